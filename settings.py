@@ -1,0 +1,255 @@
+"""Everything the environment decides, read once, typed and frozen.
+
+`Settings.from_env()` reports every problem at once, each by the variable's name and with its cure. Empty
+variables count as absent, because many hosts cannot delete one.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+
+VENDOR_API_URL = "https://api.cc.email/v3"
+VENDOR_AUTH_URL = "https://authz.constantcontact.com/oauth2/default/v1"
+THREADS_PER_WORKER = 8
+LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
+
+SECRETS_FOR_PRODUCTION = {
+    "CONSTANT_CONTACT_CLIENT_ID": "the API key of your application in Constant Contact's developer portal",
+    "CONSTANT_CONTACT_CLIENT_SECRET": "the secret of the same application",
+    "SECRET_KEY": "32 or more random characters, for example from `openssl rand -hex 32`; signs sessions",
+    "ENCRYPTION_KEYS": "32 or more random characters, not those of SECRET_KEY; seals the tokens at rest",
+    "ADMIN_PASSWORD": "the password you will sign in with at /admin/",
+}
+GENERATED_IN_DEVELOPMENT = ("SECRET_KEY", "ENCRYPTION_KEYS", "ADMIN_PASSWORD", "API_KEYS")
+
+
+class SettingsError(Exception):
+    """The environment cannot be used; the message lists every problem with its cure."""
+
+    def __init__(self, problems: list[str]) -> None:
+        """Keep the problems in the order found."""
+        self.problems = tuple(problems)
+        lines = "\n".join(f"  - {problem}" for problem in problems)
+        super().__init__(
+            f"Subscriber Sync cannot start:\n{lines}\nEvery setting is described in .env.example."
+        )
+
+
+def _comma_list(value: object) -> object:
+    return (
+        tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+    )
+
+
+def _without_slash(value: object) -> object:
+    return value.strip().rstrip("/") if isinstance(value, str) else value
+
+
+def _origin(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.netloc or parts.path.strip("/") or parts.query:
+        raise ValueError(f"“{value}” is not an origin like https://www.example.org")
+    return f"{parts.scheme}://{parts.netloc}".lower()
+
+
+def _http_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError(f"“{value}” is not an address like https://signup.example.org")
+    return value
+
+
+def _list_id(value: str) -> str:
+    if len(value) != 36 or value.count("-") != 4:
+        raise ValueError(f"“{value}” is not a list id; `flask lists` and GET /lists show the ids")
+    return value.lower()
+
+
+CommaList = Annotated[tuple[str, ...], BeforeValidator(_comma_list)]
+Origins = Annotated[tuple[Annotated[str, AfterValidator(_origin)], ...], BeforeValidator(_comma_list)]
+ListIds = Annotated[tuple[Annotated[str, AfterValidator(_list_id)], ...], BeforeValidator(_comma_list)]
+Url = Annotated[str, BeforeValidator(_without_slash), AfterValidator(_http_url)]
+
+
+class Settings(BaseModel):
+    """One deployment's settings. Field aliases are the names of the environment variables."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True, populate_by_name=False)
+
+    app_env: Literal["development", "production"] = Field("development", alias="APP_ENV")
+    client_id: str | None = Field(None, alias="CONSTANT_CONTACT_CLIENT_ID")
+    client_secret: SecretStr = Field(SecretStr(""), alias="CONSTANT_CONTACT_CLIENT_SECRET")
+    api_url: Url = Field(VENDOR_API_URL, alias="CONSTANT_CONTACT_API_URL")
+    auth_url: Url = Field(VENDOR_AUTH_URL, alias="CONSTANT_CONTACT_AUTH_URL")
+    allow_custom_vendor_urls: bool = Field(False, alias="ALLOW_CUSTOM_VENDOR_URLS")
+    pkce: bool = Field(True, alias="CONSTANT_CONTACT_PKCE")
+    public_base_url: Url | None = Field(None, alias="PUBLIC_BASE_URL")
+    proxy_hops: int = Field(0, alias="PROXY_HOPS", ge=0, le=5)
+    database_url: str | None = Field(None, alias="DATABASE_URL")
+    data_dir: Path = Field(Path("data"), alias="DATA_DIR")
+    secret_key: SecretStr = Field(SecretStr(""), alias="SECRET_KEY")
+    encryption_keys: CommaList = Field((), alias="ENCRYPTION_KEYS", repr=False)
+    admin_password: SecretStr = Field(SecretStr(""), alias="ADMIN_PASSWORD")
+    api_keys: CommaList = Field((), alias="API_KEYS", repr=False)
+    drain_token: SecretStr = Field(SecretStr(""), alias="DRAIN_TOKEN")
+    allowed_origins: Origins = Field((), alias="ALLOWED_ORIGINS")
+    public_list_ids: ListIds = Field((), alias="PUBLIC_LIST_IDS")
+    subscribe_wait_seconds: float = Field(1.2, alias="SUBSCRIBE_WAIT_SECONDS", ge=0, le=10)
+    delivery: Literal["thread", "off"] = Field("thread", alias="DELIVERY")
+    port: int = Field(5000, alias="PORT", ge=1, le=65535)
+    web_concurrency: int = Field(2, alias="WEB_CONCURRENCY", ge=1, le=64)
+    published_on_replit: bool = Field(False, alias="REPLIT_DEPLOYMENT")
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
+        """Read the environment (default: the process's, over a `.env` file in the working directory).
+
+        Raises:
+            SettingsError: naming every variable that is missing or wrong, with the cure.
+        """
+        if environ is None:
+            environ = {**{k: v or "" for k, v in dotenv_values(".env").items()}, **os.environ}
+        values: dict[str, Any] = {name: value for name, value in environ.items() if value.strip()}
+        _apply_host(values)
+        problems = _missing_secrets(values)
+        if values.get("APP_ENV") != "production" and not problems:
+            _generate_secrets(values)
+        try:
+            settings = cls.model_validate(values)
+        except ValidationError as error:
+            problems += [f"{e['loc'][0]}: {e['msg'].removeprefix('Value error, ')}" for e in error.errors()]
+            raise SettingsError(problems) from None
+        problems += settings._problems()
+        if problems:
+            raise SettingsError(problems)
+        return settings
+
+    def _problems(self) -> list[str]:
+        return [
+            *self._insecure_base_url(),
+            *self._weak_keys(),
+            *self._foreign_vendor("CONSTANT_CONTACT_API_URL", self.api_url, VENDOR_API_URL),
+            *self._foreign_vendor("CONSTANT_CONTACT_AUTH_URL", self.auth_url, VENDOR_AUTH_URL),
+        ]
+
+    def _insecure_base_url(self) -> list[str]:
+        parts = urlsplit(self.public_base_url or "")
+        if self.production and parts.scheme == "http" and parts.hostname not in LOOPBACK_HOSTS:
+            return ["PUBLIC_BASE_URL: must start with https:// in production; passwords travel over it"]
+        return []
+
+    def _weak_keys(self) -> list[str]:
+        if any(len(key) < 16 for key in self.encryption_keys):
+            return ["ENCRYPTION_KEYS: each key needs 16 characters at least, better 32"]
+        return []
+
+    def _foreign_vendor(self, name: str, url: str, vendor: str) -> list[str]:
+        if url == vendor or not self.production or self.allow_custom_vendor_urls:
+            return []
+        return [f"{name}: production sends tokens to {vendor} only; remove the variable"]
+
+    @property
+    def production(self) -> bool:
+        """Whether real people use this deployment."""
+        return self.app_env == "production"
+
+    @property
+    def builtin_sandbox(self) -> bool:
+        """Whether the app answers as Constant Contact itself: in development, until a client id is set."""
+        return not self.production and self.client_id is None
+
+    def uses_sandbox_application(self, sandbox_client_id: str) -> bool:
+        """Whether the vendor is a sandbox, built in or on its own port."""
+        return self.builtin_sandbox or (not self.production and self.client_id == sandbox_client_id)
+
+    @property
+    def store_url(self) -> str:
+        """Where sign-ups live: DATABASE_URL, else an SQLite file in DATA_DIR."""
+        return self.database_url or f"sqlite:///{self.data_dir.resolve() / 'subscriber-sync.db'}"
+
+    @property
+    def secure_cookies(self) -> bool:
+        """Whether cookies carry Secure: always over HTTPS; plain HTTP is left to loopback and development."""
+        if self.public_base_url is not None:
+            return self.public_base_url.startswith("https://")
+        return self.production
+
+    def warnings(self) -> list[str]:
+        """What works today and will hurt later, in plain sentences without values."""
+        found = []
+        if self.published_on_replit and self.database_url is None:
+            found.append(
+                "Sign-ups and tokens are on a disk that this host wipes at every publish. "
+                "Add a PostgreSQL database (DATABASE_URL) before you connect Constant Contact."
+            )
+        if self.production and self.public_base_url is None:
+            found.append(
+                "PUBLIC_BASE_URL is not set, so Constant Contact cannot be connected. "
+                "Set it to this service's https:// address."
+            )
+        if (
+            self.production
+            and min(len(self.secret_key.get_secret_value()), *map(len, self.encryption_keys)) < 32
+        ):
+            found.append(
+                "SECRET_KEY or a key in ENCRYPTION_KEYS is shorter than 32 characters. Make longer ones."
+            )
+        if self.production and not self.public_list_ids:
+            found.append(
+                "PUBLIC_LIST_IDS is empty, so website forms are refused. Set the lists that anyone may join."
+            )
+        return found
+
+
+def _apply_host(values: dict[str, Any]) -> None:
+    if values.get("REPLIT_DEPLOYMENT") == "1":
+        values["APP_ENV"] = "production"
+    domain = values.get("REPLIT_DOMAINS", "").split(",")[0].strip() or values.get("REPLIT_DEV_DOMAIN")
+    if domain:
+        values.setdefault("PUBLIC_BASE_URL", f"https://{domain}")
+    if "REPL_ID" in values:
+        # Replit ends TLS in front of us and forwards scheme and host in one hop.
+        values.setdefault("PROXY_HOPS", "1")
+
+
+def _missing_secrets(values: Mapping[str, Any]) -> list[str]:
+    if values.get("APP_ENV") == "production":
+        needed = SECRETS_FOR_PRODUCTION
+    elif "CONSTANT_CONTACT_CLIENT_ID" in values:
+        needed = {"CONSTANT_CONTACT_CLIENT_SECRET": SECRETS_FOR_PRODUCTION["CONSTANT_CONTACT_CLIENT_SECRET"]}
+    else:
+        needed = {}
+    return [f"{name} is missing: set it to {what}" for name, what in needed.items() if name not in values]
+
+
+def _generate_secrets(values: dict[str, Any]) -> None:
+    """Fill in what development lacks from a file in DATA_DIR that only this user can read.
+
+    Several processes may start at once: the first link wins and all read the winner's file.
+    """
+    missing = [name for name in GENERATED_IN_DEVELOPMENT if name not in values]
+    if not missing:
+        return
+    folder = Path(values.get("DATA_DIR", "data"))
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    kept = folder / "development-secrets.env"
+    if not kept.exists():
+        draft = folder / f".secrets-{os.getpid()}-{secrets.token_hex(4)}"
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.writelines(f"{name}={secrets.token_urlsafe(32)}\n" for name in GENERATED_IN_DEVELOPMENT)
+        try:
+            os.link(draft, kept)
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+    generated = dotenv_values(kept)
+    values.update({name: generated[name] for name in missing if generated.get(name)})

@@ -1,0 +1,168 @@
+"""What the environment decides."""
+
+from __future__ import annotations
+
+import stat
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from settings import SECRETS_FOR_PRODUCTION, Settings, SettingsError
+
+PRODUCTION = {
+    "APP_ENV": "production",
+    "CONSTANT_CONTACT_CLIENT_ID": "client-id",
+    "CONSTANT_CONTACT_CLIENT_SECRET": "client-secret",
+    "SECRET_KEY": "s" * 32,
+    "ENCRYPTION_KEYS": "e" * 32,
+    "ADMIN_PASSWORD": "correct horse",
+    "PUBLIC_BASE_URL": "https://signup.example.org/",
+    "PUBLIC_LIST_IDS": "0a6a1b52-3d2a-4a3c-9c5e-0f5a3c1d2e01",
+}
+
+
+def test_development_needs_nothing(tmp_path: Path) -> None:
+    """An empty environment gives the sandbox, SQLite, and secrets that only this user can read."""
+    settings = Settings.from_env({"DATA_DIR": str(tmp_path / "data")})
+    assert settings.builtin_sandbox
+    assert settings.store_url == f"sqlite:///{tmp_path}/data/subscriber-sync.db"
+    kept = tmp_path / "data" / "development-secrets.env"
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    assert settings.secret_key.get_secret_value() in kept.read_text()
+
+
+def test_processes_that_start_at_once_agree_on_the_secrets(tmp_path: Path) -> None:
+    """Sixteen simultaneous starts end with one and the same set of secrets."""
+    environ = {"DATA_DIR": str(tmp_path / "data")}
+    with ThreadPoolExecutor(16) as pool:
+        starts = list(pool.map(lambda _: Settings.from_env(environ), range(16)))
+    assert len({s.secret_key.get_secret_value() for s in starts}) == 1
+    assert len({s.encryption_keys for s in starts}) == 1
+
+
+def test_a_missing_secret_in_production_names_all_of_them() -> None:
+    """One message names every missing variable, with its cure."""
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_env({"APP_ENV": "production"})
+    for name in SECRETS_FOR_PRODUCTION:
+        assert f"{name} is missing: set it to" in str(caught.value)
+
+
+def test_missing_and_wrong_are_reported_together() -> None:
+    """A missing secret does not hide a bad number, nor the other way round."""
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_env({"APP_ENV": "production", "SUBSCRIBE_WAIT_SECONDS": "long", "PORT": "0"})
+    message = str(caught.value)
+    assert all(name in message for name in ("SECRET_KEY", "SUBSCRIBE_WAIT_SECONDS", "PORT"))
+
+
+def test_no_value_is_shown_with_a_problem_or_in_a_repr() -> None:
+    """Messages and reprs hold no secret."""
+    settings = Settings.from_env(PRODUCTION | {"API_KEYS": "key-of-the-shop", "DRAIN_TOKEN": "drain-token"})
+    for value in ("client-secret", "s" * 32, "e" * 32, "correct horse", "key-of-the-shop", "drain-token"):
+        assert value not in repr(settings)
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_env(PRODUCTION | {"PORT": "not-a-port-but-a-secret"})
+    assert "not-a-port-but-a-secret" not in str(caught.value)
+
+
+def test_empty_variables_count_as_absent(tmp_path: Path) -> None:
+    """Hosts that cannot delete a variable set it to nothing."""
+    settings = Settings.from_env(
+        {"DATA_DIR": str(tmp_path), "DATABASE_URL": "", "CONSTANT_CONTACT_CLIENT_ID": " "}
+    )
+    assert settings.builtin_sandbox
+    assert settings.database_url is None
+
+
+def test_an_env_file_fills_in_what_the_environment_lacks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`.env` in the working directory is read, and the process's environment wins over it."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PORT", "6001")
+    (tmp_path / ".env").write_text("PORT=6000\nWEB_CONCURRENCY=3\n")
+    settings = Settings.from_env()
+    assert (settings.port, settings.web_concurrency) == (6001, 3)
+
+
+@pytest.mark.parametrize(
+    ("environ", "expected"),
+    [
+        ({"PUBLIC_BASE_URL": "https://a.example.org/"}, "https://a.example.org"),
+        (
+            {"REPLIT_DOMAINS": "b.replit.app,c.example.org", "REPLIT_DEV_DOMAIN": "d.dev"},
+            "https://b.replit.app",
+        ),
+        ({"REPLIT_DEV_DOMAIN": "d.replit.dev"}, "https://d.replit.dev"),
+        (
+            {"PUBLIC_BASE_URL": "https://a.example.org", "REPLIT_DOMAINS": "b.replit.app"},
+            "https://a.example.org",
+        ),
+        ({}, None),
+    ],
+)
+def test_the_public_address(tmp_path: Path, environ: dict[str, str], expected: str | None) -> None:
+    """PUBLIC_BASE_URL, else Replit's domains in their order, else the request's own in development."""
+    assert Settings.from_env({"DATA_DIR": str(tmp_path), **environ}).public_base_url == expected
+
+
+def test_a_replit_deployment_is_production_whatever_app_env_says() -> None:
+    """REPLIT_DEPLOYMENT=1 asks for production's secrets."""
+    with pytest.raises(SettingsError, match="ADMIN_PASSWORD is missing"):
+        Settings.from_env({"REPLIT_DEPLOYMENT": "1", "APP_ENV": "development"})
+
+
+def test_sqlite_in_a_replit_deployment_is_warned_of() -> None:
+    """The disk is wiped at each publish, and the warning says what to add."""
+    settings = Settings.from_env(PRODUCTION | {"REPLIT_DEPLOYMENT": "1", "REPL_ID": "x"})
+    assert any("DATABASE_URL" in warning for warning in settings.warnings())
+    assert settings.proxy_hops == 1
+    with_database = Settings.from_env(
+        PRODUCTION | {"REPLIT_DEPLOYMENT": "1", "DATABASE_URL": "postgres://h/d"}
+    )
+    assert with_database.warnings() == []
+
+
+@pytest.mark.parametrize("name", ["CONSTANT_CONTACT_API_URL", "CONSTANT_CONTACT_AUTH_URL"])
+def test_production_sends_tokens_to_the_vendor_only(name: str) -> None:
+    """Another host is refused in production unless it is allowed in so many words."""
+    environ = PRODUCTION | {name: "http://127.0.0.1:5001/v3"}
+    with pytest.raises(SettingsError, match=name):
+        Settings.from_env(environ)
+    assert Settings.from_env(environ | {"ALLOW_CUSTOM_VENDOR_URLS": "1"})
+
+
+@pytest.mark.parametrize(
+    ("environ", "secure"),
+    [
+        (PRODUCTION, True),
+        ({k: v for k, v in PRODUCTION.items() if k != "PUBLIC_BASE_URL"}, True),
+        (PRODUCTION | {"PUBLIC_BASE_URL": "http://127.0.0.1:5000"}, False),
+        ({"REPLIT_DEV_DOMAIN": "d.replit.dev"}, True),
+        ({}, False),
+    ],
+)
+def test_cookies_are_secure_except_on_plain_loopback_and_in_development(
+    tmp_path: Path, environ: dict[str, str], secure: bool
+) -> None:
+    """Only a deployment that speaks plain HTTP to this machine goes without Secure."""
+    assert Settings.from_env({"DATA_DIR": str(tmp_path), **environ}).secure_cookies is secure
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PUBLIC_BASE_URL", "http://signup.example.org"),
+        ("PUBLIC_BASE_URL", "signup.example.org"),
+        ("ALLOWED_ORIGINS", "https://www.example.org/page"),
+        ("ALLOWED_ORIGINS", "*"),
+        ("PUBLIC_LIST_IDS", "newsletter"),
+        ("DELIVERY", "sometimes"),
+    ],
+)
+def test_a_wrong_value_is_refused_by_name(name: str, value: str) -> None:
+    """What cannot be meant is refused at the start."""
+    with pytest.raises(SettingsError, match=name):
+        Settings.from_env(PRODUCTION | {name: value})
