@@ -1,0 +1,37 @@
+"""Every SQL statement of the application: sign-ups, their deliveries, the budget, the connection."""
+
+from store.budget import PER_DAY, PER_SECOND, Budget, BudgetState
+from store.connection import ConnectionRow, Connections
+from store.database import Database
+from store.deliveries import Backlog, Claimed, Deliveries, Wait
+from store.errors import StoreError, StoreMisconfigured, StoreUnavailable
+from store.meta import Meta
+from store.oauth_attempts import AttemptRow, OAuthAttempts
+from store.signups import NewSignup, RecentSignup, Signups, SignupStatus
+from store.throttles import SpentTokens, Throttles
+
+__all__ = [
+    "PER_DAY",
+    "PER_SECOND",
+    "AttemptRow",
+    "Backlog",
+    "Budget",
+    "BudgetState",
+    "Claimed",
+    "ConnectionRow",
+    "Connections",
+    "Database",
+    "Deliveries",
+    "Meta",
+    "NewSignup",
+    "OAuthAttempts",
+    "RecentSignup",
+    "SignupStatus",
+    "Signups",
+    "SpentTokens",
+    "StoreError",
+    "StoreMisconfigured",
+    "StoreUnavailable",
+    "Throttles",
+    "Wait",
+]

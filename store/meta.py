@@ -1,0 +1,28 @@
+"""Small documents by key, such as the cached lists."""
+
+from sqlalchemy import select, text
+
+from store.database import Database
+from store.schema import meta
+
+_PUT = text(
+    "INSERT INTO meta (key, value) VALUES (:key, :value)"
+    " ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+)
+
+
+class Meta:
+    """A key-value table."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def get(self, key: str) -> str | None:
+        """The stored text, None for an unknown key."""
+        with self._database.reading() as connection:
+            return connection.scalar(select(meta.c.value).where(meta.c.key == key))
+
+    def put(self, key: str, value: str) -> None:
+        """Store the text, replacing an earlier one."""
+        with self._database.transaction() as connection:
+            connection.execute(_PUT, {"key": key, "value": value})

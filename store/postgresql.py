@@ -1,0 +1,89 @@
+"""PostgreSQL, direct or behind a transaction pooler: no session state, no LISTEN, no session locks."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import URL, Engine, create_engine
+
+from store import migrate
+
+# Any number, as long as it is the same in all processes.
+_MIGRATION_LOCK = 5_313_410_377
+
+_LOOPBACK = ("127.0.0.1", "::1")
+
+
+def with_sslmode(url: URL) -> URL:
+    """Ask for TLS where the URL does not say and the host is reached over a public network."""
+    hosts = url.query.get("host", url.host or "")
+    host = hosts if isinstance(hosts, str) else hosts[0]
+    # A name without a dot lives on this machine or in a private network (a container, Replit's "helium"),
+    # where servers seldom offer TLS.
+    private = host in _LOOPBACK or host.startswith("/") or "." not in host
+    if "sslmode" in url.query or private:
+        return url
+    return url.update_query_dict({"sslmode": "require"})
+
+
+class PostgreSQLBackend:
+    """One PostgreSQL database; connections are in autocommit, transactions begin by `begin`."""
+
+    # One round trip. SET LOCAL: behind a pooler, session settings would leak to other clients. The server
+    # may have synchronous_commit off, which loses acknowledged rows in a crash.
+    begin = (
+        "BEGIN; SET LOCAL synchronous_commit = on; SET LOCAL statement_timeout = '5s';"
+        " SET LOCAL lock_timeout = '2s'; SET LOCAL idle_in_transaction_session_timeout = '10s'"
+    )
+    _begin_migration = "BEGIN; SET LOCAL synchronous_commit = on; SET LOCAL lock_timeout = '60s'"
+
+    def __init__(self, url: URL) -> None:
+        self._url = with_sslmode(url.set(drivername="postgresql+psycopg"))
+
+    def engine(self) -> Engine:
+        """Build the engine: few connections (small hosted plans allow about 97), renewed before 5 minutes."""
+        return create_engine(
+            self._url,
+            isolation_level="AUTOCOMMIT",
+            connect_args={
+                "connect_timeout": 5,
+                "prepare_threshold": None,  # a transaction pooler hands each transaction another server
+                "keepalives_idle": 10,
+                "keepalives_interval": 5,
+                "keepalives_count": 3,
+            },
+            pool_pre_ping=True,
+            pool_recycle=240,
+            pool_size=3,
+            max_overflow=2,
+            pool_timeout=5,
+            hide_parameters=True,
+        )
+
+    def after_fork(self) -> None:
+        """Nothing is held here."""
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """PostgreSQL queues writers itself."""
+        yield
+
+    def prepare(self, engine: Engine) -> None:
+        """Create or migrate the schema under a lock that ends with the transaction.
+
+        Raises:
+            StoreMisconfigured: newer or damaged schema.
+        """
+        with engine.connect() as connection:
+            if migrate.is_current(connection):
+                return
+            connection.exec_driver_sql(self._begin_migration)
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
+            if not migrate.is_current(connection):
+                migrate.upgrade(connection)
+            connection.commit()
+
+    def description(self, engine: Engine) -> str:
+        """Name the server's version."""
+        with engine.connect() as connection:
+            version = connection.exec_driver_sql("SHOW server_version").scalar_one()
+        return f"PostgreSQL {str(version).split(' ', maxsplit=1)[0]}"

@@ -1,0 +1,153 @@
+"""Every table, for SQLite and PostgreSQL alike; times are UTC epoch milliseconds, documents JSON as TEXT."""
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    text,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+    }
+)
+
+# SQLite uses a partial index only where the query repeats the index's own words, so both take them from here.
+UNFINISHED = text("state IN ('ready', 'sending')")
+SENDING = text("state = 'sending'")
+PARKED = text("state = 'parked'")
+
+signups = Table(
+    "signups",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("received_at", BigInteger, nullable=False),
+    Column("contact_key", Text, nullable=False),
+    Column("email", Text, nullable=False),
+    Column("person", Text, nullable=False),
+    Column("list_ids", Text, nullable=False),
+    Column("source", Text),
+    Column("consent", Text),
+    Column("page", Text),
+    Column("network_address", Text),
+    Column("user_agent", Text),
+    Column("asked_by", Text, nullable=False),
+    Index("ix_signups_received_at", "received_at", "id"),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    # SQLite numbers rows only where the type is spelled INTEGER.
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("signup_id", Text, ForeignKey("signups.id"), nullable=False),
+    Column("received_at", BigInteger, nullable=False),
+    Column("contact_key", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("payload", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    # When the row may be claimed: while it is sending, the end of its lease; empty once it is finished.
+    Column("due_at", BigInteger),
+    Column("fence", BigInteger, nullable=False),
+    Column("attempts", BigInteger, nullable=False),
+    Column("last_error", Text),
+    Column("action", Text),
+    Column("contact_id", Text),
+    Column("finished_at", BigInteger),
+    CheckConstraint("state IN ('ready', 'sending', 'delivered', 'parked', 'merged')", name="state"),
+    CheckConstraint("(due_at IS NOT NULL) = (state IN ('ready', 'sending'))", name="due_at"),
+    Index("ix_deliveries_signup", "signup_id", unique=True),
+    Index("ix_deliveries_due", "due_at", "id", sqlite_where=UNFINISHED, postgresql_where=UNFINISHED),
+    Index("ix_deliveries_contact", "contact_key", "id", sqlite_where=UNFINISHED, postgresql_where=UNFINISHED),
+    Index("ix_deliveries_waiting", "received_at", sqlite_where=UNFINISHED, postgresql_where=UNFINISHED),
+    Index("ix_deliveries_parked", "id", sqlite_where=PARKED, postgresql_where=PARKED),
+    # The engine, not the code, forbids two calls for one contact at a time.
+    Index(
+        "uq_deliveries_sending", "contact_key", unique=True, sqlite_where=SENDING, postgresql_where=SENDING
+    ),
+    sqlite_autoincrement=True,
+)
+
+budget = Table(
+    "budget",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("day", Text, nullable=False),
+    Column("used", BigInteger, nullable=False),
+    Column("calls", Text, nullable=False),
+    Column("paused_until", BigInteger),
+    Column("pause_reason", Text),
+    Column("failures", BigInteger, nullable=False),
+)
+
+connection = Table(
+    "connection",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("generation", BigInteger, nullable=False),
+    Column("epoch", BigInteger, nullable=False),
+    Column("access_sealed", Text),
+    Column("refresh_sealed", Text),
+    Column("access_expires_at", BigInteger),
+    Column("access_issued_at", BigInteger),
+    Column("scope", Text),
+    Column("connected_at", BigInteger),
+    Column("refreshed_at", BigInteger),
+    Column("failures", BigInteger, nullable=False),
+    Column("last_error", Text),
+    Column("next_refresh_at", BigInteger),
+    Column("lease_owner", Text),
+    Column("lease_until", BigInteger),
+    CheckConstraint(
+        "state IN ('not_configured', 'disconnected', 'connected', 'refresh_failing', 'needs_reauthorization',"
+        " 'credentials_rejected', 'api_rejected', 'undecryptable', 'foreign_installation')",
+        name="state",
+    ),
+)
+
+oauth_attempts = Table(
+    "oauth_attempts",
+    metadata,
+    Column("state_hash", Text, primary_key=True),
+    Column("browser_hash", Text, nullable=False),
+    Column("verifier_sealed", Text, nullable=False),
+    Column("redirect_uri", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Index("ix_oauth_attempts_expires_at", "expires_at"),
+)
+
+meta = Table(
+    "meta",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+throttles = Table(
+    "throttles",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("window_start", BigInteger, nullable=False),
+    Column("hits", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Index("ix_throttles_expires_at", "expires_at"),
+)
+
+spent_tokens = Table(
+    "spent_tokens",
+    metadata,
+    Column("token_hash", Text, primary_key=True),
+    Column("expires_at", BigInteger, nullable=False),
+    Index("ix_spent_tokens_expires_at", "expires_at"),
+)

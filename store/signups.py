@@ -1,0 +1,146 @@
+"""What people submitted: kept for good, together with the delivery that carries it out."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import bindparam, insert, select
+
+from store.database import Database
+from store.schema import deliveries, signups
+
+
+@dataclass(frozen=True)
+class NewSignup:
+    """A sign-up as received, with the evidence of consent; `received_at` is epoch ms, `id` unguessable."""
+
+    id: str
+    received_at: int
+    contact_key: str
+    email: str
+    person: Mapping[str, str]
+    list_ids: tuple[str, ...]
+    source: str | None
+    consent: str | None
+    page: str | None
+    network_address: str | None
+    user_agent: str | None
+    asked_by: str
+
+
+@dataclass(frozen=True)
+class SignupStatus:
+    """How far a sign-up got, without personal data; `due_at` (epoch ms) is None once it is finished."""
+
+    id: str
+    received_at: int
+    state: str
+    action: str | None
+    attempts: int
+    last_error: str | None
+    due_at: int | None
+    contact_id: str | None
+
+
+@dataclass(frozen=True)
+class RecentSignup:
+    """A line of the dashboard."""
+
+    id: str
+    received_at: int
+    email: str
+    first_name: str
+    last_name: str
+    list_ids: tuple[str, ...]
+    source: str | None
+    asked_by: str
+    state: str
+    action: str | None
+    attempts: int
+    last_error: str | None
+    due_at: int | None
+
+
+_INSERT_SIGNUP = insert(signups)
+_INSERT_DELIVERY = insert(deliveries).values(state="ready", fence=0, attempts=0).inline()
+_BOTH = signups.join(deliveries, deliveries.c.signup_id == signups.c.id)
+_PROGRESS = (
+    deliveries.c.state,
+    deliveries.c.action,
+    deliveries.c.attempts,
+    deliveries.c.last_error,
+    deliveries.c.due_at,
+)
+_FIND = (
+    select(signups.c.id, signups.c.received_at, *_PROGRESS, deliveries.c.contact_id)
+    .select_from(_BOTH)
+    .where(signups.c.id == bindparam("signup_id"))
+)
+_RECENT = (
+    select(
+        signups.c.id,
+        signups.c.received_at,
+        signups.c.email,
+        signups.c.person,
+        signups.c.list_ids,
+        signups.c.source,
+        signups.c.asked_by,
+        *_PROGRESS,
+    )
+    .select_from(_BOTH)
+    .order_by(signups.c.received_at.desc(), signups.c.id.desc())
+    .limit(bindparam("at_most"))
+)
+
+
+class Signups:
+    """The sign-ups and where each of them stands."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def accept(self, signup: NewSignup, *, kind: str, payload: Mapping[str, object]) -> None:
+        """Store a sign-up and its delivery, due at once, in one transaction: on return both are on disk.
+
+        Args:
+            signup: what was submitted.
+            kind: which change to the contact is wanted.
+            payload: that change, as a JSON document.
+
+        Raises:
+            StoreUnavailable: nothing is known to be stored.
+        """
+        row = vars(signup) | {
+            "person": json.dumps(dict(signup.person)),
+            "list_ids": json.dumps(signup.list_ids),
+        }
+        delivery = {
+            "signup_id": signup.id,
+            "received_at": signup.received_at,
+            "due_at": signup.received_at,
+            "contact_key": signup.contact_key,
+            "kind": kind,
+            "payload": json.dumps(dict(payload)),
+        }
+        with self._database.transaction() as connection:
+            connection.execute(_INSERT_SIGNUP, row)
+            connection.execute(_INSERT_DELIVERY, delivery)
+
+    def find(self, signup_id: str) -> SignupStatus | None:
+        """The status of one sign-up, None for an unknown id."""
+        with self._database.reading() as connection:
+            row = connection.execute(_FIND, {"signup_id": signup_id}).one_or_none()
+        return None if row is None else SignupStatus(**row._mapping)
+
+    def recent(self, limit: int) -> list[RecentSignup]:
+        """The latest sign-ups, newest first."""
+        with self._database.reading() as connection:
+            rows = connection.execute(_RECENT, {"at_most": limit}).mappings().all()
+        found = []
+        for row in rows:
+            columns = dict(row)
+            person = json.loads(columns.pop("person"))
+            names = {name: person.get(name, "") for name in ("first_name", "last_name")}
+            columns["list_ids"] = tuple(json.loads(row["list_ids"]))
+            found.append(RecentSignup(**columns, **names))
+        return found

@@ -1,0 +1,195 @@
+"""SQLite as a database that keeps what it acknowledged: journal, pragmas, place and file.
+
+Sources: https://sqlite.org/pragma.html, https://sqlite.org/wal.html, https://sqlite.org/howtocorrupt.html.
+"""
+
+import fcntl
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import structlog
+from sqlalchemy import URL, Connection, Engine, create_engine, event, select
+
+from store import migrate
+from store.errors import StoreMisconfigured, StoreUnavailable
+from store.schema import meta
+
+try:
+    from pysqlite3 import dbapi2 as _driver
+except ImportError:  # no wheel for this platform
+    from sqlite3 import dbapi2 as _driver
+
+driver: ModuleType = _driver
+log = structlog.get_logger(__name__)
+
+Version = tuple[int, ...]
+_NETWORK = ("nfs", "cifs", "smb", "9p", "fuse", "ceph", "glusterfs", "lustre", "afs")
+_EXPECTED_PRAGMAS = {"synchronous": 2, "foreign_keys": 1, "cell_size_check": 1}
+
+
+def has_wal_reset_fix(version: Version) -> bool:
+    """Tell whether WAL mode is safe: up to 3.51.2 a checkpoint racing a writer can lose commits.
+
+    Fixed in 3.51.3 and in the branches 3.50 (.7) and 3.44 (.6), see https://sqlite.org/wal.html.
+    """
+    return version >= (3, 51, 3) or (3, 50, 7) <= version < (3, 51) or (3, 44, 6) <= version < (3, 45)
+
+
+def journal_for(version: Version) -> str:
+    """Choose the journal mode of a new database: the fast one where it is safe, else TRUNCATE.
+
+    Not DELETE: it does not sync the unlink, so after a power cut the old journal undoes the last commit.
+    """
+    return "wal" if has_wal_reset_fix(version) else "truncate"
+
+
+def network_file_system(path: Path, mounts: str) -> str | None:
+    """Name the network file system that holds `path`, or None; `mounts` is the text of /proc/mounts."""
+    best = ("", "")
+    for line in mounts.splitlines():
+        _, mount_point, kind, *_ = line.split(" ")
+        point = mount_point.replace("\\040", " ")
+        # A later mount on the same point hides the earlier one, hence >=.
+        if path.is_relative_to(point) and len(point) >= len(best[0]):
+            best = (point, kind)
+    return best[1] if best[1].startswith(_NETWORK) else None
+
+
+class SQLiteBackend:
+    """One database file. Writers of this process queue on a lock: SQLite's own waiting starves some."""
+
+    begin = "BEGIN IMMEDIATE"  # a deferred transaction that reads, then writes fails at once, without waiting
+
+    def __init__(self, url: URL, busy_timeout_seconds: float, journal_rule: Callable[[Version], str]) -> None:
+        if not url.database or url.database == ":memory:":
+            raise StoreMisconfigured(
+                "DATABASE_URL: SQLite needs a file, as in sqlite:////home/app/data/app.db"
+            )
+        self._path = Path(url.database).absolute()
+        self._timeout = busy_timeout_seconds
+        self._journal_rule = journal_rule
+        self._journal: str | None = None
+        self._identity: tuple[int, int] | None = None
+        self._writer = threading.Lock()
+
+    def engine(self) -> Engine:
+        """Build the engine. A connection serves one thread at a time: it is checked out per `with` block."""
+        engine = create_engine(
+            URL.create("sqlite", database=str(self._path)),
+            module=driver,
+            # None: Python opens no transaction of its own, ours begin by an explicit BEGIN IMMEDIATE.
+            connect_args={"isolation_level": None, "timeout": self._timeout},
+            pool_size=5,
+            max_overflow=15,
+            pool_timeout=self._timeout,
+            pool_use_lifo=True,
+            hide_parameters=True,
+        )
+        event.listen(engine, "connect", self._configure)
+        return engine
+
+    def after_fork(self) -> None:
+        """Replace the lock: in the parent another thread may have held it at the moment of the fork."""
+        self._writer = threading.Lock()
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Wait for this process's turn to write, at most the busy timeout."""
+        self._check_identity()
+        if not self._writer.acquire(timeout=self._timeout):
+            raise StoreUnavailable("database is locked by another thread of this process")
+        try:
+            yield
+        finally:
+            self._writer.release()
+
+    def prepare(self, engine: Engine) -> None:
+        """Create or migrate the file; one process at a time, whatever their number.
+
+        Raises:
+            StoreMisconfigured: network file system, newer or damaged schema, changed journal mode.
+        """
+        with suppress(FileNotFoundError):  # no /proc outside Linux
+            kind = network_file_system(self._path, Path("/proc/mounts").read_text())
+            if kind:
+                raise StoreMisconfigured(
+                    f"{self._path} is on a network file system ({kind}), where SQLite's locks fail."
+                    " Put DATA_DIR on a local disk, or use PostgreSQL by DATABASE_URL."
+                )
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with self._alone():
+            self._create_file()
+            with engine.connect() as connection:
+                if not migrate.is_current(connection):
+                    self._migrate(connection)
+                self._journal = connection.scalar(select(meta.c.value).where(meta.c.key == "journal_mode"))
+            engine.dispose()  # this connection was opened before the journal mode was known
+            with engine.connect():
+                status = self._path.stat()
+                self._identity = (status.st_dev, status.st_ino)
+        if self._journal == "wal" and not has_wal_reset_fix(driver.sqlite_version_info):
+            log.warning("sqlite_wal_unsafe", version=driver.sqlite_version, cure="install pysqlite3")
+
+    def description(self, _engine: Engine) -> str:
+        """Name the library and the journal mode."""
+        return f"SQLite {driver.sqlite_version} (journal {self._journal})"
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Hold a lock beside the file. It is never deleted: a waiter would then lock a nameless file."""
+        lock = self._path.with_name(self._path.name + "-migration-lock")
+        descriptor = os.open(lock, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _create_file(self) -> None:
+        # Only a new file is opened here: closing any descriptor of a live one drops SQLite's locks on it.
+        with suppress(FileExistsError):
+            os.close(os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+
+    def _migrate(self, connection: Connection) -> None:
+        journal = None
+        if not connection.exec_driver_sql("SELECT count(*) FROM sqlite_master").scalar():
+            journal = self._journal_rule(driver.sqlite_version_info)
+            connection.exec_driver_sql("PRAGMA auto_vacuum = INCREMENTAL")  # only before the first table
+            connection.exec_driver_sql(f"PRAGMA journal_mode = {journal}")
+        connection.exec_driver_sql(self.begin)
+        migrate.upgrade(connection)
+        if journal:
+            connection.execute(meta.insert().values(key="journal_mode", value=journal))
+        connection.commit()
+
+    def _configure(self, connection: Any, _record: object) -> None:
+        """Set what SQLite forgets between connections, and read it back."""
+        for pragma in ("synchronous = FULL", "foreign_keys = ON", "cell_size_check = ON", "mmap_size = 0"):
+            connection.execute(f"PRAGMA {pragma}")
+        for name, expected in _EXPECTED_PRAGMAS.items():
+            self._compare(name, expected, connection.execute(f"PRAGMA {name}").fetchone()[0])
+        if self._journal:
+            change = " = TRUNCATE" if self._journal == "truncate" else ""
+            if change:  # it sticks to the connection, but must not end somebody's WAL mode
+                kept = connection.execute("PRAGMA journal_mode").fetchone()[0]
+                self._compare("journal_mode", "not wal", "wal" if kept == "wal" else "not wal")
+            found = connection.execute(f"PRAGMA journal_mode{change}").fetchone()[0]
+            self._compare("journal_mode", self._journal, found)
+
+    def _compare(self, name: str, expected: object, found: object) -> None:
+        if found != expected:
+            raise StoreMisconfigured(
+                f"PRAGMA {name} of {self._path} is {found}, expected {expected}."
+                " Another program changed it: stop that program and set it back with the sqlite3 shell."
+            )
+
+    def _check_identity(self) -> None:
+        """Refuse a file that was moved or deleted: commits would go to an inode nobody can find again."""
+        status = self._path.stat()
+        if (status.st_dev, status.st_ino) != self._identity:
+            raise StoreUnavailable(f"{self._path} was replaced while in use; restart the app")

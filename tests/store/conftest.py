@@ -1,0 +1,177 @@
+"""A fresh, migrated database per test, on each engine the product supports."""
+
+import os
+import shutil
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from threading import Barrier
+from typing import TypeVar
+
+import psycopg
+import pytest
+from sqlalchemy import make_url
+
+from store import Database, NewSignup, Signups
+from store.schema import metadata
+from tests.postgresql_server import new_database
+
+T = TypeVar("T")
+ENGINES = ["sqlite-wal", "sqlite-truncate", pytest.param("postgresql", marks=pytest.mark.postgresql)]
+EMPTY = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)]
+
+
+@pytest.fixture(scope="session")
+def postgresql_template(postgresql_url: str) -> Iterator[str]:
+    """The name of a migrated database: copying it is cheaper than migrating for each test."""
+    with new_database(postgresql_url) as url:
+        database = Database(url)
+        database.prepare()
+        database.close()
+        yield str(make_url(url).database)
+
+
+_WITH_ROWS = ("alembic_version", "budget", "connection")
+_KEEP_AS_MIGRATED = ";".join(
+    ["CREATE SCHEMA migrated", *(f"CREATE TABLE migrated.{name} AS TABLE {name}" for name in _WITH_ROWS)]
+)
+_AS_MIGRATED = ";".join(
+    [
+        *(f"DELETE FROM {table.name}" for table in reversed(metadata.sorted_tables)),
+        "DELETE FROM alembic_version",
+        *(f"INSERT INTO {name} TABLE migrated.{name}" for name in _WITH_ROWS),
+    ]
+)
+
+
+def _always(journal: str, _version: object) -> str:
+    return journal
+
+
+@pytest.fixture(scope="session")
+def postgresql_shared(postgresql_url: str, postgresql_template: str) -> Iterator[str]:
+    """One migrated database for most tests, emptied before each: creating one takes 0.1 s."""
+    with new_database(postgresql_url, template=postgresql_template) as url:
+        with psycopg.connect(url) as connection:
+            connection.execute(_KEEP_AS_MIGRATED)
+        yield url
+
+
+@pytest.fixture(scope="session")
+def sqlite_templates(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A migrated file for each journal mode, closed, so that it may be copied."""
+    templates = {}
+    for journal in ("wal", "truncate"):
+        file = tmp_path_factory.mktemp(journal) / "app.db"
+        database = Database(f"sqlite:///{file}", journal_rule=partial(_always, journal))
+        database.prepare()
+        database.close()
+        templates[f"sqlite-{journal}"] = file
+    return templates
+
+
+@pytest.fixture(params=ENGINES)
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """Where a fresh, migrated database is."""
+    if request.param == "postgresql":
+        shared: str = request.getfixturevalue("postgresql_shared")
+        with psycopg.connect(shared) as connection:
+            connection.execute(_AS_MIGRATED)
+        yield shared
+        return
+    templates: dict[str, Path] = request.getfixturevalue("sqlite_templates")
+    shutil.copy(templates[request.param], tmp_path / "app.db")
+    yield f"sqlite:///{tmp_path}/app.db"
+
+
+@pytest.fixture(params=EMPTY)
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """Where a database may be created."""
+    if request.param == "postgresql":
+        with new_database(request.getfixturevalue("postgresql_url")) as fresh:
+            yield fresh
+        return
+    yield f"sqlite:///{tmp_path}/new/app.db"
+
+
+@pytest.fixture
+def open_database() -> Iterator[Callable[[str], Database]]:
+    """Open databases that are closed after the test."""
+    with ExitStack() as stack:
+
+        def opened(url: str) -> Database:
+            database = Database(url, busy_timeout_seconds=5.0)
+            stack.callback(database.close)
+            return database
+
+        yield opened
+
+
+@pytest.fixture
+def database(url: str, open_database: Callable[[str], Database]) -> Database:
+    return open_database(url)
+
+
+def signup(name: str, *, contact: str | None = None, at: int = 0) -> NewSignup:
+    """A sign-up with id `name`; by default of a contact of its own."""
+    address = contact or f"{name}@example.org"
+    return NewSignup(
+        id=name,
+        received_at=at,
+        contact_key=address,
+        email=address,
+        person={"first_name": "Ada", "last_name": "Lovelace"},
+        list_ids=("list-1", "list-2"),
+        source="footer",
+        consent="v1",
+        page="https://example.org/",
+        network_address="192.0.2.1",
+        user_agent="test",
+        asked_by="form",
+    )
+
+
+def accept(database: Database, name: str, *, contact: str | None = None, at: int = 0) -> None:
+    """Store a sign-up and its delivery."""
+    Signups(database).accept(
+        signup(name, contact=contact, at=at), kind="sign_up", payload={"signup": name, "nested": [1]}
+    )
+
+
+def in_threads(count: int, work: Callable[[int], T]) -> list[T]:
+    """Run `work(index)` in threads that start together."""
+    barrier = Barrier(count)
+
+    def start(index: int) -> T:
+        barrier.wait()
+        return work(index)
+
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(start, range(count)))
+
+
+def in_processes(count: int, work: Callable[[], None]) -> list[int]:
+    """Run `work` in forked processes that start together; returns their exit codes."""
+    gate_out, gate_in = os.pipe()
+    children = []
+    for _ in range(count):
+        child = os.fork()
+        if child == 0:
+            os.close(gate_in)
+            os.read(gate_out, 1)  # returns when the parent closes its end
+            code = 1
+            try:
+                work()
+                code = 0
+            except BaseException:  # noqa: BLE001 - a forked child must not run on into pytest
+                traceback.print_exc(file=sys.stderr)
+            finally:
+                os._exit(code)
+        children.append(child)
+    os.close(gate_in)
+    os.close(gate_out)
+    return [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
