@@ -1,0 +1,10 @@
+"""From consent to the Authorization header. What stores the tokens, and who may connect, is handed in."""
+
+from oauth.authorization_server import AuthorizationServer
+from oauth.bearer import BearerAuth
+from oauth.connecting import Connector
+from oauth.errors import OAuthError
+from oauth.keeper import Keeper
+from oauth.sealing import Sealer
+
+__all__ = ["AuthorizationServer", "BearerAuth", "Connector", "Keeper", "OAuthError", "Sealer"]

@@ -1,0 +1,163 @@
+"""Constant Contact's authorization server: the consent page's address and the token endpoint.
+
+Facts: https://developer.constantcontact.com/api_guide/server_flow.html and pkce_flow.html.
+"""
+
+import json
+import re
+import ssl
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from urllib.parse import quote, urlencode
+
+import requests
+from requests.auth import HTTPBasicAuth
+from urllib3.exceptions import NewConnectionError
+
+from oauth.errors import Ambiguous, InvalidClient, InvalidGrant, NeverSent, Refused, TokenCallFailed
+from oauth.tokens import TokenPair, UnusableAnswer, parse_token_answer
+
+_CONNECT_SECONDS = 3
+_READ_SECONDS = 10
+_TOTAL_SECONDS = 13
+_LARGEST_BODY = 64 * 1024
+_ERROR_CODE = re.compile(r"[a-z_]{1,40}")
+
+
+class AuthorizationServer:
+    """Speaks to one authorization server for one application. Sends every call exactly once.
+
+    Args:
+        session: Without an automatic retry: a second send of a rotating token can end the connection.
+        base_url: Such as ``https://authz.constantcontact.com/oauth2/default/v1``.
+        client_id: The application's API key.
+        client_secret: Its secret; goes out in the Basic header only (RFC 6749 section 2.3.1).
+        consent_base_url: Where the browser finds the same server, when that is another address than ours.
+        monotonic: Seconds, for the deadline of one call.
+    """
+
+    def __init__(
+        self,
+        session: requests.Session,
+        *,
+        base_url: str,
+        client_id: str,
+        client_secret: str,
+        consent_base_url: str | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._session = session
+        self._base_url = base_url.rstrip("/")
+        self._consent_base_url = (consent_base_url or base_url).rstrip("/")
+        self._client_id = client_id
+        self._basic = HTTPBasicAuth(client_id, client_secret)
+        self._monotonic = monotonic
+
+    def authorize_url(
+        self, redirect_uri: str, state: str, scopes: Sequence[str], code_challenge: str | None
+    ) -> str:
+        """Where the admin's browser goes to consent; spaces become %20, which the vendor requires."""
+        query = {
+            "client_id": self._client_id,
+            "redirect_uri": redirect_uri,
+            "response_type": "code",
+            "scope": " ".join(scopes),
+            "state": state,
+        }
+        if code_challenge is not None:
+            query |= {"code_challenge": code_challenge, "code_challenge_method": "S256"}
+        return f"{self._consent_base_url}/authorize?{urlencode(query, quote_via=quote)}"
+
+    def exchange(self, code: str, redirect_uri: str, verifier: str | None, now: int) -> TokenPair:
+        """Turns a code into the first pair ("Exchange the authorization code", server_flow).
+
+        Raises:
+            TokenCallFailed: One of its subclasses. The code must not be sent again in any case.
+        """
+        form = {"grant_type": "authorization_code", "code": code, "redirect_uri": redirect_uri}
+        if verifier is not None:
+            form["code_verifier"] = verifier
+        return self._call(form, now)
+
+    def refresh(self, refresh_token: str, now: int) -> TokenPair:
+        """Turns a refresh token into a new pair ("Refresh an access token", server_flow).
+
+        Raises:
+            TokenCallFailed: One of its subclasses.
+        """
+        return self._call({"grant_type": "refresh_token", "refresh_token": refresh_token}, now)
+
+    def _call(self, form: Mapping[str, str], now: int) -> TokenPair:
+        # "from None": a transport exception holds the request, and its body is the token.
+        try:
+            status, body = self._post(form)
+        except requests.RequestException as error:
+            raise _transport_failure(error) from None
+        if status != 200:
+            raise _refusal(status, body)
+        try:
+            return parse_token_answer(body, now=now)
+        except UnusableAnswer as unusable:
+            raise Ambiguous(f"Constant Contact's token answer is unusable: {unusable}.") from None
+
+    def _post(self, form: Mapping[str, str]) -> tuple[int, bytes]:
+        deadline = self._monotonic() + _TOTAL_SECONDS
+        with self._session.post(
+            f"{self._base_url}/token",
+            data=form,
+            auth=self._basic,
+            headers={"Accept": "application/json"},
+            timeout=(_CONNECT_SECONDS, _READ_SECONDS),
+            allow_redirects=False,
+            stream=True,
+        ) as response:
+            return response.status_code, b"".join(self._limited(response, deadline))
+
+    def _limited(self, response: requests.Response, deadline: float) -> Iterator[bytes]:
+        """The body, byte by byte: a larger read returns only when full, so dripped bytes would hold it."""
+        for size, piece in enumerate(response.iter_content(1), start=1):
+            if size > _LARGEST_BODY or self._monotonic() > deadline:
+                raise Ambiguous("Constant Contact's token answer did not end.")
+            yield piece
+
+
+def _transport_failure(error: requests.RequestException) -> TokenCallFailed:
+    kind = type(error).__name__
+    if isinstance(error, requests.ConnectTimeout) or _before_sending(error):
+        return NeverSent(f"Constant Contact could not be reached ({kind}).")
+    return Ambiguous(f"Constant Contact's token answer was lost ({kind}).")
+
+
+def _before_sending(error: BaseException) -> bool:
+    """Whether no connection was made: DNS, refused, or a certificate that does not hold."""
+    reason = getattr(error.args[0], "reason", None) if error.args else None
+    if isinstance(reason, NewConnectionError):
+        return True
+    causes: tuple[object, ...] = getattr(reason, "args", ())
+    return bool(causes) and isinstance(causes[0], ssl.SSLCertVerificationError)
+
+
+def _refusal(status: int, body: bytes) -> TokenCallFailed:
+    code = _error_code(body)
+    words = f"Constant Contact's token endpoint answered {status} {code}".rstrip() + "."
+    if status >= 500 or status < 400:
+        return Ambiguous(words)
+    if status == 429:
+        return NeverSent(words)
+    if status == 401 or code == "invalid_client":
+        return InvalidClient(words)
+    if status == 400 and code == "invalid_grant":
+        return InvalidGrant(words)
+    return Refused(words)
+
+
+def _error_code(body: bytes) -> str:
+    """``error``, or ``errorCode`` as for an unknown client id; anything but a plain code is ignored."""
+    try:
+        answer = json.loads(body)
+    except (ValueError, RecursionError):
+        return ""
+    if not isinstance(answer, dict):
+        return ""
+    code = answer.get("error") or answer.get("errorCode")
+    return code if isinstance(code, str) and _ERROR_CODE.fullmatch(code) else ""

@@ -1,0 +1,55 @@
+"""The Authorization header of every API call, and the one repeat after a 401."""
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import requests
+from requests.auth import AuthBase
+
+
+class TokenSource(Protocol):
+    """What hands out access tokens: the keeper."""
+
+    def current(self) -> str:
+        """A valid access token."""
+        ...
+
+    def after_rejection(self, rejected: str) -> str:
+        """Another one, after the API refused ``rejected`` with 401."""
+        ...
+
+
+class BearerAuth(AuthBase):
+    """Set as ``session.auth``. Bodies must be text or bytes, so that they can be sent again.
+
+    A 401 means the token, so the call is repeated once with another one; a 403 means scope, role or a
+    deactivated application, which no token cures, so it is handed on (constant-contact error table).
+
+    Raises:
+        OAuthError: From the call itself, when no valid token is to be had.
+    """
+
+    def __init__(self, keeper: TokenSource) -> None:
+        self._keeper = keeper
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """``request`` with a valid token; it repeats itself once on a 401."""
+        token = self._keeper.current()
+        request.headers["Authorization"] = f"Bearer {token}"
+        request.register_hook("response", self._repeat_once(token))
+        return request
+
+    def _repeat_once(self, token: str) -> Callable[..., requests.Response]:
+        def on_response(response: requests.Response, **send: Any) -> requests.Response:
+            if response.status_code != 401:
+                return response
+            replacement = self._keeper.after_rejection(token)
+            response.content  # noqa: B018 - read to the end, so that the connection is free again
+            again = response.request.copy()
+            again.headers["Authorization"] = f"Bearer {replacement}"
+            # The adapter calls no hooks, so a second 401 goes to the caller and nothing loops.
+            repeated: requests.Response = response.connection.send(again, **send)
+            repeated.history.append(response)
+            return repeated
+
+        return on_response

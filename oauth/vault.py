@@ -1,0 +1,126 @@
+"""What this package needs to have stored. The implementation is handed in; sealed values are opaque to it."""
+
+# ruff: noqa: D102 - the columns are explained at their class
+
+from typing import Protocol
+
+
+class StoredConnection(Protocol):
+    """The one connection row. Times are epoch ms.
+
+    ``generation`` grows with each new token pair, ``epoch`` with each authorization and disconnect.
+    """
+
+    @property
+    def state(self) -> str: ...
+    @property
+    def generation(self) -> int: ...
+    @property
+    def epoch(self) -> int: ...
+    @property
+    def access_sealed(self) -> str | None: ...
+    @property
+    def refresh_sealed(self) -> str | None: ...
+    @property
+    def access_expires_at(self) -> int | None: ...
+    @property
+    def access_issued_at(self) -> int | None: ...
+    @property
+    def scope(self) -> str | None: ...
+    @property
+    def failures(self) -> int: ...
+    @property
+    def last_error(self) -> str | None: ...
+    @property
+    def next_refresh_at(self) -> int | None: ...
+    @property
+    def lease_owner(self) -> str | None: ...
+    @property
+    def lease_until(self) -> int | None: ...
+
+
+class Vault(Protocol):
+    """Keeps the connection row; every write is one guarded statement, durable when it returns."""
+
+    def read(self) -> StoredConnection:
+        """The row; state ``disconnected`` and generation 0 before the first connection."""
+        ...
+
+    def take_lease(self, *, owner: str, generation: int, now: int, until: int) -> bool:
+        """True when ``owner`` holds the lease: generation unchanged and no live lease of another."""
+        ...
+
+    def release_lease(self, *, owner: str) -> None:
+        """Ends the lease if ``owner`` holds it."""
+        ...
+
+    def store_refreshed(
+        self,
+        *,
+        generation: int,
+        access_sealed: str,
+        refresh_sealed: str | None,
+        access_issued_at: int,
+        access_expires_at: int,
+        scope: str | None,
+        now: int,
+    ) -> bool:
+        """Stores a refreshed pair if the generation still is ``generation``; None keeps the old refresh."""
+        ...
+
+    def store_connected(
+        self,
+        *,
+        access_sealed: str,
+        refresh_sealed: str,
+        access_issued_at: int,
+        access_expires_at: int,
+        scope: str | None,
+        now: int,
+    ) -> None:
+        """Stores the first pair of a new authorization, whatever was there before, and ends any lease."""
+        ...
+
+    def record_failure(self, *, generation: int, state: str, error: str, next_refresh_at: int | None) -> bool:
+        """Notes a failed refresh and ends the lease, where the generation still is ``generation``."""
+        ...
+
+    def disconnect(self, *, now: int) -> None:
+        """Erases the tokens."""
+        ...
+
+
+class StoredAttempt(Protocol):
+    """One open attempt to connect."""
+
+    @property
+    def browser_hash(self) -> str: ...
+    @property
+    def verifier_sealed(self) -> str: ...
+    @property
+    def redirect_uri(self) -> str: ...
+    @property
+    def created_at(self) -> int: ...
+    @property
+    def expires_at(self) -> int: ...
+
+
+class Attempts(Protocol):
+    """Keeps open attempts to connect, found by the hash of their state."""
+
+    def start(
+        self,
+        *,
+        state_hash: str,
+        browser_hash: str,
+        verifier_sealed: str,
+        redirect_uri: str,
+        now: int,
+        expires_at: int,
+    ) -> None:
+        """Stores a new attempt."""
+        ...
+
+    def consume(self, *, state_hash: str, now: int) -> StoredAttempt | None:
+        """The attempt, to exactly one caller; None when unknown, used or expired."""
+        ...

@@ -1,0 +1,79 @@
+"""The Authorization header."""
+
+import pytest
+import requests
+import responses
+
+from oauth.bearer import BearerAuth
+from oauth.errors import RefreshUnavailable
+from oauth.keeper import Keeper
+from tests.oauth.vault_in_memory import VaultInMemory
+from tests.oauth.vendor import START, Vendor
+
+API = "https://api.test/v3/contacts/sign_up_form"
+
+
+@pytest.fixture
+def session(keeper: Keeper) -> requests.Session:
+    session = requests.Session()
+    session.auth = BearerAuth(keeper)
+    return session
+
+
+def sent(http: responses.RequestsMock) -> list[tuple[object, object]]:
+    calls = [call.request for call in http.calls if call.request.url == API]
+    return [(request.headers["Authorization"], request.body) for request in calls]
+
+
+def test_each_call_carries_the_current_token(session: requests.Session, http: responses.RequestsMock) -> None:
+    """RFC 6750 section 2.1: in the header."""
+    http.post(API, status=201)
+    assert session.post(API, json={"a": 1}).status_code == 201
+    assert sent(http) == [("Bearer access-secret-0", b'{"a": 1}')]
+
+
+def test_a_401_is_repeated_once_with_a_new_token_and_the_same_body(
+    session: requests.Session, http: responses.RequestsMock
+) -> None:
+    """The caller sees the second answer only, and later calls start afresh."""
+    http.post(API, status=401)
+    http.post(API, status=201)
+    answer = session.post(API, json={"a": 1}, timeout=7)
+    assert answer.status_code == 201
+    assert [each.status_code for each in answer.history] == [401]
+    assert sent(http) == [("Bearer access-secret-0", b'{"a": 1}'), ("Bearer access-secret-1", b'{"a": 1}')]
+    assert answer.request.headers["Authorization"] == "Bearer access-secret-1"
+
+
+def test_a_second_401_goes_to_the_caller_and_the_next_call_says_why(
+    session: requests.Session, http: responses.RequestsMock, vendor: Vendor
+) -> None:
+    """An API that refuses every token causes one refresh and no loop."""
+    http.post(API, status=401)
+    assert session.post(API).status_code == 401
+    assert len(sent(http)) == 2
+    with pytest.raises(RefreshUnavailable) as caught:
+        session.post(API)
+    assert caught.value.state == "api_rejected"
+    assert (len(sent(http)), vendor.issued) == (3, 1)
+
+
+@pytest.mark.parametrize("status", [400, 403, 409, 429, 500])
+def test_other_refusals_never_refresh(
+    session: requests.Session, http: responses.RequestsMock, vendor: Vendor, status: int
+) -> None:
+    """A 403 means scope, role or deactivation, which a new token does not cure."""
+    http.post(API, status=status)
+    assert session.post(API).status_code == status
+    assert len(sent(http)) == 1
+    assert vendor.forms == []
+
+
+def test_without_a_connection_nothing_is_sent(
+    session: requests.Session, http: responses.RequestsMock, vault: VaultInMemory
+) -> None:
+    """The failure names its cause instead of a call without a token."""
+    vault.disconnect(now=START)
+    with pytest.raises(Exception, match="not connected"):
+        session.post(API)
+    assert sent(http) == []

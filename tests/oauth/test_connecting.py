@@ -1,0 +1,333 @@
+"""From the button to stored tokens."""
+
+import base64
+import hashlib
+from collections.abc import Callable
+from dataclasses import replace
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+import requests
+
+from oauth.authorization_server import AuthorizationServer
+from oauth.connecting import Connector
+from oauth.errors import (
+    AttemptUnknown,
+    ConsentRefused,
+    CredentialsRejected,
+    ExchangeFailed,
+    OAuthError,
+    ScopesMissing,
+)
+from oauth.sealing import Sealer
+from tests.oauth.vault_in_memory import AttemptsInMemory, Row, VaultDown, VaultInMemory
+from tests.oauth.vendor import START, Answer, Clock, Vendor
+
+SCOPES = ("contact_data", "account_read", "offline_access")
+CALLBACK = "https://app.test/oauth/callback"
+MINUTE = 60_000
+
+
+class Calls:
+    """Counts."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __call__(self) -> None:
+        self.count += 1
+
+
+@pytest.fixture
+def connected() -> Calls:
+    return Calls()
+
+
+@pytest.fixture
+def make(
+    vault: VaultInMemory,
+    attempts: AttemptsInMemory,
+    vendor: Vendor,
+    server: AuthorizationServer,
+    sealer: Sealer,
+    clock: Clock,
+    connected: Calls,
+) -> Callable[[bool], Connector]:
+    return lambda pkce: Connector(
+        vault,
+        attempts,
+        server,
+        sealer,
+        clock=clock,
+        scopes=SCOPES,
+        pkce=pkce,
+        on_connected=connected,
+        wait=clock.wait,
+    )
+
+
+@pytest.fixture
+def connector(make: Callable[[bool], Connector]) -> Connector:
+    return make(True)
+
+
+def started(connector: Connector, browser: str = "browser") -> str:
+    """The state that the vendor would send back."""
+    return parse_qs(urlsplit(connector.start(browser=browser, redirect_uri=CALLBACK)).query)["state"][0]
+
+
+def finish(connector: Connector, state: str, **changes: str | None) -> None:
+    given: dict[str, str | None] = {"browser": "browser", "code": "the-code", "error": None, **changes}
+    connector.finish(browser=given["browser"] or "", state=state, code=given["code"], error=given["error"])
+
+
+def test_a_consent_ends_in_sealed_tokens_and_a_new_epoch(
+    connector: Connector, vault: VaultInMemory, vendor: Vendor, sealer: Sealer, connected: Calls
+) -> None:
+    """The whole way, with the verifier that belongs to the challenge."""
+    finish(connector, started(connector))
+    row = vault.row
+    assert (row.state, row.epoch, row.generation, row.lease_owner) == ("connected", 2, 2, None)
+    assert sealer.unseal(row.access_sealed or "") == "access-secret-1"
+    assert sealer.unseal(row.refresh_sealed or "") == "refresh-secret-1"
+    assert row.scope == "contact_data account_read offline_access"
+    assert vendor.forms[0]["code"] == "the-code"
+    assert vendor.forms[0]["redirect_uri"] == CALLBACK
+    assert connected.count == 1
+
+
+def test_a_first_connection_needs_no_earlier_row(
+    connector: Connector, vault: VaultInMemory, connected: Calls
+) -> None:
+    """Nothing stored yet is not an obstacle."""
+    vault.row = Row()
+    finish(connector, started(connector))
+    assert (vault.row.state, vault.row.epoch, connected.count) == ("connected", 1, 1)
+
+
+def test_the_challenge_is_the_hash_of_the_verifier_that_is_sent(connector: Connector, vendor: Vendor) -> None:
+    """RFC 7636 section 4.6."""
+    query = parse_qs(urlsplit(connector.start(browser="browser", redirect_uri=CALLBACK)).query)
+    finish(connector, query["state"][0])
+    verifier = vendor.forms[0]["code_verifier"]
+    assert 43 <= len(verifier) <= 128
+    padded = query["code_challenge"][0] + "="
+    assert base64.urlsafe_b64decode(padded) == hashlib.sha256(verifier.encode()).digest()
+
+
+def test_pkce_can_be_switched_off(make: Callable[[bool], Connector], vendor: Vendor) -> None:
+    """Neither challenge nor verifier; the cookie still binds the browser."""
+    connector = make(False)
+    query = parse_qs(urlsplit(connector.start(browser="browser", redirect_uri=CALLBACK)).query)
+    assert "code_challenge" not in query
+    finish(connector, query["state"][0])
+    assert "code_verifier" not in vendor.forms[0]
+
+
+def test_each_attempt_has_its_own_state_and_verifier(connector: Connector, vendor: Vendor) -> None:
+    """RFC 9700 section 2.1.1: per transaction."""
+    first, second = started(connector), started(connector)
+    assert first != second
+    finish(connector, first)
+    finish(connector, second)
+    assert vendor.forms[0]["code_verifier"] != vendor.forms[1]["code_verifier"]
+
+
+def test_an_open_attempt_is_stored_without_anything_usable(
+    connector: Connector, attempts: AttemptsInMemory
+) -> None:
+    """State and browser as hashes, the verifier sealed; 15 minutes."""
+    state = started(connector)
+    [(key, attempt)] = attempts.open.items()
+    stored = repr((key, attempt))
+    assert state not in stored
+    assert "'browser'" not in stored
+    assert attempt.expires_at == START + 15 * MINUTE
+
+
+def test_an_unknown_state_is_refused_without_a_call(connector: Connector, vendor: Vendor) -> None:
+    """Nobody can make us exchange a code that we did not ask for."""
+    with pytest.raises(AttemptUnknown):
+        finish(connector, "made-up")
+    assert vendor.forms == []
+
+
+def test_an_attempt_ends_after_15_minutes(connector: Connector, vendor: Vendor, clock: Clock) -> None:
+    """A forgotten tab does not stay a way in."""
+    state = started(connector)
+    clock.now += 15 * MINUTE
+    with pytest.raises(AttemptUnknown):
+        finish(connector, state)
+    assert vendor.forms == []
+
+
+@pytest.mark.parametrize("browser", ["another", ""])
+def test_another_browser_is_refused_and_uses_the_attempt_up(
+    connector: Connector, vendor: Vendor, vault: VaultInMemory, browser: str
+) -> None:
+    """Login CSRF: an admin lured to somebody else's callback connects nothing."""
+    before = vault.row
+    state = started(connector)
+    with pytest.raises(AttemptUnknown):
+        finish(connector, state, browser=browser)
+    with pytest.raises(AttemptUnknown):
+        finish(connector, state)
+    assert vendor.forms == []
+    assert vault.row == before
+
+
+def test_a_callback_opened_twice_exchanges_once(
+    connector: Connector, vendor: Vendor, vault: VaultInMemory
+) -> None:
+    """Reload, back and prefetch leave the connection as it is."""
+    state = started(connector)
+    finish(connector, state)
+    before = vault.row
+    with pytest.raises(AttemptUnknown):
+        finish(connector, state)
+    assert len(vendor.forms) == 1
+    assert vault.row == before
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [("access_denied", "refused"), ("<script>alert(1)</script>", "did not grant"), (None, "did not grant")],
+)
+def test_a_refusal_is_told_in_our_words_and_changes_nothing(
+    connector: Connector, vendor: Vendor, vault: VaultInMemory, error: str | None, words: str
+) -> None:
+    """The attempt is used up, the old connection intact, nothing echoed."""
+    before = vault.row
+    state = started(connector)
+    with pytest.raises(ConsentRefused, match=words) as caught:
+        finish(connector, state, code=None, error=error)
+    assert "script" not in str(caught.value)
+    with pytest.raises(AttemptUnknown):
+        finish(connector, state)
+    assert vault.row == before
+    assert vendor.forms == []
+
+
+def test_an_error_wins_over_a_code(connector: Connector, vendor: Vendor) -> None:
+    """An answer that says both is a refusal."""
+    with pytest.raises(ConsentRefused):
+        finish(connector, started(connector), error="server_error")
+    assert vendor.forms == []
+
+
+@pytest.mark.parametrize(
+    ("extra", "missing"),
+    [
+        ({"refresh_token": None}, ("offline_access",)),
+        ({"refresh_token": ""}, ("offline_access",)),
+        ({"scope": "account_read offline_access"}, ("contact_data",)),
+        ({"scope": "", "refresh_token": None}, ("contact_data", "offline_access")),
+    ],
+)
+def test_missing_rights_are_named_and_nothing_is_stored(
+    connector: Connector,
+    vendor: Vendor,
+    vault: VaultInMemory,
+    connected: Calls,
+    extra: dict[str, object],
+    missing: tuple[str, ...],
+) -> None:
+    """The vendor leaves the refresh token out without any error."""
+    before = replace(vault.row)
+    vendor.extra = extra
+    with pytest.raises(ScopesMissing) as caught:
+        finish(connector, started(connector))
+    assert caught.value.scopes == missing
+    assert all(scope in str(caught.value) for scope in missing)
+    assert vault.row == before
+    assert connected.count == 0
+
+
+def test_an_answer_without_scope_means_all_was_granted(
+    connector: Connector, vendor: Vendor, vault: VaultInMemory
+) -> None:
+    """RFC 6749 section 5.1."""
+    vendor.extra = {"scope": None}
+    finish(connector, started(connector))
+    assert vault.row.epoch == 2
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected", "words"),
+    [
+        ((400, '{"error": "invalid_grant"}'), ExchangeFailed, "too old or already used.*press connect again"),
+        (requests.ReadTimeout("late"), ExchangeFailed, "lost.*press connect again"),
+        (requests.ConnectTimeout("late"), ExchangeFailed, "not be reached.*press connect again"),
+        ((503, "<html>"), ExchangeFailed, "503.*press connect again"),
+        ((200, "<html>"), ExchangeFailed, "unusable.*press connect again"),
+        ((401, "{}"), CredentialsRejected, "constant_contact_client_secret"),
+    ],
+)
+def test_a_failed_exchange_sends_the_code_once_and_changes_nothing(
+    connector: Connector,
+    vendor: Vendor,
+    vault: VaultInMemory,
+    connected: Calls,
+    answer: Answer,
+    expected: type[OAuthError],
+    words: str,
+) -> None:
+    """A replayed code may revoke its tokens, so the admin starts anew."""
+    before = vault.row
+    vendor.canned = [answer]
+    with pytest.raises(expected, match=f"(?i){words}"):
+        finish(connector, started(connector))
+    assert len(vendor.forms) == 1
+    assert vault.row == before
+    assert connected.count == 0
+
+
+def test_a_verifier_of_another_key_means_a_new_attempt(
+    connector: Connector, attempts: AttemptsInMemory, vendor: Vendor
+) -> None:
+    """A key changed between button and callback costs one more click."""
+    state = started(connector)
+    [(key, attempt)] = attempts.open.items()
+    attempts.open[key] = replace(attempt, verifier_sealed=Sealer(["quite another long key"]).seal("v"))
+    with pytest.raises(AttemptUnknown):
+        finish(connector, state)
+    assert vendor.forms == []
+
+
+def test_connecting_waits_for_a_refresh_under_way(
+    connector: Connector, vault: VaultInMemory, vendor: Vendor, clock: Clock
+) -> None:
+    """Its answer would expire the tokens of an exchange made meanwhile; a dead holder's lease ends."""
+    vault.row = replace(vault.row, lease_owner="refresher", lease_until=START + 20_000)
+    state = started(connector)
+    finish(connector, state)
+    assert clock.now == START + 20_000
+    assert vault.row.epoch == 2
+
+
+def test_a_lease_that_is_renewed_again_and_again_spends_no_code(
+    connector: Connector, vault: VaultInMemory, vendor: Vendor
+) -> None:
+    """The code stays unsent when the connection cannot be had."""
+    vault.row = replace(vault.row, lease_owner="refresher", lease_until=START + 3_600_000)
+    with pytest.raises(ExchangeFailed, match="Press Connect again"):
+        finish(connector, started(connector))
+    assert vendor.forms == []
+
+
+def test_a_vault_that_cannot_store_tells_nobody_of_success(
+    connector: Connector, vault: VaultInMemory, connected: Calls
+) -> None:
+    """No message of success without stored tokens, and the lease is given back."""
+    vault.broken = {"store_connected"}
+    with pytest.raises(VaultDown):
+        finish(connector, started(connector))
+    assert connected.count == 0
+    assert vault.row.lease_owner is None
+
+
+def test_disconnecting_erases_the_tokens(connector: Connector, vault: VaultInMemory) -> None:
+    """Nothing is left to use or to steal; the epoch tells late answers."""
+    connector.disconnect()
+    row = vault.row
+    assert (row.state, row.access_sealed, row.refresh_sealed, row.epoch) == ("disconnected", None, None, 2)
