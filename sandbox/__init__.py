@@ -1,0 +1,43 @@
+"""A faithful stand-in for Constant Contact: authorization server, API and a control panel for tests.
+
+It knows nothing of the application that uses it. See README.md beside this file.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from flask import Flask
+
+from . import account, authorization, contacts, control, gateway, lists, pages
+from .authorization import SANDBOX_CLIENT_ID, SANDBOX_CLIENT_SECRET
+from .errors import ConnectionDropped
+from .state import PRESET_LIST_ID, World
+
+__all__ = [
+    "PRESET_LIST_ID",
+    "SANDBOX_CLIENT_ID",
+    "SANDBOX_CLIENT_SECRET",
+    "ConnectionDropped",
+    "create_sandbox",
+]
+
+
+def create_sandbox(clock: Callable[[], float] | None = None) -> Flask:
+    """A sandbox with a fresh account, as a WSGI application that may be mounted under any path.
+
+    Args:
+        clock: the time in epoch seconds; the real one by default.
+
+    An injected `drop` or `half_body` leaves the application as `ConnectionDropped`.
+    """
+    app = Flask(__name__)
+    # Flask would turn ConnectionDropped into a 500 answer; the point is that there is no answer.
+    app.config["PROPAGATE_EXCEPTIONS"] = True
+    app.config["MAX_CONTENT_LENGTH"] = 1_000_000
+    app.extensions["sandbox"] = World(clock or time.time)
+    gateway.install(app)
+    for part in (pages, authorization, account, contacts, lists, control):
+        app.register_blueprint(part.blueprint)
+    return app

@@ -1,0 +1,39 @@
+"""The front page, and the headers of every page."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, render_template
+
+from .authorization import SANDBOX_CLIENT_ID, SANDBOX_CLIENT_SECRET
+from .state import current_world
+
+# No form-action: Chromium applies it to the redirect after the form, which leads back to the application.
+_POLICY = "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'"
+
+blueprint = Blueprint("pages", __name__)
+
+
+@blueprint.get("/")
+def home() -> str:
+    """What this is, and the contacts of each list."""
+    world = current_world()
+    with world.lock:
+        lists = [(item, world.members(item.list_id)) for item in world.live_lists()]
+        return render_template(
+            "sandbox/home.html",
+            lists=lists,
+            client_id=SANDBOX_CLIENT_ID,
+            client_secret=SANDBOX_CLIENT_SECRET,
+            settings=world.settings_shown(),
+        )
+
+
+@blueprint.after_app_request
+def protect(response: Response) -> Response:
+    """Pages run no script and load nothing from elsewhere; nothing is cached."""
+    response.headers.setdefault("Cache-Control", "no-store")
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    if response.mimetype == "text/html":
+        response.headers["Content-Security-Policy"] = _POLICY
+        response.headers["Referrer-Policy"] = "no-referrer"
+    return response

@@ -1,0 +1,134 @@
+"""The simulated account: everything in memory, under one lock."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from threading import RLock
+from typing import Any
+
+from flask import current_app
+
+from .errors import ControlRefused
+from .faults import Faults
+from .limits import Limits
+from .records import Contact, ContactList
+from .tokens import Policy, TokenBook
+
+PRESET_LIST_ID = "11111111-1111-4111-8111-111111111111"
+_SEED_LISTS = (
+    (PRESET_LIST_ID, "Newsletter", "The monthly letter"),
+    ("22222222-2222-4222-8222-222222222222", "Events", "Invitations"),
+    ("33333333-3333-4333-8333-333333333333", "Volunteers", None),
+)
+# Contacts may carry only custom fields that exist in the account.
+CUSTOM_FIELDS = {
+    "44444444-4444-4444-8444-444444444444": "Source",
+    "55555555-5555-4555-8555-555555555555": "Interests",
+}
+CALLS_KEPT = 50_000
+
+
+def _whole(value: object, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+_SETTING_RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "refresh_tokens": (lambda v: v in ("rotating", "long_lived"), '"rotating" or "long_lived"'),
+    "grace_seconds": (
+        lambda v: _whole(v, 0) or (isinstance(v, float) and v >= 0),
+        "a number of seconds from 0",
+    ),
+    "access_token_seconds": (lambda v: _whole(v, 1), "a whole number of seconds from 1"),
+    "rate_limit": (lambda v: isinstance(v, bool), "true or false"),
+    "per_second": (lambda v: _whole(v, 1), "a whole number from 1"),
+    "per_day": (lambda v: _whole(v, 0), "a whole number from 0"),
+    "confirmed_opt_in": (lambda v: isinstance(v, bool), "true or false"),
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a test or a developer may set; the defaults are the vendor's."""
+
+    refresh_tokens: str = "rotating"
+    grace_seconds: float = 30
+    access_token_seconds: int = 86_400
+    rate_limit: bool = True
+    per_second: int = 4
+    per_day: int = 10_000
+    confirmed_opt_in: bool = False
+
+    def changed(self, changes: Mapping[str, Any]) -> Settings:
+        """These settings with some of them replaced.
+
+        Raises:
+            ControlRefused: an unknown name or a wrong value; nothing is changed then.
+        """
+        for name, value in changes.items():
+            if name not in _SETTING_RULES:
+                raise ControlRefused(f"{name}: unknown setting; known: {', '.join(_SETTING_RULES)}")
+            accepts, wanted = _SETTING_RULES[name]
+            if not accepts(value):
+                raise ControlRefused(f"{name}: must be {wanted}, not {value!r}")
+        return replace(self, **changes)
+
+    @property
+    def policy(self) -> Policy:
+        """The part that concerns tokens."""
+        return Policy(self.refresh_tokens, self.grace_seconds, self.access_token_seconds)
+
+
+class World:
+    """The whole state. Whoever reads or changes it holds `lock`; nobody waits while holding it."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self.lock = RLock()
+        self._clock = clock
+        self._seed(dead_until=None)
+
+    def now(self) -> float:
+        """The sandbox's time in epoch seconds: the clock's, moved forward by order."""
+        return self._clock() + self.advanced
+
+    def reset(self) -> None:
+        """Back to the seed; all tokens issued until now are dead."""
+        self._seed(dead_until=self.now())
+
+    def _seed(self, dead_until: float | None) -> None:
+        self.advanced = 0.0
+        self.settings = Settings()
+        self.faults = Faults()
+        self.limits = Limits()
+        self.tokens = TokenBook(dead_until)
+        self.calls: deque[dict[str, Any]] = deque(maxlen=CALLS_KEPT)
+        self.counters: Counter[str] = Counter()
+        self.contacts: dict[str, Contact] = {}
+        self.activities: dict[str, dict[str, Any]] = {}
+        self.editing: set[str] = set()
+        self.sign_up_attempts: dict[str, list[float]] = {}
+        self.flagged_until: dict[str, float] = {}
+        now = self.now()
+        self.lists = {
+            list_id: ContactList(list_id, name, now, now, description)
+            for list_id, name, description in _SEED_LISTS
+        }
+
+    def live_lists(self) -> list[ContactList]:
+        """The lists that are not deleted, oldest first."""
+        return [contact_list for contact_list in self.lists.values() if contact_list.deleted_at is None]
+
+    def members(self, list_id: str) -> list[Contact]:
+        """The contacts on a list, deleted ones left out."""
+        return [c for c in self.contacts.values() if list_id in c.list_memberships and c.deleted_at is None]
+
+    def settings_shown(self) -> dict[str, Any]:
+        """The settings as JSON members."""
+        return asdict(self.settings)
+
+
+def current_world() -> World:
+    """The world of the sandbox that handles the current request."""
+    world: World = current_app.extensions["sandbox"]
+    return world
