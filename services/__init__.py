@@ -1,0 +1,70 @@
+"""The use cases, free of any web framework. `Services` is what the outside is given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from services.admin_access import AdminAccess
+from services.connection import ConnectionStatus, ConnectionView
+from services.delivery import Delivery, DrainReport
+from services.errors import (
+    FieldError,
+    InvalidSubmission,
+    ListsUnavailable,
+    MalformedSubmission,
+    ServiceError,
+    StorageUnavailable,
+    TooManyAttempts,
+)
+from services.health import Health, HealthReport
+from services.intake import ANONYMOUS, Asker, Evidence, Intake, RecentView, SignupView
+from services.keys import ApiKeys, DrainToken
+from services.lists import ListDirectory, ListsView
+from services.submission import Submission
+from services.verdicts import Verdict, Verdicts
+
+
+@dataclass(frozen=True)
+class Services:
+    """Everything a view or a command may ask for."""
+
+    intake: Intake
+    lists: ListDirectory
+    delivery: Delivery
+    connection: ConnectionStatus
+    health: Health
+    admin: AdminAccess
+    api_keys: ApiKeys
+    drain_token: DrainToken
+
+
+__all__ = [
+    "ANONYMOUS",
+    "AdminAccess",
+    "ApiKeys",
+    "Asker",
+    "ConnectionStatus",
+    "ConnectionView",
+    "Delivery",
+    "DrainReport",
+    "DrainToken",
+    "Evidence",
+    "FieldError",
+    "Health",
+    "HealthReport",
+    "Intake",
+    "InvalidSubmission",
+    "ListDirectory",
+    "ListsUnavailable",
+    "ListsView",
+    "MalformedSubmission",
+    "RecentView",
+    "ServiceError",
+    "Services",
+    "SignupView",
+    "StorageUnavailable",
+    "Submission",
+    "TooManyAttempts",
+    "Verdict",
+    "Verdicts",
+]

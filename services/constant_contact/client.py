@@ -1,0 +1,131 @@
+"""The only code that speaks to Constant Contact's API (v3).
+
+One method per operation. Retries are not here: the delivery row is the one layer that retries, so that every
+call is counted against the vendor's budget.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import requests
+
+from services.constant_contact.answers import failure, json_object
+from services.constant_contact.errors import ConnectionUnusable, Unreachable
+
+CONNECT_SECONDS = 3.0
+READ_SECONDS = 10.0
+# The contract allows 500 in words and 1,000 in its schema; an account holds 1,000 lists at most.
+LISTS_PER_PAGE = 500
+
+
+@dataclass(frozen=True)
+class SignedUp:
+    """The vendor's answer to a sign-up; `action` is "created" or "updated"."""
+
+    contact_id: str
+    action: str
+
+
+@dataclass(frozen=True)
+class ContactList:
+    """One list of the account."""
+
+    list_id: str
+    name: str
+    description: str
+    favorite: bool
+    membership_count: int
+
+
+@dataclass(frozen=True)
+class ListsPage:
+    """One page of lists; `next` is the link of the following page."""
+
+    lists: tuple[ContactList, ...]
+    next: str | None
+
+
+class ConstantContact:
+    """The API behind a session whose `auth` adds the access token.
+
+    `connection_errors` are what that `auth` raises when it has no token; they become ConnectionUnusable.
+    Every method raises ConstantContactError, never an exception of requests.
+    """
+
+    def __init__(
+        self, session: requests.Session, *, base_url: str, connection_errors: tuple[type[Exception], ...] = ()
+    ) -> None:
+        """`base_url` ends in /v3, without a slash."""
+        self._session = session
+        self._base_url = base_url
+        self._connection_errors = connection_errors
+
+    def sign_up(self, person: Mapping[str, Any]) -> SignedUp:
+        """Create or update a contact by its own wish; lists are appended, omitted fields stay.
+
+        https://developer.constantcontact.com/api_guide/contacts_create_or_update.html
+        """
+        response = self._send("POST", f"{self._base_url}/contacts/sign_up_form", json=person)
+        if response.status_code not in {200, 201}:
+            raise failure(response)
+        answer = json_object(response)
+        contact_id, action = answer.get("contact_id"), answer.get("action")
+        if not isinstance(contact_id, str) or action not in {"created", "updated"}:
+            raise Unreachable(detail="a success without contact_id and action")
+        return SignedUp(contact_id=contact_id, action=action)
+
+    def contact_lists(self, page: str | None = None) -> ListsPage:
+        """One page of the account's lists with their member counts; `page` is the link of the page before.
+
+        https://developer.constantcontact.com/api_guide/lists_get_all.html
+        """
+        first = f"{self._base_url}/contact_lists?limit={LISTS_PER_PAGE}&include_membership_count=all"
+        # The vendor's links are absolute paths; they are followed on our own host only.
+        response = self._send("GET", urljoin(self._base_url, page) if page else first)
+        if response.status_code != 200:
+            raise failure(response)
+        answer = json_object(response)
+        found = answer.get("lists")
+        if not isinstance(found, list):
+            raise Unreachable(detail="a success without lists")
+        return ListsPage(lists=tuple(_contact_list(entry) for entry in found), next=_next_link(answer))
+
+    def _send(self, method: str, address: str, **body: Any) -> requests.Response:
+        try:
+            return self._session.request(
+                method,
+                address,
+                timeout=(CONNECT_SECONDS, READ_SECONDS),
+                allow_redirects=False,
+                **body,
+            )
+        except self._connection_errors as error:
+            raise ConnectionUnusable(detail=type(error).__name__) from error
+        except requests.RequestException as error:
+            raise Unreachable(detail=type(error).__name__) from error
+
+
+def _contact_list(entry: Mapping[str, Any]) -> ContactList:
+    try:
+        return ContactList(
+            list_id=str(entry["list_id"]),
+            name=str(entry["name"]),
+            description=str(entry.get("description") or ""),
+            favorite=bool(entry.get("favorite", False)),
+            membership_count=int(entry.get("membership_count") or 0),
+        )
+    except (KeyError, TypeError, ValueError):
+        raise Unreachable(detail="a list without id or name") from None
+
+
+def _next_link(answer: Mapping[str, Any]) -> str | None:
+    link = (answer.get("_links") or {}).get("next") or {}
+    href = link.get("href")
+    if not isinstance(href, str):
+        return None
+    parts = urlsplit(href)
+    return f"{parts.path}?{parts.query}" if parts.query else parts.path

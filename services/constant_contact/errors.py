@@ -1,0 +1,122 @@
+"""What can go wrong at Constant Contact. Every failure carries its remedy.
+
+ConstantContactError
+├── Unreachable          PAUSE_ALL     not sent, or outcome unknown (safe to repeat: sign-ups are upserts)
+├── ServerFault          PAUSE_ALL     5xx
+├── Throttled            PAUSE_ALL     429, clears within the second
+├── QuotaExceeded        PAUSE_ALL     429, clears at 00:00 UTC
+├── NoCallLeft           PAUSE_ALL     our own budget has no call to give now; nothing was sent
+├── ConnectionUnusable   PAUSE_ALL     no valid access token can be had now
+├── Unauthorized         NEEDS_PERSON  401 with a fresh token
+├── Forbidden            NEEDS_PERSON  403: scope, role or deactivated application
+├── Misconfigured        NEEDS_PERSON  404, 405, 406, 415: a deleted list, or our mistake
+├── Conflict             RETRY         409: two simultaneous edits of one contact
+└── Rejected             PARK          400: this sign-up as it stands
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import ClassVar
+
+
+class Remedy(Enum):
+    """What to do about a failed call."""
+
+    RETRY = "retry this sign-up later"
+    PAUSE_ALL = "pause every sign-up and probe"
+    PARK = "put this sign-up aside for a person"
+    NEEDS_PERSON = "pause every sign-up until a person acts"
+
+
+class ConstantContactError(Exception):
+    """Root. `plain` is a sentence for anybody; `key` is the vendor's error_key; `detail` is never shown."""
+
+    remedy: ClassVar[Remedy]
+    plain: ClassVar[str]
+
+    def __init__(self, *, key: str | None = None, detail: str | None = None) -> None:
+        """Keep what the vendor said; neither part is shown to visitors."""
+        self.key = key
+        self.detail = detail
+        super().__init__(self.plain)
+
+
+class Unreachable(ConstantContactError):
+    """No answer that can be trusted: refused, timed out, cut, or not the vendor's JSON."""
+
+    remedy = Remedy.PAUSE_ALL
+    plain = "Constant Contact cannot be reached."
+
+
+class ServerFault(ConstantContactError):
+    """A 5xx answer."""
+
+    remedy = Remedy.PAUSE_ALL
+    plain = "Constant Contact has a fault of its own."
+
+
+class Throttled(ConstantContactError):
+    """More than the permitted calls in a second."""
+
+    remedy = Remedy.PAUSE_ALL
+    plain = "Constant Contact asked us to slow down."
+
+
+class QuotaExceeded(ConstantContactError):
+    """The day's calls are used up."""
+
+    remedy = Remedy.PAUSE_ALL
+    plain = "Today's calls to Constant Contact are used up; they start again at 00:00 UTC."
+
+
+class NoCallLeft(ConstantContactError):
+    """Deliveries use the whole budget, or it is paused; nothing was sent."""
+
+    remedy = Remedy.PAUSE_ALL
+    plain = "All permitted calls to Constant Contact are in use at the moment."
+
+
+class ConnectionUnusable(ConstantContactError):
+    """The connection gives no access token now; its own state says why."""
+
+    remedy = Remedy.PAUSE_ALL
+    plain = "The connection to Constant Contact cannot be used at the moment."
+
+
+class Unauthorized(ConstantContactError):
+    """401 although the token was fresh."""
+
+    remedy = Remedy.NEEDS_PERSON
+    plain = "Constant Contact does not accept our access. Reconnect on the dashboard."
+
+
+class Forbidden(ConstantContactError):
+    """403; the vendor does not tell its three causes apart."""
+
+    remedy = Remedy.NEEDS_PERSON
+    plain = (
+        "Constant Contact forbids this: the connected user may lack the right role, "
+        "the permission was not granted, or the application is switched off."
+    )
+
+
+class Misconfigured(ConstantContactError):
+    """404, 405, 406 or 415: something both sides rely on is not there."""
+
+    remedy = Remedy.NEEDS_PERSON
+    plain = "Constant Contact does not know what we asked for. Was a list deleted?"
+
+
+class Conflict(ConstantContactError):
+    """409: the contact was being edited at the same moment."""
+
+    remedy = Remedy.RETRY
+    plain = "The contact was being changed at the same moment; it will be sent again."
+
+
+class Rejected(ConstantContactError):
+    """400: the vendor will not take this sign-up as it stands."""
+
+    remedy = Remedy.PARK
+    plain = "Constant Contact refused this sign-up as it stands."

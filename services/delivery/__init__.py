@@ -1,0 +1,7 @@
+"""Delivery: from the stored sign-up to Constant Contact."""
+
+from services.delivery.courier import Courier, Outcome, Step
+from services.delivery.delivery import Delivery, DrainReport
+from services.delivery.thread import DeliveryThread
+
+__all__ = ["Courier", "Delivery", "DeliveryThread", "DrainReport", "Outcome", "Step"]

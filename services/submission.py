@@ -1,0 +1,181 @@
+"""A sign-up as it is submitted: the fields, their limits, and sentences for what is wrong with them.
+
+The limits are the vendor's for POST /contacts/sign_up_form (names 50, phone 25, 50 lists) and POST /contacts
+(address 80): https://developer.constantcontact.com/api_guide/contacts_create_or_update.html
+"""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any
+from uuid import UUID
+
+from email_validator import EmailNotValidError, validate_email
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from services.errors import FieldError, InvalidSubmission, MalformedSubmission
+
+OLDER_SPELLINGS = {
+    "firstName": "first_name",
+    "lastName": "last_name",
+    "jobTitle": "job_title",
+    "companyName": "company_name",
+    "listId": "list_id",
+    "listIds": "list_ids",
+}
+PERSON_FIELDS = ("first_name", "last_name", "job_title", "company_name", "phone")
+NOT_YET = ("custom_fields", "tags", "form")
+SENTENCES = {
+    "missing": "This field is required.",
+    "string_type": "This must be text.",
+    "string_unicode": "This is not valid text.",
+    "string_too_long": "Use at most {max_length} characters.",
+    "too_short": "Choose at least one list: send list_id or list_ids.",
+    "too_long": "Choose at most {max_length} lists.",
+    "tuple_type": "This must be a list id or an array of list ids.",
+}
+
+
+def _without_controls(value: str) -> str:
+    if any(unicodedata.category(character) == "Cc" for character in value):
+        raise ValueError("Control characters and line breaks are not allowed here.")
+    return value
+
+
+def _without_controls_but_breaks(value: str) -> str:
+    _without_controls(value.translate({ord(character): None for character in "\r\n\t"}))
+    return value
+
+
+def _address(value: str) -> str:
+    try:
+        # Capital letters in an address have produced 409s at the vendor, and its domain must be ASCII.
+        address = validate_email(value, check_deliverability=False, allow_smtputf8=False).ascii_email
+    except EmailNotValidError:
+        raise ValueError("Enter an e-mail address like name@example.org.") from None
+    return (address or value).lower()
+
+
+def _list_id(value: str) -> str:
+    try:
+        return str(UUID(value))
+    except ValueError:
+        raise ValueError("This is not a list id; GET /lists shows the ids.") from None
+
+
+def _none_if_blank(value: object) -> object:
+    return None if isinstance(value, str) and not value.strip() else value
+
+
+Address = Annotated[str, Field(max_length=80), AfterValidator(_without_controls), AfterValidator(_address)]
+ListId = Annotated[str, AfterValidator(_list_id)]
+
+
+Line25 = Annotated[str, Field(max_length=25), AfterValidator(_without_controls)]
+Line50 = Annotated[str, Field(max_length=50), AfterValidator(_without_controls)]
+Line100 = Annotated[str, Field(max_length=100), AfterValidator(_without_controls)]
+Line2000 = Annotated[str, Field(max_length=2000), AfterValidator(_without_controls)]
+Text2000 = Annotated[str, Field(max_length=2000), AfterValidator(_without_controls_but_breaks)]
+Blank = BeforeValidator(_none_if_blank)
+
+
+class Submission(BaseModel):
+    """A valid sign-up. `email` is trimmed, lower-cased and has an IDNA domain: it is the contact's key."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", str_strip_whitespace=True, strict=True)
+
+    email: Address
+    first_name: Annotated[Line50 | None, Blank] = None
+    last_name: Annotated[Line50 | None, Blank] = None
+    job_title: Annotated[Line50 | None, Blank] = None
+    company_name: Annotated[Line50 | None, Blank] = None
+    phone: Annotated[Line25 | None, Blank] = None
+    list_ids: Annotated[tuple[ListId, ...], Field(min_length=1, max_length=50)]
+    source: Annotated[Line100 | None, Blank] = None
+    consent: Annotated[Text2000 | None, Blank] = None
+    redirect: Annotated[Line2000 | None, Blank] = None
+
+    @property
+    def person(self) -> dict[str, str]:
+        """What was said about the person, empty fields left out."""
+        return {name: value for name in PERSON_FIELDS if (value := getattr(self, name))}
+
+
+def read_json(raw: bytes) -> Submission:
+    """Read a JSON body.
+
+    Raises:
+        MalformedSubmission: it is not JSON.
+        InvalidSubmission: it is not an object, or fields are missing or wrong.
+    """
+    try:
+        document = json.loads(raw, parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        raise MalformedSubmission("The body is not valid JSON.") from None
+    if not isinstance(document, dict):
+        raise InvalidSubmission([FieldError("body", "Send one JSON object with the fields of the sign-up.")])
+    return _read(document)
+
+
+def read_form(pairs: Iterable[tuple[str, str]]) -> Submission:
+    """Read the pairs of an HTML form; a name may be repeated and may end in [].
+
+    Raises:
+        InvalidSubmission: fields are missing or wrong.
+    """
+    fields: dict[str, Any] = {}
+    for raw_name, value in pairs:
+        name = OLDER_SPELLINGS.get(raw_name.removesuffix("[]"), raw_name.removesuffix("[]"))
+        if name in {"list_id", "list_ids"}:
+            fields.setdefault(name, []).append(value)
+        else:
+            fields[name] = value
+    return _read(fields)
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")  # RFC 8259 §6 has no NaN and no Infinity
+
+
+def _read(document: Mapping[str, Any]) -> Submission:
+    fields = {OLDER_SPELLINGS.get(name, name): value for name, value in document.items()}
+    spelling = "list_id" if "list_id" in fields and "list_ids" not in fields else "list_ids"
+    fields["list_ids"] = _gather_lists(fields.pop("list_id", None), fields.get("list_ids"))
+    errors = [
+        FieldError(name, "This version cannot deliver this field yet; leave it out.")
+        for name in NOT_YET
+        if fields.get(name)
+    ]
+    try:
+        submission = Submission.model_validate(fields)
+    except ValidationError as error:
+        errors = [_field_error(detail, spelling) for detail in error.errors()] + errors
+    if errors:
+        raise InvalidSubmission(_once_per_field(errors))
+    return submission
+
+
+def _gather_lists(*values: object) -> object:
+    """One tuple of distinct ids out of list_id and list_ids, each a text or an array."""
+    gathered: list[object] = []
+    for value in values:
+        if isinstance(value, list | tuple):
+            gathered += value
+        elif value is not None:
+            gathered.append(value)
+    return tuple(dict.fromkeys(v.strip() if isinstance(v, str) else repr(v) for v in gathered if v != ""))
+
+
+def _field_error(detail: Any, spelling: str) -> FieldError:
+    name = str(detail["loc"][0])
+    if detail["type"] == "value_error":
+        sentence = str(detail["ctx"]["error"])
+    else:
+        sentence = SENTENCES[detail["type"]].format(**detail.get("ctx", {}))
+    return FieldError(spelling if name == "list_ids" else name, sentence)
+
+
+def _once_per_field(errors: Iterable[FieldError]) -> list[FieldError]:
+    return list({error.field: error for error in reversed(list(errors))}.values())[::-1]

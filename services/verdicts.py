@@ -1,0 +1,83 @@
+"""Wait a moment for the delivery of one sign-up, when that can be worth it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from services.connection import ConnectionStatus
+from store import Budget, Deliveries, Signups, StoreError
+
+POLL_SECONDS = 0.03
+# With more sign-ups than this ahead, four calls a second bring the verdict too late.
+LONGEST_QUEUE = 4
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The sign-up is on disk; `status` is "subscribed" once Constant Contact confirmed it, else "queued"."""
+
+    id: str
+    status: str
+    action: str | None = None
+    contact_id: str | None = None
+
+
+class Verdicts:
+    """Watches the store; whichever process delivers, the verdict is seen."""
+
+    def __init__(
+        self,
+        *,
+        signups: Signups,
+        deliveries: Deliveries,
+        budget: Budget,
+        connection: ConnectionStatus,
+        wait_seconds: float,
+        waiters: int,
+        clock: Callable[[], int],
+    ) -> None:
+        """At most `waiters` requests wait at once, each at most `wait_seconds`; `clock` tells epoch ms."""
+        self._signups = signups
+        self._deliveries = deliveries
+        self._budget = budget
+        self._connection = connection
+        self._wait_seconds = wait_seconds
+        self._waiting = threading.BoundedSemaphore(waiters)
+        self._clock = clock
+
+    def wait_for(self, signup_id: str) -> Verdict:
+        """The verdict on a stored sign-up, "queued" when there is none in time."""
+        queued = Verdict(id=signup_id, status="queued")
+        if self._wait_seconds <= 0 or not self._waiting.acquire(blocking=False):
+            return queued
+        try:
+            return self._watch(signup_id) or queued
+        except StoreError:
+            # It was stored; that the verdict cannot be read changes nothing about that.
+            return queued
+        finally:
+            self._waiting.release()
+
+    def _watch(self, signup_id: str) -> Verdict | None:
+        end = self._clock() + int(self._wait_seconds * 1000)
+        if not self._in_time():
+            return None
+        rest = threading.Event()
+        while self._clock() < end:
+            row = self._signups.find(signup_id)
+            if row is None or row.last_error is not None:
+                return None
+            if row.state == "delivered":
+                return Verdict(signup_id, "subscribed", action=row.action, contact_id=row.contact_id)
+            rest.wait(POLL_SECONDS)
+        return None
+
+    def _in_time(self) -> bool:
+        paused_until = self._budget.read().paused_until
+        return (
+            (paused_until is None or paused_until <= self._clock())
+            and self._connection.usable()
+            and self._deliveries.pending_up_to(LONGEST_QUEUE + 1) <= LONGEST_QUEUE
+        )

@@ -1,0 +1,197 @@
+"""The vendor's client at its HTTP edge."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+import requests
+import responses
+
+from services.constant_contact import (
+    Conflict,
+    ConnectionUnusable,
+    ConstantContact,
+    ConstantContactError,
+    Forbidden,
+    Misconfigured,
+    QuotaExceeded,
+    Rejected,
+    Remedy,
+    ServerFault,
+    SignedUp,
+    Throttled,
+    Unauthorized,
+    Unreachable,
+)
+
+BASE = "https://api.cc.email/v3"
+SIGN_UP = f"{BASE}/contacts/sign_up_form"
+LISTS = f"{BASE}/contact_lists"
+
+
+class NoToken(Exception):
+    """What an authenticator raises that has no token."""
+
+
+class Broken(requests.auth.AuthBase):
+    """An authenticator without a token."""
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        raise NoToken
+
+
+@pytest.fixture
+def vendor() -> ConstantContact:
+    return ConstantContact(requests.Session(), base_url=BASE, connection_errors=(NoToken,))
+
+
+@responses.activate
+@pytest.mark.parametrize(("status", "action"), [(201, "created"), (200, "updated")])
+def test_a_sign_up_is_posted_as_json(vendor: ConstantContact, status: int, action: str) -> None:
+    """The body goes out as it is; contact and action come back typed."""
+    responses.post(SIGN_UP, status=status, json={"contact_id": "c-1", "action": action})
+    body = {"email_address": "ann@example.org", "list_memberships": ["l"]}
+    assert vendor.sign_up(body) == SignedUp("c-1", action)
+    sent = responses.calls[0].request
+    assert isinstance(sent.body, bytes)
+    assert json.loads(sent.body) == body
+    assert sent.headers["Content-Type"] == "application/json"
+
+
+ARRAY: list[dict[str, str]] = [{"error_key": "contacts.api.validation", "error_message": "no"}]
+
+
+@responses.activate
+@pytest.mark.parametrize(
+    ("status", "body", "expected", "remedy"),
+    [
+        (400, ARRAY, Rejected, Remedy.PARK),
+        (
+            401,
+            {"error_key": "unauthorized", "error_message": "Unauthorized"},
+            Unauthorized,
+            Remedy.NEEDS_PERSON,
+        ),
+        (403, ARRAY, Forbidden, Remedy.NEEDS_PERSON),
+        (404, {"message": "no Route matched"}, Misconfigured, Remedy.NEEDS_PERSON),
+        (405, [], Misconfigured, Remedy.NEEDS_PERSON),
+        (409, ARRAY, Conflict, Remedy.RETRY),
+        (415, None, Misconfigured, Remedy.NEEDS_PERSON),
+        (429, [{"error_key": "throttled", "error_message": "slow"}], Throttled, Remedy.PAUSE_ALL),
+        (429, {"error_key": "throttled", "error_message": "slow"}, Throttled, Remedy.PAUSE_ALL),
+        (429, {"error_key": "quota_exceeded", "error_message": "day"}, QuotaExceeded, Remedy.PAUSE_ALL),
+        (429, [{"error_key": "quota_exceeded", "error_message": "day"}], QuotaExceeded, Remedy.PAUSE_ALL),
+        (429, {"message": "queued"}, Throttled, Remedy.PAUSE_ALL),
+        (500, ARRAY, ServerFault, Remedy.PAUSE_ALL),
+        (503, {"message": "later"}, ServerFault, Remedy.PAUSE_ALL),
+        (302, {}, Unreachable, Remedy.PAUSE_ALL),
+        (201, {"contact_id": "c-1"}, Unreachable, Remedy.PAUSE_ALL),
+        (201, {"contact_id": 5, "action": "created"}, Unreachable, Remedy.PAUSE_ALL),
+        (200, [], Unreachable, Remedy.PAUSE_ALL),
+    ],
+)
+def test_every_answer_becomes_a_typed_failure(
+    vendor: ConstantContact, status: int, body: Any, expected: type[ConstantContactError], remedy: Remedy
+) -> None:
+    """All three error shapes and every status end in a failure that carries its remedy."""
+    responses.post(SIGN_UP, status=status, json=body)
+    with pytest.raises(ConstantContactError) as caught:
+        vendor.sign_up({})
+    assert type(caught.value) is expected
+    assert caught.value.remedy is remedy
+    if body is ARRAY:
+        assert caught.value.key == "contacts.api.validation"
+
+
+@responses.activate
+@pytest.mark.parametrize(
+    ("status", "body"), [(200, "<html>Back soon</html>"), (201, ""), (200, '{"contact_id":"c')]
+)
+def test_a_success_that_is_not_the_vendors_json_is_no_success(
+    vendor: ConstantContact, status: int, body: str
+) -> None:
+    """A proxy's page or a cut body leaves the outcome unknown."""
+    responses.post(SIGN_UP, status=status, body=body)
+    with pytest.raises(Unreachable):
+        vendor.sign_up({})
+
+
+@responses.activate
+@pytest.mark.parametrize(
+    "fault",
+    [
+        requests.ConnectionError("refused"),
+        requests.exceptions.SSLError("certificate"),
+        requests.ConnectTimeout(),
+        requests.ReadTimeout(),
+        requests.exceptions.ChunkedEncodingError(),
+    ],
+)
+def test_transport_faults_are_unreachable(vendor: ConstantContact, fault: Exception) -> None:
+    """No exception of requests leaves the client."""
+    responses.post(SIGN_UP, body=fault)
+    with pytest.raises(Unreachable):
+        vendor.sign_up({})
+
+
+def test_a_connection_without_a_token_is_told_apart() -> None:
+    """Nothing is sent when the authenticator has no token to give."""
+    session = requests.Session()
+    session.auth = Broken()
+    with pytest.raises(ConnectionUnusable):
+        ConstantContact(session, base_url=BASE, connection_errors=(NoToken,)).sign_up({})
+
+
+@responses.activate
+def test_a_redirect_is_not_followed(vendor: ConstantContact) -> None:
+    """A redirect could carry the access token to another host."""
+    responses.post(SIGN_UP, status=307, headers={"Location": "https://elsewhere.example.org/"})
+    with pytest.raises(Unreachable):
+        vendor.sign_up({})
+    assert len(responses.calls) == 1
+
+
+@responses.activate
+def test_lists_are_read_page_by_page(vendor: ConstantContact) -> None:
+    """The next link starts with /v3, which the base address already holds."""
+    responses.get(
+        LISTS,
+        match=[responses.matchers.query_param_matcher({"limit": "500", "include_membership_count": "all"})],
+        json={
+            "lists": [{"list_id": "l-1", "name": "News", "favorite": True, "membership_count": 7}],
+            "_links": {"next": {"href": "/v3/contact_lists?cursor=abc"}},
+        },
+    )
+    responses.get(
+        LISTS,
+        match=[responses.matchers.query_param_matcher({"cursor": "abc"})],
+        json={"lists": [{"list_id": "l-2", "name": "Events", "description": "d"}]},
+    )
+    first = vendor.contact_lists()
+    assert (first.lists[0].name, first.lists[0].membership_count, first.lists[0].favorite) == (
+        "News",
+        7,
+        True,
+    )
+    second = vendor.contact_lists(first.next)
+    assert (second.lists[0].list_id, second.lists[0].description, second.next) == ("l-2", "d", None)
+
+
+@responses.activate
+@pytest.mark.parametrize("body", [{}, {"lists": 5}, {"lists": [{"name": "no id"}]}, {"lists": ["x"]}])
+def test_an_odd_list_answer_is_no_answer(vendor: ConstantContact, body: object) -> None:
+    """What cannot be read leaves the known lists alone."""
+    responses.get(LISTS, json=body)
+    with pytest.raises(Unreachable):
+        vendor.contact_lists()
+
+
+@responses.activate
+def test_a_next_link_to_another_host_stays_on_ours(vendor: ConstantContact) -> None:
+    """Only path and query of a link are used: the access token never follows it elsewhere."""
+    responses.get(
+        LISTS, json={"lists": [], "_links": {"next": {"href": "https://evil.example.org/v3/x?y=1"}}}
+    )
+    assert vendor.contact_lists().next == "/v3/x?y=1"

@@ -1,0 +1,61 @@
+"""Health in plain words."""
+
+from __future__ import annotations
+
+from services import ANONYMOUS, Evidence
+from services.constant_contact import Rejected, Unreachable
+from services.submission import read_form
+from tests.services.conftest import House
+from tests.services.vendor import NEWSLETTER
+
+
+def sign_up(house: House) -> None:
+    submission = read_form([("email", "ann@example.org"), ("list_id", NEWSLETTER.list_id)])
+    house.intake.accept(submission, ANONYMOUS, Evidence())
+
+
+def test_all_is_well(house: House) -> None:
+    """Connected, nothing waiting, no problem."""
+    report = house.health.report()
+    assert (report.status, report.storable, report.connection) == ("ok", True, "connected")
+    assert (report.pending, report.oldest_pending_seconds, report.problems) == (0, 0, ())
+    assert report.version == "1.2.3"
+
+
+def test_a_missing_connection_degrades_and_says_that_sign_ups_are_safe(house: House) -> None:
+    """The sentence names what happened and that nothing is lost."""
+    house.connections.disconnect(now=house.clock.now)
+    report = house.health.report()
+    assert (report.status, report.storable, report.connection) == ("degraded", True, "disconnected")
+    assert "Sign-ups are safe" in report.problems[0]
+
+
+def test_the_backlog_is_told_with_its_age(house: House) -> None:
+    """Pending counts what waits; the age is the oldest one's, in seconds."""
+    sign_up(house)
+    house.clock.now += 7_200_000
+    report = house.health.report()
+    assert (report.pending, report.oldest_pending_seconds) == (1, 7_200)
+    assert any("120 minutes" in problem for problem in report.problems)
+
+
+def test_a_pause_and_refused_sign_ups_are_problems(house: House) -> None:
+    """Both the vendor's absence and what a person must look at are said."""
+    house.vendor.script = [Rejected(), Unreachable()]
+    sign_up(house)
+    house.courier.step()
+    sign_up(house)
+    house.courier.step()
+    problems = " ".join(house.health.report().problems)
+    assert "cannot be reached" in problems
+    assert "refused 1 of the sign-ups" in problems
+
+
+def test_a_store_that_cannot_be_written_is_unavailable(house: House) -> None:
+    """That alone is worth a 503."""
+    house.database.prepare()
+    with house.database.transaction() as connection:
+        connection.exec_driver_sql("ALTER TABLE meta RENAME TO meta_gone")
+    report = house.health.report()
+    assert (report.status, report.storable) == ("unavailable", False)
+    assert "cannot be stored" in report.problems[0]

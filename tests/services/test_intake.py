@@ -1,0 +1,100 @@
+"""Accepting a sign-up."""
+
+from __future__ import annotations
+
+import pytest
+
+from services import ANONYMOUS, Asker, Evidence, InvalidSubmission, StorageUnavailable, Submission
+from services.submission import read_form
+from tests.services.conftest import House
+from tests.services.vendor import EVENTS, NEWSLETTER
+
+SHOP = Asker("api:12345678")
+UNKNOWN = "99999999-9999-4999-8999-999999999999"
+
+
+def submission(*list_ids: str, email: str = "ann@example.org") -> Submission:
+    return read_form([("email", email), *(("list_ids", list_id) for list_id in list_ids)])
+
+
+def test_an_anonymous_form_joins_public_lists_only(house: House) -> None:
+    """A list outside PUBLIC_LIST_IDS is refused by its id, and nothing is stored."""
+    with pytest.raises(InvalidSubmission) as caught:
+        house.intake.accept(submission(NEWSLETTER.list_id, EVENTS.list_id), ANONYMOUS, Evidence())
+    assert caught.value.errors[0].field == "list_ids"
+    assert EVENTS.list_id in caught.value.errors[0].message
+    assert house.intake.recent(10) == []
+
+
+def test_an_api_key_joins_any_list_of_the_account(house: House) -> None:
+    """With the lists known, only an id that the account lacks is refused."""
+    house.lists.read()
+    assert house.intake.accept(submission(EVENTS.list_id), SHOP, Evidence()).status == "queued"
+    with pytest.raises(InvalidSubmission, match="another look"):
+        house.intake.accept(submission(UNKNOWN), SHOP, Evidence())
+    assert len(house.intake.recent(10)) == 1
+
+
+def test_before_the_lists_are_known_an_api_key_is_believed(house: House) -> None:
+    """The vendor may be away: a sign-up is not refused for what cannot be known."""
+    assert house.intake.accept(submission(UNKNOWN), SHOP, Evidence()).status == "queued"
+    assert house.vendor.pages == []
+
+
+def test_old_knowledge_refuses_nobody(house: House) -> None:
+    """A list may have been made since: lists fetched over an hour ago decide nothing."""
+    house.lists.read()
+    house.clock.now += 3_600_001
+    assert house.intake.accept(submission(UNKNOWN), SHOP, Evidence()).status == "queued"
+
+
+def test_the_evidence_of_consent_is_kept(house: House) -> None:
+    """Who asked, from where and with which words stands beside the sign-up."""
+    evidence = Evidence(
+        page="https://www.example.org/join", network_address="192.0.2.1", user_agent="Firefox"
+    )
+    given = read_form(
+        [
+            ("email", "ann@example.org"),
+            ("list_id", NEWSLETTER.list_id),
+            ("source", "footer"),
+            ("consent", "Yes, v3"),
+        ]
+    )
+    house.intake.accept(given, ANONYMOUS, evidence)
+    with house.database.reading() as connection:
+        row = connection.exec_driver_sql("SELECT * FROM signups").mappings().one()
+    assert (row["page"], row["network_address"], row["user_agent"]) == (
+        "https://www.example.org/join",
+        "192.0.2.1",
+        "Firefox",
+    )
+    assert (row["consent"], row["source"], row["asked_by"]) == ("Yes, v3", "footer", "form")
+
+
+def test_a_store_that_refuses_is_said_and_not_thanked(house: House) -> None:
+    """When nothing can be written there is no verdict but StorageUnavailable."""
+    with house.database.transaction() as connection:
+        connection.exec_driver_sql(
+            "CREATE TRIGGER full BEFORE INSERT ON deliveries BEGIN SELECT RAISE(ABORT, 'full'); END"
+        )
+    with pytest.raises(StorageUnavailable):
+        house.intake.accept(submission(NEWSLETTER.list_id), ANONYMOUS, Evidence())
+    assert house.intake.recent(10) == []
+
+
+def test_an_unknown_id_has_no_status(house: House) -> None:
+    """Nobody's id is nobody's sign-up."""
+    assert house.intake.status("nobody") is None
+
+
+def test_ids_are_distinct_and_sort_by_time(house: House) -> None:
+    """A UUIDv7 carries its millisecond in front and cannot be guessed from another."""
+    first = house.intake.accept(submission(NEWSLETTER.list_id), ANONYMOUS, Evidence()).id
+    house.clock.now += 1
+    second = house.intake.accept(submission(NEWSLETTER.list_id), ANONYMOUS, Evidence()).id
+    assert first < second
+    assert first[14] == second[14] == "7"
+    assert first[19] in "89ab"
+    assert int(second[:8] + second[9:13], 16) == house.clock.now
+    assert first[20:] != second[20:]

@@ -1,0 +1,72 @@
+"""The account's lists, fetched seldom and served always."""
+
+from __future__ import annotations
+
+import pytest
+
+from services import ListsUnavailable
+from services.constant_contact import Unreachable
+from tests.services.conftest import House
+from tests.services.vendor import EVENTS, NEWSLETTER
+
+
+def test_all_pages_are_fetched(house: House) -> None:
+    """The vendor's next links are followed to the end."""
+    view = house.lists.read()
+    assert view.lists == (NEWSLETTER, EVENTS)
+    assert (view.fetched_at, view.stale) == (house.clock.now, False)
+
+
+def test_within_five_minutes_no_call_is_made(house: House) -> None:
+    """The second reader is served from the store; after five minutes the vendor is asked again."""
+    house.lists.read()
+    house.clock.now += 299_000
+    house.lists.read()
+    assert len(house.vendor.pages) == 2
+    house.clock.now += 2_000
+    house.lists.read()
+    assert len(house.vendor.pages) == 4
+
+
+def test_a_refresh_asks_at_once(house: House) -> None:
+    """?refresh=1 goes past the stored lists."""
+    house.lists.read()
+    house.lists.read(refresh=True)
+    assert len(house.vendor.pages) == 4
+
+
+def test_lists_are_served_stale_while_the_vendor_is_away(house: House) -> None:
+    """The last known lists come with the time they were fetched and the mark "stale"."""
+    fetched_at = house.lists.read().fetched_at
+    house.vendor.lists_error = Unreachable()
+    house.clock.now += 3_600_000
+    view = house.lists.read()
+    assert (view.lists, view.fetched_at, view.stale) == ((NEWSLETTER, EVENTS), fetched_at, True)
+
+
+def test_lists_never_fetched_are_unavailable_in_plain_words(house: House) -> None:
+    """With nothing stored the reason is said."""
+    house.vendor.lists_error = Unreachable()
+    with pytest.raises(ListsUnavailable, match="cannot be reached"):
+        house.lists.read()
+
+
+def test_fetching_lists_uses_the_shared_budget(house: House) -> None:
+    """Each page is a call that counts, and during a pause none is made."""
+    house.lists.read()
+    assert house.budget.read().used == 2
+    house.budget.pause(until=house.clock.now + 60_000, reason="away")
+    assert house.lists.read(refresh=True).stale
+    assert len(house.vendor.pages) == 2
+
+
+def test_the_background_fetches_once_an_hour(house: House) -> None:
+    """Known lists are left alone for an hour, and a missing connection is not bothered."""
+    house.lists.keep_fresh()
+    house.clock.now += 3_599_000
+    house.lists.keep_fresh()
+    assert len(house.vendor.pages) == 2
+    house.clock.now += 2_000
+    house.connections.disconnect(now=house.clock.now)
+    house.lists.keep_fresh()
+    assert len(house.vendor.pages) == 2

@@ -1,0 +1,179 @@
+"""What a sign-up may hold, and what is said about the rest."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from services import FieldError, InvalidSubmission, MalformedSubmission
+from services.submission import read_form, read_json
+
+LIST = "11111111-1111-4111-8111-111111111111"
+OTHER = "22222222-2222-4222-8222-222222222222"
+
+
+def errors_of(document: object) -> dict[str, str]:
+    with pytest.raises(InvalidSubmission) as caught:
+        read_json(json.dumps(document).encode())
+    return {error.field: error.message for error in caught.value.errors}
+
+
+def test_a_whole_sign_up_is_read() -> None:
+    """Every field arrives trimmed, the address lower-cased."""
+    submission = read_json(
+        json.dumps(
+            {
+                "email": " Ann@Example.ORG ",
+                "first_name": " Ann ",
+                "last_name": "Lee",
+                "job_title": "Cook",
+                "company_name": "Inn",
+                "phone": "+49 30 1234",
+                "list_ids": [LIST, LIST.upper(), OTHER],
+                "source": "footer",
+                "consent": "I agree.\nv2",
+                "redirect": "https://www.example.org/thanks",
+            }
+        ).encode()
+    )
+    assert submission.email == "ann@example.org"
+    assert submission.person == {
+        "first_name": "Ann",
+        "last_name": "Lee",
+        "job_title": "Cook",
+        "company_name": "Inn",
+        "phone": "+49 30 1234",
+    }
+    assert submission.list_ids == (LIST, OTHER)
+    assert (submission.source, submission.consent) == ("footer", "I agree.\nv2")
+
+
+def test_older_spellings_are_accepted() -> None:
+    """The camelCase names of older forms mean the same."""
+    submission = read_json(
+        json.dumps(
+            {"email": "a@example.org", "firstName": "A", "lastName": "B", "listId": LIST, "listIds": [OTHER]}
+        ).encode()
+    )
+    assert submission.person == {"first_name": "A", "last_name": "B"}
+    assert set(submission.list_ids) == {LIST, OTHER}
+
+
+def test_a_form_may_repeat_its_lists() -> None:
+    """list_id, list_ids and list_ids[] add up; empty and unknown fields are left out."""
+    submission = read_form(
+        [
+            ("email", "a@example.org"),
+            ("list_ids[]", LIST),
+            ("list_id", OTHER),
+            ("phone", " "),
+            ("button", "Send"),
+        ]
+    )
+    assert set(submission.list_ids) == {LIST, OTHER}
+    assert submission.person == {}
+
+
+def test_every_wrong_field_is_named() -> None:
+    """One answer names all that must change, each once."""
+    assert errors_of(
+        {
+            "email": 5,
+            "first_name": "x" * 51,
+            "phone": "1" * 26,
+            "company_name": "a\u0000b",
+            "list_ids": ["x", "y"],
+        }
+    ) == {
+        "email": "This must be text.",
+        "first_name": "Use at most 50 characters.",
+        "phone": "Use at most 25 characters.",
+        "company_name": "Control characters and line breaks are not allowed here.",
+        "list_ids": "This is not a list id; GET /lists shows the ids.",
+    }
+
+
+def test_nothing_at_all_names_what_is_needed() -> None:
+    """An empty object is told about the address and the list."""
+    assert set(errors_of({})) == {"email", "list_ids"}
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "",
+        "ann",
+        "ann@",
+        "@example.org",
+        "a b@example.org",
+        "ann@localhost",
+        "ann@example..org",
+        "ann@example.org\n b",
+    ],
+)
+def test_what_is_no_address_is_refused(address: str) -> None:
+    """A wrong address is told how a right one looks."""
+    assert "email" in errors_of({"email": address, "list_id": LIST})
+
+
+def test_an_address_of_up_to_80_characters_is_accepted() -> None:
+    """The vendor's longest address fits, one character more does not."""
+    local = "a" * 50
+    fits = f"{local}@{'b' * 25}.org"
+    assert len(fits) == 80
+    assert read_json(json.dumps({"email": fits, "list_id": LIST}).encode()).email == fits
+    assert errors_of({"email": f"a{fits}"[:1] + fits, "list_id": LIST}) == {
+        "email": "Use at most 80 characters."
+    }
+
+
+def test_a_domain_in_other_letters_becomes_ascii() -> None:
+    """The contact's key has an IDNA domain, so one person is one contact."""
+    submission = read_json(json.dumps({"email": "ann@Bücher.example.org", "list_id": LIST}).encode())
+    assert submission.email == "ann@xn--bcher-kva.example.org"
+
+
+def test_an_error_uses_the_spelling_of_the_caller() -> None:
+    """Who sent list_id is told about list_id."""
+    assert set(errors_of({"email": "a@example.org", "list_id": "x"})) == {"list_id"}
+
+
+def test_more_than_fifty_lists_are_refused() -> None:
+    """The vendor takes 50 lists at once."""
+    lists = [f"{number:08d}-1111-4111-8111-111111111111" for number in range(51)]
+    assert errors_of({"email": "a@example.org", "list_ids": lists}) == {
+        "list_ids": "Choose at most 50 lists."
+    }
+
+
+@pytest.mark.parametrize("field", ["tags", "custom_fields", "form"])
+def test_what_cannot_be_delivered_yet_is_refused_not_dropped(field: str) -> None:
+    """A known field without a way to the vendor is named, so nobody believes it arrived."""
+    assert set(errors_of({"email": "a@example.org", "list_id": LIST, field: ["x"]})) == {field}
+
+
+@pytest.mark.parametrize(
+    "raw", [b"", b"{", b'{"email":NaN}', b"\xff\xfe", b"[" * 100_000, b'{"email":"a@example.org"} x']
+)
+def test_what_is_not_json_is_malformed(raw: bytes) -> None:
+    """Broken, non-UTF-8 and endless bodies are told apart from wrong fields."""
+    with pytest.raises(MalformedSubmission):
+        read_json(raw)
+
+
+@pytest.mark.parametrize("raw", [b"[]", b'"text"', b"5", b"null"])
+def test_json_that_is_no_object_is_invalid(raw: bytes) -> None:
+    """The body as a whole is named."""
+    with pytest.raises(InvalidSubmission) as caught:
+        read_json(raw)
+    assert caught.value.errors == (
+        FieldError("body", "Send one JSON object with the fields of the sign-up."),
+    )
+
+
+def test_half_a_character_is_refused() -> None:
+    """A lone surrogate, which no database stores, is named and not stored."""
+    with pytest.raises(InvalidSubmission) as caught:
+        read_json(b'{"email":"a@example.org","first_name":"\\ud800","list_id":"%s"}' % LIST.encode())
+    assert [error.field for error in caught.value.errors] == ["first_name"]

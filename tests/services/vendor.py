@@ -1,0 +1,36 @@
+"""A vendor whose answers a test writes down beforehand. It records what it was asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from services.constant_contact import ConstantContact, ConstantContactError, ContactList, ListsPage, SignedUp
+
+NEWSLETTER = ContactList("11111111-1111-4111-8111-111111111111", "Newsletter", "", True, 3)
+EVENTS = ContactList("22222222-2222-4222-8222-222222222222", "Events", "", False, 0)
+
+
+class ScriptedVendor(ConstantContact):
+    """Answers `script` entry by entry, then with success for ever."""
+
+    def __init__(self, *script: Exception | SignedUp) -> None:
+        self.script = list(script)
+        self.signed_up: list[Mapping[str, Any]] = []
+        self.pages: list[str | None] = []
+        self.lists_error: ConstantContactError | None = None
+
+    def sign_up(self, person: Mapping[str, Any]) -> SignedUp:
+        self.signed_up.append(person)
+        answer = self.script.pop(0) if self.script else SignedUp("contact-1", "created")
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def contact_lists(self, page: str | None = None) -> ListsPage:
+        self.pages.append(page)
+        if self.lists_error:
+            raise self.lists_error
+        if page is None:
+            return ListsPage((NEWSLETTER,), "/v3/contact_lists?cursor=2")
+        return ListsPage((EVENTS,), None)
