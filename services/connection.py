@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from store import Connections
 
-SAFE = "Sign-ups are safe: they are stored and will be delivered once it works again."
+SAFE = "Sign-ups are safe: they are stored, and delivered as soon as that is possible."
 
 
 @dataclass(frozen=True)

@@ -69,6 +69,11 @@ def _none_if_blank(value: object) -> object:
     return None if isinstance(value, str) and not value.strip() else value
 
 
+def _none_if_unusable(value: object) -> object:
+    """A visitor cannot mend a form's hidden field: a wrong one leads to our own page and costs no sign-up."""
+    return value if isinstance(value, str) and value.isprintable() and 0 < len(value) <= 2000 else None
+
+
 Address = Annotated[str, Field(max_length=80), AfterValidator(_without_controls), AfterValidator(_address)]
 ListId = Annotated[str, AfterValidator(_list_id)]
 
@@ -76,7 +81,6 @@ ListId = Annotated[str, AfterValidator(_list_id)]
 Line25 = Annotated[str, Field(max_length=25), AfterValidator(_without_controls)]
 Line50 = Annotated[str, Field(max_length=50), AfterValidator(_without_controls)]
 Line100 = Annotated[str, Field(max_length=100), AfterValidator(_without_controls)]
-Line2000 = Annotated[str, Field(max_length=2000), AfterValidator(_without_controls)]
 Text2000 = Annotated[str, Field(max_length=2000), AfterValidator(_without_controls_but_breaks)]
 Blank = BeforeValidator(_none_if_blank)
 
@@ -95,7 +99,7 @@ class Submission(BaseModel):
     list_ids: Annotated[tuple[ListId, ...], Field(min_length=1, max_length=50)]
     source: Annotated[Line100 | None, Blank] = None
     consent: Annotated[Text2000 | None, Blank] = None
-    redirect: Annotated[Line2000 | None, Blank] = None
+    redirect: Annotated[str | None, BeforeValidator(_none_if_unusable)] = None
 
     @property
     def person(self) -> dict[str, str]:

@@ -16,8 +16,12 @@ ConstantContactError
 
 from __future__ import annotations
 
+import re
 from enum import Enum
 from typing import ClassVar
+
+# Keys are shown to visitors; anything that is not plainly a key is not.
+KEY = re.compile(r"[a-z_]+(\.[a-z_]+){0,5}")
 
 
 class Remedy(Enum):
@@ -40,6 +44,11 @@ class ConstantContactError(Exception):
         self.key = key
         self.detail = detail
         super().__init__(self.plain)
+
+    @property
+    def reason(self) -> str:
+        """The sentence with the vendor's key behind it, by which its support and its manual can be asked."""
+        return f"{self.plain} ({self.key})" if self.key and KEY.fullmatch(self.key) else self.plain
 
 
 class Unreachable(ConstantContactError):

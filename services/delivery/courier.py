@@ -88,7 +88,7 @@ class Courier:
             paused_ms=decision.pause_until - now if decision.pause_until else 0,
         )
         if decision.park:
-            self._deliveries.park(claimed, now=now, error=error.plain)
+            self._deliveries.park(claimed, now=now, error=error.reason)
             return Step(Outcome.PARKED)
-        self._deliveries.postpone(claimed, due_at=decision.due_at, error=error.plain, count=decision.counts)
+        self._deliveries.postpone(claimed, due_at=decision.due_at, error=error.reason, count=decision.counts)
         return Step(Outcome.POSTPONED)

@@ -99,7 +99,9 @@ def test_a_refused_sign_up_is_put_aside_and_the_next_is_delivered(house: House) 
     assert parked is not None
     assert delivered is not None
     assert (parked.status, parked.next_attempt_at, delivered.status) == ("parked", None, "subscribed")
-    assert parked.last_error == "Constant Contact refused this sign-up as it stands."
+    assert (
+        parked.last_error == "Constant Contact refused this sign-up as it stands. (contacts.api.validation)"
+    )
 
 
 def test_a_conflict_waits_for_its_own_turn(house: House) -> None:

@@ -172,6 +172,13 @@ def test_json_that_is_no_object_is_invalid(raw: bytes) -> None:
     )
 
 
+@pytest.mark.parametrize("redirect", ["", "x" * 2001, "https://www.example.org/\nx", 5, ["a"], None])
+def test_a_redirect_that_cannot_be_used_costs_no_sign_up(redirect: object) -> None:
+    """The visitor cannot mend a hidden field, so it is left out instead of refused."""
+    document = {"email": "a@example.org", "list_id": LIST, "redirect": redirect}
+    assert read_json(json.dumps(document).encode()).redirect is None
+
+
 def test_half_a_character_is_refused() -> None:
     """A lone surrogate, which no database stores, is named and not stored."""
     with pytest.raises(InvalidSubmission) as caught:
