@@ -1,0 +1,257 @@
+"""The wiring: which part is handed to which. Importing this module starts nothing.
+
+`create_app` does no input or output beyond reading the settings: the database is opened, and migrated, at its
+first use, and Constant Contact is called when there is something to say.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import requests
+import structlog
+from flask import Flask
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+import logs
+import sandbox
+import web
+from cli import register_commands
+from in_process import InProcessAdapter
+from oauth import AuthorizationServer, BearerAuth, Connector, Keeper, OAuthError, Sealer
+from oauth.routes import create_blueprint
+from services import (
+    AdminAccess,
+    ApiKeys,
+    ConnectionStatus,
+    Delivery,
+    DrainToken,
+    Health,
+    Intake,
+    ListDirectory,
+    Services,
+    Verdicts,
+)
+from services.constant_contact import ConstantContact
+from services.delivery import Courier, DeliveryThread
+from settings import THREADS_PER_WORKER, Settings
+from store import (
+    Budget,
+    Connections,
+    Database,
+    Deliveries,
+    Meta,
+    OAuthAttempts,
+    Signups,
+    SpentTokens,
+    StoreError,
+    Throttles,
+)
+
+VERSION = "0.1.0"
+SCOPES = ("contact_data", "account_read", "offline_access")
+SANDBOX_PATH = "/sandbox"
+AUTH_PATH = "/oauth2/default/v1"
+IN_PROCESS = "http://sandbox.invalid"
+BODY_LIMIT = 64 * 1024
+
+log = structlog.get_logger(__name__)
+
+
+def clock() -> int:
+    """Now in epoch milliseconds; the only place that asks the machine."""
+    return time.time_ns() // 1_000_000
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What `create_app` wires into the web: the use cases, the consent flow, the database, the sandbox."""
+
+    services: Services
+    connector: Connector
+    database: Database
+    sandbox: Flask | None
+
+
+def create_app(settings: Settings | None = None, services: Parts | None = None) -> Flask:
+    """The WSGI application. Raises settings.SettingsError with every problem of the environment at once."""
+    settings = settings or Settings.from_env()
+    logs.configure(production=settings.production)
+    parts = services or build_services(settings)
+    app = Flask(__name__)
+    app.extensions["settings"] = settings
+    app.config.update(_flask_config(settings, parts))
+    web.register(app, parts.services)
+    app.register_blueprint(
+        create_blueprint(
+            parts.connector,
+            guard=web.guards.require_admin,
+            redirect_uri=lambda: f"{web.base_url()}/oauth/callback",
+            home=lambda: f"{web.base_url()}/admin/",
+        )
+    )
+    app.register_error_handler(StoreError, web.errors.storage_unavailable)
+    register_commands(app)
+    app.extensions["delivery_thread"] = DeliveryThread(parts.services.delivery)
+    app.extensions["database"] = parts.database
+    if parts.sandbox is not None:
+        app.wsgi_app = DispatcherMiddleware(app.wsgi_app, {SANDBOX_PATH: parts.sandbox})  # type: ignore[method-assign]
+    if settings.proxy_hops:
+        hops = settings.proxy_hops
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+    return app
+
+
+def build_services(settings: Settings) -> Parts:
+    """Every part with its real collaborators; nothing is opened yet."""
+    database = Database(settings.store_url)
+    stand_in = sandbox.create_sandbox() if settings.builtin_sandbox else None
+    budget, deliveries = Budget(database), Deliveries(database)
+    signups, connections = Signups(database), Connections(database)
+    connection = ConnectionStatus(connections, clock=clock)
+    server, sealer = _authorization_server(settings, stand_in), Sealer(settings.encryption_keys)
+    vendor = _constant_contact(settings, stand_in, Keeper(connections, server, sealer, clock=clock))
+    lists = ListDirectory(
+        vendor=vendor, connection=connection, meta=Meta(database), budget=budget, clock=clock
+    )
+    courier = Courier(deliveries=deliveries, budget=budget, connection=connection, vendor=vendor, clock=clock)
+    delivery = Delivery(courier=courier, deliveries=deliveries, lists=lists, clock=clock)
+    verdicts = Verdicts(
+        signups=signups,
+        deliveries=deliveries,
+        budget=budget,
+        connection=connection,
+        wait_seconds=settings.subscribe_wait_seconds,
+        waiters=max(1, THREADS_PER_WORKER // 4),
+        clock=clock,
+    )
+    services = Services(
+        intake=Intake(
+            signups=signups,
+            lists=lists,
+            delivery=delivery,
+            verdicts=verdicts,
+            public_list_ids=_public_lists(settings),
+            clock=clock,
+        ),
+        lists=lists,
+        delivery=delivery,
+        connection=connection,
+        health=Health(
+            database=database,
+            deliveries=deliveries,
+            budget=budget,
+            connection=connection,
+            warnings=settings.warnings(),
+            version=VERSION,
+            clock=clock,
+        ),
+        admin=AdminAccess(
+            password=settings.admin_password.get_secret_value(),
+            secret_key=settings.secret_key.get_secret_value(),
+            throttles=Throttles(database),
+            spent_tokens=SpentTokens(database),
+            clock=clock,
+        ),
+        api_keys=ApiKeys(settings.api_keys),
+        drain_token=DrainToken(settings.drain_token.get_secret_value()),
+    )
+
+    def connected() -> None:
+        # What paused under the old connection says nothing about the new one.
+        budget.resume()
+        delivery.wake()
+
+    connector = Connector(
+        connections,
+        OAuthAttempts(database),
+        server,
+        sealer,
+        clock=clock,
+        scopes=SCOPES,
+        pkce=settings.pkce,
+        on_connected=connected,
+    )
+    return Parts(services, connector, database, stand_in)
+
+
+def start(app: Flask) -> None:
+    """What a serving process begins after its fork: migrate the database, then deliver."""
+    settings: Settings = app.extensions["settings"]
+    for warning in settings.warnings():
+        log.critical("settings_warning", problem=warning)
+    try:
+        app.extensions["database"].prepare()
+    except StoreError as error:
+        # Not fatal: each use tries again, and /health says so meanwhile.
+        log.critical("database_not_ready", error=type(error).__name__, problem=str(error))
+    if settings.delivery == "thread":
+        app.extensions["delivery_thread"].start()
+
+
+def stop(app: Flask) -> None:
+    """Finish the call in flight and end the delivery thread."""
+    app.extensions["delivery_thread"].stop()
+
+
+def _flask_config(settings: Settings, parts: Parts) -> dict[str, Any]:
+    return {
+        "SECRET_KEY": settings.secret_key.get_secret_value(),
+        "MAX_CONTENT_LENGTH": BODY_LIMIT,
+        "MAX_FORM_MEMORY_SIZE": BODY_LIMIT,
+        "SESSION_COOKIE_NAME": "subscriber_sync",
+        "SESSION_COOKIE_SECURE": settings.secure_cookies,
+        "SESSION_COOKIE_HTTPONLY": True,
+        "SESSION_COOKIE_SAMESITE": "Lax",
+        "PERMANENT_SESSION_LIFETIME": timedelta(hours=12),
+        "PUBLIC_BASE_URL": settings.public_base_url,
+        "ALLOWED_ORIGINS": settings.allowed_origins,
+        "PUBLIC_LIST_IDS": _public_lists(settings),
+        "SANDBOX_PATH": SANDBOX_PATH if parts.sandbox else None,
+        "ENVIRONMENT": settings.app_env,
+    }
+
+
+def _public_lists(settings: Settings) -> tuple[str, ...]:
+    if not settings.public_list_ids and settings.uses_sandbox_application(sandbox.SANDBOX_CLIENT_ID):
+        return (sandbox.PRESET_LIST_ID,)
+    return settings.public_list_ids
+
+
+def _authorization_server(settings: Settings, stand_in: Flask | None) -> AuthorizationServer:
+    session = requests.Session()
+    if stand_in is None:
+        return AuthorizationServer(
+            session,
+            base_url=settings.auth_url,
+            client_id=settings.client_id or "",
+            client_secret=settings.client_secret.get_secret_value(),
+        )
+    session.mount(IN_PROCESS, InProcessAdapter(stand_in, dropped=sandbox.ConnectionDropped))
+    return AuthorizationServer(
+        session,
+        base_url=f"{IN_PROCESS}{AUTH_PATH}",
+        consent_base_url=f"{SANDBOX_PATH}{AUTH_PATH}",
+        client_id=sandbox.SANDBOX_CLIENT_ID,
+        client_secret=sandbox.SANDBOX_CLIENT_SECRET,
+    )
+
+
+def _constant_contact(settings: Settings, stand_in: Flask | None, keeper: Keeper) -> ConstantContact:
+    session = requests.Session()
+    session.auth = BearerAuth(keeper)
+    base_url = settings.api_url
+    if stand_in is not None:
+        session.mount(IN_PROCESS, InProcessAdapter(stand_in, dropped=sandbox.ConnectionDropped))
+        base_url = f"{IN_PROCESS}/v3"
+    return ConstantContact(session, base_url=base_url, connection_errors=(OAuthError,))
+
+
+if __name__ == "__main__":
+    os.execvp(sys.executable, [sys.executable, "-m", "gunicorn", "app:create_app()"])  # noqa: S606 - fixed words

@@ -1,0 +1,55 @@
+"""How gunicorn serves the app; it reads this file by itself. Command line options override it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from settings import THREADS_PER_WORKER, Settings, SettingsError
+
+try:
+    _settings = Settings.from_env()
+except SettingsError as problem:
+    # Here, before any fork: one message instead of a traceback from each worker.
+    sys.exit(str(problem))
+
+_host = "0.0.0.0" if _settings.production else "127.0.0.1"  # noqa: S104 - a server is meant to be reached
+bind = f"{_host}:{_settings.port}"
+worker_class = "gthread"
+workers = _settings.web_concurrency
+threads = THREADS_PER_WORKER
+# A delivery call may take 15 s; a worker that is killed earlier would leave its row to the lease.
+timeout = 60
+graceful_timeout = 30
+keepalive = 5
+# Spreads kept connections over the workers; in development two servers would share a port unnoticed.
+reuse_port = _settings.production
+worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - gunicorn's heartbeat file
+# Two apps of one user would share the socket's path in $HOME.
+control_socket_disable = True
+# Our own request log leaves out the query string, which holds the OAuth code.
+accesslog = None
+
+
+def on_starting(server: Any) -> None:
+    """Keep the built-in sandbox to one process: its state lives in memory."""
+    if _settings.builtin_sandbox and server.num_workers != 1:
+        server.log.info("One worker only, because the built-in sandbox keeps its state in memory.")
+        server.num_workers = 1
+
+
+def post_worker_init(worker: Any) -> None:
+    """Start delivering in this worker; after the fork, since threads do not survive one."""
+    # Imported in the worker: a master that held the app would hand old code to new workers on a reload.
+    from app import start  # noqa: PLC0415
+
+    start(worker.app.callable)
+
+
+def worker_exit(_server: Any, worker: Any) -> None:
+    """Finish the call in flight."""
+    from app import stop  # noqa: PLC0415
+
+    if worker.app.callable is not None:
+        stop(worker.app.callable)

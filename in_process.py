@@ -1,0 +1,50 @@
+"""Let a `requests.Session` talk to a WSGI application in this process, without a socket.
+
+It is how the app reaches its built-in sandbox: the same client code over another transport.
+"""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3 import HTTPResponse
+from werkzeug.test import Client
+from werkzeug.wrappers import Response
+
+
+class InProcessAdapter(HTTPAdapter):
+    """A transport whose server is a WSGI application.
+
+    Time-outs, TLS and proxies mean nothing here and are passed over. `dropped` is what the application raises
+    where a server would cut the connection.
+    """
+
+    def __init__(self, application: Any, *, dropped: type[Exception]) -> None:
+        """`application` is any WSGI callable."""
+        super().__init__()
+        self._client = Client(application, Response, use_cookies=False)
+        self._dropped = dropped
+
+    def send(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> requests.Response:
+        """Answer the request. Raises requests.ConnectionError where the connection was cut."""
+        target = urlsplit(request.url or "")
+        try:
+            answer = self._client.open(
+                target.path,
+                query_string=target.query,
+                method=request.method or "GET",
+                headers=list(request.headers.items()),
+                data=request.body or b"",
+                base_url=f"{target.scheme}://{target.netloc}",
+            )
+            body = BytesIO(answer.get_data())
+        except self._dropped as error:
+            raise requests.ConnectionError("connection dropped", request=request) from error
+        raw = HTTPResponse(
+            body, status=answer.status_code, headers=dict(answer.headers), preload_content=False
+        )
+        return self.build_response(request, raw)

@@ -1,0 +1,1 @@
+"""The pages and endpoints, with the real application behind them."""

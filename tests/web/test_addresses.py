@@ -1,0 +1,46 @@
+"""Which addresses count as the same site."""
+
+from __future__ import annotations
+
+import pytest
+
+from web.addresses import origin_of
+
+
+@pytest.mark.parametrize(
+    ("url", "origin"),
+    [
+        ("https://www.example.org", "https://www.example.org"),
+        ("https://WWW.Example.org:443/a?b#c", "https://www.example.org"),
+        ("http://localhost:5000/", "http://localhost:5000"),
+        ("http://[::1]:80/", "http://[::1]"),
+        ("https://www.example.org:8443", "https://www.example.org:8443"),
+    ],
+)
+def test_an_origin_is_scheme_host_and_port(url: str, origin: str) -> None:
+    """Case and default ports make no difference, everything else does."""
+    assert origin_of(url) == origin
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "www.example.org",
+        "//www.example.org",
+        "/path",
+        "ftp://www.example.org",
+        "javascript://www.example.org/%0aalert(1)",
+        "https://",
+        "https://user@www.example.org",
+        "https://evil.example\\@www.example.org",
+        "https://evil.example\\.www.example.org",
+        "https://www.example.org\n",
+        " https://www.example.org",
+        "https://www.example.org:port",
+        "https://[::1",
+    ],
+)
+def test_what_is_read_in_two_ways_has_no_origin(url: str) -> None:
+    """Whatever browsers could understand differently is nobody's site."""
+    assert origin_of(url) is None

@@ -1,0 +1,37 @@
+"""POST /internal/drain."""
+
+from __future__ import annotations
+
+import pytest
+from flask.testing import FlaskClient
+
+from tests.web.conftest import MakeApp, connect, sign_in
+
+TOKEN = "drain-token-0123456789"
+BY_TOKEN = {"Authorization": f"Bearer {TOKEN}"}
+
+
+def test_without_a_token_set_it_does_not_exist(client: FlaskClient) -> None:
+    """A deployment that does not drain by request shows no door, not even to an empty token."""
+    assert client.post("/internal/drain").status_code == 404
+    assert client.post("/internal/drain", headers={"Authorization": "Bearer x"}).status_code == 404
+
+
+@pytest.mark.parametrize("header", ["Bearer wrong", "Bearer ", "Basic x", None])
+def test_a_wrong_token_is_401(make_app: MakeApp, header: str | None) -> None:
+    """Only the holder of the token may spend the vendor's budget."""
+    client = make_app(DRAIN_TOKEN=TOKEN).test_client()
+    answer = client.post("/internal/drain", headers={"Authorization": header} if header else {})
+    assert answer.status_code == 401
+    assert answer.headers["WWW-Authenticate"] == "Bearer"
+
+
+def test_it_delivers_and_counts(make_app: MakeApp, list_id: str) -> None:
+    """What waits is delivered, and the answer counts it."""
+    browser = make_app(DRAIN_TOKEN=TOKEN).test_client()
+    sign_in(browser)
+    connect(browser)
+    browser.post("/subscribe", json={"email": "ada@example.org", "list_id": list_id})
+    answer = browser.post("/internal/drain", headers=BY_TOKEN)
+    assert answer.status_code == 200
+    assert answer.get_json() == {"delivered": 1, "postponed": 0, "parked": 0, "pending": 0}

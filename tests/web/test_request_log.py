@@ -1,0 +1,59 @@
+"""The line that each request leaves in the log."""
+
+from __future__ import annotations
+
+import pytest
+from flask.testing import FlaskClient
+
+from tests.web.conftest import Logged
+
+
+def test_one_line_per_request(client: FlaskClient, logged: Logged) -> None:
+    """Method, path without the query, status, milliseconds, and the id that the answer tells."""
+    answer = client.get("/thank-you?email=ada@example.org")
+    (line,) = logged.of("request")
+    assert (line["method"], line["path"], line["status"]) == ("GET", "/thank-you", 200)
+    assert line["ms"] >= 0
+    assert line["request_id"] == answer.headers["X-Request-Id"]
+    assert "ada" not in str(line)
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        ("/admin/sign-in/s3cret", "/admin/sign-in/<token>"),
+        ("/signups/s3cret", "/signups/…"),
+        ("/admin/sign-in/s3cret/", "/admin/…"),
+        ("/signups/0189a5c3-0000-7000-8000-0000000c0ffe", "/signups/<uuid:signup_id>"),
+        ("/signups/s3cret/more", "/signups/…"),
+    ],
+)
+def test_ids_and_tokens_stay_out(client: FlaskClient, logged: Logged, path: str, shown: str) -> None:
+    """Whoever reads the log cannot open what the address opened, mistyped or not."""
+    client.get(path)
+    (line,) = logged.of("request")
+    assert line["path"] == shown
+    assert "s3cret" not in str(logged.events)
+    assert "0c0ffe" not in str(logged.events)
+
+
+def test_a_callers_id_is_taken_on(client: FlaskClient, logged: Logged) -> None:
+    """A request may bring its name along."""
+    answer = client.get("/", headers={"X-Request-Id": "shop-42_a"})
+    assert answer.headers["X-Request-Id"] == "shop-42_a"
+    assert logged.of("request")[0]["request_id"] == "shop-42_a"
+
+
+@pytest.mark.parametrize("given", ["", "a b", "a" * 65, "é", "a;b", "a\tb"])
+def test_a_strange_id_is_replaced(client: FlaskClient, given: str) -> None:
+    """Nothing gets into the log by way of the request's name."""
+    taken = client.get("/", headers={"X-Request-Id": given}).headers["X-Request-Id"]
+    assert taken != given
+    assert taken.isalnum()
+
+
+def test_every_event_of_a_request_bears_its_id(client: FlaskClient, logged: Logged, list_id: str) -> None:
+    """What happened in one request can be found together."""
+    body = {"email": "ada@example.org", "list_id": list_id}
+    client.post("/subscribe", json=body, headers={"X-Request-Id": "one"})
+    assert logged.of("signup_accepted")[0]["request_id"] == "one"

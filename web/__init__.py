@@ -1,0 +1,32 @@
+"""HTTP in, pages out: blueprints, guards, error answers, headers. Views hold no rules of their own."""
+
+from __future__ import annotations
+
+from flask import Flask
+from flask_wtf.csrf import CSRFProtect
+
+from services import Services
+from web import admin, api, errors, guards, headers, request_log, site, subscribe, times
+from web.addresses import allowed_origins, base_url
+
+__all__ = ["base_url", "errors", "guards", "register"]
+
+
+def register(app: Flask, services: Services) -> None:
+    """Put every page, guard and error answer of the web layer on the app; reads app.config, opens nothing."""
+    app.extensions["services"] = services
+    # Twelve hours from the sign-in, not from the last click; and a page for visitors never carries a cookie.
+    app.config["SESSION_REFRESH_EACH_REQUEST"] = False
+    # A page left open over lunch still works: its token lives as long as the session.
+    app.config["WTF_CSRF_TIME_LIMIT"] = None
+    request_log.install(app)
+    headers.install(app)
+    errors.install(app)
+    times.install(app)
+    # Its own blueprint object in each app, because the origins of other sites belong to the app.
+    forms = subscribe.create_blueprint(allowed_origins(app.config))
+    csrf = CSRFProtect(app)
+    csrf.exempt(forms)
+    csrf.exempt(api.drain)
+    for blueprint in (site.blueprint, forms, api.blueprint, admin.blueprint):
+        app.register_blueprint(blueprint)

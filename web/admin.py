@@ -1,0 +1,119 @@
+"""The admin's pages: signing in and out, and the dashboard."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from flask import Blueprint, Response, current_app, make_response, redirect, render_template, request, session
+from werkzeug.wrappers import Response as BaseResponse
+
+from services import ListsUnavailable, ListsView, TooManyAttempts
+from web import guards
+from web.addresses import base_url
+from web.current import services
+
+RECENT = 20
+OPEN_TO_ALL = frozenset({"admin.sign_in", "admin.check_password", "admin.sign_in_by_link"})
+
+blueprint = Blueprint("admin", __name__, url_prefix="/admin")
+
+
+@blueprint.before_request
+def only_admins() -> BaseResponse | None:
+    """Closed by default: a new page is the admin's unless it is named as open."""
+    return None if request.endpoint in OPEN_TO_ALL else guards.require_admin()
+
+
+@blueprint.get("/")
+def dashboard() -> str:
+    """Whether everything works, on one page."""
+    connection = services().connection.read()
+    health = services().health.report()
+    lists, lists_problem = _lists(connected=connection.state == "connected")
+    return render_template(
+        "admin/dashboard.html",
+        connection=connection,
+        health=health,
+        # The connection has its own section on the page.
+        problems=[problem for problem in health.problems if not problem.startswith(connection.sentence)],
+        lists=lists,
+        lists_problem=lists_problem,
+        list_names={entry.list_id: entry.name for entry in lists.lists} if lists else {},
+        public_list_ids=current_app.config["PUBLIC_LIST_IDS"],
+        signups=services().intake.recent(RECENT),
+        sandbox_path=current_app.config["SANDBOX_PATH"],
+        subscribe_url=f"{base_url()}/subscribe",
+    )
+
+
+@blueprint.get("/sign-in")
+def sign_in() -> BaseResponse:
+    """Ask for the password."""
+    wanted = guards.after_sign_in(request.args.get("next"))
+    return redirect(wanted, HTTPStatus.SEE_OTHER) if guards.is_admin() else _sign_in_page(wanted)
+
+
+@blueprint.post("/sign-in")
+def check_password() -> BaseResponse:
+    """Let in whoever knows the password."""
+    wanted = guards.after_sign_in(request.form.get("next"))
+    try:
+        stamp = services().admin.sign_in(request.form.get("password", ""), request.remote_addr or "")
+    except TooManyAttempts as error:
+        page = _sign_in_page(wanted, str(error), HTTPStatus.TOO_MANY_REQUESTS)
+        page.headers["Retry-After"] = str(error.retry_after)
+        return page
+    if stamp is None:
+        return _sign_in_page(wanted, "This is not the password.", HTTPStatus.UNAUTHORIZED)
+    return _signed_in(stamp, wanted)
+
+
+@blueprint.get("/sign-in/<token>")
+def sign_in_by_link(token: str) -> BaseResponse:
+    """Let in whoever holds the one-time link."""
+    if guards.is_admin():
+        return redirect(guards.DASHBOARD, HTTPStatus.SEE_OTHER)
+    if request.method == "HEAD":
+        # Programs that preview links look first; looking must not use the link up.
+        return Response()
+    stamp = services().admin.sign_in_by_link(token)
+    if stamp is None:
+        problem = "This link has been used or is too old. Sign in with the password, or make a new link."
+        return _sign_in_page(guards.DASHBOARD, problem, HTTPStatus.UNAUTHORIZED)
+    return _signed_in(stamp, guards.DASHBOARD)
+
+
+@blueprint.post("/sign-out")
+def sign_out() -> BaseResponse:
+    """End the session in this browser."""
+    session.clear()
+    return redirect("/admin/sign-in", HTTPStatus.SEE_OTHER)
+
+
+def _sign_in_page(wanted: str, problem: str | None = None, status: int = HTTPStatus.OK) -> Response:
+    return make_response(render_template("admin/sign_in.html", wanted=wanted, problem=problem), status)
+
+
+def _signed_in(stamp: str, wanted: str) -> BaseResponse:
+    session.clear()
+    session[guards.SESSION_KEY] = stamp
+    session.permanent = True
+    if wanted == guards.DASHBOARD:
+        return redirect(wanted, HTTPStatus.SEE_OTHER)
+    # A page that goes on by itself: Chromium applies form-action to every redirect that follows a form post,
+    # and connecting leads on to Constant Contact.
+    page = make_response(render_template("admin/signed_in.html", wanted=wanted))
+    page.headers["Refresh"] = f"0; url={wanted}"
+    return page
+
+
+def _lists(*, connected: bool) -> tuple[ListsView | None, str | None]:
+    """The lists as known; the vendor is asked only when there are none yet or on the admin's wish."""
+    known = services().lists.known()
+    refresh = request.args.get("refresh") == "1"
+    if not refresh and (known or not connected):
+        return known, None
+    try:
+        return services().lists.read(refresh=refresh), None
+    except ListsUnavailable as error:
+        return None, str(error)

@@ -1,0 +1,62 @@
+"""What other servers, probes and schedulers ask: lists, health, draining."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from http import HTTPStatus
+
+from flask import Blueprint, Response, jsonify, make_response, request
+from werkzeug.exceptions import NotFound, Unauthorized
+
+from services import ANONYMOUS
+from web import guards
+from web.current import services
+
+# Below the 30 s after which many hosts give up on a request.
+DRAIN_SECONDS = 25
+
+blueprint = Blueprint("api", __name__)
+
+
+@blueprint.get("/lists")
+def lists() -> Response:
+    """The account's lists, for holders of an API key and admins."""
+    if guards.asker() == ANONYMOUS and not guards.is_admin():
+        raise Unauthorized
+    view = services().lists.read(refresh=request.args.get("refresh") == "1")
+    return jsonify(
+        lists=[
+            {
+                "list_id": entry.list_id,
+                "name": entry.name,
+                "description": entry.description,
+                "favorite": entry.favorite,
+                "membership_count": entry.membership_count,
+            }
+            for entry in view.lists
+        ],
+        fetched_at=view.fetched_at,
+        stale=view.stale,
+    )
+
+
+@blueprint.get("/health")
+def health() -> Response:
+    """How the service is; 503 only when sign-ups cannot be stored: a host restarts what answers that."""
+    report = services().health.report()
+    answer = asdict(report)
+    del answer["storable"]
+    return make_response(
+        jsonify(answer), HTTPStatus.OK if report.storable else HTTPStatus.SERVICE_UNAVAILABLE
+    )
+
+
+@blueprint.post("/internal/drain")
+def drain() -> Response:
+    """Deliver for at most 25 s; does not exist without a DRAIN_TOKEN."""
+    token = services().drain_token
+    if not token.is_set:
+        raise NotFound
+    if not token.matches(guards.bearer_token() or ""):
+        raise Unauthorized
+    return jsonify(asdict(services().delivery.drain(DRAIN_SECONDS)))

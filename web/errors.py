@@ -1,0 +1,126 @@
+"""What a refusal looks like: RFC 9457 for programs, a page for people. Never an exception's own text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+
+import structlog
+from flask import Flask, Response, make_response, render_template, request
+from flask_wtf.csrf import CSRFError
+from werkzeug.exceptions import HTTPException
+from werkzeug.http import HTTP_STATUS_CODES
+
+from services import (
+    FieldError,
+    InvalidSubmission,
+    ListsUnavailable,
+    MalformedSubmission,
+    StorageUnavailable,
+    TooManyAttempts,
+)
+
+log = structlog.get_logger(__name__)
+
+JSON = "application/json"
+FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+KEPT_HEADERS = ("Allow", "Retry-After")
+STORE_RETRY_SECONDS = 30
+LISTS_RETRY_SECONDS = 60
+
+# status: (what happened, what to do)
+WORDS: dict[int, tuple[str, str]] = {
+    400: ("The request could not be read.", "Check it and send it again."),
+    401: ("This needs a key or an admin.", "Send “Authorization: Bearer <API key>”, or sign in at /admin/."),
+    404: ("There is nothing at this address.", "Check the address for typing errors."),
+    405: ("This address does not take that method.", "Use one of the methods in the Allow header."),
+    413: ("This is too much for one request.", "Send at most 64 KB, in fewer parts."),
+    415: ("This content type is not accepted.", f"Send {JSON} or an HTML form ({' or '.join(FORMS)})."),
+    422: ("Some fields need another look.", "Correct the fields that are named."),
+    500: ("Something went wrong on our side.", "Try again in a moment; the cause is in the server's log."),
+}
+OTHERWISE = ("The request was refused.", "Check it and send it again.")
+STALE_PAGE = (
+    "The page was open for too long, or the browser sent no cookie.",
+    "Load the page again and repeat. In an embedded preview, open it in a tab of its own.",
+)
+
+
+def install(app: Flask) -> None:
+    """Answer every error of the app; the most specific handler is taken."""
+    app.register_error_handler(Exception, _unforeseen)
+    app.register_error_handler(HTTPException, _refused)
+    app.register_error_handler(CSRFError, lambda _: answer(400, *STALE_PAGE))
+    app.register_error_handler(MalformedSubmission, lambda error: answer(400, str(error), WORDS[400][1]))
+    app.register_error_handler(
+        InvalidSubmission, lambda error: answer(422, str(error), WORDS[422][1], errors=error.errors)
+    )
+    app.register_error_handler(StorageUnavailable, lambda error: later(503, str(error), error.retry_after))
+    app.register_error_handler(TooManyAttempts, lambda error: later(429, str(error), error.retry_after))
+    app.register_error_handler(ListsUnavailable, lambda error: later(503, str(error), LISTS_RETRY_SECONDS))
+
+
+def wants_page() -> bool:
+    """Whether a browser is waiting: it posted a form, or asks for HTML first."""
+    accepted = [kind for kind, quality in request.accept_mimetypes if quality > 0]
+    if request.mimetype in FORMS:
+        return JSON not in accepted or "text/html" in accepted
+    if request.mimetype == JSON:
+        return False
+    return request.accept_mimetypes.best_match([JSON, "text/html"]) == "text/html"
+
+
+def answer(
+    status: int,
+    happened: str,
+    cure: str,
+    *,
+    errors: Iterable[FieldError] = (),
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """An error as a page or as a problem document, as the request prefers."""
+    if wants_page():
+        made = make_response(render_template("error.html", happened=happened, cure=cure), status)
+    else:
+        made = _problem(status, f"{happened} {cure}", errors)
+    made.headers.update(headers or {})
+    return made
+
+
+def later(status: int, happened: str, retry_after: int) -> Response:
+    """A refusal that ends by itself after `retry_after` seconds."""
+    cure = f"Try again in {retry_after} seconds."
+    return answer(status, happened, cure, headers={"Retry-After": str(retry_after)})
+
+
+def storage_unavailable(error: Exception) -> Response:
+    """503 for a database that fails anywhere outside the intake; logged by its type only."""
+    log.error("storage_unavailable", error=type(error).__name__)
+    return later(503, "The database cannot be used at the moment.", STORE_RETRY_SECONDS)
+
+
+def _problem(status: int, detail: str, errors: Iterable[FieldError]) -> Response:
+    document: dict[str, object] = {
+        "type": "about:blank",
+        "title": HTTP_STATUS_CODES[status],
+        "status": status,
+        "detail": detail,
+    }
+    if listed := [asdict(error) for error in errors]:
+        document["errors"] = listed
+    return Response(json.dumps(document), status, content_type="application/problem+json")
+
+
+def _refused(error: HTTPException) -> Response:
+    status = error.code or 500
+    headers = {name: value for name, value in error.get_headers() if name in KEPT_HEADERS}
+    if status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    return answer(status, *WORDS.get(status, OTHERWISE), headers=headers)
+
+
+def _unforeseen(error: Exception) -> Response:
+    # exc_info keeps to files, lines and the error's own text: local variables hold people's data.
+    log.error("unhandled_error", error=type(error).__name__, exc_info=error)
+    return answer(500, *WORDS[500])

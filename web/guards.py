@@ -1,0 +1,64 @@
+"""Who is asking: an admin's session, an API key, or anybody."""
+
+from __future__ import annotations
+
+from flask import redirect, request, session, url_for
+from werkzeug.exceptions import Unauthorized
+from werkzeug.wrappers import Response
+
+from services import ANONYMOUS, Asker
+from web.current import services
+
+SESSION_KEY = "admin"
+DASHBOARD = "/admin/"
+CONNECT = "/oauth/start"
+# A fixed set: no address from outside can become a redirect, and no code of a callback lands in one.
+RETURN_TO = frozenset({DASHBOARD, CONNECT})
+
+
+def is_admin() -> bool:
+    """Whether the session was signed in with the current password."""
+    return services().admin.is_current(session.get(SESSION_KEY))
+
+
+def require_admin() -> Response | None:
+    """None for an admin; for anybody else the way to the sign-in page and back."""
+    if is_admin():
+        return None
+    back = request.path if request.method == "GET" and request.path in RETURN_TO else None
+    return redirect(url_for("admin.sign_in", next=back), 303)
+
+
+def after_sign_in(wanted: str | None) -> str:
+    """Where to go after signing in: `wanted` when it is one of our two destinations, else the dashboard."""
+    return wanted if wanted in RETURN_TO else DASHBOARD
+
+
+def bearer_token() -> str | None:
+    """The token presented, None when there is no Authorization header at all.
+
+    Raises:
+        Unauthorized: the header is not `Bearer <token>` (RFC 6750 §2.1).
+    """
+    header = request.headers.get("Authorization")
+    if header is None:
+        return None
+    scheme, _, token = header.partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise Unauthorized
+    return token.strip()
+
+
+def asker() -> Asker:
+    """The holder of the API key presented, ANONYMOUS when none is.
+
+    Raises:
+        Unauthorized: a key is presented and it is not ours; a typing error must not pass as a public form.
+    """
+    key = bearer_token()
+    if key is None:
+        return ANONYMOUS
+    found = services().api_keys.recognise(key)
+    if found is None:
+        raise Unauthorized
+    return found

@@ -1,0 +1,19 @@
+"""The two pages for everybody."""
+
+from __future__ import annotations
+
+from flask import Blueprint, render_template, request
+
+blueprint = Blueprint("site", __name__)
+
+
+@blueprint.get("/")
+def home() -> str:
+    """What this service is; answered at once because hosts probe it."""
+    return render_template("site/home.html")
+
+
+@blueprint.get("/thank-you")
+def thank_you() -> str:
+    """The end of a form without a page of its own; knows no more than `?status=queued`."""
+    return render_template("site/thank_you.html", queued=request.args.get("status") == "queued")
