@@ -1,0 +1,57 @@
+# make run · make test · make check · make bench · make lock
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(shell command -v uv 2>/dev/null)
+
+.PHONY: run test check bench lock clean
+.DEFAULT_GOAL := run
+
+run: $(VENV)/.runtime
+	@$(BIN)/flask sign-in-link --welcome
+	@exec $(BIN)/gunicorn 'app:create_app()'
+
+test: $(VENV)/.dev
+	$(BIN)/pytest $(ARGS)
+
+check: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy .
+
+bench: $(VENV)/.dev
+	$(BIN)/python -m bench
+
+# The lock files name one version and its hashes for every package, for all platforms and Python 3.11+.
+lock:
+	$(PYTHON) -m venv $(VENV)/lock
+	$(VENV)/lock/bin/pip install --quiet uv==0.13.8
+	for name in requirements requirements-dev; do \
+	  $(VENV)/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	    --no-emit-index-url --no-header $$name.in -o $$name.txt; \
+	done
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache test-results
+
+$(VENV)/bin/python:
+ifdef UV
+	$(UV) venv --quiet --python $(PYTHON) $(VENV)
+else
+	$(PYTHON) -m venv $(VENV)
+endif
+
+define install
+$(if $(UV),$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r $(1),\
+  $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(1))
+endef
+
+$(VENV)/.runtime: requirements.txt | $(VENV)/bin/python
+	@echo "Setting up, about half a minute the first time …"
+	@$(call install,requirements.txt)
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.txt requirements.txt | $(VENV)/bin/python
+	@echo "Setting up the development tools, about a minute the first time …"
+	@$(call install,requirements-dev.txt)
+	@touch $@ $(VENV)/.runtime

@@ -1,0 +1,92 @@
+"""Every setting, route and command is documented, and nothing else is."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from app import VERSION, create_app
+from settings import Settings
+
+ROOT = Path(__file__).parent.parent
+# The host's own variables, which nobody sets by hand.
+OF_THE_HOST = {"REPLIT_DEPLOYMENT"}
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Flask:
+    return create_app(Settings.from_env({"DATA_DIR": str(tmp_path)}))
+
+
+def settings_names() -> set[str]:
+    return {str(field.alias) for field in Settings.model_fields.values()} - OF_THE_HOST
+
+
+def test_every_setting_is_in_the_example_file() -> None:
+    """.env.example lists exactly the settings that are read, none with a value."""
+    lines = re.findall(r"^([A-Z_]+)=(.*)$", (ROOT / ".env.example").read_text(), re.MULTILINE)
+    assert {name for name, _ in lines} == settings_names()
+    assert all(value == "" for _, value in lines)
+
+
+def test_every_setting_is_in_the_readme() -> None:
+    """The table of settings in the README is complete and has no dead row."""
+    rows = re.findall(r"^\| `([A-Z_]+)` \|", (ROOT / "README.md").read_text(), re.MULTILINE)
+    assert set(rows) == settings_names()
+
+
+def test_every_route_is_in_the_http_documentation(app: Flask) -> None:
+    """docs/http-api.md has a row for each route and method."""
+    documented = set()
+    for methods, path in re.findall(
+        r"^\| ([^|]*?)(/\S*)` \|", (ROOT / "docs/http-api.md").read_text(), re.MULTILINE
+    ):
+        documented |= {f"{method} {path}" for method in re.findall(r"GET|POST|PUT|DELETE", methods)}
+    served = set()
+    for rule in app.url_map.iter_rules():
+        path = re.sub(r"<(?:\w+:)?(\w+)>", lambda match: f"<{match[1].removeprefix('signup_')}>", rule.rule)
+        served |= {f"{method} {path}" for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}}
+    served -= {"GET /static/<filename>", "GET /admin"}
+    assert documented == served
+
+
+def test_every_command_is_in_the_readme(app: Flask) -> None:
+    """Each `flask` command of ours has a row."""
+    own = set(app.cli.commands)
+    rows = set(re.findall(r"^\| `flask ([\w-]+)", (ROOT / "README.md").read_text(), re.MULTILINE))
+    assert rows == own
+
+
+def test_every_make_target_that_people_use_is_in_the_readme() -> None:
+    """The targets named in the Makefile's first line are explained."""
+    first = (ROOT / "Makefile").read_text().splitlines()[0]
+    targets = re.findall(r"make \w+", first)
+    assert targets
+    readme = (ROOT / "README.md").read_text()
+    assert [target for target in targets if f"`{target}`" not in readme] == []
+
+
+def test_links_in_the_documents_lead_somewhere() -> None:
+    """Each relative link names a file that exists."""
+    for document in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("sandbox/*.md")]:
+        for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", document.read_text()):
+            assert (document.parent / target).exists(), f"{document.name}: {target}"
+
+
+def test_one_version_everywhere() -> None:
+    """/health and pyproject.toml tell the same version."""
+    assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"] == VERSION
+
+
+def test_replit_starts_the_app_as_gunicorn_users_do() -> None:
+    """.replit parses, exposes one port, holds no secret, and runs the documented start command."""
+    replit = tomllib.loads((ROOT / ".replit").read_text())
+    assert "gunicorn" in replit["run"]
+    assert "'app:create_app()'" in replit["run"]
+    assert replit["deployment"]["run"][-1] == "app:create_app()"
+    assert [port["externalPort"] for port in replit["ports"]] == [80]
+    assert set(replit["env"]) == {"PYTHONUNBUFFERED"}
