@@ -1,0 +1,1 @@
+"""Real processes: gunicorn, the sandbox on its own port, Chromium."""
