@@ -1,0 +1,22 @@
+"""Run every measurement and print one table."""
+
+from __future__ import annotations
+
+import platform
+
+import gunicorn
+
+from bench import accept, boot
+
+
+def main() -> None:
+    """Measure and print."""
+    print(f"Python {platform.python_version()}, gunicorn {gunicorn.__version__}, {platform.machine()}")
+    for title, rows in (("Start", boot.measure()), ("Accepting sign-ups", accept.measure())):
+        print(f"\n{title}")
+        for name, value in rows:
+            print(f"  {name:<52} {value}")
+
+
+if __name__ == "__main__":
+    main()

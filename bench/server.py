@@ -1,0 +1,88 @@
+"""A gunicorn for a measurement: the app or the bare baseline, in the same shape."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+WORKERS = 2
+LIST = "11111111-1111-4111-8111-111111111111"
+PRODUCTION = {
+    "APP_ENV": "production",
+    "CONSTANT_CONTACT_CLIENT_ID": "bench",
+    "CONSTANT_CONTACT_CLIENT_SECRET": "bench",
+    "SECRET_KEY": "s" * 32,
+    "ENCRYPTION_KEYS": "e" * 32,
+    "ADMIN_PASSWORD": "bench bench",
+    "PUBLIC_LIST_IDS": LIST,
+}
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server; `boot_seconds` went by until its first answer."""
+
+    host: str
+    port: int
+    pid: int
+    boot_seconds: float
+
+    def worker_megabytes(self) -> list[float]:
+        """Resident memory of each worker."""
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+        return [_resident(pid) for pid in children]
+
+
+@contextmanager
+def serving(
+    application: str, environ: Mapping[str, str], *, config: str = "gunicorn.conf.py"
+) -> Iterator[Server]:
+    """Serve `application` (gunicorn's notation) until the block ends."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "gunicorn", "--config", config, "--workers", str(WORKERS)]
+    command += ["--bind", f"127.0.0.1:{port}"]
+    began = time.perf_counter()
+    process = subprocess.Popen(
+        [*command, application],
+        cwd=ROOT,
+        env={
+            "PATH": os.environ["PATH"],
+            "PUBLIC_BASE_URL": f"http://127.0.0.1:{port}",
+            **PRODUCTION,
+            **environ,
+        },
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        yield Server("127.0.0.1", port, process.pid, _first_answer(port, began))
+    finally:
+        process.terminate()
+        process.wait(40)
+
+
+def _first_answer(port: int, began: float) -> float:
+    while time.perf_counter() - began < 60:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=60):
+                return time.perf_counter() - began
+        except OSError:
+            time.sleep(0.005)
+    raise TimeoutError("no answer within a minute")
+
+
+def _resident(pid: str) -> float:
+    status = Path(f"/proc/{pid}/status").read_text()
+    kilobytes = next(line.split()[1] for line in status.splitlines() if line.startswith("VmRSS"))
+    return int(kilobytes) / 1024
