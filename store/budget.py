@@ -142,11 +142,17 @@ class Budget:
                 )
             )
 
-    def resume(self) -> None:
-        """After a success: end the pause and forget the failures; writes only when there is something to."""
+    def succeeded(self, now: int) -> None:
+        """After a success at `now` (epoch ms): forget the failures; writes only when there are any.
+
+        A pause that still lasts stays: another call was told of it while this one was under way.
+        """
         state = self.read()
-        if state.paused_until is None and state.failures == 0:
-            return
+        if state.failures and (state.paused_until is None or state.paused_until <= now):
+            self.resume()
+
+    def resume(self) -> None:
+        """End the pause, whatever its cause, and forget the failures."""
         with self._database.transaction() as connection:
             connection.execute(
                 update(budget).where(_ROW).values(paused_until=None, pause_reason=None, failures=0)

@@ -66,10 +66,11 @@ class Courier:
             signed_up = self._vendor.sign_up(claimed.payload)
         except ConstantContactError as error:
             return self._failed(claimed, error)
+        now = self._clock()
         kept = self._deliveries.delivered(
-            claimed, now=self._clock(), contact_id=signed_up.contact_id, action=signed_up.action
+            claimed, now=now, contact_id=signed_up.contact_id, action=signed_up.action
         )
-        self._budget.resume()
+        self._budget.succeeded(now)
         log.info("signup_delivered", signup_id=claimed.signup_id, action=signed_up.action, lease_kept=kept)
         return Step(Outcome.DELIVERED)
 

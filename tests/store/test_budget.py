@@ -104,18 +104,27 @@ def test_pause_is_shared_and_never_shortened(budget: Budget) -> None:
 
 
 def test_resume_ends_the_pause(budget: Budget) -> None:
-    """After a success the pause is over and the failures are forgotten; the day's count stays."""
+    """The pause is over and the failures are forgotten; the day's count stays."""
     assert budget.book(NOON) is None
     budget.pause(until=NOON + 5_000, reason="offline")
     budget.resume()
     assert budget.read() == BudgetState("2026-03-01", 1, None, None, 0)
 
 
-def test_resume_writes_nothing_when_nothing_is_paused(database: Database, budget: Budget) -> None:
-    """The common case, resuming after each success, needs no write lock."""
+def test_a_success_ends_what_is_over_and_no_pause_that_lasts(budget: Budget) -> None:
+    """A call that was under way when another met the quota must not set everybody off again."""
+    budget.pause(until=NOON + 5_000, reason="quota")
+    budget.succeeded(NOON + 4_999)
+    assert (budget.read().paused_until, budget.read().failures) == (NOON + 5_000, 1)
+    budget.succeeded(NOON + 5_000)
+    assert (budget.read().paused_until, budget.read().failures) == (None, 0)
+
+
+def test_a_success_writes_nothing_when_nothing_failed(database: Database, budget: Budget) -> None:
+    """The common case, one after each delivery, needs no write lock."""
     with database.transaction() as connection:
         connection.exec_driver_sql("UPDATE budget SET used = used")
-        budget.resume()
+        budget.succeeded(NOON)
 
 
 def test_two_databases_share_one_budget(database: Database, url: str) -> None:
