@@ -27,6 +27,15 @@ def _services() -> Services:
     return services
 
 
+def _refuse_builtin_sandbox() -> None:
+    """A second process has a built-in sandbox of its own: what it delivered would be seen nowhere."""
+    if current_app.extensions["settings"].builtin_sandbox:
+        raise click.ClickException(
+            "The built-in sandbox lives inside the web process, which delivers by itself. To try this, "
+            "run `flask sandbox` and point CONSTANT_CONTACT_API_URL and CONSTANT_CONTACT_AUTH_URL at it."
+        )
+
+
 @click.command("sandbox")
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=5001, show_default=True, type=click.IntRange(1, 65535))
@@ -40,6 +49,7 @@ def sandbox(host: str, port: int) -> None:
 @with_appcontext
 def worker() -> None:
     """Deliver until told to stop; for deployments with DELIVERY=off in the web processes."""
+    _refuse_builtin_sandbox()
     delivery, stop = _services().delivery, threading.Event()
 
     def end(*_: object) -> None:
@@ -48,7 +58,8 @@ def worker() -> None:
 
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
-    delivery.run(stop)
+    # The sign-ups come from other processes, so nothing wakes this one: it looks every second.
+    delivery.run(stop, longest_idle_seconds=1)
 
 
 @click.command("drain")
@@ -56,6 +67,7 @@ def worker() -> None:
 @with_appcontext
 def drain(seconds: float) -> None:
     """Deliver what is due, once."""
+    _refuse_builtin_sandbox()
     report = _services().delivery.drain(seconds)
     click.echo(
         f"delivered {report.delivered}, postponed {report.postponed}, "

@@ -46,12 +46,15 @@ class Delivery:
         """Something is due: look now instead of at the end of the current pause."""
         self._woken.set()
 
-    def run(self, stop: threading.Event) -> None:
-        """Deliver until `stop` is set and `wake` called; a call in flight is finished first."""
+    def run(self, stop: threading.Event, *, longest_idle_seconds: float = LONGEST_IDLE_SECONDS) -> None:
+        """Deliver until `stop` is set and `wake` called; a call in flight is finished first.
+
+        Sign-ups that another process accepts wake nobody here: they are found after `longest_idle_seconds`.
+        """
         while not stop.is_set():
             # Cleared before looking: a wake that comes while we look is then not lost.
             self._woken.clear()
-            pause = self._turn()
+            pause = min(self._turn(), longest_idle_seconds)
             if pause > 0:
                 self._woken.wait(pause)
 
@@ -83,7 +86,7 @@ class Delivery:
             self._lists.keep_fresh()
             if step.until is None:
                 return LONGEST_IDLE_SECONDS
-            return min(max((step.until - self._clock()) / 1000, 0.001), LONGEST_IDLE_SECONDS)
+            return max((step.until - self._clock()) / 1000, 0.001)
         except StoreError as error:
             log.warning("delivery_waits_for_store", error=type(error).__name__)
         except Exception:  # a fault that nobody foresaw must not end the delivery of all sign-ups

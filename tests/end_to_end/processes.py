@@ -97,7 +97,8 @@ class Deployment:
     secret_key = "s" * 40
     encryption_key = "e" * 40
 
-    def __init__(self, folder: Path, *, database_url: str = "", preset_list: str) -> None:
+    def __init__(self, folder: Path, *, preset_list: str, database_url: str = "", **environ: str) -> None:
+        """`environ` is added to the app's environment."""
         self.folder, self.preset_list = folder, preset_list
         sandbox_port, app_port = free_port(), free_port()
         self.base = f"http://127.0.0.1:{app_port}"
@@ -128,6 +129,7 @@ class Deployment:
                 "ADMIN_PASSWORD": self.password,
                 "API_KEYS": self.api_key,
                 "PUBLIC_LIST_IDS": preset_list,
+                **environ,
             },
             url=f"{self.base}/",
             log=folder / "app.log",
