@@ -4,21 +4,51 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
-from store import Connections
+from store import ConnectionRow, Connections
 
 SAFE = "Sign-ups are safe: they are stored, and delivered as soon as that is possible."
+DELIVERED = "Sign-ups are delivered as they come in."
+DAY_MS = 86_400_000
+HARD_MARGIN_MS = 120_000
+# The vendor lets a refresh token die after 180 unused days.
+IDLE_WARNING_DAYS, IDLE_CRITICAL_DAYS = 60, 150
 
 
 @dataclass(frozen=True)
 class ConnectionView:
-    """One state for a person; `action` is "connect" when pressing Connect is the cure."""
+    """One state for a person; `action` is "connect" when pressing Connect is the cure.
+
+    `idle_days` counts since the connection was last used; `warning` is a sentence once that grows long.
+    """
 
     state: str
     sentence: str
     safe: str
     action: str | None
     connected_at: int | None
+    account_id: str | None = None
+    account_name: str | None = None
+    account_user: str | None = None
+    idle_days: int | None = None
+    warning: str | None = None
+
+
+class ConnectionControl(Protocol):
+    """What a person may do to the connection from a shell; the app wires it to the keeper."""
+
+    def refresh(self) -> str:
+        """One refresh now; the outcome as a sentence."""
+        ...
+
+    def disconnect(self) -> None:
+        """Forget the tokens, keep the queue."""
+        ...
+
+    def decryptable(self) -> bool:
+        """Whether ENCRYPTION_KEYS open what is stored; true when nothing is."""
+        ...
 
 
 # state: (what happened, whether pressing Connect mends it)
@@ -41,8 +71,13 @@ WORDS: dict[str, tuple[str, bool]] = {
         "ENCRYPTION_KEYS cannot open the stored access. Put the earlier key back, or connect again.",
         True,
     ),
-    "foreign_installation": ("The stored access belongs to another installation.", True),
+    "foreign_installation": (
+        "The stored access belongs to another installation: this is a copy of its database, "
+        "or PUBLIC_BASE_URL or the API key has changed. Undo that, or connect again.",
+        True,
+    ),
 }
+UNUSABLE = frozenset({"undecryptable", "foreign_installation"})
 
 
 class ConnectionStatus:
@@ -57,12 +92,15 @@ class ConnectionStatus:
         """The state in words. Raises store.StoreUnavailable."""
         row = self._connections.read()
         sentence, connect = WORDS[row.state]
+        idle_days = self._idle_days(row)
         return ConnectionView(
             state=row.state,
             sentence=sentence,
-            safe=SAFE if row.state != "connected" else "Sign-ups are delivered as they come in.",
+            safe=DELIVERED if row.state == "connected" else SAFE,
             action="connect" if connect else None,
             connected_at=row.connected_at,
+            idle_days=idle_days,
+            warning=_idle_warning(idle_days),
         )
 
     def usable(self) -> bool:
@@ -71,8 +109,34 @@ class ConnectionStatus:
         In a failing state the access token is used until it ends; only invalid_grant rules out a new one.
         """
         row, now = self._connections.read(), self._clock()
-        if row.access_expires_at is None:
+        if row.refresh_sealed is None or row.state in UNUSABLE:
             return False
-        if row.access_expires_at > now:
+        if (row.access_expires_at or 0) > now:
             return True
         return row.state != "needs_reauthorization" and (row.next_refresh_at or 0) <= now
+
+    def ready(self) -> bool:
+        """Whether a call can go out at once, without waiting for a new token.
+
+        Callers wait for one in the last 120 s of its life, or in the last tenth of a shorter life.
+        """
+        row, now = self._connections.read(), self._clock()
+        if row.access_expires_at is None or row.access_issued_at is None or row.state in UNUSABLE:
+            return False
+        margin = min(HARD_MARGIN_MS, (row.access_expires_at - row.access_issued_at) // 10)
+        return row.access_expires_at - now > margin
+
+    def _idle_days(self, row: ConnectionRow) -> int | None:
+        if row.refreshed_at is None or row.refresh_sealed is None:
+            return None
+        return max(0, (self._clock() - row.refreshed_at) // DAY_MS)
+
+
+def _idle_warning(days: int | None) -> str | None:
+    if days is None or days < IDLE_WARNING_DAYS:
+        return None
+    urgency = "Soon" if days >= IDLE_CRITICAL_DAYS else "After 180 days"
+    return (
+        f"The connection has not been used for {days} days. {urgency} Constant Contact ends an unused one; "
+        "is this service still running all the time, or `flask drain` called by a scheduler?"
+    )

@@ -71,6 +71,9 @@ class Verdicts:
                 return None
             if row.state == "delivered":
                 return Verdict(signup_id, "subscribed", action=row.action, contact_id=row.contact_id)
+            if not self._connection.ready():
+                # The token has just run out: the delivery may wait seconds for a new one.
+                return None
             rest.wait(POLL_SECONDS)
         return None
 
@@ -78,6 +81,6 @@ class Verdicts:
         paused_until = self._budget.read().paused_until
         return (
             (paused_until is None or paused_until <= self._clock())
-            and self._connection.usable()
+            and self._connection.ready()
             and self._deliveries.pending_up_to(LONGEST_QUEUE + 1) <= LONGEST_QUEUE
         )

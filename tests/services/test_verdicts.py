@@ -54,7 +54,17 @@ def test_a_failed_call_ends_the_wait_at_once(house: House) -> None:
     assert house.verdicts_waiting(3600).wait_for(signup_id).status == "queued"
 
 
-@pytest.mark.parametrize("why", ["paused", "disconnected", "long queue", "no waiter left", "no waiting"])
+def test_a_token_that_runs_out_ends_the_wait(house: House) -> None:
+    """The delivery may now wait seconds for a new one; a visitor does not."""
+    signup_id = sign_up(house)
+    house.clock.now += 86_400_000 - 120_000 - 500
+    house.clock.tick = 100
+    began = house.clock.now
+    assert house.verdicts_waiting(3600).wait_for(signup_id).status == "queued"
+    assert house.clock.now - began < 3_000
+
+
+@pytest.mark.parametrize("why", ["paused", "disconnected", "token ends", "long queue", "no waiter left", "no waiting"])
 def test_there_is_no_wait_that_cannot_be_worth_it(house: House, why: str) -> None:
     """The clock stands still, so each of these would hang if it waited."""
     signup_id = sign_up(house)
@@ -63,6 +73,8 @@ def test_there_is_no_wait_that_cannot_be_worth_it(house: House, why: str) -> Non
         house.budget.pause(until=house.clock.now + 60_000, reason="away")
     elif why == "disconnected":
         house.connections.disconnect(now=house.clock.now)
+    elif why == "token ends":
+        house.clock.now += 86_400_000 - 120_000
     elif why == "long queue":
         for number in range(4):
             sign_up(house, f"p{number}@example.org")
