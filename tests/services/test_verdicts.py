@@ -64,7 +64,9 @@ def test_a_token_that_runs_out_ends_the_wait(house: House) -> None:
     assert house.clock.now - began < 3_000
 
 
-@pytest.mark.parametrize("why", ["paused", "disconnected", "token ends", "long queue", "no waiter left", "no waiting"])
+@pytest.mark.parametrize(
+    "why", ["paused", "disconnected", "token ends", "long queue", "no waiter left", "no waiting"]
+)
 def test_there_is_no_wait_that_cannot_be_worth_it(house: House, why: str) -> None:
     """The clock stands still, so each of these would hang if it waited."""
     signup_id = sign_up(house)
