@@ -5,6 +5,7 @@ from store.connection import ConnectionRow, Connections
 from store.database import Database
 from store.deliveries import Backlog, Claimed, Deliveries, Wait
 from store.errors import StoreError, StoreMisconfigured, StoreUnavailable
+from store.events import Event, Events
 from store.meta import Meta
 from store.oauth_attempts import AttemptRow, OAuthAttempts
 from store.signups import NewSignup, RecentSignup, Signups, SignupStatus
@@ -22,6 +23,8 @@ __all__ = [
     "Connections",
     "Database",
     "Deliveries",
+    "Event",
+    "Events",
     "Meta",
     "NewSignup",
     "OAuthAttempts",

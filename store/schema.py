@@ -2,6 +2,7 @@
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     ForeignKey,
@@ -10,6 +11,7 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    false,
     text,
 )
 
@@ -108,11 +110,33 @@ connection = Table(
     Column("next_refresh_at", BigInteger),
     Column("lease_owner", Text),
     Column("lease_until", BigInteger),
+    Column("refresh_issued_at", BigInteger),
+    Column("refresh_used_at", BigInteger),
+    Column("fingerprint", Text),
+    Column("account_id", Text),
+    Column("account_name", Text),
+    Column("account_user", Text),
+    Column("connected_by", Text),
+    Column("attempt_started_at", BigInteger),
+    Column("outcome_unknown", Boolean, nullable=False, server_default=false()),
+    Column("forced_at", BigInteger),
+    Column("seed_hash", Text),
     CheckConstraint(
         "state IN ('not_configured', 'disconnected', 'connected', 'refresh_failing', 'needs_reauthorization',"
         " 'credentials_rejected', 'api_rejected', 'undecryptable', 'foreign_installation')",
         name="state",
     ),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("detail", Text),
+    Column("actor", Text),
+    Index("ix_events_at", "at", "id"),
 )
 
 oauth_attempts = Table(

@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from threading import Barrier
@@ -16,7 +17,7 @@ import psycopg
 import pytest
 from sqlalchemy import make_url
 
-from store import Database, NewSignup, Signups
+from store import ConnectionRow, Connections, Database, NewSignup, Signups
 from store.schema import metadata
 from tests.postgresql_server import new_database
 
@@ -114,6 +115,88 @@ def open_database() -> Iterator[Callable[[str], Database]]:
 @pytest.fixture
 def database(url: str, open_database: Callable[[str], Database]) -> Database:
     return open_database(url)
+
+
+@pytest.fixture
+def connections(database: Database) -> Connections:
+    return Connections(database)
+
+
+NEVER_CONNECTED = ConnectionRow(
+    state="disconnected",
+    generation=0,
+    epoch=0,
+    access_sealed=None,
+    refresh_sealed=None,
+    access_expires_at=None,
+    access_issued_at=None,
+    refresh_issued_at=None,
+    refresh_used_at=None,
+    scope=None,
+    fingerprint=None,
+    account_id=None,
+    account_name=None,
+    account_user=None,
+    connected_by=None,
+    connected_at=None,
+    refreshed_at=None,
+    failures=0,
+    last_error=None,
+    next_refresh_at=None,
+    outcome_unknown=False,
+    lease_owner=None,
+    lease_until=None,
+    attempt_started_at=None,
+    forced_at=None,
+    seed_hash=None,
+)
+CONNECTED = replace(
+    NEVER_CONNECTED,
+    state="connected",
+    generation=1,
+    epoch=1,
+    access_sealed="access-1",
+    refresh_sealed="refresh-1",
+    access_expires_at=900,
+    access_issued_at=90,
+    refresh_issued_at=100,
+    scope="contact_data",
+    fingerprint="here",
+    account_id="a1",
+    account_name="Shelter",
+    account_user="ada",
+    connected_by="admin",
+    connected_at=100,
+    refreshed_at=100,
+)
+
+
+def connect(connections: Connections) -> None:
+    connections.store_connected(
+        access_sealed="access-1",
+        refresh_sealed="refresh-1",
+        access_issued_at=90,
+        access_expires_at=900,
+        scope="contact_data",
+        now=100,
+        fingerprint="here",
+        account_id="a1",
+        account_name="Shelter",
+        account_user="ada",
+        connected_by="admin",
+    )
+
+
+def refresh(connections: Connections, *, generation: int, refresh_sealed: str | None = "refresh-2") -> bool:
+    return connections.store_refreshed(
+        generation=generation,
+        access_sealed="access-2",
+        refresh_sealed=refresh_sealed,
+        access_issued_at=190,
+        access_expires_at=1_900,
+        scope="contact_data",
+        now=200,
+    )
 
 
 def signup(name: str, *, contact: str | None = None, at: int = 0) -> NewSignup:

@@ -1,70 +1,11 @@
-"""The connection row: generations, epochs and the refresh lease."""
+"""The connection row: generations and epochs, failures, disconnecting."""
 
 from dataclasses import replace
 
 import pytest
 
-from store import ConnectionRow, Connections, Database
-from tests.store.conftest import in_threads
-
-NEVER_CONNECTED = ConnectionRow(
-    state="disconnected",
-    generation=0,
-    epoch=0,
-    access_sealed=None,
-    refresh_sealed=None,
-    access_expires_at=None,
-    access_issued_at=None,
-    scope=None,
-    connected_at=None,
-    refreshed_at=None,
-    failures=0,
-    last_error=None,
-    next_refresh_at=None,
-    lease_owner=None,
-    lease_until=None,
-)
-CONNECTED = replace(
-    NEVER_CONNECTED,
-    state="connected",
-    generation=1,
-    epoch=1,
-    access_sealed="access-1",
-    refresh_sealed="refresh-1",
-    access_expires_at=900,
-    access_issued_at=90,
-    scope="contact_data",
-    connected_at=100,
-    refreshed_at=100,
-)
-
-
-@pytest.fixture
-def connections(database: Database) -> Connections:
-    return Connections(database)
-
-
-def connect(connections: Connections) -> None:
-    connections.store_connected(
-        access_sealed="access-1",
-        refresh_sealed="refresh-1",
-        access_issued_at=90,
-        access_expires_at=900,
-        scope="contact_data",
-        now=100,
-    )
-
-
-def refresh(connections: Connections, *, generation: int, refresh_sealed: str | None = "refresh-2") -> bool:
-    return connections.store_refreshed(
-        generation=generation,
-        access_sealed="access-2",
-        refresh_sealed=refresh_sealed,
-        access_issued_at=190,
-        access_expires_at=1_900,
-        scope="contact_data",
-        now=200,
-    )
+from store import Connections, Database, Events
+from tests.store.conftest import CONNECTED, NEVER_CONNECTED, connect, in_processes, refresh
 
 
 def test_row_exists_before_the_first_connection(connections: Connections) -> None:
@@ -76,8 +17,11 @@ def test_consent_starts_a_new_epoch(connections: Connections) -> None:
     """Each consent replaces everything, whatever state and lease there was."""
     connect(connections)
     assert connections.read() == CONNECTED
+    connections.take_lease(owner="a", generation=1, now=0, until=10**6, forced=True)
+    connections.record_failure(
+        generation=1, state="needs_reauthorization", error="x", next_refresh_at=5, outcome_unknown=True
+    )
     connections.take_lease(owner="a", generation=1, now=0, until=10**6)
-    connections.record_failure(generation=1, state="needs_reauthorization", error="x", next_refresh_at=5)
     connect(connections)
     assert connections.read() == replace(CONNECTED, generation=2, epoch=2)
 
@@ -95,6 +39,8 @@ def test_refreshed_pair_is_a_new_generation(connections: Connections) -> None:
         refresh_sealed="refresh-2",
         access_issued_at=190,
         access_expires_at=1_900,
+        refresh_issued_at=200,
+        refresh_used_at=200,
         refreshed_at=200,
     )
 
@@ -112,43 +58,11 @@ def test_refresh_of_an_old_generation_changes_nothing(connections: Connections) 
 
 
 def test_missing_refresh_token_keeps_the_old_one(connections: Connections) -> None:
-    """A vendor that sends no new refresh token means the old one stays valid."""
+    """A vendor that sends no new refresh token means the old one stays valid: used now, issued earlier."""
     connect(connections)
     assert refresh(connections, generation=1, refresh_sealed=None)
-    assert connections.read().refresh_sealed == "refresh-1"
-
-
-def test_lease_is_exclusive_until_it_ends(connections: Connections) -> None:
-    """A live lease excludes others, not its owner; an expired one excludes nobody."""
-    connect(connections)
-    assert connections.take_lease(owner="a", generation=1, now=100, until=120)
-    assert not connections.take_lease(owner="b", generation=1, now=119, until=140)
-    assert connections.take_lease(owner="a", generation=1, now=119, until=130)
-    assert connections.take_lease(owner="b", generation=1, now=130, until=150)
-    assert connections.read().lease_owner == "b"
-
-
-def test_lease_needs_the_current_generation(connections: Connections) -> None:
-    """Who saw an older pair must read again instead of refreshing with it."""
-    connect(connections)
-    assert not connections.take_lease(owner="a", generation=0, now=1, until=2)
-
-
-def test_only_the_owner_releases_a_lease(connections: Connections) -> None:
-    """A late release does not free another's lease."""
-    connect(connections)
-    connections.take_lease(owner="a", generation=1, now=1, until=20)
-    connections.release_lease(owner="b")
-    assert connections.read().lease_owner == "a"
-    connections.release_lease(owner="a")
-    assert connections.take_lease(owner="b", generation=1, now=2, until=20)
-
-
-def test_one_of_eight_threads_gets_the_lease(connections: Connections) -> None:
-    """However many ask at once, one refreshes."""
-    connect(connections)
-    got = in_threads(8, lambda index: connections.take_lease(owner=str(index), generation=1, now=1, until=20))
-    assert got.count(True) == 1
+    row = connections.read()
+    assert (row.refresh_sealed, row.refresh_issued_at, row.refresh_used_at) == ("refresh-1", 100, 200)
 
 
 def test_failure_is_recorded_and_frees_the_lease(connections: Connections) -> None:
@@ -164,10 +78,71 @@ def test_failure_is_recorded_and_frees_the_lease(connections: Connections) -> No
     )
 
 
-def test_disconnecting_erases_the_tokens(connections: Connections) -> None:
-    """After disconnecting no token is left, and a refresh under way cannot bring one back."""
+def test_unknown_outcome_stays_until_a_pair_is_stored(connections: Connections) -> None:
+    """Later failures, whose outcome is known, do not make a lost answer forgotten; a stored pair does."""
     connect(connections)
+    unknown = []
+    for lost in (False, True, False):
+        connections.record_failure(
+            generation=1, state="refresh_failing", error="x", next_refresh_at=None, outcome_unknown=lost
+        )
+        unknown.append(connections.read().outcome_unknown)
+    assert unknown == [False, True, True]
+    refresh(connections, generation=1)
+    assert connections.read().outcome_unknown is False
+
+
+def test_noted_state_touches_nothing_else(connections: Connections) -> None:
+    """A state noted beside the refreshing keeps tokens, failures and another's lease."""
+    connect(connections)
+    connections.record_failure(generation=1, state="refresh_failing", error="503", next_refresh_at=300)
+    connections.take_lease(owner="a", generation=1, now=300, until=320)
+    before = connections.read()
+    assert connections.note_state(generation=1, state="undecryptable", error="the key is another")
+    assert connections.read() == replace(before, state="undecryptable", last_error="the key is another")
+    assert connections.note_state(generation=1, state="connected", error=None)
+    assert connections.read() == replace(before, state="connected", last_error=None)
+    assert not connections.note_state(generation=0, state="api_rejected", error="late")
+    assert connections.read().state == "connected"
+
+
+def test_resealing_keeps_the_generation(connections: Connections) -> None:
+    """The same tokens under a newer key are no new pair; what is not given stays, and an old pair is gone."""
+    connect(connections)
+    connections.take_lease(owner="a", generation=1, now=100, until=120)
+    before = connections.read()
+    assert connections.reseal(generation=1, access_sealed=None, refresh_sealed="refresh-again")
+    assert connections.read() == replace(before, refresh_sealed="refresh-again")
+    assert connections.reseal(generation=1, access_sealed="access-again", refresh_sealed=None)
+    resealed = replace(before, access_sealed="access-again", refresh_sealed="refresh-again")
+    assert connections.read() == resealed
+    assert not connections.reseal(generation=0, access_sealed="late", refresh_sealed="late")
+    assert connections.read() == resealed
+
+
+def test_disconnecting_erases_tokens_and_account(connections: Connections) -> None:
+    """After disconnecting neither token nor account is left, and a refresh under way brings none back."""
+    connect(connections)
+    connections.take_lease(owner="a", generation=1, now=100, until=120, forced=True)
+    refresh(connections, generation=1)
     connections.disconnect(now=500)
     row = connections.read()
-    assert row == replace(NEVER_CONNECTED, generation=2, epoch=2, refreshed_at=500)
-    assert not refresh(connections, generation=1)
+    assert row == replace(NEVER_CONNECTED, generation=3, epoch=2, refreshed_at=500)
+    assert not refresh(connections, generation=2)
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_two_processes_never_replace_the_same_generation(database: Database) -> None:
+    """Of two processes that refresh without a lease, one wins each generation; no pair is overwritten."""
+    connect(Connections(database))
+
+    def keep_refreshing() -> None:
+        mine, events = Connections(database), Events(database)
+        for _ in range(15):
+            generation = mine.read().generation
+            if refresh(mine, generation=generation):
+                events.record("refreshed", now=1, detail=str(generation))
+
+    assert in_processes(2, keep_refreshing) == [0, 0]
+    won = sorted(int(event.detail or 0) for event in Events(database).recent(100))
+    assert won == list(range(1, Connections(database).read().generation))

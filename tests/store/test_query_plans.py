@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from store import Database
 from store.deliveries import BACKLOG, CLAIM, NEXT_DUE
+from store.events import RECENT
 from store.signups import _FIND, _RECENT
 
 STATEMENTS = [
@@ -16,6 +17,7 @@ STATEMENTS = [
     pytest.param(BACKLOG, {}, id="backlog"),
     pytest.param(_FIND, {"signup_id": "s1"}, id="find"),
     pytest.param(_RECENT, {"at_most": 10}, id="recent"),
+    pytest.param(RECENT, {"at_most": 10}, id="recent events"),
 ]
 
 
