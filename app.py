@@ -24,22 +24,34 @@ import sandbox
 import web
 from cli import register_commands
 from in_process import InProcessAdapter
-from oauth import AuthorizationServer, BearerAuth, Connector, Keeper, OAuthError, Sealer
+from oauth import (
+    AuthorizationServer,
+    BearerAuth,
+    ConnectionControl,
+    Connector,
+    Keeper,
+    OAuthError,
+    Sealer,
+)
 from oauth.routes import create_blueprint
 from services import (
     AdminAccess,
     ApiKeys,
     ConnectionStatus,
     Delivery,
+    Doctor,
     DrainToken,
     Health,
     Intake,
     ListDirectory,
+    Metrics,
     Services,
+    TokenClock,
     Verdicts,
 )
 from services.constant_contact import ConstantContact
 from services.delivery import Courier, DeliveryThread
+from services.doctor import Deployment
 from settings import THREADS_PER_WORKER, Settings
 from store import (
     Budget,
@@ -110,67 +122,25 @@ def create_app(settings: Settings | None = None, services: Parts | None = None) 
 
 def build_services(settings: Settings) -> Parts:
     """Every part with its real collaborators; nothing is opened yet."""
-    database = Database(settings.store_url)
+    store = _Store.at(settings.store_url)
     stand_in = sandbox.create_sandbox() if settings.builtin_sandbox else None
-    budget, deliveries = Budget(database), Deliveries(database)
-    signups, connections = Signups(database), Connections(database)
-    connection = ConnectionStatus(connections, clock=clock)
     server, sealer = _authorization_server(settings, stand_in), Sealer(settings.encryption_keys)
-    vendor = _constant_contact(settings, stand_in, Keeper(connections, server, sealer, clock=clock))
+    keeper = Keeper(store.connections, server, sealer, clock=clock)
+    connection = ConnectionStatus(store.connections, clock=clock)
+    vendor = _constant_contact(settings, stand_in, keeper)
     lists = ListDirectory(
-        vendor=vendor, connection=connection, meta=Meta(database), budget=budget, clock=clock
+        vendor=vendor, connection=connection, meta=store.meta, budget=store.budget, clock=clock
     )
-    courier = Courier(deliveries=deliveries, budget=budget, connection=connection, vendor=vendor, clock=clock)
-    delivery = Delivery(courier=courier, deliveries=deliveries, lists=lists, clock=clock)
-    verdicts = Verdicts(
-        signups=signups,
-        deliveries=deliveries,
-        budget=budget,
-        connection=connection,
-        wait_seconds=settings.subscribe_wait_seconds,
-        waiters=max(1, THREADS_PER_WORKER // 4),
-        clock=clock,
-    )
-    services = Services(
-        intake=Intake(
-            signups=signups,
-            lists=lists,
-            delivery=delivery,
-            verdicts=verdicts,
-            public_list_ids=_public_lists(settings),
-            clock=clock,
-        ),
-        lists=lists,
-        delivery=delivery,
-        connection=connection,
-        health=Health(
-            database=database,
-            deliveries=deliveries,
-            budget=budget,
-            connection=connection,
-            warnings=settings.warnings(),
-            version=VERSION,
-            clock=clock,
-        ),
-        admin=AdminAccess(
-            password=settings.admin_password.get_secret_value(),
-            secret_key=settings.secret_key.get_secret_value(),
-            throttles=Throttles(database),
-            spent_tokens=SpentTokens(database),
-            clock=clock,
-        ),
-        api_keys=ApiKeys(settings.api_keys),
-        drain_token=DrainToken(settings.drain_token.get_secret_value()),
-    )
+    delivery = _delivery(store, connection, vendor, lists)
 
     def connected() -> None:
-        # What paused under the old connection says nothing about the new one.
-        budget.resume()
+        # What paused under the old tokens says nothing about the new ones.
+        store.budget.resume()
         delivery.wake()
 
     connector = Connector(
-        connections,
-        OAuthAttempts(database),
+        store.connections,
+        store.oauth_attempts,
         server,
         sealer,
         clock=clock,
@@ -178,7 +148,132 @@ def build_services(settings: Settings) -> Parts:
         pkce=settings.pkce,
         on_connected=connected,
     )
-    return Parts(services, connector, database, stand_in)
+    control = ConnectionControl(keeper, connector, store.connections, sealer, on_refreshed=connected)
+    tokens = TokenClock(store.connections, clock=clock)
+    services = Services(
+        intake=_intake(settings, store, connection, lists, delivery),
+        lists=lists,
+        delivery=delivery,
+        connection=connection,
+        connection_control=control,
+        tokens=tokens,
+        health=Health(
+            database=store.database,
+            deliveries=store.deliveries,
+            budget=store.budget,
+            connection=connection,
+            warnings=settings.warnings(),
+            version=VERSION,
+            clock=clock,
+        ),
+        metrics=Metrics(
+            database=store.database,
+            connection=connection,
+            tokens=tokens,
+            deliveries=store.deliveries,
+            budget=store.budget,
+            clock=clock,
+        ),
+        doctor=Doctor(
+            _deployment(settings),
+            database=store.database,
+            connection=connection,
+            control=control,
+            tokens=tokens,
+            lists=lists,
+            deliveries=store.deliveries,
+            budget=store.budget,
+            clock=clock,
+        ),
+        admin=AdminAccess(
+            password=settings.admin_password.get_secret_value(),
+            secret_key=settings.secret_key.get_secret_value(),
+            throttles=store.throttles,
+            spent_tokens=store.spent_tokens,
+            clock=clock,
+        ),
+        api_keys=ApiKeys(settings.api_keys),
+        drain_token=DrainToken(settings.drain_token.get_secret_value()),
+    )
+    return Parts(services, connector, store.database, stand_in)
+
+
+@dataclass(frozen=True)
+class _Store:
+    """The tables of one database."""
+
+    database: Database
+    signups: Signups
+    deliveries: Deliveries
+    budget: Budget
+    connections: Connections
+    oauth_attempts: OAuthAttempts
+    meta: Meta
+    throttles: Throttles
+    spent_tokens: SpentTokens
+
+    @classmethod
+    def at(cls, url: str) -> _Store:
+        database = Database(url)
+        return cls(
+            database=database,
+            signups=Signups(database),
+            deliveries=Deliveries(database),
+            budget=Budget(database),
+            connections=Connections(database),
+            oauth_attempts=OAuthAttempts(database),
+            meta=Meta(database),
+            throttles=Throttles(database),
+            spent_tokens=SpentTokens(database),
+        )
+
+
+def _delivery(
+    store: _Store, connection: ConnectionStatus, vendor: ConstantContact, lists: ListDirectory
+) -> Delivery:
+    courier = Courier(
+        deliveries=store.deliveries, budget=store.budget, connection=connection, vendor=vendor, clock=clock
+    )
+    return Delivery(courier=courier, deliveries=store.deliveries, lists=lists, clock=clock)
+
+
+def _intake(
+    settings: Settings,
+    store: _Store,
+    connection: ConnectionStatus,
+    lists: ListDirectory,
+    delivery: Delivery,
+) -> Intake:
+    verdicts = Verdicts(
+        signups=store.signups,
+        deliveries=store.deliveries,
+        budget=store.budget,
+        connection=connection,
+        wait_seconds=settings.subscribe_wait_seconds,
+        waiters=max(1, THREADS_PER_WORKER // 4),
+        clock=clock,
+    )
+    return Intake(
+        signups=store.signups,
+        lists=lists,
+        delivery=delivery,
+        verdicts=verdicts,
+        public_list_ids=_public_lists(settings),
+        clock=clock,
+    )
+
+
+def _deployment(settings: Settings) -> Deployment:
+    base = settings.public_base_url
+    return Deployment(
+        warnings=tuple(settings.warnings()),
+        store_url=settings.store_url,
+        data_dir=settings.data_dir,
+        redirect_uri=f"{base}/oauth/callback" if base else None,
+        public_list_ids=_public_lists(settings),
+        delivers_itself=settings.delivery == "thread",
+        vendor_urls=() if settings.builtin_sandbox else (settings.api_url, settings.auth_url),
+    )
 
 
 def start(app: Flask) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import click
@@ -12,13 +14,16 @@ from flask.cli import with_appcontext
 from werkzeug.serving import run_simple
 
 from sandbox import SANDBOX_CLIENT_ID, SANDBOX_CLIENT_SECRET, create_sandbox
-from services import ListsUnavailable, Services
+from services import ConnectionView, ListsUnavailable, Services
+from services.findings import Level
+from services.token_ages import TokenAges
 from settings import Settings
+from store import StoreError
 
 
 def register_commands(app: Flask) -> None:
     """Add every command to `flask`; they find the use cases in the app's extensions."""
-    for command in (sandbox, worker, drain, lists, sign_in_link):
+    for command in (sandbox, worker, drain, lists, sign_in_link, connection, doctor):
         app.cli.add_command(command)
 
 
@@ -31,9 +36,19 @@ def _refuse_builtin_sandbox() -> None:
     """A second process has a built-in sandbox of its own: what it delivered would be seen nowhere."""
     if current_app.extensions["settings"].builtin_sandbox:
         raise click.ClickException(
-            "The built-in sandbox lives inside the web process, which delivers by itself. To try this, "
+            "The built-in sandbox lives inside the web process, which does this by itself. To try it here, "
             "run `flask sandbox` and point CONSTANT_CONTACT_API_URL and CONSTANT_CONTACT_AUTH_URL at it."
         )
+
+
+@contextmanager
+def _database_faults_told() -> Iterator[None]:
+    try:
+        yield
+    except StoreError as error:
+        raise click.ClickException(
+            f"The database cannot be used (`flask doctor` says more): {error}"
+        ) from error
 
 
 @click.command("sandbox")
@@ -107,3 +122,81 @@ def sign_in_link(welcome: bool) -> None:
             f"  Sandbox           {base}/sandbox/   (plays Constant Contact until you set a client id)"
         )
     click.echo(f"  Sign in, once     {link}\n")
+
+
+@click.group("connection")
+def connection() -> None:
+    """Look after the connection to Constant Contact."""
+
+
+@connection.command("status")
+@with_appcontext
+@click.pass_context
+def connection_status(context: click.Context) -> None:
+    """Say how the connection stands; exit code 0 only when it is connected."""
+    with _database_faults_told():
+        view, ages = _services().connection.read(), _services().tokens.read()
+    for name, value in _status_rows(view, ages):
+        click.echo(f"{name:<14} {value}")
+    context.exit(0 if view.state == "connected" else 1)
+
+
+@connection.command("refresh")
+@with_appcontext
+@click.pass_context
+def connection_refresh(context: click.Context) -> None:
+    """Renew the tokens now, and say what came of it; exit code 0 only when it is connected."""
+    _refuse_builtin_sandbox()
+    with _database_faults_told():
+        click.echo(_services().connection_control.refresh())
+        context.exit(0 if _services().connection.read().state == "connected" else 1)
+
+
+@connection.command("disconnect")
+@click.confirmation_option(prompt="Forget the tokens? Sign-ups stay, and wait until somebody connects again.")
+@with_appcontext
+def connection_disconnect() -> None:
+    """Forget the tokens and keep the queue; asks first."""
+    with _database_faults_told():
+        _services().connection_control.disconnect()
+    click.echo("Disconnected. Connect again at /admin/.")
+
+
+@click.command("doctor")
+@click.option("--online", is_flag=True, help="Look for Constant Contact's hosts in the DNS as well.")
+@with_appcontext
+@click.pass_context
+def doctor(context: click.Context, online: bool) -> None:
+    """Say what is wrong and how to mend it; exit code 1 when there is a problem."""
+    found = _services().doctor.examine(online=online)
+    for finding in found:
+        click.echo(str(finding))
+    context.exit(1 if any(finding.level is Level.PROBLEM for finding in found) else 0)
+
+
+def _status_rows(view: ConnectionView, ages: TokenAges) -> Iterator[tuple[str, str]]:
+    """What is known, a name and a value each; no row for what is not."""
+    yield "State", view.state
+    yield "", view.sentence
+    if view.account_name is not None:
+        yield "Account", f"{view.account_name} ({view.account_id}), connected by {view.account_user}"
+    if ages.access_age is not None and ages.access_ends_in is not None:
+        end = f"ends in {_span(ages.access_ends_in)}" if ages.access_ends_in > 0 else "is over"
+        yield "Access token", f"is {_span(ages.access_age)} old, {end}"
+    if ages.refresh_age is not None and ages.refresh_unused_for is not None:
+        unused = _span(ages.refresh_unused_for)
+        yield "Refresh token", f"is {_span(ages.refresh_age)} old, unused for {unused}"
+    if ages.last_error is not None:
+        yield "Last error", f"{ages.last_error} (failures in a row: {ages.failures})"
+    if ages.retry_in is not None:
+        yield "Next refresh", f"in {_span(ages.retry_in)}"
+    if view.idle_days is not None:
+        yield "Idle days", f"{view.idle_days}{f'. {view.warning}' if view.warning else ''}"
+
+
+def _span(seconds: int) -> str:
+    """The two largest units of a span, as in "3 h 12 min"."""
+    days, rest = divmod(max(0, seconds), 86_400)
+    hours, rest = divmod(rest, 3_600)
+    units = [(days, "d"), (hours, "h"), (rest // 60, "min"), (rest % 60, "s")]
+    return " ".join([f"{count} {unit}" for count, unit in units if count][:2]) or "0 s"

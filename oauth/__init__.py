@@ -3,8 +3,17 @@
 from oauth.authorization_server import AuthorizationServer
 from oauth.bearer import BearerAuth
 from oauth.connecting import Connector
+from oauth.control import ConnectionControl
 from oauth.errors import OAuthError
 from oauth.keeper import Keeper
 from oauth.sealing import Sealer
 
-__all__ = ["AuthorizationServer", "BearerAuth", "Connector", "Keeper", "OAuthError", "Sealer"]
+__all__ = [
+    "AuthorizationServer",
+    "BearerAuth",
+    "ConnectionControl",
+    "Connector",
+    "Keeper",
+    "OAuthError",
+    "Sealer",
+]

@@ -127,6 +127,29 @@ class Keeper:
                 return token
         return self._renew(rejected)
 
+    def refresh_now(self) -> None:
+        """One refresh whatever the margins and pauses, because a person asks.
+
+        Raises:
+            OAuthError: Why there is no new pair; a token that is refused for good is not sent again.
+        """
+        if not self._lock.acquire(timeout=_WAIT_SECONDS):
+            raise self._under_way(None)
+        try:
+            row = self._vault.read()
+            if row.refresh_sealed is None:
+                raise NotConnected
+            if row.state == "needs_reauthorization":
+                raise NeedsReauthorization
+            refresh_token, now = self._sealer.unseal(row.refresh_sealed), self._clock()
+            if not self._vault.take_lease(
+                owner=self._lease_owner(), generation=row.generation, now=now, until=now + LEASE_MS
+            ):
+                raise self._under_way(row.lease_until)
+            self._refresh(row, refresh_token, rejected=None)
+        finally:
+            self._lock.release()
+
     def forget(self) -> None:
         """Drops the decrypted token; the next question opens the stored one again."""
         self._opened = None

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from services.admin_access import AdminAccess
-from services.connection import ConnectionStatus, ConnectionView
+from services.connection import ConnectionControl, ConnectionStatus, ConnectionView
 from services.delivery import Delivery, DrainReport
+from services.doctor import Doctor
 from services.errors import (
     FieldError,
     InvalidSubmission,
@@ -20,7 +21,9 @@ from services.health import Health, HealthReport
 from services.intake import ANONYMOUS, Asker, Evidence, Intake, RecentView, SignupView
 from services.keys import ApiKeys, DrainToken
 from services.lists import ListDirectory, ListsView
+from services.metrics import Metrics
 from services.submission import Submission
+from services.token_ages import TokenClock
 from services.verdicts import Verdict, Verdicts
 
 
@@ -32,7 +35,11 @@ class Services:
     lists: ListDirectory
     delivery: Delivery
     connection: ConnectionStatus
+    connection_control: ConnectionControl
+    tokens: TokenClock
     health: Health
+    metrics: Metrics
+    doctor: Doctor
     admin: AdminAccess
     api_keys: ApiKeys
     drain_token: DrainToken
@@ -43,9 +50,11 @@ __all__ = [
     "AdminAccess",
     "ApiKeys",
     "Asker",
+    "ConnectionControl",
     "ConnectionStatus",
     "ConnectionView",
     "Delivery",
+    "Doctor",
     "DrainReport",
     "DrainToken",
     "Evidence",
@@ -58,12 +67,14 @@ __all__ = [
     "ListsUnavailable",
     "ListsView",
     "MalformedSubmission",
+    "Metrics",
     "RecentView",
     "ServiceError",
     "Services",
     "SignupView",
     "StorageUnavailable",
     "Submission",
+    "TokenClock",
     "TooManyAttempts",
     "Verdict",
     "Verdicts",

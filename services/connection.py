@@ -99,6 +99,9 @@ class ConnectionStatus:
             safe=DELIVERED if row.state == "connected" else SAFE,
             action="connect" if connect else None,
             connected_at=row.connected_at,
+            account_id=row.account_id,
+            account_name=row.account_name,
+            account_user=row.account_user,
             idle_days=idle_days,
             warning=_idle_warning(idle_days),
         )
@@ -127,9 +130,10 @@ class ConnectionStatus:
         return row.access_expires_at - now > margin
 
     def _idle_days(self, row: ConnectionRow) -> int | None:
-        if row.refreshed_at is None or row.refresh_sealed is None:
+        if row.refresh_sealed is None or row.refresh_issued_at is None:
             return None
-        return max(0, (self._clock() - row.refreshed_at) // DAY_MS)
+        last_used = max(row.refresh_issued_at, row.refresh_used_at or 0)
+        return max(0, (self._clock() - last_used) // DAY_MS)
 
 
 def _idle_warning(days: int | None) -> str | None:

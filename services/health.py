@@ -64,6 +64,8 @@ class Health:
         problems = [*self._warnings]
         if connection.state != "connected":
             problems.append(f"{connection.sentence} {connection.safe}")
+        if connection.warning:
+            problems.append(connection.warning)
         problems += self._delivery_problems(backlog, oldest)
         return HealthReport(
             status="degraded" if problems else "ok",

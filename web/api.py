@@ -1,4 +1,4 @@
-"""What other servers, probes and schedulers ask: lists, health, draining."""
+"""What other servers, probes and schedulers ask: lists, health, metrics, draining."""
 
 from __future__ import annotations
 
@@ -49,6 +49,15 @@ def health() -> Response:
     return make_response(
         jsonify(answer), HTTPStatus.OK if report.storable else HTTPStatus.SERVICE_UNAVAILABLE
     )
+
+
+@blueprint.get("/metrics")
+def metrics() -> Response:
+    """The figures for Prometheus, for holders of an API key."""
+    if guards.asker() == ANONYMOUS:
+        raise Unauthorized
+    text, content_type = services().metrics.exposition(request.headers.get("Accept", ""))
+    return Response(text, content_type=content_type)
 
 
 @blueprint.post("/internal/drain")

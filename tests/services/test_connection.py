@@ -52,3 +52,34 @@ def test_every_state_has_its_sentences(house: House) -> None:
             assert view.state == state
             assert "safe" in view.safe
     assert WORDS["needs_reauthorization"][1]
+
+
+@pytest.mark.parametrize(("days", "warned"), [(59, None), (60, "After 180 days"), (151, "Soon")])
+def test_an_idle_connection_is_warned_of(house: House, days: int, warned: str | None) -> None:
+    """The vendor ends a refresh token that was unused for 180 days; from the 60th on it is said."""
+    house.clock.now += days * DAY
+    view = house.connection.read()
+    assert view.idle_days == days
+    if warned is None:
+        assert view.warning is None
+    else:
+        assert view.warning is not None
+        assert warned in view.warning
+        assert f"{days} days" in view.warning
+
+
+@pytest.mark.parametrize("state", ["undecryptable", "foreign_installation"])
+def test_what_must_not_be_used_is_not_used(house: House, state: str) -> None:
+    """A copy of a database, or tokens that cannot be opened, send nothing."""
+    row = house.connections.read()
+    house.connections.note_state(generation=row.generation, state=state, error=None)
+    assert not house.connection.usable()
+    assert not house.connection.ready()
+
+
+def test_a_planted_refresh_token_is_worth_trying(house: House) -> None:
+    """With no access token yet, the first call gets one."""
+    house.connections.disconnect(now=house.clock.now)
+    house.connections.plant_seed(refresh_sealed="s", seed_hash="h", fingerprint="f", now=house.clock.now)
+    assert house.connection.usable()
+    assert not house.connection.ready()

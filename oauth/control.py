@@ -1,0 +1,60 @@
+"""What a person may do to the connection from a shell."""
+
+from collections.abc import Callable
+
+from oauth.connecting import Connector
+from oauth.errors import OAuthError, Undecryptable
+from oauth.keeper import Keeper
+from oauth.sealing import Sealer
+from oauth.vault import Vault
+
+
+class ConnectionControl:
+    """Refresh, disconnect and look, with every outcome in plain words.
+
+    Args:
+        keeper: Refreshes.
+        connector: Disconnects.
+        vault: Where the row is.
+        sealer: Opens what the row holds.
+        on_refreshed: Called after a refresh that succeeded.
+    """
+
+    def __init__(
+        self,
+        keeper: Keeper,
+        connector: Connector,
+        vault: Vault,
+        sealer: Sealer,
+        *,
+        on_refreshed: Callable[[], None],
+    ) -> None:
+        self._keeper = keeper
+        self._connector = connector
+        self._vault = vault
+        self._sealer = sealer
+        self._on_refreshed = on_refreshed
+
+    def refresh(self) -> str:
+        """One refresh now; the outcome as a sentence."""
+        try:
+            self._keeper.refresh_now()
+        except OAuthError as failure:
+            return str(failure)
+        self._on_refreshed()
+        return "The connection is refreshed."
+
+    def disconnect(self) -> None:
+        """Forget the tokens, keep the queue."""
+        self._connector.disconnect()
+
+    def decryptable(self) -> bool:
+        """Whether the keys open what is stored; true when nothing is."""
+        row = self._vault.read()
+        try:
+            for sealed in (row.access_sealed, row.refresh_sealed):
+                if sealed is not None:
+                    self._sealer.unseal(sealed)
+        except Undecryptable:
+            return False
+        return True

@@ -1,0 +1,108 @@
+"""Look at everything a deployment needs at once, and say what is wrong and how to mend it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from services import findings
+from services.connection import ConnectionControl, ConnectionStatus
+from services.findings import Finding
+from services.lists import ListDirectory
+from services.token_ages import TokenClock
+from store import Budget, Database, Deliveries, StoreError
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """What the settings say; `vendor_urls` is empty where the built-in sandbox plays Constant Contact.
+
+    `store_url` may hold a password, which no finding repeats.
+    """
+
+    warnings: tuple[str, ...]
+    store_url: str
+    data_dir: Path
+    redirect_uri: str | None
+    public_list_ids: tuple[str, ...]
+    delivers_itself: bool
+    vendor_urls: tuple[str, ...]
+
+
+class Doctor:
+    """Looks at everything a deployment needs."""
+
+    def __init__(  # noqa: PLR0913 - one argument for each thing to look at
+        self,
+        deployment: Deployment,
+        *,
+        database: Database,
+        connection: ConnectionStatus,
+        control: ConnectionControl,
+        tokens: TokenClock,
+        lists: ListDirectory,
+        deliveries: Deliveries,
+        budget: Budget,
+        clock: Callable[[], int],
+    ) -> None:
+        """`clock` tells epoch milliseconds."""
+        self._deployment = deployment
+        self._database = database
+        self._connection = connection
+        self._control = control
+        self._tokens = tokens
+        self._lists = lists
+        self._deliveries = deliveries
+        self._budget = budget
+        self._clock = clock
+
+    def examine(self, *, online: bool = False) -> list[Finding]:
+        """Every finding, whatever fails; only `online` uses the network beyond the database."""
+        deployment = self._deployment
+        folder = _folder(deployment)
+        found = [
+            *findings.settings(deployment.warnings),
+            *findings.disk(folder, shutil.disk_usage(folder).free),
+            *findings.redirect(deployment.redirect_uri, sandbox=not deployment.vendor_urls),
+        ]
+        try:
+            for part in (self._stored, self._connected, self._delivered):
+                found += part()
+        except StoreError as error:
+            found += findings.unusable(deployment.store_url, error)
+        return found + (findings.hosts(deployment.vendor_urls) if online else [])
+
+    def _stored(self) -> list[Finding]:
+        self._database.probe()
+        return findings.database(self._database.description(), findings.place(self._deployment.store_url))
+
+    def _connected(self) -> list[Finding]:
+        view = self._connection.read()
+        return [
+            *findings.connection(view, self._tokens.read()),
+            *findings.keys(opened=self._control.decryptable()),
+            *findings.idle(view),
+            *findings.public_lists(self._deployment.public_list_ids, self._lists.known()),
+        ]
+
+    def _delivered(self) -> list[Finding]:
+        now, backlog, budget = self._clock(), self._deliveries.backlog(), self._budget.read()
+        paused = (budget.paused_until or 0) > now
+        age = 0 if backlog.oldest_received_at is None else max(0, (now - backlog.oldest_received_at) // 1000)
+        return [
+            *findings.waiting(backlog, age),
+            *findings.refused(backlog),
+            *findings.pause(budget, now),
+            *findings.worker(
+                self._deployment.delivers_itself, age, possible=self._connection.usable() and not paused
+            ),
+        ]
+
+
+def _folder(deployment: Deployment) -> Path:
+    """The folder that is written to, or the nearest one above it that exists."""
+    file = findings.database_file(deployment.store_url)
+    folder = file.parent if file else deployment.data_dir.absolute()
+    return next(path for path in (folder, *folder.parents) if path.exists())

@@ -1,0 +1,59 @@
+"""How old the tokens are and how renewing them goes: for a shell and for monitoring, never a token itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from store import ConnectionRow, Connections
+
+
+@dataclass(frozen=True)
+class TokenAges:
+    """Spans are in seconds, None where there is no such token; `last_success_at` is in epoch ms.
+
+    `access_ends_in` is negative once the access token is over; `retry_in` is None unless a failure has set a
+    time before which nobody tries again.
+    """
+
+    access_age: int | None
+    access_ends_in: int | None
+    refresh_age: int | None
+    refresh_unused_for: int | None
+    last_success_at: int | None
+    failures: int
+    last_error: str | None
+    retry_in: int | None
+
+
+class TokenClock:
+    """Reads the ages off the stored connection."""
+
+    def __init__(self, connections: Connections, *, clock: Callable[[], int]) -> None:
+        """`clock` tells epoch milliseconds."""
+        self._connections = connections
+        self._clock = clock
+
+    def read(self) -> TokenAges:
+        """The ages at this moment. Raises store.StoreError."""
+        row, now = self._connections.read(), self._clock()
+        access, refresh = row.access_sealed is not None, row.refresh_sealed is not None
+        return TokenAges(
+            access_age=_seconds(row.access_issued_at, now) if access else None,
+            access_ends_in=_seconds(now, row.access_expires_at) if access else None,
+            refresh_age=_seconds(row.refresh_issued_at, now) if refresh else None,
+            refresh_unused_for=_seconds(_last_used(row), now) if refresh else None,
+            last_success_at=row.refreshed_at if refresh else None,
+            failures=row.failures,
+            last_error=row.last_error,
+            retry_in=_seconds(now, row.next_refresh_at) if (row.next_refresh_at or 0) > now else None,
+        )
+
+
+def _last_used(row: ConnectionRow) -> int | None:
+    # Obtaining a token counts as its first use: the vendor's 180 days run from then.
+    return max((at for at in (row.refresh_issued_at, row.refresh_used_at) if at is not None), default=None)
+
+
+def _seconds(start: int | None, end: int | None) -> int | None:
+    return None if start is None or end is None else (end - start) // 1000

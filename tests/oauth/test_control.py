@@ -1,0 +1,113 @@
+"""What a person may do to the connection from a shell."""
+
+import pytest
+
+from oauth.authorization_server import AuthorizationServer
+from oauth.connecting import Connector
+from oauth.control import ConnectionControl
+from oauth.keeper import Keeper
+from oauth.sealing import Sealer
+from tests.oauth.vault_in_memory import AttemptsInMemory, VaultInMemory
+from tests.oauth.vendor import START, Clock, Vendor
+
+
+class Refreshed:
+    """Counts how often it was told."""
+
+    def __init__(self) -> None:
+        self.times = 0
+
+    def __call__(self) -> None:
+        self.times += 1
+
+
+@pytest.fixture
+def refreshed() -> Refreshed:
+    return Refreshed()
+
+
+@pytest.fixture
+def control(
+    keeper: Keeper,
+    vault: VaultInMemory,
+    attempts: AttemptsInMemory,
+    server: AuthorizationServer,
+    sealer: Sealer,
+    clock: Clock,
+    refreshed: Refreshed,
+) -> ConnectionControl:
+    connector = Connector(
+        vault,
+        attempts,
+        server,
+        sealer,
+        clock=clock,
+        scopes=("contact_data", "offline_access"),
+        pkce=True,
+        on_connected=lambda: None,
+    )
+    return ConnectionControl(keeper, connector, vault, sealer, on_refreshed=refreshed)
+
+
+def test_a_refresh_on_demand_renews_tokens_that_are_still_good(
+    control: ConnectionControl, keeper: Keeper, vault: VaultInMemory, refreshed: Refreshed
+) -> None:
+    """Whatever the margins say, a new pair is stored and handed out, and the delivery is told."""
+    assert keeper.current() == "access-secret-0"
+    assert control.refresh() == "The connection is refreshed."
+    assert vault.read().generation == 2
+    assert keeper.current() == "access-secret-1"
+    assert refreshed.times == 1
+
+
+def test_a_refresh_on_demand_does_not_wait_for_the_next_try(
+    control: ConnectionControl, vault: VaultInMemory
+) -> None:
+    """After the secret was corrected, a person need not wait out the pause."""
+    vault.record_failure(
+        generation=1, state="credentials_rejected", error="no", next_refresh_at=START + 900_000
+    )
+    assert control.refresh() == "The connection is refreshed."
+    assert vault.read().state == "connected"
+
+
+def test_a_dead_token_is_not_sent_again(
+    control: ConnectionControl, vault: VaultInMemory, vendor: Vendor, refreshed: Refreshed
+) -> None:
+    """Replaying what was refused could revoke more; the sentence says to connect."""
+    vault.record_failure(generation=1, state="needs_reauthorization", error="no", next_refresh_at=None)
+    assert "press Connect" in control.refresh()
+    assert vendor.forms == []
+    assert refreshed.times == 0
+
+
+def test_a_refresh_under_way_elsewhere_is_left_alone(
+    control: ConnectionControl, vault: VaultInMemory, vendor: Vendor
+) -> None:
+    """Another process holds the lease: two refreshes at once would cost the connection."""
+    assert vault.take_lease(owner="other", generation=1, now=START, until=START + 20_000)
+    assert "on its way" in control.refresh()
+    assert vendor.forms == []
+
+
+def test_disconnecting_forgets_the_tokens(control: ConnectionControl, vault: VaultInMemory) -> None:
+    """Afterwards there is nothing to refresh, and that is said."""
+    control.disconnect()
+    assert vault.read().refresh_sealed is None
+    assert "not connected" in control.refresh()
+
+
+def test_it_is_known_whether_the_keys_fit(control: ConnectionControl, vault: VaultInMemory) -> None:
+    """Stored tokens open or they do not; nothing stored is no problem."""
+    assert control.decryptable()
+    vault.store_connected(
+        access_sealed="other",
+        refresh_sealed="other",
+        access_issued_at=START,
+        access_expires_at=START + 1,
+        scope=None,
+        now=START,
+    )
+    assert not control.decryptable()
+    vault.disconnect(now=START)
+    assert control.decryptable()

@@ -1,0 +1,243 @@
+"""The commands for a shell: connection and doctor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+from flask import Flask
+
+from app import build_services, clock, create_app
+from oauth import Sealer
+from settings import Settings
+from store import Connections
+from tests.web.conftest import PASSWORD_HASH, connect, sign_in
+
+ALONE = {"CONSTANT_CONTACT_CLIENT_ID": "sandbox-client", "CONSTANT_CONTACT_CLIENT_SECRET": "sandbox-secret"}
+DAY = 86_400_000
+
+
+class Control:
+    """The connection's control; it remembers what it was told to do."""
+
+    def __init__(self) -> None:
+        self.done: list[str] = []
+
+    def refresh(self) -> str:
+        self.done.append("refresh")
+        return "It went like this."
+
+    def disconnect(self) -> None:
+        self.done.append("disconnect")
+
+    def decryptable(self) -> bool:
+        return True
+
+
+MakeApp = Callable[..., Flask]
+
+
+@pytest.fixture
+def control() -> Control:
+    return Control()
+
+
+@pytest.fixture
+def make_app(tmp_path: Path, control: Control) -> Iterator[MakeApp]:
+    """Build an app whose connection is controlled by `control`."""
+    made: list[Flask] = []
+
+    def make(**environ: str) -> Flask:
+        settings = Settings.from_env(
+            {"DATA_DIR": str(tmp_path), "ADMIN_PASSWORD": PASSWORD_HASH, "DELIVERY": "off"} | environ
+        )
+        parts = build_services(settings)
+        services = replace(parts.services, connection_control=control)
+        made.append(create_app(settings, replace(parts, services=services)))
+        return made[-1]
+
+    yield make
+    for app in made:
+        app.extensions["database"].close()
+
+
+@pytest.fixture
+def connected(make_app: MakeApp) -> Flask:
+    """An app that is connected to its built-in sandbox."""
+    app = make_app()
+    browser = app.test_client()
+    sign_in(browser)
+    connect(browser)
+    return app
+
+
+def run(app: Flask, *words: str, typed: str | None = None) -> Result:
+    return app.test_cli_runner().invoke(args=words, input=typed)
+
+
+def store_connection(app: Flask, *, age_ms: int) -> Connections:
+    """Tokens that were issued `age_ms` ago, without a vendor."""
+    connections = Connections(app.extensions["database"])
+    sealer = Sealer(app.extensions["settings"].encryption_keys)
+    now = clock() - age_ms
+    connections.store_connected(
+        access_sealed=sealer.seal("access"),
+        refresh_sealed=sealer.seal("refresh"),
+        access_issued_at=now,
+        access_expires_at=now + DAY,
+        scope=None,
+        now=now,
+        account_id="a07e1l7rgxm",
+        account_name="Cat Shelter",
+        account_user="ann",
+    )
+    return connections
+
+
+def test_status_of_a_connection_never_shows_a_token(connected: Flask) -> None:
+    """State, sentence and ages with exit code 0, and neither a token nor its sealed form."""
+    answer = run(connected, "connection", "status")
+    assert answer.exit_code == 0, answer.output
+    assert "State          connected\n" in answer.output
+    assert "Constant Contact is connected." in answer.output
+    assert "Access token   is " in answer.output
+    assert "Refresh token  is " in answer.output
+    assert "Idle days      0\n" in answer.output
+    row = Connections(connected.extensions["database"]).read()
+    sealer = Sealer(connected.extensions["settings"].encryption_keys)
+    for sealed in (row.access_sealed, row.refresh_sealed):
+        assert sealed is not None
+        assert sealed not in answer.output
+        assert sealer.unseal(sealed) not in answer.output
+
+
+def test_status_tells_ages_and_account_in_plain_words(make_app: MakeApp) -> None:
+    """Spans in their two largest units; who is connected; how long it lasts."""
+    app = make_app()
+    store_connection(app, age_ms=3 * 3_600_000 + 5 * 60_000)
+    answer = run(app, "connection", "status")
+    assert answer.exit_code == 0
+    assert "Account        Cat Shelter (a07e1l7rgxm), connected by ann\n" in answer.output
+    assert "Access token   is 3 h 5 min old, ends in 20 h 54 min\n" in answer.output
+    assert "Refresh token  is 3 h 5 min old, unused for 3 h 5 min\n" in answer.output
+    assert "Last error" not in answer.output
+    assert "Next refresh" not in answer.output
+
+
+def test_status_of_a_failing_connection_names_the_error_and_the_next_try(make_app: MakeApp) -> None:
+    """Everything but connected ends with 1, for scripts."""
+    app = make_app()
+    connections = store_connection(app, age_ms=2 * DAY)
+    connections.record_failure(
+        generation=connections.read().generation,
+        state="refresh_failing",
+        error="No answer.",
+        next_refresh_at=clock() + 600_000,
+    )
+    answer = run(app, "connection", "status")
+    assert answer.exit_code == 1
+    assert "State          refresh_failing\n" in answer.output
+    assert "Access token   is 2 d old, is over\n" in answer.output
+    assert "Last error     No answer. (failures in a row: 1)\n" in answer.output
+    assert "Next refresh   in 9 min 59 s\n" in answer.output
+
+
+def test_status_warns_of_a_connection_that_nobody_uses(make_app: MakeApp) -> None:
+    """The days come with the sentence that says what they mean."""
+    app = make_app()
+    store_connection(app, age_ms=61 * DAY)
+    assert "Idle days      61. The connection has not been used for 61 days." in (
+        run(app, "connection", "status").output
+    )
+
+
+def test_status_without_a_connection_has_no_ages(make_app: MakeApp) -> None:
+    """Nothing stored, nothing aged, exit code 1."""
+    answer = run(make_app(), "connection", "status")
+    assert answer.exit_code == 1
+    assert "State          disconnected\n" in answer.output
+    assert "token " not in answer.output
+
+
+def test_refresh_prints_the_outcome(make_app: MakeApp, control: Control) -> None:
+    """One refresh, its sentence, and the exit code of the state it led to."""
+    app = make_app(**ALONE)
+    answer = run(app, "connection", "refresh")
+    assert (answer.exit_code, answer.output) == (1, "It went like this.\n")
+    store_connection(app, age_ms=0)
+    assert run(app, "connection", "refresh").exit_code == 0
+    assert control.done == ["refresh", "refresh"]
+
+
+def test_refresh_leaves_the_built_in_sandbox_alone(make_app: MakeApp, control: Control) -> None:
+    """This process has a sandbox of its own, which would refuse the other one's token for good."""
+    answer = run(make_app(), "connection", "refresh")
+    assert answer.exit_code == 1
+    assert "flask sandbox" in answer.output
+    assert control.done == []
+
+
+@pytest.mark.parametrize(
+    ("options", "typed", "done"),
+    [([], "n\n", []), ([], "\n", []), ([], "y\n", ["disconnect"]), (["--yes"], None, ["disconnect"])],
+)
+def test_disconnect_asks_first(
+    make_app: MakeApp, control: Control, options: list[str], typed: str | None, done: list[str]
+) -> None:
+    """Only a yes forgets the tokens; the question says what becomes of the sign-ups."""
+    answer = run(make_app(), "connection", "disconnect", *options, typed=typed)
+    assert control.done == done
+    assert (answer.exit_code == 0) is bool(done)
+    assert ("Disconnected." in answer.output) is bool(done)
+    assert ("Sign-ups stay" in answer.output) is (not options)
+
+
+def test_doctor_ends_with_1_as_long_as_there_is_a_problem(make_app: MakeApp) -> None:
+    """One line per finding; warnings alone are no failure."""
+    app = make_app(PUBLIC_BASE_URL="https://signup.example.org/", **ALONE)
+    answer = run(app, "doctor")
+    assert answer.exit_code == 1
+    assert "problem: Constant Contact is not connected yet. — Press Connect at /admin/.\n" in answer.output
+    assert "to the letter: https://signup.example.org/oauth/callback\n" in answer.output
+    assert "DELIVERY=off" in answer.output
+    store_connection(app, age_ms=0)
+    answer = run(app, "doctor")
+    assert answer.exit_code == 0, answer.output
+    assert "warning: The account's lists are not known" in answer.output
+    assert {line.split(":")[0] for line in answer.output.splitlines()} == {"ok", "warning"}
+
+
+def test_doctor_tries_the_keys(make_app: MakeApp) -> None:
+    """Tokens sealed with a key that is gone are a problem, told with its cure."""
+    store_connection(make_app(), age_ms=0)
+    answer = run(make_app(ENCRYPTION_KEYS="another key of thirty-two letters"), "doctor")
+    assert answer.exit_code == 1
+    assert "problem: ENCRYPTION_KEYS do not open the stored tokens. — Put the earlier key" in answer.output
+
+
+def test_doctor_uses_the_network_only_when_asked(make_app: MakeApp) -> None:
+    """`--online` looks for the hosts in the settings; without it no name is resolved."""
+    urls = {
+        "CONSTANT_CONTACT_API_URL": "http://127.0.0.1:1/v3",
+        "CONSTANT_CONTACT_AUTH_URL": "http://127.0.0.1:1/a",
+    }
+    app = make_app(**ALONE, **urls)
+    assert "DNS" not in run(app, "doctor").output
+    assert run(app, "doctor", "--online").output.count("127.0.0.1 is found in the DNS.") == 1
+
+
+@pytest.mark.parametrize("words", [("connection", "status"), ("connection", "refresh")])
+def test_a_dead_database_is_told_without_a_traceback(
+    make_app: MakeApp, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    """One sentence with the cause and where to learn more; `flask doctor` itself still works."""
+    (tmp_path / "file").touch()
+    app = make_app(DATABASE_URL=f"sqlite:///{tmp_path}/file/x.db", **ALONE)
+    answer = run(app, *words)
+    assert answer.exit_code == 1
+    assert "The database cannot be used (`flask doctor` says more): " in answer.output
+    assert "Traceback" not in answer.output
+    assert "problem: The database at " in run(app, "doctor").output
