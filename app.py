@@ -70,6 +70,7 @@ VERSION = "0.1.0"
 SCOPES = ("contact_data", "account_read", "offline_access")
 SANDBOX_PATH = "/sandbox"
 AUTH_PATH = "/oauth2/default/v1"
+CALLBACK_PATH = "/oauth/callback"
 IN_PROCESS = "http://sandbox.invalid"
 BODY_LIMIT = 64 * 1024
 
@@ -104,7 +105,7 @@ def create_app(settings: Settings | None = None, services: Parts | None = None) 
         create_blueprint(
             parts.connector,
             guard=web.guards.require_admin,
-            redirect_uri=lambda: f"{web.base_url()}/oauth/callback",
+            redirect_uri=lambda: f"{web.base_url()}{CALLBACK_PATH}",
             home=lambda: f"{web.base_url()}/admin/",
         )
     )
@@ -269,7 +270,7 @@ def _deployment(settings: Settings) -> Deployment:
         warnings=tuple(settings.warnings()),
         store_url=settings.store_url,
         data_dir=settings.data_dir,
-        redirect_uri=f"{base}/oauth/callback" if base else None,
+        redirect_uri=f"{base}{CALLBACK_PATH}" if base else None,
         public_list_ids=_public_lists(settings),
         delivers_itself=settings.delivery == "thread",
         vendor_urls=() if settings.builtin_sandbox else (settings.api_url, settings.auth_url),

@@ -94,6 +94,7 @@ def drain(seconds: float) -> None:
 @with_appcontext
 def lists() -> None:
     """Print the account's lists with their ids."""
+    _refuse_builtin_sandbox()
     try:
         view = _services().lists.read(refresh=True)
     except ListsUnavailable as error:
@@ -179,7 +180,7 @@ def _status_rows(view: ConnectionView, ages: TokenAges) -> Iterator[tuple[str, s
     yield "State", view.state
     yield "", view.sentence
     if view.account_name is not None:
-        yield "Account", f"{view.account_name} ({view.account_id}), connected by {view.account_user}"
+        yield "Account", f"{view.account_name} ({view.account_id}), as {view.account_user}"
     if ages.access_age is not None and ages.access_ends_in is not None:
         end = f"ends in {_span(ages.access_ends_in)}" if ages.access_ends_in > 0 else "is over"
         yield "Access token", f"is {_span(ages.access_age)} old, {end}"
@@ -195,8 +196,9 @@ def _status_rows(view: ConnectionView, ages: TokenAges) -> Iterator[tuple[str, s
 
 
 def _span(seconds: int) -> str:
-    """The two largest units of a span, as in "3 h 12 min"."""
+    """The largest unit of a span and the one below it, as in "3 h 12 min"."""
     days, rest = divmod(max(0, seconds), 86_400)
     hours, rest = divmod(rest, 3_600)
     units = [(days, "d"), (hours, "h"), (rest // 60, "min"), (rest % 60, "s")]
-    return " ".join([f"{count} {unit}" for count, unit in units if count][:2]) or "0 s"
+    largest = next((place for place, (count, _) in enumerate(units) if count), 0)
+    return " ".join(f"{count} {unit}" for count, unit in units[largest : largest + 2] if count) or "0 s"

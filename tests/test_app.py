@@ -93,9 +93,9 @@ def test_forwarded_headers_count_only_behind_a_proxy(tmp_path: Path, hops: str, 
     assert answer.json["status_url"].startswith(f"{expected}/signups/")
 
 
-@pytest.mark.parametrize("command", ["worker", "drain"])
+@pytest.mark.parametrize("command", ["worker", "drain", "lists"])
 def test_no_second_process_delivers_into_a_sandbox_of_its_own(tmp_path: Path, command: str) -> None:
-    """The built-in sandbox is the web process's; delivered elsewhere a sign-up would be seen nowhere."""
+    """The built-in sandbox is the web process's; what another one delivers or renews is lost to it."""
     app = create_app(Settings.from_env({"DATA_DIR": str(tmp_path)}))
     answer = app.test_cli_runner().invoke(args=[command])
     assert answer.exit_code == 1
