@@ -6,13 +6,17 @@ import platform
 
 import gunicorn
 
-from bench import accept, boot
+from bench import accept, boot, token
 
 
 def main() -> None:
     """Measure and print."""
     print(f"Python {platform.python_version()}, gunicorn {gunicorn.__version__}, {platform.machine()}")
-    for title, rows in (("Start", boot.measure()), ("Accepting sign-ups", accept.measure())):
+    for title, rows in (
+        ("Start", boot.measure()),
+        ("Accepting sign-ups", accept.measure()),
+        ("Access token", token.measure()),
+    ):
         print(f"\n{title}")
         for name, value in rows:
             print(f"  {name:<52} {value}")

@@ -6,7 +6,9 @@ from oauth.connecting import Connector
 from oauth.control import ConnectionControl
 from oauth.errors import OAuthError
 from oauth.keeper import Keeper
+from oauth.rescue import RescueFile
 from oauth.sealing import Sealer
+from oauth.ticker import Ticker
 
 __all__ = [
     "AuthorizationServer",
@@ -15,5 +17,7 @@ __all__ = [
     "Connector",
     "Keeper",
     "OAuthError",
+    "RescueFile",
     "Sealer",
+    "Ticker",
 ]

@@ -18,6 +18,14 @@ class TokenSource(Protocol):
         """Another one, after the API refused ``rejected`` with 401."""
         ...
 
+    def rejected_again(self) -> None:
+        """The API refused the replacement, too."""
+        ...
+
+    def accepted(self) -> None:
+        """The API took the token."""
+        ...
+
 
 class BearerAuth(AuthBase):
     """Set as ``session.auth``. Bodies must be text or bytes, so that they can be sent again.
@@ -42,6 +50,7 @@ class BearerAuth(AuthBase):
     def _repeat_once(self, token: str) -> Callable[..., requests.Response]:
         def on_response(response: requests.Response, **send: Any) -> requests.Response:
             if response.status_code != 401:
+                self._keeper.accepted()
                 return response
             replacement = self._keeper.after_rejection(token)
             response.content  # noqa: B018 - read to the end, so that the connection is free again
@@ -50,6 +59,10 @@ class BearerAuth(AuthBase):
             # The adapter calls no hooks, so a second 401 goes to the caller and nothing loops.
             repeated: requests.Response = response.connection.send(again, **send)
             repeated.history.append(response)
+            if repeated.status_code == 401:
+                self._keeper.rejected_again()
+            else:
+                self._keeper.accepted()
             return repeated
 
         return on_response

@@ -6,27 +6,33 @@ import hmac
 import secrets
 import threading
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import structlog
 
 from oauth.authorization_server import AuthorizationServer
 from oauth.errors import (
+    AccountUnusable,
     AttemptUnknown,
     ConsentRefused,
     CredentialsRejected,
     ExchangeFailed,
     InvalidClient,
     InvalidGrant,
+    OAuthError,
     ScopesMissing,
     TokenCallFailed,
     Undecryptable,
+    WrongAccount,
 )
-from oauth.keeper import LEASE_MS
+from oauth.keeper import LEASE_MS, ignore
 from oauth.sealing import Sealer
 from oauth.tokens import TokenPair
 from oauth.vault import Attempts, StoredAttempt, Vault
 
 ATTEMPT_MS = 900_000
+# The account check is two calls of at most 13 s each, and no refresh may come in between.
+CHECK_MS = 30_000
 _POLL_SECONDS = 0.25
 # One poll more than a lease lasts, so that a lease left by a dead process never blocks an admin.
 _POLLS = int(LEASE_MS / 1000 / _POLL_SECONDS) + 1
@@ -40,7 +46,22 @@ _REFUSALS = {
     "temporarily_unavailable": "Constant Contact is not available at the moment.",
 }
 
+_EVENTS: dict[type[OAuthError], str] = {ConsentRefused: "connect_denied", WrongAccount: "wrong_account"}
+
 _log = structlog.get_logger(__name__)
+
+
+class AccountLike(Protocol):
+    """The account that an access token opens; ``account_id`` is empty where its user belongs to none."""
+
+    @property
+    def account_id(self) -> str: ...  # noqa: D102 - explained at the class
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def user(self) -> str: ...  # noqa: D102
+    @property
+    def may_manage_contacts(self) -> bool: ...  # noqa: D102
 
 
 class Connector:
@@ -55,6 +76,10 @@ class Connector:
         scopes: To ask for; ``offline_access`` must be among them, or the vendor gives no refresh token.
         pkce: Whether to send a code challenge (RFC 7636, S256).
         on_connected: Called after the tokens are stored.
+        account_of: Whose account an access token opens; raises AccountUnavailable when that cannot be told.
+            Without it nothing is checked and no account is pinned.
+        fingerprint: Of this installation; stored with the tokens.
+        on_event: Hears kind and detail of each outcome; detail holds no secret. Must not raise.
         wait: Waits the given seconds.
     """
 
@@ -69,6 +94,9 @@ class Connector:
         scopes: Sequence[str],
         pkce: bool,
         on_connected: Callable[[], None],
+        account_of: Callable[[str], AccountLike] | None = None,
+        fingerprint: str = "",
+        on_event: Callable[[str, str | None], None] = ignore,
         wait: Callable[[float], object] | None = None,
     ) -> None:
         self._vault = vault
@@ -79,6 +107,9 @@ class Connector:
         self._scopes = tuple(scopes)
         self._pkce = pkce
         self._on_connected = on_connected
+        self._account_of = account_of
+        self._fingerprint = fingerprint
+        self._on_event = on_event
         self._wait = wait or threading.Event().wait
 
     def start(self, *, browser: str, redirect_uri: str) -> str:
@@ -103,19 +134,51 @@ class Connector:
             redirect_uri, state, self._scopes, _challenge(verifier) if verifier else None
         )
 
-    def finish(self, *, browser: str, state: str, code: str | None, error: str | None) -> None:
+    def finish(
+        self, *, browser: str, state: str, code: str | None, error: str | None, actor: str = "admin"
+    ) -> None:
         """Stores the tokens of a consent. The code is sent once, whatever comes of it.
+
+        The account of the first connection is pinned until Disconnect. When the account cannot be told, an
+        equal subject in the token is not taken as proof: pressing Connect again is cheap, a wrong account is
+        not. A failure leaves the stored row as it was; once the code is exchanged, the vendor may still have
+        ended the old tokens of the same user.
 
         Raises:
             AttemptUnknown: Unknown, used or expired state, or another browser. The vendor was not called.
             ConsentRefused: The browser came back with an error, or without a code.
-            ScopesMissing: Contacts or the refresh token were not granted; nothing was stored.
-            ExchangeFailed: The code was not accepted or the answer was lost: press Connect again.
+            ScopesMissing: Something we need was not granted; nothing was stored.
+            ExchangeFailed: The code was not accepted, the answer was lost, or the row changed meanwhile.
             CredentialsRejected: The client id or secret is wrong.
+            AccountUnusable: No account behind the user, or no right to manage contacts; nothing was stored.
+            WrongAccount: Another account than the pinned one; nothing was stored.
+            AccountUnavailable: The account could not be told; nothing was stored.
         """
         # Consumed before anything is compared: a state that was shown once is worth nothing afterwards.
         attempt = self._attempts.consume(state_hash=_hash(state), now=self._clock())
-        if attempt is None or not hmac.compare_digest(attempt.browser_hash, _hash(browser)):
+        if attempt is None:
+            # No event: a page that is merely opened again would read as a failure.
+            raise AttemptUnknown
+        try:
+            self._complete(attempt, browser, code, error, actor)
+        except OAuthError as failure:
+            _log.warning("connecting_failed", error=type(failure).__name__)
+            self._on_event(_EVENTS.get(type(failure), "connect_failed"), str(failure))
+            raise
+        _log.info("connection_made")
+        self._on_connected()
+        self._on_event("connected", None)
+
+    def disconnect(self) -> None:
+        """Forgets the tokens. No revocation is documented; a new client secret cuts access for good."""
+        self._vault.disconnect(now=self._clock())
+        _log.info("connection_ended")
+        self._on_event("disconnected", None)
+
+    def _complete(
+        self, attempt: StoredAttempt, browser: str, code: str | None, error: str | None, actor: str
+    ) -> None:
+        if not hmac.compare_digest(attempt.browser_hash, _hash(browser)):
             raise AttemptUnknown
         if error is not None or code is None:
             raise ConsentRefused(_REFUSALS.get(error or "", "Constant Contact did not grant access."))
@@ -124,17 +187,16 @@ class Connector:
         self._take_lease(owner)
         try:
             pair = self._exchange(code, attempt.redirect_uri, verifier)
-            self._store(pair)
+            refresh = self._granted(pair)
+            self._keep_lease(owner)
+            account = self._account(pair.access)
+            # Under the lease nobody else connects, so the pin that is read now still stands when storing.
+            self._keep_lease(owner)
+            self._check_pin(account)
+            self._store(pair, refresh, account, actor)
         except BaseException:
             self._vault.release_lease(owner=owner)
             raise
-        _log.info("connection_made")
-        self._on_connected()
-
-    def disconnect(self) -> None:
-        """Forgets the tokens. No revocation is documented; a new client secret cuts access for good."""
-        self._vault.disconnect(now=self._clock())
-        _log.info("connection_ended")
 
     def _verifier(self, attempt: StoredAttempt) -> str | None:
         try:
@@ -152,6 +214,11 @@ class Connector:
             self._wait(_POLL_SECONDS)
         raise ExchangeFailed("The connection is being refreshed at this moment. Press Connect again.")
 
+    def _keep_lease(self, owner: str) -> None:
+        now = self._clock()
+        if not self._vault.renew_lease(owner=owner, now=now, until=now + CHECK_MS):
+            raise ExchangeFailed("The connection was changed at the same moment. Press Connect again.")
+
     def _exchange(self, code: str, redirect_uri: str, verifier: str | None) -> TokenPair:
         try:
             return self._server.exchange(code, redirect_uri, verifier, self._clock())
@@ -162,21 +229,48 @@ class Connector:
         except TokenCallFailed as failure:
             raise ExchangeFailed(f"{failure} Press Connect again.") from None
 
-    def _store(self, pair: TokenPair) -> None:
+    def _granted(self, pair: TokenPair) -> str:
+        """The refresh token, when all that we need was granted."""
         # RFC 6749 section 5.1: an answer without scope means that everything asked for was granted.
         granted = pair.scope.split() if pair.scope is not None else list(self._scopes)
-        missing = [scope for scope in ("contact_data",) if scope not in granted]
+        missing = [scope for scope in ("contact_data", "account_read") if scope not in granted]
         if pair.refresh is None:
             missing.append("offline_access")
         if missing or pair.refresh is None:
             raise ScopesMissing(missing)
+        return pair.refresh
+
+    def _account(self, access: str) -> AccountLike | None:
+        if self._account_of is None:
+            return None
+        account = self._account_of(access)
+        if not account.account_id:
+            raise AccountUnusable("The user who gave access belongs to no Constant Contact account.")
+        if not account.may_manage_contacts:
+            raise AccountUnusable(
+                f"The user who gave access may not manage the contacts of “{account.name}”. "
+                "A Campaign Creator, for one, may not."
+            )
+        return account
+
+    def _check_pin(self, account: AccountLike | None) -> None:
+        row = self._vault.read()
+        if account is not None and row.account_id not in (None, account.account_id):
+            raise WrongAccount(row.account_name or row.account_id or "", account.name)
+
+    def _store(self, pair: TokenPair, refresh: str, account: AccountLike | None, actor: str) -> None:
         self._vault.store_connected(
             access_sealed=self._sealer.seal(pair.access),
-            refresh_sealed=self._sealer.seal(pair.refresh),
+            refresh_sealed=self._sealer.seal(refresh),
             access_issued_at=pair.issued_at,
             access_expires_at=pair.expires_at,
             scope=pair.scope,
             now=self._clock(),
+            fingerprint=self._fingerprint or None,
+            account_id=account.account_id if account else None,
+            account_name=account.name if account else None,
+            account_user=account.user if account else None,
+            connected_by=actor,
         )
 
 

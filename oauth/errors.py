@@ -6,11 +6,15 @@ OAuthError                    what callers of this package catch
 ├── CredentialsRejected       client id or secret refused; the tokens are kept
 ├── RefreshUnavailable        transient: ask again at ``retry_at``
 ├── Undecryptable             the encryption key does not fit the stored text
+├── ForeignInstallation       the stored tokens were made for another address or application
 ├── ConnectingFailed          one attempt to connect failed; the old connection is untouched
 │   ├── AttemptUnknown        unknown, used or expired state, or another browser
 │   ├── ConsentRefused        the person or the vendor said no
 │   ├── ScopesMissing         consent came back without what we need
-│   └── ExchangeFailed        the code could not be turned into tokens
+│   ├── ExchangeFailed        the code could not be turned into tokens
+│   ├── WrongAccount          consent came from another account than the connected one
+│   ├── AccountUnusable       the account or the person's role cannot do what we need
+│   └── AccountUnavailable    which account it is could not be found out
 └── TokenCallFailed           one call to the token endpoint; never leaves this package
     ├── NeverSent             did not reach the vendor, or was turned away with 429: the token is unspent
     ├── Ambiguous             the vendor may have rotated and we do not know
@@ -52,8 +56,11 @@ class NeedsReauthorization(OAuthError):
 
     default_state = "needs_reauthorization"
 
-    def __init__(self) -> None:
-        super().__init__("Constant Contact ended the connection. An admin must press Connect again.")
+    def __init__(self, reason: str | None = None) -> None:
+        """``reason`` is a sentence; without one the vendor merely ended it."""
+        super().__init__(
+            f"{reason or 'Constant Contact ended the connection.'} An admin must press Connect again."
+        )
 
 
 class CredentialsRejected(OAuthError):
@@ -84,6 +91,18 @@ class Undecryptable(OAuthError):
         super().__init__(
             "The stored tokens do not open with ENCRYPTION_KEYS. "
             "Add the earlier key back to the list, or press Connect again."
+        )
+
+
+class ForeignInstallation(OAuthError):
+    """The row belongs to another installation: using it would end the connection of that one."""
+
+    default_state = "foreign_installation"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The stored connection was made for another address or application, as in a copied database. "
+            "Restore PUBLIC_BASE_URL and CONSTANT_CONTACT_CLIENT_ID, or press Connect."
         )
 
 
@@ -118,6 +137,32 @@ class ScopesMissing(ConnectingFailed):
 
 class ExchangeFailed(ConnectingFailed):
     """The code was not turned into tokens; it is never sent a second time (RFC 6749 section 4.1.2)."""
+
+
+class WrongAccount(ConnectingFailed):
+    """Consent came from another account than the pinned one; nothing was stored."""
+
+    def __init__(self, stored_name: str, offered_name: str) -> None:
+        super().__init__(
+            f"This service is connected to “{stored_name}”, but access was given to “{offered_name}”. "
+            "Sign in to the first account, or press Disconnect before you switch."
+        )
+
+
+class AccountUnusable(ConnectingFailed):
+    """The account or the person's role does not allow what we need; nothing was stored."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+
+
+class AccountUnavailable(ConnectingFailed):
+    """Which account gave consent could not be found out; nothing was stored."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Constant Contact gave access but did not say to which account. Press Connect again."
+        )
 
 
 class TokenCallFailed(OAuthError):

@@ -18,12 +18,15 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from oauth.connecting import ATTEMPT_MS, Connector
 from oauth.errors import (
+    AccountUnavailable,
+    AccountUnusable,
     AttemptUnknown,
     ConnectingFailed,
     ConsentRefused,
     CredentialsRejected,
     OAuthError,
     ScopesMissing,
+    WrongAccount,
 )
 
 _LONGEST_PARAMETER = 2048
@@ -47,8 +50,23 @@ _CURES: dict[type[OAuthError], tuple[int, str]] = {
         HTTPStatus.FORBIDDEN,
         "Allow these rights to the application in the developer portal, then press Connect again.",
     ),
+    WrongAccount: (
+        HTTPStatus.CONFLICT,
+        "To keep the account, sign out of Constant Contact, then press Connect on the dashboard. "
+        "To change it, press Disconnect there first.",
+    ),
+    AccountUnusable: (
+        HTTPStatus.FORBIDDEN,
+        "Sign in to Constant Contact as the Account Owner or an Account Manager, then press Connect again.",
+    ),
+    AccountUnavailable: (
+        HTTPStatus.BAD_GATEWAY,
+        "Wait a minute first. If it fails again, see that the application is active in the developer portal.",
+    ),
     CredentialsRejected: (HTTPStatus.BAD_GATEWAY, "Correct both settings, restart, then press Connect."),
 }
+# The vendor issued no tokens, so it had no cause to end the earlier ones of the same user.
+_WITHOUT_TOKENS = (AttemptUnknown, _Malformed, ConsentRefused, CredentialsRejected)
 
 
 def create_blueprint(
@@ -141,4 +159,6 @@ def _callback_parameters() -> dict[str, str]:
 
 def _failed(failure: OAuthError) -> Response:
     status, cure = _CURES.get(type(failure), (HTTPStatus.BAD_GATEWAY, _AGAIN))
-    return make_response(render_template("oauth/failed.html", cause=str(failure), cure=cure), status)
+    unharmed = isinstance(failure, _WITHOUT_TOKENS)
+    page = render_template("oauth/failed.html", cause=str(failure), cure=cure, unharmed=unharmed)
+    return make_response(page, status)

@@ -26,7 +26,9 @@ class Sealer:
     def __init__(self, keys: Sequence[str]) -> None:
         if not keys or any(len(key) < _SHORTEST_KEY for key in keys):
             raise ValueError("ENCRYPTION_KEYS needs at least one key, each of 16 characters or more.")
-        self._fernet = MultiFernet([_fernet(key) for key in keys])
+        fernets = [_fernet(key) for key in keys]
+        self._newest = fernets[0]
+        self._fernet = MultiFernet(fernets)
 
     def __repr__(self) -> str:
         return "Sealer(…)"
@@ -45,6 +47,22 @@ class Sealer:
             return self._fernet.decrypt(text.encode()).decode()
         except InvalidToken:
             raise Undecryptable from None
+
+    def is_stale(self, text: str) -> bool:
+        """Whether the newest key does not open ``text``, so that it would be lost with an older key."""
+        try:
+            self._newest.decrypt(text.encode())
+        except InvalidToken:
+            return True
+        return False
+
+    def reseal(self, text: str) -> str:
+        """The same secret, sealed with the newest key.
+
+        Raises:
+            Undecryptable: As ``unseal``.
+        """
+        return self.seal(self.unseal(text))
 
 
 def _fernet(key: str) -> Fernet:

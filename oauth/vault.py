@@ -9,6 +9,8 @@ class StoredConnection(Protocol):
     """The one connection row. Times are epoch ms.
 
     ``generation`` grows with each new token pair, ``epoch`` with each authorization and disconnect.
+    ``attempt_started_at`` stays set where the holder of a lease never reported. ``outcome_unknown`` says that
+    the refresh token may be spent without our hearing the answer.
     """
 
     @property
@@ -37,6 +39,28 @@ class StoredConnection(Protocol):
     def lease_owner(self) -> str | None: ...
     @property
     def lease_until(self) -> int | None: ...
+    @property
+    def refresh_issued_at(self) -> int | None: ...
+    @property
+    def refresh_used_at(self) -> int | None: ...
+    @property
+    def fingerprint(self) -> str | None: ...
+    @property
+    def account_id(self) -> str | None: ...
+    @property
+    def account_name(self) -> str | None: ...
+    @property
+    def account_user(self) -> str | None: ...
+    @property
+    def connected_by(self) -> str | None: ...
+    @property
+    def attempt_started_at(self) -> int | None: ...
+    @property
+    def outcome_unknown(self) -> bool: ...
+    @property
+    def forced_at(self) -> int | None: ...
+    @property
+    def seed_hash(self) -> str | None: ...
 
 
 class Vault(Protocol):
@@ -46,8 +70,12 @@ class Vault(Protocol):
         """The row; state ``disconnected`` and generation 0 before the first connection."""
         ...
 
-    def take_lease(self, *, owner: str, generation: int, now: int, until: int) -> bool:
+    def take_lease(self, *, owner: str, generation: int, now: int, until: int, forced: bool = False) -> bool:
         """True when ``owner`` holds the lease: generation unchanged and no live lease of another."""
+        ...
+
+    def renew_lease(self, *, owner: str, now: int, until: int) -> bool:
+        """True when the lease is still this owner's, and lasts until ``until`` now."""
         ...
 
     def release_lease(self, *, owner: str) -> None:
@@ -68,7 +96,7 @@ class Vault(Protocol):
         """Stores a refreshed pair if the generation still is ``generation``; None keeps the old refresh."""
         ...
 
-    def store_connected(
+    def store_connected(  # noqa: PLR0913 - everything a consent settles, in one statement
         self,
         *,
         access_sealed: str,
@@ -77,12 +105,40 @@ class Vault(Protocol):
         access_expires_at: int,
         scope: str | None,
         now: int,
+        fingerprint: str | None = None,
+        account_id: str | None = None,
+        account_name: str | None = None,
+        account_user: str | None = None,
+        connected_by: str | None = None,
     ) -> None:
         """Stores the first pair of a new authorization, whatever was there before, and ends any lease."""
         ...
 
-    def record_failure(self, *, generation: int, state: str, error: str, next_refresh_at: int | None) -> bool:
-        """Notes a failed refresh and ends the lease, where the generation still is ``generation``."""
+    def record_failure(
+        self,
+        *,
+        generation: int,
+        state: str,
+        error: str,
+        next_refresh_at: int | None,
+        outcome_unknown: bool = False,
+    ) -> bool:
+        """Notes a failed refresh and ends the lease, where the generation still is ``generation``.
+
+        An unknown outcome stays on record until tokens are stored.
+        """
+        ...
+
+    def note_state(self, *, generation: int, state: str, error: str | None) -> bool:
+        """Notes the state and its reason only, where the generation still is ``generation``."""
+        ...
+
+    def reseal(self, *, generation: int, access_sealed: str | None, refresh_sealed: str | None) -> bool:
+        """Replaces the ciphertexts of the same tokens, where the generation still is ``generation``."""
+        ...
+
+    def plant_seed(self, *, refresh_sealed: str, seed_hash: str, fingerprint: str, now: int) -> bool:
+        """Begins with a refresh token from outside; True once, and only where nothing was ever stored."""
         ...
 
     def disconnect(self, *, now: int) -> None:

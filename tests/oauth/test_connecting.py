@@ -2,8 +2,10 @@
 
 import base64
 import hashlib
+import threading
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -12,14 +14,18 @@ import requests
 from oauth.authorization_server import AuthorizationServer
 from oauth.connecting import Connector
 from oauth.errors import (
+    AccountUnavailable,
+    AccountUnusable,
     AttemptUnknown,
     ConsentRefused,
     CredentialsRejected,
     ExchangeFailed,
     OAuthError,
     ScopesMissing,
+    WrongAccount,
 )
 from oauth.sealing import Sealer
+from store import Database, OAuthAttempts
 from tests.oauth.vault_in_memory import AttemptsInMemory, Row, VaultDown, VaultInMemory
 from tests.oauth.vendor import START, Answer, Clock, Vendor
 
@@ -38,6 +44,50 @@ class Calls:
         self.count += 1
 
 
+@dataclass(frozen=True)
+class Account:
+    account_id: str = "a-1"
+    name: str = "Friends of the River"
+    user: str = "olivia"
+    may_manage_contacts: bool = True
+
+
+class Accounts:
+    """Tells whose account a token opens; ``meanwhile`` runs while it is asked."""
+
+    def __init__(self) -> None:
+        self.answer: Account | OAuthError = Account()
+        self.asked: list[str] = []
+        self.meanwhile: Callable[[], None] = lambda: None
+
+    def __call__(self, access_token: str) -> Account:
+        self.asked.append(access_token)
+        self.meanwhile()
+        if isinstance(self.answer, OAuthError):
+            raise self.answer
+        return self.answer
+
+
+class Happenings:
+    """The events that were told."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, str | None]] = []
+
+    def __call__(self, kind: str, detail: str | None) -> None:
+        self.told.append((kind, detail))
+
+
+@pytest.fixture
+def accounts() -> Accounts:
+    return Accounts()
+
+
+@pytest.fixture
+def happenings() -> Happenings:
+    return Happenings()
+
+
 @pytest.fixture
 def connected() -> Calls:
     return Calls()
@@ -51,7 +101,10 @@ def make(
     server: AuthorizationServer,
     sealer: Sealer,
     clock: Clock,
+    *,
     connected: Calls,
+    accounts: Accounts,
+    happenings: Happenings,
 ) -> Callable[[bool], Connector]:
     return lambda pkce: Connector(
         vault,
@@ -62,6 +115,9 @@ def make(
         scopes=SCOPES,
         pkce=pkce,
         on_connected=connected,
+        account_of=accounts,
+        fingerprint="this installation",
+        on_event=happenings,
         wait=clock.wait,
     )
 
@@ -221,7 +277,8 @@ def test_an_error_wins_over_a_code(connector: Connector, vendor: Vendor) -> None
         ({"refresh_token": None}, ("offline_access",)),
         ({"refresh_token": ""}, ("offline_access",)),
         ({"scope": "account_read offline_access"}, ("contact_data",)),
-        ({"scope": "", "refresh_token": None}, ("contact_data", "offline_access")),
+        ({"scope": "contact_data offline_access"}, ("account_read",)),
+        ({"scope": "", "refresh_token": None}, ("contact_data", "account_read", "offline_access")),
     ],
 )
 def test_missing_rights_are_named_and_nothing_is_stored(
@@ -331,3 +388,170 @@ def test_disconnecting_erases_the_tokens(connector: Connector, vault: VaultInMem
     connector.disconnect()
     row = vault.row
     assert (row.state, row.access_sealed, row.refresh_sealed, row.epoch) == ("disconnected", None, None, 2)
+
+
+def pinned(vault: VaultInMemory) -> Row:
+    """The row, connected to the account a-1 from now on."""
+    vault.row = replace(vault.row, account_id="a-1", account_name="Friends of the River")
+    return vault.row
+
+
+def test_the_account_is_asked_with_the_new_token_and_pinned(
+    connector: Connector, vault: VaultInMemory, accounts: Accounts, happenings: Happenings
+) -> None:
+    """Which account, which user, who connected and which installation are stored with the tokens."""
+    finish(connector, started(connector))
+    row = vault.row
+    assert accounts.asked == ["access-secret-1"]
+    assert (row.account_id, row.account_name, row.account_user) == ("a-1", "Friends of the River", "olivia")
+    assert (row.fingerprint, row.connected_by) == ("this installation", "admin")
+    assert happenings.told == [("connected", None)]
+
+
+def test_a_renamed_organisation_is_the_same_account(
+    connector: Connector, vault: VaultInMemory, accounts: Accounts
+) -> None:
+    """The id decides; the name is brought up to date."""
+    pinned(vault)
+    accounts.answer = Account(name="River Trust")
+    finish(connector, started(connector))
+    assert (vault.row.account_id, vault.row.account_name) == ("a-1", "River Trust")
+
+
+def test_another_account_is_refused_with_both_names(
+    connector: Connector, vault: VaultInMemory, accounts: Accounts, happenings: Happenings, connected: Calls
+) -> None:
+    """Sign-ups never move to another organisation unnoticed; the stored connection stays in use."""
+    before = pinned(vault)
+    accounts.answer = Account(account_id="a-2", name="Other Club")
+    with pytest.raises(WrongAccount, match=r"Friends of the River.*Other Club") as caught:
+        finish(connector, started(connector))
+    assert vault.row == before
+    assert connected.count == 0
+    assert happenings.told == [("wrong_account", str(caught.value))]
+
+
+def test_after_disconnecting_another_account_may_be_connected(
+    connector: Connector, vault: VaultInMemory, accounts: Accounts, happenings: Happenings
+) -> None:
+    """Disconnect ends the pin, and is on record."""
+    pinned(vault)
+    connector.disconnect()
+    accounts.answer = Account(account_id="a-2", name="Other Club")
+    finish(connector, started(connector))
+    assert vault.row.account_id == "a-2"
+    assert [kind for kind, _ in happenings.told] == ["disconnected", "connected"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected", "words"),
+    [
+        (
+            Account(account_id="", name="", may_manage_contacts=False),
+            AccountUnusable,
+            "no Constant Contact acc",
+        ),
+        (Account(may_manage_contacts=False), AccountUnusable, "contacts of “Friends of the River”"),
+        (AccountUnavailable(), AccountUnavailable, "Press Connect again"),
+    ],
+)
+def test_an_account_that_is_unusable_or_unknown_stores_nothing(
+    connector: Connector,
+    vault: VaultInMemory,
+    accounts: Accounts,
+    happenings: Happenings,
+    answer: Account | OAuthError,
+    expected: type[OAuthError],
+    words: str,
+) -> None:
+    """A connection whose every sign-up would be refused is refused itself, with the reason."""
+    before = pinned(vault)
+    accounts.answer = answer
+    with pytest.raises(expected, match=words) as caught:
+        finish(connector, started(connector))
+    assert vault.row == before
+    assert happenings.told == [("connect_failed", str(caught.value))]
+
+
+def test_no_refresh_comes_between_the_exchange_and_the_storing(
+    connector: Connector, vault: VaultInMemory, accounts: Accounts, clock: Clock
+) -> None:
+    """However slow the account check, the lease holds: a refresh of the old tokens would end the new ones."""
+
+    def try_to_refresh() -> None:
+        clock.now += 26_000
+        assert not vault.take_lease(owner="refresher", generation=1, now=clock.now, until=clock.now + 1)
+
+    accounts.meanwhile = try_to_refresh
+    finish(connector, started(connector))
+    assert (vault.row.epoch, vault.row.lease_owner) == (2, None)
+
+
+def test_a_disconnect_during_the_account_check_stays(
+    connector: Connector, vault: VaultInMemory, accounts: Accounts
+) -> None:
+    """Whoever pressed Disconnect meanwhile is not overruled."""
+    accounts.meanwhile = lambda: vault.disconnect(now=START)
+    with pytest.raises(ExchangeFailed, match="at the same moment"):
+        finish(connector, started(connector))
+    assert (vault.row.state, vault.row.refresh_sealed) == ("disconnected", None)
+
+
+def test_a_refusal_is_on_record_and_a_reload_is_not(connector: Connector, happenings: Happenings) -> None:
+    """The audit tells of attempts that ended, not of pages opened again."""
+    state = started(connector)
+    for expected in (ConsentRefused, AttemptUnknown):
+        with pytest.raises(expected):
+            finish(connector, state, code=None, error="access_denied")
+    assert [kind for kind, _ in happenings.told] == ["connect_denied"]
+
+
+def test_an_attempt_from_another_browser_is_on_record(connector: Connector, happenings: Happenings) -> None:
+    """Somebody may have been lured to a callback: an admin can see that it was tried."""
+    with pytest.raises(AttemptUnknown):
+        finish(connector, started(connector), browser="another")
+    assert [kind for kind, _ in happenings.told] == ["connect_failed"]
+
+
+def test_simultaneous_callbacks_exchange_once(
+    vault: VaultInMemory,
+    vendor: Vendor,
+    server: AuthorizationServer,
+    sealer: Sealer,
+    clock: Clock,
+    accounts: Accounts,
+    tmp_path: Path,
+) -> None:
+    """A browser that sends the callback several times at once spends the code once; the rest is told so."""
+    database = Database(f"sqlite:///{tmp_path / 'test.db'}")
+    connector = Connector(
+        vault,
+        OAuthAttempts(database),
+        server,
+        sealer,
+        clock=clock,
+        scopes=SCOPES,
+        pkce=True,
+        on_connected=lambda: None,
+        account_of=accounts,
+    )
+    state = started(connector)
+    at_once, outcomes = threading.Barrier(4), list[str]()
+
+    def call_back() -> None:
+        at_once.wait(5)
+        try:
+            finish(connector, state)
+            outcomes.append("connected")
+        except AttemptUnknown:
+            outcomes.append("already used")
+
+    threads = [threading.Thread(target=call_back) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    database.close()
+    assert sorted(outcomes) == ["already used"] * 3 + ["connected"]
+    assert len(vendor.forms) == 1
+    assert vault.row.epoch == 2

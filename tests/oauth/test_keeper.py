@@ -97,19 +97,23 @@ def test_no_expires_in_leads_to_a_refresh_loop(
     assert len(vendor.forms) == 1
 
 
-def test_a_pair_stored_by_another_process_counts_at_once(
+def test_a_pair_stored_by_another_process_counts_after_a_second(
     keeper: Keeper, vault: VaultInMemory, sealer: Sealer, clock: Clock
 ) -> None:
-    """Memory never outlives its generation."""
+    """Memory outlives its generation by 1 s at most."""
     keeper.current()
     newer_pair(vault, sealer, clock)
+    clock.now += 1000
     assert keeper.current() == "access-of-another"
 
 
-def test_a_disconnect_by_another_process_counts_at_once(keeper: Keeper, vault: VaultInMemory) -> None:
-    """After Disconnect no token leaves the house, and nothing is asked of the vendor."""
+def test_a_disconnect_by_another_process_counts_after_a_second(
+    keeper: Keeper, vault: VaultInMemory, clock: Clock
+) -> None:
+    """Then no token leaves the house, and nothing is asked of the vendor."""
     keeper.current()
     vault.disconnect(now=START)
+    clock.now += 1000
     with pytest.raises(NotConnected) as caught:
         keeper.current()
     assert (caught.value.state, caught.value.retry_at) == ("disconnected", None)
@@ -147,10 +151,11 @@ def test_a_transient_failure_is_never_final(
     """Tokens stay byte for byte, the next try is dated, and then the same token works."""
     clock.now = EXPIRED
     before = tokens(vault.row)
-    vendor.canned = [answer]
+    vendor.canned = [answer] * 2
     with pytest.raises(RefreshUnavailable) as caught:
         keeper.current()
-    row = vault.row
+    vendor.canned.clear()
+    row, sent = vault.row, len(vendor.forms)
     assert (row.state, row.failures, row.lease_owner) == ("refresh_failing", 1, None)
     assert tokens(row) == before
     assert row.next_refresh_at is not None
@@ -159,7 +164,7 @@ def test_a_transient_failure_is_never_final(
 
     with pytest.raises(RefreshUnavailable):
         keeper.current()
-    assert len(vendor.forms) == 1, "the pause must be obeyed"
+    assert len(vendor.forms) == sent, "the pause must be obeyed"
 
     clock.now = row.next_refresh_at
     assert keeper.current() == "access-secret-1"
@@ -172,16 +177,16 @@ def test_pauses_grow_to_a_quarter_of_an_hour(
     """An outage of hours costs few calls and never the connection."""
     clock.now = EXPIRED
     pauses = []
-    vendor.canned = [(503, "")] * 8
+    vendor.canned = [(503, "")] * 9
     for _ in range(8):
         with pytest.raises(RefreshUnavailable):
             keeper.current()
         assert vault.row.next_refresh_at is not None
         pauses.append(vault.row.next_refresh_at - clock.now)
         clock.now = vault.row.next_refresh_at
-    assert pauses[0] < 30_000, "a lost answer is asked for again while the old token is still honoured"
-    for pause, middle in zip(pauses[1:], [60, 120, 300, 900, 900, 900, 900], strict=True):
+    for pause, middle in zip(pauses, [30, 60, 120, 300, 900, 900, 900, 900], strict=True):
         assert 800 * middle <= pause <= 1200 * middle
+    assert len(vendor.forms) == 9, "only the first lost answer is asked for again"
     assert len(set(pauses[4:])) > 1, "processes must not come back in step"
     assert keeper.current() == "access-secret-1"
 
@@ -197,17 +202,18 @@ def test_an_unforeseen_refusal_is_tried_again_in_a_quarter_of_an_hour(
     assert caught.value.retry_at == EXPIRED + 900_000
 
 
-def test_a_lost_answer_is_asked_for_again_soon_also_after_other_failures(
-    keeper: Keeper, vault: VaultInMemory, vendor: Vendor, clock: Clock
+def test_a_lost_answer_is_asked_for_again_at_once_also_after_other_failures(
+    keeper: Keeper, vendor: Vendor, clock: Clock
 ) -> None:
     """The vendor's grace period does not depend on how often it could not be reached before."""
     clock.now = EXPIRED
     vendor.canned = [(429, "")] * 3 + [requests.ReadTimeout("late")]
-    for _ in range(4):
+    for _ in range(3):
         with pytest.raises(RefreshUnavailable) as caught:
             keeper.current()
-        last, clock.now = clock.now, caught.value.retry_at or 0
-    assert clock.now - last < 10_000
+        clock.now = caught.value.retry_at or 0
+    assert keeper.current() == "access-secret-1"
+    assert len(vendor.forms) == 5
 
 
 def test_a_pause_dated_by_a_clock_since_set_back_is_ignored(
@@ -298,14 +304,14 @@ def test_wrong_credentials_keep_the_tokens_and_are_tried_every_quarter_of_an_hou
 def test_tokens_of_another_key_are_left_untouched(
     vault: VaultInMemory, vendor: Vendor, server: AuthorizationServer, clock: Clock
 ) -> None:
-    """The right key makes everything work again, so nothing is written and nothing is sent."""
+    """Only the state is noted and nothing is sent; the right key makes everything work again."""
     keeper = Keeper(vault, server, Sealer(["quite another long key"]), clock=clock, wait=clock.wait)
     before = vault.row
     for now in (START, EXPIRED):
         clock.now = now
         with pytest.raises(Undecryptable):
             keeper.current()
-    assert vault.row == before
+    assert vault.row == replace(before, state="undecryptable", last_error=vault.row.last_error)
     assert vendor.forms == []
 
 
@@ -321,12 +327,12 @@ def test_nothing_is_sent_when_the_vault_cannot_be_written(
 
 
 def test_a_short_failure_to_store_is_retried_before_the_token_is_handed_out(
-    keeper: Keeper, vault: VaultInMemory, vendor: Vendor, clock: Clock, sealer: Sealer
+    server: AuthorizationServer, vault: VaultInMemory, vendor: Vendor, clock: Clock, sealer: Sealer
 ) -> None:
     """The pair is in the vault when the caller gets its token."""
     clock.now = EXPIRED
     vendor.meanwhile = lambda: vault.broken.add("store_refreshed")
-    slow = Keeper(vault, keeper._server, sealer, clock=clock, wait=lambda _: vault.broken.clear())
+    slow = Keeper(vault, server, sealer, clock=clock, wait=lambda _: vault.broken.clear())
     assert slow.current() == "access-secret-1"
     assert sealer.unseal(vault.row.refresh_sealed or "") == "refresh-secret-1"
 

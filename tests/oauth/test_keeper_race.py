@@ -72,7 +72,7 @@ def test_waiting_threads_do_not_repeat_a_refresh_that_failed(
     """A failure is shared like a success."""
     clock.now = START + DAY
     slow(vendor)
-    vendor.canned = [(503, "")] * THREADS
+    vendor.canned = [(429, "")] * THREADS
 
     def failing() -> str:
         with pytest.raises(RefreshUnavailable):

@@ -1,6 +1,9 @@
 """The pages of connecting, in a small app."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -13,6 +16,7 @@ from werkzeug.wrappers import Response
 
 from oauth.authorization_server import AuthorizationServer
 from oauth.connecting import Connector
+from oauth.errors import AccountUnavailable
 from oauth.routes import create_blueprint
 from oauth.sealing import Sealer
 from tests.oauth.vault_in_memory import AttemptsInMemory, VaultInMemory
@@ -31,6 +35,27 @@ class Admin:
         return None if self.signed_in else redirect("/admin/sign-in")
 
 
+@dataclass
+class Account:
+    """Whose account the consent opens."""
+
+    account_id: str = "a-1"
+    name: str = "Friends of the River"
+    user: str = "olivia"
+    may_manage_contacts: bool = True
+    away: bool = False
+
+    def of(self, _access_token: str) -> Account:
+        if self.away:
+            raise AccountUnavailable
+        return self
+
+
+@pytest.fixture
+def account() -> Account:
+    return Account()
+
+
 @pytest.fixture
 def admin() -> Admin:
     return Admin()
@@ -45,6 +70,7 @@ def app(
     server: AuthorizationServer,
     sealer: Sealer,
     clock: Clock,
+    account: Account,
 ) -> Flask:
     connector = Connector(
         vault,
@@ -55,6 +81,7 @@ def app(
         scopes=("contact_data", "offline_access"),
         pkce=True,
         on_connected=lambda: None,
+        account_of=account.of,
         wait=clock.wait,
     )
     app = Flask(__name__)
@@ -247,3 +274,41 @@ def test_disconnecting_is_a_post(browser: FlaskClient, vault: VaultInMemory) -> 
 def test_posting_elsewhere_is_refused(browser: FlaskClient, path: str) -> None:
     """The vendor comes back by GET only."""
     assert browser.post(path).status_code == 405
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "cause", "cure"),
+    [
+        ({"account_id": "a-2", "name": "<b>Club</b>"}, 409, "“&lt;b&gt;Club&lt;/b&gt;”", "press Disconnect"),
+        ({"account_id": "", "name": ""}, 403, "no Constant Contact account", "as the Account Owner"),
+        ({"may_manage_contacts": False}, 403, "Campaign Creator", "as the Account Owner"),
+        ({"away": True}, 502, "did not say to which account", "Wait a minute"),
+    ],
+)
+def test_an_account_that_is_refused_shows_cause_and_cure(
+    browser: FlaskClient,
+    vendor: Vendor,
+    vault: VaultInMemory,
+    account: Account,
+    change: dict[str, str | bool],
+    status: int,
+    cause: str,
+    cure: str,
+) -> None:
+    """The page names both, and does not promise that the vendor left the old connection alone."""
+    vault.row = before = replace(vault.row, account_id="a-1", account_name="Friends of the River")
+    for name, value in change.items():
+        setattr(account, name, value)
+    page = callback(browser, state=start(browser)["state"], code="the-code")
+    assert page.status_code == status
+    assert cause in page.text
+    assert cure in page.text
+    assert "unless Constant Contact ended it" in page.text
+    assert "stays as it was" not in page.text
+    assert vault.row == before
+
+
+def test_a_refusal_before_any_token_promises_the_old_connection(browser: FlaskClient, vendor: Vendor) -> None:
+    """Where the vendor issued nothing, nothing can have ended."""
+    page = callback(browser, state=start(browser)["state"], error="access_denied")
+    assert "stays as it was" in page.text

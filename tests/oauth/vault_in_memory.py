@@ -23,6 +23,17 @@ class Row:
     next_refresh_at: int | None = None
     lease_owner: str | None = None
     lease_until: int | None = None
+    refresh_issued_at: int | None = None
+    refresh_used_at: int | None = None
+    fingerprint: str | None = None
+    account_id: str | None = None
+    account_name: str | None = None
+    account_user: str | None = None
+    connected_by: str | None = None
+    attempt_started_at: int | None = None
+    outcome_unknown: bool = False
+    forced_at: int | None = None
+    seed_hash: str | None = None
 
 
 class VaultInMemory:
@@ -31,6 +42,7 @@ class VaultInMemory:
     def __init__(self) -> None:
         self.row = Row()
         self.broken: set[str] = set()
+        self.reads = 0
         self._lock = threading.Lock()
 
     def _check(self, name: str) -> None:
@@ -39,22 +51,37 @@ class VaultInMemory:
 
     def read(self) -> Row:
         self._check("read")
+        self.reads += 1
         return self.row
 
-    def take_lease(self, *, owner: str, generation: int, now: int, until: int) -> bool:
+    def take_lease(self, *, owner: str, generation: int, now: int, until: int, forced: bool = False) -> bool:
         self._check("take_lease")
         with self._lock:
             row = self.row
             held = row.lease_owner not in (None, owner) and (row.lease_until or 0) > now
             if row.generation != generation or held:
                 return False
-            self.row = replace(row, lease_owner=owner, lease_until=until)
+            self.row = replace(
+                row,
+                lease_owner=owner,
+                lease_until=until,
+                attempt_started_at=now,
+                forced_at=now if forced else row.forced_at,
+            )
+            return True
+
+    def renew_lease(self, *, owner: str, now: int, until: int) -> bool:
+        self._check("renew_lease")
+        with self._lock:
+            if self.row.lease_owner != owner or (self.row.lease_until or 0) <= now:
+                return False
+            self.row = replace(self.row, lease_until=until)
             return True
 
     def release_lease(self, *, owner: str) -> None:
         with self._lock:
             if self.row.lease_owner == owner:
-                self.row = replace(self.row, lease_owner=None, lease_until=None)
+                self.row = replace(self.row, lease_owner=None, lease_until=None, attempt_started_at=None)
 
     def store_refreshed(
         self,
@@ -71,15 +98,24 @@ class VaultInMemory:
         with self._lock:
             if self.row.generation != generation:
                 return False
-            self.row = Row(
+            self.row = replace(
+                self.row,
                 state="connected",
                 generation=generation + 1,
-                epoch=self.row.epoch,
                 access_sealed=access_sealed,
                 refresh_sealed=refresh_sealed or self.row.refresh_sealed,
                 access_expires_at=access_expires_at,
                 access_issued_at=access_issued_at,
+                refresh_issued_at=self.row.refresh_issued_at if refresh_sealed is None else now,
+                refresh_used_at=now,
                 scope=scope,
+                failures=0,
+                last_error=None,
+                next_refresh_at=None,
+                outcome_unknown=False,
+                lease_owner=None,
+                lease_until=None,
+                attempt_started_at=None,
             )
             return True
 
@@ -92,6 +128,11 @@ class VaultInMemory:
         access_expires_at: int,
         scope: str | None,
         now: int,
+        fingerprint: str | None = None,
+        account_id: str | None = None,
+        account_name: str | None = None,
+        account_user: str | None = None,
+        connected_by: str | None = None,
     ) -> None:
         self._check("store_connected")
         with self._lock:
@@ -103,10 +144,26 @@ class VaultInMemory:
                 refresh_sealed=refresh_sealed,
                 access_expires_at=access_expires_at,
                 access_issued_at=access_issued_at,
+                refresh_issued_at=now,
                 scope=scope,
+                fingerprint=fingerprint,
+                account_id=account_id,
+                account_name=account_name,
+                account_user=account_user,
+                connected_by=connected_by,
+                seed_hash=self.row.seed_hash,
             )
 
-    def record_failure(self, *, generation: int, state: str, error: str, next_refresh_at: int | None) -> bool:
+    def record_failure(
+        self,
+        *,
+        generation: int,
+        state: str,
+        error: str,
+        next_refresh_at: int | None,
+        outcome_unknown: bool = False,
+    ) -> bool:
+        self._check("record_failure")
         with self._lock:
             if self.row.generation != generation:
                 return False
@@ -116,14 +173,55 @@ class VaultInMemory:
                 failures=self.row.failures + 1,
                 last_error=error,
                 next_refresh_at=next_refresh_at,
+                outcome_unknown=outcome_unknown or self.row.outcome_unknown,
                 lease_owner=None,
                 lease_until=None,
+                attempt_started_at=None,
+            )
+            return True
+
+    def note_state(self, *, generation: int, state: str, error: str | None) -> bool:
+        self._check("note_state")
+        with self._lock:
+            if self.row.generation != generation:
+                return False
+            self.row = replace(self.row, state=state, last_error=error)
+            return True
+
+    def reseal(self, *, generation: int, access_sealed: str | None, refresh_sealed: str | None) -> bool:
+        self._check("reseal")
+        with self._lock:
+            if self.row.generation != generation:
+                return False
+            self.row = replace(
+                self.row,
+                access_sealed=access_sealed or self.row.access_sealed,
+                refresh_sealed=refresh_sealed or self.row.refresh_sealed,
+            )
+            return True
+
+    def plant_seed(self, *, refresh_sealed: str, seed_hash: str, fingerprint: str, now: int) -> bool:
+        self._check("plant_seed")
+        with self._lock:
+            if self.row.refresh_sealed is not None or self.row.seed_hash == seed_hash:
+                return False
+            self.row = Row(
+                state="connected",
+                generation=self.row.generation + 1,
+                epoch=self.row.epoch + 1,
+                refresh_sealed=refresh_sealed,
+                access_expires_at=0,
+                refresh_issued_at=now,
+                fingerprint=fingerprint,
+                seed_hash=seed_hash,
             )
             return True
 
     def disconnect(self, *, now: int) -> None:
         with self._lock:
-            self.row = Row(generation=self.row.generation + 1, epoch=self.row.epoch + 1)
+            self.row = Row(
+                generation=self.row.generation + 1, epoch=self.row.epoch + 1, seed_hash=self.row.seed_hash
+            )
 
 
 @dataclass(frozen=True)

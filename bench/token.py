@@ -1,0 +1,74 @@
+"""What handing out a token costs while nothing is to be done."""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import requests
+
+from oauth import AuthorizationServer, Keeper, Sealer
+from store import ConnectionRow, Connections, Database
+
+ROUNDS, CALLS = 20, 1_000
+SPREAD_SECONDS = 5.0
+DAY = 86_400_000
+
+
+class Counted(Connections):
+    """Counts reads of the row."""
+
+    reads = 0
+
+    def read(self) -> ConnectionRow:
+        """The row, counted."""
+        self.reads += 1
+        return super().read()
+
+
+def measure() -> list[tuple[str, str]]:
+    """A connected keeper on SQLite, asked over and over by one thread."""
+    with tempfile.TemporaryDirectory() as folder:
+        database = Database(f"sqlite:///{Path(folder) / 'app.db'}")
+        connections, sealer = Counted(database), Sealer(["a key of enough length"])
+        connections.store_connected(
+            access_sealed=sealer.seal("access"),
+            refresh_sealed=sealer.seal("refresh"),
+            access_issued_at=_now(),
+            access_expires_at=_now() + DAY,
+            scope=None,
+            now=_now(),
+        )
+        server = AuthorizationServer(
+            requests.Session(), base_url="https://unused.invalid", client_id="id", client_secret="secret"
+        )
+        keeper = Keeper(connections, server, sealer, clock=_now)
+        keeper.current()
+        micros = [_round(keeper) for _ in range(ROUNDS)]
+        connections.reads = 0
+        # Reads go by time, not by calls, so the calls are spread as a busy worker would spread them.
+        for _ in range(CALLS):
+            keeper.current()
+            threading.Event().wait(SPREAD_SECONDS / CALLS)
+        database.close()
+    return [
+        (
+            "warm access token (goal: under 20 µs)",
+            f"median {statistics.median(micros):.2f} µs, worst {max(micros):.2f} µs",
+        ),
+        (f"database reads per {CALLS} calls, spread over {SPREAD_SECONDS:.0f} s", str(connections.reads)),
+    ]
+
+
+def _round(keeper: Keeper) -> float:
+    began = time.perf_counter()
+    for _ in range(CALLS):
+        keeper.current()
+    return (time.perf_counter() - began) / CALLS * 1e6
+
+
+def _now() -> int:
+    return int(time.time() * 1000)

@@ -1,0 +1,43 @@
+"""A refresh token from the environment: a way to begin, never a way to go on."""
+
+import hashlib
+from collections.abc import Callable
+
+import structlog
+
+from oauth.sealing import Sealer
+from oauth.vault import Vault
+
+_log = structlog.get_logger(__name__)
+
+
+def plant(
+    seed: str,
+    *,
+    vault: Vault,
+    sealer: Sealer,
+    fingerprint: str,
+    clock: Callable[[], int],
+    on_event: Callable[[str, str | None], None],
+) -> bool:
+    """Begins with this refresh token where none is stored, once; to be called once at the start.
+
+    A stored token is newer than any seed, and a superseded one sent again may end the whole connection
+    (RFC 9700 section 4.14). So a used seed is remembered by its hash and stays unused also after Disconnect.
+    The event ``seed_ignored`` tells of another seed beside stored tokens; a seed that was used is passed over
+    in silence, as it stands in the environment at every start.
+
+    Returns:
+        Whether the seed is the connection now.
+    """
+    seed_hash = hashlib.sha256(seed.encode()).hexdigest()
+    planted = vault.plant_seed(
+        refresh_sealed=sealer.seal(seed), seed_hash=seed_hash, fingerprint=fingerprint, now=clock()
+    )
+    if planted:
+        _log.info("seed_planted")
+        on_event("seeded", None)
+    elif vault.read().seed_hash != seed_hash:
+        _log.warning("seed_ignored")
+        on_event("seed_ignored", "Tokens are stored already; CONSTANT_CONTACT_REFRESH_TOKEN can be removed.")
+    return planted

@@ -1,0 +1,310 @@
+"""What the keeper does beyond handing out tokens: early refreshes, lost answers, states, resealing."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import requests
+import responses
+
+from oauth.authorization_server import AuthorizationServer
+from oauth.bearer import BearerAuth
+from oauth.errors import ForeignInstallation, NeedsReauthorization, OAuthError, RefreshUnavailable
+from oauth.keeper import Keeper
+from oauth.refreshing import IDLE, LOST, REFUSED
+from oauth.rescue import RescueFile
+from oauth.sealing import Sealer
+from tests.oauth.vault_in_memory import VaultInMemory
+from tests.oauth.vendor import DAY, HOUR, START, Clock, Vendor
+
+EXPIRED = START + DAY
+GRANT_DEAD = (400, '{"error": "invalid_grant"}')
+API = "https://api.test/v3/contacts"
+
+
+@pytest.fixture
+def rescue(tmp_path: Path, sealer: Sealer) -> RescueFile:
+    return RescueFile(tmp_path / "rescue", sealer)
+
+
+@pytest.fixture
+def rescued(
+    vault: VaultInMemory,
+    vendor: Vendor,
+    server: AuthorizationServer,
+    sealer: Sealer,
+    clock: Clock,
+    rescue: RescueFile,
+) -> Keeper:
+    """A keeper that has spent its stored token and could store the new pair in the rescue file only."""
+    keeper = Keeper(vault, server, sealer, clock=clock, wait=clock.wait, rescue=rescue)
+    clock.now = EXPIRED
+    vault.broken = {"store_refreshed"}
+    assert keeper.current() == "access-secret-1"
+    return keeper
+
+
+def test_inside_the_soft_margin_the_token_is_handed_out_and_the_background_nudged(
+    keeper: Keeper, vendor: Vendor, clock: Clock
+) -> None:
+    """D3: nobody waits for a refresh that is not urgent."""
+    nudges: list[int] = []
+    keeper.on_soft = lambda: nudges.append(1)
+    clock.now = EXPIRED - 3 * HOUR
+    keeper.current()
+    assert nudges == []
+    clock.now = EXPIRED - 2 * HOUR
+    assert keeper.current() == "access-secret-0"
+    assert (nudges, vendor.forms) == ([1], [])
+
+
+def test_tending_refreshes_inside_the_soft_margin_once(keeper: Keeper, vendor: Vendor, clock: Clock) -> None:
+    """D29: before the margin nothing happens, in it one refresh, and a second tick finds it done."""
+    clock.now = EXPIRED - 3 * HOUR
+    keeper.tend()
+    assert vendor.forms == []
+    clock.now = EXPIRED - 2 * HOUR
+    keeper.tend()
+    keeper.tend()
+    assert len(vendor.forms) == 1
+    assert keeper.current() == "access-secret-1"
+
+
+def test_a_week_without_use_is_ended_by_a_refresh(keeper: Keeper, vault: VaultInMemory, clock: Clock) -> None:
+    """The 180 idle days never begin to count, whatever the access token's lifetime."""
+    vault.row = replace(vault.row, access_expires_at=START + 60 * DAY)
+    clock.now = START + 7 * DAY
+    keeper.tend()
+    assert vault.row.generation == 1
+    clock.now += 1
+    keeper.tend()
+    assert vault.row.generation == 2
+
+
+def test_memory_answers_for_a_second_without_a_read(
+    keeper: Keeper, vault: VaultInMemory, clock: Clock
+) -> None:
+    """A thousand questions in a second cost one read of the row."""
+    assert {keeper.current() for _ in range(1000)} == {"access-secret-0"}
+    assert vault.reads == 1
+    clock.now += 1000
+    keeper.current()
+    assert vault.reads == 2
+
+
+def test_a_dropped_reply_is_asked_for_once_more(
+    keeper: Keeper, vault: VaultInMemory, vendor: Vendor, clock: Clock
+) -> None:
+    """D5: inside the grace the same token brings the pair."""
+    clock.now = EXPIRED
+    vendor.canned = [requests.ReadTimeout("late")]
+    assert keeper.current() == "access-secret-1"
+    assert [form["refresh_token"] for form in vendor.forms] == ["refresh-secret-0"] * 2
+    assert (vault.row.state, vault.row.outcome_unknown) == ("connected", False)
+
+
+def test_a_dropped_reply_without_grace_is_named_as_the_reason(
+    keeper: Keeper, vault: VaultInMemory, vendor: Vendor, clock: Clock
+) -> None:
+    """D6: one replay, then a person is asked for."""
+    clock.now = EXPIRED
+    vendor.canned = [requests.ReadTimeout("late"), GRANT_DEAD]
+    with pytest.raises(NeedsReauthorization, match="answer to a refresh was lost"):
+        keeper.current()
+    assert (vault.row.state, vault.row.last_error, len(vendor.forms)) == ("needs_reauthorization", LOST, 2)
+
+
+def test_an_attempt_that_never_reported_counts_as_a_lost_answer(
+    keeper: Keeper, vault: VaultInMemory, vendor: Vendor, clock: Clock
+) -> None:
+    """D9, D55: who died between the reply and the write is the reason."""
+    clock.now = EXPIRED
+    vault.take_lease(owner="dead", generation=1, now=EXPIRED - 20_000, until=EXPIRED)
+    vendor.canned = [GRANT_DEAD]
+    with pytest.raises(NeedsReauthorization):
+        keeper.current()
+    assert vault.row.last_error == LOST
+
+
+@pytest.mark.parametrize(("days", "reason"), [(179, REFUSED), (181, IDLE)])
+def test_a_refusal_after_180_idle_days_names_them(
+    keeper: Keeper, vault: VaultInMemory, vendor: Vendor, clock: Clock, days: int, reason: str
+) -> None:
+    """D28: one try, then the reason."""
+    clock.now = START + days * DAY
+    vendor.canned = [GRANT_DEAD]
+    keeper.tend()
+    assert (vault.row.last_error, len(vendor.forms)) == (reason, 1)
+
+
+def test_no_replay_after_another_took_over(
+    keeper: Keeper, vault: VaultInMemory, vendor: Vendor, clock: Clock
+) -> None:
+    """D14: with the lease lost, another may hold the successor, and a replay would kill it."""
+    clock.now = EXPIRED
+    vendor.canned = [requests.ReadTimeout("late")]
+
+    def taken_over() -> None:
+        vault.row = replace(vault.row, lease_owner="other", lease_until=EXPIRED + 40_000)
+
+    vendor.meanwhile = taken_over
+    with pytest.raises(RefreshUnavailable):
+        keeper.current()
+    assert len(vendor.forms) == 1
+    assert vault.row.outcome_unknown
+
+
+def test_a_forced_refresh_is_limited_over_all_processes(
+    keeper: Keeper,
+    vault: VaultInMemory,
+    vendor: Vendor,
+    server: AuthorizationServer,
+    sealer: Sealer,
+    clock: Clock,
+) -> None:
+    """D21, D23: the second process does not rotate again."""
+    keeper.after_rejection("access-secret-0")
+    other = Keeper(vault, server, sealer, clock=clock, wait=clock.wait)
+    with pytest.raises(RefreshUnavailable) as caught:
+        other.after_rejection("access-secret-1")
+    assert (caught.value.state, vendor.issued) == ("api_rejected", 1)
+
+
+def test_api_rejected_is_noted_and_left_on_success(
+    keeper: Keeper, vault: VaultInMemory, http: responses.RequestsMock
+) -> None:
+    """D23: the row says it from the second 401 on, until the API takes a token again."""
+    session = requests.Session()
+    session.auth = BearerAuth(keeper)
+    http.get(API, status=401)
+    http.get(API, status=401)
+    http.get(API, status=200)
+    session.get(API)
+    assert vault.row.state == "api_rejected"
+    session.get(API)
+    assert (vault.row.state, vault.row.last_error) == ("connected", None)
+
+
+def test_a_copied_database_makes_no_call(
+    vault: VaultInMemory, vendor: Vendor, server: AuthorizationServer, sealer: Sealer, clock: Clock
+) -> None:
+    """D27: the row of another installation is noted as such, left alone, and works where it belongs."""
+    vault.row = replace(vault.row, fingerprint="here")
+    there = Keeper(vault, server, sealer, clock=clock, wait=clock.wait, fingerprint="there")
+    for now in (START, EXPIRED):
+        clock.now = now
+        there.tend()
+        with pytest.raises(ForeignInstallation):
+            there.current()
+    assert (vault.row.state, vault.row.generation, vendor.forms) == ("foreign_installation", 1, [])
+    clock.now = START
+    Keeper(vault, server, sealer, clock=clock, wait=clock.wait, fingerprint="here").tend()
+    assert vault.row.state == "connected"
+
+
+def test_the_right_key_ends_undecryptable(
+    keeper: Keeper, vault: VaultInMemory, vendor: Vendor, server: AuthorizationServer, clock: Clock
+) -> None:
+    """D26: a wrong key is noted, the right one leaves the state again."""
+    Keeper(vault, server, Sealer(["quite another long key"]), clock=clock, wait=clock.wait).tend()
+    assert vault.row.state == "undecryptable"
+    keeper.tend()
+    assert (vault.row.state, vendor.forms) == ("connected", [])
+
+
+def test_an_older_key_is_replaced_transparently(
+    vault: VaultInMemory, vendor: Vendor, server: AuthorizationServer, clock: Clock
+) -> None:
+    """D26: after one tick the newest key alone opens both tokens."""
+    both = Sealer(["a key of newer date", "a key of enough length"])
+    Keeper(vault, server, both, clock=clock, wait=clock.wait).tend()
+    alone = Sealer(["a key of newer date"])
+    assert alone.unseal(vault.row.access_sealed or "") == "access-secret-0"
+    assert alone.unseal(vault.row.refresh_sealed or "") == "refresh-secret-0"
+    assert vault.row.generation == 1
+
+
+def test_a_pair_the_vault_refused_is_rescued_and_imported_by_another_process(
+    rescued: Keeper,
+    vault: VaultInMemory,
+    server: AuthorizationServer,
+    sealer: Sealer,
+    clock: Clock,
+    rescue: RescueFile,
+    tmp_path: Path,
+) -> None:
+    """D12: the file is private and sealed; a new process stores its pair and removes it."""
+    file = tmp_path / "rescue"
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert "secret" not in file.read_text()
+    vault.broken.clear()
+    Keeper(vault, server, sealer, clock=clock, wait=clock.wait, rescue=rescue).tend()
+    assert sealer.unseal(vault.row.refresh_sealed or "") == "refresh-secret-1"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_rescue_file_of_an_earlier_generation_is_discarded(
+    rescued: Keeper,
+    vault: VaultInMemory,
+    server: AuthorizationServer,
+    sealer: Sealer,
+    clock: Clock,
+    rescue: RescueFile,
+) -> None:
+    """A disconnect meanwhile stays, and the file goes."""
+    vault.broken.clear()
+    vault.disconnect(now=EXPIRED)
+    told: list[str] = []
+
+    def listen(kind: str, detail: str | None) -> None:
+        told.append(kind)
+
+    Keeper(vault, server, sealer, clock=clock, wait=clock.wait, rescue=rescue, on_event=listen).tend()
+    assert told == []
+    assert (vault.row.state, rescue.read()) == ("disconnected", None)
+
+
+def test_without_room_for_a_rescue_file_memory_serves(
+    vault: VaultInMemory,
+    vendor: Vendor,
+    server: AuthorizationServer,
+    sealer: Sealer,
+    clock: Clock,
+    tmp_path: Path,
+) -> None:
+    """D13: neither row nor file takes the pair, and its access token is used all the same."""
+    nowhere = RescueFile(tmp_path / "absent" / "rescue", sealer)
+    keeper = Keeper(vault, server, sealer, clock=clock, wait=clock.wait, rescue=nowhere)
+    clock.now = EXPIRED
+    vault.broken = {"store_refreshed"}
+    assert {keeper.current(), keeper.current()} == {"access-secret-1"}
+    assert len(vendor.forms) == 1
+
+
+def test_tending_never_raises(keeper: Keeper, vault: VaultInMemory) -> None:
+    """The thread outlives a database that is away."""
+    vault.broken = {"read"}
+    keeper.tend()
+    vault.broken.clear()
+    assert keeper.current() == "access-secret-0"
+
+
+def test_events_are_told_once_a_transition(
+    vault: VaultInMemory, vendor: Vendor, server: AuthorizationServer, sealer: Sealer, clock: Clock
+) -> None:
+    """D8: an outage is one event, and its end another; a listener that fails costs no token."""
+    events: list[str] = []
+
+    def listen(kind: str, detail: str | None) -> None:
+        events.append(kind)
+        raise OSError
+
+    keeper = Keeper(vault, server, sealer, clock=clock, wait=clock.wait, on_event=listen)
+    clock.now = EXPIRED
+    vendor.canned = [(429, "")] * 3
+    for _ in range(3):
+        with pytest.raises(OAuthError) as caught:
+            keeper.current()
+        clock.now = caught.value.retry_at or 0
+    assert keeper.current() == "access-secret-1"
+    assert events == ["refresh_failed", "recovered"]
