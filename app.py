@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -31,9 +32,14 @@ from oauth import (
     Connector,
     Keeper,
     OAuthError,
+    RescueFile,
     Sealer,
+    Ticker,
 )
+from oauth.connecting import AccountLike
+from oauth.errors import AccountUnavailable
 from oauth.routes import create_blueprint
+from oauth.seed import plant
 from services import (
     AdminAccess,
     ApiKeys,
@@ -49,15 +55,18 @@ from services import (
     TokenClock,
     Verdicts,
 )
-from services.constant_contact import ConstantContact
+from services.connection_events import ConnectionEvents
+from services.constant_contact import CALLS_FOR_ACCOUNT, ConstantContact, ConstantContactError
 from services.delivery import Courier, DeliveryThread
 from services.doctor import Deployment
+from services.permits import CallPermits
 from settings import THREADS_PER_WORKER, Settings
 from store import (
     Budget,
     Connections,
     Database,
     Deliveries,
+    Events,
     Meta,
     OAuthAttempts,
     Signups,
@@ -70,6 +79,7 @@ VERSION = "0.1.0"
 SCOPES = ("contact_data", "account_read", "offline_access")
 SANDBOX_PATH = "/sandbox"
 AUTH_PATH = "/oauth2/default/v1"
+RESCUE_FILE = "token-rescue"
 CALLBACK_PATH = "/oauth/callback"
 IN_PROCESS = "http://sandbox.invalid"
 BODY_LIMIT = 64 * 1024
@@ -88,6 +98,8 @@ class Parts:
 
     services: Services
     connector: Connector
+    ticker: Ticker
+    plant_seed: Callable[[], None]
     database: Database
     sandbox: Flask | None
 
@@ -112,6 +124,8 @@ def create_app(settings: Settings | None = None, services: Parts | None = None) 
     app.register_error_handler(StoreError, web.errors.storage_unavailable)
     register_commands(app)
     app.extensions["delivery_thread"] = DeliveryThread(parts.services.delivery)
+    app.extensions["ticker"] = parts.ticker
+    app.extensions["plant_seed"] = parts.plant_seed
     app.extensions["database"] = parts.database
     if parts.sandbox is not None:
         app.wsgi_app = DispatcherMiddleware(app.wsgi_app, {SANDBOX_PATH: parts.sandbox})  # type: ignore[method-assign]
@@ -126,12 +140,22 @@ def build_services(settings: Settings) -> Parts:
     store = _Store.at(settings.store_url)
     stand_in = sandbox.create_sandbox() if settings.builtin_sandbox else None
     server, sealer = _authorization_server(settings, stand_in), Sealer(settings.encryption_keys)
-    keeper = Keeper(store.connections, server, sealer, clock=clock)
+    record = ConnectionEvents(store.events, clock=clock).record
+    keeper = Keeper(
+        store.connections,
+        server,
+        sealer,
+        clock=clock,
+        fingerprint=settings.fingerprint,
+        rescue=RescueFile(settings.data_dir / RESCUE_FILE, sealer),
+        on_event=record,
+    )
+    ticker = Ticker(keeper)
+    keeper.on_soft = ticker.nudge
     connection = ConnectionStatus(store.connections, clock=clock)
     vendor = _constant_contact(settings, stand_in, keeper)
-    lists = ListDirectory(
-        vendor=vendor, connection=connection, meta=store.meta, budget=store.budget, clock=clock
-    )
+    permits = CallPermits(store.budget, clock=clock)
+    lists = ListDirectory(vendor=vendor, connection=connection, meta=store.meta, permits=permits, clock=clock)
     delivery = _delivery(store, connection, vendor, lists)
 
     def connected() -> None:
@@ -148,6 +172,9 @@ def build_services(settings: Settings) -> Parts:
         scopes=SCOPES,
         pkce=settings.pkce,
         on_connected=connected,
+        account_of=_account_of(vendor, permits),
+        fingerprint=settings.fingerprint,
+        on_event=record,
     )
     control = ConnectionControl(keeper, connector, store.connections, sealer, on_refreshed=connected)
     tokens = TokenClock(store.connections, clock=clock)
@@ -158,6 +185,7 @@ def build_services(settings: Settings) -> Parts:
         connection=connection,
         connection_control=control,
         tokens=tokens,
+        events=store.events.recent,
         health=Health(
             database=store.database,
             deliveries=store.deliveries,
@@ -196,7 +224,20 @@ def build_services(settings: Settings) -> Parts:
         api_keys=ApiKeys(settings.api_keys),
         drain_token=DrainToken(settings.drain_token.get_secret_value()),
     )
-    return Parts(services, connector, store.database, stand_in)
+    seed = settings.refresh_token_seed.get_secret_value()
+
+    def plant_seed() -> None:
+        if seed:
+            plant(
+                seed,
+                vault=store.connections,
+                sealer=sealer,
+                fingerprint=settings.fingerprint,
+                clock=clock,
+                on_event=record,
+            )
+
+    return Parts(services, connector, ticker, plant_seed, store.database, stand_in)
 
 
 @dataclass(frozen=True)
@@ -208,6 +249,7 @@ class _Store:
     deliveries: Deliveries
     budget: Budget
     connections: Connections
+    events: Events
     oauth_attempts: OAuthAttempts
     meta: Meta
     throttles: Throttles
@@ -222,6 +264,7 @@ class _Store:
             deliveries=Deliveries(database),
             budget=Budget(database),
             connections=Connections(database),
+            events=Events(database),
             oauth_attempts=OAuthAttempts(database),
             meta=Meta(database),
             throttles=Throttles(database),
@@ -264,6 +307,18 @@ def _intake(
     )
 
 
+def _account_of(vendor: ConstantContact, permits: CallPermits) -> Callable[[str], AccountLike]:
+    def account_of(access_token: str) -> AccountLike:
+        for _ in range(CALLS_FOR_ACCOUNT):
+            permits.take(urgent=True)
+        try:
+            return vendor.account(access_token)
+        except ConstantContactError as error:
+            raise AccountUnavailable from error
+
+    return account_of
+
+
 def _deployment(settings: Settings) -> Deployment:
     base = settings.public_base_url
     return Deployment(
@@ -278,22 +333,25 @@ def _deployment(settings: Settings) -> Deployment:
 
 
 def start(app: Flask) -> None:
-    """What a serving process begins after its fork: migrate the database, then deliver."""
+    """What a serving process begins after its fork: migrate the database, tend the tokens, deliver."""
     settings: Settings = app.extensions["settings"]
     for warning in settings.warnings():
         log.critical("settings_warning", problem=warning)
     try:
         app.extensions["database"].prepare()
+        app.extensions["plant_seed"]()
     except StoreError as error:
         # Not fatal: each use tries again, and /health says so meanwhile.
         log.critical("database_not_ready", error=type(error).__name__, problem=str(error))
+    app.extensions["ticker"].start()
     if settings.delivery == "thread":
         app.extensions["delivery_thread"].start()
 
 
 def stop(app: Flask) -> None:
-    """Finish the call in flight and end the delivery thread."""
+    """Finish the calls in flight, end the delivery and the care of the tokens."""
     app.extensions["delivery_thread"].stop()
+    app.extensions["ticker"].stop()
 
 
 def _flask_config(settings: Settings, parts: Parts) -> dict[str, Any]:

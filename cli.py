@@ -73,8 +73,11 @@ def worker() -> None:
 
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
+    ticker = current_app.extensions["ticker"]
+    ticker.start()
     # The sign-ups come from other processes, so nothing wakes this one: it looks every second.
     delivery.run(stop, longest_idle_seconds=1)
+    ticker.stop()
 
 
 @click.command("drain")

@@ -6,6 +6,7 @@ variables count as absent, because many hosts cannot delete one.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
 from collections.abc import Mapping
@@ -19,6 +20,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 VENDOR_API_URL = "https://api.cc.email/v3"
 VENDOR_AUTH_URL = "https://authz.constantcontact.com/oauth2/default/v1"
 THREADS_PER_WORKER = 8
+# Not a variable of anybody's: filled in from what tells one installation from a copy of it.
+INSTALLATION = "installation"
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 
 SECRETS_FOR_PRODUCTION = {
@@ -90,6 +93,7 @@ class Settings(BaseModel):
     api_url: Url = Field(VENDOR_API_URL, alias="CONSTANT_CONTACT_API_URL")
     auth_url: Url = Field(VENDOR_AUTH_URL, alias="CONSTANT_CONTACT_AUTH_URL")
     allow_custom_vendor_urls: bool = Field(False, alias="ALLOW_CUSTOM_VENDOR_URLS")
+    refresh_token_seed: SecretStr = Field(SecretStr(""), alias="CONSTANT_CONTACT_REFRESH_TOKEN")
     pkce: bool = Field(True, alias="CONSTANT_CONTACT_PKCE")
     public_base_url: Url | None = Field(None, alias="PUBLIC_BASE_URL")
     proxy_hops: int = Field(0, alias="PROXY_HOPS", ge=0, le=5)
@@ -107,6 +111,7 @@ class Settings(BaseModel):
     port: int = Field(5000, alias="PORT", ge=1, le=65535)
     web_concurrency: int = Field(2, alias="WEB_CONCURRENCY", ge=1, le=64)
     published_on_replit: bool = Field(False, alias="REPLIT_DEPLOYMENT")
+    installation: str = Field("", alias=INSTALLATION)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -176,6 +181,11 @@ class Settings(BaseModel):
         return self.database_url or f"sqlite:///{self.data_dir.resolve() / 'subscriber-sync.db'}"
 
     @property
+    def fingerprint(self) -> str:
+        """Tells this installation from a copy of its database elsewhere: same application, same address."""
+        return hashlib.sha256(f"{self.client_id}|{self.installation}".encode()).hexdigest()[:16]
+
+    @property
     def secure_cookies(self) -> bool:
         """Whether cookies carry Secure: always over HTTPS; plain HTTP is left to loopback and development."""
         if self.public_base_url is not None:
@@ -212,6 +222,8 @@ class Settings(BaseModel):
 def _apply_host(values: dict[str, Any]) -> None:
     if values.get("REPLIT_DEPLOYMENT") == "1":
         values["APP_ENV"] = "production"
+    # Replit's domains may change their order; what the owner wrote down, or the app's own id, does not.
+    values[INSTALLATION] = values.get("PUBLIC_BASE_URL") or values.get("REPL_ID", "")
     domain = values.get("REPLIT_DOMAINS", "").split(",")[0].strip() or values.get("REPLIT_DEV_DOMAIN")
     if domain:
         values.setdefault("PUBLIC_BASE_URL", f"https://{domain}")

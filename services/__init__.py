@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from services.admin_access import AdminAccess
@@ -25,6 +26,7 @@ from services.metrics import Metrics
 from services.submission import Submission
 from services.token_ages import TokenClock
 from services.verdicts import Verdict, Verdicts
+from store import Event
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,7 @@ class Services:
     connection: ConnectionStatus
     connection_control: ConnectionControl
     tokens: TokenClock
+    events: Callable[[int], list[Event]]
     health: Health
     metrics: Metrics
     doctor: Doctor
@@ -57,6 +60,7 @@ __all__ = [
     "Doctor",
     "DrainReport",
     "DrainToken",
+    "Event",
     "Evidence",
     "FieldError",
     "Health",

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 import structlog
 
 from services.connection import ConnectionStatus
-from services.constant_contact import ConstantContact, ConstantContactError, ContactList, NoCallLeft
+from services.constant_contact import ConstantContact, ConstantContactError, ContactList
 from services.errors import ListsUnavailable
-from store import Budget, Meta
+from services.permits import CallPermits
+from store import Meta
 
 log = structlog.get_logger(__name__)
 
@@ -20,7 +20,6 @@ META_KEY = "contact_lists"
 FRESH_MS = 5 * 60_000
 # In the background an hour is near enough, and costs 24 of the day's 10,000 calls.
 KEEP_MS = 60 * 60_000
-LONGEST_WAIT_MS = 1_500
 
 
 @dataclass(frozen=True)
@@ -41,14 +40,14 @@ class ListDirectory:
         vendor: ConstantContact,
         connection: ConnectionStatus,
         meta: Meta,
-        budget: Budget,
+        permits: CallPermits,
         clock: Callable[[], int],
     ) -> None:
         """`clock` tells epoch milliseconds."""
         self._vendor = vendor
         self._connection = connection
         self._meta = meta
-        self._budget = budget
+        self._permits = permits
         self._clock = clock
 
     def known(self) -> ListsView | None:
@@ -94,7 +93,7 @@ class ListDirectory:
         lists: list[ContactList] = []
         page: str | None = None
         while True:
-            self._book()
+            self._permits.take()
             answer = self._vendor.contact_lists(page)
             lists += answer.lists
             page = answer.next
@@ -102,11 +101,3 @@ class ListDirectory:
                 break
         self._meta.put(META_KEY, json.dumps({"fetched_at": now, "lists": [asdict(entry) for entry in lists]}))
         return ListsView(lists=tuple(lists), fetched_at=now, stale=False)
-
-    def _book(self) -> None:
-        """Take one call out of the shared budget, waiting out a gap of the current second."""
-        end = self._clock() + LONGEST_WAIT_MS
-        while (until := self._budget.book(now := self._clock())) is not None:
-            if until > end:
-                raise NoCallLeft
-            threading.Event().wait(max(until - now, 1) / 1000)

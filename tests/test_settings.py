@@ -166,3 +166,16 @@ def test_a_wrong_value_is_refused_by_name(name: str, value: str) -> None:
     """What cannot be meant is refused at the start."""
     with pytest.raises(SettingsError, match=name):
         Settings.from_env(PRODUCTION | {name: value})
+
+
+def test_the_fingerprint_tells_a_copy_from_the_original(tmp_path: Path) -> None:
+    """Another address or another application is another installation; Replit's order of domains is not."""
+    original = Settings.from_env(PRODUCTION).fingerprint
+    staging = PRODUCTION | {"PUBLIC_BASE_URL": "https://staging.example.org"}
+    assert Settings.from_env(staging).fingerprint != original
+    assert Settings.from_env(PRODUCTION | {"CONSTANT_CONTACT_CLIENT_ID": "other"}).fingerprint != original
+    assert Settings.from_env(PRODUCTION | {"SECRET_KEY": "t" * 32, "PORT": "81"}).fingerprint == original
+    replit = {"DATA_DIR": str(tmp_path), "REPL_ID": "r-1"}
+    one = Settings.from_env(replit | {"REPLIT_DOMAINS": "a.replit.app,b.example.org"})
+    other = Settings.from_env(replit | {"REPLIT_DOMAINS": "b.example.org,a.replit.app"})
+    assert one.fingerprint == other.fingerprint

@@ -13,7 +13,27 @@ from web.addresses import base_url
 from web.current import services
 
 RECENT = 20
+EVENTS = 10
 OPEN_TO_ALL = frozenset({"admin.sign_in", "admin.check_password", "admin.sign_in_by_link"})
+# What the audit's kinds mean; a kind that is not here is shown as it is.
+HAPPENINGS = {
+    "connected": "Constant Contact was connected.",
+    "connect_failed": "Connecting failed.",
+    "connect_denied": "Access was not granted.",
+    "wrong_account": "Another account was refused.",
+    "disconnected": "Constant Contact was disconnected.",
+    "refreshed": "The access was renewed.",
+    "refresh_failed": "Renewing the access failed.",
+    "needs_reauthorization": "Constant Contact ended the access.",
+    "credentials_rejected": "Constant Contact did not accept the API key and secret.",
+    "recovered": "The connection works again.",
+    "rescue_written": "The database could not store the new access; it was saved in a file beside it.",
+    "rescue_imported": "The access saved in a file was stored in the database.",
+    "undecryptable": "ENCRYPTION_KEYS could not open the stored access.",
+    "foreign_installation": "The stored access was found to belong to another installation.",
+    "seeded": "The connection began with CONSTANT_CONTACT_REFRESH_TOKEN.",
+    "seed_ignored": "CONSTANT_CONTACT_REFRESH_TOKEN was not used.",
+}
 
 blueprint = Blueprint("admin", __name__, url_prefix="/admin")
 
@@ -35,12 +55,18 @@ def dashboard() -> str:
         connection=connection,
         health=health,
         # The connection has its own section on the page.
-        problems=[problem for problem in health.problems if not problem.startswith(connection.sentence)],
+        problems=[
+            problem
+            for problem in health.problems
+            if not problem.startswith(connection.sentence) and problem != connection.warning
+        ],
         lists=lists,
         lists_problem=lists_problem,
         list_names={entry.list_id: entry.name for entry in lists.lists} if lists else {},
         public_list_ids=current_app.config["PUBLIC_LIST_IDS"],
         signups=services().intake.recent(RECENT),
+        events=services().events(EVENTS),
+        happenings=HAPPENINGS,
         sandbox_path=current_app.config["SANDBOX_PATH"],
         subscribe_url=f"{base_url()}/subscribe",
     )

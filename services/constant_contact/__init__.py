@@ -1,5 +1,6 @@
 """The client of Constant Contact's API, its records and its failures."""
 
+from services.constant_contact.account import CALLS_FOR_ACCOUNT, Account
 from services.constant_contact.client import ConstantContact, ContactList, ListsPage, SignedUp
 from services.constant_contact.errors import (
     Conflict,
@@ -18,6 +19,8 @@ from services.constant_contact.errors import (
 )
 
 __all__ = [
+    "CALLS_FOR_ACCOUNT",
+    "Account",
     "Conflict",
     "ConnectionUnusable",
     "ConstantContact",

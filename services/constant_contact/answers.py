@@ -50,21 +50,23 @@ def json_object(response: requests.Response) -> dict[str, Any]:
     Raises:
         Unreachable: it is something else, so a proxy or an outage page answered and the outcome is unknown.
     """
-    try:
-        document = response.json()
-    except requests.exceptions.JSONDecodeError:
-        document = None
+    document = json_body(response)
     if not isinstance(document, dict):
         raise Unreachable(detail=f"status {response.status_code} without a JSON object")
     return document
 
 
+def json_body(response: requests.Response) -> object:
+    """The body's JSON, None where it holds none."""
+    try:
+        return response.json()
+    except requests.exceptions.JSONDecodeError:
+        return None
+
+
 def _said(response: requests.Response) -> tuple[str | None, str | None]:
     """error_key and message, out of three shapes: an array, a bare object, an object with a message only."""
-    try:
-        document = response.json()
-    except requests.exceptions.JSONDecodeError:
-        return None, None
+    document = json_body(response)
     if isinstance(document, list) and document:
         document = document[0]
     if not isinstance(document, dict):

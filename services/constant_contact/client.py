@@ -13,7 +13,8 @@ from urllib.parse import urljoin, urlsplit
 
 import requests
 
-from services.constant_contact.answers import failure, json_object
+from services.constant_contact.account import Account, TokenAuth, account, claims
+from services.constant_contact.answers import failure, json_body, json_object
 from services.constant_contact.errors import ConnectionUnusable, Unreachable
 
 CONNECT_SECONDS = 3.0
@@ -94,14 +95,34 @@ class ConstantContact:
             raise Unreachable(detail="a success without lists")
         return ListsPage(lists=tuple(_contact_list(entry) for entry in found), next=_next_link(answer))
 
-    def _send(self, method: str, address: str, **body: Any) -> requests.Response:
+    def account(self, access_token: str) -> Account:
+        """The account behind this token, which need not be the stored connection's; two calls at most.
+
+        https://developer.constantcontact.com/api_guide/account_details_get.html
+        https://developer.constantcontact.com/api_guide/user_privileges.html
+        """
+        told = claims(access_token)
+        user = str(told.get("sub") or "")
+        # The vendor's mark for a user without an account: every call with such a token is a 401.
+        if told.get("platform_user_id") == "UNASSIGNED":
+            return Account(account_id="", name="", user=user, may_manage_contacts=False)
+        auth = TokenAuth(access_token)
+        summary = self._send("GET", f"{self._base_url}/account/summary", auth=auth)
+        if summary.status_code != 200:
+            raise failure(summary)
+        privileges = self._send("GET", f"{self._base_url}/account/user/privileges", auth=auth)
+        if privileges.status_code != 200:
+            raise failure(privileges)
+        return account(user, json_object(summary), json_body(privileges))
+
+    def _send(self, method: str, address: str, **more: Any) -> requests.Response:
         try:
             return self._session.request(
                 method,
                 address,
                 timeout=(CONNECT_SECONDS, READ_SECONDS),
                 allow_redirects=False,
-                **body,
+                **more,
             )
         except self._connection_errors as error:
             raise ConnectionUnusable(detail=type(error).__name__) from error

@@ -9,6 +9,7 @@ import pytest
 
 from services import ConnectionStatus, Delivery, Health, Intake, ListDirectory, Verdicts
 from services.delivery import Courier
+from services.permits import CallPermits
 from store import Budget, Connections, Database, Deliveries, Meta, Signups
 from tests.services.vendor import NEWSLETTER, ScriptedVendor
 
@@ -40,7 +41,7 @@ class House:
             vendor=self.vendor,
             connection=self.connection,
             meta=self.meta,
-            budget=self.budget,
+            permits=CallPermits(self.budget, clock=self.clock),
             clock=self.clock,
         )
         self.courier = Courier(

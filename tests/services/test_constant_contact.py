@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
 
@@ -10,6 +11,7 @@ import requests
 import responses
 
 from services.constant_contact import (
+    Account,
     Conflict,
     ConnectionUnusable,
     ConstantContact,
@@ -29,6 +31,9 @@ from services.constant_contact import (
 BASE = "https://api.cc.email/v3"
 SIGN_UP = f"{BASE}/contacts/sign_up_form"
 LISTS = f"{BASE}/contact_lists"
+SUMMARY = f"{BASE}/account/summary"
+PRIVILEGES = f"{BASE}/account/user/privileges"
+HELD = [{"privilege_id": 21, "privilege_name": "contacts:write"}]
 
 
 class NoToken(Exception):
@@ -195,3 +200,76 @@ def test_a_next_link_to_another_host_stays_on_ours(vendor: ConstantContact) -> N
         LISTS, json={"lists": [], "_links": {"next": {"href": "https://evil.example.org/v3/x?y=1"}}}
     )
     assert vendor.contact_lists().next == "/v3/x?y=1"
+
+
+def token(**claims: object) -> str:
+    """An access token with these claims."""
+    parts = [base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=") for part in ({}, claims)]
+    return b".".join([*parts, b"signature"]).decode()
+
+
+@responses.activate
+def test_an_account_is_asked_with_the_given_token_only() -> None:
+    """The token that is not stored yet is looked at, not the connection that works meanwhile."""
+    session = requests.Session()
+    session.auth = Broken()
+    vendor = ConstantContact(session, base_url=BASE, connection_errors=(NoToken,))
+    responses.get(SUMMARY, json={"encoded_account_id": "a-1", "organization_name": "River"})
+    responses.get(PRIVILEGES, json=[*HELD, {"privilege_id": 10, "privilege_name": "account:read"}])
+    given = token(sub="olivia", platform_user_id="u-1")
+    assert vendor.account(given) == Account("a-1", "River", "olivia", may_manage_contacts=True)
+    assert [call.request.headers["Authorization"] for call in responses.calls] == [f"Bearer {given}"] * 2
+
+
+@responses.activate
+@pytest.mark.parametrize("held", [[], ["campaign:create", "contacts:read", "contacts:lists:read"]])
+def test_signing_up_takes_the_right_to_write_contacts(vendor: ConstantContact, held: list[str]) -> None:
+    """A Campaign Creator may consent, but every sign-up would be a 403; the token need not be a JWT."""
+    responses.get(SUMMARY, json={"encoded_account_id": "a-1"})
+    responses.get(PRIVILEGES, json=[{"privilege_name": name} for name in held])
+    assert vendor.account("opaque") == Account("a-1", "a-1", "", may_manage_contacts=False)
+
+
+@responses.activate
+def test_a_user_without_an_account_costs_no_call(vendor: ConstantContact) -> None:
+    """The token itself says that no account is behind it."""
+    found = vendor.account(token(sub="olivia", platform_user_id="UNASSIGNED"))
+    assert found == Account("", "", "olivia", may_manage_contacts=False)
+    assert len(responses.calls) == 0
+
+
+@responses.activate
+@pytest.mark.parametrize(
+    ("summary", "privileges", "expected"),
+    [
+        ((401, {}), (200, HELD), Unauthorized),
+        ((403, ARRAY), (200, HELD), Forbidden),
+        ((200, {"organization_name": "River"}), (200, HELD), Unreachable),
+        ((200, {"encoded_account_id": ""}), (200, HELD), Unreachable),
+        ((200, []), (200, HELD), Unreachable),
+        ((200, {"encoded_account_id": "a-1"}), (503, {}), ServerFault),
+        ((200, {"encoded_account_id": "a-1"}), (429, {}), Throttled),
+        ((200, {"encoded_account_id": "a-1"}), (200, {"privileges": HELD}), Unreachable),
+    ],
+)
+def test_an_account_that_cannot_be_told_is_a_typed_failure(
+    vendor: ConstantContact,
+    summary: tuple[int, Any],
+    privileges: tuple[int, Any],
+    expected: type[ConstantContactError],
+) -> None:
+    """Half an answer is none: nobody is connected on a guess."""
+    responses.get(SUMMARY, status=summary[0], json=summary[1])
+    responses.get(PRIVILEGES, status=privileges[0], json=privileges[1])
+    with pytest.raises(ConstantContactError) as caught:
+        vendor.account(token(sub="olivia"))
+    assert type(caught.value) is expected
+
+
+@responses.activate
+@pytest.mark.parametrize("odd", ["a.b.c", "a.W10.c", "a.////.c"])
+def test_a_token_without_readable_claims_is_still_asked(vendor: ConstantContact, odd: str) -> None:
+    """Only the user's name is missing then."""
+    responses.get(SUMMARY, json={"encoded_account_id": "a-1", "organization_name": "River"})
+    responses.get(PRIVILEGES, json=HELD)
+    assert vendor.account(odd) == Account("a-1", "River", "", may_manage_contacts=True)

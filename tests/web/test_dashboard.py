@@ -7,9 +7,12 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pytest
 from flask.testing import FlaskClient
 
+from store import Events
 from tests.web.conftest import MakeApp, csrf_token, sign_in
+from web.admin import HAPPENINGS
 
 
 def test_without_the_slash(admin: FlaskClient) -> None:
@@ -38,6 +41,50 @@ def test_when_everything_works(connected: FlaskClient, list_id: str) -> None:
     assert "/oauth/start" not in page
     assert f"<code>{list_id}</code>" in page
     assert "<td>Yes</td>" in page
+
+
+def test_whose_account_is_connected(connected: FlaskClient) -> None:
+    """The organisation, its account and the user who gave access are named."""
+    page = connected.get("/admin/").text
+    assert "<strong>Sandbox Society</strong>, account <code>a0sandbox0001</code>, user owner" in page
+    assert "has not been used" not in page
+
+
+@pytest.mark.parametrize(("days", "words"), [(61, "After 180 days"), (151, "Soon")])
+def test_a_connection_that_is_not_used_is_warned_about(connected: FlaskClient, days: int, words: str) -> None:
+    """Before the vendor ends an unused connection the page says so, in a sentence."""
+    with connected.application.extensions["database"].transaction() as connection:
+        connection.exec_driver_sql(
+            f"UPDATE connection SET refresh_issued_at = refresh_issued_at - {days * 86_400_000}"
+        )
+    page = connected.get("/admin/").text
+    sentence = f"The connection has not been used for {days} days. {words} Constant Contact ends"
+    assert f'<p class="notice problem">{sentence}' in page
+    assert page.count(sentence) == 1
+
+
+def test_what_happened(connected: FlaskClient) -> None:
+    """The last ten events in plain words with their time, newest first; nothing in them becomes markup."""
+    record = Events(connected.application.extensions["database"]).record
+    for number in range(10):
+        record("refreshed", now=4_099_999_999_000 + number)
+    record("wrong_account", now=4_100_000_000_000, detail="It was <i>Other</i>.")
+    page = connected.get("/admin/").text
+    happened = page[page.index("What happened") : page.index("Latest sign-ups")]
+    entries = re.findall(r"<li><small><time[^>]*>([^<]+)</time></small> (.*?)</li>", happened)
+    assert entries[0] == (
+        "3 Dec 2099, 16:53 UTC",
+        "Another account was refused. It was &lt;i&gt;Other&lt;/i&gt;.",
+    )
+    assert [words for _, words in entries[1:]] == ["The access was renewed."] * 9
+
+
+def test_every_kind_of_event_has_words() -> None:
+    """A kind that the code records is never shown as a bare word."""
+    calls = re.compile(r"on_event\(\s*\"(\w+)\"")
+    recorded = {kind for source in Path("oauth").glob("*.py") for kind in calls.findall(source.read_text())}
+    assert recorded >= {"connected", "disconnected", "seeded"}
+    assert recorded <= set(HAPPENINGS)
 
 
 def test_disconnecting(connected: FlaskClient) -> None:

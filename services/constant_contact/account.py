@@ -1,0 +1,73 @@
+"""Whose account an access token opens, and what its user may do there."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import requests
+
+from services.constant_contact.errors import Unreachable
+
+# What the contract's x-authorization-privileges ask for a sign-up; a Campaign Creator lacks it.
+NEEDED = frozenset({"contacts:write"})
+# The summary and the privileges: whoever asks books as many out of the vendor's budget.
+CALLS_FOR_ACCOUNT = 2
+
+
+@dataclass(frozen=True)
+class Account:
+    """An account as one user sees it; `account_id` and `name` are empty where the user belongs to none.
+
+    `user` is the sign-in name, often an e-mail address, or empty where the token does not tell.
+    """
+
+    account_id: str
+    name: str
+    user: str
+    may_manage_contacts: bool
+
+
+class TokenAuth(requests.auth.AuthBase):
+    """One given token; what the session's own `auth` would add belongs to the stored connection."""
+
+    def __init__(self, access_token: str) -> None:
+        self._access_token = access_token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Add the header."""
+        request.headers["Authorization"] = f"Bearer {self._access_token}"
+        return request
+
+
+def claims(access_token: str) -> Mapping[str, Any]:
+    """The token's claims, unverified: it came from the vendor itself. Empty where it is not a JWT."""
+    try:
+        payload = access_token.split(".")[1]
+        found = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    except (IndexError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def account(user: str, summary: Mapping[str, Any], privileges: object) -> Account:
+    """The account out of both answers.
+
+    Raises:
+        Unreachable: they are not what the API promises.
+    """
+    account_id = summary.get("encoded_account_id")
+    if not isinstance(account_id, str) or not account_id:
+        raise Unreachable(detail="an account without id")
+    if not isinstance(privileges, list):
+        raise Unreachable(detail="privileges that are no list")
+    held = {entry.get("privilege_name") for entry in privileges if isinstance(entry, dict)}
+    return Account(
+        account_id=account_id,
+        name=str(summary.get("organization_name") or account_id),
+        user=user,
+        may_manage_contacts=held >= NEEDED,
+    )
