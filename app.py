@@ -10,11 +10,11 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-import requests
 import structlog
 from flask import Flask
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
@@ -22,22 +22,18 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 import logs
 import sandbox
+import vendor
 import web
 from cli import register_commands
-from in_process import InProcessAdapter
 from oauth import (
     AuthorizationServer,
-    BearerAuth,
     ConnectionControl,
     Connector,
     Keeper,
-    OAuthError,
     RescueFile,
     Sealer,
     Ticker,
 )
-from oauth.connecting import AccountLike
-from oauth.errors import AccountUnavailable
 from oauth.routes import create_blueprint
 from oauth.seed import plant
 from services import (
@@ -56,33 +52,20 @@ from services import (
     Verdicts,
 )
 from services.connection_events import ConnectionEvents
-from services.constant_contact import CALLS_FOR_ACCOUNT, ConstantContact, ConstantContactError
+from services.constant_contact import ConstantContact
 from services.delivery import Courier, DeliveryThread
 from services.doctor import Deployment
 from services.permits import CallPermits
 from settings import THREADS_PER_WORKER, Settings
-from store import (
-    Budget,
-    Connections,
-    Database,
-    Deliveries,
-    Events,
-    Meta,
-    OAuthAttempts,
-    Signups,
-    SpentTokens,
-    StoreError,
-    Throttles,
-)
+from store import Database, StoreError, Tables
 
 VERSION = "0.1.0"
 SCOPES = ("contact_data", "account_read", "offline_access")
-SANDBOX_PATH = "/sandbox"
-AUTH_PATH = "/oauth2/default/v1"
 RESCUE_FILE = "token-rescue"
 CALLBACK_PATH = "/oauth/callback"
-IN_PROCESS = "http://sandbox.invalid"
 BODY_LIMIT = 64 * 1024
+
+Record = Callable[[str, str | None], None]
 
 log = structlog.get_logger(__name__)
 
@@ -128,7 +111,7 @@ def create_app(settings: Settings | None = None, services: Parts | None = None) 
     app.extensions["plant_seed"] = parts.plant_seed
     app.extensions["database"] = parts.database
     if parts.sandbox is not None:
-        app.wsgi_app = DispatcherMiddleware(app.wsgi_app, {SANDBOX_PATH: parts.sandbox})  # type: ignore[method-assign]
+        app.wsgi_app = DispatcherMiddleware(app.wsgi_app, {vendor.SANDBOX_PATH: parts.sandbox})  # type: ignore[method-assign]
     if settings.proxy_hops:
         hops = settings.proxy_hops
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
@@ -137,12 +120,61 @@ def create_app(settings: Settings | None = None, services: Parts | None = None) 
 
 def build_services(settings: Settings) -> Parts:
     """Every part with its real collaborators; nothing is opened yet."""
-    store = _Store.at(settings.store_url)
+    tables = Tables.of(Database(settings.store_url))
     stand_in = sandbox.create_sandbox() if settings.builtin_sandbox else None
-    server, sealer = _authorization_server(settings, stand_in), Sealer(settings.encryption_keys)
-    record = ConnectionEvents(store.events, clock=clock).record
+    server, sealer = vendor.authorization_server(settings, stand_in), Sealer(settings.encryption_keys)
+    record = ConnectionEvents(tables.events, clock=clock).record
+    keeper, ticker = _token_care(settings, tables, server, sealer, record)
+    connection = ConnectionStatus(tables.connections, clock=clock)
+    api = vendor.constant_contact(settings, stand_in, keeper)
+    permits = CallPermits(tables.budget, clock=clock)
+    lists = ListDirectory(vendor=api, connection=connection, meta=tables.meta, permits=permits, clock=clock)
+    delivery = _delivery(tables, connection, api, lists)
+
+    def connected() -> None:
+        # What paused under the old tokens says nothing about the new ones.
+        tables.budget.resume()
+        delivery.wake()
+
+    connector = Connector(
+        tables.connections,
+        tables.oauth_attempts,
+        server,
+        sealer,
+        clock=clock,
+        scopes=SCOPES,
+        pkce=settings.pkce,
+        on_connected=connected,
+        account_of=vendor.account_of(api, permits),
+        fingerprint=settings.fingerprint,
+        on_event=record,
+    )
+    control = ConnectionControl(keeper, connector, tables.connections, sealer, on_refreshed=connected)
+    tokens = TokenClock(tables.connections, clock=clock)
+    services = Services(
+        intake=_intake(settings, tables, connection, lists, delivery),
+        lists=lists,
+        delivery=delivery,
+        connection=connection,
+        connection_control=control,
+        tokens=tokens,
+        events=tables.events.recent,
+        health=_health(settings, tables, connection),
+        metrics=_metrics(tables, connection, tokens),
+        doctor=_doctor(settings, tables, connection, control, lists),
+        admin=_admin(settings, tables),
+        api_keys=ApiKeys(settings.api_keys),
+        drain_token=DrainToken(settings.drain_token.get_secret_value()),
+    )
+    plant_seed = _seed(settings, tables, sealer, record)
+    return Parts(services, connector, ticker, plant_seed, tables.database, stand_in)
+
+
+def _token_care(
+    settings: Settings, tables: Tables, server: AuthorizationServer, sealer: Sealer, record: Record
+) -> tuple[Keeper, Ticker]:
     keeper = Keeper(
-        store.connections,
+        tables.connections,
         server,
         sealer,
         clock=clock,
@@ -152,171 +184,112 @@ def build_services(settings: Settings) -> Parts:
     )
     ticker = Ticker(keeper)
     keeper.on_soft = ticker.nudge
-    connection = ConnectionStatus(store.connections, clock=clock)
-    vendor = _constant_contact(settings, stand_in, keeper)
-    permits = CallPermits(store.budget, clock=clock)
-    lists = ListDirectory(vendor=vendor, connection=connection, meta=store.meta, permits=permits, clock=clock)
-    delivery = _delivery(store, connection, vendor, lists)
+    return keeper, ticker
 
-    def connected() -> None:
-        # What paused under the old tokens says nothing about the new ones.
-        store.budget.resume()
-        delivery.wake()
 
-    connector = Connector(
-        store.connections,
-        store.oauth_attempts,
-        server,
-        sealer,
-        clock=clock,
-        scopes=SCOPES,
-        pkce=settings.pkce,
-        on_connected=connected,
-        account_of=_account_of(vendor, permits),
-        fingerprint=settings.fingerprint,
-        on_event=record,
-    )
-    control = ConnectionControl(keeper, connector, store.connections, sealer, on_refreshed=connected)
-    tokens = TokenClock(store.connections, clock=clock)
-    services = Services(
-        intake=_intake(settings, store, connection, lists, delivery),
-        lists=lists,
-        delivery=delivery,
-        connection=connection,
-        connection_control=control,
-        tokens=tokens,
-        events=store.events.recent,
-        health=Health(
-            database=store.database,
-            deliveries=store.deliveries,
-            budget=store.budget,
-            connection=connection,
-            warnings=settings.warnings(),
-            version=VERSION,
-            clock=clock,
-        ),
-        metrics=Metrics(
-            database=store.database,
-            connection=connection,
-            tokens=tokens,
-            deliveries=store.deliveries,
-            budget=store.budget,
-            clock=clock,
-        ),
-        doctor=Doctor(
-            _deployment(settings),
-            database=store.database,
-            connection=connection,
-            control=control,
-            tokens=tokens,
-            lists=lists,
-            deliveries=store.deliveries,
-            budget=store.budget,
-            clock=clock,
-        ),
-        admin=AdminAccess(
-            password=settings.admin_password.get_secret_value(),
-            secret_key=settings.secret_key.get_secret_value(),
-            throttles=store.throttles,
-            spent_tokens=store.spent_tokens,
-            clock=clock,
-        ),
-        api_keys=ApiKeys(settings.api_keys),
-        drain_token=DrainToken(settings.drain_token.get_secret_value()),
-    )
+def _seed(settings: Settings, tables: Tables, sealer: Sealer, record: Record) -> Callable[[], None]:
     seed = settings.refresh_token_seed.get_secret_value()
 
     def plant_seed() -> None:
         if seed:
             plant(
                 seed,
-                vault=store.connections,
+                vault=tables.connections,
                 sealer=sealer,
                 fingerprint=settings.fingerprint,
                 clock=clock,
                 on_event=record,
             )
 
-    return Parts(services, connector, ticker, plant_seed, store.database, stand_in)
+    return plant_seed
 
 
-@dataclass(frozen=True)
-class _Store:
-    """The tables of one database."""
+def _health(settings: Settings, tables: Tables, connection: ConnectionStatus) -> Health:
+    return Health(
+        database=tables.database,
+        deliveries=tables.deliveries,
+        budget=tables.budget,
+        connection=connection,
+        warnings=settings.warnings(),
+        version=VERSION,
+        clock=clock,
+    )
 
-    database: Database
-    signups: Signups
-    deliveries: Deliveries
-    budget: Budget
-    connections: Connections
-    events: Events
-    oauth_attempts: OAuthAttempts
-    meta: Meta
-    throttles: Throttles
-    spent_tokens: SpentTokens
 
-    @classmethod
-    def at(cls, url: str) -> _Store:
-        database = Database(url)
-        return cls(
-            database=database,
-            signups=Signups(database),
-            deliveries=Deliveries(database),
-            budget=Budget(database),
-            connections=Connections(database),
-            events=Events(database),
-            oauth_attempts=OAuthAttempts(database),
-            meta=Meta(database),
-            throttles=Throttles(database),
-            spent_tokens=SpentTokens(database),
-        )
+def _metrics(tables: Tables, connection: ConnectionStatus, tokens: TokenClock) -> Metrics:
+    return Metrics(
+        database=tables.database,
+        connection=connection,
+        tokens=tokens,
+        deliveries=tables.deliveries,
+        budget=tables.budget,
+        clock=clock,
+    )
+
+
+def _doctor(
+    settings: Settings,
+    tables: Tables,
+    connection: ConnectionStatus,
+    control: ConnectionControl,
+    lists: ListDirectory,
+) -> Doctor:
+    return Doctor(
+        _deployment(settings),
+        database=tables.database,
+        connection=connection,
+        control=control,
+        tokens=TokenClock(tables.connections, clock=clock),
+        lists=lists,
+        deliveries=tables.deliveries,
+        budget=tables.budget,
+        clock=clock,
+    )
+
+
+def _admin(settings: Settings, tables: Tables) -> AdminAccess:
+    return AdminAccess(
+        password=settings.admin_password.get_secret_value(),
+        secret_key=settings.secret_key.get_secret_value(),
+        throttles=tables.throttles,
+        spent_tokens=tables.spent_tokens,
+        clock=clock,
+    )
 
 
 def _delivery(
-    store: _Store, connection: ConnectionStatus, vendor: ConstantContact, lists: ListDirectory
+    tables: Tables, connection: ConnectionStatus, api: ConstantContact, lists: ListDirectory
 ) -> Delivery:
     courier = Courier(
-        deliveries=store.deliveries, budget=store.budget, connection=connection, vendor=vendor, clock=clock
+        deliveries=tables.deliveries, budget=tables.budget, connection=connection, vendor=api, clock=clock
     )
-    return Delivery(courier=courier, deliveries=store.deliveries, lists=lists, clock=clock)
+    return Delivery(courier=courier, deliveries=tables.deliveries, lists=lists, clock=clock)
 
 
 def _intake(
     settings: Settings,
-    store: _Store,
+    tables: Tables,
     connection: ConnectionStatus,
     lists: ListDirectory,
     delivery: Delivery,
 ) -> Intake:
     verdicts = Verdicts(
-        signups=store.signups,
-        deliveries=store.deliveries,
-        budget=store.budget,
+        signups=tables.signups,
+        deliveries=tables.deliveries,
+        budget=tables.budget,
         connection=connection,
         wait_seconds=settings.subscribe_wait_seconds,
         waiters=max(1, THREADS_PER_WORKER // 4),
         clock=clock,
     )
     return Intake(
-        signups=store.signups,
+        signups=tables.signups,
         lists=lists,
         delivery=delivery,
         verdicts=verdicts,
         public_list_ids=_public_lists(settings),
         clock=clock,
     )
-
-
-def _account_of(vendor: ConstantContact, permits: CallPermits) -> Callable[[str], AccountLike]:
-    def account_of(access_token: str) -> AccountLike:
-        for _ in range(CALLS_FOR_ACCOUNT):
-            permits.take(urgent=True)
-        try:
-            return vendor.account(access_token)
-        except ConstantContactError as error:
-            raise AccountUnavailable from error
-
-    return account_of
 
 
 def _deployment(settings: Settings) -> Deployment:
@@ -337,6 +310,9 @@ def start(app: Flask) -> None:
     settings: Settings = app.extensions["settings"]
     for warning in settings.warnings():
         log.critical("settings_warning", problem=warning)
+    with suppress(OSError):
+        # The rescue file needs a place also where PostgreSQL keeps everything else.
+        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
         app.extensions["database"].prepare()
         app.extensions["plant_seed"]()
@@ -367,7 +343,7 @@ def _flask_config(settings: Settings, parts: Parts) -> dict[str, Any]:
         "PUBLIC_BASE_URL": settings.public_base_url,
         "ALLOWED_ORIGINS": settings.allowed_origins,
         "PUBLIC_LIST_IDS": _public_lists(settings),
-        "SANDBOX_PATH": SANDBOX_PATH if parts.sandbox else None,
+        "SANDBOX_PATH": vendor.SANDBOX_PATH if parts.sandbox else None,
         "ENVIRONMENT": settings.app_env,
     }
 
@@ -376,35 +352,6 @@ def _public_lists(settings: Settings) -> tuple[str, ...]:
     if not settings.public_list_ids and settings.uses_sandbox_application(sandbox.SANDBOX_CLIENT_ID):
         return (sandbox.PRESET_LIST_ID,)
     return settings.public_list_ids
-
-
-def _authorization_server(settings: Settings, stand_in: Flask | None) -> AuthorizationServer:
-    session = requests.Session()
-    if stand_in is None:
-        return AuthorizationServer(
-            session,
-            base_url=settings.auth_url,
-            client_id=settings.client_id or "",
-            client_secret=settings.client_secret.get_secret_value(),
-        )
-    session.mount(IN_PROCESS, InProcessAdapter(stand_in, dropped=sandbox.ConnectionDropped))
-    return AuthorizationServer(
-        session,
-        base_url=f"{IN_PROCESS}{AUTH_PATH}",
-        consent_base_url=f"{SANDBOX_PATH}{AUTH_PATH}",
-        client_id=sandbox.SANDBOX_CLIENT_ID,
-        client_secret=sandbox.SANDBOX_CLIENT_SECRET,
-    )
-
-
-def _constant_contact(settings: Settings, stand_in: Flask | None, keeper: Keeper) -> ConstantContact:
-    session = requests.Session()
-    session.auth = BearerAuth(keeper)
-    base_url = settings.api_url
-    if stand_in is not None:
-        session.mount(IN_PROCESS, InProcessAdapter(stand_in, dropped=sandbox.ConnectionDropped))
-        base_url = f"{IN_PROCESS}/v3"
-    return ConstantContact(session, base_url=base_url, connection_errors=(OAuthError,))
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from store.events import Event, Events
 from store.meta import Meta
 from store.oauth_attempts import AttemptRow, OAuthAttempts
 from store.signups import NewSignup, RecentSignup, Signups, SignupStatus
+from store.tables import Tables
 from store.throttles import SpentTokens, Throttles
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "StoreError",
     "StoreMisconfigured",
     "StoreUnavailable",
+    "Tables",
     "Throttles",
     "Wait",
 ]

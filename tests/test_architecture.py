@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 OURS = frozenset(
-    {"app", "cli", "in_process", "logs", "oauth", "sandbox", "services", "settings", "store", "web"}
+    {"app", "cli", "in_process", "logs", "oauth", "sandbox", "services", "settings", "store", "vendor", "web"}
 )
 FLASK = frozenset({"flask", "flask_wtf", "flask_cors"})
 SQL = frozenset({"sqlalchemy", "alembic", "psycopg", "pysqlite3", "sqlite3"})

@@ -1,0 +1,47 @@
+"""All tables of one database, for whoever wires them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from store.budget import Budget
+from store.connection import Connections
+from store.database import Database
+from store.deliveries import Deliveries
+from store.events import Events
+from store.meta import Meta
+from store.oauth_attempts import OAuthAttempts
+from store.signups import Signups
+from store.throttles import SpentTokens, Throttles
+
+
+@dataclass(frozen=True)
+class Tables:
+    """One object per subject, over the same database."""
+
+    database: Database
+    signups: Signups
+    deliveries: Deliveries
+    budget: Budget
+    connections: Connections
+    events: Events
+    oauth_attempts: OAuthAttempts
+    meta: Meta
+    throttles: Throttles
+    spent_tokens: SpentTokens
+
+    @classmethod
+    def of(cls, database: Database) -> Tables:
+        """Every table of `database`; nothing is opened."""
+        return cls(
+            database=database,
+            signups=Signups(database),
+            deliveries=Deliveries(database),
+            budget=Budget(database),
+            connections=Connections(database),
+            events=Events(database),
+            oauth_attempts=OAuthAttempts(database),
+            meta=Meta(database),
+            throttles=Throttles(database),
+            spent_tokens=SpentTokens(database),
+        )

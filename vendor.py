@@ -1,0 +1,66 @@
+"""Which Constant Contact we talk to: the real one, a sandbox on its own port, or the one built in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import requests
+from flask import Flask
+
+import sandbox
+from in_process import InProcessAdapter
+from oauth import AuthorizationServer, BearerAuth, Keeper, OAuthError
+from oauth.connecting import AccountLike
+from oauth.errors import AccountUnavailable
+from services.constant_contact import CALLS_FOR_ACCOUNT, ConstantContact, ConstantContactError
+from services.permits import CallPermits
+from settings import Settings
+
+SANDBOX_PATH = "/sandbox"
+AUTH_PATH = "/oauth2/default/v1"
+IN_PROCESS = "http://sandbox.invalid"
+
+
+def authorization_server(settings: Settings, stand_in: Flask | None) -> AuthorizationServer:
+    """The token endpoint; `stand_in` is the built-in sandbox, reached without a socket."""
+    session = requests.Session()
+    if stand_in is None:
+        return AuthorizationServer(
+            session,
+            base_url=settings.auth_url,
+            client_id=settings.client_id or "",
+            client_secret=settings.client_secret.get_secret_value(),
+        )
+    session.mount(IN_PROCESS, InProcessAdapter(stand_in, dropped=sandbox.ConnectionDropped))
+    return AuthorizationServer(
+        session,
+        base_url=f"{IN_PROCESS}{AUTH_PATH}",
+        consent_base_url=f"{SANDBOX_PATH}{AUTH_PATH}",
+        client_id=sandbox.SANDBOX_CLIENT_ID,
+        client_secret=sandbox.SANDBOX_CLIENT_SECRET,
+    )
+
+
+def constant_contact(settings: Settings, stand_in: Flask | None, keeper: Keeper) -> ConstantContact:
+    """The API, with the keeper's tokens."""
+    session = requests.Session()
+    session.auth = BearerAuth(keeper)
+    base_url = settings.api_url
+    if stand_in is not None:
+        session.mount(IN_PROCESS, InProcessAdapter(stand_in, dropped=sandbox.ConnectionDropped))
+        base_url = f"{IN_PROCESS}/v3"
+    return ConstantContact(session, base_url=base_url, connection_errors=(OAuthError,))
+
+
+def account_of(vendor: ConstantContact, permits: CallPermits) -> Callable[[str], AccountLike]:
+    """Whose account an access token opens, asked out of the shared budget."""
+
+    def ask(access_token: str) -> AccountLike:
+        for _ in range(CALLS_FOR_ACCOUNT):
+            permits.take(urgent=True)
+        try:
+            return vendor.account(access_token)
+        except ConstantContactError as error:
+            raise AccountUnavailable from error
+
+    return ask
