@@ -20,6 +20,7 @@ META_KEY = "contact_lists"
 FRESH_MS = 5 * 60_000
 # In the background an hour is near enough, and costs 24 of the day's 10,000 calls.
 KEEP_MS = 60 * 60_000
+JUST_CONNECTED_MS = 10_000
 
 
 @dataclass(frozen=True)
@@ -82,11 +83,17 @@ class ListDirectory:
 
     def keep_fresh(self) -> None:
         """Fetch the lists before anybody asks, when they are over an hour old and a call can succeed."""
-        if self.known_within(KEEP_MS) is None and self._connection.usable():
+        if self.known_within(KEEP_MS) is None and self._connection.usable() and not self._just_connected():
             try:
                 self._fetch()
             except ConstantContactError as error:
                 log.warning("lists_not_fetched", error=type(error).__name__, error_key=error.key)
+
+    def _just_connected(self) -> bool:
+        # Connecting leads to the dashboard, which asks itself. Asked twice within the second that also holds
+        # the account's calls, the first sign-up would have to wait for the next.
+        connected_at = self._connection.read().connected_at
+        return connected_at is not None and self._clock() - connected_at < JUST_CONNECTED_MS
 
     def _fetch(self) -> ListsView:
         now = self._clock()

@@ -63,6 +63,9 @@ def test_fetching_lists_uses_the_shared_budget(house: House) -> None:
 def test_the_background_fetches_once_an_hour(house: House) -> None:
     """Known lists are left alone for an hour, and a missing connection is not bothered."""
     house.lists.keep_fresh()
+    assert house.vendor.pages == [], "just connected: the dashboard asks"
+    house.clock.now += 10_000
+    house.lists.keep_fresh()
     house.clock.now += 3_599_000
     house.lists.keep_fresh()
     assert len(house.vendor.pages) == 2
