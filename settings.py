@@ -182,7 +182,7 @@ class Settings(BaseModel):
 
     @property
     def fingerprint(self) -> str:
-        """Tells this installation from a copy of its database elsewhere: same application, same address."""
+        """Tells this installation from a copy of its database elsewhere: same application, same host."""
         return hashlib.sha256(f"{self.client_id}|{self.installation}".encode()).hexdigest()[:16]
 
     @property
@@ -222,8 +222,12 @@ class Settings(BaseModel):
 def _apply_host(values: dict[str, Any]) -> None:
     if values.get("REPLIT_DEPLOYMENT") == "1":
         values["APP_ENV"] = "production"
-    # Replit's domains may change their order; what the owner wrote down, or the app's own id, does not.
-    values[INSTALLATION] = values.get("PUBLIC_BASE_URL") or values.get("REPL_ID", "")
+    # Replit's domains may change their order; the host the owner wrote down, or the app's own id, does not.
+    # Without the port: the same service on another one is no copy.
+    written = values.get("PUBLIC_BASE_URL", "")
+    values[INSTALLATION] = written.partition("://")[2].partition("/")[0].partition(":")[0] or values.get(
+        "REPL_ID", ""
+    )
     domain = values.get("REPLIT_DOMAINS", "").split(",")[0].strip() or values.get("REPLIT_DEV_DOMAIN")
     if domain:
         values.setdefault("PUBLIC_BASE_URL", f"https://{domain}")

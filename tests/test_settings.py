@@ -174,6 +174,8 @@ def test_the_fingerprint_tells_a_copy_from_the_original(tmp_path: Path) -> None:
     staging = PRODUCTION | {"PUBLIC_BASE_URL": "https://staging.example.org"}
     assert Settings.from_env(staging).fingerprint != original
     assert Settings.from_env(PRODUCTION | {"CONSTANT_CONTACT_CLIENT_ID": "other"}).fingerprint != original
+    moved = PRODUCTION | {"PUBLIC_BASE_URL": "https://signup.example.org:8443"}
+    assert Settings.from_env(moved).fingerprint == original
     assert Settings.from_env(PRODUCTION | {"SECRET_KEY": "t" * 32, "PORT": "81"}).fingerprint == original
     replit = {"DATA_DIR": str(tmp_path), "REPL_ID": "r-1"}
     one = Settings.from_env(replit | {"REPLIT_DOMAINS": "a.replit.app,b.example.org"})
