@@ -344,7 +344,6 @@ def _flask_config(settings: Settings, parts: Parts) -> dict[str, Any]:
         "ALLOWED_ORIGINS": settings.allowed_origins,
         "PUBLIC_LIST_IDS": _public_lists(settings),
         "SANDBOX_PATH": vendor.SANDBOX_PATH if parts.sandbox else None,
-        "ENVIRONMENT": settings.app_env,
     }
 
 

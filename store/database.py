@@ -53,11 +53,6 @@ class Database:
         self._prepared = False
         _all.add(self)
 
-    @property
-    def is_sqlite(self) -> bool:
-        """Whether this is a file on this machine, so that only processes here can share it."""
-        return isinstance(self._backend, SQLiteBackend)
-
     def prepare(self) -> None:
         """Create or migrate the schema unless this process has seen it current already."""
         if self._pid != os.getpid():
