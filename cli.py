@@ -17,14 +17,26 @@ from sandbox import SANDBOX_CLIENT_ID, SANDBOX_CLIENT_SECRET, create_sandbox
 from services import ConnectionView, ListsUnavailable, Services
 from services.findings import Level
 from services.token_ages import TokenAges
-from settings import Settings
-from store import StoreError
+from settings import Settings, SettingsError
+from store import StoreError, StoreMisconfigured
 
 
 def register_commands(app: Flask) -> None:
     """Add every command to `flask`; they find the use cases in the app's extensions."""
     for command in (sandbox, worker, drain, lists, sign_in_link, connection, doctor):
         app.cli.add_command(command)
+
+
+def app_for_commands() -> Flask:
+    """The app for `flask`, as .flaskenv says: what keeps it from starting is told without a traceback."""
+    from app import create_app  # noqa: PLC0415 - the app imports this module
+
+    try:
+        return create_app()
+    except (SettingsError, StoreMisconfigured) as error:
+        # Not an exception of click's: where Flask lists the commands it prints the traceback of any.
+        click.echo(str(error), err=True)
+        raise SystemExit(2) from None
 
 
 def _services() -> Services:
