@@ -47,6 +47,15 @@ def test_the_size_of_what_was_left_out_is_forgotten() -> None:
     assert numbers(log) == [100, 101]
 
 
+def test_a_late_answer_of_a_call_that_was_left_out_takes_no_room() -> None:
+    """Nothing is pushed out for what is not kept."""
+    log = CallLog(characters_kept=100)
+    early = add(log, "x" * 30)
+    add(log, "x" * 90)
+    log.answered(early, 200, "y" * 50)
+    assert numbers(log) == [2]
+
+
 def test_a_call_that_outgrows_the_log_empties_it() -> None:
     """One answer above the bound is not kept, and the log works on."""
     log = CallLog(characters_kept=100)
