@@ -7,12 +7,16 @@ import pytest
 from sqlalchemy import Connection
 
 from store import Database
-from store.deliveries import BACKLOG, CLAIM, NEXT_DUE
+from store.claims import CLAIM, CLAIM_FRESH, NEXT_DUE, NEXT_FRESH, YOUNGER
+from store.deliveries import BACKLOG
 from store.events import RECENT
 from store.signups import _FIND, _RECENT
 
 STATEMENTS = [
     pytest.param(CLAIM, {"now": 1, "lease_until": 2}, id="claim"),
+    pytest.param(CLAIM_FRESH, {"now": 1, "lease_until": 2, "since": 0}, id="claim fresh"),
+    pytest.param(YOUNGER, {"contact": "ada@example.org", "leader": 1}, id="younger"),
+    pytest.param(NEXT_FRESH, {"now": 1, "since": 0}, id="next fresh"),
     pytest.param(NEXT_DUE, {"now": 1}, id="next due"),
     pytest.param(BACKLOG, {}, id="backlog"),
     pytest.param(_FIND, {"signup_id": "s1"}, id="find"),
