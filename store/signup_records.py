@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from sqlalchemy import Row, Select, Table, bindparam, select, tuple_
+from sqlalchemy import Row, Select, bindparam, select, tuple_
 
 from store.database import Database
 from store.schema import PARKED, UNFINISHED, attempts, deliveries, signups
@@ -83,6 +83,7 @@ _ATTEMPTS = (
     .where(attempts.c.delivery_id.in_(bindparam("deliveries", expanding=True)))
     .order_by(attempts.c.started_at, attempts.c.id)
 )
+_OF_A_FEW = {"ready": UNFINISHED, "sending": UNFINISHED, "parked": PARKED}
 PARKED_IDS = (
     select(deliveries.c.id, deliveries.c.signup_id)
     .where(PARKED, deliveries.c.id > bindparam("after"))
@@ -93,35 +94,27 @@ PARKED_IDS = (
 
 def newest(sought: Sought, limit: int) -> Select[Any]:
     """The sign-ups sought, newest first."""
-    by = _table_in_order(sought)
-    key = by.c.get("signup_id", by.c.id)
-    return _where(sought, by).order_by(by.c.received_at.desc(), key.desc()).limit(limit)
+    return _where(sought).order_by(signups.c.received_at.desc(), signups.c.id.desc()).limit(limit)
 
 
 def next_page(sought: Sought, after: tuple[int, str], limit: int) -> Select[Any]:
     """The sign-ups sought that come behind `after` (time and id), oldest first."""
     place = tuple_(signups.c.received_at, signups.c.id)
-    return _where(sought, signups).where(place > after).order_by(*place).limit(limit)
+    return _where(sought).where(place > after).order_by(*place).limit(limit)
 
 
-def _where(sought: Sought, by: Table) -> Select[Any]:
+def _where(sought: Sought) -> Select[Any]:
     wanted = _RECORD
-    if sought.state is not None:
-        wanted = wanted.where(deliveries.c.state == sought.state)
-    if sought.state in {"ready", "sending"}:
-        wanted = wanted.where(UNFINISHED)
-    if sought.state == "parked":
-        wanted = wanted.where(PARKED)
+    if sought.state in _OF_A_FEW:
+        wanted = wanted.where(_OF_A_FEW[sought.state], deliveries.c.state == sought.state)
+    elif sought.state is not None:
+        # SQLite believes that few rows equal a column's value, and would read and sort all delivered ones.
+        wanted = wanted.where(deliveries.c.state.concat("") == sought.state)
     if sought.contact_key is not None:
         wanted = wanted.where(signups.c.contact_key == sought.contact_key)
     if sought.since is not None:
-        wanted = wanted.where(by.c.received_at >= sought.since)
+        wanted = wanted.where(signups.c.received_at >= sought.since)
     return wanted
-
-
-def _table_in_order(sought: Sought) -> Table:
-    """Both hold the time of receipt; rows in a state that few are in are found by the deliveries' indexes."""
-    return deliveries if sought.state in {"ready", "sending", "parked"} else signups
 
 
 class SignupRecords:

@@ -10,6 +10,7 @@ from store.signup_records import PARKED_IDS, newest, next_page
 from tests.store.conftest import accept
 from tests.store.test_query_plans import explain
 
+OF_A_FEW = ("_deliveries_due", "_deliveries_contact", "_deliveries_waiting", "_deliveries_parked", "_sending")
 FIRST_CALL = 10_000
 SECOND = 2_000
 
@@ -160,7 +161,7 @@ def test_parked_ids_go_on_while_rows_stop_being_parked(database: Database) -> No
     [
         pytest.param(newest(Sought(), 50), {}, id="newest"),
         pytest.param(newest(Sought(since=5), 50), {}, id="newest since"),
-        pytest.param(newest(Sought(state="ready", since=5), 50), {}, id="newest ready"),
+        pytest.param(newest(Sought(state="delivered"), 50), {}, id="newest delivered"),
         pytest.param(next_page(Sought(), (5, "s"), 500), {}, id="page"),
         pytest.param(PARKED_IDS, {"after": 5, "at_most": 500}, id="parked ids"),
     ],
@@ -168,25 +169,23 @@ def test_parked_ids_go_on_while_rows_stop_being_parked(database: Database) -> No
 def test_reading_costs_no_more_than_what_is_shown(
     database: Database, statement: Any, values: dict[str, object]
 ) -> None:
-    """Each step searches an index or walks one in the order wanted; at most one millisecond's are sorted."""
+    """Each step searches an index or walks one in the order wanted; nothing is sorted."""
     with database.transaction() as connection:
         if connection.dialect.name == "postgresql":
             # Sorting nothing is cheap; what must be shown is that it can be done without.
             connection.exec_driver_sql("SET LOCAL enable_sort = off")
         plan = explain(connection, statement, values)
-    assert "TEMP B-TREE" not in plan.replace("TEMP B-TREE FOR LAST TERM", "")
+    assert "TEMP B-TREE" not in plan
     assert "Seq Scan" not in plan
     assert '"Node Type": "Sort"' not in plan
     assert all("INDEX ix_" in step for step in plan.splitlines() if step.startswith("SCAN")), plan
 
 
-@pytest.mark.parametrize(
-    ("state", "indexes"), [("parked", "ix_deliveries_parked"), ("sending", "_deliveries_")]
-)
-def test_states_of_a_few_are_found_by_their_index(database: Database, state: str, indexes: str) -> None:
+@pytest.mark.parametrize("state", ["ready", "sending", "parked"])
+def test_states_of_a_few_are_found_by_their_index(database: Database, state: str) -> None:
     """A few among millions: an index of them is read, and only they are sorted."""
     with database.transaction() as connection:
         plan = explain(connection, newest(Sought(state=state), 50), {})
-    assert indexes in plan
+    assert any(name in plan for name in OF_A_FEW), plan
     assert "Seq Scan" not in plan
-    assert "ix_signups" not in plan
+    assert "ix_signups_received_at" not in plan
