@@ -109,6 +109,15 @@ _POSTPONED = _OURS.values(
     last_error=bindparam("error"),
     attempts=deliveries.c.attempts - bindparam("given_back"),
 )
+# They could not go before it anyway; left due, each claim would look at all of them.
+_BEHIND = (
+    update(deliveries)
+    .where(
+        UNFINISHED, deliveries.c.contact_key == bindparam("contact"), deliveries.c.id > bindparam("leader")
+    )
+    .where(deliveries.c.state == "ready", deliveries.c.due_at < bindparam("due"))
+    .values(due_at=bindparam("due"))
+)
 _POSTPONED_ALONE = _POSTPONED.values(alone=True)
 _RETRIED = (
     update(deliveries)
@@ -177,13 +186,17 @@ class Deliveries:
     ) -> bool:
         """Try again at `due_at`; without `count` this attempt is given back. Times are epoch ms.
 
-        `alone`: from now on the row goes out by itself, since a call that carried others was refused.
+        The contact's younger deliveries wait as long. `alone`: from now on the row goes out by itself, since
+        a call that carried others was refused.
         `now`: when the call ended, for the record of attempts; its booking where nothing was sent.
         """
         statement = _POSTPONED_ALONE if alone else _POSTPONED
         values = {"due": due_at, "error": error, "given_back": 0 if count else 1}
         with self._database.transaction() as connection:
             kept = _finish(connection, claimed, statement, values)
+            if kept:
+                behind = {"contact": claimed.contact_key, "leader": claimed.delivery_id, "due": due_at}
+                connection.execute(_BEHIND, behind)
             ended = claimed.booked_at if now is None else now
             _end_attempt(connection, claimed, ended, f"postponed: {error}", kept=kept)
         return kept
