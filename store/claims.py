@@ -80,7 +80,8 @@ NEXT_DUE = select(
 NEXT_FRESH = select(func.min(deliveries.c.due_at + 0)).where(
     UNFINISHED, deliveries.c.received_at > bindparam("since"), deliveries.c.due_at + 0 > bindparam("now")
 )
-ANY_WAITING = select(deliveries.c.id).where(UNFINISHED).limit(1)
+# Ordered, so that PostgreSQL does not look for one by reading the table from its finished beginning.
+ANY_WAITING = select(deliveries.c.id).where(UNFINISHED).order_by(deliveries.c.received_at).limit(1)
 _DUE_NOW = (
     update(deliveries)
     .where(

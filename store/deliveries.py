@@ -71,7 +71,12 @@ BACKLOG = select(
     select(func.count()).select_from(deliveries).where(PARKED).scalar_subquery().label("parked"),
 )
 PENDING_UP_TO = select(func.count()).select_from(
-    select(deliveries.c.id).where(UNFINISHED).limit(bindparam("at_most")).subquery()
+    # Ordered for the sake of the plan, see `claims.ANY_WAITING`.
+    select(deliveries.c.id)
+    .where(UNFINISHED)
+    .order_by(deliveries.c.received_at)
+    .limit(bindparam("at_most"))
+    .subquery()
 )
 _OURS = (
     update(deliveries)
@@ -110,7 +115,7 @@ _POSTPONED = _OURS.values(
     attempts=deliveries.c.attempts - bindparam("given_back"),
 )
 # They could not go before it anyway; left due, each claim would look at all of them.
-_BEHIND = (
+BEHIND = (
     update(deliveries)
     .where(
         UNFINISHED, deliveries.c.contact_key == bindparam("contact"), deliveries.c.id > bindparam("leader")
@@ -119,7 +124,7 @@ _BEHIND = (
     .values(due_at=bindparam("due"))
 )
 _POSTPONED_ALONE = _POSTPONED.values(alone=True)
-_RETRIED = (
+RETRIED = (
     update(deliveries)
     .where(deliveries.c.signup_id == bindparam("signup"), PARKED)
     .values(state="ready", due_at=bindparam("now"), attempts=0, alone=False, finished_at=None)
@@ -196,7 +201,7 @@ class Deliveries:
             kept = _finish(connection, claimed, statement, values)
             if kept:
                 behind = {"contact": claimed.contact_key, "leader": claimed.delivery_id, "due": due_at}
-                connection.execute(_BEHIND, behind)
+                connection.execute(BEHIND, behind)
             ended = claimed.booked_at if now is None else now
             _end_attempt(connection, claimed, ended, f"postponed: {error}", kept=kept)
         return kept
@@ -211,7 +216,7 @@ class Deliveries:
     def retry(self, signup_id: str, *, now: int) -> bool:
         """Make a parked delivery due at `now` (epoch ms), as if never tried; False when it is not parked."""
         with self._database.transaction() as connection:
-            return connection.execute(_RETRIED, {"signup": signup_id, "now": now}).rowcount == 1
+            return connection.execute(RETRIED, {"signup": signup_id, "now": now}).rowcount == 1
 
     def backlog(self) -> Backlog:
         """Count what is waiting and what needs a person."""
