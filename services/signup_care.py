@@ -78,7 +78,10 @@ class SignupCare:
 
     def retry_all_parked(self) -> int:
         """Make every sign-up due again that is parked now; returns how many."""
-        return sum(self.retry(signup_id) is Retry.DUE for signup_id in self._records.parked_ids())
+        ids = self._records.parked_ids()
+        retried = sum(self._deliveries.retry(signup_id, now=self._clock()) for signup_id in ids)
+        log.info("all_parked_retried", signups=retried)
+        return retried
 
     def all(self, *, email: str | None = None) -> Iterator[SignupRecord]:
         """Every sign-up, or those of one address, oldest first, without holding them all in memory.

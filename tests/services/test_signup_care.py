@@ -74,7 +74,11 @@ def test_a_retry_leaves_the_id_in_the_log_and_no_address(house: House, care: Sig
     with structlog.testing.capture_logs() as logged:
         care.retry("s1")
         care.retry("s1")
-    assert logged == [{"event": "signup_retried", "signup_id": "s1", "log_level": "info"}]
+        care.retry_all_parked()
+    assert logged == [
+        {"event": "signup_retried", "signup_id": "s1", "log_level": "info"},
+        {"event": "all_parked_retried", "signups": 0, "log_level": "info"},
+    ]
 
 
 def test_a_carried_signup_names_its_carrier(house: House, care: SignupCare) -> None:
