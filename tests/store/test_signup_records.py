@@ -1,6 +1,7 @@
 """Sign-ups as records: the whole of one, the newest, and all of them page by page."""
 
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 import pytest
@@ -91,7 +92,7 @@ def test_all_comes_oldest_first_over_any_number_of_pages(database: Database) -> 
     accept(database, "a-late", at=8)
     for page in (1, 2, 3, 6, 7):
         records = SignupRecords(database, page=page)
-        assert ids(list(records.all(Sought()))) == ["z-early", "s1", "s2", "s3", "s4", "a-late"]
+        assert ids(list(islice(records.all(Sought()), 9))) == ["z-early", "s1", "s2", "s3", "s4", "a-late"]
         assert ids(list(records.all(Sought(contact_key="s3@example.org")))) == ["s3"]
 
 
