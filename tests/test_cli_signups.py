@@ -37,7 +37,8 @@ def run(app: Flask, *words: str) -> Result:
 
 def park(store: Database, name: str, *, now: int = NINE + 1_000) -> None:
     accept(store, name, at=NINE)
-    claimed = Deliveries(store).claim(now)
+    # A wait for the lock counts as time, and a busy machine makes it long.
+    claimed = Deliveries(store, monotonic=lambda: 0.0).claim(now)
     assert isinstance(claimed, Claimed)
     Deliveries(store).park(claimed, now=now, error="Constant Contact refused it.")
 

@@ -17,7 +17,8 @@ SECOND = 2_000
 
 
 def claim(database: Database, now: int) -> Claimed:
-    claimed = Deliveries(database).claim(now)
+    # A wait for the lock counts as time, and a busy machine makes it long.
+    claimed = Deliveries(database, monotonic=lambda: 0.0).claim(now)
     assert isinstance(claimed, Claimed)
     return claimed
 
