@@ -48,6 +48,7 @@ from services import (
     ListDirectory,
     Metrics,
     Services,
+    SignupCare,
     TokenClock,
     Verdicts,
 )
@@ -153,6 +154,7 @@ def build_services(settings: Settings) -> Parts:
     tokens = TokenClock(tables.connections, clock=clock)
     services = Services(
         intake=_intake(settings, tables, connection, lists, delivery),
+        signups=SignupCare(records=tables.signup_records, deliveries=tables.deliveries, clock=clock),
         lists=lists,
         delivery=delivery,
         connection=connection,

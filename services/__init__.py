@@ -23,6 +23,7 @@ from services.intake import ANONYMOUS, Asker, Evidence, Intake, RecentView, Sign
 from services.keys import ApiKeys, DrainToken
 from services.lists import ListDirectory, ListsView
 from services.metrics import Metrics
+from services.signup_care import AddressUnclear, Case, Retry, SignupCare
 from services.submission import Submission
 from services.token_ages import TokenClock
 from services.verdicts import Verdict, Verdicts
@@ -34,6 +35,7 @@ class Services:
     """Everything a view or a command may ask for."""
 
     intake: Intake
+    signups: SignupCare
     lists: ListDirectory
     delivery: Delivery
     connection: ConnectionStatus
@@ -50,9 +52,11 @@ class Services:
 
 __all__ = [
     "ANONYMOUS",
+    "AddressUnclear",
     "AdminAccess",
     "ApiKeys",
     "Asker",
+    "Case",
     "ConnectionControl",
     "ConnectionStatus",
     "ConnectionView",
@@ -73,8 +77,10 @@ __all__ = [
     "MalformedSubmission",
     "Metrics",
     "RecentView",
+    "Retry",
     "ServiceError",
     "Services",
+    "SignupCare",
     "SignupView",
     "StorageUnavailable",
     "Submission",

@@ -3,11 +3,12 @@
 from store.budget import PER_DAY, PER_SECOND, Budget, BudgetState
 from store.connection import ConnectionRow, Connections
 from store.database import Database
-from store.deliveries import Backlog, Claimed, Deliveries, Wait
+from store.deliveries import Backlog, Carried, Claimed, Deliveries, Wait
 from store.errors import StoreError, StoreMisconfigured, StoreUnavailable
 from store.events import Event, Events
 from store.meta import Meta
 from store.oauth_attempts import AttemptRow, OAuthAttempts
+from store.signup_records import Attempt, SignupRecord, SignupRecords, Sought
 from store.signups import NewSignup, RecentSignup, Signups, SignupStatus
 from store.tables import Tables
 from store.throttles import SpentTokens, Throttles
@@ -15,10 +16,12 @@ from store.throttles import SpentTokens, Throttles
 __all__ = [
     "PER_DAY",
     "PER_SECOND",
+    "Attempt",
     "AttemptRow",
     "Backlog",
     "Budget",
     "BudgetState",
+    "Carried",
     "Claimed",
     "ConnectionRow",
     "Connections",
@@ -30,8 +33,11 @@ __all__ = [
     "NewSignup",
     "OAuthAttempts",
     "RecentSignup",
+    "SignupRecord",
+    "SignupRecords",
     "SignupStatus",
     "Signups",
+    "Sought",
     "SpentTokens",
     "StoreError",
     "StoreMisconfigured",
