@@ -137,9 +137,10 @@ class Refresher:
             error=error,
             next_refresh_at=retry_at,
             outcome_unknown=lost,
+            owner=self._lease_owner(),
         )
         if not noted:
-            # Somebody stored a newer pair meanwhile, so this failure is about a token that no longer counts.
+            # Somebody stored a newer pair or took over meanwhile: this failure no longer counts, theirs does.
             return
         _log.warning("token_refresh_failed", state=state, reason=type(failure).__name__, retry_at=retry_at)
         if state != row.state:

@@ -122,8 +122,9 @@ class Vault(Protocol):
         error: str,
         next_refresh_at: int | None,
         outcome_unknown: bool = False,
+        owner: str | None = None,
     ) -> bool:
-        """Notes a failed refresh and ends the lease, where the generation still is ``generation``.
+        """Notes a failed refresh and ends its lease, where generation and lease owner still are as given.
 
         An unknown outcome stays on record until tokens are stored.
         """

@@ -184,13 +184,26 @@ class Connections:
         error: str,
         next_refresh_at: int | None,
         outcome_unknown: bool = False,
+        owner: str | None = None,
     ) -> bool:
-        """Note that refreshing `generation` failed and free the lease; False when that generation is gone.
+        """Note that refreshing `generation` failed and free the lease of `owner`.
 
         An unknown outcome stays on record through later failures: it explains a refused token.
+
+        Args:
+            generation: the pair that was to be refreshed.
+            state: the new state.
+            error: why, in plain words.
+            next_refresh_at: epoch ms before which nobody tries again.
+            outcome_unknown: whether the vendor may have spent the refresh token.
+            owner: whose attempt it was; None for one without a lease.
+
+        Returns:
+            False when that generation is gone, or the lease is no longer the owner's: another is trying.
         """
         return self._update(
             table.c.generation == generation,
+            table.c.lease_owner.is_not_distinct_from(owner),
             state=state,
             last_error=error,
             next_refresh_at=next_refresh_at,

@@ -151,7 +151,8 @@ def test_no_replay_after_another_took_over(
     with pytest.raises(RefreshUnavailable):
         keeper.current()
     assert len(vendor.forms) == 1
-    assert vault.row.outcome_unknown
+    assert (vault.row.lease_owner, vault.row.failures) == ("other", 0), "the other's attempt counts"
+    assert vault.row.attempt_started_at is not None, "which tells the other that an answer may be lost"
 
 
 def test_a_forced_refresh_is_limited_over_all_processes(

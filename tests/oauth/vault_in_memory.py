@@ -162,10 +162,11 @@ class VaultInMemory:
         error: str,
         next_refresh_at: int | None,
         outcome_unknown: bool = False,
+        owner: str | None = None,
     ) -> bool:
         self._check("record_failure")
         with self._lock:
-            if self.row.generation != generation:
+            if (self.row.generation, self.row.lease_owner) != (generation, owner):
                 return False
             self.row = replace(
                 self.row,

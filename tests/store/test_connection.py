@@ -19,7 +19,12 @@ def test_consent_starts_a_new_epoch(connections: Connections) -> None:
     assert connections.read() == CONNECTED
     connections.take_lease(owner="a", generation=1, now=0, until=10**6, forced=True)
     connections.record_failure(
-        generation=1, state="needs_reauthorization", error="x", next_refresh_at=5, outcome_unknown=True
+        generation=1,
+        state="needs_reauthorization",
+        error="x",
+        next_refresh_at=5,
+        outcome_unknown=True,
+        owner="a",
     )
     connections.take_lease(owner="a", generation=1, now=0, until=10**6)
     connect(connections)
@@ -69,13 +74,26 @@ def test_failure_is_recorded_and_frees_the_lease(connections: Connections) -> No
     """A failed refresh keeps the tokens and the generation, and counts."""
     connect(connections)
     connections.take_lease(owner="a", generation=1, now=1, until=20)
-    for _ in range(2):
+    for owner in ("a", None):
         assert connections.record_failure(
-            generation=1, state="refresh_failing", error="503", next_refresh_at=300
+            generation=1, state="refresh_failing", error="503", next_refresh_at=300, owner=owner
         )
     assert connections.read() == replace(
         CONNECTED, state="refresh_failing", failures=2, last_error="503", next_refresh_at=300
     )
+
+
+def test_a_late_failure_leaves_the_lease_of_the_next_holder_alone(connections: Connections) -> None:
+    """Whoever overslept its lease reports to nobody: the attempt that counts is the other's."""
+    connect(connections)
+    connections.take_lease(owner="slow", generation=1, now=1, until=20)
+    connections.take_lease(owner="next", generation=1, now=20, until=40)
+    before = connections.read()
+    for late in ("slow", None):
+        assert not connections.record_failure(
+            generation=1, state="needs_reauthorization", error="x", next_refresh_at=None, owner=late
+        )
+        assert connections.read() == before
 
 
 def test_unknown_outcome_stays_until_a_pair_is_stored(connections: Connections) -> None:
