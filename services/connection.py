@@ -38,8 +38,8 @@ class ConnectionView:
 class ConnectionControl(Protocol):
     """What a person may do to the connection from a shell; the app wires it to the keeper."""
 
-    def refresh(self) -> str:
-        """One refresh now; the outcome as a sentence."""
+    def refresh(self) -> tuple[bool, str]:
+        """One refresh now; whether there is a new pair, and the outcome as a sentence."""
         ...
 
     def disconnect(self) -> None:
