@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import requests
 from flask import Flask
 
 import sandbox
+from deadline import DeadlineSession
 from in_process import InProcessAdapter
 from oauth import AuthorizationServer, BearerAuth, Keeper, OAuthError
+from oauth.authorization_server import TOTAL_SECONDS
 from oauth.connecting import AccountLike
 from oauth.errors import AccountUnavailable
 from services.constant_contact import CALLS_FOR_ACCOUNT, ConstantContact, ConstantContactError
@@ -19,11 +20,13 @@ from settings import Settings
 SANDBOX_PATH = "/sandbox"
 AUTH_PATH = "/oauth2/default/v1"
 IN_PROCESS = "http://sandbox.invalid"
+# One API call, its repeat after a 401 included; a delivery's lease is 60 s.
+API_SECONDS = 15.0
 
 
 def authorization_server(settings: Settings, stand_in: Flask | None) -> AuthorizationServer:
     """The token endpoint; `stand_in` is the built-in sandbox, reached without a socket."""
-    session = requests.Session()
+    session = DeadlineSession(TOTAL_SECONDS)
     if stand_in is None:
         return AuthorizationServer(
             session,
@@ -43,7 +46,7 @@ def authorization_server(settings: Settings, stand_in: Flask | None) -> Authoriz
 
 def constant_contact(settings: Settings, stand_in: Flask | None, keeper: Keeper) -> ConstantContact:
     """The API, with the keeper's tokens."""
-    session = requests.Session()
+    session = DeadlineSession(API_SECONDS)
     session.auth = BearerAuth(keeper)
     base_url = settings.api_url
     if stand_in is not None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import structlog
 
-from oauth.authorization_server import AuthorizationServer
+from oauth.authorization_server import TOTAL_SECONDS, AuthorizationServer
 from oauth.errors import (
     Ambiguous,
     CredentialsRejected,
@@ -27,10 +27,13 @@ from oauth.vault import StoredConnection, Vault
 LOST = "The answer to a refresh was lost, and Constant Contact no longer accepts the token sent with it."
 IDLE = "The connection was not used for 180 days."
 REFUSED = "Constant Contact no longer accepts the stored token."
-# A superseded token is honoured for about 30 s (Okta's default).
-_REPLAY_SECONDS = 25.0
+# Sending and saving together stay below the 30 s that a stop waits for, and below the 30 s for which the
+# vendor honours a superseded token (Okta's default).
+_SENDING_SECONDS = 19.0
+_SHORTEST_REPLAY_SECONDS = 2.0
 _REPLAY_PAUSE_SECONDS = 1.0
 _RECENT_MS = 30_000
+_SAVE_SECONDS = 5.0
 _SAVE_PAUSES = (0.0, 0.25, 0.75, 1.5, 2.5)
 
 _log = structlog.get_logger(__name__)
@@ -111,12 +114,15 @@ class Refresher:
     def _replay(self, row: StoredConnection, refresh_token: str, failure: Ambiguous, began: float) -> None:
         """Once in an outage: nobody holds the successor, so while ours is honoured a replay can only win."""
         self._wait(_REPLAY_PAUSE_SECONDS)
-        in_time = self._monotonic() - began < _REPLAY_SECONDS
-        if row.outcome_unknown or not in_time or not self._still_ours(row):
+        if row.outcome_unknown or not self._still_ours(row):
+            self._failed(row, failure, lost=True)
+            return
+        left = _SENDING_SECONDS - (self._monotonic() - began)
+        if left < _SHORTEST_REPLAY_SECONDS:
             self._failed(row, failure, lost=True)
             return
         try:
-            pair = self._server.refresh(refresh_token, self._clock())
+            pair = self._server.refresh(refresh_token, self._clock(), seconds=min(left, TOTAL_SECONDS))
         except TokenCallFailed as again:
             self._failed(row, again, lost=True)
         else:
@@ -176,7 +182,11 @@ class Refresher:
 
     def _keep(self, row: StoredConnection, pair: TokenPair) -> None:
         unsaved = Unsaved(row.generation, row.epoch, pair)
+        began = self._monotonic()
         for pause in _SAVE_PAUSES:
+            # A vault that hangs takes longer for each try than the pauses in between.
+            if self._monotonic() - began > _SAVE_SECONDS - pause:
+                break
             if pause:
                 self._wait(pause)
             if self._stored(unsaved):

@@ -153,7 +153,7 @@ class Dying(AuthorizationServer):
 
     after_reply = False
 
-    def refresh(self, refresh_token: str, now: int) -> TokenPair:
+    def refresh(self, refresh_token: str, now: int, *, seconds: float = 13) -> TokenPair:
         if self.after_reply:
             super().refresh(refresh_token, now)
         os.kill(os.getpid(), signal.SIGKILL)
