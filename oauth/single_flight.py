@@ -12,6 +12,7 @@ from oauth.vault import StoredConnection, Vault
 _SOON_MS = 2_000
 _WAIT_SECONDS = 12.0
 _POLL_SECONDS = 0.25
+_REJECTED = "Constant Contact refuses a fresh access token. Check that the application is active."
 
 
 class SingleFlight:
@@ -134,10 +135,14 @@ class SingleFlight:
 
     def _check_forced(self, row: StoredConnection) -> None:
         now = self._clock()
+        if row.state == "api_rejected":
+            # A new pair was refused like the one before, so the fault is not the token: the next call tries
+            # the same one again, and what the API accepts ends this state.
+            raise RefreshUnavailable(_REJECTED, state="api_rejected")
         if row.forced_at is None or abs(now - row.forced_at) >= FORCED_REFRESH_MS:
             return
         raise RefreshUnavailable(
-            "Constant Contact refuses a fresh access token. Check that the application is active.",
+            _REJECTED,
             state="refresh_failing" if row.failures else "api_rejected",
             retry_at=now + FORCED_REFRESH_MS - abs(now - row.forced_at),
         )

@@ -93,7 +93,10 @@ class Vault(Protocol):
         scope: str | None,
         now: int,
     ) -> bool:
-        """Stores a refreshed pair if the generation still is ``generation``; None keeps the old refresh."""
+        """Stores a refreshed pair if the generation still is ``generation``; None keeps the old refresh.
+
+        The state becomes connected, unless it is api_rejected.
+        """
         ...
 
     def store_connected(  # noqa: PLR0913 - everything a consent settles, in one statement

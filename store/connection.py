@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, fields
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import case, func, or_, select, update
 
 from store.database import Database
 from store.schema import connection as table
@@ -122,11 +122,12 @@ class Connections:
         """Replace the tokens of `generation` by the next ones; False when that generation is gone.
 
         The old refresh token stays when the vendor sent none (RFC 6749, section 6: a new one is optional).
-        Who holds the lease does not matter: a slow winner has the only pair that is still good.
+        Who holds the lease does not matter: a slow winner has the only pair that is still good. The state is
+        connected, but "api_rejected" stays: only the API can end it, and a new pair is no sign that it does.
         """
         return self._update(
             table.c.generation == generation,
-            state="connected",
+            state=case((table.c.state == "api_rejected", "api_rejected"), else_="connected"),
             access_sealed=access_sealed,
             refresh_sealed=func.coalesce(refresh_sealed, table.c.refresh_sealed),
             access_issued_at=access_issued_at,

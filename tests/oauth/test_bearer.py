@@ -1,5 +1,7 @@
 """The Authorization header."""
 
+from contextlib import suppress
+
 import pytest
 import requests
 import responses
@@ -8,7 +10,7 @@ from oauth.bearer import BearerAuth
 from oauth.errors import RefreshUnavailable
 from oauth.keeper import Keeper
 from tests.oauth.vault_in_memory import VaultInMemory
-from tests.oauth.vendor import START, Vendor
+from tests.oauth.vendor import START, Clock, Vendor
 
 API = "https://api.test/v3/contacts/sign_up_form"
 
@@ -56,6 +58,31 @@ def test_a_second_401_goes_to_the_caller_and_the_next_call_says_why(
         session.post(API)
     assert caught.value.state == "api_rejected"
     assert (len(sent(http)), vendor.issued) == (3, 1)
+
+
+def test_a_disabled_application_costs_one_forced_refresh_and_recovers_by_itself(
+    session: requests.Session,
+    http: responses.RequestsMock,
+    keeper: Keeper,
+    vault: VaultInMemory,
+    vendor: Vendor,
+    clock: Clock,
+) -> None:
+    """Two days of 401, asked every 10 minutes: only the daily refreshes go on; the first 200 ends it."""
+    http.post(API, status=401)
+    rotations = []
+    for _ in range(2 * 24 * 6):
+        with suppress(RefreshUnavailable):
+            session.post(API)
+        keeper.tend()
+        rotations.append(vendor.issued)
+        clock.now += 600_000
+    assert vault.row.state == "api_rejected"
+    assert rotations[: 21 * 6] == [1] * 21 * 6, "one forced refresh, then none until the token's day is over"
+    assert rotations[-1] == 3, "the refreshes of two days"
+    http.replace(responses.POST, API, status=201)
+    assert session.post(API).status_code == 201
+    assert (vault.row.state, vault.row.last_error) == ("connected", None)
 
 
 @pytest.mark.parametrize("status", [400, 403, 409, 429, 500])

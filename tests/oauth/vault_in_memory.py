@@ -100,7 +100,7 @@ class VaultInMemory:
                 return False
             self.row = replace(
                 self.row,
-                state="connected",
+                state="api_rejected" if self.row.state == "api_rejected" else "connected",
                 generation=generation + 1,
                 access_sealed=access_sealed,
                 refresh_sealed=refresh_sealed or self.row.refresh_sealed,

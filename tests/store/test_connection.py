@@ -50,6 +50,16 @@ def test_refreshed_pair_is_a_new_generation(connections: Connections) -> None:
     )
 
 
+def test_a_new_pair_does_not_end_a_rejection_by_the_api(connections: Connections) -> None:
+    """Refreshed or not, the API has the word: a consent does end it."""
+    connect(connections)
+    connections.note_state(generation=1, state="api_rejected", error="no")
+    assert refresh(connections, generation=1)
+    assert connections.read().state == "api_rejected"
+    connect(connections)
+    assert connections.read().state == "connected"
+
+
 def test_refresh_of_an_old_generation_changes_nothing(connections: Connections) -> None:
     """A late answer to a refresh, after a new consent, is refused: its tokens are not stored."""
     connect(connections)
