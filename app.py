@@ -26,6 +26,7 @@ import vendor
 import web
 from cli import register_commands
 from oauth import (
+    AccountPin,
     AuthorizationServer,
     ConnectionControl,
     Connector,
@@ -136,6 +137,8 @@ def build_services(settings: Settings) -> Parts:
         tables.budget.resume()
         delivery.wake()
 
+    account_of = vendor.account_of(api, permits)
+    keeper.pin_account = AccountPin(tables.connections, account_of, clock=clock, on_event=record)
     connector = Connector(
         tables.connections,
         tables.oauth_attempts,
@@ -145,7 +148,7 @@ def build_services(settings: Settings) -> Parts:
         scopes=SCOPES,
         pkce=settings.pkce,
         on_connected=connected,
-        account_of=vendor.account_of(api, permits),
+        account_of=account_of,
         fingerprint=settings.fingerprint,
         on_event=record,
     )
@@ -198,6 +201,7 @@ def _seed(settings: Settings, tables: Tables, sealer: Sealer, record: Record) ->
                 sealer=sealer,
                 fingerprint=settings.fingerprint,
                 clock=clock,
+                first_ignored=lambda seed_hash: tables.meta.add(f"seed_ignored:{seed_hash}", ""),
                 on_event=record,
             )
 

@@ -11,9 +11,9 @@ from deadline import DeadlineSession
 from in_process import InProcessAdapter
 from oauth import AuthorizationServer, BearerAuth, Keeper, OAuthError
 from oauth.authorization_server import TOTAL_SECONDS
-from oauth.connecting import AccountLike
-from oauth.errors import AccountUnavailable
-from services.constant_contact import CALLS_FOR_ACCOUNT, ConstantContact, ConstantContactError
+from oauth.errors import AccountUnavailable, AccountUnusable
+from oauth.pinning import AccountLike
+from services.constant_contact import CALLS_FOR_ACCOUNT, ConstantContact, ConstantContactError, Forbidden
 from services.permits import CallPermits
 from settings import Settings
 
@@ -63,6 +63,9 @@ def account_of(vendor: ConstantContact, permits: CallPermits) -> Callable[[str],
             permits.take(urgent=True)
         try:
             return vendor.account(access_token)
+        except Forbidden as error:
+            # Pressing Connect again alone changes nothing about a scope, a role or a deactivated application.
+            raise AccountUnusable(error.plain) from error
         except ConstantContactError as error:
             raise AccountUnavailable from error
 

@@ -56,6 +56,10 @@ def _nobody() -> None:
     """Nobody is nudged."""
 
 
+def _pin_nothing(_row: StoredConnection, _access_token: str) -> None:
+    """Nobody asks for the account."""
+
+
 class Keeper:
     """One per process; safe for any number of threads.
 
@@ -96,6 +100,7 @@ class Keeper:
         self._clock = clock
         self._admission = Admission(vault, sealer, fingerprint=fingerprint, on_event=on_event)
         self.on_soft = on_soft
+        self.pin_account: Callable[[StoredConnection, str], None] = _pin_nothing
         wait = wait or threading.Event().wait
         self._refresher = Refresher(
             vault,
@@ -196,8 +201,9 @@ class Keeper:
     def tend(self) -> None:
         """Does what is due in the background; the ticker and cron call it.
 
-        Imports a rescue file, seals anew with the newest key, and refreshes before any caller must wait, or
-        after 7 days without use. Never raises: a failure is logged and the next call tries again.
+        Imports a rescue file, seals anew with the newest key, refreshes before any caller must wait, or after
+        7 days without use, and has ``pin_account`` ask for the account where the row names none. Never
+        raises: a failure is logged and the next call tries again.
         """
         try:
             self._tend()
@@ -218,6 +224,10 @@ class Keeper:
         self._admission.reseal(row)
         if self._due(row):
             self._flight.renew(self._newer_than(row.generation))
+            row = self._vault.read()
+        token = None if row.account_id is not None else self._fresh(row)
+        if token is not None:
+            self.pin_account(row, token)
 
     def _due(self, row: StoredConnection) -> bool:
         now = self._clock()

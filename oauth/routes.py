@@ -57,7 +57,8 @@ _CURES: dict[type[OAuthError], tuple[int, str]] = {
     ),
     AccountUnusable: (
         HTTPStatus.FORBIDDEN,
-        "Sign in to Constant Contact as the Account Owner or an Account Manager, then press Connect again.",
+        "See in the developer portal that the application is active. Then sign in to Constant Contact as the "
+        "Account Owner or an Account Manager, and press Connect again.",
     ),
     AccountUnavailable: (
         HTTPStatus.BAD_GATEWAY,

@@ -145,6 +145,10 @@ class Vault(Protocol):
         """Begins with a refresh token from outside; True once, and only where nothing was ever stored."""
         ...
 
+    def pin_account(self, *, epoch: int, account_id: str, account_name: str, account_user: str) -> bool:
+        """Names the account where none is named and the epoch still is ``epoch``."""
+        ...
+
     def disconnect(self, *, now: int) -> None:
         """Erases the tokens."""
         ...

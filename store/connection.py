@@ -252,6 +252,17 @@ class Connections:
             **_NEXT_EPOCH,
         )
 
+    def pin_account(self, *, epoch: int, account_id: str, account_name: str, account_user: str) -> bool:
+        """Name the account of a connection that has none; False when it has, or `epoch` is over."""
+        return self._update(
+            table.c.epoch == epoch,
+            table.c.account_id.is_(None),
+            table.c.refresh_sealed.is_not(None),
+            account_id=account_id,
+            account_name=account_name,
+            account_user=account_user,
+        )
+
     def disconnect(self, *, now: int) -> None:
         """Erase the tokens, the account and the fingerprint; a refresh under way finds its generation gone.
 

@@ -7,6 +7,7 @@ from oauth.connecting import Connector
 from oauth.control import ConnectionControl
 from oauth.keeper import Keeper
 from oauth.sealing import Sealer
+from tests.oauth.consent import Account
 from tests.oauth.vault_in_memory import AttemptsInMemory, VaultInMemory
 from tests.oauth.vendor import START, Clock, Vendor
 
@@ -45,6 +46,7 @@ def control(
         scopes=("contact_data", "offline_access"),
         pkce=True,
         on_connected=lambda: None,
+        account_of=lambda _: Account(),
     )
     return ConnectionControl(keeper, connector, vault, sealer, on_refreshed=refreshed)
 

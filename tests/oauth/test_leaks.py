@@ -17,7 +17,7 @@ from oauth.connecting import Connector
 from oauth.errors import OAuthError
 from oauth.keeper import Keeper
 from oauth.sealing import Sealer
-from tests.oauth.test_connecting import SCOPES, started
+from tests.oauth.consent import SCOPES, Account, started
 from tests.oauth.vault_in_memory import AttemptsInMemory, VaultInMemory
 from tests.oauth.vendor import DAY, START, Clock
 
@@ -93,7 +93,15 @@ def test_no_secret_leaves_by_log_failure_or_repr(
         )
         keeper = Keeper(vault, server, sealer, clock=clock, wait=clock.wait)
         connector = Connector(
-            vault, attempts, server, sealer, clock=clock, scopes=SCOPES, pkce=True, on_connected=keeper.forget
+            vault,
+            attempts,
+            server,
+            sealer,
+            clock=clock,
+            scopes=SCOPES,
+            pkce=True,
+            on_connected=keeper.forget,
+            account_of=lambda _: Account(),
         )
         state = started(connector)
         for call in (

@@ -218,6 +218,15 @@ class VaultInMemory:
             )
             return True
 
+    def pin_account(self, *, epoch: int, account_id: str, account_name: str, account_user: str) -> bool:
+        with self._lock:
+            if (self.row.epoch, self.row.account_id) != (epoch, None) or self.row.refresh_sealed is None:
+                return False
+            self.row = replace(
+                self.row, account_id=account_id, account_name=account_name, account_user=account_user
+            )
+            return True
+
     def disconnect(self, *, now: int) -> None:
         with self._lock:
             self.row = Row(

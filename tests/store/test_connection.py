@@ -148,6 +148,20 @@ def test_resealing_keeps_the_generation(connections: Connections) -> None:
     assert connections.read() == resealed
 
 
+def test_an_account_is_named_once(connections: Connections) -> None:
+    """Only where none is named, for the consent it was asked about, and while there are tokens."""
+    assert not connections.pin_account(epoch=0, account_id="a", account_name="A", account_user="u")
+    connections.plant_seed(refresh_sealed="seed", seed_hash="hash", fingerprint="here", now=1)
+    before = connections.read()
+    assert not connections.pin_account(epoch=0, account_id="a", account_name="A", account_user="u")
+    assert connections.read() == before
+    assert connections.pin_account(epoch=1, account_id="a", account_name="A", account_user="u")
+    pinned = replace(before, account_id="a", account_name="A", account_user="u")
+    assert connections.read() == pinned
+    assert not connections.pin_account(epoch=1, account_id="b", account_name="B", account_user="v")
+    assert connections.read() == pinned
+
+
 def test_disconnecting_erases_tokens_and_account(connections: Connections) -> None:
     """After disconnecting neither token nor account is left, and a refresh under way brings none back."""
     connect(connections)

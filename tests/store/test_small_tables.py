@@ -64,6 +64,14 @@ def test_documents_are_replaced(database: Database) -> None:
     assert meta.get("lists") == "[2]"
 
 
+def test_a_document_is_added_once(database: Database) -> None:
+    """Of several that add the same key one is told so, and the first text stays."""
+    meta = Meta(database)
+    got = in_threads(8, lambda index: meta.add("key", str(index)))
+    assert got.count(True) == 1
+    assert meta.get("key") == str(got.index(True))
+
+
 def test_hits_are_counted_over_all_processes(
     url: str, database: Database, open_database: Callable[[str], Database]
 ) -> None:
