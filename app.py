@@ -66,8 +66,6 @@ RESCUE_FILE = "token-rescue"
 CALLBACK_PATH = "/oauth/callback"
 BODY_LIMIT = 64 * 1024
 
-Record = Callable[[str, str | None], None]
-
 log = structlog.get_logger(__name__)
 
 
@@ -124,8 +122,8 @@ def build_services(settings: Settings) -> Parts:
     tables = Tables.of(Database(settings.store_url))
     stand_in = sandbox.create_sandbox() if settings.builtin_sandbox else None
     server, sealer = vendor.authorization_server(settings, stand_in), Sealer(settings.encryption_keys)
-    record = ConnectionEvents(tables.events, clock=clock).record
-    keeper, ticker = _token_care(settings, tables, server, sealer, record)
+    events = ConnectionEvents(tables.events, clock=clock)
+    keeper, ticker = _token_care(settings, tables, server, sealer, events)
     connection = ConnectionStatus(tables.connections, clock=clock)
     api = vendor.constant_contact(settings, stand_in, keeper)
     permits = CallPermits(tables.budget, clock=clock)
@@ -138,7 +136,7 @@ def build_services(settings: Settings) -> Parts:
         delivery.wake()
 
     account_of = vendor.account_of(api, permits)
-    keeper.pin_account = AccountPin(tables.connections, account_of, clock=clock, on_event=record)
+    keeper.pin_account = AccountPin(tables.connections, account_of, clock=clock, on_event=events.record)
     connector = Connector(
         tables.connections,
         tables.oauth_attempts,
@@ -150,7 +148,7 @@ def build_services(settings: Settings) -> Parts:
         on_connected=connected,
         account_of=account_of,
         fingerprint=settings.fingerprint,
-        on_event=record,
+        on_event=events.record,
     )
     control = ConnectionControl(keeper, connector, tables.connections, sealer, on_refreshed=connected)
     tokens = TokenClock(tables.connections, clock=clock)
@@ -169,12 +167,12 @@ def build_services(settings: Settings) -> Parts:
         api_keys=ApiKeys(settings.api_keys),
         drain_token=DrainToken(settings.drain_token.get_secret_value()),
     )
-    plant_seed = _seed(settings, tables, sealer, record)
+    plant_seed = _seed(settings, tables, sealer, events)
     return Parts(services, connector, ticker, plant_seed, tables.database, stand_in)
 
 
 def _token_care(
-    settings: Settings, tables: Tables, server: AuthorizationServer, sealer: Sealer, record: Record
+    settings: Settings, tables: Tables, server: AuthorizationServer, sealer: Sealer, events: ConnectionEvents
 ) -> tuple[Keeper, Ticker]:
     keeper = Keeper(
         tables.connections,
@@ -183,14 +181,14 @@ def _token_care(
         clock=clock,
         fingerprint=settings.fingerprint,
         rescue=RescueFile(settings.data_dir / RESCUE_FILE, sealer),
-        on_event=record,
+        on_event=events.record,
     )
     ticker = Ticker(keeper)
     keeper.on_soft = ticker.nudge
     return keeper, ticker
 
 
-def _seed(settings: Settings, tables: Tables, sealer: Sealer, record: Record) -> Callable[[], None]:
+def _seed(settings: Settings, tables: Tables, sealer: Sealer, events: ConnectionEvents) -> Callable[[], None]:
     seed = settings.refresh_token_seed.get_secret_value()
 
     def plant_seed() -> None:
@@ -202,7 +200,7 @@ def _seed(settings: Settings, tables: Tables, sealer: Sealer, record: Record) ->
                 fingerprint=settings.fingerprint,
                 clock=clock,
                 first_ignored=lambda seed_hash: tables.meta.add(f"seed_ignored:{seed_hash}", ""),
-                on_event=record,
+                on_event=events.record,
             )
 
     return plant_seed

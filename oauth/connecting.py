@@ -24,7 +24,7 @@ from oauth.errors import (
     Undecryptable,
     WrongAccount,
 )
-from oauth.keeper import LEASE_MS, ignore
+from oauth.keeper import LEASE_MS
 from oauth.pinning import AccountLike
 from oauth.sealing import Sealer
 from oauth.tokens import TokenPair
@@ -51,6 +51,10 @@ _EVENTS: dict[type[OAuthError], str] = {ConsentRefused: "connect_denied", WrongA
 _log = structlog.get_logger(__name__)
 
 
+def _ignore(_kind: str, _detail: str | None, _actor: str) -> None:
+    """Nobody listens."""
+
+
 class Connector:
     """Starts and finishes attempts to connect. A failed attempt leaves the existing connection as it was.
 
@@ -66,7 +70,7 @@ class Connector:
         account_of: Whose account an access token opens; raises AccountUnavailable when that cannot be told,
             AccountUnusable when the vendor forbids asking.
         fingerprint: Of this installation; stored with the tokens.
-        on_event: Hears kind and detail of each outcome; detail holds no secret. Must not raise.
+        on_event: Hears kind, detail and actor of each outcome; detail holds no secret. Must not raise.
         wait: Waits the given seconds.
     """
 
@@ -83,7 +87,7 @@ class Connector:
         on_connected: Callable[[], None],
         account_of: Callable[[str], AccountLike],
         fingerprint: str = "",
-        on_event: Callable[[str, str | None], None] = ignore,
+        on_event: Callable[[str, str | None, str], None] = _ignore,
         wait: Callable[[float], object] | None = None,
     ) -> None:
         self._vault = vault
@@ -150,17 +154,17 @@ class Connector:
             self._complete(attempt, browser, code, error, actor)
         except OAuthError as failure:
             _log.warning("connecting_failed", error=type(failure).__name__)
-            self._on_event(_EVENTS.get(type(failure), "connect_failed"), str(failure))
+            self._on_event(_EVENTS.get(type(failure), "connect_failed"), str(failure), actor)
             raise
         _log.info("connection_made")
         self._on_connected()
-        self._on_event("connected", None)
+        self._on_event("connected", None, actor)
 
-    def disconnect(self) -> None:
+    def disconnect(self, *, actor: str = "admin") -> None:
         """Forgets the tokens. No revocation is documented; a new client secret cuts access for good."""
         self._vault.disconnect(now=self._clock())
         _log.info("connection_ended")
-        self._on_event("disconnected", None)
+        self._on_event("disconnected", None, actor)
 
     def _complete(
         self, attempt: StoredAttempt, browser: str, code: str | None, error: str | None, actor: str

@@ -46,7 +46,7 @@ class ConnectionControl:
 
     def disconnect(self) -> None:
         """Forget the tokens, keep the queue."""
-        self._connector.disconnect()
+        self._connector.disconnect(actor="command line")
 
     def decryptable(self) -> bool:
         """Whether the keys open what is stored; true when nothing is."""

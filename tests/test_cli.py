@@ -202,6 +202,12 @@ def test_disconnect_asks_first(
     assert ("Sign-ups stay" in answer.output) is (not options)
 
 
+def test_the_audit_says_who_connected(connected: Flask) -> None:
+    """There is one admin; whatever the service does by itself has no actor."""
+    by_kind = {event.kind: event.actor for event in connected.extensions["services"].events(10)}
+    assert by_kind["connected"] == "admin"
+
+
 def test_doctor_ends_with_1_as_long_as_there_is_a_problem(make_app: MakeApp) -> None:
     """One line per finding; warnings alone are no failure."""
     app = make_app(PUBLIC_BASE_URL="https://signup.example.org/", **ALONE)

@@ -50,9 +50,11 @@ class Happenings:
 
     def __init__(self) -> None:
         self.told: list[tuple[str, str | None]] = []
+        self.actors: list[str | None] = []
 
-    def __call__(self, kind: str, detail: str | None) -> None:
+    def __call__(self, kind: str, detail: str | None, actor: str | None = None) -> None:
         self.told.append((kind, detail))
+        self.actors.append(actor)
 
 
 def started(connector: Connector, browser: str = "browser") -> str:

@@ -310,7 +310,7 @@ def test_the_account_is_asked_with_the_new_token_and_pinned(
     assert accounts.asked == ["access-secret-1"]
     assert (row.account_id, row.account_name, row.account_user) == ("a-1", "Friends of the River", "olivia")
     assert (row.fingerprint, row.connected_by) == ("this installation", "admin")
-    assert happenings.told == [("connected", None)]
+    assert (happenings.told, happenings.actors) == ([("connected", None)], ["admin"])
 
 
 def test_a_renamed_organisation_is_the_same_account(
@@ -333,7 +333,7 @@ def test_another_account_is_refused_with_both_names(
         finish(connector, started(connector))
     assert vault.row == before
     assert connected.count == 0
-    assert happenings.told == [("wrong_account", str(caught.value))]
+    assert (happenings.told, happenings.actors) == ([("wrong_account", str(caught.value))], ["admin"])
 
 
 def test_after_disconnecting_another_account_may_be_connected(
@@ -346,6 +346,7 @@ def test_after_disconnecting_another_account_may_be_connected(
     finish(connector, started(connector))
     assert vault.row.account_id == "a-2"
     assert [kind for kind, _ in happenings.told] == ["disconnected", "connected"]
+    assert happenings.actors == ["admin", "admin"]
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from oauth.connecting import Connector
 from oauth.control import ConnectionControl
 from oauth.keeper import Keeper
 from oauth.sealing import Sealer
-from tests.oauth.consent import Account
+from tests.oauth.consent import Account, Happenings
 from tests.oauth.vault_in_memory import AttemptsInMemory, VaultInMemory
 from tests.oauth.vendor import START, Clock, Vendor
 
@@ -36,6 +36,7 @@ def control(
     sealer: Sealer,
     clock: Clock,
     refreshed: Refreshed,
+    happenings: Happenings,
 ) -> ConnectionControl:
     connector = Connector(
         vault,
@@ -47,6 +48,7 @@ def control(
         pkce=True,
         on_connected=lambda: None,
         account_of=lambda _: Account(),
+        on_event=happenings,
     )
     return ConnectionControl(keeper, connector, vault, sealer, on_refreshed=refreshed)
 
@@ -94,9 +96,12 @@ def test_a_refresh_under_way_elsewhere_is_left_alone(
     assert vendor.forms == []
 
 
-def test_disconnecting_forgets_the_tokens(control: ConnectionControl, vault: VaultInMemory) -> None:
-    """Afterwards there is nothing to refresh, and that is said."""
+def test_disconnecting_forgets_the_tokens(
+    control: ConnectionControl, vault: VaultInMemory, happenings: Happenings
+) -> None:
+    """Afterwards there is nothing to refresh, and that is said; the audit knows where it was done."""
     control.disconnect()
+    assert (happenings.told, happenings.actors) == ([("disconnected", None)], ["command line"])
     assert vault.read().refresh_sealed is None
     assert "not connected" in control.refresh()[1]
 
