@@ -53,10 +53,6 @@ def _server() -> Iterator[str]:
 
     server = get_server(runtime / "data", cleanup_mode="stop")
     try:
-        with psycopg.connect(server.get_uri(), autocommit=True) as admin:
-            # Nothing here is to survive a power cut, and each test copies and drops a database.
-            admin.execute("ALTER SYSTEM SET fsync = off")
-            admin.execute("SELECT pg_reload_conf()")
         yield server.get_uri()
     finally:
         server.cleanup()
