@@ -125,7 +125,7 @@ def build_services(settings: Settings) -> Parts:
     events = ConnectionEvents(tables.events, clock=clock)
     keeper, ticker = _token_care(settings, tables, server, sealer, events)
     connection = ConnectionStatus(tables.connections, clock=clock)
-    api = vendor.constant_contact(settings, stand_in, keeper)
+    api = vendor.constant_contact(settings, stand_in, keeper, booked=lambda: tables.budget.note(clock()))
     permits = CallPermits(tables.budget, clock=clock)
     lists = ListDirectory(vendor=api, connection=connection, meta=tables.meta, permits=permits, clock=clock)
     delivery = _delivery(tables, connection, api, lists)

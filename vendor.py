@@ -44,10 +44,12 @@ def authorization_server(settings: Settings, stand_in: Flask | None) -> Authoriz
     )
 
 
-def constant_contact(settings: Settings, stand_in: Flask | None, keeper: Keeper) -> ConstantContact:
-    """The API, with the keeper's tokens."""
+def constant_contact(
+    settings: Settings, stand_in: Flask | None, keeper: Keeper, *, booked: Callable[[], None]
+) -> ConstantContact:
+    """The API, with the keeper's tokens; `booked` hears of each repeat after a 401, before it is sent."""
     session = DeadlineSession(API_SECONDS)
-    session.auth = BearerAuth(keeper)
+    session.auth = BearerAuth(keeper, booked=booked)
     base_url = settings.api_url
     if stand_in is not None:
         session.mount(IN_PROCESS, InProcessAdapter(stand_in, dropped=sandbox.ConnectionDropped))

@@ -15,10 +15,29 @@ from tests.oauth.vendor import START, Clock, Vendor
 API = "https://api.test/v3/contacts/sign_up_form"
 
 
+class Booked:
+    """Counts the repeats, and how many calls were sent before each."""
+
+    def __init__(self, http: responses.RequestsMock) -> None:
+        self.http = http
+        self.after: list[int] = []
+        self.fault: Exception | None = None
+
+    def __call__(self) -> None:
+        if self.fault is not None:
+            raise self.fault
+        self.after.append(len([call for call in self.http.calls if call.request.url == API]))
+
+
 @pytest.fixture
-def session(keeper: Keeper) -> requests.Session:
+def booked(http: responses.RequestsMock) -> Booked:
+    return Booked(http)
+
+
+@pytest.fixture
+def session(keeper: Keeper, booked: Booked) -> requests.Session:
     session = requests.Session()
-    session.auth = BearerAuth(keeper)
+    session.auth = BearerAuth(keeper, booked=booked)
     return session
 
 
@@ -45,6 +64,28 @@ def test_a_401_is_repeated_once_with_a_new_token_and_the_same_body(
     assert [each.status_code for each in answer.history] == [401]
     assert sent(http) == [("Bearer access-secret-0", b'{"a": 1}'), ("Bearer access-secret-1", b'{"a": 1}')]
     assert answer.request.headers["Authorization"] == "Bearer access-secret-1"
+
+
+def test_a_repeat_is_booked_before_it_is_sent(
+    session: requests.Session, http: responses.RequestsMock, booked: Booked
+) -> None:
+    """Every call counts against the vendor's four a second; the first one is booked by its caller."""
+    http.post(API, status=401)
+    http.post(API, status=201)
+    assert session.post(API).status_code == 201
+    assert session.post(API).status_code == 201
+    assert booked.after == [1]
+
+
+def test_a_repeat_that_cannot_be_booked_is_not_sent(
+    session: requests.Session, http: responses.RequestsMock, booked: Booked
+) -> None:
+    """Without the database nobody knows how many calls are out."""
+    booked.fault = OSError("no database")
+    http.post(API, status=401)
+    with pytest.raises(OSError, match="no database"):
+        session.post(API)
+    assert len(sent(http)) == 1
 
 
 def test_a_second_401_goes_to_the_caller_and_the_next_call_says_why(

@@ -176,7 +176,7 @@ def test_api_rejected_is_noted_and_left_on_success(
 ) -> None:
     """D23: the row says it from the second 401 on, until the API takes a token again."""
     session = requests.Session()
-    session.auth = BearerAuth(keeper)
+    session.auth = BearerAuth(keeper, booked=lambda: None)
     http.get(API, status=401)
     http.get(API, status=401)
     http.get(API, status=200)
