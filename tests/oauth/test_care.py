@@ -265,6 +265,38 @@ def test_a_rescue_file_of_an_earlier_generation_is_discarded(
     assert (vault.row.state, rescue.read()) == ("disconnected", None)
 
 
+@pytest.mark.parametrize(("generation", "epoch"), [(2, 1), (1, 2)], ids=["newer pair", "other consent"])
+def test_a_rescue_file_that_does_not_follow_the_row_is_not_imported(
+    rescued: Keeper,
+    vault: VaultInMemory,
+    server: AuthorizationServer,
+    sealer: Sealer,
+    clock: Clock,
+    rescue: RescueFile,
+    *,
+    generation: int,
+    epoch: int,
+) -> None:
+    """Both numbers must fit: a database restored or begun anew may have the one without the other."""
+    vault.broken.clear()
+    vault.row = before = replace(
+        vault.row,
+        generation=generation,
+        epoch=epoch,
+        access_expires_at=EXPIRED + DAY,
+        refresh_issued_at=EXPIRED,
+        lease_owner=None,
+        lease_until=None,
+    )
+    told: list[str] = []
+
+    def listen(kind: str, detail: str | None) -> None:
+        told.append(kind)
+
+    Keeper(vault, server, sealer, clock=clock, wait=clock.wait, rescue=rescue, on_event=listen).tend()
+    assert (vault.row, told, rescue.read()) == (before, [], None)
+
+
 def test_without_room_for_a_rescue_file_memory_serves(
     vault: VaultInMemory,
     vendor: Vendor,
