@@ -28,7 +28,7 @@ from oauth.margins import (
 from oauth.refreshing import Refresher
 from oauth.rescue import RescueFile
 from oauth.sealing import Sealer
-from oauth.single_flight import SingleFlight
+from oauth.single_flight import PATIENCE_SECONDS, SingleFlight
 from oauth.vault import StoredConnection, Vault
 
 __all__ = ["HARD_MARGIN_MS", "LEASE_MS", "SLOW_RETRY_MS", "Keeper"]
@@ -78,6 +78,7 @@ class Keeper:
         on_soft: Called when a token is handed out whose background refresh is due.
         owner: Name in the lease; must differ between processes, hence the process id is added.
         wait: Waits the given seconds.
+        patience: Seconds a caller waits for a refresh that another thread or process makes.
         lease_ms: How long a lease lasts; below the 30 s for which a superseded token is honoured.
     """
 
@@ -94,6 +95,7 @@ class Keeper:
         on_soft: Callable[[], None] = _nobody,
         owner: str | None = None,
         wait: Callable[[float], object] | None = None,
+        patience: float = PATIENCE_SECONDS,
         lease_ms: int = LEASE_MS,
     ) -> None:
         self._vault = vault
@@ -114,7 +116,13 @@ class Keeper:
             lease_ms=lease_ms,
         )
         self._flight = SingleFlight(
-            vault, self._refresher, self._admission, clock=clock, wait=wait, forget=self.forget
+            vault,
+            self._refresher,
+            self._admission,
+            clock=clock,
+            wait=wait,
+            forget=self.forget,
+            patience=patience,
         )
         self._opened: _Opened | None = None
         self._state = ""

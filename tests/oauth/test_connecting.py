@@ -461,3 +461,48 @@ def test_simultaneous_callbacks_exchange_once(
     assert sorted(outcomes) == ["already used"] * 3 + ["connected"]
     assert len(vendor.forms) == 1
     assert vault.row.epoch == 2
+
+
+def test_two_admins_who_connect_at_once_leave_one_working_chain(
+    vault: VaultInMemory,
+    attempts: AttemptsInMemory,
+    vendor: Vendor,
+    server: AuthorizationServer,
+    sealer: Sealer,
+    clock: Clock,
+    accounts: Accounts,
+) -> None:
+    """One after the other gets the lease: the stored pair is the one that the vendor issued last."""
+    both = [
+        Connector(
+            vault,
+            attempts,
+            server,
+            sealer,
+            clock=clock,
+            scopes=SCOPES,
+            pkce=True,
+            on_connected=lambda: None,
+            account_of=accounts,
+        )
+        for _ in range(2)
+    ]
+    states = [started(connector) for connector in both]
+    at_once = threading.Barrier(2)
+
+    def take_time() -> None:
+        threading.Event().wait(0.05)
+
+    def connect(index: int) -> None:
+        at_once.wait(5)
+        finish(both[index], states[index])
+
+    accounts.meanwhile = take_time
+    threads = [threading.Thread(target=connect, args=(index,)) for index in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert (vault.row.epoch, vault.row.generation, len(vendor.forms)) == (3, 3, 2)
+    assert sealer.unseal(vault.row.refresh_sealed or "") == vendor.refresh
+    assert vault.row.lease_owner is None
