@@ -33,8 +33,9 @@ _SENDING_SECONDS = 19.0
 _SHORTEST_REPLAY_SECONDS = 2.0
 _REPLAY_PAUSE_SECONDS = 1.0
 _RECENT_MS = 30_000
-_SAVE_SECONDS = 5.0
 _SAVE_PAUSES = (0.0, 0.25, 0.75, 1.5, 2.5)
+# A vault that hangs takes seconds for each try, so it is not the pauses alone that count.
+_LAST_PAUSE_AFTER_SECONDS = 3.0
 
 _log = structlog.get_logger(__name__)
 
@@ -184,8 +185,7 @@ class Refresher:
         unsaved = Unsaved(row.generation, row.epoch, pair)
         began = self._monotonic()
         for pause in _SAVE_PAUSES:
-            # A vault that hangs takes longer for each try than the pauses in between.
-            if self._monotonic() - began > _SAVE_SECONDS - pause:
+            if self._monotonic() - began > _LAST_PAUSE_AFTER_SECONDS:
                 break
             if pause:
                 self._wait(pause)

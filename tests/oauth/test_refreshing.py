@@ -30,9 +30,10 @@ class Patient(AuthorizationServer):
 
 @dataclass
 class Hanging(VaultInMemory):
-    """Takes 5 s to say that it cannot store; ``checks`` are seconds that keeping the lease takes."""
+    """Takes ``hangs`` seconds to say that it cannot store; keeping the lease takes ``checks`` seconds."""
 
     clock: Clock
+    hangs: float = 5
     checks: float = 0
     tries: list[int] = field(default_factory=list)
 
@@ -45,7 +46,7 @@ class Hanging(VaultInMemory):
 
     def store_refreshed(self, **_: object) -> bool:
         self.tries.append(self.clock.now)
-        self.clock.wait(5)
+        self.clock.wait(self.hangs)
         raise VaultDown
 
 
@@ -112,3 +113,14 @@ def test_no_replay_begins_that_would_end_too_late(
         refresh(refresher, hanging)
     assert patient.given == [13.0]
     assert hanging.row.outcome_unknown
+
+
+def test_a_database_that_refuses_at_once_is_asked_for_five_seconds(
+    refresher: Refresher, hanging: Hanging, vendor: Vendor, clock: Clock
+) -> None:
+    """Long enough for a restart or a failover; the pair that the vendor issued is all there is."""
+    hanging.hangs = 0.05
+    refresh(refresher, hanging)
+    assert len(hanging.tries) == 5
+    assert 5_000 <= hanging.tries[-1] - hanging.tries[0] <= 5_500
+    assert refresher.unsaved is not None
