@@ -52,6 +52,7 @@ from services import (
     TokenClock,
     Verdicts,
 )
+from services.connection import ConnectLimit
 from services.connection_events import ConnectionEvents
 from services.constant_contact import ConstantContact
 from services.delivery import Courier, DeliveryThread
@@ -82,6 +83,7 @@ class Parts:
     connector: Connector
     ticker: Ticker
     plant_seed: Callable[[], None]
+    starting: Callable[[], None]
     database: Database
     sandbox: Flask | None
 
@@ -99,6 +101,7 @@ def create_app(settings: Settings | None = None, services: Parts | None = None) 
         create_blueprint(
             parts.connector,
             guard=web.guards.require_admin,
+            starting=parts.starting,
             redirect_uri=lambda: f"{web.base_url()}{CALLBACK_PATH}",
             home=lambda: f"{web.base_url()}/admin/",
         )
@@ -168,7 +171,8 @@ def build_services(settings: Settings) -> Parts:
         drain_token=DrainToken(settings.drain_token.get_secret_value()),
     )
     plant_seed = _seed(settings, tables, sealer, events)
-    return Parts(services, connector, ticker, plant_seed, tables.database, stand_in)
+    starting = ConnectLimit(tables.throttles, clock=clock)
+    return Parts(services, connector, ticker, plant_seed, starting, tables.database, stand_in)
 
 
 def _token_care(

@@ -27,6 +27,15 @@ def an_attackers_code(app: Flask, consent: str, challenge: str | None) -> str:
     return parse_qs(urlsplit(back).query)["code"][0]
 
 
+def test_pressing_connect_again_and_again_is_slowed_down(app: Flask, admin: FlaskClient) -> None:
+    """Thirty attempts in a quarter of an hour are stored, however many are begun."""
+    # Twice over: a quarter of an hour may end meanwhile, and with it the count.
+    answers = [admin.get("/oauth/start") for _ in range(62)]
+    refused = [answer for answer in answers if answer.status_code == 429]
+    assert 2 <= len(refused) <= 32
+    assert all(1 <= int(answer.headers["Retry-After"]) <= 900 for answer in refused)
+
+
 CHALLENGE = base64.urlsafe_b64encode(hashlib.sha256(b"an attacker's").digest()).rstrip(b"=").decode()
 
 
