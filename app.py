@@ -26,6 +26,7 @@ import vendor
 import web
 from cli import register_commands
 from oauth import (
+    AccountPin,
     AuthorizationServer,
     ConnectionControl,
     Connector,
@@ -52,6 +53,7 @@ from services import (
     TokenClock,
     Verdicts,
 )
+from services.connection import ConnectLimit
 from services.connection_events import ConnectionEvents
 from services.constant_contact import ConstantContact
 from services.delivery import Courier, DeliveryThread
@@ -65,8 +67,6 @@ SCOPES = ("contact_data", "account_read", "offline_access")
 RESCUE_FILE = "token-rescue"
 CALLBACK_PATH = "/oauth/callback"
 BODY_LIMIT = 64 * 1024
-
-Record = Callable[[str, str | None], None]
 
 log = structlog.get_logger(__name__)
 
@@ -84,6 +84,7 @@ class Parts:
     connector: Connector
     ticker: Ticker
     plant_seed: Callable[[], None]
+    starting: Callable[[], None]
     database: Database
     sandbox: Flask | None
 
@@ -101,6 +102,7 @@ def create_app(settings: Settings | None = None, services: Parts | None = None) 
         create_blueprint(
             parts.connector,
             guard=web.guards.require_admin,
+            starting=parts.starting,
             redirect_uri=lambda: f"{web.base_url()}{CALLBACK_PATH}",
             home=lambda: f"{web.base_url()}/admin/",
         )
@@ -124,10 +126,10 @@ def build_services(settings: Settings) -> Parts:
     tables = Tables.of(Database(settings.store_url))
     stand_in = sandbox.create_sandbox() if settings.builtin_sandbox else None
     server, sealer = vendor.authorization_server(settings, stand_in), Sealer(settings.encryption_keys)
-    record = ConnectionEvents(tables.events, clock=clock).record
-    keeper, ticker = _token_care(settings, tables, server, sealer, record)
+    events = ConnectionEvents(tables.events, clock=clock)
+    keeper, ticker = _token_care(settings, tables, server, sealer, events)
     connection = ConnectionStatus(tables.connections, clock=clock)
-    api = vendor.constant_contact(settings, stand_in, keeper)
+    api = vendor.constant_contact(settings, stand_in, keeper, booked=lambda: tables.budget.note(clock()))
     permits = CallPermits(tables.budget, clock=clock)
     lists = ListDirectory(vendor=api, connection=connection, meta=tables.meta, permits=permits, clock=clock)
     delivery = _delivery(tables, connection, api, lists)
@@ -137,6 +139,8 @@ def build_services(settings: Settings) -> Parts:
         tables.budget.resume()
         delivery.wake()
 
+    account_of = vendor.account_of(api, permits)
+    keeper.pin_account = AccountPin(tables.connections, account_of, clock=clock, on_event=events.record)
     connector = Connector(
         tables.connections,
         tables.oauth_attempts,
@@ -146,9 +150,9 @@ def build_services(settings: Settings) -> Parts:
         scopes=SCOPES,
         pkce=settings.pkce,
         on_connected=connected,
-        account_of=vendor.account_of(api, permits),
+        account_of=account_of,
         fingerprint=settings.fingerprint,
-        on_event=record,
+        on_event=events.record,
     )
     control = ConnectionControl(keeper, connector, tables.connections, sealer, on_refreshed=connected)
     tokens = TokenClock(tables.connections, clock=clock)
@@ -168,12 +172,13 @@ def build_services(settings: Settings) -> Parts:
         api_keys=ApiKeys(settings.api_keys),
         drain_token=DrainToken(settings.drain_token.get_secret_value()),
     )
-    plant_seed = _seed(settings, tables, sealer, record)
-    return Parts(services, connector, ticker, plant_seed, tables.database, stand_in)
+    plant_seed = _seed(settings, tables, sealer, events)
+    starting = ConnectLimit(tables.throttles, clock=clock)
+    return Parts(services, connector, ticker, plant_seed, starting, tables.database, stand_in)
 
 
 def _token_care(
-    settings: Settings, tables: Tables, server: AuthorizationServer, sealer: Sealer, record: Record
+    settings: Settings, tables: Tables, server: AuthorizationServer, sealer: Sealer, events: ConnectionEvents
 ) -> tuple[Keeper, Ticker]:
     keeper = Keeper(
         tables.connections,
@@ -182,14 +187,14 @@ def _token_care(
         clock=clock,
         fingerprint=settings.fingerprint,
         rescue=RescueFile(settings.data_dir / RESCUE_FILE, sealer),
-        on_event=record,
+        on_event=events.record,
     )
     ticker = Ticker(keeper)
     keeper.on_soft = ticker.nudge
     return keeper, ticker
 
 
-def _seed(settings: Settings, tables: Tables, sealer: Sealer, record: Record) -> Callable[[], None]:
+def _seed(settings: Settings, tables: Tables, sealer: Sealer, events: ConnectionEvents) -> Callable[[], None]:
     seed = settings.refresh_token_seed.get_secret_value()
 
     def plant_seed() -> None:
@@ -200,7 +205,8 @@ def _seed(settings: Settings, tables: Tables, sealer: Sealer, record: Record) ->
                 sealer=sealer,
                 fingerprint=settings.fingerprint,
                 clock=clock,
-                on_event=record,
+                first_ignored=lambda seed_hash: tables.meta.add(f"seed_ignored:{seed_hash}", ""),
+                on_event=events.record,
             )
 
     return plant_seed

@@ -165,11 +165,12 @@ def connection_status(context: click.Context) -> None:
 @with_appcontext
 @click.pass_context
 def connection_refresh(context: click.Context) -> None:
-    """Renew the tokens now, and say what came of it; exit code 0 only when it is connected."""
+    """Renew the tokens now, and say what came of it; exit code 0 only when they are renewed."""
     _refuse_builtin_sandbox()
     with _database_faults_told():
-        click.echo(_services().connection_control.refresh())
-        context.exit(0 if _services().connection.read().state == "connected" else 1)
+        refreshed, sentence = _services().connection_control.refresh()
+    click.echo(sentence)
+    context.exit(0 if refreshed else 1)
 
 
 @connection.command("disconnect")

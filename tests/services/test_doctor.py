@@ -28,7 +28,7 @@ class Control:
     def __init__(self, *, decryptable: bool = True) -> None:
         self._decryptable = decryptable
 
-    def refresh(self) -> str:
+    def refresh(self) -> tuple[bool, str]:
         raise AssertionError("looking must not refresh")
 
     def disconnect(self) -> None:

@@ -47,6 +47,33 @@ def test_expired_attempt_does_not_come_back(database: Database) -> None:
     assert attempts.consume(state_hash="new", now=601) is not None
 
 
+def test_ten_thousand_forgotten_attempts_are_cleared_away_bit_by_bit(database: Database) -> None:
+    """Each start removes a hundred, so that no visitor pays for all, and those still open stay."""
+    attempts = OAuthAttempts(database)
+    start(attempts, "open", expires_at=1_200)
+    with database.transaction() as connection:
+        connection.execute(
+            oauth_attempts.insert(),
+            [
+                {
+                    "state_hash": f"old-{number}",
+                    "browser_hash": "browser",
+                    "verifier_sealed": "sealed",
+                    "redirect_uri": "https://example.org/oauth/callback",
+                    "created_at": 0,
+                    "expires_at": 600,
+                }
+                for number in range(10_000)
+            ],
+        )
+    start(attempts, "new", now=700, expires_at=1_300)
+    assert rows(database, oauth_attempts) == 10_002 - 100
+    for number in range(9):
+        start(attempts, f"new-{number}", now=700, expires_at=1_300)
+    assert rows(database, oauth_attempts) == 10_011 - 1_000
+    assert attempts.consume(state_hash="open", now=701) is not None
+
+
 def test_one_of_eight_callbacks_gets_the_attempt(database: Database) -> None:
     """Simultaneous callbacks with one state: one wins."""
     attempts = OAuthAttempts(database)
@@ -62,6 +89,14 @@ def test_documents_are_replaced(database: Database) -> None:
     meta.put("lists", "[1]")
     meta.put("lists", "[2]")
     assert meta.get("lists") == "[2]"
+
+
+def test_a_document_is_added_once(database: Database) -> None:
+    """Of several that add the same key one is told so, and the first text stays."""
+    meta = Meta(database)
+    got = in_threads(8, lambda index: meta.add("key", str(index)))
+    assert got.count(True) == 1
+    assert meta.get("key") == str(got.index(True))
 
 
 def test_hits_are_counted_over_all_processes(
