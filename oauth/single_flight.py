@@ -105,6 +105,10 @@ class SingleFlight:
                 # One send a question: what came of it does not serve, and asking again would not change that.
                 break
             if not sent and self._refresher.take_lease(row, forced=forced):
+                if self._vault.read().failures != row.failures:
+                    # Another's try failed after we had read the row: its verdict and its pause stand.
+                    self._refresher.release_lease()
+                    continue
                 sent = True
                 self._forget()
                 self._refresher.refresh(row, refresh_token)
