@@ -132,7 +132,8 @@ class SingleFlight:
             raise RefreshUnavailable(
                 "Refreshing the connection failed and is tried again soon.", retry_at=row.next_refresh_at
             )
-        if forced:
+        # A live lease may be a forced refresh under way, whose token everybody is to wait for.
+        if forced and (row.lease_until or 0) <= self._clock():
             self._check_forced(row)
         return self._admission.unseal(row, row.refresh_sealed)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import asdict
@@ -24,6 +25,14 @@ from tests.oauth.processes.members import CALLBACK, KEYS, SCOPES, Member, Place,
 from tests.postgresql_server import new_database
 
 ENGINES = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)]
+
+
+def wait_for(what: str, look: Callable[[], object]) -> None:
+    """Until ``look`` is true; fails by name after 20 s."""
+    end = time.monotonic() + 20
+    while not look():
+        assert time.monotonic() < end, f"{what} did not happen"
+        threading.Event().wait(0.01)
 
 
 class Vendor:
@@ -52,6 +61,10 @@ class Vendor:
     def calls(self) -> list[dict[str, Any]]:
         with self.world.lock:
             return [dict(call) for call in self.world.calls]
+
+    def wait_for_more_calls(self, number: int) -> None:
+        enough = len(self.calls()) + number
+        wait_for(f"{number} calls", lambda: len(self.calls()) >= enough)
 
     def refreshes(self) -> list[dict[str, Any]]:
         """Every call that sent a refresh token, oldest first, answered or not."""

@@ -102,11 +102,11 @@ class Unlucky(AuthorizationServer):
 
     mishap: tuple[str, signal.Signals] | None = None
 
-    def refresh(self, refresh_token: str, now: int) -> TokenPair:
+    def refresh(self, refresh_token: str, now: int, **limits: Any) -> TokenPair:
         mishap, self.mishap = self.mishap, None
         if mishap and mishap[0] == "before":
             os.kill(os.getpid(), mishap[1])
-        pair = super().refresh(refresh_token, now)
+        pair = super().refresh(refresh_token, now, **limits)
         if mishap and mishap[0] == "after":
             os.kill(os.getpid(), mishap[1])
         return pair
