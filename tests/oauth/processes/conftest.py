@@ -22,9 +22,11 @@ from sandbox.tokens import Grant
 from store import ConnectionRow, Connections, Database
 from store.schema import connection as table
 from tests.oauth.processes.members import CALLBACK, KEYS, SCOPES, Member, Place, Time, fingerprint, server_of
+from tests.oauth.processes.pooler import pooled
 from tests.postgresql_server import new_database
 
 ENGINES = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)]
+POOLED = pytest.param("pgbouncer", marks=pytest.mark.postgresql)
 
 
 def wait_for(what: str, look: Callable[[], object]) -> None:
@@ -138,7 +140,11 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
         yield f"sqlite:///{tmp_path}/app.db"
         return
     with new_database(request.getfixturevalue("postgresql_url")) as fresh:
-        yield fresh
+        if request.param == "postgresql":
+            yield fresh
+            return
+        with pooled(fresh, servers=2, wait_seconds=5) as through:
+            yield through
 
 
 @pytest.fixture

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
-from tests.oauth.processes.conftest import Stored, Vendor
-from tests.oauth.processes.members import Member, Time
+import psycopg
+import pytest
+
+from tests.oauth.processes.conftest import ENGINES, POOLED, Stored, Vendor
+from tests.oauth.processes.members import Member, Place, Time
+from tests.oauth.processes.pooler import pooled
 
 PROCESSES, THREADS, EXPIRIES = 4, 8, 3
 HOURS = 3_600
 
 
+@pytest.mark.parametrize("url", [*ENGINES, POOLED], indirect=True)
 def test_a_token_that_is_over_is_refreshed_once_and_no_call_fails(
     vendor: Vendor,
     stored: Stored,
@@ -63,3 +69,32 @@ def test_two_ticks_of_cron_at_one_moment_make_one_refresh(
     assert (stored.row().state, stored.row().generation) == ("connected", 6)
     assert stored.refresh_token() == vendor.newest()
     assert vendor.nothing_was_reused()
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+def test_nothing_is_sent_while_the_pool_is_exhausted(
+    url: str,
+    vendor: Vendor,
+    stored: Stored,
+    clock: Time,
+    connect: Callable[[], None],
+    place: Place,
+) -> None:
+    """A lease that cannot be taken is no leave to ask; when the pool has room again, all is well."""
+    connect()
+    clock.advance(24 * HOURS)
+    with pooled(url, servers=1, wait_seconds=1) as through:
+        member = Member(replace(place, url=through))
+        try:
+            with psycopg.connect(through) as other:
+                other.execute("SELECT 1")
+                assert member.do("current") == "StoreUnavailable"
+                assert member.do("tend") is None
+                assert member.do("refresh_now") == "StoreUnavailable"
+                assert vendor.refreshes() == []
+            assert member.do("call_the_api", 1, 1) == []
+        finally:
+            member.close()
+    row = stored.row()
+    assert (row.state, row.generation, row.failures, len(vendor.refreshes())) == ("connected", 2, 0, 1)
