@@ -160,3 +160,7 @@ def test_a_fork_while_locks_are_held_stops_nobody(seeded_on_each_engine: Deploym
     assert {answer.status_code for answer in answers} <= {201, 202}
     wait_for("the deliveries", lambda: deployment.health()["pending"] == 0, seconds=30)
     check_that_the_newest_pair_is_stored(deployment)
+    # A worker whose token care hangs on a lock of the parent's would wait 30 s for it.
+    began = time.monotonic()
+    assert deployment.app.stop() == 0
+    assert time.monotonic() - began < 25
