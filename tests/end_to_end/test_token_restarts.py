@@ -154,8 +154,8 @@ def test_a_fork_while_locks_are_held_stops_nobody(seeded_on_each_engine: Deploym
     assert all("token-care" in threads for threads in found.values())
     assert "token-care" not in json.loads((deployment.folder / "data" / "parent.json").read_text())
 
-    addresses = [f"a{number}@example.org" for number in range(12)]
-    with ThreadPoolExecutor(12) as pool:
+    addresses = [f"a{number}@example.org" for number in range(6)]
+    with ThreadPoolExecutor(6) as pool:
         answers = list(pool.map(deployment.subscribe, addresses))
     assert {answer.status_code for answer in answers} <= {201, 202}
     wait_for("the deliveries", lambda: deployment.health()["pending"] == 0, seconds=30)
