@@ -9,7 +9,7 @@ from itertools import pairwise
 from oauth.margins import FORCED_REFRESH_MS, LEASE_MS
 from oauth.refreshing import REFUSED
 from tests.oauth.processes.conftest import Stored, Vendor
-from tests.oauth.processes.members import Member, Time
+from tests.oauth.processes.members import Member, Time, fingerprint
 
 HOURS = 3_600
 LIFE = 24 * HOURS
@@ -155,10 +155,11 @@ def test_a_failover_that_lost_the_last_commit_is_mended_by_one_replay_within_the
     assert members[0].do("call_the_api", 1, 1) == []
     stored.put_back(before)
     clock.advance(5)
-    for each in members:
-        each.begin("call_the_api", 4, 2)
-    assert [each.outcome() for each in members] == [[], []]
+    assert [each.do("call_the_api", 4, 2) for each in reversed(members)] == [[], []]
     assert (len(vendor.refreshes()), vendor.world.tokens.grace_hits) == (2, 1)
+    # Also in the process that knew the lost token: the new one is another of the same generation.
+    newest = fingerprint(stored.access_token())
+    assert [each.do("current") for each in members] == [newest, newest]
     clock.advance(LIFE)
     assert [each.do("call_the_api", 1, 1) for each in members] == [[], []]
     assert (stored.row().state, stored.refresh_token()) == ("connected", vendor.newest())
