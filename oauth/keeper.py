@@ -40,9 +40,9 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class _Opened:
-    """The access token of one generation, decrypted, and until when it may be handed out unasked."""
+    """A stored access token, decrypted, and until when it may be handed out unasked."""
 
-    generation: int
+    sealed: str = field(repr=False)
     access: str = field(repr=False)
     read_at: int
     soft_at: int
@@ -65,7 +65,7 @@ class Keeper:
 
     A row read less than a second ago answers from memory, so a disconnect or a new pair of another process
     counts after at most 1 s; our own writes and ``forget`` count at once. Decrypting happens only when the
-    generation changed.
+    stored token changed.
 
     Args:
         vault: Where the connection row lives.
@@ -257,13 +257,14 @@ class Keeper:
 
     def _open(self, row: StoredConnection, access_sealed: str, expires_at: int) -> str:
         opened = self._opened
-        if opened is not None and opened.generation == row.generation:
+        # Not by generation: a database that went back counts the same ones again, for other tokens.
+        if opened is not None and opened.sealed == access_sealed:
             access = opened.access
         else:
             access = self._admission.unseal(row, access_sealed)
         self._soft_margin_ms = soft_margin(row.access_issued_at, expires_at)
         due_at = soft_at(row.access_issued_at, expires_at, self._jitter)
-        self._opened = _Opened(row.generation, access, self._clock(), due_at)
+        self._opened = _Opened(access_sealed, access, self._clock(), due_at)
         return access
 
 

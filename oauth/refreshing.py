@@ -93,6 +93,10 @@ class Refresher:
             forced=forced,
         )
 
+    def release_lease(self) -> None:
+        """Gives the lease back; nothing was sent."""
+        self._vault.release_lease(owner=self._lease_owner())
+
     def refresh(self, row: StoredConnection, refresh_token: str) -> None:
         """Sends ``refresh_token`` of ``row``, as read before the lease was taken, and stores what comes.
 

@@ -109,6 +109,10 @@ class SingleFlight:
                 # One send a question: what came of it does not serve, and asking again would not change that.
                 break
             if not sent and self._refresher.take_lease(row, forced=forced):
+                if self._vault.read().failures != row.failures:
+                    # Another's try failed after we had read the row: its verdict and its pause stand.
+                    self._refresher.release_lease()
+                    continue
                 sent = True
                 self._forget()
                 self._refresher.refresh(row, refresh_token)
@@ -132,7 +136,8 @@ class SingleFlight:
             raise RefreshUnavailable(
                 "Refreshing the connection failed and is tried again soon.", retry_at=row.next_refresh_at
             )
-        if forced:
+        # A live lease may be a forced refresh under way, whose token everybody is to wait for.
+        if forced and (row.lease_until or 0) <= self._clock():
             self._check_forced(row)
         return self._admission.unseal(row, row.refresh_sealed)
 
