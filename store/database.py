@@ -45,6 +45,7 @@ class Database:
         Raises:
             StoreMisconfigured: the URL is of no such form (it is not repeated: it may hold a password).
         """
+        self.busy_timeout_seconds = busy_timeout_seconds
         self._backend = _backend(url, busy_timeout_seconds, journal_rule)
         self._engine = self._backend.engine()
         self._pid = os.getpid()
@@ -68,6 +69,11 @@ class Database:
             if not self._prepared:
                 self._backend.prepare(self._engine)
                 self._prepared = True
+
+    @property
+    def one_writer(self) -> bool:
+        """Whether writers wait for each other, so that it pays to commit together."""
+        return isinstance(self._backend, SQLiteBackend)
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:

@@ -5,9 +5,8 @@ Sources: https://sqlite.org/pragma.html, https://sqlite.org/wal.html, https://sq
 
 import fcntl
 import os
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -17,6 +16,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, select
 
 from store import migrate
 from store.errors import StoreMisconfigured, StoreUnavailable
+from store.fair_lock import FairLock
 from store.schema import meta
 
 try:
@@ -61,7 +61,7 @@ def network_file_system(path: Path, mounts: str) -> str | None:
 
 
 class SQLiteBackend:
-    """One database file. Writers of this process queue on a lock: SQLite's own waiting starves some."""
+    """One database file. Writers take turns: SQLite's own waiting starves some."""
 
     begin = "BEGIN IMMEDIATE"  # a deferred transaction that reads, then writes fails at once, without waiting
 
@@ -75,7 +75,7 @@ class SQLiteBackend:
         self._journal_rule = journal_rule
         self._journal: str | None = None
         self._identity: tuple[int, int] | None = None
-        self._writer = threading.Lock()
+        self._writers = FairLock(self._path)
 
     def engine(self) -> Engine:
         """Build the engine. A connection serves one thread at a time: it is checked out per `with` block."""
@@ -94,19 +94,19 @@ class SQLiteBackend:
         return engine
 
     def after_fork(self) -> None:
-        """Replace the lock: in the parent another thread may have held it at the moment of the fork."""
-        self._writer = threading.Lock()
+        """Begin a new queue of writers: in the parent another thread may have had the turn at the fork."""
+        self._writers.forget_parent()
 
     @contextmanager
     def turn(self) -> Iterator[None]:
-        """Wait for this process's turn to write, at most the busy timeout."""
-        self._check_identity()
-        if not self._writer.acquire(timeout=self._timeout):
-            raise StoreUnavailable("database is locked by another thread of this process")
-        try:
+        """Wait for the turn to write, at most the busy timeout."""
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(self._writers.held(self._timeout))
+            except TimeoutError:
+                raise StoreUnavailable("database is locked by another writer") from None
+            self._check_identity()
             yield
-        finally:
-            self._writer.release()
 
     def prepare(self, engine: Engine) -> None:
         """Create or migrate the file; one process at a time, whatever their number.

@@ -167,7 +167,7 @@ def test_read_only_file_is_unavailable(tmp_path: Path) -> None:
     """A file this user may not write is noticed by the probe."""
     path = tmp_path / "app.db"
     database = open_file(path, journal="truncate")
-    database.prepare()
+    database.probe()
     database.close()
     script = (
         f"import sys; sys.path.insert(0, {str(Path.cwd())!r})\n"
