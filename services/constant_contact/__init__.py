@@ -2,6 +2,7 @@
 
 from services.constant_contact.account import CALLS_FOR_ACCOUNT, Account
 from services.constant_contact.client import ConstantContact, ContactList, ListsPage, SignedUp
+from services.constant_contact.contacts import LONGEST_SIGN_UP_ADDRESS, Contact
 from services.constant_contact.errors import (
     Conflict,
     ConnectionUnusable,
@@ -20,11 +21,13 @@ from services.constant_contact.errors import (
 
 __all__ = [
     "CALLS_FOR_ACCOUNT",
+    "LONGEST_SIGN_UP_ADDRESS",
     "Account",
     "Conflict",
     "ConnectionUnusable",
     "ConstantContact",
     "ConstantContactError",
+    "Contact",
     "ContactList",
     "Forbidden",
     "ListsPage",

@@ -15,6 +15,7 @@ import requests
 
 from services.constant_contact.account import Account, TokenAuth, account, claims
 from services.constant_contact.answers import failure, json_body, json_object
+from services.constant_contact.contacts import SUB_RESOURCES, Contact, contact, creation, replacement
 from services.constant_contact.errors import ConnectionUnusable, Unreachable
 
 CONNECT_SECONDS = 3.0
@@ -78,6 +79,42 @@ class ConstantContact:
         if not isinstance(contact_id, str) or action not in {"created", "updated"}:
             raise Unreachable(detail="a success without contact_id and action")
         return SignedUp(contact_id=contact_id, action=action)
+
+    def find_contact(self, address: str) -> Contact | None:
+        """The contact with this address, unsubscribed and deleted ones included; None when there is none.
+
+        https://developer.constantcontact.com/api_guide/contacts_get_all.html
+        """
+        query = {"email": address, "status": "all", "include": ",".join(SUB_RESOURCES)}
+        response = self._send("GET", f"{self._base_url}/contacts", params=query)
+        if response.status_code != 200:
+            raise failure(response)
+        found = json_object(response).get("contacts")
+        if not isinstance(found, list):
+            raise Unreachable(detail="a success without contacts")
+        same = (one for one in map(contact, found) if one.address == address.lower())
+        return next(same, None)
+
+    def create_contact(self, wish: Mapping[str, Any]) -> SignedUp:
+        """Create a contact by its own wish, as sign_up_form does for shorter addresses; a Conflict if known.
+
+        https://developer.constantcontact.com/api_guide/contacts_create.html
+        """
+        response = self._send("POST", f"{self._base_url}/contacts", json=creation(wish))
+        if response.status_code != 201:
+            raise failure(response)
+        return SignedUp(contact(json_object(response)).contact_id, "created")
+
+    def update_contact(self, held: Contact, wish: Mapping[str, Any]) -> SignedUp:
+        """Add a sign-up to a contact as it was found; repeating it changes nothing more.
+
+        https://developer.constantcontact.com/api_guide/contacts_update.html
+        """
+        address = f"{self._base_url}/contacts/{held.contact_id}"
+        response = self._send("PUT", address, json=replacement(held, wish))
+        if response.status_code != 200:
+            raise failure(response)
+        return SignedUp(contact(json_object(response)).contact_id, "updated")
 
     def contact_lists(self, page: str | None = None) -> ListsPage:
         """One page of the account's lists with their member counts; `page` is the link of the page before.
