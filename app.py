@@ -52,8 +52,7 @@ from services import (
     Verdicts,
 )
 from services.connection_events import ConnectionEvents
-from services.constant_contact import ConstantContact
-from services.delivery import Courier, DeliveryThread
+from services.delivery import Courier, DeliveryThread, Sender
 from services.doctor import Deployment
 from services.permits import CallPermits
 from settings import THREADS_PER_WORKER, Settings
@@ -129,7 +128,7 @@ def build_services(settings: Settings) -> Parts:
     api = vendor.constant_contact(settings, stand_in, keeper)
     permits = CallPermits(tables.budget, clock=clock)
     lists = ListDirectory(vendor=api, connection=connection, meta=tables.meta, permits=permits, clock=clock)
-    delivery = _delivery(tables, connection, api, lists)
+    delivery = _delivery(tables, connection, lists, Sender(vendor=api, permits=permits, clock=clock), keeper)
 
     def connected() -> None:
         # What paused under the old tokens says nothing about the new ones.
@@ -159,7 +158,7 @@ def build_services(settings: Settings) -> Parts:
         connection_control=control,
         tokens=tokens,
         events=tables.events.recent,
-        health=_health(settings, tables, connection),
+        health=_health(settings, tables, connection, delivery),
         metrics=_metrics(tables, connection, tokens),
         doctor=_doctor(settings, tables, connection, control, lists),
         admin=_admin(settings, tables),
@@ -204,12 +203,13 @@ def _seed(settings: Settings, tables: Tables, sealer: Sealer, record: Record) ->
     return plant_seed
 
 
-def _health(settings: Settings, tables: Tables, connection: ConnectionStatus) -> Health:
+def _health(settings: Settings, tables: Tables, connection: ConnectionStatus, delivery: Delivery) -> Health:
     return Health(
         database=tables.database,
         deliveries=tables.deliveries,
         budget=tables.budget,
         connection=connection,
+        silent_seconds=delivery.silent_seconds if settings.delivery == "thread" else None,
         warnings=settings.warnings(),
         version=VERSION,
         clock=clock,
@@ -258,10 +258,15 @@ def _admin(settings: Settings, tables: Tables) -> AdminAccess:
 
 
 def _delivery(
-    tables: Tables, connection: ConnectionStatus, api: ConstantContact, lists: ListDirectory
+    tables: Tables, connection: ConnectionStatus, lists: ListDirectory, sender: Sender, keeper: Keeper
 ) -> Delivery:
     courier = Courier(
-        deliveries=tables.deliveries, budget=tables.budget, connection=connection, vendor=api, clock=clock
+        deliveries=tables.deliveries,
+        budget=tables.budget,
+        connection=connection,
+        authorize=vendor.authorizing(keeper),
+        sender=sender,
+        clock=clock,
     )
     return Delivery(courier=courier, deliveries=tables.deliveries, lists=lists, clock=clock)
 

@@ -12,7 +12,12 @@ from in_process import InProcessAdapter
 from oauth import AuthorizationServer, BearerAuth, Keeper, OAuthError
 from oauth.connecting import AccountLike
 from oauth.errors import AccountUnavailable
-from services.constant_contact import CALLS_FOR_ACCOUNT, ConstantContact, ConstantContactError
+from services.constant_contact import (
+    CALLS_FOR_ACCOUNT,
+    ConnectionUnusable,
+    ConstantContact,
+    ConstantContactError,
+)
 from services.permits import CallPermits
 from settings import Settings
 
@@ -50,6 +55,18 @@ def constant_contact(settings: Settings, stand_in: Flask | None, keeper: Keeper)
         session.mount(IN_PROCESS, InProcessAdapter(stand_in, dropped=sandbox.ConnectionDropped))
         base_url = f"{IN_PROCESS}/v3"
     return ConstantContact(session, base_url=base_url, connection_errors=(OAuthError,))
+
+
+def authorizing(keeper: Keeper) -> Callable[[], None]:
+    """What sees to a valid access token before a call is booked; raises ConnectionUnusable."""
+
+    def authorize() -> None:
+        try:
+            keeper.current()
+        except OAuthError as error:
+            raise ConnectionUnusable(detail=type(error).__name__) from error
+
+    return authorize
 
 
 def account_of(vendor: ConstantContact, permits: CallPermits) -> Callable[[str], AccountLike]:

@@ -1,4 +1,4 @@
-"""Permission for a call that is not a delivery, out of the one budget that all calls share."""
+"""Permission for a call that is not a delivery's first, out of the one budget that all calls share."""
 
 from __future__ import annotations
 
@@ -19,16 +19,30 @@ class CallPermits:
         self._budget = budget
         self._clock = clock
 
-    def take(self, *, urgent: bool = False) -> None:
-        """Book one call. An urgent one goes out during a pause too, which may be about what it is to mend.
+    def take(
+        self,
+        *,
+        urgent: bool = False,
+        own_probe: bool = False,
+        patience_ms: int = LONGEST_WAIT_MS,
+        stop: threading.Event | None = None,
+    ) -> None:
+        """Book one call.
+
+        Args:
+            urgent: it goes out during a pause too, which may be about what it is to mend.
+            own_probe: it belongs to a delivery that is the probe, for which all other calls wait.
+            patience_ms: how long to wait for the budget.
+            stop: once set, no more waiting.
 
         Raises:
-            NoCallLeft: the budget has none within a second and a half, and it is not urgent.
+            NoCallLeft: the budget has none in that time, and it is not urgent.
         """
-        end = self._clock() + LONGEST_WAIT_MS
-        while (until := self._budget.book(now := self._clock())) is not None:
-            if until > end:
+        end = self._clock() + patience_ms
+        waiting = stop or threading.Event()
+        while (until := self._budget.book(now := self._clock(), own_probe=own_probe)) is not None:
+            if until > end or waiting.is_set():
                 if urgent:
                     return
                 raise NoCallLeft
-            threading.Event().wait(max(until - now, 1) / 1000)
+            waiting.wait(max(until - now, 1) / 1000)

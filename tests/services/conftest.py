@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from services import ConnectionStatus, Delivery, Health, Intake, ListDirectory, Verdicts
-from services.delivery import Courier
+from services.constant_contact import ConnectionUnusable
+from services.delivery import Courier, Sender
 from services.permits import CallPermits
 from store import Budget, Connections, Database, Deliveries, Meta, Signups
 from tests.services.vendor import NEWSLETTER, ScriptedVendor
@@ -44,15 +45,23 @@ class House:
             permits=CallPermits(self.budget, clock=self.clock),
             clock=self.clock,
         )
+        self.permits = CallPermits(self.budget, clock=self.clock)
+        self.authorized = 0
+        self.no_token: ConnectionUnusable | None = None
         self.courier = Courier(
             deliveries=self.deliveries,
             budget=self.budget,
             connection=self.connection,
-            vendor=self.vendor,
+            authorize=self.authorize,
+            sender=Sender(vendor=self.vendor, permits=self.permits, clock=self.clock),
             clock=self.clock,
         )
         self.delivery = Delivery(
-            courier=self.courier, deliveries=self.deliveries, lists=self.lists, clock=self.clock
+            courier=self.courier,
+            deliveries=self.deliveries,
+            lists=self.lists,
+            clock=self.clock,
+            after_fault_seconds=0.05,
         )
         self.verdicts = self.verdicts_waiting(wait_seconds)
         self.intake = Intake(
@@ -83,6 +92,11 @@ class House:
             waiters=waiters,
             clock=self.clock,
         )
+
+    def authorize(self) -> None:
+        self.authorized += 1
+        if self.no_token is not None:
+            raise self.no_token
 
     def connect(self) -> None:
         now = self.clock.now
