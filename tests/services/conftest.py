@@ -7,10 +7,21 @@ from pathlib import Path
 
 import pytest
 
-from services import ConnectionStatus, Delivery, Health, Intake, ListDirectory, Verdicts
-from services.constant_contact import ConnectionUnusable
+from services import (
+    ANONYMOUS,
+    ConnectionStatus,
+    Delivery,
+    Evidence,
+    Health,
+    Intake,
+    ListDirectory,
+    SignupView,
+    Verdicts,
+)
+from services.constant_contact import ConnectionUnusable, ConstantContact
 from services.delivery import Courier, Sender
 from services.permits import CallPermits
+from services.submission import read_form
 from store import Budget, Connections, Database, Deliveries, Meta, Signups
 from tests.services.vendor import NEWSLETTER, ScriptedVendor
 
@@ -30,16 +41,18 @@ class Clock:
 class House:
     """Every use case, wired as the app wires them."""
 
-    def __init__(self, path: Path, *, wait_seconds: float = 0) -> None:
-        self.clock = Clock()
+    def __init__(self, path: Path, *, api: ConstantContact | None = None, clock: Clock | None = None) -> None:
+        """`api` takes the place of the scripted vendor."""
+        self.clock = clock or Clock()
         self.database = Database(f"sqlite:///{path / 'test.db'}")
         self.vendor = ScriptedVendor()
+        api = api or self.vendor
         self.signups, self.deliveries = Signups(self.database), Deliveries(self.database)
         self.budget, self.connections = Budget(self.database), Connections(self.database)
         self.meta = Meta(self.database)
         self.connection = ConnectionStatus(self.connections, clock=self.clock)
         self.lists = ListDirectory(
-            vendor=self.vendor,
+            vendor=api,
             connection=self.connection,
             meta=self.meta,
             permits=CallPermits(self.budget, clock=self.clock),
@@ -53,7 +66,7 @@ class House:
             budget=self.budget,
             connection=self.connection,
             authorize=self.authorize,
-            sender=Sender(vendor=self.vendor, permits=self.permits, clock=self.clock),
+            sender=Sender(vendor=api, permits=self.permits, clock=self.clock),
             clock=self.clock,
         )
         self.delivery = Delivery(
@@ -63,7 +76,7 @@ class House:
             clock=self.clock,
             after_fault_seconds=0.05,
         )
-        self.verdicts = self.verdicts_waiting(wait_seconds)
+        self.verdicts = self.verdicts_waiting(0)
         self.intake = Intake(
             signups=self.signups,
             lists=self.lists,
@@ -97,6 +110,16 @@ class House:
         self.authorized += 1
         if self.no_token is not None:
             raise self.no_token
+
+    def sign_up(self, email: str = "ann@example.org", **fields: str) -> str:
+        """A sign-up from the website's form; its id."""
+        submission = read_form([("email", email), ("list_id", NEWSLETTER.list_id), *fields.items()])
+        return self.intake.accept(submission, ANONYMOUS, Evidence()).id
+
+    def view(self, signup_id: str) -> SignupView:
+        view = self.intake.status(signup_id)
+        assert view is not None
+        return view
 
     def connect(self) -> None:
         now = self.clock.now
