@@ -122,7 +122,7 @@ _PUT_BACK = (
     .where(
         deliveries.c.id.in_(
             select(deliveries.c.id)
-            .where(PARKED, deliveries.c.last_error == bindparam("error"), deliveries.c.attempts <= 3)
+            .where(PARKED, deliveries.c.last_error == bindparam("error"), deliveries.c.attempts <= 2)
             .order_by(deliveries.c.id.desc())
             .limit(REFUSALS_KEPT - 1)
         )

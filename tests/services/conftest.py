@@ -41,13 +41,21 @@ class Clock:
 class House:
     """Every use case, wired as the app wires them."""
 
-    def __init__(self, path: Path, *, api: ConstantContact | None = None, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        api: ConstantContact | None = None,
+        clock: Clock | None = None,
+        deliveries: Deliveries | None = None,
+    ) -> None:
         """`api` takes the place of the scripted vendor."""
         self.clock = clock or Clock()
         self.database = Database(f"sqlite:///{path / 'test.db'}")
         self.vendor = ScriptedVendor()
         api = api or self.vendor
-        self.signups, self.deliveries = Signups(self.database), Deliveries(self.database)
+        self.signups = Signups(self.database)
+        self.deliveries = deliveries or Deliveries(self.database)
         self.budget, self.connections = Budget(self.database), Connections(self.database)
         self.meta = Meta(self.database)
         self.connection = ConnectionStatus(self.connections, clock=self.clock)
