@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,8 @@ class House:
         api: ConstantContact | None = None,
         clock: Clock | None = None,
         deliveries: Deliveries | None = None,
+        housekeeping: Callable[[], None] = lambda: None,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """`api` takes the place of the scripted vendor."""
         self.clock = clock or Clock()
@@ -68,6 +71,7 @@ class House:
         )
         self.permits = CallPermits(self.budget, clock=self.clock)
         self.authorized = 0
+        self.on_authorize: Callable[[], None] = lambda: None
         self.no_token: ConnectionUnusable | None = None
         self.courier = Courier(
             deliveries=self.deliveries,
@@ -82,6 +86,8 @@ class House:
             deliveries=self.deliveries,
             lists=self.lists,
             clock=self.clock,
+            housekeeping=housekeeping,
+            monotonic=monotonic,
             after_fault_seconds=0.05,
         )
         self.verdicts = self.verdicts_waiting(0)
@@ -93,11 +99,13 @@ class House:
             public_list_ids=(NEWSLETTER.list_id,),
             clock=self.clock,
         )
+        self.silent_seconds: float | None = 0.0
         self.health = Health(
             database=self.database,
             deliveries=self.deliveries,
             budget=self.budget,
             connection=self.connection,
+            silent_seconds=lambda: self.silent_seconds,
             warnings=[],
             version="1.2.3",
             clock=self.clock,
@@ -116,6 +124,7 @@ class House:
 
     def authorize(self) -> None:
         self.authorized += 1
+        self.on_authorize()
         if self.no_token is not None:
             raise self.no_token
 
