@@ -46,7 +46,7 @@ def _claim(due: str, order: str) -> dict[str, TextClause]:
 
 
 CLAIM = _claim("mine.due_at <= :now", "mine.due_at, mine.id")
-# The sum keeps the planners from the index of due rows, where a backlog of days comes before today's.
+# The sums keep the planners from the index of due rows, where a backlog of days comes before today's.
 CLAIM_FRESH = _claim("mine.received_at > :since AND mine.due_at + 0 <= :now", "mine.received_at")
 YOUNGER = (
     select(
@@ -77,10 +77,11 @@ NEXT_DUE = select(
     .scalar_subquery()
     .label("newest"),
 )
-NEXT_FRESH = select(func.min(deliveries.c.due_at)).where(
+NEXT_FRESH = select(func.min(deliveries.c.due_at + 0)).where(
     UNFINISHED, deliveries.c.received_at > bindparam("since"), deliveries.c.due_at + 0 > bindparam("now")
 )
-ANY_WAITING = select(deliveries.c.id).where(UNFINISHED).limit(1)
+# Ordered, so that PostgreSQL does not look for one by reading the table from its finished beginning.
+ANY_WAITING = select(deliveries.c.id).where(UNFINISHED).order_by(deliveries.c.received_at).limit(1)
 _DUE_NOW = (
     update(deliveries)
     .where(

@@ -72,7 +72,12 @@ BACKLOG = select(
     select(func.count()).select_from(deliveries).where(PARKED).scalar_subquery().label("parked"),
 )
 PENDING_UP_TO = select(func.count()).select_from(
-    select(deliveries.c.id).where(UNFINISHED).limit(bindparam("at_most")).subquery()
+    # Ordered for the sake of the plan, see `claims.ANY_WAITING`.
+    select(deliveries.c.id)
+    .where(UNFINISHED)
+    .order_by(deliveries.c.received_at)
+    .limit(bindparam("at_most"))
+    .subquery()
 )
 _OURS = (
     update(deliveries)
@@ -110,8 +115,17 @@ _POSTPONED = _OURS.values(
     last_error=bindparam("error"),
     attempts=deliveries.c.attempts - bindparam("given_back"),
 )
+# They could not go before it anyway; left due, each claim would look at all of them.
+BEHIND = (
+    update(deliveries)
+    .where(
+        UNFINISHED, deliveries.c.contact_key == bindparam("contact"), deliveries.c.id > bindparam("leader")
+    )
+    .where(deliveries.c.state == "ready", deliveries.c.due_at < bindparam("due"))
+    .values(due_at=bindparam("due"))
+)
 _POSTPONED_ALONE = _POSTPONED.values(alone=True)
-_RETRIED = (
+RETRIED = (
     update(deliveries)
     .where(deliveries.c.signup_id == bindparam("signup"), PARKED)
     .values(state="ready", due_at=bindparam("now"), attempts=0, alone=False, finished_at=None)
@@ -191,14 +205,17 @@ class Deliveries:
     ) -> bool:
         """Try again at `due_at`; without `count` this attempt is given back. Times are epoch ms.
 
-        `error`: a sentence, None where nothing was sent.
-        `alone`: from now on the row goes out by itself, since a call that carried others was refused.
+        The contact's younger deliveries wait as long. `alone`: from now on the row goes out by itself, since
+        a call that carried others was refused. `error`: a sentence, None where nothing was sent.
         `now`: when the call ended, for the record of attempts; its booking where nothing was sent.
         """
         statement = _POSTPONED_ALONE if alone else _POSTPONED
         values = {"due": due_at, "error": error, "given_back": 0 if count else 1}
         with self._database.transaction() as connection:
             kept = _finish(connection, claimed, statement, values)
+            if kept:
+                behind = {"contact": claimed.contact_key, "leader": claimed.delivery_id, "due": due_at}
+                connection.execute(BEHIND, behind)
             ended = claimed.booked_at if now is None else now
             outcome = "given back" if error is None else f"postponed: {error}"
             _end_attempt(connection, claimed, ended, outcome, kept=kept)
@@ -214,7 +231,7 @@ class Deliveries:
     def retry(self, signup_id: str, *, now: int) -> bool:
         """Make a parked delivery due at `now` (epoch ms), as if never tried; False when it is not parked."""
         with self._database.transaction() as connection:
-            return connection.execute(_RETRIED, {"signup": signup_id, "now": now}).rowcount == 1
+            return connection.execute(RETRIED, {"signup": signup_id, "now": now}).rowcount == 1
 
     def put_back(self, error: str, *, due_at: int) -> int:
         """Make the last four parked with this `error` due at `due_at` (epoch ms); how many these are."""
