@@ -57,6 +57,7 @@ from services.doctor import Deployment
 from services.permits import CallPermits
 from settings import THREADS_PER_WORKER, Settings
 from store import Database, StoreError, Tables
+from store.clock import DatabaseClock
 
 VERSION = "0.1.0"
 SCOPES = ("contact_data", "account_read", "offline_access")
@@ -126,9 +127,12 @@ def build_services(settings: Settings) -> Parts:
     keeper, ticker = _token_care(settings, tables, server, sealer, record)
     connection = ConnectionStatus(tables.connections, clock=clock)
     api = vendor.constant_contact(settings, stand_in, keeper)
-    permits = CallPermits(tables.budget, clock=clock)
+    # What several hosts tell each other by times in the rows goes by the one clock of their database.
+    shared_clock = DatabaseClock(tables.database, local=clock)
+    permits = CallPermits(tables.budget, clock=shared_clock)
     lists = ListDirectory(vendor=api, connection=connection, meta=tables.meta, permits=permits, clock=clock)
-    delivery = _delivery(tables, connection, lists, Sender(vendor=api, permits=permits, clock=clock), keeper)
+    sender = Sender(vendor=api, permits=permits, clock=shared_clock)
+    delivery = _delivery(tables, connection, lists, sender, vendor.authorizing(keeper), shared_clock)
 
     def connected() -> None:
         # What paused under the old tokens says nothing about the new ones.
@@ -151,7 +155,7 @@ def build_services(settings: Settings) -> Parts:
     control = ConnectionControl(keeper, connector, tables.connections, sealer, on_refreshed=connected)
     tokens = TokenClock(tables.connections, clock=clock)
     services = Services(
-        intake=_intake(settings, tables, connection, lists, delivery),
+        intake=_intake(settings, tables, connection, lists, delivery, shared_clock),
         lists=lists,
         delivery=delivery,
         connection=connection,
@@ -258,13 +262,18 @@ def _admin(settings: Settings, tables: Tables) -> AdminAccess:
 
 
 def _delivery(
-    tables: Tables, connection: ConnectionStatus, lists: ListDirectory, sender: Sender, keeper: Keeper
+    tables: Tables,
+    connection: ConnectionStatus,
+    lists: ListDirectory,
+    sender: Sender,
+    authorize: Callable[[], None],
+    clock: Callable[[], int],
 ) -> Delivery:
     courier = Courier(
         deliveries=tables.deliveries,
         budget=tables.budget,
         connection=connection,
-        authorize=vendor.authorizing(keeper),
+        authorize=authorize,
         sender=sender,
         clock=clock,
     )
@@ -277,6 +286,7 @@ def _intake(
     connection: ConnectionStatus,
     lists: ListDirectory,
     delivery: Delivery,
+    clock: Callable[[], int],
 ) -> Intake:
     verdicts = Verdicts(
         signups=tables.signups,
