@@ -129,10 +129,11 @@ def build_services(settings: Settings) -> Parts:
     api = vendor.constant_contact(settings, stand_in, keeper)
     # What several hosts tell each other by times in the rows goes by the one clock of their database.
     shared_clock = DatabaseClock(tables.database, local=clock)
-    permits = CallPermits(tables.budget, clock=shared_clock)
+    authorize = vendor.authorizing(keeper)
+    permits = CallPermits(tables.budget, clock=shared_clock, authorize=authorize)
     lists = ListDirectory(vendor=api, connection=connection, meta=tables.meta, permits=permits, clock=clock)
     sender = Sender(vendor=api, permits=permits, clock=shared_clock)
-    delivery = _delivery(tables, connection, lists, sender, vendor.authorizing(keeper), shared_clock)
+    delivery = _delivery(tables, connection, lists, sender, authorize, shared_clock)
 
     def connected() -> None:
         # What paused under the old tokens says nothing about the new ones.

@@ -16,7 +16,7 @@ import requests
 from services.constant_contact.account import Account, TokenAuth, account, claims
 from services.constant_contact.answers import failure, json_body, json_object
 from services.constant_contact.contacts import SUB_RESOURCES, Contact, contact, creation, replacement
-from services.constant_contact.errors import ConnectionUnusable, Unreachable
+from services.constant_contact.errors import Conflict, ConnectionUnusable, Unreachable
 
 CONNECT_SECONDS = 3.0
 READ_SECONDS = 10.0
@@ -108,10 +108,14 @@ class ConstantContact:
     def update_contact(self, held: Contact, wish: Mapping[str, Any]) -> SignedUp:
         """Add a sign-up to a contact as it was found; repeating it changes nothing more.
 
+        Conflict when the contact has been removed for good since.
+
         https://developer.constantcontact.com/api_guide/contacts_update.html
         """
         address = f"{self._base_url}/contacts/{held.contact_id}"
         response = self._send("PUT", address, json=replacement(held, wish))
+        if response.status_code == 404:
+            raise Conflict(detail="the contact is gone")
         if response.status_code != 200:
             raise failure(response)
         return SignedUp(contact(json_object(response)).contact_id, "updated")

@@ -163,9 +163,25 @@ class Courier:
         )
 
     def _failed(self, claimed: Claimed, merged: Merged, error: ConstantContactError) -> Step:
-        now = self._clock()
-        decision = decide(error, self._case(claimed, merged, error, now))
-        self._tell_everybody(error, decision, now)
+        now, budget = self._clock(), self._budget.read()
+        refused = 0
+        if counts_as_refusal(error):
+            refused = self._budget.refused(error.key or "", claimed.contact_key)
+        case = Case(
+            now=now,
+            received_at=claimed.received_at,
+            attempts=claimed.attempts,
+            failures=budget.failures,
+            refused=refused,
+            merged=bool(merged.carried),
+        )
+        decision = decide(error, case)
+        # Before the delivery is postponed, which ends the probe.
+        if not isinstance(error, Throttled):
+            self._pause(error, decision, now)
+        elif claimed.booked_at > (budget.guard_since or 0):
+            # Calls that were under way together are throttled together: one step of the guard is enough.
+            self._budget.throttled(now, reason=error.plain)
         log.warning(
             "delivery_failed",
             signup_id=claimed.signup_id,
@@ -190,26 +206,11 @@ class Courier:
         )
         return Step(Outcome.POSTPONED)
 
-    def _case(self, claimed: Claimed, merged: Merged, error: ConstantContactError, now: int) -> Case:
-        refused = 0
-        if counts_as_refusal(error):
-            refused = self._budget.refused(error.key or "", claimed.contact_key)
-        return Case(
-            now=now,
-            received_at=claimed.received_at,
-            attempts=claimed.attempts,
-            failures=self._budget.read().failures,
-            refused=refused,
-            merged=bool(merged.carried),
-        )
-
-    def _tell_everybody(self, error: ConstantContactError, decision: Decision, now: int) -> None:
-        # Before the delivery is postponed, which ends the probe.
-        if isinstance(error, Throttled):
-            self._budget.throttled(now, reason=error.plain)
-        elif decision.pause_until is not None:
-            reason = decision.reason or error.plain
-            if isinstance(error, QuotaExceeded):
-                self._budget.quota_exceeded(now, decision.pause_until, reason=reason)
-            else:
-                self._budget.pause(until=decision.pause_until, reason=reason, now=now)
+    def _pause(self, error: ConstantContactError, decision: Decision, now: int) -> None:
+        if decision.pause_until is None:
+            return
+        reason = decision.reason or error.plain
+        if isinstance(error, QuotaExceeded):
+            self._budget.quota_exceeded(now, decision.pause_until, reason=reason)
+        else:
+            self._budget.pause(until=decision.pause_until, reason=reason, now=now)

@@ -370,3 +370,17 @@ class ForgetfulDeliveries(Deliveries):
             self.away = False
             raise StoreUnavailable("away")
         return super().delivered(claimed, **verdict)
+
+
+def test_calls_that_are_throttled_together_slow_us_down_once(house: House) -> None:
+    """Four at a time would bring the guard to its largest for most of an hour."""
+    house.vendor.script = [Throttled() for _ in range(4)]
+    claims = []
+    for number in range(4):
+        house.sign_up(f"p{number}@example.org")
+        claims.append(house.courier.claim())
+        house.clock.now += 10
+    for claimed in claims:
+        assert isinstance(claimed, Claimed)
+        house.courier.carry(claimed, threading.Event())
+    assert house.budget.read().guard_at(house.clock.now) == 250
