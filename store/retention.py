@@ -1,6 +1,6 @@
 """Forgetting what nobody needs any more; sign-ups stay, as the proof of consent, and what is unfinished."""
 
-from sqlalchemy import Delete, Update, bindparam, delete, select, update
+from sqlalchemy import BindParameter, Delete, Select, Update, bindparam, delete, select, update
 
 from store.database import Database
 from store.schema import KEEPS_PAYLOAD, attempts, deliveries
@@ -10,20 +10,24 @@ BATCH = 500
 BATCHES_AT_ONCE = 20  # more than a day's calls; a longer backlog is left to the next time
 
 _UNTIL_MS = KEPT_DAYS * 86_400_000
-_FINISHED = (
+# Rows that another process is at are left to it: neither waits for the other.
+FINISHED = (
     select(deliveries.c.id)
     .where(KEEPS_PAYLOAD, deliveries.c.finished_at <= bindparam("until"))
     .order_by(deliveries.c.finished_at)
     .limit(BATCH)
+    .with_for_update(skip_locked=True)
 )
-_OLD_ATTEMPTS = (
+OLD_ATTEMPTS = (
     select(attempts.c.id)
     .where(attempts.c.started_at <= bindparam("until"))
     .order_by(attempts.c.started_at)
     .limit(BATCH)
+    .with_for_update(skip_locked=True)
 )
-BLANK_PAYLOADS = update(deliveries).where(deliveries.c.id.in_(_FINISHED)).values(payload="{}")
-REMOVE_ATTEMPTS = delete(attempts).where(attempts.c.id.in_(_OLD_ATTEMPTS))
+_IDS: BindParameter[list[int]] = bindparam("ids", expanding=True)
+_BLANK = update(deliveries).where(deliveries.c.id.in_(_IDS)).values(payload="{}")
+_REMOVE = delete(attempts).where(attempts.c.id.in_(_IDS))
 
 
 class Retention:
@@ -41,14 +45,16 @@ class Retention:
         Returns:
             How many rows changed; with as many as `BATCH * BATCHES_AT_ONCE` of a kind, some may be left.
         """
-        return sum(self._in_batches(statement, now) for statement in (BLANK_PAYLOADS, REMOVE_ATTEMPTS))
+        return self._in_batches(FINISHED, _BLANK, now) + self._in_batches(OLD_ATTEMPTS, _REMOVE, now)
 
-    def _in_batches(self, statement: Update | Delete, now: int) -> int:
+    def _in_batches(self, due: Select[int], change: Update | Delete, now: int) -> int:
         changed = 0
         for _ in range(BATCHES_AT_ONCE):
             with self._database.transaction() as connection:
-                batch = connection.execute(statement, {"until": now - _UNTIL_MS}).rowcount
-            changed += batch
-            if batch < BATCH:
+                ids = connection.scalars(due, {"until": now - _UNTIL_MS}).all()
+                if ids:
+                    connection.execute(change, {"ids": ids})
+            changed += len(ids)
+            if len(ids) < BATCH:
                 break
         return changed

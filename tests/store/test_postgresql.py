@@ -11,6 +11,7 @@ from sqlalchemy import make_url
 
 from store import Claimed, Database, Deliveries, Signups, StoreMisconfigured, StoreUnavailable, Wait
 from store.postgresql import durability_problem, with_sslmode
+from store.retention import Retention
 from tests.postgresql_server import new_database
 from tests.store.conftest import accept
 from tests.store.lost_answers import losing_proxy
@@ -190,3 +191,29 @@ def test_sign_up_whose_commit_was_not_answered_is_looked_up(
         assert proxy.lose_commit is None
         assert (Signups(database).find("s1") is not None) is stored
         database.close()
+
+
+@pytest.mark.postgresql
+def test_dead_rows_are_cleared_away_soon(server_url: str) -> None:
+    """Where every delivery leaves some, a fifth of all sign-ups there ever were is too many to wait for."""
+    with psycopg.connect(server_url) as connection:
+        (options,) = connection.execute(
+            "SELECT reloptions FROM pg_class WHERE oid = 'deliveries'::regclass"
+        ).fetchone() or ([],)
+    assert "autovacuum_vacuum_scale_factor=0.02" in options
+
+
+@pytest.mark.postgresql
+def test_two_processes_may_forget_at_once(server_url: str, open_database: Callable[[str], Database]) -> None:
+    """What one is at, the other leaves to it instead of waiting."""
+    database = open_database(server_url)
+    accept(database, "s1")
+    deliveries = Deliveries(database, monotonic=lambda: 0.0)
+    claimed = deliveries.claim(1)
+    assert isinstance(claimed, Claimed)
+    deliveries.delivered(claimed, now=2, contact_id="c", action="created")
+    retention, later = Retention(database), 31 * 86_400_000
+    with database.transaction() as connection:
+        connection.exec_driver_sql("UPDATE deliveries SET action = action")
+        assert retention.prune(later) == 1
+    assert retention.prune(later) == 1

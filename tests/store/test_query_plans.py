@@ -13,7 +13,7 @@ from store import Database
 from store.claims import ANY_WAITING, CLAIM, CLAIM_FRESH, NEXT_DUE, NEXT_FRESH, YOUNGER
 from store.deliveries import BACKLOG, BEHIND, PENDING_UP_TO, RETRIED
 from store.events import RECENT
-from store.retention import BLANK_PAYLOADS, REMOVE_ATTEMPTS
+from store.retention import FINISHED, OLD_ATTEMPTS
 from store.signups import _FIND, _RECENT
 from tests.postgresql_server import new_database
 
@@ -28,8 +28,8 @@ LOOP = [
     pytest.param(PENDING_UP_TO, {"at_most": 5}, id="pending up to"),
     pytest.param(BEHIND, {"contact": "c99999", "leader": 1, "due": NOW}, id="behind"),
     pytest.param(RETRIED, {"signup": "s1", "now": NOW}, id="retry"),
-    pytest.param(BLANK_PAYLOADS, {"until": 10}, id="blank payloads"),
-    pytest.param(REMOVE_ATTEMPTS, {"until": 10}, id="remove attempts"),
+    pytest.param(FINISHED, {"until": 10}, id="payloads to blank"),
+    pytest.param(OLD_ATTEMPTS, {"until": 10}, id="attempts to remove"),
     pytest.param(_FIND, {"signup_id": "s1"}, id="find"),
     pytest.param(_RECENT, {"at_most": 10}, id="recent"),
 ]
@@ -127,9 +127,13 @@ def test_no_scan_and_no_sort_with_a_long_backlog(
         assert_no_scan_and_no_sort(explain(connection, statement, values, small=False))
 
 
-def test_claim_uses_the_partial_indexes(database: Database) -> None:
-    """The claim finds due rows and a contact's other rows by the two indexes made for it."""
-    with database.transaction() as connection:
-        plan = explain(connection, CLAIM, {"now": NOW, "lease_until": NOW})
-    assert "ix_deliveries_due" in plan
+@pytest.mark.parametrize(
+    ("statement", "index"), [(CLAIM, "ix_deliveries_due"), (CLAIM_FRESH, "ix_deliveries_waiting")]
+)
+def test_claim_uses_the_partial_indexes(full: Database, statement: Any, index: str) -> None:
+    """A claim finds its candidates and their contacts' other rows by the indexes made for it."""
+    values: dict[str, object] = {"now": NOW, "lease_until": NOW, "since": NOW - 100}
+    with full.reading() as connection:
+        plan = explain(connection, statement, values, small=False)
+    assert index in plan
     assert "ix_deliveries_contact" in plan
