@@ -174,13 +174,13 @@ class Courier:
             failures=budget.failures,
             refused=refused,
             merged=bool(merged.carried),
+            guard_ms=budget.guard_at(now),
         )
         decision = decide(error, case)
         # Before the delivery is postponed, which ends the probe.
-        if not isinstance(error, Throttled):
-            self._pause(error, decision, now)
-        elif claimed.booked_at > (budget.guard_since or 0):
-            # Calls that were under way together are throttled together: one step of the guard is enough.
+        self._pause(error, decision, now)
+        # Calls that were under way together are throttled together: one step of the guard is enough.
+        if isinstance(error, Throttled) and claimed.booked_at > (budget.guard_since or 0):
             self._budget.throttled(now, reason=error.plain)
         log.warning(
             "delivery_failed",

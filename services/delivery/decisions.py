@@ -24,6 +24,9 @@ LONGEST_PAUSE = 5 * MINUTE
 PERSON_PAUSE = MINUTE
 LONGEST_PERSON_PAUSE = 15 * MINUTE
 LONGEST_BACKOFF = 15 * MINUTE
+# Some five throttled calls in a row bring the guard there; every further one would be a call wasted.
+GENTLEST_GUARD = 900
+QUARTER = 15 * MINUTE
 LONGEST_CONFLICT = 10 * MINUTE
 # As many different contacts refused in the same words, with no success between, are not each one's own fault.
 SUSPICIOUS = 5
@@ -45,7 +48,7 @@ class Case:
 
     `attempts` counts this sign-up's calls with this one, `failures` everybody's failed calls in a row before,
     `refused` the different contacts, this one among them, that were refused with this error's key in a row.
-    `merged` tells that the call carried other sign-ups of the contact.
+    `merged` tells that the call carried other sign-ups of the contact; `guard_ms` how gentle the pace is.
     """
 
     now: int
@@ -54,6 +57,7 @@ class Case:
     failures: int = 0
     refused: int = 0
     merged: bool = False
+    guard_ms: int = 0
 
 
 @dataclass(frozen=True)
@@ -126,8 +130,10 @@ def _quota_exceeded(_: ConstantContactError, case: Case) -> Decision:
     return Decision(due_at=case.now, pause_until=case.now + gap + 5 * SECOND + _up_to(85 * SECOND))
 
 
-def _short(_: ConstantContactError, case: Case) -> Decision:
-    return Decision(due_at=case.now)
+def _throttled(_: ConstantContactError, case: Case) -> Decision:
+    # The budget paces itself; only when that has come to its end does it not help.
+    at_its_end = case.guard_ms >= GENTLEST_GUARD
+    return Decision(due_at=case.now, pause_until=case.now + QUARTER if at_its_end else None)
 
 
 def _no_call_left(_: ConstantContactError, case: Case) -> Decision:
@@ -155,7 +161,7 @@ BY_ERROR: dict[type[ConstantContactError], Rule] = {
     Conflict: _conflict,
     ServerFault: _server_fault,
     QuotaExceeded: _quota_exceeded,
-    Throttled: _short,
+    Throttled: _throttled,
     NoCallLeft: _no_call_left,
 }
 BY_REMEDY: dict[Remedy, Rule] = {

@@ -35,8 +35,9 @@ def case(
     failures: int = 0,
     refused: int = 0,
     merged: bool = False,
+    guard_ms: int = 100,
 ) -> Case:
-    return Case(now, now - age, attempts, failures, refused, merged)
+    return Case(now, now - age, attempts, failures, refused, merged, guard_ms)
 
 
 @dataclass(frozen=True)
@@ -143,6 +144,12 @@ def test_a_used_up_day_waits_for_midnight_and_midnight_for_the_vendors_clock(
     pause = decide(QuotaExceeded(), case(now=now)).pause_until
     assert pause is not None
     assert earliest <= pause - now <= latest
+
+
+def test_a_vendor_that_throttles_whatever_the_pace_is_left_alone_for_a_while() -> None:
+    """Each further call would be wasted, and counts against the day."""
+    assert decide(Throttled(), case(guard_ms=800)).pause_until is None
+    assert decide(Throttled(), case(guard_ms=950)).pause_until == NOON + 15 * MINUTE
 
 
 def test_a_refused_call_that_carried_others_is_repeated_alone() -> None:

@@ -227,6 +227,21 @@ def test_an_hour_of_outage_costs_twenty_calls_and_then_everybody_arrives(house: 
 
 
 @responses.activate
+def test_a_vendor_that_throttles_everything_is_not_asked_all_day(house: Connected) -> None:
+    """A few calls show that a gentler pace does not help; then it is left alone for a quarter of an hour."""
+    responses.post(SIGN_UP, status=429, json={"message": "no"})
+    signup_id = house.sign_up()
+    ends = house.clock.now + HOUR
+    while house.clock.now < ends:
+        step = house.courier.step()
+        house.clock.now = max(step.until or 0, house.clock.now)
+    assert len(responses.calls) <= 20
+    responses.replace("POST", SIGN_UP, status=201, json={"contact_id": "c", "action": "created"})
+    assert house.next_step() is Outcome.DELIVERED
+    assert house.view(signup_id).attempts == 1
+
+
+@responses.activate
 def test_after_a_used_up_day_the_first_call_is_soon_after_midnight(house: Connected) -> None:
     """Within two minutes of 00:00 UTC, and not a call before."""
     responses.post(SIGN_UP, status=429, json=said("quota_exceeded"))
