@@ -42,10 +42,14 @@ class Outcome(Enum):
 
 @dataclass(frozen=True)
 class Step:
-    """One step's outcome; an idle one says when (epoch ms) the next makes sense, None for "when woken"."""
+    """One step's outcome, for how many sign-ups; an idle one says when (epoch ms) the next makes sense.
+
+    `until` None means "when woken".
+    """
 
     outcome: Outcome
     until: int | None = None
+    signups: int = 1
 
 
 class Courier:
@@ -149,7 +153,7 @@ class Courier:
             carried=len(merged.carried),
             lease_kept=kept,
         )
-        return Step(Outcome.DELIVERED)
+        return Step(Outcome.DELIVERED, signups=1 + len(merged.carried))
 
     def _write_down(self, claimed: Claimed, merged: Merged, signed_up: SignedUp) -> bool:
         now = self._clock()

@@ -31,7 +31,7 @@ SHORTEST_REST_SECONDS = 0.005
 
 @dataclass(frozen=True)
 class DrainReport:
-    """What a drain did, and how many sign-ups still wait."""
+    """How many sign-ups a drain delivered, postponed and parked, and how many still wait."""
 
     delivered: int
     postponed: int

@@ -70,9 +70,9 @@ class Dispatcher:
 
     def _carry(self, claimed: Claimed) -> None:
         try:
-            outcome = self._courier.carry(claimed, self._stop).outcome
+            step = self._courier.carry(claimed, self._stop)
             with self._lock:
-                self.outcomes[outcome] += 1
+                self.outcomes[step.outcome] += step.signups
         except StoreError as error:
             log.warning("delivery_waits_for_store", error=type(error).__name__)
             self.faulty.set()
