@@ -1,6 +1,7 @@
 """Every SQL statement of the application: sign-ups, their deliveries, the budget, the connection."""
 
-from store.budget import PER_DAY, PER_SECOND, Budget, BudgetState
+from store.allowance import PER_DAY, PER_SECOND, BudgetState
+from store.budget import Budget
 from store.connection import ConnectionRow, Connections
 from store.database import Database
 from store.deliveries import Backlog, Carried, Claimed, Deliveries, Wait

@@ -8,11 +8,9 @@ from dataclasses import replace
 
 from sqlalchemy import and_, bindparam, case, null, or_, update
 
-from store.allowance import LOCK, PER_DAY, PER_SECOND, READ, ROW, BudgetState, locked_allowance, state_of
+from store.allowance import LOCK, PER_DAY, READ, ROW, BudgetState, locked_allowance, state_of
 from store.database import Database
 from store.schema import budget
-
-__all__ = ["PER_DAY", "PER_SECOND", "Budget", "BudgetState"]
 
 THROTTLE_PAUSE_MS = 1_500
 REFUSALS_KEPT = 5
