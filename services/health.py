@@ -76,7 +76,10 @@ class Health:
         if self._silent_seconds is not None and oldest > SILENT_SECONDS:
             silent = self._silent_seconds()
             if silent is None or silent > SILENT_SECONDS:
-                problems.append("Sign-ups wait, and this process's delivery has not moved for a minute.")
+                problems.append(
+                    "Sign-ups wait, and this process's delivery has not moved for a minute. It is started "
+                    "anew by itself; restart the service if this stays."
+                )
         return HealthReport(
             status="degraded" if problems else "ok",
             storable=True,

@@ -117,8 +117,10 @@ def test_no_more_than_eight_are_under_way(house: House, vendor: SlowVendor) -> N
         assert soon(lambda: len(vendor.signed_up) == 12)
 
 
-def test_the_sign_ups_of_one_contact_never_overtake_each_other(house: House, vendor: SlowVendor) -> None:
-    """One that comes in during the call waits for its end, and goes at once then."""
+def test_the_sign_ups_of_one_contact_never_overtake_each_other(tmp_path: Path, vendor: SlowVendor) -> None:
+    """One that comes in during the call waits for its end, and goes at once then, not at the next look."""
+    house = House(tmp_path, api=vendor, monotonic=Hurrying())
+    house.connect()
     with looping(house):
         first = house.sign_up(first_name="Ann")
         assert soon(lambda: vendor.in_flight == 1)
@@ -128,6 +130,7 @@ def test_the_sign_ups_of_one_contact_never_overtake_each_other(house: House, ven
         assert soon(lambda: house.view(second).status == "subscribed")
     assert [body["first_name"] for body in vendor.signed_up] == ["Ann", "Anna"]
     assert house.view(first).status == "subscribed"
+    house.database.close()
 
 
 def test_after_an_outage_one_call_goes_ahead_and_the_others_follow_its_success(
@@ -233,6 +236,18 @@ def test_a_drain_sends_several_at_a_time_and_waits_for_all(house: House, vendor:
     report = house.delivery.drain(25)
     assert vendor.most == 4
     assert (report.delivered, report.pending) == (4, 0)
+
+
+def test_a_drain_whose_time_is_over_still_finishes_its_calls(tmp_path: Path, vendor: SlowVendor) -> None:
+    """Whoever asked is told what came of them."""
+    house = House(tmp_path, api=vendor, clock=RealClock())
+    house.clock.now = house.clock()
+    house.connect()
+    house.sign_up()
+    threading.Timer(0.6, vendor.go_on.set).start()
+    report = house.delivery.drain(0.2)
+    assert (report.delivered, report.pending) == (1, 0)
+    house.database.close()
 
 
 def test_a_drain_beside_a_running_loop_ends_too(house: House, vendor: SlowVendor) -> None:
