@@ -51,6 +51,7 @@ class House:
         deliveries: Deliveries | None = None,
         housekeeping: Callable[[], None] = lambda: None,
         monotonic: Callable[[], float] = time.monotonic,
+        after_fault_seconds: float = 0.05,
     ) -> None:
         """`api` takes the place of the scripted vendor."""
         self.clock = clock or Clock()
@@ -88,7 +89,7 @@ class House:
             clock=self.clock,
             housekeeping=housekeeping,
             monotonic=monotonic,
-            after_fault_seconds=0.05,
+            after_fault_seconds=after_fault_seconds,
         )
         self.verdicts = self.verdicts_waiting(0)
         self.intake = Intake(

@@ -228,6 +228,23 @@ def test_housekeeping_is_done_while_nothing_can_be_sent(tmp_path: Path, vendor: 
     house.database.close()
 
 
+def test_a_fault_of_our_own_does_not_run_through_the_backlog(tmp_path: Path, vendor: SlowVendor) -> None:
+    """Each sign-up would cost a call that nobody takes note of; the loop rests, whoever wakes it."""
+    house = House(tmp_path, api=vendor, after_fault_seconds=10)
+    house.connect()
+    vendor.go_on.set()
+    vendor.script = [RuntimeError("unforeseen") for _ in range(8)]
+    for number in range(8):
+        house.sign_up(f"p{number}@example.org")
+    with looping(house):
+        assert soon(lambda: vendor.signed_up != [])
+        assert not soon(lambda: len(vendor.signed_up) > 4, 0.2)
+        house.clock.now += 5_000
+        house.delivery.wake()
+        assert not soon(lambda: len(vendor.signed_up) > 4, 0.4)
+    house.database.close()
+
+
 def test_a_drain_sends_several_at_a_time_and_waits_for_all(house: House, vendor: SlowVendor) -> None:
     """Its figures are those of calls that have ended."""
     for number in range(4):
