@@ -13,7 +13,7 @@ import pytest
 
 from services.constant_contact import SignedUp
 from services.delivery import Delivery, DeliveryThread
-from store import Claimed
+from store import Claimed, StoreUnavailable
 from tests.services.conftest import Clock, House
 from tests.services.vendor import ScriptedVendor
 
@@ -228,12 +228,14 @@ def test_housekeeping_is_done_while_nothing_can_be_sent(tmp_path: Path, vendor: 
     house.database.close()
 
 
-def test_a_fault_of_our_own_does_not_run_through_the_backlog(tmp_path: Path, vendor: SlowVendor) -> None:
+def test_a_database_that_fails_during_calls_does_not_run_through_the_backlog(
+    tmp_path: Path, vendor: SlowVendor
+) -> None:
     """Each sign-up would cost a call that nobody takes note of; the loop rests, whoever wakes it."""
     house = House(tmp_path, api=vendor, after_fault_seconds=10)
     house.connect()
     vendor.go_on.set()
-    vendor.script = [RuntimeError("unforeseen") for _ in range(8)]
+    vendor.script = [StoreUnavailable("away") for _ in range(8)]
     for number in range(8):
         house.sign_up(f"p{number}@example.org")
     with looping(house):
@@ -357,5 +359,5 @@ def test_a_stopped_delivery_is_not_replaced(house: House, vendor: SlowVendor) ->
     thread.start()
     assert soon(lambda: house.delivery.silent_seconds() is not None)
     thread.stop()
-    threading.Event().wait(0.1)
-    assert not [each for each in threading.enumerate() if each.name in {"delivery", "delivery-watch"}]
+    names = {"delivery", "delivery-watch"}
+    assert soon(lambda: not [each for each in threading.enumerate() if each.name in names])
