@@ -106,7 +106,8 @@ class Delivery:
         dispatcher = Dispatcher(self._courier, stop)
         end = self._clock() + int(seconds * 1000)
         with self._woken_by(dispatcher.woken):
-            while (now := self._clock()) < end:
+            # After a fault of our own, calls would be made of which nobody takes note.
+            while (now := self._clock()) < end and not dispatcher.faulty.is_set():
                 dispatcher.woken.clear()
                 # Asked before the look: a call that ends after it may have made something due.
                 alone = not dispatcher.in_flight

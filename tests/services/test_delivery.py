@@ -257,6 +257,18 @@ def test_a_drain_sends_several_at_a_time_and_waits_for_all(house: House, vendor:
     assert (report.delivered, report.pending) == (4, 0)
 
 
+def test_a_drain_ends_when_the_database_fails_during_calls(house: House, vendor: SlowVendor) -> None:
+    """The sign-ups stay, for the next one."""
+    vendor.go_on.set()
+    house.clock.tick = 60
+    vendor.script = [StoreUnavailable("away") for _ in range(9)]
+    for number in range(9):
+        house.sign_up(f"p{number}@example.org")
+    report = house.delivery.drain(25)
+    assert (report.delivered, report.pending) == (0, 9)
+    assert len(vendor.signed_up) <= 5
+
+
 def test_a_drain_whose_time_is_over_still_finishes_its_calls(tmp_path: Path, vendor: SlowVendor) -> None:
     """Whoever asked is told what came of them."""
     house = House(tmp_path, api=vendor, clock=RealClock())
