@@ -55,12 +55,12 @@ from services import (
 )
 from services.connection import ConnectLimit
 from services.connection_events import ConnectionEvents
-from services.constant_contact import ConstantContact
-from services.delivery import Courier, DeliveryThread
+from services.delivery import Courier, DeliveryThread, Sender
 from services.doctor import Deployment
 from services.permits import CallPermits
 from settings import THREADS_PER_WORKER, Settings
 from store import Database, StoreError, Tables
+from store.clock import DatabaseClock
 
 VERSION = "0.1.0"
 SCOPES = ("contact_data", "account_read", "offline_access")
@@ -129,10 +129,16 @@ def build_services(settings: Settings) -> Parts:
     events = ConnectionEvents(tables.events, clock=clock)
     keeper, ticker = _token_care(settings, tables, server, sealer, events)
     connection = ConnectionStatus(tables.connections, clock=clock)
-    api = vendor.constant_contact(settings, stand_in, keeper, booked=lambda: tables.budget.note(clock()))
-    permits = CallPermits(tables.budget, clock=clock)
+    # What several hosts tell each other by times in the rows goes by the one clock of their database.
+    shared_clock = DatabaseClock(tables.database, local=clock)
+    api = vendor.constant_contact(
+        settings, stand_in, keeper, booked=lambda: tables.budget.note(shared_clock())
+    )
+    authorize = vendor.authorizing(keeper)
+    permits = CallPermits(tables.budget, clock=shared_clock, authorize=authorize)
     lists = ListDirectory(vendor=api, connection=connection, meta=tables.meta, permits=permits, clock=clock)
-    delivery = _delivery(tables, connection, api, lists)
+    sender = Sender(vendor=api, permits=permits, clock=shared_clock)
+    delivery = _delivery(tables, connection, lists, sender, authorize, shared_clock)
 
     def connected() -> None:
         # What paused under the old tokens says nothing about the new ones.
@@ -157,7 +163,7 @@ def build_services(settings: Settings) -> Parts:
     control = ConnectionControl(keeper, connector, tables.connections, sealer, on_refreshed=connected)
     tokens = TokenClock(tables.connections, clock=clock)
     services = Services(
-        intake=_intake(settings, tables, connection, lists, delivery),
+        intake=_intake(settings, tables, connection, lists, delivery, shared_clock),
         signups=SignupCare(records=tables.signup_records, deliveries=tables.deliveries, clock=clock),
         lists=lists,
         delivery=delivery,
@@ -165,7 +171,7 @@ def build_services(settings: Settings) -> Parts:
         connection_control=control,
         tokens=tokens,
         events=tables.events.recent,
-        health=_health(settings, tables, connection),
+        health=_health(settings, tables, connection, delivery),
         metrics=_metrics(tables, connection, tokens),
         doctor=_doctor(settings, tables, connection, control, lists),
         admin=_admin(settings, tables),
@@ -212,12 +218,13 @@ def _seed(settings: Settings, tables: Tables, sealer: Sealer, events: Connection
     return plant_seed
 
 
-def _health(settings: Settings, tables: Tables, connection: ConnectionStatus) -> Health:
+def _health(settings: Settings, tables: Tables, connection: ConnectionStatus, delivery: Delivery) -> Health:
     return Health(
         database=tables.database,
         deliveries=tables.deliveries,
         budget=tables.budget,
         connection=connection,
+        silent_seconds=delivery.silent_seconds if settings.delivery == "thread" else None,
         warnings=settings.warnings(),
         version=VERSION,
         clock=clock,
@@ -266,10 +273,20 @@ def _admin(settings: Settings, tables: Tables) -> AdminAccess:
 
 
 def _delivery(
-    tables: Tables, connection: ConnectionStatus, api: ConstantContact, lists: ListDirectory
+    tables: Tables,
+    connection: ConnectionStatus,
+    lists: ListDirectory,
+    sender: Sender,
+    authorize: Callable[[], None],
+    clock: Callable[[], int],
 ) -> Delivery:
     courier = Courier(
-        deliveries=tables.deliveries, budget=tables.budget, connection=connection, vendor=api, clock=clock
+        deliveries=tables.deliveries,
+        budget=tables.budget,
+        connection=connection,
+        authorize=authorize,
+        sender=sender,
+        clock=clock,
     )
     return Delivery(courier=courier, deliveries=tables.deliveries, lists=lists, clock=clock)
 
@@ -280,6 +297,7 @@ def _intake(
     connection: ConnectionStatus,
     lists: ListDirectory,
     delivery: Delivery,
+    clock: Callable[[], int],
 ) -> Intake:
     verdicts = Verdicts(
         signups=tables.signups,

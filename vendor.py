@@ -13,7 +13,12 @@ from oauth import AuthorizationServer, BearerAuth, Keeper, OAuthError
 from oauth.authorization_server import TOTAL_SECONDS
 from oauth.errors import AccountUnavailable, AccountUnusable
 from oauth.pinning import AccountLike
-from services.constant_contact import CALLS_FOR_ACCOUNT, ConstantContact, ConstantContactError, Forbidden
+from services.constant_contact import (
+    ConnectionUnusable,
+    ConstantContact,
+    ConstantContactError,
+    Forbidden,
+)
 from services.permits import CallPermits
 from settings import Settings
 
@@ -57,14 +62,24 @@ def constant_contact(
     return ConstantContact(session, base_url=base_url, connection_errors=(OAuthError,))
 
 
+def authorizing(keeper: Keeper) -> Callable[[], None]:
+    """What sees to a valid access token before a call is booked; raises ConnectionUnusable."""
+
+    def authorize() -> None:
+        try:
+            keeper.current()
+        except OAuthError as error:
+            raise ConnectionUnusable(detail=type(error).__name__) from error
+
+    return authorize
+
+
 def account_of(vendor: ConstantContact, permits: CallPermits) -> Callable[[str], AccountLike]:
     """Whose account an access token opens, asked out of the shared budget."""
 
     def ask(access_token: str) -> AccountLike:
-        for _ in range(CALLS_FOR_ACCOUNT):
-            permits.take(urgent=True)
         try:
-            return vendor.account(access_token)
+            return vendor.account(access_token, permit=lambda: permits.take(urgent=True))
         except Forbidden as error:
             # Pressing Connect again alone changes nothing about a scope, a role or a deactivated application.
             raise AccountUnusable(error.plain) from error

@@ -9,6 +9,7 @@ from services.connection import ConnectionStatus
 from store import Backlog, Budget, Database, Deliveries, StoreError
 
 OLD_BACKLOG_SECONDS = 3_600
+SILENT_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -34,15 +35,20 @@ class Health:
         deliveries: Deliveries,
         budget: Budget,
         connection: ConnectionStatus,
+        silent_seconds: Callable[[], float | None] | None = None,
         warnings: list[str],
         version: str,
         clock: Callable[[], int],
     ) -> None:
-        """`warnings` are the settings' own; `clock` tells epoch milliseconds."""
+        """`warnings` are the settings' own; `clock` tells epoch milliseconds.
+
+        `silent_seconds` tells when this process's own delivery last went round; None where others deliver.
+        """
         self._database = database
         self._deliveries = deliveries
         self._budget = budget
         self._connection = connection
+        self._silent_seconds = silent_seconds
         self._warnings = warnings
         self._version = version
         self._clock = clock
@@ -67,6 +73,13 @@ class Health:
         if connection.warning:
             problems.append(connection.warning)
         problems += self._delivery_problems(backlog, oldest)
+        if self._silent_seconds is not None and oldest > SILENT_SECONDS:
+            silent = self._silent_seconds()
+            if silent is None or silent > SILENT_SECONDS:
+                problems.append(
+                    "Sign-ups wait, and this process's delivery has not moved for a minute. It is started "
+                    "anew by itself; restart the service if this stays."
+                )
         return HealthReport(
             status="degraded" if problems else "ok",
             storable=True,

@@ -25,7 +25,7 @@ log = structlog.get_logger(__name__)
 STATUS = {
     "ready": "queued",
     "sending": "queued",
-    "merged": "queued",
+    "merged": "subscribed",
     "delivered": "subscribed",
     "parked": "parked",
 }

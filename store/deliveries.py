@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, Update, bindparam, func, select, update
 
 from store import attempts, claims
 from store.allowance import PROBE_MS, ROW, Allowance, locked_allowance
+from store.budget import REFUSALS_KEPT
 from store.database import Database
 from store.schema import PARKED, UNFINISHED, budget, deliveries
 
@@ -129,6 +130,19 @@ RETRIED = (
     .where(deliveries.c.signup_id == bindparam("signup"), PARKED)
     .values(state="ready", due_at=bindparam("now"), attempts=0, alone=False, finished_at=None)
 )
+# As many as are refused before it shows that the fault is everybody's; not again and again the same ones.
+_PUT_BACK = (
+    update(deliveries)
+    .where(
+        deliveries.c.id.in_(
+            select(deliveries.c.id)
+            .where(PARKED, deliveries.c.last_error == bindparam("error"), deliveries.c.attempts <= 2)
+            .order_by(deliveries.c.id.desc())
+            .limit(REFUSALS_KEPT - 1)
+        )
+    )
+    .values(state="ready", due_at=bindparam("due"), finished_at=None)
+)
 _PROBE_ENDED = (
     update(budget).where(ROW, budget.c.probe_until == bindparam("our_probe")).values(probe_until=None)
 )
@@ -184,7 +198,7 @@ class Deliveries:
         claimed: Claimed,
         *,
         due_at: int,
-        error: str,
+        error: str | None,
         count: bool,
         alone: bool = False,
         now: int | None = None,
@@ -192,7 +206,7 @@ class Deliveries:
         """Try again at `due_at`; without `count` this attempt is given back. Times are epoch ms.
 
         The contact's younger deliveries wait as long. `alone`: from now on the row goes out by itself, since
-        a call that carried others was refused.
+        a call that carried others was refused. `error`: a sentence, None where nothing was sent.
         `now`: when the call ended, for the record of attempts; its booking where nothing was sent.
         """
         statement = _POSTPONED_ALONE if alone else _POSTPONED
@@ -203,7 +217,8 @@ class Deliveries:
                 behind = {"contact": claimed.contact_key, "leader": claimed.delivery_id, "due": due_at}
                 connection.execute(BEHIND, behind)
             ended = claimed.booked_at if now is None else now
-            _end_attempt(connection, claimed, ended, f"postponed: {error}", kept=kept)
+            outcome = "given back" if error is None else f"postponed: {error}"
+            _end_attempt(connection, claimed, ended, outcome, kept=kept)
         return kept
 
     def park(self, claimed: Claimed, *, now: int, error: str) -> bool:
@@ -217,6 +232,11 @@ class Deliveries:
         """Make a parked delivery due at `now` (epoch ms), as if never tried; False when it is not parked."""
         with self._database.transaction() as connection:
             return connection.execute(RETRIED, {"signup": signup_id, "now": now}).rowcount == 1
+
+    def put_back(self, error: str, *, due_at: int) -> int:
+        """Make the last four parked with this `error` due at `due_at` (epoch ms); how many these are."""
+        with self._database.transaction() as connection:
+            return connection.execute(_PUT_BACK, {"error": error, "due": due_at}).rowcount
 
     def backlog(self) -> Backlog:
         """Count what is waiting and what needs a person."""

@@ -17,10 +17,12 @@ from oauth.keeper import Keeper
 from oauth.sealing import Sealer
 from services import ConnectionStatus
 from services.constant_contact import ConstantContact
-from services.delivery import Courier, Outcome
+from services.delivery import Courier, Outcome, Sender
+from services.permits import CallPermits
 from store import Budget, Connections, Database, Deliveries
 from tests.oauth.vendor import DAY, HOUR, START, Answer, Clock, HttpAnswer, Vendor, given
 from tests.store.conftest import accept
+from vendor import authorizing
 
 API = "https://api.test/v3"
 MINUTE = 60_000
@@ -62,11 +64,15 @@ class House:
         self.keeper = Keeper(self.connections, server, sealer, clock=clock, wait=clock.wait)
         session = requests.Session()
         session.auth = BearerAuth(self.keeper, booked=lambda: None)
+        budget, authorize = Budget(database), authorizing(self.keeper)
+        api = ConstantContact(session, base_url=API, connection_errors=(OAuthError,))
+        permits = CallPermits(budget, clock=clock, authorize=authorize)
         self.courier = Courier(
             deliveries=self.deliveries,
-            budget=Budget(database),
+            budget=budget,
             connection=ConnectionStatus(self.connections, clock=clock),
-            vendor=ConstantContact(session, base_url=API, connection_errors=(OAuthError,)),
+            authorize=authorize,
+            sender=Sender(vendor=api, permits=permits, clock=clock),
             clock=clock,
         )
         self.states: set[str] = set()

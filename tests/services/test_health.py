@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from services import ANONYMOUS, Evidence
 from services.constant_contact import Rejected, Unreachable
 from services.submission import read_form
@@ -37,6 +39,22 @@ def test_the_backlog_is_told_with_its_age(house: House) -> None:
     report = house.health.report()
     assert (report.pending, report.oldest_pending_seconds) == (1, 7_200)
     assert any("120 minutes" in problem for problem in report.problems)
+
+
+@pytest.mark.parametrize("silent", [None, 60.5])
+def test_a_delivery_that_has_stopped_is_a_problem_once_a_sign_up_waits(
+    house: House, silent: float | None
+) -> None:
+    """With nothing to do nobody misses it, and for a minute it may just be busy."""
+    house.silent_seconds = silent
+    assert house.health.report().problems == ()
+    sign_up(house)
+    house.clock.now += 60_000
+    assert house.health.report().problems == ()
+    house.clock.now += 1_000
+    assert "has not moved for a minute" in " ".join(house.health.report().problems)
+    house.silent_seconds = 60.0
+    assert house.health.report().problems == ()
 
 
 def test_a_pause_and_refused_sign_ups_are_problems(house: House) -> None:
