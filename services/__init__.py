@@ -19,6 +19,7 @@ from services.errors import (
     TooManyAttempts,
 )
 from services.health import Health, HealthReport
+from services.housekeeping import Housekeeping, HousekeepingThread, Task
 from services.intake import ANONYMOUS, Asker, Evidence, Intake, RecentView, SignupView
 from services.keys import ApiKeys, DrainToken
 from services.lists import ListDirectory, ListsView
@@ -41,6 +42,7 @@ class Services:
     tokens: TokenClock
     events: Callable[[int], list[Event]]
     health: Health
+    housekeeping: Housekeeping
     metrics: Metrics
     doctor: Doctor
     admin: AdminAccess
@@ -65,6 +67,8 @@ __all__ = [
     "FieldError",
     "Health",
     "HealthReport",
+    "Housekeeping",
+    "HousekeepingThread",
     "Intake",
     "InvalidSubmission",
     "ListDirectory",
@@ -78,6 +82,7 @@ __all__ = [
     "SignupView",
     "StorageUnavailable",
     "Submission",
+    "Task",
     "TokenClock",
     "TooManyAttempts",
     "Verdict",

@@ -9,8 +9,9 @@ import pytest
 
 from services import ConnectionStatus, Delivery, Health, Intake, ListDirectory, Verdicts
 from services.delivery import Courier
+from services.intake import payload_of
 from services.permits import CallPermits
-from store import Budget, Connections, Database, Deliveries, Meta, Signups
+from store import Budget, Connections, Database, Deliveries, Disk, Meta, Salvage, Signups, Spool
 from tests.services.vendor import NEWSLETTER, ScriptedVendor
 
 
@@ -36,6 +37,8 @@ class House:
         self.signups, self.deliveries = Signups(self.database), Deliveries(self.database)
         self.budget, self.connections = Budget(self.database), Connections(self.database)
         self.meta = Meta(self.database)
+        self.spool = Spool(path / "spool")
+        self.salvage = Salvage(self.database, path / "test.db", payload_of=payload_of)
         self.connection = ConnectionStatus(self.connections, clock=self.clock)
         self.lists = ListDirectory(
             vendor=self.vendor,
@@ -57,6 +60,8 @@ class House:
         self.verdicts = self.verdicts_waiting(wait_seconds)
         self.intake = Intake(
             signups=self.signups,
+            spool=self.spool,
+            has_room=self.database.has_room,
             lists=self.lists,
             delivery=self.delivery,
             verdicts=self.verdicts,
@@ -65,6 +70,9 @@ class House:
         )
         self.health = Health(
             database=self.database,
+            spool=self.spool,
+            salvage=self.salvage,
+            disk=Disk(path),
             deliveries=self.deliveries,
             budget=self.budget,
             connection=self.connection,

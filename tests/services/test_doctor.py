@@ -68,6 +68,8 @@ def examine(
         lists=house.lists,
         deliveries=house.deliveries,
         budget=house.budget,
+        spool=house.spool,
+        salvage=house.salvage,
         clock=house.clock,
     )
     return doctor.examine(online=online)

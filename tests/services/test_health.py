@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from services import ANONYMOUS, Evidence
 from services.constant_contact import Rejected, Unreachable
 from services.submission import read_form
@@ -51,8 +53,23 @@ def test_a_pause_and_refused_sign_ups_are_problems(house: House) -> None:
     assert "refused 1 of the sign-ups" in problems
 
 
-def test_a_store_that_cannot_be_written_is_unavailable(house: House) -> None:
+def test_a_store_that_cannot_be_written_degrades_while_the_spool_can(house: House) -> None:
+    """What is kept is counted; the store's absence is named."""
+    with house.database.transaction() as connection:
+        connection.exec_driver_sql("ALTER TABLE meta RENAME TO meta_gone")
+        connection.exec_driver_sql(
+            "CREATE TRIGGER full BEFORE INSERT ON deliveries BEGIN SELECT RAISE(ABORT, 'full'); END"
+        )
+    sign_up(house)
+    report = house.health.report()
+    assert (report.status, report.storable) == ("degraded", True)
+    assert "database cannot be used" in report.problems[0]
+    assert "1 by now" in report.problems[0]
+
+
+def test_a_store_and_a_spool_that_cannot_be_written_are_unavailable(house: House, tmp_path: Path) -> None:
     """That alone is worth a 503."""
+    (tmp_path / "spool").touch()
     house.database.prepare()
     with house.database.transaction() as connection:
         connection.exec_driver_sql("ALTER TABLE meta RENAME TO meta_gone")

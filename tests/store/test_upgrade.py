@@ -11,7 +11,7 @@ from sqlalchemy import Engine, create_engine, make_url
 
 from store import Connections, Database, Event, Events, Signups, StoreUnavailable
 from store.migrate import configuration
-from store.sqlite import driver
+from store.sqlite_driver import driver
 from tests.store.conftest import NEVER_CONNECTED, accept, in_processes
 
 # As a release of the first schema leaves a connection, one line of each kind of table with it.
