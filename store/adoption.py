@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, bindparam, func, or_, select, text, update
 
-from store import header
+from store import mending
 from store.errors import RowRefused, driver_errors_translated
 from store.rows import insert_unknown
 from store.schema import budget, deliveries, metadata
@@ -93,8 +93,17 @@ def _rows(source: Any, table: str) -> Iterator[dict[str, Any]]:
 
 
 def opened(old: Path) -> Any:
-    """A connection of the driver to a file that was set aside; a lost header is mended first."""
-    header.mend(old)
+    """A connection of the driver to a file that was set aside; what keeps it from opening is mended first."""
+    with suppress(driver.Error), closing(_connected(old)) as source:
+        source.execute("SELECT count(*), max(sql) FROM sqlite_master").fetchall()
+        return _connected(old)
+    mending.mend(old)
+    return _connected(old)
+
+
+def _connected(old: Path) -> Any:
     source = driver.connect(f"{old.as_uri()}?mode=rw", uri=True, timeout=5, isolation_level=None)
+    # A file that is shorter than its header says is refused otherwise.
+    source.execute("PRAGMA writable_schema = ON")
     source.execute("PRAGMA cell_size_check = ON")
     return source

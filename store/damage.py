@@ -41,12 +41,13 @@ def find(path: Path, *, timeout: float) -> str | None:
     return "; ".join(wrong[:3]) or None
 
 
-def set_aside_if_damaged(path: Path, *, ours: bool, timeout: float) -> Path | None:
+def set_aside_if_damaged(path: Path, *, ours: bool, in_use: bool, timeout: float) -> Path | None:
     """Move a damaged file and its journals away together, so that an empty one can take its place.
 
     Args:
         path: the database; the caller holds the migration lock.
         ours: whether this program has used the folder before.
+        in_use: whether this process has had tables in the file already.
         timeout: seconds to wait for SQLite's lock.
 
     Returns:
@@ -55,7 +56,7 @@ def set_aside_if_damaged(path: Path, *, ours: bool, timeout: float) -> Path | No
     Raises:
         StoreMisconfigured: something that is no database lies where none of ours ever was.
     """
-    wrong = _wrong(path, timeout)
+    wrong = _wrong(path, timeout, in_use=in_use)
     if wrong is None:
         return None
     if not ours:
@@ -99,11 +100,17 @@ def kept(path: Path) -> list[Path]:
     return sorted(file for file in found if not file.name.endswith(_FAMILY[1:]))
 
 
-def rescue(engine: Engine, path: Path, known: tuple[int, int]) -> Path | None:
+def idle_connections(engine: Engine) -> int:
+    """How many connections are open and not in use."""
+    idle: int = getattr(engine.pool, "checkedin", int)()
+    return idle
+
+
+def rescue(engine: Engine, path: Path, known: tuple[int, int] | None) -> Path | None:
     """Copy what an idle connection can still read of a file that was deleted or moved while in use.
 
-    None when there is no such connection, or another process has set this very file aside. Two processes may
-    both make a copy; the second one brings nothing new.
+    `known` is the file's device and inode. None when there is no such connection, or another process has set
+    this very file aside. Two processes may both make a copy; the second one brings nothing new.
     """
     ours = path.parent.glob(f"{path.name}.*-????????-*")  # the names that are given here
     if any((status.st_dev, status.st_ino) == known for status in map(Path.stat, ours)):
@@ -111,8 +118,7 @@ def rescue(engine: Engine, path: Path, known: tuple[int, int]) -> Path | None:
     if not path.exists() and any(_beside(path, suffix).exists() for suffix in _FAMILY):
         set_aside(path, "orphaned")
     _wait_for_quiet_journal(path)
-    idle: int = getattr(engine.pool, "checkedin", int)()
-    held = [engine.pool.connect() for _ in range(idle)]
+    held = [engine.pool.connect() for _ in range(idle_connections(engine))]
     try:
         # The last one out is the one that was opened first.
         return _copied(held[-1].dbapi_connection, path) if held else None
@@ -147,13 +153,13 @@ def _copied(source: Any, path: Path) -> Path | None:
     return aside
 
 
-def _wrong(path: Path, timeout: float) -> str | None:
+def _wrong(path: Path, timeout: float, *, in_use: bool) -> str | None:
     if not path.exists():
         left = [suffix for suffix in _FAMILY[1:] if _size(_beside(path, suffix))]
         return f"the file is gone, its {left[0]} is not" if left else None
     if path.stat().st_size == 0:
         # SQLite would delete a log that it finds beside an empty file.
-        return "the file is empty, its log is not" if _size(_beside(path, "-wal")) else None
+        return "the file is empty" if in_use or _size(_beside(path, "-wal")) else None
     # Twice: what is moved away here is everything there is.
     return find(path, timeout=timeout) and find(path, timeout=timeout)
 

@@ -149,6 +149,8 @@ def _keep_row(connection: Connection, table: Table, row: Row) -> None:
     for document in ("person", "list_ids", "payload"):
         if document in row:
             _check_document(row[document])
+    if table is deliveries:
+        insert_unknown(connection, signups, _stub(row))
     if insert_unknown(connection, table, row) or table is not deliveries:
         return
     known = select(deliveries.c.id).where(deliveries.c.signup_id == row["signup_id"])
@@ -158,6 +160,19 @@ def _keep_row(connection: Connection, table: Table, row: Row) -> None:
         if row["state"] == "sending":
             row["state"] = "ready"
         insert_unknown(connection, table, row)
+
+
+def _stub(delivery: Row) -> Row:
+    """A sign-up of which only the delivery could be read; where it is known this changes nothing."""
+    return {
+        "id": delivery["signup_id"],
+        "received_at": delivery["received_at"],
+        "contact_key": delivery["contact_key"],
+        "email": delivery["contact_key"],
+        "person": "{}",
+        "list_ids": "[]",
+        "asked_by": "damaged",
+    }
 
 
 def _check_document(document: object) -> None:

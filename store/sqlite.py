@@ -22,6 +22,7 @@ from store.sqlite_driver import driver
 
 log = structlog.get_logger(__name__)
 
+FileIdentity = tuple[int, int]
 Version = tuple[int, ...]
 _NETWORK = ("nfs", "cifs", "smb", "9p", "fuse", "ceph", "glusterfs", "lustre", "afs")
 _LARGE_LOG_BYTES = 16 * 1024 * 1024
@@ -58,7 +59,7 @@ def network_file_system(path: Path, mounts: str) -> str | None:
     return best[1] if best[1].startswith(_NETWORK) else None
 
 
-def file_identity(path: Path) -> tuple[int, int] | None:
+def file_identity(path: Path) -> FileIdentity | None:
     """Device and inode of the file at `path`, None where there is none."""
     try:
         status = path.stat()
@@ -83,7 +84,7 @@ class SQLiteBackend:
         self._timeout = busy_timeout_seconds
         self._journal_rule = journal_rule
         self._journal: str | None = None
-        self._identity: tuple[int, int] | None = None
+        self._identity: tuple[FileIdentity | None, FileIdentity | None] | None = None
         self._writer = threading.Lock()
         self._suspect = False
         self._disk = Disk(self._path.parent)
@@ -145,7 +146,7 @@ class SQLiteBackend:
                 self._journal = connection.scalar(select(meta.c.value).where(meta.c.key == "journal_mode"))
             engine.dispose()  # this connection was opened before the journal mode was known
             with engine.connect():
-                self._identity, self._suspect = file_identity(self._path), False
+                self._identity, self._suspect = self._here(), False
         self._disk.fill()
         if self._journal == "wal" and not has_wal_reset_fix(driver.sqlite_version_info):
             log.warning("sqlite_wal_unsafe", version=driver.sqlite_version, cure="install pysqlite3")
@@ -156,11 +157,12 @@ class SQLiteBackend:
 
     def sound(self) -> bool:
         """Whether the file is still the one that was opened, and nothing speaks against it."""
-        return not self._suspect and file_identity(self._path) == self._identity
+        return not self._suspect and self._here() == self._identity
 
     def damaged(self) -> bool:
         """Examine the file; what is found is acted on by the next `prepare`."""
-        self._suspect = self._suspect or damage.find(self._path, timeout=self._timeout) is not None
+        emptied = self._path.stat().st_size == 0
+        self._suspect = self._suspect or emptied or damage.find(self._path, timeout=self._timeout) is not None
         return self._suspect
 
     def full(self) -> bool:
@@ -206,13 +208,17 @@ class SQLiteBackend:
     def _leave_old_file(self, engine: Engine, *, ever_used: bool) -> Path | None:
         """Set aside what must not be used on, and name it; None when the file at our path is good."""
         known, here = self._identity, file_identity(self._path)
+        replaced = known is not None and self._here() != known
+        file = known[0] if known is not None else None
         self._identity = self._journal = None
         old = None
-        if known is not None and here != known:
-            log.critical("sqlite_file_replaced", missing=here is None)
-            old = damage.rescue(engine, self._path, known)
+        if replaced and (here != file or damage.idle_connections(engine)):
+            log.critical("sqlite_file_replaced", missing=here is None, only_its_log=here == file)
+            old = damage.rescue(engine, self._path, file if here != file else None)
         elif here is None or self._suspect or self._path.stat().st_size <= _EXAMINED_AT_START_BYTES:
-            old = damage.set_aside_if_damaged(self._path, ours=ever_used, timeout=self._timeout)
+            old = damage.set_aside_if_damaged(
+                self._path, ours=ever_used, in_use=known is not None, timeout=self._timeout
+            )
         engine.dispose()
         return old
 
@@ -254,7 +260,14 @@ class SQLiteBackend:
                 " Another program changed it: stop that program and set it back with the sqlite3 shell."
             )
 
+    def _here(self) -> tuple[FileIdentity | None, FileIdentity | None]:
+        """The file at our path and its log, without which it lacks the last commits."""
+        log_file = None
+        if self._journal == "wal":
+            log_file = file_identity(self._path.with_name(self._path.name + "-wal"))
+        return file_identity(self._path), log_file
+
     def _check_identity(self) -> None:
         """Refuse a file that was moved or deleted: commits would go to an inode nobody can find again."""
-        if file_identity(self._path) != self._identity:
+        if self._here() != self._identity:
             raise StoreUnavailable(f"{self._path} was replaced while in use")

@@ -9,7 +9,7 @@ from store.sqlite_driver import driver
 _CHUNK = 200
 _LAST_ROWID = 2**62
 # Further on, steps are doubled: a readable page between two damaged ones may then be passed over.
-_ONE_BY_ONE = 20_000
+_ONE_BY_ONE = 2_000
 
 
 @dataclass(frozen=True)
@@ -26,33 +26,49 @@ def read(source: Any, table: str) -> Iterator[dict[str, Any] | Gap]:
         source: a connection of the SQLite driver.
         table: a name from the schema.
     """
-    after = 0
+    if not _can_be_asked(source, table):
+        yield Gap(None)
+        return
+    after, chunk = 0, _CHUNK
     while True:
-        rows, whole = _rows(source, table, after)
+        rows, whole = _rows(source, table, after, chunk)
         for rowid, row in rows:
             after = rowid
             yield row
         if whole and not rows:
             return
-        if not whole:
+        if not whole and chunk > 1:
+            chunk = 1  # the driver reads one row ahead, so the last good one of a chunk is still to be had
+        elif not whole:
             found = _next_readable(source, table, after)
             if found is None:
                 yield Gap(None)
                 return
             yield Gap(found - after - 1)
-            after = found - 1
+            after, chunk = found - 1, _CHUNK
 
 
-def _rows(source: Any, table: str, after: int) -> tuple[list[tuple[int, dict[str, Any]]], bool]:
+def _can_be_asked(source: Any, table: str) -> bool:
+    try:
+        source.execute(f"SELECT rowid FROM {table} LIMIT 0").fetchall()  # noqa: S608
+    except driver.DatabaseError:
+        return False
+    return True
+
+
+def _rows(source: Any, table: str, after: int, chunk: int) -> tuple[list[tuple[int, dict[str, Any]]], bool]:
     """Up to one chunk of rows, and whether the chunk was read to its end."""
     found: list[tuple[int, dict[str, Any]]] = []
     try:
         cursor = source.execute(
-            f"SELECT rowid, * FROM {table} WHERE rowid > ? ORDER BY rowid LIMIT {_CHUNK}",  # noqa: S608
-            (after,),
+            f"SELECT rowid, * FROM {table} WHERE rowid > ? ORDER BY rowid LIMIT ?",  # noqa: S608
+            (after, chunk),
         )
         names = [column[0] for column in cursor.description[1:]]
         for rowid, *values in cursor:
+            if rowid <= after:
+                return found, False  # a torn tree may lead in a circle
+            after = rowid
             found.append((rowid, dict(zip(names, values, strict=True))))
     except (driver.DatabaseError, UnicodeDecodeError):
         return found, False
@@ -61,7 +77,7 @@ def _rows(source: Any, table: str, after: int) -> tuple[list[tuple[int, dict[str
 
 def _next_readable(source: Any, table: str, after: int) -> int | None:
     """Where reading succeeds again beyond the damage that begins after `after`; None when nowhere."""
-    for start in range(after + 1, after + _ONE_BY_ONE):
+    for start in range(after + 2, after + _ONE_BY_ONE):
         if _readable(source, table, start):
             return start
     low, step = after + _ONE_BY_ONE, 1
@@ -78,10 +94,10 @@ def _next_readable(source: Any, table: str, after: int) -> int | None:
 
 def _readable(source: Any, table: str, start: int) -> bool:
     try:
-        source.execute(
-            f"SELECT * FROM {table} WHERE rowid >= ? ORDER BY rowid LIMIT 1",  # noqa: S608
+        rows = source.execute(
+            f"SELECT rowid, * FROM {table} WHERE rowid >= ? ORDER BY rowid LIMIT 1",  # noqa: S608
             (start,),
         ).fetchall()
     except (driver.DatabaseError, UnicodeDecodeError):
         return False
-    return True
+    return all(row[0] >= start for row in rows)
