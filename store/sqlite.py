@@ -59,10 +59,10 @@ def network_file_system(path: Path, mounts: str) -> str | None:
     return best[1] if best[1].startswith(_NETWORK) else None
 
 
-def file_identity(path: Path) -> FileIdentity | None:
+def file_identity(path: Path | str) -> FileIdentity | None:
     """Device and inode of the file at `path`, None where there is none."""
     try:
-        status = path.stat()
+        status = os.stat(path)  # noqa: PTH116 - a path object costs as much again, on every use
     except (FileNotFoundError, NotADirectoryError):
         return None
     return status.st_dev, status.st_ino
@@ -81,6 +81,7 @@ class SQLiteBackend:
                 "DATABASE_URL: SQLite needs a file, as in sqlite:////home/app/data/app.db"
             )
         self._path = Path(url.database).absolute()
+        self._file_name = str(self._path)
         self._timeout = busy_timeout_seconds
         self._journal_rule = journal_rule
         self._journal: str | None = None
@@ -264,8 +265,8 @@ class SQLiteBackend:
         """The file at our path and its log, without which it lacks the last commits."""
         log_file = None
         if self._journal == "wal":
-            log_file = file_identity(self._path.with_name(self._path.name + "-wal"))
-        return file_identity(self._path), log_file
+            log_file = file_identity(self._file_name + "-wal")
+        return file_identity(self._file_name), log_file
 
     def _check_identity(self) -> None:
         """Refuse a file that was moved or deleted: commits would go to an inode nobody can find again."""

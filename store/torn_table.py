@@ -61,8 +61,9 @@ def _rows(source: Any, table: str, after: int, chunk: int) -> tuple[list[tuple[i
     found: list[tuple[int, dict[str, Any]]] = []
     try:
         cursor = source.execute(
-            f"SELECT rowid, * FROM {table} WHERE rowid > ? ORDER BY rowid LIMIT ?",  # noqa: S608
-            (after, chunk),
+            # Not "> after": that row may lie on the torn page before.
+            f"SELECT rowid, * FROM {table} WHERE rowid >= ? ORDER BY rowid LIMIT ?",  # noqa: S608
+            (after + 1, chunk),
         )
         names = [column[0] for column in cursor.description[1:]]
         for rowid, *values in cursor:

@@ -12,7 +12,7 @@ from typing import cast
 
 import pytest
 
-from store import Database, Disk, Signups, Spool, SpoolImport, StoreUnavailable
+from store import Database, Disk, Imported, Signups, Spool, SpoolImport, StoreUnavailable
 from store.flock import flocked
 from tests.store.conftest import accept, signup
 
@@ -73,7 +73,7 @@ def test_known_sign_ups_are_not_stored_twice(database: Database, spool: Spool) -
     accept(database, "s1")
     keep(spool, "s1")
     keep(spool, "s2")
-    SpoolImport(database, spool).run()
+    assert SpoolImport(database, spool).run() == Imported(signups=2, damaged=0)
     assert ids(database) == ["s1", "s2"]
 
 
