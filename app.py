@@ -45,11 +45,14 @@ from services import (
     Doctor,
     DrainToken,
     Health,
+    Housekeeping,
+    HousekeepingThread,
     Intake,
     ListDirectory,
     Metrics,
     Services,
     SignupCare,
+    Task,
     TokenClock,
     Verdicts,
 )
@@ -57,10 +60,22 @@ from services.connection import ConnectLimit
 from services.connection_events import ConnectionEvents
 from services.delivery import Courier, DeliveryThread, Sender
 from services.doctor import Deployment
+from services.findings import database_file
+from services.intake import payload_of
 from services.permits import CallPermits
 from settings import THREADS_PER_WORKER, Settings
-from store import Database, StoreError, Tables
+from store import (
+    Database,
+    Disk,
+    Expiry,
+    Salvage,
+    Spool,
+    SpoolImport,
+    StoreError,
+    Tables,
+)
 from store.clock import DatabaseClock
+from store.retention import Retention
 
 VERSION = "0.1.0"
 SCOPES = ("contact_data", "account_read", "offline_access")
@@ -89,6 +104,25 @@ class Parts:
     sandbox: Flask | None
 
 
+@dataclass(frozen=True)
+class Keeping:
+    """What keeps sign-ups while the database fails them: the spool, the disk, and what a lost file held."""
+
+    spool: Spool
+    disk: Disk
+    salvage: Salvage | None
+
+    @classmethod
+    def of(cls, settings: Settings, database: Database) -> Keeping:
+        """Nothing is opened; a server's files are its operator's, so only SQLite has a salvage."""
+        file = database_file(settings.store_url)
+        return cls(
+            spool=Spool(settings.data_dir / "spool"),
+            disk=Disk(file.parent if file else settings.data_dir),
+            salvage=Salvage(database, file, payload_of=payload_of) if file else None,
+        )
+
+
 def create_app(settings: Settings | None = None, services: Parts | None = None) -> Flask:
     """The WSGI application. Raises settings.SettingsError with every problem of the environment at once."""
     settings = settings or Settings.from_env()
@@ -110,6 +144,7 @@ def create_app(settings: Settings | None = None, services: Parts | None = None) 
     app.register_error_handler(StoreError, web.errors.storage_unavailable)
     register_commands(app)
     app.extensions["delivery_thread"] = DeliveryThread(parts.services.delivery)
+    app.extensions["housekeeping_thread"] = HousekeepingThread(parts.services.housekeeping)
     app.extensions["ticker"] = parts.ticker
     app.extensions["plant_seed"] = parts.plant_seed
     app.extensions["database"] = parts.database
@@ -124,6 +159,7 @@ def create_app(settings: Settings | None = None, services: Parts | None = None) 
 def build_services(settings: Settings) -> Parts:
     """Every part with its real collaborators; nothing is opened yet."""
     tables = Tables.of(Database(settings.store_url))
+    keeping = Keeping.of(settings, tables.database)
     stand_in = sandbox.create_sandbox() if settings.builtin_sandbox else None
     server, sealer = vendor.authorization_server(settings, stand_in), Sealer(settings.encryption_keys)
     events = ConnectionEvents(tables.events, clock=clock)
@@ -163,7 +199,7 @@ def build_services(settings: Settings) -> Parts:
     control = ConnectionControl(keeper, connector, tables.connections, sealer, on_refreshed=connected)
     tokens = TokenClock(tables.connections, clock=clock)
     services = Services(
-        intake=_intake(settings, tables, connection, lists, delivery, shared_clock),
+        intake=_intake(settings, tables, keeping, connection, lists, delivery, shared_clock),
         signups=SignupCare(records=tables.signup_records, deliveries=tables.deliveries, clock=clock),
         lists=lists,
         delivery=delivery,
@@ -171,9 +207,10 @@ def build_services(settings: Settings) -> Parts:
         connection_control=control,
         tokens=tokens,
         events=tables.events.recent,
-        health=_health(settings, tables, connection, delivery),
+        health=_health(settings, tables, keeping, connection, delivery),
+        housekeeping=_housekeeping(tables, keeping, delivery),
         metrics=_metrics(tables, connection, tokens),
-        doctor=_doctor(settings, tables, connection, control, lists),
+        doctor=_doctor(settings, tables, keeping, connection, control, lists),
         admin=_admin(settings, tables),
         api_keys=ApiKeys(settings.api_keys),
         drain_token=DrainToken(settings.drain_token.get_secret_value()),
@@ -218,9 +255,18 @@ def _seed(settings: Settings, tables: Tables, sealer: Sealer, events: Connection
     return plant_seed
 
 
-def _health(settings: Settings, tables: Tables, connection: ConnectionStatus, delivery: Delivery) -> Health:
+def _health(
+    settings: Settings,
+    tables: Tables,
+    keeping: Keeping,
+    connection: ConnectionStatus,
+    delivery: Delivery,
+) -> Health:
     return Health(
         database=tables.database,
+        spool=keeping.spool,
+        salvage=keeping.salvage,
+        disk=keeping.disk,
         deliveries=tables.deliveries,
         budget=tables.budget,
         connection=connection,
@@ -245,6 +291,7 @@ def _metrics(tables: Tables, connection: ConnectionStatus, tokens: TokenClock) -
 def _doctor(
     settings: Settings,
     tables: Tables,
+    keeping: Keeping,
     connection: ConnectionStatus,
     control: ConnectionControl,
     lists: ListDirectory,
@@ -258,8 +305,34 @@ def _doctor(
         lists=lists,
         deliveries=tables.deliveries,
         budget=tables.budget,
+        spool=keeping.spool,
+        salvage=keeping.salvage,
         clock=clock,
     )
+
+
+def _housekeeping(tables: Tables, keeping: Keeping, delivery: Delivery) -> Housekeeping:
+    spooled, expiry = SpoolImport(tables.database, keeping.spool), Expiry(tables.database)
+    retention = Retention(tables.database)
+
+    def import_spool() -> None:
+        if spooled.run().signups:
+            delivery.wake()
+
+    def tidy() -> None:
+        tables.database.tidy(idle=not tables.deliveries.pending_up_to(1))
+
+    tasks = [
+        Task("spool", 5, import_spool),
+        # Longer on a large database: a thousandth of the time is spent on it at most.
+        Task("damage", 60, tables.database.look_for_damage, rest_factor=1_000),
+        Task("tidy", 60, tidy),
+        Task("expiry", 3_600, lambda: expiry.run(clock())),
+        Task("retention", 3_600, lambda: retention.prune(clock())),
+    ]
+    if keeping.salvage is not None:
+        tasks.append(Task("salvage", 5, keeping.salvage.run))
+    return Housekeeping(tasks, clock)
 
 
 def _admin(settings: Settings, tables: Tables) -> AdminAccess:
@@ -294,6 +367,7 @@ def _delivery(
 def _intake(
     settings: Settings,
     tables: Tables,
+    keeping: Keeping,
     connection: ConnectionStatus,
     lists: ListDirectory,
     delivery: Delivery,
@@ -310,6 +384,8 @@ def _intake(
     )
     return Intake(
         signups=tables.signups,
+        spool=keeping.spool,
+        has_room=tables.database.has_room,
         lists=lists,
         delivery=delivery,
         verdicts=verdicts,
@@ -346,6 +422,8 @@ def start(app: Flask) -> None:
         # Not fatal: each use tries again, and /health says so meanwhile.
         log.critical("database_not_ready", error=type(error).__name__, problem=str(error))
     app.extensions["ticker"].start()
+    # Also where others deliver: what this process spooled lies on its own disk.
+    app.extensions["housekeeping_thread"].start()
     if settings.delivery == "thread":
         app.extensions["delivery_thread"].start()
 
@@ -353,6 +431,7 @@ def start(app: Flask) -> None:
 def stop(app: Flask) -> None:
     """Finish the calls in flight, end the delivery and the care of the tokens."""
     app.extensions["delivery_thread"].stop()
+    app.extensions["housekeeping_thread"].stop()
     app.extensions["ticker"].stop()
 
 

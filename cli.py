@@ -89,10 +89,12 @@ def worker() -> None:
 
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
-    ticker = current_app.extensions["ticker"]
+    ticker, housekeeping = (current_app.extensions[name] for name in ("ticker", "housekeeping_thread"))
     ticker.start()
+    housekeeping.start()
     # The sign-ups come from other processes, so nothing wakes this one: it looks every second.
     delivery.run(stop, longest_idle_seconds=1)
+    housekeeping.stop()
     ticker.stop()
 
 

@@ -31,6 +31,8 @@ SECRETS_FOR_PRODUCTION = {
     "ENCRYPTION_KEYS": "32 or more random characters, not those of SECRET_KEY; seals the tokens at rest",
     "ADMIN_PASSWORD": "the password you will sign in with at /admin/",
 }
+# Memory, and the layer of a container, which is thrown away with it.
+VOLATILE_FILE_SYSTEMS = frozenset({"tmpfs", "ramfs", "overlay", "aufs"})
 GENERATED_IN_DEVELOPMENT = ("SECRET_KEY", "ENCRYPTION_KEYS", "ADMIN_PASSWORD", "API_KEYS")
 
 
@@ -99,6 +101,8 @@ class Settings(BaseModel):
     proxy_hops: int = Field(0, alias="PROXY_HOPS", ge=0, le=5)
     database_url: str | None = Field(None, alias="DATABASE_URL")
     data_dir: Path = Field(Path("data"), alias="DATA_DIR")
+    instances: int = Field(1, alias="INSTANCES", ge=1)
+    allow_volatile_data: bool = Field(False, alias="ALLOW_VOLATILE_DATA")
     secret_key: SecretStr = Field(SecretStr(""), alias="SECRET_KEY")
     encryption_keys: CommaList = Field((), alias="ENCRYPTION_KEYS", repr=False)
     admin_password: SecretStr = Field(SecretStr(""), alias="ADMIN_PASSWORD")
@@ -114,8 +118,10 @@ class Settings(BaseModel):
     installation: str = Field("", alias=INSTALLATION)
 
     @classmethod
-    def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
+    def from_env(cls, environ: Mapping[str, str] | None = None, *, mounts: str | None = None) -> Settings:
         """Read the environment (default: the process's, over a `.env` file in the working directory).
+
+        `mounts` is the text of /proc/mounts, read where it is None.
 
         Raises:
             SettingsError: naming every variable that is missing or wrong, with the cure.
@@ -132,7 +138,7 @@ class Settings(BaseModel):
         except ValidationError as error:
             problems += [f"{e['loc'][0]}: {e['msg'].removeprefix('Value error, ')}" for e in error.errors()]
             raise SettingsError(problems) from None
-        problems += settings._problems()
+        problems += settings._problems() + settings._lost_data(_mounts() if mounts is None else mounts)
         if problems:
             raise SettingsError(problems)
         return settings
@@ -143,6 +149,25 @@ class Settings(BaseModel):
             *self._weak_keys(),
             *self._foreign_vendor("CONSTANT_CONTACT_API_URL", self.api_url, VENDOR_API_URL),
             *self._foreign_vendor("CONSTANT_CONTACT_AUTH_URL", self.auth_url, VENDOR_AUTH_URL),
+        ]
+
+    def _lost_data(self, mounts: str) -> list[str]:
+        """Where a SQLite file cannot keep what it acknowledged."""
+        if not self.store_url.startswith("sqlite"):
+            return []
+        if self.instances > 1:
+            return [
+                "INSTANCES: with SQLite each machine would have its own sign-ups, tokens and daily quota;"
+                " set DATABASE_URL to a PostgreSQL database"
+            ]
+        place = Path(self.store_url.partition(":///")[2].partition("?")[0]).absolute().parent.resolve()
+        kind = _file_system(place, mounts)
+        if not self.production or self.allow_volatile_data or kind not in VOLATILE_FILE_SYSTEMS:
+            return []
+        return [
+            f"DATA_DIR: {place} is on a disk that ends with the machine or container ({kind}), and sign-ups"
+            " and tokens with it; set DATABASE_URL to a PostgreSQL database, put DATA_DIR on a volume that"
+            " stays, or set ALLOW_VOLATILE_DATA=1"
         ]
 
     def _insecure_base_url(self) -> list[str]:
@@ -217,6 +242,24 @@ class Settings(BaseModel):
                 "PUBLIC_LIST_IDS is empty, so website forms are refused. Set the lists that anyone may join."
             )
         return found
+
+
+def _mounts() -> str:
+    try:
+        return Path("/proc/mounts").read_text()
+    except OSError:
+        return ""  # nothing is known of the disks outside Linux
+
+
+def _file_system(place: Path, mounts: str) -> str:
+    """The kind of file system that holds `place`: that of the innermost mount, of several the latest."""
+    best = (Path("/"), "")
+    for line in mounts.splitlines():
+        _, mount_point, kind, *_ = line.split(" ")
+        point = Path(mount_point.replace("\\040", " "))
+        if place.is_relative_to(point) and len(point.parts) >= len(best[0].parts):
+            best = (point, kind)
+    return best[1]
 
 
 def _apply_host(values: dict[str, Any]) -> None:

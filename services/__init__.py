@@ -19,6 +19,7 @@ from services.errors import (
     TooManyAttempts,
 )
 from services.health import Health, HealthReport
+from services.housekeeping import Housekeeping, HousekeepingThread, Task
 from services.intake import ANONYMOUS, Asker, Evidence, Intake, RecentView, SignupView
 from services.keys import ApiKeys, DrainToken
 from services.lists import ListDirectory, ListsView
@@ -43,6 +44,7 @@ class Services:
     tokens: TokenClock
     events: Callable[[int], list[Event]]
     health: Health
+    housekeeping: Housekeeping
     metrics: Metrics
     doctor: Doctor
     admin: AdminAccess
@@ -69,6 +71,8 @@ __all__ = [
     "FieldError",
     "Health",
     "HealthReport",
+    "Housekeeping",
+    "HousekeepingThread",
     "Intake",
     "InvalidSubmission",
     "ListDirectory",
@@ -84,6 +88,7 @@ __all__ = [
     "SignupView",
     "StorageUnavailable",
     "Submission",
+    "Task",
     "TokenClock",
     "TooManyAttempts",
     "Verdict",

@@ -5,12 +5,17 @@ from store.budget import Budget
 from store.connection import ConnectionRow, Connections
 from store.database import Database
 from store.deliveries import Backlog, Carried, Claimed, Deliveries, Wait
+from store.disk import Disk
 from store.errors import StoreError, StoreMisconfigured, StoreUnavailable
 from store.events import Event, Events
+from store.expiry import Expiry
 from store.meta import Meta
 from store.oauth_attempts import AttemptRow, OAuthAttempts
+from store.salvage import Salvage, Salvaged
 from store.signup_records import Attempt, SignupRecord, SignupRecords, Sought
 from store.signups import NewSignup, RecentSignup, Signups, SignupStatus
+from store.spool import Spool
+from store.spool_import import Imported, SpoolImport
 from store.tables import Tables
 from store.throttles import SpentTokens, Throttles
 
@@ -28,18 +33,25 @@ __all__ = [
     "Connections",
     "Database",
     "Deliveries",
+    "Disk",
     "Event",
     "Events",
+    "Expiry",
+    "Imported",
     "Meta",
     "NewSignup",
     "OAuthAttempts",
     "RecentSignup",
+    "Salvage",
+    "Salvaged",
     "SignupRecord",
     "SignupRecords",
     "SignupStatus",
     "Signups",
     "Sought",
     "SpentTokens",
+    "Spool",
+    "SpoolImport",
     "StoreError",
     "StoreMisconfigured",
     "StoreUnavailable",

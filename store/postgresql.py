@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from sqlalchemy import URL, Connection, Engine, create_engine
 
 from store import migrate
-from store.errors import StoreMisconfigured
+from store.errors import StoreError, StoreMisconfigured
 
 # Any number, as long as it is the same in all processes.
 _MIGRATION_LOCK = 5_313_410_377
@@ -89,8 +89,31 @@ class PostgreSQLBackend:
             hide_parameters=True,
         )
 
+    probe = ""  # what the server's disk has room for is its operator's business
+
     def after_fork(self) -> None:
         """Nothing is held here."""
+
+    def sound(self) -> bool:
+        """A server guards its own files."""
+        return True
+
+    def damaged(self) -> bool:
+        """A server reports damage by itself."""
+        return False
+
+    def full(self) -> bool:
+        """A server says so when it is."""
+        return False
+
+    def check_kept(self) -> None:
+        """A commit that the server confirmed is kept."""
+
+    def failed(self, error: StoreError) -> None:
+        """Nothing here can mend a server."""
+
+    def tidy(self, engine: Engine, *, idle: bool) -> None:
+        """A server tidies up by itself."""
 
     @contextmanager
     def turn(self) -> Iterator[None]:

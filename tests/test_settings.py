@@ -18,6 +18,7 @@ PRODUCTION = {
     "ENCRYPTION_KEYS": "e" * 32,
     "ADMIN_PASSWORD": "correct horse",
     "PUBLIC_BASE_URL": "https://signup.example.org/",
+    "ALLOW_VOLATILE_DATA": "1",  # of where the tests run nothing is known
     "PUBLIC_LIST_IDS": "0a6a1b52-3d2a-4a3c-9c5e-0f5a3c1d2e01",
 }
 
@@ -181,3 +182,38 @@ def test_the_fingerprint_tells_a_copy_from_the_original(tmp_path: Path) -> None:
     one = Settings.from_env(replit | {"REPLIT_DOMAINS": "a.replit.app,b.example.org"})
     other = Settings.from_env(replit | {"REPLIT_DOMAINS": "b.example.org,a.replit.app"})
     assert one.fingerprint == other.fingerprint
+
+
+MOUNTS = """\
+overlay / overlay rw 0 0
+/dev/vda /srv/my\\040data ext4 rw 0 0
+tmpfs /srv/my\\040data/fast tmpfs rw 0 0
+"""
+
+
+@pytest.mark.parametrize(
+    ("place", "refused"),
+    [
+        ("/app/data", "overlay"),
+        ("/srv/my data/here", None),
+        ("/srv/my data/fast/here", "tmpfs"),
+        ("/srv/my data/faster", None),
+    ],
+)
+def test_a_file_that_ends_with_the_machine_is_refused_in_production(place: str, refused: str | None) -> None:
+    """Memory and a container's layer lose what was acknowledged; whoever knows better may say so."""
+    environ = PRODUCTION | {"DATA_DIR": place, "ALLOW_VOLATILE_DATA": ""}
+    if refused is None:
+        assert Settings.from_env(environ, mounts=MOUNTS).production
+        return
+    with pytest.raises(SettingsError, match=rf"DATA_DIR: {place} .*\({refused}\).*ALLOW_VOLATILE_DATA"):
+        Settings.from_env(environ, mounts=MOUNTS)
+    assert Settings.from_env(environ | {"ALLOW_VOLATILE_DATA": "1"}, mounts=MOUNTS)
+    assert Settings.from_env(environ | {"DATABASE_URL": "postgresql://host/app"}, mounts=MOUNTS)
+
+
+def test_several_machines_need_postgresql() -> None:
+    """SQLite on two machines would be two services with one quota and one rotating token."""
+    with pytest.raises(SettingsError, match=r"INSTANCES.*PostgreSQL"):
+        Settings.from_env(PRODUCTION | {"INSTANCES": "2"})
+    assert Settings.from_env(PRODUCTION | {"INSTANCES": "2", "DATABASE_URL": "postgresql://host/app"})

@@ -21,9 +21,10 @@ from services import (
 )
 from services.constant_contact import ConnectionUnusable, ConstantContact
 from services.delivery import Courier, Sender
+from services.intake import payload_of
 from services.permits import CallPermits
 from services.submission import read_form
-from store import Budget, Connections, Database, Deliveries, Meta, Signups
+from store import Budget, Connections, Database, Deliveries, Disk, Meta, Salvage, Signups, Spool
 from tests.services.vendor import NEWSLETTER, ScriptedVendor
 
 
@@ -62,6 +63,8 @@ class House:
         self.deliveries = deliveries or Deliveries(self.database)
         self.budget, self.connections = Budget(self.database), Connections(self.database)
         self.meta = Meta(self.database)
+        self.spool = Spool(path / "spool")
+        self.salvage = Salvage(self.database, path / "test.db", payload_of=payload_of)
         self.connection = ConnectionStatus(self.connections, clock=self.clock)
         self.lists = ListDirectory(
             vendor=api,
@@ -94,6 +97,8 @@ class House:
         self.verdicts = self.verdicts_waiting(0)
         self.intake = Intake(
             signups=self.signups,
+            spool=self.spool,
+            has_room=self.database.has_room,
             lists=self.lists,
             delivery=self.delivery,
             verdicts=self.verdicts,
@@ -103,6 +108,9 @@ class House:
         self.silent_seconds: float | None = 0.0
         self.health = Health(
             database=self.database,
+            spool=self.spool,
+            salvage=self.salvage,
+            disk=Disk(path),
             deliveries=self.deliveries,
             budget=self.budget,
             connection=self.connection,

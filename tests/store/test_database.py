@@ -51,12 +51,22 @@ def test_failed_block_stores_nothing(database: Database) -> None:
         assert connection.exec_driver_sql("SELECT count(*) FROM meta WHERE key = 'a'").scalar() == 0
 
 
-def test_probe_passes_and_leaves_nothing(database: Database) -> None:
-    """A healthy database passes, repeatedly, unchanged."""
-    database.probe()
-    database.probe()
-    with database.reading() as connection:
-        assert connection.exec_driver_sql("SELECT count(*) FROM meta WHERE key = 'probe'").scalar() == 0
+def test_probe_passes_and_is_not_repeated_within_a_second(url: str) -> None:
+    """A healthy database passes; what it said a moment ago is not asked for again."""
+    now = [0.0]
+    database = Database(url, monotonic=lambda: now[0])
+
+    def probed() -> bool:
+        with database.transaction() as connection:
+            gone = connection.exec_driver_sql("DELETE FROM meta WHERE key = 'probe'").rowcount
+        return bool(gone)
+
+    found = []
+    for now[0] in (0.0, 1.0, 2.0):
+        database.probe()
+        found.append(probed())
+    database.close()
+    assert found == [True, False, True]
 
 
 def test_probe_fails_while_another_holds_the_lock(url: str, database: Database) -> None:

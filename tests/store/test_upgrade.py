@@ -21,7 +21,7 @@ from store import (
     StoreUnavailable,
 )
 from store.migrate import configuration
-from store.sqlite import driver
+from store.sqlite_driver import driver
 from tests.store.conftest import NEVER_CONNECTED, accept, in_processes
 
 # As a release of the first schema leaves a connection, one line of each kind of table with it.
