@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Pool, make_url, text
 from sqlalchemy.exc import ArgumentError
 
 from store import sqlite
-from store.errors import StoreError, StoreMisconfigured, driver_errors_translated
+from store.errors import StoreError, StoreMisconfigured, StoreUnavailable, driver_errors_translated
 from store.postgresql import PostgreSQLBackend
 from store.sqlite import SQLiteBackend
 
@@ -90,12 +90,22 @@ class Database:
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
         """A write transaction: committed to disk when the block ends, rolled back when it raises."""
-        self.prepare()
-        with self._watched(), self._backend.turn(), self._engine.connect() as connection:
+        with self._watched(), self._turn(), self._engine.connect() as connection:
             connection.exec_driver_sql(self._backend.begin)
             yield connection
             connection.commit()
             self._backend.check_kept()
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """The turn to write; a file that was replaced while we waited for it is opened anew first."""
+        for _ in range(2):
+            self.prepare()
+            with self._backend.turn():
+                if self._backend.sound():
+                    yield
+                    return
+        raise StoreUnavailable("the database file is being replaced over and over")
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:

@@ -119,7 +119,6 @@ class SQLiteBackend:
                 stack.enter_context(self._writers.held(self._timeout))
             except TimeoutError:
                 raise StoreUnavailable("database is locked by another writer") from None
-            self._check_identity()
             yield
 
     def prepare(self, engine: Engine) -> None:

@@ -36,5 +36,5 @@ def test_an_account_check_that_is_refused_says_why(
         http.get(f"{API}/account/summary", status=status, json=[{"error_key": "x"}])
         with pytest.raises(expected, match=words):
             ask("access")
-    assert Budget(database).read().used == 2
+    assert Budget(database).read().used == 1
     database.close()

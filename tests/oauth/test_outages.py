@@ -19,9 +19,9 @@ from services import ConnectionStatus
 from services.constant_contact import ConstantContact
 from services.delivery import Courier, Outcome, Sender
 from services.permits import CallPermits
-from store import Budget, Connections, Database, Deliveries
+from store import Budget, Connections, Database, Deliveries, Signups
 from tests.oauth.vendor import DAY, HOUR, START, Answer, Clock, HttpAnswer, Vendor, given
-from tests.store.conftest import accept
+from tests.store.conftest import signup
 from vendor import authorizing
 
 API = "https://api.test/v3"
@@ -76,6 +76,17 @@ class House:
             clock=clock,
         )
         self.states: set[str] = set()
+        self.database = database
+
+    def accept(self, *names: str) -> None:
+        """Sign-ups of now."""
+        for name in names:
+            address = f"{name}@example.org"
+            Signups(self.database).accept(
+                signup(name, contact=address, at=self.clock.now),
+                kind="sign_up",
+                payload={"email_address": address, "list_memberships": ["l-1"]},
+            )
 
     def live(self, until: int) -> None:
         """What the background threads do until then."""
@@ -98,7 +109,7 @@ def house(
     clock: Clock,
     http: responses.RequestsMock,
 ) -> Iterator[House]:
-    """Connected at START; three sign-ups wait."""
+    """Connected at START."""
 
     def sign_up(_request: requests.PreparedRequest) -> HttpAnswer:
         if vendor.outage is not None:
@@ -117,8 +128,6 @@ def house(
         now=START,
         account_id="a-1",
     )
-    for name in ("ann", "bob", "cleo"):
-        accept(database, name, at=START)
     yield house
     database.close()
 
@@ -137,6 +146,7 @@ def test_an_hour_of_any_passing_fault_costs_nothing_but_the_hour(
 ) -> None:
     """No admin is called, few calls are made, and soon after the fault everything is delivered by itself."""
     clock.now = begins
+    house.accept("ann", "bob", "cleo")
     vendor.outage = outage
     house.live(begins + HOUR)
     assert house.pending() == 3
