@@ -102,7 +102,6 @@ class Settings(BaseModel):
     database_url: str | None = Field(None, alias="DATABASE_URL")
     data_dir: Path = Field(Path("data"), alias="DATA_DIR")
     instances: int = Field(1, alias="INSTANCES", ge=1)
-    allow_volatile_data: bool = Field(False, alias="ALLOW_VOLATILE_DATA")
     secret_key: SecretStr = Field(SecretStr(""), alias="SECRET_KEY")
     encryption_keys: CommaList = Field((), alias="ENCRYPTION_KEYS", repr=False)
     admin_password: SecretStr = Field(SecretStr(""), alias="ADMIN_PASSWORD")
@@ -118,10 +117,8 @@ class Settings(BaseModel):
     installation: str = Field("", alias=INSTALLATION)
 
     @classmethod
-    def from_env(cls, environ: Mapping[str, str] | None = None, *, mounts: str | None = None) -> Settings:
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
         """Read the environment (default: the process's, over a `.env` file in the working directory).
-
-        `mounts` is the text of /proc/mounts, read where it is None.
 
         Raises:
             SettingsError: naming every variable that is missing or wrong, with the cure.
@@ -138,36 +135,26 @@ class Settings(BaseModel):
         except ValidationError as error:
             problems += [f"{e['loc'][0]}: {e['msg'].removeprefix('Value error, ')}" for e in error.errors()]
             raise SettingsError(problems) from None
-        problems += settings._problems() + settings._lost_data(_mounts() if mounts is None else mounts)
+        problems += settings._problems()
         if problems:
             raise SettingsError(problems)
         return settings
 
     def _problems(self) -> list[str]:
         return [
+            *self._several_machines(),
             *self._insecure_base_url(),
             *self._weak_keys(),
             *self._foreign_vendor("CONSTANT_CONTACT_API_URL", self.api_url, VENDOR_API_URL),
             *self._foreign_vendor("CONSTANT_CONTACT_AUTH_URL", self.auth_url, VENDOR_AUTH_URL),
         ]
 
-    def _lost_data(self, mounts: str) -> list[str]:
-        """Where a SQLite file cannot keep what it acknowledged."""
-        if not self.store_url.startswith("sqlite"):
-            return []
-        if self.instances > 1:
-            return [
-                "INSTANCES: with SQLite each machine would have its own sign-ups, tokens and daily quota;"
-                " set DATABASE_URL to a PostgreSQL database"
-            ]
-        place = Path(self.store_url.partition(":///")[2].partition("?")[0]).absolute().parent.resolve()
-        kind = _file_system(place, mounts)
-        if not self.production or self.allow_volatile_data or kind not in VOLATILE_FILE_SYSTEMS:
+    def _several_machines(self) -> list[str]:
+        if self.instances == 1 or not self.store_url.startswith("sqlite"):
             return []
         return [
-            f"DATA_DIR: {place} is on a disk that ends with the machine or container ({kind}), and sign-ups"
-            " and tokens with it; set DATABASE_URL to a PostgreSQL database, put DATA_DIR on a volume that"
-            " stays, or set ALLOW_VOLATILE_DATA=1"
+            "INSTANCES: with SQLite each machine would have its own sign-ups, tokens and daily quota;"
+            " set DATABASE_URL to a PostgreSQL database"
         ]
 
     def _insecure_base_url(self) -> list[str]:
@@ -217,9 +204,25 @@ class Settings(BaseModel):
             return self.public_base_url.startswith("https://")
         return self.production
 
-    def warnings(self) -> list[str]:
-        """What works today and will hurt later, in plain sentences without values."""
-        found = []
+    def _lost_data(self, mounts: str) -> list[str]:
+        """Only a warning: a service that does not start loses every sign-up, not those of one day."""
+        if not self.production or not self.store_url.startswith("sqlite"):
+            return []
+        place = Path(self.store_url.partition(":///")[2].partition("?")[0]).absolute().parent.resolve()
+        kind = _file_system(place, mounts)
+        if kind not in VOLATILE_FILE_SYSTEMS:
+            return []
+        return [
+            f"Sign-ups and tokens are on a disk that ends with this machine or container ({kind}). "
+            "Put DATA_DIR on a volume that stays, or set DATABASE_URL to a PostgreSQL database."
+        ]
+
+    def warnings(self, mounts: str | None = None) -> list[str]:
+        """What works today and will hurt later, in plain sentences without values.
+
+        `mounts` is the text of /proc/mounts, read where it is None.
+        """
+        found = self._lost_data(_mounts() if mounts is None else mounts)
         if self.published_on_replit and self.database_url is None:
             found.append(
                 "Sign-ups and tokens are on a disk that this host wipes at every publish. "

@@ -23,7 +23,6 @@ LONGEST_IDLE_SECONDS = 30.0
 BUSY_IDLE_SECONDS = 1.0
 BUSY_FOR_SECONDS = 60.0
 AFTER_FAULT_SECONDS = 2.0
-CARE_EVERY_SECONDS = 1.0
 LISTS_EVERY_SECONDS = 30.0
 CALL_DEADLINE_SECONDS = 15.0
 SHORTEST_REST_SECONDS = 0.005
@@ -39,10 +38,6 @@ class DrainReport:
     pending: int
 
 
-def _nothing() -> None:
-    """No housekeeping."""
-
-
 class Delivery:
     """The loop around the courier. `wake` may be called from any thread."""
 
@@ -53,11 +48,10 @@ class Delivery:
         deliveries: Deliveries,
         lists: ListDirectory,
         clock: Callable[[], int],
-        housekeeping: Callable[[], None] = _nothing,
         monotonic: Callable[[], float] = time.monotonic,
         after_fault_seconds: float = AFTER_FAULT_SECONDS,
     ) -> None:
-        """`clock` tells epoch ms; `housekeeping` is called, once a second at most, while nothing can be sent.
+        """`clock` tells epoch ms.
 
         After a fault of our own, or of the database, the loop rests `after_fault_seconds`.
         """
@@ -65,12 +59,11 @@ class Delivery:
         self._deliveries = deliveries
         self._lists = lists
         self._clock = clock
-        self._housekeeping = housekeeping
         self._monotonic = monotonic
         self._after_fault_seconds = after_fault_seconds
         self._awaiting: set[threading.Event] = set()
         self._ticked_at: float | None = None
-        self._care_at = self._lists_at = 0.0
+        self._lists_at = 0.0
 
     def wake(self) -> None:
         """Something is due: look now instead of at the end of the current pause."""
@@ -150,16 +143,10 @@ class Delivery:
         return 0
 
     def _rest(self, step: Step) -> float:
-        self._take_care()
-        if step.until is None:
-            return LONGEST_IDLE_SECONDS
-        return max((step.until - self._clock()) / 1000, SHORTEST_REST_SECONDS)
-
-    def _take_care(self) -> None:
         now = self._monotonic()
-        if now >= self._care_at:
-            self._care_at = now + CARE_EVERY_SECONDS
-            self._housekeeping()
         if now >= self._lists_at:
             self._lists_at = now + LISTS_EVERY_SECONDS
             self._lists.keep_fresh()
+        if step.until is None:
+            return LONGEST_IDLE_SECONDS
+        return max((step.until - self._clock()) / 1000, SHORTEST_REST_SECONDS)

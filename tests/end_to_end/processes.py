@@ -119,7 +119,6 @@ class Deployment:
                 "PUBLIC_BASE_URL": self.base,
                 "DATA_DIR": str(folder / "data"),
                 # Where the tests run, /tmp may be in memory.
-                "ALLOW_VOLATILE_DATA": "1",
                 "DATABASE_URL": database_url,
                 "CONSTANT_CONTACT_CLIENT_ID": "sandbox-client",
                 "CONSTANT_CONTACT_CLIENT_SECRET": "sandbox-secret",

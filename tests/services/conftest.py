@@ -50,7 +50,6 @@ class House:
         api: ConstantContact | None = None,
         clock: Clock | None = None,
         deliveries: Deliveries | None = None,
-        housekeeping: Callable[[], None] = lambda: None,
         monotonic: Callable[[], float] = time.monotonic,
         after_fault_seconds: float = 0.05,
     ) -> None:
@@ -90,7 +89,6 @@ class House:
             deliveries=self.deliveries,
             lists=self.lists,
             clock=self.clock,
-            housekeeping=housekeeping,
             monotonic=monotonic,
             after_fault_seconds=after_fault_seconds,
         )

@@ -208,26 +208,6 @@ class Hurrying:
         return self.now
 
 
-def test_housekeeping_is_done_while_nothing_can_be_sent(tmp_path: Path, vendor: SlowVendor) -> None:
-    """Also in the gaps of a backlog, and its faults end nothing."""
-    done: list[int] = []
-
-    def keep_house() -> None:
-        done.append(len(done))
-        raise RuntimeError("dust")
-
-    house = House(tmp_path, api=vendor, housekeeping=keep_house)
-    house.connect()
-    for number in range(5):
-        house.sign_up(f"p{number}@example.org")
-    with looping(house):
-        assert soon(lambda: done != [])
-        house.clock.now += 5_000
-        vendor.go_on.set()
-        assert soon(lambda: len(vendor.signed_up) == 5)
-    house.database.close()
-
-
 def test_a_database_that_fails_during_calls_does_not_run_through_the_backlog(
     tmp_path: Path, vendor: SlowVendor
 ) -> None:
