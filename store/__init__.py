@@ -3,7 +3,7 @@
 from store.budget import PER_DAY, PER_SECOND, Budget, BudgetState
 from store.connection import ConnectionRow, Connections
 from store.database import Database
-from store.deliveries import Backlog, Claimed, Deliveries, Wait
+from store.deliveries import Backlog, Carried, Claimed, Deliveries, Wait
 from store.errors import StoreError, StoreMisconfigured, StoreUnavailable
 from store.events import Event, Events
 from store.meta import Meta
@@ -19,6 +19,7 @@ __all__ = [
     "Backlog",
     "Budget",
     "BudgetState",
+    "Carried",
     "Claimed",
     "ConnectionRow",
     "Connections",

@@ -53,6 +53,11 @@ class Database:
         self._prepared = False
         _all.add(self)
 
+    @property
+    def dialect(self) -> str:
+        """Which engine it is: "sqlite" or "postgresql"."""
+        return self._engine.dialect.name
+
     def prepare(self) -> None:
         """Create or migrate the schema unless this process has seen it current already."""
         if self._pid != os.getpid():

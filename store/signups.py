@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import bindparam, insert, select
 
 from store.database import Database
+from store.errors import StoreUnavailable
 from store.schema import deliveries, signups
 
 
@@ -122,9 +123,16 @@ class Signups:
             "kind": kind,
             "payload": json.dumps(dict(payload)),
         }
-        with self._database.transaction() as connection:
-            connection.execute(_INSERT_SIGNUP, row)
-            connection.execute(_INSERT_DELIVERY, delivery)
+        committing = False
+        try:
+            with self._database.transaction() as connection:
+                connection.execute(_INSERT_SIGNUP, row)
+                connection.execute(_INSERT_DELIVERY, delivery)
+                committing = True
+        except StoreUnavailable:
+            # Only the answer to COMMIT may have been lost, and the row be there.
+            if not (committing and self.find(signup.id)):
+                raise
 
     def find(self, signup_id: str) -> SignupStatus | None:
         """The status of one sign-up, None for an unknown id."""
