@@ -6,6 +6,7 @@ from store.database import Database
 from store.deliveries import Backlog, Carried, Claimed, Deliveries, Wait
 from store.errors import StoreError, StoreMisconfigured, StoreUnavailable
 from store.events import Event, Events
+from store.forms import Forms, StoredForm, Wording
 from store.meta import Meta
 from store.oauth_attempts import AttemptRow, OAuthAttempts
 from store.signups import NewSignup, RecentSignup, Signups, SignupStatus
@@ -27,6 +28,7 @@ __all__ = [
     "Deliveries",
     "Event",
     "Events",
+    "Forms",
     "Meta",
     "NewSignup",
     "OAuthAttempts",
@@ -37,7 +39,9 @@ __all__ = [
     "StoreError",
     "StoreMisconfigured",
     "StoreUnavailable",
+    "StoredForm",
     "Tables",
     "Throttles",
     "Wait",
+    "Wording",
 ]
