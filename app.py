@@ -43,6 +43,7 @@ from services import (
     Delivery,
     Doctor,
     DrainToken,
+    FormDirectory,
     Health,
     Intake,
     ListDirectory,
@@ -151,9 +152,11 @@ def build_services(settings: Settings) -> Parts:
     )
     control = ConnectionControl(keeper, connector, tables.connections, sealer, on_refreshed=connected)
     tokens = TokenClock(tables.connections, clock=clock)
+    forms = FormDirectory(tables.forms, clock=clock)
     services = Services(
-        intake=_intake(settings, tables, connection, lists, delivery),
+        intake=_intake(settings, tables, connection, lists, forms, delivery),
         lists=lists,
+        forms=forms,
         delivery=delivery,
         connection=connection,
         connection_control=control,
@@ -271,6 +274,7 @@ def _intake(
     tables: Tables,
     connection: ConnectionStatus,
     lists: ListDirectory,
+    forms: FormDirectory,
     delivery: Delivery,
 ) -> Intake:
     verdicts = Verdicts(
@@ -285,6 +289,7 @@ def _intake(
     return Intake(
         signups=tables.signups,
         lists=lists,
+        forms=forms,
         delivery=delivery,
         verdicts=verdicts,
         public_list_ids=_public_lists(settings),

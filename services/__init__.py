@@ -11,6 +11,7 @@ from services.delivery import Delivery, DrainReport
 from services.doctor import Doctor
 from services.errors import (
     FieldError,
+    InvalidForm,
     InvalidSubmission,
     ListsUnavailable,
     MalformedSubmission,
@@ -18,6 +19,7 @@ from services.errors import (
     StorageUnavailable,
     TooManyAttempts,
 )
+from services.forms import FIELD_NAMES, Form, FormDirectory
 from services.health import Health, HealthReport
 from services.intake import ANONYMOUS, Asker, Evidence, Intake, RecentView, SignupView
 from services.keys import ApiKeys, DrainToken
@@ -35,6 +37,7 @@ class Services:
 
     intake: Intake
     lists: ListDirectory
+    forms: FormDirectory
     delivery: Delivery
     connection: ConnectionStatus
     connection_control: ConnectionControl
@@ -50,6 +53,7 @@ class Services:
 
 __all__ = [
     "ANONYMOUS",
+    "FIELD_NAMES",
     "AdminAccess",
     "ApiKeys",
     "Asker",
@@ -63,9 +67,12 @@ __all__ = [
     "Event",
     "Evidence",
     "FieldError",
+    "Form",
+    "FormDirectory",
     "Health",
     "HealthReport",
     "Intake",
+    "InvalidForm",
     "InvalidSubmission",
     "ListDirectory",
     "ListsUnavailable",

@@ -14,6 +14,7 @@ import structlog
 
 from services.delivery import Delivery
 from services.errors import FieldError, InvalidSubmission, StorageUnavailable
+from services.forms import Form, FormDirectory, fit
 from services.identifiers import new_id
 from services.lists import KEEP_MS, ListDirectory
 from services.submission import Submission, read_form, read_json
@@ -89,6 +90,7 @@ class Intake:
         *,
         signups: Signups,
         lists: ListDirectory,
+        forms: FormDirectory,
         delivery: Delivery,
         verdicts: Verdicts,
         public_list_ids: tuple[str, ...],
@@ -97,6 +99,7 @@ class Intake:
         """`public_list_ids` are open to anonymous forms; `clock` tells epoch milliseconds."""
         self._signups = signups
         self._lists = lists
+        self._forms = forms
         self._delivery = delivery
         self._verdicts = verdicts
         self._public_list_ids = frozenset(public_list_ids)
@@ -109,12 +112,16 @@ class Intake:
         """Store the sign-up; when this returns, it is on disk.
 
         Raises:
-            InvalidSubmission: a list is unknown, or not open to this asker; nothing was stored.
+            InvalidSubmission: form or list are unknown or not open to this asker, or the form requires more.
             StorageUnavailable: nothing could be stored.
         """
         try:
-            self._check_lists(submission, asker)
-            signup = self._store(submission, asker, evidence)
+            form = self._form(submission)
+            if form is None:
+                self._check_lists(submission, asker)
+            else:
+                submission = fit(submission, form)
+            signup = self._store(submission, asker, evidence, form)
         except StoreError as error:
             log.error("signup_not_stored", error=type(error).__name__)  # noqa: TRY400 - its text says nothing more
             raise StorageUnavailable from error
@@ -131,6 +138,14 @@ class Intake:
         """The newest sign-ups first."""
         return [_recent_view(row) for row in self._signups.recent(limit)]
 
+    def _form(self, submission: Submission) -> Form | None:
+        if submission.form is None:
+            return None
+        form = self._forms.find(submission.form)
+        if form is None:
+            raise InvalidSubmission([FieldError("form", "There is no such form, or it is no longer in use.")])
+        return form
+
     def _check_lists(self, submission: Submission, asker: Asker) -> None:
         if asker == ANONYMOUS:
             known, closed = self._public_list_ids, "This list is not open for public sign-ups."
@@ -143,7 +158,9 @@ class Intake:
         if unknown:
             raise InvalidSubmission([FieldError("list_ids", f"{closed} ({', '.join(unknown)})")])
 
-    def _store(self, submission: Submission, asker: Asker, evidence: Evidence) -> NewSignup:
+    def _store(
+        self, submission: Submission, asker: Asker, evidence: Evidence, form: Form | None
+    ) -> NewSignup:
         now = self._clock()
         signup = NewSignup(
             id=new_id(now),
@@ -158,6 +175,8 @@ class Intake:
             network_address=evidence.network_address,
             user_agent=evidence.user_agent,
             asked_by=asker.name,
+            form_id=form.id if form else None,
+            consent_version=form.consent.version if form and form.consent else None,
         )
         self._signups.accept(signup, kind="sign_up", payload=_vendor_payload(submission))
         return signup

@@ -27,6 +27,8 @@ class NewSignup:
     network_address: str | None
     user_agent: str | None
     asked_by: str
+    form_id: int | None = None
+    consent_version: int | None = None
 
 
 @dataclass(frozen=True)

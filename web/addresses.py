@@ -8,33 +8,13 @@ from urllib.parse import urlsplit
 
 from flask import current_app, request
 
-DEFAULT_PORTS = {"http": 80, "https": 443}
+from services.origins import origin_of
 
 
 def base_url() -> str:
     """The public address of this service, without a final slash; in development the request's own root."""
     configured: str | None = current_app.config["PUBLIC_BASE_URL"]
     return configured or request.root_url.rstrip("/")
-
-
-def origin_of(url: str) -> str | None:
-    """Scheme, host and port of an http(s) address as browsers compare them (RFC 6454 §4), else None.
-
-    None as well for what browsers and urlsplit read differently: backslashes, spaces, control characters, and
-    user names before the host.
-    """
-    if "\\" in url or not url.isprintable() or " " in url:
-        return None
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        return None
-    if parts.scheme not in DEFAULT_PORTS or not parts.hostname or "@" in parts.netloc:
-        return None
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    shown_port = f":{port}" if port not in (None, DEFAULT_PORTS[parts.scheme]) else ""
-    return f"{parts.scheme}://{host}{shown_port}"
 
 
 def allowed_origins(config: Mapping[str, Any]) -> tuple[str, ...]:

@@ -200,10 +200,9 @@ def _as_sent(submission: Document) -> Document:
     """The model as senders see it: one list may be named alone, as `list_id`."""
     properties = dict(submission["properties"])
     one = properties["list_ids"]["items"]
-    properties["list_id"] = one | {"description": "One list; or send list_ids."}
-    required = [name for name in submission["required"] if name != "list_ids"]
-    either = [{"required": ["list_ids"]}, {"required": ["list_id"]}]
-    return submission | {"properties": properties, "required": required, "anyOf": either}
+    properties["list_id"] = one | {"description": "One list; or send list_ids, or form."}
+    either = [{"required": [name]} for name in ("list_ids", "list_id", "form")]
+    return submission | {"properties": properties, "anyOf": either}
 
 
 def _problem_document() -> Document:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from services import ConnectionStatus, Delivery, Health, Intake, ListDirectory, Verdicts
+from services import ConnectionStatus, Delivery, FormDirectory, Health, Intake, ListDirectory, Verdicts
 from services.delivery import Courier
 from services.permits import CallPermits
-from store import Budget, Connections, Database, Deliveries, Meta, Signups
+from store import Budget, Connections, Database, Deliveries, Forms, Meta, Signups
 from tests.services.vendor import NEWSLETTER, ScriptedVendor
 
 
@@ -55,9 +55,12 @@ class House:
             courier=self.courier, deliveries=self.deliveries, lists=self.lists, clock=self.clock
         )
         self.verdicts = self.verdicts_waiting(wait_seconds)
+        self.seconds = 0.0
+        self.forms = FormDirectory(Forms(self.database), clock=self.clock, monotonic=lambda: self.seconds)
         self.intake = Intake(
             signups=self.signups,
             lists=self.lists,
+            forms=self.forms,
             delivery=self.delivery,
             verdicts=self.verdicts,
             public_list_ids=(NEWSLETTER.list_id,),

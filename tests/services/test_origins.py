@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from web.addresses import origin_of
+from services.origins import origin_of
 
 
 @pytest.mark.parametrize(

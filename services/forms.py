@@ -1,0 +1,240 @@
+"""Forms that an admin makes: what they ask, which lists they lead to, and the consent they show."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Literal, get_args
+from urllib.parse import urlsplit
+
+import structlog
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from services.errors import FieldError, InvalidForm, InvalidSubmission
+from services.origins import origin_of
+from services.submission import PERSON_FIELDS, Blank, ListId, Submission, Text2000
+from store import Forms, StoredForm, StoreError
+
+log = structlog.get_logger(__name__)
+
+KEEP_SECONDS = 5.0
+
+FieldName = Literal["email", "first_name", "last_name", "job_title", "company_name", "phone"]
+FIELD_NAMES: tuple[FieldName, ...] = get_args(FieldName)
+REQUIRED = "This field is required."
+SENTENCES = {
+    "missing": REQUIRED,
+    "string_pattern_mismatch": "Use small letters, digits and hyphens, such as “spring-newsletter”.",
+    "string_too_long": "Use at most {max_length} characters.",
+    "string_too_short": REQUIRED,
+    "too_short": "Choose at least one.",
+    "too_long": "Choose at most {max_length}.",
+}
+
+
+def _origin(value: str) -> str:
+    origin = origin_of(value)
+    if origin is None:
+        raise ValueError(f"“{value}” is not a site's address like https://www.example.org.")
+    return origin
+
+
+def _web_address(value: str) -> str:
+    # urlsplit alone takes what browsers read otherwise.
+    if origin_of(value) is None or urlsplit(value).scheme not in {"http", "https"}:
+        raise ValueError("Enter a whole address like https://www.example.org/thank-you.")
+    return value
+
+
+def _with_the_address(fields: tuple[FormField, ...]) -> tuple[FormField, ...]:
+    """Each field once and `email` required: without an address there is no sign-up."""
+    once = {field.name: field for field in fields}
+    email = once.pop("email", None)
+    label = email.label if email else "E-mail"
+    return (FormField(name="email", label=label, required=True), *once.values())
+
+
+class FormField(BaseModel):
+    """One thing a form asks for; `name` is a field of POST /subscribe."""
+
+    model_config = ConfigDict(frozen=True, str_strip_whitespace=True)
+
+    name: FieldName
+    label: Annotated[str, Field(min_length=1, max_length=100)]
+    required: bool = False
+
+
+class Consent(BaseModel):
+    """What a person agrees to; a wording never changes, a new one is the next version."""
+
+    model_config = ConfigDict(frozen=True)
+
+    version: int
+    wording: str
+
+
+class FormDraft(BaseModel):
+    """A form as an admin fills it in."""
+
+    model_config = ConfigDict(frozen=True, str_strip_whitespace=True)
+
+    slug: Annotated[str, Field(pattern=r"^[a-z0-9](?:[a-z0-9-]{0,48}[a-z0-9])?$")]
+    name: Annotated[str, Field(min_length=1, max_length=50)]
+    list_ids: Annotated[tuple[ListId, ...], Field(min_length=1, max_length=50)]
+    fields: Annotated[tuple[FormField, ...], AfterValidator(_with_the_address)] = ()
+    wording: Annotated[Text2000 | None, Blank] = None
+    thank_you_message: Annotated[Text2000 | None, Blank] = None
+    thank_you_url: Annotated[Annotated[str, AfterValidator(_web_address)] | None, Blank] = None
+    origins: Annotated[
+        tuple[Annotated[str, AfterValidator(_origin)], ...],
+        Field(max_length=20),
+        BeforeValidator(lambda value: tuple(dict.fromkeys(value))),
+    ] = ()
+
+
+class Form(BaseModel):
+    """A form in use. `origins` are the sites whose scripts may post it and whose pages it may lead to."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: int
+    slug: str
+    name: str
+    list_ids: tuple[str, ...]
+    fields: tuple[FormField, ...]
+    consent: Consent | None
+    thank_you_message: str | None
+    thank_you_url: str | None
+    origins: tuple[str, ...]
+    archived: bool
+
+    @property
+    def field_names(self) -> frozenset[str]:
+        """What it asks for; other fields of a post are none of it."""
+        return frozenset(field.name for field in self.fields)
+
+    @property
+    def redirects(self) -> frozenset[str]:
+        """The origins its visitors may be sent to."""
+        own = origin_of(self.thank_you_url) if self.thank_you_url else None
+        return frozenset(self.origins) | ({own} if own else frozenset())
+
+
+def fit(submission: Submission, form: Form) -> Submission:
+    """The submission as `form` takes it: its lists, or those of them that were chosen, and its fields only.
+
+    Raises:
+        InvalidSubmission: a field that the form requires is missing, its consent included.
+    """
+    missing = [field.name for field in form.fields if field.required and not getattr(submission, field.name)]
+    errors = [FieldError(name, REQUIRED) for name in missing]
+    if form.consent and not submission.consent:
+        errors.append(FieldError("consent", "Please agree to this first."))
+    if errors:
+        raise InvalidSubmission(errors)
+    chosen = tuple(list_id for list_id in submission.list_ids if list_id in form.list_ids)
+    # What the form does not ask for, nobody may set by it.
+    foreign = dict.fromkeys(set(PERSON_FIELDS) - form.field_names)
+    consent = {"consent": form.consent.wording} if form.consent else {}
+    return submission.model_copy(update={"list_ids": chosen or form.list_ids, **foreign, **consent})
+
+
+class FormDirectory:
+    """The forms. Looking one up is on every sign-up's way, so they are kept for five seconds."""
+
+    def __init__(
+        self,
+        forms: Forms,
+        *,
+        clock: Callable[[], int],
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`clock` tells epoch ms, `monotonic` seconds."""
+        self._forms = forms
+        self._clock = clock
+        self._monotonic = monotonic
+        self._known: Mapping[str, Form] = {}
+        self._read_at: float | None = None
+
+    def find(self, slug: str) -> Form | None:
+        """The form in use of that slug; a change by another process counts after 5 s.
+
+        While the store is away the forms last seen serve on, so that sign-ups are still taken.
+        """
+        form = self._kept().get(slug)
+        return None if form is None or form.archived else form
+
+    def origins(self) -> frozenset[str]:
+        """Every site that some form in use allows."""
+        return frozenset(
+            origin for form in self._kept().values() if not form.archived for origin in form.redirects
+        )
+
+    def all(self) -> list[Form]:
+        """Every form by name, archived ones included. Raises store.StoreUnavailable."""
+        return [_form(row) for row in self._forms.all()]
+
+    def save(self, entered: Mapping[str, Any]) -> Form:
+        """Create or change the form of the slug entered.
+
+        Raises:
+            InvalidForm: something is missing or wrong; nothing was changed.
+        """
+        try:
+            draft = FormDraft.model_validate(entered)
+        except ValidationError as error:
+            raise InvalidForm(_field_errors(error)) from None
+        self._forms.save(
+            draft.slug,
+            name=draft.name,
+            definition=draft.model_dump(exclude={"slug", "name", "wording"}),
+            wording=draft.wording,
+            now=self._clock(),
+        )
+        self._read_at = None
+        return self._kept()[draft.slug]
+
+    def archive(self, slug: str) -> bool:
+        """Stop taking sign-ups for the form; False when there is none of that slug in use."""
+        archived = self._forms.archive(slug, now=self._clock())
+        self._read_at = None
+        return archived
+
+    def _kept(self) -> Mapping[str, Form]:
+        now = self._monotonic()
+        if self._read_at is None or now - self._read_at >= KEEP_SECONDS:
+            try:
+                self._known = {row.slug: _form(row) for row in self._forms.all()}
+            except StoreError as error:
+                if self._read_at is None and not self._known:
+                    raise
+                log.warning("forms_not_read", error=type(error).__name__)
+            self._read_at = now
+        return self._known
+
+
+def _form(row: StoredForm) -> Form:
+    consent = None
+    if row.wording is not None and row.consent_version is not None:
+        consent = Consent(version=row.consent_version, wording=row.wording)
+    return Form.model_validate(
+        {
+            **row.definition,
+            "id": row.id,
+            "slug": row.slug,
+            "name": row.name,
+            "consent": consent,
+            "archived": row.archived_at is not None,
+        }
+    )
+
+
+def _field_errors(error: ValidationError) -> list[FieldError]:
+    found: dict[str, str] = {}
+    for detail in error.errors():
+        if detail["type"] == "value_error":
+            sentence = str(detail["ctx"]["error"])
+        else:
+            sentence = SENTENCES.get(detail["type"], "This is not valid.").format(**detail.get("ctx", {}))
+        found.setdefault(str(detail["loc"][0]), sentence)
+    return [FieldError(name, sentence) for name, sentence in found.items()]
