@@ -6,8 +6,8 @@ from flask import Flask
 from flask_wtf.csrf import CSRFProtect
 
 from services import Services
-from web import admin, api, errors, guards, headers, openapi, request_log, site, subscribe, times
-from web.addresses import allowed_origins, base_url
+from web import admin, api, errors, forms, guards, headers, openapi, request_log, site, subscribe, times
+from web.addresses import base_url
 
 __all__ = ["base_url", "errors", "guards", "register"]
 
@@ -23,10 +23,8 @@ def register(app: Flask, services: Services) -> None:
     headers.install(app)
     errors.install(app)
     times.install(app)
-    # Its own blueprint object in each app, because the origins of other sites belong to the app.
-    forms = subscribe.create_blueprint(allowed_origins(app.config))
     csrf = CSRFProtect(app)
-    csrf.exempt(forms)
+    csrf.exempt(subscribe.blueprint)
     csrf.exempt(api.drain)
-    for blueprint in (site.blueprint, forms, api.blueprint, openapi.blueprint, admin.blueprint):
-        app.register_blueprint(blueprint)
+    for part in (site, subscribe, forms, api, openapi, admin):
+        app.register_blueprint(part.blueprint)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
 from flask import current_app, request
 
 from services.origins import origin_of
+from web.current import services
 
 
 def base_url() -> str:
@@ -19,14 +21,24 @@ def base_url() -> str:
 
 def allowed_origins(config: Mapping[str, Any]) -> tuple[str, ...]:
     """The configured origins of other sites, written as browsers write them."""
-    origins = (origin_of(origin) for origin in config["ALLOWED_ORIGINS"])
-    return tuple(origin for origin in origins if origin)
+    return _as_browsers_write(config["ALLOWED_ORIGINS"])
 
 
-def may_redirect_to(url: str) -> bool:
-    """Whether a form may send its visitor there: to an allowed site or to ours."""
+@cache
+def _as_browsers_write(origins: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(origin for origin in map(origin_of, origins) if origin)
+
+
+def may_call(origin: str) -> bool:
+    """Whether scripts of that origin may post: the settings allow it, or a form does."""
+    return origin in allowed_origins(current_app.config) or origin in services().forms.origins()
+
+
+def may_redirect_to(url: str, also: Iterable[str] = ()) -> bool:
+    """Whether a form may send its visitor there: to an allowed site, to one of `also`, or to ours."""
     origin = origin_of(url)
-    return origin is not None and origin in {*allowed_origins(current_app.config), origin_of(base_url())}
+    allowed = {*allowed_origins(current_app.config), *also, origin_of(base_url())}
+    return origin is not None and origin in allowed
 
 
 def page_of(referer: str | None, origin: str | None) -> str | None:

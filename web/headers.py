@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from flask import Flask, Response
 
 from web.addresses import allowed_origins, base_url
@@ -9,15 +11,22 @@ from web.addresses import allowed_origins, base_url
 ONE_YEAR = 31_536_000
 
 
+def content_policy(form_targets: Iterable[str]) -> str:
+    """The Content-Security-Policy of a page whose forms may lead to these origins besides our own.
+
+    Chromium applies form-action also to the redirect after a form post:
+    https://www.w3.org/TR/CSP3/#directive-form-action
+    """
+    targets = " ".join(("'self'", *sorted(form_targets)))
+    return (
+        "default-src 'none'; style-src 'self'; img-src 'self' data:; script-src 'self'; connect-src 'self'; "
+        f"form-action {targets}; base-uri 'none'; frame-ancestors 'none'"
+    )
+
+
 def install(app: Flask) -> None:
     """Add what a view has not set itself."""
-    # Chromium applies form-action also to the redirect after a form post, and our page of mistakes redirects
-    # to the site that the form is from: https://www.w3.org/TR/CSP3/#directive-form-action
-    form_targets = " ".join(("'self'", *allowed_origins(app.config)))
-    policy = (
-        "default-src 'none'; style-src 'self'; img-src 'self' data:; script-src 'self'; connect-src 'self'; "
-        f"form-action {form_targets}; base-uri 'none'; frame-ancestors 'none'"
-    )
+    policy = content_policy(allowed_origins(app.config))
 
     @app.after_request
     def add_headers(answer: Response) -> Response:

@@ -63,6 +63,7 @@ def _paths_and_components() -> Document:
         "paths": {
             "/subscribe": {"post": _subscribe()},
             "/signups/{id}": {"get": _signup()},
+            "/forms/{slug}.json": {"get": _form()},
             "/lists": {"get": _lists()},
             "/health": {"get": _health()},
             "/metrics": {"get": _metrics()},
@@ -114,6 +115,34 @@ def _signup() -> Document:
         ],
         "responses": {
             "200": _json("Its state, without personal data.", _reference("SignupView")),
+            **_problems(404),
+            **_unavailable("The database cannot be used at the moment."),
+        },
+    }
+
+
+def _form() -> Document:
+    text, nothing = {"type": "string"}, {"type": "null"}
+    field = {"name": text, "label": text, "type": text, "autocomplete": text}
+    field |= {"maxlength": {"type": "integer"}, "required": {"type": "boolean"}}
+    consent = _object({"version": {"type": "integer"}, "wording": text})
+    thank_you = _object({"message": {"anyOf": [text, nothing]}, "url": {"anyOf": [text, nothing]}})
+    form: Document = {"slug": text, "name": text, "action": text | {"format": "uri"}}
+    form |= {"fields": {"type": "array", "items": _object(field)}}
+    form |= {"consent": {"anyOf": [consent, nothing]}, "thank_you": thank_you}
+    return {
+        "summary": "What a script needs to draw a form.",
+        "parameters": [
+            {
+                "name": "slug",
+                "in": "path",
+                "required": True,
+                "description": "The form's short name.",
+                "schema": {"type": "string"},
+            }
+        ],
+        "responses": {
+            "200": _json("Its fields, its consent, and what follows.", _object(form)),
             **_problems(404),
             **_unavailable("The database cannot be used at the moment."),
         },

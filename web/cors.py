@@ -1,0 +1,38 @@
+"""Cross-origin calls by scripts of allowed sites: exact origins, no credentials, headers on errors too.
+
+https://fetch.spec.whatwg.org/#http-cors-protocol. Not Flask-CORS: it takes its origins when the app is made,
+and forms bring theirs while it runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from flask import Blueprint, Response, request
+
+METHODS = "GET, POST"
+REQUEST_HEADERS = "content-type"
+ANSWER_HEADERS = "Location, Retry-After, X-Request-Id"
+PREFLIGHT_SECONDS = "3600"
+
+
+def install(blueprint: Blueprint, allowed: Callable[[str], bool]) -> None:
+    """Let scripts of those origins call what is on the blueprint.
+
+    Not a decorator of the views: what an error handler answers has to carry the headers as well.
+    """
+
+    @blueprint.after_request
+    def add_headers(answer: Response) -> Response:
+        answer.vary.add("Origin")
+        origin = request.headers.get("Origin")
+        if origin is None or not allowed(origin):
+            return answer
+        answer.headers["Access-Control-Allow-Origin"] = origin
+        if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
+            answer.headers["Access-Control-Allow-Methods"] = METHODS
+            answer.headers["Access-Control-Allow-Headers"] = REQUEST_HEADERS
+            answer.headers["Access-Control-Max-Age"] = PREFLIGHT_SECONDS
+        else:
+            answer.headers["Access-Control-Expose-Headers"] = ANSWER_HEADERS
+        return answer
