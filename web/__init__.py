@@ -6,7 +6,21 @@ from flask import Flask
 from flask_wtf.csrf import CSRFProtect
 
 from services import Services
-from web import admin, api, errors, forms, guards, headers, openapi, request_log, site, subscribe, times
+from web import (
+    admin,
+    admin_forms,
+    api,
+    embed,
+    errors,
+    forms,
+    guards,
+    headers,
+    openapi,
+    request_log,
+    site,
+    subscribe,
+    times,
+)
 from web.addresses import base_url
 
 __all__ = ["base_url", "errors", "guards", "register"]
@@ -26,5 +40,5 @@ def register(app: Flask, services: Services) -> None:
     csrf = CSRFProtect(app)
     csrf.exempt(subscribe.blueprint)
     csrf.exempt(api.drain)
-    for part in (site, subscribe, forms, api, openapi, admin):
+    for part in (site, embed, subscribe, forms, api, openapi, admin, admin_forms):
         app.register_blueprint(part.blueprint)
