@@ -49,6 +49,7 @@ from services import (
     ListDirectory,
     Metrics,
     Services,
+    SignupCare,
     TokenClock,
     Verdicts,
 )
@@ -155,6 +156,7 @@ def build_services(settings: Settings) -> Parts:
     forms = FormDirectory(tables.forms, clock=clock)
     services = Services(
         intake=_intake(settings, tables, connection, lists, forms, delivery),
+        signups=SignupCare(records=tables.signup_records, deliveries=tables.deliveries, clock=clock),
         lists=lists,
         forms=forms,
         delivery=delivery,

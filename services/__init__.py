@@ -25,6 +25,7 @@ from services.intake import ANONYMOUS, Asker, Evidence, Intake, RecentView, Sign
 from services.keys import ApiKeys, DrainToken
 from services.lists import ListDirectory, ListsView
 from services.metrics import Metrics
+from services.signup_care import AddressUnclear, Case, Retry, SignupCare
 from services.submission import Submission
 from services.token_ages import TokenClock
 from services.verdicts import Verdict, Verdicts
@@ -36,6 +37,7 @@ class Services:
     """Everything a view or a command may ask for."""
 
     intake: Intake
+    signups: SignupCare
     lists: ListDirectory
     forms: FormDirectory
     delivery: Delivery
@@ -54,9 +56,11 @@ class Services:
 __all__ = [
     "ANONYMOUS",
     "FIELD_NAMES",
+    "AddressUnclear",
     "AdminAccess",
     "ApiKeys",
     "Asker",
+    "Case",
     "ConnectionControl",
     "ConnectionStatus",
     "ConnectionView",
@@ -80,8 +84,10 @@ __all__ = [
     "MalformedSubmission",
     "Metrics",
     "RecentView",
+    "Retry",
     "ServiceError",
     "Services",
+    "SignupCare",
     "SignupView",
     "StorageUnavailable",
     "Submission",

@@ -9,6 +9,7 @@ from store.events import Event, Events
 from store.forms import Forms, StoredForm, Wording
 from store.meta import Meta
 from store.oauth_attempts import AttemptRow, OAuthAttempts
+from store.signup_records import Attempt, SignupRecord, SignupRecords, Sought
 from store.signups import NewSignup, RecentSignup, Signups, SignupStatus
 from store.tables import Tables
 from store.throttles import SpentTokens, Throttles
@@ -16,6 +17,7 @@ from store.throttles import SpentTokens, Throttles
 __all__ = [
     "PER_DAY",
     "PER_SECOND",
+    "Attempt",
     "AttemptRow",
     "Backlog",
     "Budget",
@@ -33,8 +35,11 @@ __all__ = [
     "NewSignup",
     "OAuthAttempts",
     "RecentSignup",
+    "SignupRecord",
+    "SignupRecords",
     "SignupStatus",
     "Signups",
+    "Sought",
     "SpentTokens",
     "StoreError",
     "StoreMisconfigured",

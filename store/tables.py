@@ -12,6 +12,7 @@ from store.events import Events
 from store.forms import Forms
 from store.meta import Meta
 from store.oauth_attempts import OAuthAttempts
+from store.signup_records import SignupRecords
 from store.signups import Signups
 from store.throttles import SpentTokens, Throttles
 
@@ -22,6 +23,7 @@ class Tables:
 
     database: Database
     signups: Signups
+    signup_records: SignupRecords
     deliveries: Deliveries
     budget: Budget
     connections: Connections
@@ -38,6 +40,7 @@ class Tables:
         return cls(
             database=database,
             signups=Signups(database),
+            signup_records=SignupRecords(database),
             deliveries=Deliveries(database),
             budget=Budget(database),
             connections=Connections(database),
