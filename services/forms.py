@@ -22,6 +22,7 @@ KEEP_SECONDS = 5.0
 FieldName = Literal["email", "first_name", "last_name", "job_title", "company_name", "phone"]
 FIELD_NAMES: tuple[FieldName, ...] = get_args(FieldName)
 REQUIRED = "This field is required."
+TAKEN = "There is a form of this short name already, maybe an archived one. Choose another."
 SENTENCES = {
     "missing": REQUIRED,
     "string_pattern_mismatch": "Use small letters, digits and hyphens, such as “spring-newsletter”.",
@@ -39,6 +40,11 @@ def _origin(value: str) -> str:
     return origin
 
 
+def _with_plain_breaks(value: object) -> object:
+    # Browsers post line breaks as CR LF: the same wording must not look like a new one.
+    return value.replace("\r\n", "\n") if isinstance(value, str) else value
+
+
 def _web_address(value: str) -> str:
     # urlsplit alone takes what browsers read otherwise.
     if origin_of(value) is None or urlsplit(value).scheme not in {"http", "https"}:
@@ -52,6 +58,10 @@ def _with_the_address(fields: tuple[FormField, ...]) -> tuple[FormField, ...]:
     email = once.pop("email", None)
     label = email.label if email else "E-mail"
     return (FormField(name="email", label=label, required=True), *once.values())
+
+
+LongText = Annotated[Text2000 | None, Blank, BeforeValidator(_with_plain_breaks)]
+WebAddress = Annotated[str, Field(max_length=2000), AfterValidator(_web_address)]
 
 
 class FormField(BaseModel):
@@ -72,6 +82,11 @@ class Consent(BaseModel):
     version: int
     wording: str
 
+    @property
+    def reference(self) -> str:
+        """What a page sends for it, so that the sign-up tells which wording the person had before them."""
+        return f"version {self.version}"
+
 
 class FormDraft(BaseModel):
     """A form as an admin fills it in."""
@@ -82,9 +97,9 @@ class FormDraft(BaseModel):
     name: Annotated[str, Field(min_length=1, max_length=50)]
     list_ids: Annotated[tuple[ListId, ...], Field(min_length=1, max_length=50)]
     fields: Annotated[tuple[FormField, ...], AfterValidator(_with_the_address)] = ()
-    wording: Annotated[Text2000 | None, Blank] = None
-    thank_you_message: Annotated[Text2000 | None, Blank] = None
-    thank_you_url: Annotated[Annotated[str, AfterValidator(_web_address)] | None, Blank] = None
+    wording: LongText = None
+    thank_you_message: LongText = None
+    thank_you_url: Annotated[WebAddress | None, Blank] = None
     origins: Annotated[
         tuple[Annotated[str, AfterValidator(_origin)], ...],
         Field(max_length=20),
@@ -102,11 +117,29 @@ class Form(BaseModel):
     name: str
     list_ids: tuple[str, ...]
     fields: tuple[FormField, ...]
-    consent: Consent | None
+    wordings: tuple[str, ...]
     thank_you_message: str | None
     thank_you_url: str | None
     origins: tuple[str, ...]
     archived: bool
+
+    @property
+    def consent(self) -> Consent | None:
+        """What it asks to agree to today."""
+        return self._version(len(self.wordings))
+
+    def agreed(self, sent: str | None) -> Consent | None:
+        """The wording that was agreed to: the one that `sent` refers to or repeats, otherwise today's.
+
+        HTML that was pasted into a site goes on showing the wording of that day.
+        """
+        ever = [self._version(number) for number in range(len(self.wordings), 0, -1)]
+        named = (consent for consent in ever if consent and sent in (consent.reference, consent.wording))
+        return next(named, self.consent)
+
+    def _version(self, number: int) -> Consent | None:
+        wording = self.wordings[number - 1] if number else ""
+        return Consent(version=number, wording=wording) if wording else None
 
     @property
     def field_names(self) -> frozenset[str]:
@@ -120,8 +153,10 @@ class Form(BaseModel):
         return frozenset(self.origins) | ({own} if own else frozenset())
 
 
-def fit(submission: Submission, form: Form) -> Submission:
-    """The submission as `form` takes it: its lists, or those of them that were chosen, and its fields only.
+def fit(submission: Submission, form: Form) -> tuple[Submission, Consent | None]:
+    """The submission as `form` takes it, and what was agreed to.
+
+    It joins the form's lists, or those of them that were chosen, and keeps the form's fields only.
 
     Raises:
         InvalidSubmission: a field that the form requires is missing, its consent included.
@@ -135,8 +170,10 @@ def fit(submission: Submission, form: Form) -> Submission:
     chosen = tuple(list_id for list_id in submission.list_ids if list_id in form.list_ids)
     # What the form does not ask for, nobody may set by it.
     foreign = dict.fromkeys(set(PERSON_FIELDS) - form.field_names)
-    consent = {"consent": form.consent.wording} if form.consent else {}
-    return submission.model_copy(update={"list_ids": chosen or form.list_ids, **foreign, **consent})
+    agreed = form.agreed(submission.consent) if submission.consent else None
+    consent = {"consent": agreed.wording} if agreed else {}
+    fitted = submission.model_copy(update={"list_ids": chosen or form.list_ids, **foreign, **consent})
+    return fitted, agreed
 
 
 class FormDirectory:
@@ -164,18 +201,32 @@ class FormDirectory:
         form = self._kept().get(slug)
         return None if form is None or form.archived else form
 
+    def seen(self, slug: str | None) -> Form | None:
+        """The same for an answer that must not fail: None as well while no form can be read."""
+        try:
+            return self.find(slug) if slug else None
+        except StoreError:
+            return None
+
     def origins(self) -> frozenset[str]:
-        """Every site that some form in use allows."""
-        return frozenset(
-            origin for form in self._kept().values() if not form.archived for origin in form.redirects
-        )
+        """Every site whose scripts some form in use allows; none while the store is away from the start."""
+        try:
+            kept = self._kept().values()
+        except StoreError:
+            return frozenset()
+        return frozenset(origin for form in kept if not form.archived for origin in form.origins)
 
     def all(self) -> list[Form]:
         """Every form by name, archived ones included. Raises store.StoreUnavailable."""
         return [_form(row) for row in self._forms.all()]
 
-    def save(self, entered: Mapping[str, Any]) -> Form:
-        """Create or change the form of the slug entered.
+    def get(self, slug: str) -> Form | None:
+        """The form of that slug as it is stored now, archived or not. Raises store.StoreUnavailable."""
+        row = self._forms.find(slug)
+        return None if row is None else _form(row)
+
+    def save(self, entered: Mapping[str, Any], *, new: bool = False) -> Form:
+        """Create or change the form of the slug entered; `new` refuses a slug that any form ever had.
 
         Raises:
             InvalidForm: something is missing or wrong; nothing was changed.
@@ -184,15 +235,18 @@ class FormDirectory:
             draft = FormDraft.model_validate(entered)
         except ValidationError as error:
             raise InvalidForm(_field_errors(error)) from None
-        self._forms.save(
+        if new and self._forms.find(draft.slug):
+            raise InvalidForm([FieldError("slug", TAKEN)])
+        row = self._forms.save(
             draft.slug,
             name=draft.name,
             definition=draft.model_dump(exclude={"slug", "name", "wording"}),
             wording=draft.wording,
             now=self._clock(),
         )
-        self._read_at = None
-        return self._kept()[draft.slug]
+        form = _form(row)
+        self._known, self._read_at = {**self._known, form.slug: form}, None
+        return form
 
     def archive(self, slug: str) -> bool:
         """Stop taking sign-ups for the form; False when there is none of that slug in use."""
@@ -214,16 +268,13 @@ class FormDirectory:
 
 
 def _form(row: StoredForm) -> Form:
-    consent = None
-    if row.wording is not None and row.consent_version is not None:
-        consent = Consent(version=row.consent_version, wording=row.wording)
     return Form.model_validate(
         {
             **row.definition,
             "id": row.id,
             "slug": row.slug,
             "name": row.name,
-            "consent": consent,
+            "wordings": row.wordings,
             "archived": row.archived_at is not None,
         }
     )
@@ -234,6 +285,8 @@ def _field_errors(error: ValidationError) -> list[FieldError]:
     for detail in error.errors():
         if detail["type"] == "value_error":
             sentence = str(detail["ctx"]["error"])
+        elif detail["loc"][-1] == "label":
+            sentence = "Give each field that is shown a label of at most 100 characters."
         else:
             sentence = SENTENCES.get(detail["type"], "This is not valid.").format(**detail.get("ctx", {}))
         found.setdefault(str(detail["loc"][0]), sentence)

@@ -14,7 +14,7 @@ import structlog
 
 from services.delivery import Delivery
 from services.errors import FieldError, InvalidSubmission, StorageUnavailable
-from services.forms import Form, FormDirectory, fit
+from services.forms import Consent, Form, FormDirectory, fit
 from services.identifiers import new_id
 from services.lists import KEEP_MS, ListDirectory
 from services.submission import Submission, read_form, read_json
@@ -116,12 +116,12 @@ class Intake:
             StorageUnavailable: nothing could be stored.
         """
         try:
-            form = self._form(submission)
+            form, agreed = self._form(submission), None
             if form is None:
                 self._check_lists(submission, asker)
             else:
-                submission = fit(submission, form)
-            signup = self._store(submission, asker, evidence, form)
+                submission, agreed = fit(submission, form)
+            signup = self._store(submission, asker, evidence, form, agreed)
         except StoreError as error:
             log.error("signup_not_stored", error=type(error).__name__)  # noqa: TRY400 - its text says nothing more
             raise StorageUnavailable from error
@@ -159,7 +159,12 @@ class Intake:
             raise InvalidSubmission([FieldError("list_ids", f"{closed} ({', '.join(unknown)})")])
 
     def _store(
-        self, submission: Submission, asker: Asker, evidence: Evidence, form: Form | None
+        self,
+        submission: Submission,
+        asker: Asker,
+        evidence: Evidence,
+        form: Form | None,
+        agreed: Consent | None,
     ) -> NewSignup:
         now = self._clock()
         signup = NewSignup(
@@ -176,7 +181,7 @@ class Intake:
             user_agent=evidence.user_agent,
             asked_by=asker.name,
             form_id=form.id if form else None,
-            consent_version=form.consent.version if form and form.consent else None,
+            consent_version=agreed.version if agreed else None,
         )
         self._signups.accept(signup, kind="sign_up", payload=_vendor_payload(submission))
         return signup

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import urlsplit
 
+# A host as browsers send it, names of other scripts as xn--…; a semicolon would end a policy's directive.
+HOST = re.compile(r"[a-z0-9._-]+|[0-9a-f:.]+")
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -20,7 +23,9 @@ def origin_of(url: str) -> str | None:
         port = parts.port
     except ValueError:
         return None
-    if parts.scheme not in DEFAULT_PORTS or not parts.hostname or "@" in parts.netloc:
+    if parts.scheme not in DEFAULT_PORTS or "@" in parts.netloc:
+        return None
+    if not parts.hostname or not HOST.fullmatch(parts.hostname):
         return None
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     shown_port = f":{port}" if port not in (None, DEFAULT_PORTS[parts.scheme]) else ""

@@ -6,7 +6,7 @@ from store.database import Database
 from store.deliveries import Backlog, Carried, Claimed, Deliveries, Wait
 from store.errors import StoreError, StoreMisconfigured, StoreUnavailable
 from store.events import Event, Events
-from store.forms import Forms, StoredForm, Wording
+from store.forms import Forms, StoredForm
 from store.meta import Meta
 from store.oauth_attempts import AttemptRow, OAuthAttempts
 from store.signup_records import Attempt, SignupRecord, SignupRecords, Sought
@@ -48,5 +48,4 @@ __all__ = [
     "Tables",
     "Throttles",
     "Wait",
-    "Wording",
 ]

@@ -10,6 +10,7 @@ from web import (
     admin,
     admin_forms,
     api,
+    cors,
     embed,
     errors,
     forms,
@@ -21,7 +22,7 @@ from web import (
     subscribe,
     times,
 )
-from web.addresses import base_url
+from web.addresses import base_url, may_call
 
 __all__ = ["base_url", "errors", "guards", "register"]
 
@@ -35,6 +36,7 @@ def register(app: Flask, services: Services) -> None:
     app.config["WTF_CSRF_TIME_LIMIT"] = None
     request_log.install(app)
     headers.install(app)
+    cors.install(app, may_call)
     errors.install(app)
     times.install(app)
     csrf = CSRFProtect(app)

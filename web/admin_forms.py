@@ -11,7 +11,7 @@ from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
 from services import FIELD_NAMES, Form, InvalidForm
-from web import filled_form, guards
+from web import filled_form, guards, headers
 from web.addresses import base_url
 from web.current import services
 from web.filled_form import INPUTS
@@ -27,7 +27,7 @@ def index() -> str:
 
 
 @blueprint.get("/new")
-def new() -> str:
+def new() -> Response:
     """An empty form to fill in."""
     entered = {"fields": [{"name": "email", "label": INPUTS["email"][0], "required": True}]}
     return _editor(entered, form=None)
@@ -36,17 +36,11 @@ def new() -> str:
 @blueprint.post("/new")
 def create() -> Response:
     """Make the form that was filled in."""
-    entered = _entered() | {"slug": request.form.get("slug", "")}
-    if services().forms.find(str(entered["slug"])):
-        message = "There is a form of this short name already. Choose another."
-        return make_response(
-            _editor(entered, form=None, errors={"slug": message}), HTTPStatus.UNPROCESSABLE_ENTITY
-        )
-    return _save(entered, form=None)
+    return _save(_entered() | {"slug": request.form.get("slug", "")}, form=None)
 
 
 @blueprint.get("/<slug>")
-def edit(slug: str) -> str:
+def edit(slug: str) -> Response:
     """The form, what it looks like, and how to put it on a site."""
     form = _form(slug)
     return _editor(form.model_dump() | {"wording": form.consent and form.consent.wording}, form=form)
@@ -70,10 +64,10 @@ def archive(slug: str) -> Response:
 
 def _save(entered: Mapping[str, Any], form: Form | None) -> Response:
     try:
-        saved = services().forms.save(entered)
+        saved = services().forms.save(entered, new=form is None)
     except InvalidForm as error:
         errors = {each.field: each.message for each in error.errors}
-        return make_response(_editor(entered, form=form, errors=errors), HTTPStatus.UNPROCESSABLE_ENTITY)
+        return _editor(entered, form=form, errors=errors)
     flash("The form is saved.")
     return redirect(url_for("admin_forms.edit", slug=saved.slug), HTTPStatus.SEE_OTHER)
 
@@ -93,8 +87,10 @@ def _entered() -> dict[str, Any]:
     }
 
 
-def _editor(entered: Mapping[str, Any], form: Form | None, errors: Mapping[str, str] | None = None) -> str:
-    return render_template(
+def _editor(
+    entered: Mapping[str, Any], form: Form | None, errors: Mapping[str, str] | None = None
+) -> Response:
+    page = render_template(
         "admin/form.html",
         entered=entered,
         asked={field["name"]: field for field in entered.get("fields", ())},
@@ -106,13 +102,17 @@ def _editor(entered: Mapping[str, Any], form: Form | None, errors: Mapping[str, 
         list_names={list_id: list_id for list_id in entered.get("list_ids", ())} | _list_names(),
         base_url=base_url(),
     )
+    answer = make_response(page, HTTPStatus.UNPROCESSABLE_ENTITY if errors else HTTPStatus.OK)
+    if form:
+        headers.allow_form(answer, form)
+    return answer
 
 
 def _form(slug: str) -> Form:
-    for form in services().forms.all():
-        if form.slug == slug:
-            return form
-    raise NotFound
+    form = services().forms.get(slug)
+    if form is None:
+        raise NotFound
+    return form
 
 
 def _list_names() -> dict[str, str]:

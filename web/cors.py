@@ -8,22 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from flask import Blueprint, Response, request
+from flask import Flask, Response, request
 
+# By address and not by view: an address that leads nowhere answers with the headers as well.
+PATHS = ("/subscribe", "/signups/", "/forms/")
 METHODS = "GET, POST"
 REQUEST_HEADERS = "content-type"
 ANSWER_HEADERS = "Location, Retry-After, X-Request-Id"
 PREFLIGHT_SECONDS = "3600"
 
 
-def install(blueprint: Blueprint, allowed: Callable[[str], bool]) -> None:
-    """Let scripts of those origins call what is on the blueprint.
+def install(app: Flask, allowed: Callable[[str], bool]) -> None:
+    """Let scripts of those origins call what visitors' forms need."""
 
-    Not a decorator of the views: what an error handler answers has to carry the headers as well.
-    """
-
-    @blueprint.after_request
-    def add_headers(answer: Response) -> Response:
+    @app.after_request
+    def allow(answer: Response) -> Response:
+        if not request.path.startswith(PATHS):
+            return answer
         answer.vary.add("Origin")
         origin = request.headers.get("Origin")
         if origin is None or not allowed(origin):

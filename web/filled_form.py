@@ -36,9 +36,10 @@ class Input:
 
 @dataclass(frozen=True)
 class Agreement:
-    """The consent to be ticked."""
+    """The consent to be ticked; `reference` is what a tick sends."""
 
     wording: str
+    reference: str
     ticked: bool
     error: str | None
 
@@ -85,7 +86,9 @@ def _shown(form: Form | None, typed: dict[str, str]) -> list[tuple[str, str, boo
 def _agreement(form: Form | None, named: dict[str, str], messages: dict[str, str]) -> Agreement | None:
     if form is None or form.consent is None:
         return None
-    return Agreement(form.consent.wording, bool(named.get("consent")), messages.get("consent"))
+    # A tick under another wording is none under this one.
+    ticked = bool(named.get("consent")) and form.agreed(named.get("consent")) == form.consent
+    return Agreement(form.consent.wording, form.consent.reference, ticked, messages.get("consent"))
 
 
 def _name(raw: str) -> str:

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, current_app, jsonify, make_response, render_template, url_for
+from flask import Blueprint, Response, jsonify, make_response, render_template, url_for
 from werkzeug.exceptions import NotFound
 
 from services import Form
-from web import cors, filled_form
-from web.addresses import allowed_origins, base_url, may_call
+from web import filled_form, headers
+from web.addresses import base_url
 from web.current import services
 from web.filled_form import INPUTS
-from web.headers import content_policy
 
 CACHED_SECONDS = 60
 
 blueprint = Blueprint("forms", __name__, url_prefix="/forms")
-
-
-cors.install(blueprint, may_call)
 
 
 @blueprint.get("/<slug>")
@@ -26,9 +22,7 @@ def page(slug: str) -> Response:
     form = _form(slug)
     shown = filled_form.fill([("form", form.slug)], form=form)
     answer = make_response(render_template("forms/page.html", name=form.name, form=shown))
-    answer.headers["Content-Security-Policy"] = content_policy(
-        {*allowed_origins(current_app.config), *form.redirects}
-    )
+    headers.allow_form(answer, form)
     return answer
 
 

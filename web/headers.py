@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from flask import Flask, Response
+from flask import Flask, Response, current_app
 
+from services import Form
 from web.addresses import allowed_origins, base_url
 
 ONE_YEAR = 31_536_000
@@ -21,6 +22,13 @@ def content_policy(form_targets: Iterable[str]) -> str:
     return (
         "default-src 'none'; style-src 'self'; img-src 'self' data:; script-src 'self'; connect-src 'self'; "
         f"form-action {targets}; base-uri 'none'; frame-ancestors 'none'"
+    )
+
+
+def allow_form(answer: Response, form: Form) -> None:
+    """Let a page that shows the form lead to the form's own sites as well."""
+    answer.headers["Content-Security-Policy"] = content_policy(
+        {*allowed_origins(current_app.config), *form.redirects}
     )
 
 

@@ -18,8 +18,7 @@ def home() -> str:
 @blueprint.get("/thank-you")
 def thank_you() -> str:
     """The end of a form without a page of its own; knows no more than the form and `?status=queued`."""
-    slug = request.args.get("form")
-    form = services().forms.find(slug) if slug else None
+    form = services().forms.seen(request.args.get("form"))
     return render_template(
         "site/thank_you.html",
         queued=request.args.get("status") == "queued",

@@ -23,8 +23,8 @@ from werkzeug.exceptions import NotFound, RequestEntityTooLarge, UnsupportedMedi
 from werkzeug.wrappers import Response as BaseResponse
 
 from services import Asker, Evidence, InvalidSubmission, StorageUnavailable, Submission, Verdict
-from web import cors, filled_form, guards, headers
-from web.addresses import allowed_origins, base_url, may_call, may_redirect_to, page_of
+from web import filled_form, guards, headers
+from web.addresses import base_url, may_redirect_to, page_of
 from web.current import services
 from web.errors import FORMS, JSON, wants_page
 
@@ -32,11 +32,7 @@ log = structlog.get_logger(__name__)
 
 LONGEST_USER_AGENT = 500
 
-
 blueprint = Blueprint("subscribe", __name__)
-
-
-cors.install(blueprint, may_call)
 
 
 @blueprint.post("/subscribe")
@@ -110,7 +106,7 @@ def _as_json(verdict: Verdict) -> Response:
 
 
 def _next_page(submission: Submission, verdict: Verdict) -> str:
-    form = services().forms.find(submission.form) if submission.form else None
+    form = services().forms.seen(submission.form)
     if submission.redirect:
         if may_redirect_to(submission.redirect, also=form.redirects if form else ()):
             return submission.redirect
@@ -127,8 +123,7 @@ def _next_page(submission: Submission, verdict: Verdict) -> str:
 def _with_mistakes(
     pairs: Sequence[tuple[str, str]], error: InvalidSubmission | StorageUnavailable
 ) -> Response:
-    slug = dict(pairs).get("form")
-    form = services().forms.find(slug) if slug else None
+    form = services().forms.seen(dict(pairs).get("form"))
     errors = error.errors if isinstance(error, InvalidSubmission) else ()
     notice = None if errors else str(error)
     page = render_template("subscribe/form.html", form=filled_form.fill(pairs, errors, form), notice=notice)
@@ -137,7 +132,5 @@ def _with_mistakes(
     if isinstance(error, StorageUnavailable):
         answer.headers["Retry-After"] = str(error.retry_after)
     if form:
-        answer.headers["Content-Security-Policy"] = headers.content_policy(
-            {*allowed_origins(current_app.config), *form.redirects}
-        )
+        headers.allow_form(answer, form)
     return answer

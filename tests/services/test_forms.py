@@ -11,7 +11,7 @@ from services import ANONYMOUS, Evidence, InvalidSubmission, Submission
 from services.errors import InvalidForm
 from services.forms import Form, FormDirectory
 from services.submission import read_form
-from store import Database, Forms
+from store import Database, Forms, StoreError
 from tests.services.conftest import House
 from tests.services.vendor import EVENTS, NEWSLETTER
 
@@ -96,7 +96,10 @@ def test_a_slug_is_fit_for_addresses(house: House, slug: str) -> None:
         ({"thank_you_url": "javascript:alert(1)"}, "whole address"),
         ({"thank_you_url": "/thanks"}, "whole address"),
         ({"fields": [{"name": "salary", "label": "Salary"}]}, "not valid"),
-        ({"fields": [{"name": "phone", "label": ""}]}, "required"),
+        ({"fields": [{"name": "phone", "label": ""}]}, "a label"),
+        ({"origins": ["https://example.org;sandbox"]}, "is not a site's address"),
+        ({"origins": ["https://münchen.example"]}, "is not a site's address"),
+        ({"thank_you_url": f"https://example.org/{'x' * 2000}"}, "at most 2000 characters"),
     ],
 )
 def test_what_is_wrong_is_said_beside_the_field(house: House, change: dict[str, Any], says: str) -> None:
@@ -151,6 +154,7 @@ def test_a_form_that_is_gone_takes_no_sign_up(house: House, *, archived: bool) -
 def test_a_change_elsewhere_counts_after_five_seconds(house: House) -> None:
     """Forms are on every sign-up's way, so they are not read each time."""
     house.forms.save(FORM)
+    assert house.forms.find("spring-news")
     another = FormDirectory(Forms(house.database), clock=house.clock)
     another.save(FORM | {"name": "Renamed"})
 
@@ -175,3 +179,72 @@ def test_known_forms_serve_on_while_the_store_is_away(tmp_path: Path) -> None:
     (tmp_path / "app.db").mkdir()
     seconds[0] = 60
     assert forms.find("spring-news") is not None
+
+
+@pytest.mark.parametrize("slug", ["spring-news", " spring-news "])
+@pytest.mark.parametrize("archived", [True, False])
+def test_a_new_form_takes_nobodys_short_name(house: House, slug: str, *, archived: bool) -> None:
+    """Also not that of an archived form, whose sign-ups still tell it."""
+    house.forms.save(FORM, new=True)
+    if archived:
+        house.forms.archive("spring-news")
+    before = house.forms.all()
+    with pytest.raises(InvalidForm) as caught:
+        house.forms.save(FORM | {"slug": slug, "name": "Another"}, new=True)
+    assert [error.field for error in caught.value.errors] == ["slug"]
+    assert house.forms.all() == before
+
+
+@pytest.mark.parametrize(
+    ("sent", "version"),
+    [
+        ("version 1", 1),
+        ("Yes, write to me.", 1),
+        ("version 2", 2),
+        ("Yes, weekly.", 2),
+        ("version 3", 4),  # a time in which it asked for none
+        ("version 4", 4),
+        ("version 5", 4),
+        ("yes", 4),
+        ("1", 4),
+    ],
+)
+def test_the_wording_that_was_seen_is_the_one_on_record(house: House, sent: str, version: int) -> None:
+    """HTML that was pasted long ago shows the wording of its day; what names none means today's."""
+    wordings = ["Yes, write to me.", "Yes, weekly.", None, "Yes, daily."]
+    for wording in wordings:
+        house.forms.save(FORM | {"wording": wording})
+    house.intake.accept(post(first_name="Ann", consent=sent), ANONYMOUS, Evidence())
+    assert (stored(house).consent, stored(house).consent_version) == (wordings[version - 1], version)
+
+
+def test_an_old_wording_counts_although_the_form_asks_for_none_today(house: House) -> None:
+    """It was agreed to."""
+    house.forms.save(FORM)
+    house.forms.save(FORM | {"wording": ""})
+    house.intake.accept(post(first_name="Ann", consent="version 1"), ANONYMOUS, Evidence())
+    assert (stored(house).consent, stored(house).consent_version) == ("Yes, write to me.", 1)
+
+
+def test_line_breaks_of_browsers_make_no_new_wording(house: House) -> None:
+    """They post CR LF, whatever was typed."""
+    house.forms.save(FORM | {"wording": "Yes.\nWeekly."})
+    saved = house.forms.save(FORM | {"wording": "Yes.\r\nWeekly."})
+    assert saved.wordings == ("Yes.\nWeekly.",)
+
+
+def test_only_the_sites_of_a_form_may_call(house: House) -> None:
+    """A thank-you page elsewhere is gone to, and calls nothing."""
+    form = house.forms.save(FORM | {"thank_you_url": "https://thanks.example.net/"})
+    assert house.forms.origins() == set(form.origins)
+    assert form.redirects == {*form.origins, "https://thanks.example.net"}
+
+
+def test_a_store_that_was_never_there_breaks_no_answer(tmp_path: Path) -> None:
+    """What an answer only adorns itself with is left out; what it rests on is refused."""
+    (tmp_path / "app.db").mkdir()
+    forms = FormDirectory(Forms(Database(f"sqlite:///{tmp_path}/app.db")), clock=lambda: 1)
+    assert forms.origins() == frozenset()
+    assert forms.seen("spring-news") is None
+    with pytest.raises(StoreError):
+        forms.find("spring-news")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from store import Database, Forms, StoredForm, Wording
+from store import Database, Forms, StoredForm
 
 DEFINITION = {"list_ids": ["l1"], "fields": []}
 
@@ -13,7 +13,8 @@ def forms(database: Database) -> Forms:
 
 
 def save(forms: Forms, slug: str = "news", wording: str | None = "I agree.", now: int = 10) -> None:
-    forms.save(slug, name="Newsletter", definition=DEFINITION, wording=wording, now=now)
+    saved = forms.save(slug, name="Newsletter", definition=DEFINITION, wording=wording, now=now)
+    assert saved == forms.find(slug)
 
 
 def test_a_form_is_found_by_its_slug(forms: Forms) -> None:
@@ -21,7 +22,7 @@ def test_a_form_is_found_by_its_slug(forms: Forms) -> None:
     save(forms)
     found = forms.find("news")
     assert found is not None
-    assert found == StoredForm(found.id, "news", "Newsletter", DEFINITION, "I agree.", 1, 10, 10, None)
+    assert found == StoredForm(found.id, "news", "Newsletter", DEFINITION, ("I agree.",), 10, 10, None)
     assert forms.find("New") is None
 
 
@@ -31,23 +32,23 @@ def test_saving_again_changes_the_form(forms: Forms) -> None:
     forms.save("news", name="Letters", definition={"list_ids": []}, wording="I agree.", now=20)
     found = forms.find("news")
     assert found is not None
-    assert (found.name, found.definition, found.consent_version) == ("Letters", {"list_ids": []}, 1)
+    assert (found.name, found.definition, found.wordings) == ("Letters", {"list_ids": []}, ("I agree.",))
     assert (found.created_at, found.updated_at) == (10, 20)
 
 
-def test_every_wording_of_consent_is_kept(forms: Forms) -> None:
+def test_every_wording_of_consent_is_kept(forms: Forms, database: Database) -> None:
     """Also the time without any; a wording that comes back is a version of its own."""
     for now, wording in enumerate(("One.", "Two.", "Two.", None, "One."), start=1):
         save(forms, wording=wording, now=now)
     found = forms.find("news")
     assert found is not None
-    assert (found.wording, found.consent_version) == ("One.", 4)
-    assert forms.wordings(found.id) == [
-        Wording(1, "One.", 1),
-        Wording(2, "Two.", 2),
-        Wording(3, "", 4),
-        Wording(4, "One.", 5),
-    ]
+    assert found.wordings == ("One.", "Two.", "", "One.")
+    assert forms.all() == [found]
+    with database.reading() as connection:
+        kept = connection.exec_driver_sql(
+            "SELECT version, wording, created_at FROM consent_wordings ORDER BY 1"
+        )
+        assert [tuple(row) for row in kept] == [(1, "One.", 1), (2, "Two.", 2), (3, "", 4), (4, "One.", 5)]
 
 
 def test_a_form_may_ask_for_no_consent(forms: Forms) -> None:
@@ -55,7 +56,7 @@ def test_a_form_may_ask_for_no_consent(forms: Forms) -> None:
     save(forms, wording=None)
     save(forms, slug="shop", wording="Yes.")
     save(forms, slug="shop", wording=None)
-    assert [(form.wording, form.consent_version) for form in forms.all()] == [(None, None), (None, None)]
+    assert [form.wordings for form in forms.all()] == [(), ("Yes.", "")]
 
 
 def test_an_archived_form_comes_back_by_saving(forms: Forms) -> None:
