@@ -15,9 +15,8 @@ from store.schema import PARKED, UNFINISHED, attempts, deliveries, forms, signup
 class SignupRecord:
     """A sign-up, the evidence of consent, and its delivery; times are epoch ms.
 
-    `form` is the short name of the form it came by, `consent_version` the number of that form's wording, and
-    `consent` the wording itself. `due_at` is None once it is finished; while it is sending it is the end of the
-    lease.
+    `form` is the short name of the form it came by, `consent` the wording, `consent_version` its number among
+    that form's. `due_at` is None once it is finished; while it is sending it is the end of the lease.
     """
 
     id: str
