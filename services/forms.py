@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal, get_args
@@ -18,6 +19,7 @@ from store import Forms, StoredForm, StoreError
 log = structlog.get_logger(__name__)
 
 KEEP_SECONDS = 5.0
+SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,48}[a-z0-9])?")
 
 FieldName = Literal["email", "first_name", "last_name", "job_title", "company_name", "phone"]
 FIELD_NAMES: tuple[FieldName, ...] = get_args(FieldName)
@@ -93,7 +95,7 @@ class FormDraft(BaseModel):
 
     model_config = ConfigDict(frozen=True, str_strip_whitespace=True)
 
-    slug: Annotated[str, Field(pattern=r"^[a-z0-9](?:[a-z0-9-]{0,48}[a-z0-9])?$")]
+    slug: Annotated[str, Field(pattern=f"^{SLUG.pattern}$")]
     name: Annotated[str, Field(min_length=1, max_length=50)]
     list_ids: Annotated[tuple[ListId, ...], Field(min_length=1, max_length=50)]
     fields: Annotated[tuple[FormField, ...], AfterValidator(_with_the_address)] = ()
@@ -194,11 +196,11 @@ class FormDirectory:
         self._read_at: float | None = None
 
     def find(self, slug: str) -> Form | None:
-        """The form in use of that slug; a change by another process counts after 5 s.
+        """The form in use of that slug; a change by another process counts after 5 s, a new form at once.
 
         While the store is away the forms last seen serve on, so that sign-ups are still taken.
         """
-        form = self._kept().get(slug)
+        form = self._kept().get(slug) or self.get(slug)
         return None if form is None or form.archived else form
 
     def seen(self, slug: str | None) -> Form | None:
@@ -222,7 +224,8 @@ class FormDirectory:
 
     def get(self, slug: str) -> Form | None:
         """The form of that slug as it is stored now, archived or not. Raises store.StoreUnavailable."""
-        row = self._forms.find(slug)
+        # What can be no slug is not asked for: PostgreSQL takes no NUL.
+        row = self._forms.find(slug) if SLUG.fullmatch(slug) else None
         return None if row is None else _form(row)
 
     def save(self, entered: Mapping[str, Any], *, new: bool = False) -> Form:

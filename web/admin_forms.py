@@ -58,7 +58,7 @@ def archive(slug: str) -> Response:
     """Take no more sign-ups by this form; nothing is deleted."""
     if not services().forms.archive(slug):
         raise NotFound
-    flash("The form is archived. Saving it again brings it back.")
+    flash("The form is archived and takes nothing within five seconds. Saving it brings it back.")
     return redirect(url_for("admin_forms.index"), HTTPStatus.SEE_OTHER)
 
 

@@ -168,6 +168,21 @@ def test_a_change_elsewhere_counts_after_five_seconds(house: House) -> None:
     assert name() == "Renamed"
 
 
+def test_a_new_form_counts_at_once_everywhere(house: House) -> None:
+    """Its maker opens it in the next moment, and may meet another process."""
+    assert house.forms.find("spring-news") is None
+    FormDirectory(Forms(house.database), clock=house.clock).save(FORM)
+    assert house.forms.find("spring-news") is not None
+
+
+@pytest.mark.parametrize("slug", ["", "spring\0news", "x" * 51, "\ud800", "Spring"])
+def test_what_can_be_no_slug_finds_nothing(house: House, slug: str) -> None:
+    """Whatever the database would say to it."""
+    house.forms.save(FORM)
+    assert house.forms.find(slug) is None
+    assert house.forms.get(slug) is None
+
+
 def test_known_forms_serve_on_while_the_store_is_away(tmp_path: Path) -> None:
     """So that their sign-ups are taken."""
     database = Database(f"sqlite:///{tmp_path}/app.db")

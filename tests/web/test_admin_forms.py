@@ -203,7 +203,7 @@ def test_an_archived_form_takes_no_sign_ups_until_it_is_saved(app: Flask, admin:
     make(app)
     answer = post(admin, "/admin/forms/spring-news/archive")
     assert (answer.status_code, answer.location) == (303, "/admin/forms/")
-    assert "The form is archived." in admin.get("/admin/forms/").text
+    assert "The form is archived" in admin.get("/admin/forms/").text
     page = admin.get("/admin/forms/spring-news").text
     assert "takes no sign-ups" in page
     assert snippets(page) == []
