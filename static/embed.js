@@ -112,7 +112,8 @@
     }
 
     document() {
-      const found = { form: this.definition.slug, source: location.origin + location.pathname };
+      // The service takes no longer source, and a long address must cost no sign-up.
+      const found = { form: this.definition.slug, source: (location.origin + location.pathname).slice(0, 100) };
       for (const [name, { input }] of this.inputs) {
         const value = input.type === "checkbox" ? (input.checked ? this.definition.consent.wording : "") : input.value.trim();
         const custom = /^custom_fields\[(.+)\]$/.exec(name);

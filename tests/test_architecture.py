@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent
 OURS = frozenset(
     {"app", "cli", "in_process", "logs", "oauth", "sandbox", "services", "settings", "store", "vendor", "web"}
 )
-FLASK = frozenset({"flask", "flask_wtf", "flask_cors"})
+FLASK = frozenset({"flask", "flask_wtf"})
 SQL = frozenset({"sqlalchemy", "alembic", "psycopg", "pysqlite3", "sqlite3"})
 
 

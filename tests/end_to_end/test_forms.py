@@ -172,14 +172,14 @@ def test_one_line_draws_it_on_another_site(page: Page, service: Deployment, site
     """Under that site's own strict policy; the service's word on a mistake stands beside the field."""
     site.body = f'<script src="{service.base}/embed.js" data-form="news" async></script>'
     site.policy = POLICY.format(service=service.base)
-    page.goto(f"{site.base}/join?from=mail")
+    page.goto(f"{site.base}/join-us-and-{'never-' * 20}miss-a-thing?from=mail")
     sign_up(page, "embed@example")
     expect(page.locator("#email-error")).to_contain_text("Enter an e-mail address")
     assert violations(page) == []
     page.get_by_label("E-mail").fill("embed@example.org")
     page.get_by_role("button", name="Sign up").click()
     expect(page.get_by_role("status")).to_have_text(THANKS)
-    # A browser sends another origin no path; the script says the page in `source`.
+    # A browser tells another origin no path; the script tells the page, as far as `source` goes.
     assert record(service, "embed@example.org")[1:] == (WORDING, 1, f"{site.base}/")
 
 

@@ -221,7 +221,7 @@ def test_what_is_not_there_is_404(admin: FlaskClient, path: str) -> None:
 
 
 def test_what_is_copied_works_on_another_site(make_app: MakeApp) -> None:
-    """Whole addresses of the service, no token of the admin's session, nothing escaped twice."""
+    """Whole addresses of the service, no token of the admin's session, no empty line."""
     app = make_app(PUBLIC_BASE_URL="https://signup.example.com")
     make(app, wording="Yes & “no” <b>", fields=[{"name": "first_name", "label": "R&D <name>"}])
     admin = app.test_client()
@@ -234,6 +234,7 @@ def test_what_is_copied_works_on_another_site(make_app: MakeApp) -> None:
     assert "Yes &amp; “no” &lt;b&gt;" in html
     assert "R&amp;D &lt;name&gt;" in html
     assert "csrf" not in html
+    assert all(line.strip() for line in html.split("\n"))
     assert 'fetch("https://signup.example.com/subscribe"' in script
     assert 'form: "spring-news"' in script
 
