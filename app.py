@@ -44,6 +44,7 @@ from services import (
     Delivery,
     Doctor,
     DrainToken,
+    FormDirectory,
     Health,
     Housekeeping,
     HousekeepingThread,
@@ -198,10 +199,12 @@ def build_services(settings: Settings) -> Parts:
     )
     control = ConnectionControl(keeper, connector, tables.connections, sealer, on_refreshed=connected)
     tokens = TokenClock(tables.connections, clock=clock)
+    forms = FormDirectory(tables.forms, clock=clock)
     services = Services(
-        intake=_intake(settings, tables, keeping, connection, lists, delivery, shared_clock),
+        intake=_intake(settings, tables, keeping, connection, lists, forms, delivery, shared_clock),
         signups=SignupCare(records=tables.signup_records, deliveries=tables.deliveries, clock=clock),
         lists=lists,
+        forms=forms,
         delivery=delivery,
         connection=connection,
         connection_control=control,
@@ -370,6 +373,7 @@ def _intake(
     keeping: Keeping,
     connection: ConnectionStatus,
     lists: ListDirectory,
+    forms: FormDirectory,
     delivery: Delivery,
     clock: Callable[[], int],
 ) -> Intake:
@@ -387,6 +391,7 @@ def _intake(
         spool=keeping.spool,
         has_room=tables.database.has_room,
         lists=lists,
+        forms=forms,
         delivery=delivery,
         verdicts=verdicts,
         public_list_ids=_public_lists(settings),

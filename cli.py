@@ -17,9 +17,10 @@ from werkzeug.serving import run_simple
 from sandbox import SANDBOX_CLIENT_ID, SANDBOX_CLIENT_SECRET, create_sandbox
 from services import AddressUnclear, ConnectionView, ListsUnavailable, Retry, Services
 from services.findings import Level
+from services.form_words import rows as form_rows
 from services.signup_care import STATES
 from services.signup_export import csv_lines, json_lines
-from services.signup_words import WHAT_RETRY_LEADS_TO, line, rows
+from services.signup_words import WHAT_RETRY_LEADS_TO, line, printable, rows
 from services.token_ages import TokenAges
 from settings import Settings, SettingsError
 from store import StoreError, StoreMisconfigured
@@ -27,7 +28,7 @@ from store import StoreError, StoreMisconfigured
 
 def register_commands(app: Flask) -> None:
     """Add every command to `flask`; they find the use cases in the app's extensions."""
-    for command in (sandbox, worker, drain, lists, sign_in_link, connection, doctor, signups):
+    for command in (sandbox, worker, drain, lists, sign_in_link, connection, doctor, forms, signups):
         app.cli.add_command(command)
 
 
@@ -195,6 +196,48 @@ def doctor(context: click.Context, online: bool) -> None:
     for finding in found:
         click.echo(str(finding))
     context.exit(1 if any(finding.level is Level.PROBLEM for finding in found) else 0)
+
+
+@click.group("forms")
+def forms() -> None:
+    """Look at the forms that were made at /admin/forms/, and archive them."""
+
+
+@forms.command("list")
+@with_appcontext
+def forms_list() -> None:
+    """Print every form: short name, state, name."""
+    with _database_faults_told():
+        found = _services().forms.all()
+    for form in found:
+        click.echo(f"{form.slug:<24}  {'archived' if form.archived else 'in use':<8}  {printable(form.name)}")
+    if not found:
+        click.echo("There is no form yet; make one at /admin/forms/.", err=True)
+
+
+@forms.command("show")
+@click.argument("slug")
+@with_appcontext
+def forms_show(slug: str) -> None:
+    """Print one form, with every wording of consent that it ever showed."""
+    with _database_faults_told():
+        form = _services().forms.get(slug)
+    if form is None:
+        raise click.ClickException(f"There is no form {slug}.")
+    for name, value in form_rows(form):
+        click.echo(f"{name:<16} {value}".rstrip())
+
+
+@forms.command("archive")
+@click.argument("slug")
+@with_appcontext
+def forms_archive(slug: str) -> None:
+    """Take no more sign-ups by a form. Nothing is deleted; saving it at /admin/forms/ brings it back."""
+    with _database_faults_told():
+        archived = _services().forms.archive(slug)
+    if not archived:
+        raise click.ClickException(f"There is no form {slug} in use; see `flask forms list`.")
+    click.echo(f"{slug} is archived. Running services stop taking its sign-ups within 5 seconds.")
 
 
 @click.group("signups")

@@ -11,6 +11,7 @@ from services.delivery import Delivery, DrainReport
 from services.doctor import Doctor
 from services.errors import (
     FieldError,
+    InvalidForm,
     InvalidSubmission,
     ListsUnavailable,
     MalformedSubmission,
@@ -18,6 +19,7 @@ from services.errors import (
     StorageUnavailable,
     TooManyAttempts,
 )
+from services.forms import FIELD_NAMES, Form, FormDirectory
 from services.health import Health, HealthReport
 from services.housekeeping import Housekeeping, HousekeepingThread, Task
 from services.intake import ANONYMOUS, Asker, Evidence, Intake, RecentView, SignupView
@@ -38,6 +40,7 @@ class Services:
     intake: Intake
     signups: SignupCare
     lists: ListDirectory
+    forms: FormDirectory
     delivery: Delivery
     connection: ConnectionStatus
     connection_control: ConnectionControl
@@ -54,6 +57,7 @@ class Services:
 
 __all__ = [
     "ANONYMOUS",
+    "FIELD_NAMES",
     "AddressUnclear",
     "AdminAccess",
     "ApiKeys",
@@ -69,11 +73,14 @@ __all__ = [
     "Event",
     "Evidence",
     "FieldError",
+    "Form",
+    "FormDirectory",
     "Health",
     "HealthReport",
     "Housekeeping",
     "HousekeepingThread",
     "Intake",
+    "InvalidForm",
     "InvalidSubmission",
     "ListDirectory",
     "ListsUnavailable",

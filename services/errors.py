@@ -3,6 +3,7 @@
 ServiceError
 ├── MalformedSubmission   the body cannot be read at all
 ├── InvalidSubmission     fields are missing or wrong; every one is named
+├── InvalidForm           a form cannot be saved like this; every field is named
 ├── StorageUnavailable    nothing can be stored now; try again later
 ├── TooManyAttempts       slow down
 └── ListsUnavailable      the lists were never fetched and cannot be now
@@ -37,6 +38,15 @@ class InvalidSubmission(ServiceError):
         """Keep every error, in the order of the fields."""
         self.errors = tuple(errors)
         super().__init__("Some fields need another look.")
+
+
+class InvalidForm(ServiceError):
+    """A form cannot be saved as it was filled in; nothing was changed."""
+
+    def __init__(self, errors: Iterable[FieldError]) -> None:
+        """Keep every error, in the order of the fields."""
+        self.errors = tuple(errors)
+        super().__init__("The form could not be saved; some fields need another look.")
 
 
 class StorageUnavailable(ServiceError):

@@ -15,6 +15,7 @@ import structlog
 
 from services.delivery import Delivery
 from services.errors import FieldError, InvalidSubmission, StorageUnavailable
+from services.forms import Consent, Form, FormDirectory, fit
 from services.identifiers import new_id
 from services.lists import KEEP_MS, ListDirectory, ListsView
 from services.submission import Submission, read_form, read_json
@@ -87,13 +88,14 @@ class RecentView:
 class Intake:
     """The one way in."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - collaborators, wired once
         self,
         *,
         signups: Signups,
         spool: Spool,
         has_room: Callable[[], bool],
         lists: ListDirectory,
+        forms: FormDirectory,
         delivery: Delivery,
         verdicts: Verdicts,
         public_list_ids: tuple[str, ...],
@@ -108,6 +110,7 @@ class Intake:
         self._has_room = has_room
         self._refused_until = 0
         self._lists = lists
+        self._forms = forms
         self._delivery = delivery
         self._verdicts = verdicts
         self._public_list_ids = frozenset(public_list_ids)
@@ -120,11 +123,17 @@ class Intake:
         """Store the sign-up; when this returns, it is on disk: in the store, or in the spool before it.
 
         Raises:
-            InvalidSubmission: a list is unknown, or not open to this asker; nothing was stored.
+            InvalidSubmission: form or list are unknown or not open to this asker, or the form requires more.
             StorageUnavailable: nothing could be stored.
         """
-        self._check_lists(submission, asker)
-        signup, payload = self._signup(submission, asker, evidence), _vendor_payload(submission)
+        form = self._form(submission)
+        agreed = None
+        if form is None:
+            self._check_lists(submission, asker)
+        else:
+            submission, agreed = fit(submission, form)
+        signup = self._signup(submission, asker, evidence, form, agreed)
+        payload = _vendor_payload(submission)
         if not self._stored(signup, payload):
             self._spooled(signup, payload)
             return Verdict(id=signup.id, status="queued")
@@ -144,6 +153,18 @@ class Intake:
     def recent(self, limit: int) -> list[RecentView]:
         """The newest sign-ups first."""
         return [_recent_view(row) for row in self._signups.recent(limit)]
+
+    def _form(self, submission: Submission) -> Form | None:
+        if submission.form is None:
+            return None
+        try:
+            form = self._forms.find(submission.form)
+        except StoreError as error:
+            # Without the form neither its lists nor its consent are known, so there is nothing to keep.
+            raise StorageUnavailable from error
+        if form is None:
+            raise InvalidSubmission([FieldError("form", "There is no such form, or it is no longer in use.")])
+        return form
 
     def _check_lists(self, submission: Submission, asker: Asker) -> None:
         if asker == ANONYMOUS:
@@ -186,7 +207,14 @@ class Intake:
             raise StorageUnavailable from error
         log.warning("signup_spooled", signup_id=signup.id, asked_by=signup.asked_by)
 
-    def _signup(self, submission: Submission, asker: Asker, evidence: Evidence) -> NewSignup:
+    def _signup(
+        self,
+        submission: Submission,
+        asker: Asker,
+        evidence: Evidence,
+        form: Form | None,
+        agreed: Consent | None,
+    ) -> NewSignup:
         now = self._clock()
         return NewSignup(
             id=new_id(now),
@@ -201,6 +229,8 @@ class Intake:
             network_address=evidence.network_address,
             user_agent=evidence.user_agent,
             asked_by=asker.name,
+            form_id=form.id if form else None,
+            consent_version=agreed.version if agreed else None,
         )
 
 

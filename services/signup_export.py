@@ -13,7 +13,7 @@ from store import SignupRecord
 
 COLUMNS = (
     *("id", "received_at", "email", *PERSON_FIELDS, "list_ids", "source"),
-    *("consent", "page", "network_address", "user_agent", "asked_by"),
+    *("form", "consent_version", "consent", "page", "network_address", "user_agent", "asked_by"),
     *("state", "attempts", "last_error", "finished_at", "action", "contact_id"),
 )
 # What makes spreadsheets take a cell for a formula, full-width forms included: whoever opens the file would

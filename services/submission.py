@@ -26,13 +26,13 @@ OLDER_SPELLINGS = {
     "listIds": "list_ids",
 }
 PERSON_FIELDS = ("first_name", "last_name", "job_title", "company_name", "phone")
-NOT_YET = ("custom_fields", "tags", "form")
+NOT_YET = ("custom_fields", "tags")
+NO_LIST = "Choose at least one list: send list_id, list_ids or form."
 SENTENCES = {
     "missing": "This field is required.",
     "string_type": "This must be text.",
     "string_unicode": "This is not valid text.",
     "string_too_long": "Use at most {max_length} characters.",
-    "too_short": "Choose at least one list: send list_id or list_ids.",
     "too_long": "Choose at most {max_length} lists.",
     "tuple_type": "This must be a list id or an array of list ids.",
 }
@@ -100,8 +100,11 @@ class Submission(BaseModel):
     company_name: Annotated[Line50 | None, Blank] = None
     phone: Annotated[Line25 | None, Blank] = None
     list_ids: Annotated[
-        tuple[ListId, ...], Field(min_length=1, max_length=50, description="In a form, repeat the field.")
-    ]
+        tuple[ListId, ...], Field(max_length=50, description="In an HTML form, repeat the field.")
+    ] = ()
+    form: Annotated[str | None, Field(max_length=50), Blank] = Field(
+        default=None, description="The short name of a form made in the dashboard, which knows its lists."
+    )
     source: Annotated[Line100 | None, Blank] = Field(
         default=None, description="Where it came from, in your words."
     )
@@ -163,6 +166,8 @@ def _read(document: Mapping[str, Any]) -> Submission:
         for name in NOT_YET
         if fields.get(name)
     ]
+    if not fields["list_ids"] and not fields.get("form"):
+        errors.append(FieldError(spelling, NO_LIST))
     try:
         submission = Submission.model_validate(fields)
     except ValidationError as error:

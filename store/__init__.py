@@ -9,6 +9,7 @@ from store.disk import Disk
 from store.errors import StoreError, StoreMisconfigured, StoreUnavailable
 from store.events import Event, Events
 from store.expiry import Expiry
+from store.forms import Forms, StoredForm
 from store.meta import Meta
 from store.oauth_attempts import AttemptRow, OAuthAttempts
 from store.salvage import Salvage, Salvaged
@@ -37,6 +38,7 @@ __all__ = [
     "Event",
     "Events",
     "Expiry",
+    "Forms",
     "Imported",
     "Meta",
     "NewSignup",
@@ -55,6 +57,7 @@ __all__ = [
     "StoreError",
     "StoreMisconfigured",
     "StoreUnavailable",
+    "StoredForm",
     "Tables",
     "Throttles",
     "Wait",

@@ -44,7 +44,32 @@ signups = Table(
     Column("network_address", Text),
     Column("user_agent", Text),
     Column("asked_by", Text, nullable=False),
+    # No foreign key: SQLite would copy the whole table to add one. Forms are archived, never deleted.
+    Column("form_id", BigInteger),
+    Column("consent_version", BigInteger),
     Index("ix_signups_received_at", "received_at", "id"),
+)
+
+forms = Table(
+    "forms",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("slug", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("definition", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    Column("archived_at", BigInteger),
+    Index("uq_forms_slug", "slug", unique=True),
+)
+
+consent_wordings = Table(
+    "consent_wordings",
+    metadata,
+    Column("form_id", BigInteger, ForeignKey("forms.id"), primary_key=True),
+    Column("version", BigInteger, primary_key=True),
+    Column("wording", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
 )
 
 deliveries = Table(

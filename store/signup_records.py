@@ -8,14 +8,15 @@ from typing import Any
 from sqlalchemy import Row, Select, bindparam, select, tuple_
 
 from store.database import Database
-from store.schema import PARKED, UNFINISHED, attempts, deliveries, signups
+from store.schema import PARKED, UNFINISHED, attempts, deliveries, forms, signups
 
 
 @dataclass(frozen=True)
 class SignupRecord:
     """A sign-up, the evidence of consent, and its delivery; times are epoch ms.
 
-    `due_at` is None once it is finished; while it is sending it is the end of the lease.
+    `form` is the short name of the form it came by, `consent` the wording, `consent_version` its number among
+    that form's. `due_at` is None once it is finished; while it is sending it is the end of the lease.
     """
 
     id: str
@@ -29,6 +30,8 @@ class SignupRecord:
     network_address: str | None
     user_agent: str | None
     asked_by: str
+    form: str | None
+    consent_version: int | None
     delivery_id: int
     state: str
     attempts: int
@@ -65,7 +68,7 @@ class Sought:
 
 _OF_SIGNUP = (
     *("id", "received_at", "email", "person", "list_ids", "source"),
-    *("consent", "page", "network_address", "user_agent", "asked_by"),
+    *("consent", "consent_version", "page", "network_address", "user_agent", "asked_by"),
 )
 _OF_DELIVERY = (
     *("state", "attempts", "last_error", "due_at"),
@@ -73,9 +76,14 @@ _OF_DELIVERY = (
 )
 _RECORD = select(
     *(signups.c[name] for name in _OF_SIGNUP),
+    forms.c.slug.label("form"),
     deliveries.c.id.label("delivery_id"),
     *(deliveries.c[name] for name in _OF_DELIVERY),
-).select_from(signups.join(deliveries, deliveries.c.signup_id == signups.c.id))
+).select_from(
+    signups.join(deliveries, deliveries.c.signup_id == signups.c.id).outerjoin(
+        forms, forms.c.id == signups.c.form_id
+    )
+)
 _FIND = _RECORD.where(signups.c.id == bindparam("signup"))
 _ID_OF_DELIVERY = select(deliveries.c.signup_id).where(deliveries.c.id == bindparam("delivery"))
 _ATTEMPTS = (

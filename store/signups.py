@@ -28,6 +28,8 @@ class NewSignup:
     network_address: str | None
     user_agent: str | None
     asked_by: str
+    form_id: int | None = None
+    consent_version: int | None = None
 
 
 @dataclass(frozen=True)
@@ -95,10 +97,27 @@ _RECENT = (
 )
 
 
-_Rows = tuple[dict[str, object], dict[str, object]]
+Rows = tuple[dict[str, object], dict[str, object]]
 
 
-def _insert(connection: Connection, rows: Sequence[_Rows]) -> None:
+def rows_of(signup: NewSignup, kind: str, payload: Mapping[str, object]) -> Rows:
+    """The sign-up and its delivery, due at once, as rows of their tables."""
+    row = vars(signup) | {
+        "person": json.dumps(dict(signup.person)),
+        "list_ids": json.dumps(signup.list_ids),
+    }
+    delivery: dict[str, object] = {
+        "signup_id": signup.id,
+        "received_at": signup.received_at,
+        "due_at": signup.received_at,
+        "contact_key": signup.contact_key,
+        "kind": kind,
+        "payload": json.dumps(dict(payload)),
+    }
+    return row, delivery
+
+
+def _insert(connection: Connection, rows: Sequence[Rows]) -> None:
     connection.execute(_INSERT_SIGNUP, [signup for signup, _ in rows])
     connection.execute(_INSERT_DELIVERY, [delivery for _, delivery in rows])
 
@@ -121,24 +140,13 @@ class Signups:
         Raises:
             StoreUnavailable: nothing is known to be stored.
         """
-        row = vars(signup) | {
-            "person": json.dumps(dict(signup.person)),
-            "list_ids": json.dumps(signup.list_ids),
-        }
-        delivery = {
-            "signup_id": signup.id,
-            "received_at": signup.received_at,
-            "due_at": signup.received_at,
-            "contact_key": signup.contact_key,
-            "kind": kind,
-            "payload": json.dumps(dict(payload)),
-        }
+        rows = rows_of(signup, kind, payload)
         if self._database.one_writer:
-            self._together.write((row, delivery))
+            self._together.write(rows)
         else:
-            self._accept_alone((row, delivery))
+            self._accept_alone(rows)
 
-    def _accept_alone(self, rows: _Rows) -> None:
+    def _accept_alone(self, rows: Rows) -> None:
         committing = False
         try:
             with self._database.transaction() as connection:

@@ -18,7 +18,7 @@ from typing import Any
 from store.disk import Disk
 from store.errors import StoreUnavailable
 from store.flock import flocked
-from store.signups import NewSignup
+from store.signups import NewSignup, rows_of
 
 LARGEST_BYTES = 64 * 1024 * 1024
 _LOCK_SECONDS = 2.0
@@ -183,18 +183,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def _line(signup: NewSignup, kind: str, payload: Mapping[str, object]) -> bytes:
-    row = vars(signup) | {
-        "person": json.dumps(dict(signup.person)),
-        "list_ids": json.dumps(signup.list_ids),
-    }
-    delivery = {
-        "signup_id": signup.id,
-        "received_at": signup.received_at,
-        "due_at": signup.received_at,
-        "contact_key": signup.contact_key,
-        "kind": kind,
-        "payload": json.dumps(dict(payload)),
-    }
+    row, delivery = rows_of(signup, kind, payload)
     body = json.dumps({"signup": row, "delivery": delivery})
     checked = f"{signup.id} {body}".encode()
     return f"{signup.id} {zlib.crc32(checked):08x} {body}\n".encode()

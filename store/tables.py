@@ -9,6 +9,7 @@ from store.connection import Connections
 from store.database import Database
 from store.deliveries import Deliveries
 from store.events import Events
+from store.forms import Forms
 from store.meta import Meta
 from store.oauth_attempts import OAuthAttempts
 from store.signup_records import SignupRecords
@@ -27,6 +28,7 @@ class Tables:
     budget: Budget
     connections: Connections
     events: Events
+    forms: Forms
     oauth_attempts: OAuthAttempts
     meta: Meta
     throttles: Throttles
@@ -43,6 +45,7 @@ class Tables:
             budget=Budget(database),
             connections=Connections(database),
             events=Events(database),
+            forms=Forms(database),
             oauth_attempts=OAuthAttempts(database),
             meta=Meta(database),
             throttles=Throttles(database),

@@ -27,7 +27,7 @@ OURS = frozenset(
         "web",
     }
 )
-FLASK = frozenset({"flask", "flask_wtf", "flask_cors"})
+FLASK = frozenset({"flask", "flask_wtf"})
 SQL = frozenset({"sqlalchemy", "alembic", "psycopg", "pysqlite3", "sqlite3"})
 
 

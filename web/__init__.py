@@ -6,8 +6,23 @@ from flask import Flask
 from flask_wtf.csrf import CSRFProtect
 
 from services import Services
-from web import admin, api, errors, guards, headers, openapi, request_log, site, subscribe, times
-from web.addresses import allowed_origins, base_url
+from web import (
+    admin,
+    admin_forms,
+    api,
+    cors,
+    embed,
+    errors,
+    forms,
+    guards,
+    headers,
+    openapi,
+    request_log,
+    site,
+    subscribe,
+    times,
+)
+from web.addresses import base_url, may_call
 from web.sessions import CookieSessions
 
 __all__ = ["base_url", "errors", "guards", "register"]
@@ -23,12 +38,11 @@ def register(app: Flask, services: Services) -> None:
     app.config["WTF_CSRF_TIME_LIMIT"] = None
     request_log.install(app)
     headers.install(app)
+    cors.install(app, may_call)
     errors.install(app)
     times.install(app)
-    # Its own blueprint object in each app, because the origins of other sites belong to the app.
-    forms = subscribe.create_blueprint(allowed_origins(app.config))
     csrf = CSRFProtect(app)
-    csrf.exempt(forms)
+    csrf.exempt(subscribe.blueprint)
     csrf.exempt(api.drain)
-    for blueprint in (site.blueprint, forms, api.blueprint, openapi.blueprint, admin.blueprint):
-        app.register_blueprint(blueprint)
+    for part in (site, embed, subscribe, forms, api, openapi, admin, admin_forms):
+        app.register_blueprint(part.blueprint)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
 from flask import current_app, request
 
-DEFAULT_PORTS = {"http": 80, "https": 443}
+from services.origins import origin_of
+from web.current import services
 
 
 def base_url() -> str:
@@ -17,36 +19,26 @@ def base_url() -> str:
     return configured or request.root_url.rstrip("/")
 
 
-def origin_of(url: str) -> str | None:
-    """Scheme, host and port of an http(s) address as browsers compare them (RFC 6454 §4), else None.
-
-    None as well for what browsers and urlsplit read differently: backslashes, spaces, control characters, and
-    user names before the host.
-    """
-    if "\\" in url or not url.isprintable() or " " in url:
-        return None
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        return None
-    if parts.scheme not in DEFAULT_PORTS or not parts.hostname or "@" in parts.netloc:
-        return None
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    shown_port = f":{port}" if port not in (None, DEFAULT_PORTS[parts.scheme]) else ""
-    return f"{parts.scheme}://{host}{shown_port}"
-
-
 def allowed_origins(config: Mapping[str, Any]) -> tuple[str, ...]:
     """The configured origins of other sites, written as browsers write them."""
-    origins = (origin_of(origin) for origin in config["ALLOWED_ORIGINS"])
-    return tuple(origin for origin in origins if origin)
+    return _as_browsers_write(config["ALLOWED_ORIGINS"])
 
 
-def may_redirect_to(url: str) -> bool:
-    """Whether a form may send its visitor there: to an allowed site or to ours."""
+@cache
+def _as_browsers_write(origins: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(origin for origin in map(origin_of, origins) if origin)
+
+
+def may_call(origin: str) -> bool:
+    """Whether scripts of that origin may post: the settings allow it, or a form does."""
+    return origin in allowed_origins(current_app.config) or origin in services().forms.origins()
+
+
+def may_redirect_to(url: str, also: Iterable[str] = ()) -> bool:
+    """Whether a form may send its visitor there: to an allowed site, to one of `also`, or to ours."""
     origin = origin_of(url)
-    return origin is not None and origin in {*allowed_origins(current_app.config), origin_of(base_url())}
+    allowed = {*allowed_origins(current_app.config), *also, origin_of(base_url())}
+    return origin is not None and origin in allowed
 
 
 def page_of(referer: str | None, origin: str | None) -> str | None:

@@ -63,6 +63,7 @@ def _paths_and_components() -> Document:
         "paths": {
             "/subscribe": {"post": _subscribe()},
             "/signups/{id}": {"get": _signup()},
+            "/forms/{slug}.json": {"get": _form()},
             "/lists": {"get": _lists()},
             "/health": {"get": _health()},
             "/metrics": {"get": _metrics()},
@@ -114,6 +115,34 @@ def _signup() -> Document:
         ],
         "responses": {
             "200": _json("Its state, without personal data.", _reference("SignupView")),
+            **_problems(404),
+            **_unavailable("The database cannot be used at the moment."),
+        },
+    }
+
+
+def _form() -> Document:
+    text, nothing = {"type": "string"}, {"type": "null"}
+    field = {"name": text, "label": text, "type": text, "autocomplete": text}
+    field |= {"maxlength": {"type": "integer"}, "required": {"type": "boolean"}}
+    consent = _object({"version": {"type": "integer"}, "wording": text})
+    thank_you = _object({"message": {"anyOf": [text, nothing]}, "url": {"anyOf": [text, nothing]}})
+    form: Document = {"slug": text, "name": text, "action": text | {"format": "uri"}}
+    form |= {"fields": {"type": "array", "items": _object(field)}}
+    form |= {"consent": {"anyOf": [consent, nothing]}, "thank_you": thank_you}
+    return {
+        "summary": "What a script needs to draw a form.",
+        "parameters": [
+            {
+                "name": "slug",
+                "in": "path",
+                "required": True,
+                "description": "The form's short name.",
+                "schema": {"type": "string"},
+            }
+        ],
+        "responses": {
+            "200": _json("Its fields, its consent, and what follows.", _object(form)),
             **_problems(404),
             **_unavailable("The database cannot be used at the moment."),
         },
@@ -200,10 +229,9 @@ def _as_sent(submission: Document) -> Document:
     """The model as senders see it: one list may be named alone, as `list_id`."""
     properties = dict(submission["properties"])
     one = properties["list_ids"]["items"]
-    properties["list_id"] = one | {"description": "One list; or send list_ids."}
-    required = [name for name in submission["required"] if name != "list_ids"]
-    either = [{"required": ["list_ids"]}, {"required": ["list_id"]}]
-    return submission | {"properties": properties, "required": required, "anyOf": either}
+    properties["list_id"] = one | {"description": "One list; or send list_ids, or form."}
+    either = [{"required": [name]} for name in ("list_ids", "list_id", "form")]
+    return submission | {"properties": properties, "anyOf": either}
 
 
 def _problem_document() -> Document:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from flask import Blueprint, render_template, request
 
+from web.current import services
+
 blueprint = Blueprint("site", __name__)
 
 
@@ -15,5 +17,10 @@ def home() -> str:
 
 @blueprint.get("/thank-you")
 def thank_you() -> str:
-    """The end of a form without a page of its own; knows no more than `?status=queued`."""
-    return render_template("site/thank_you.html", queued=request.args.get("status") == "queued")
+    """The end of a form without a page of its own; knows no more than the form and `?status=queued`."""
+    form = services().forms.seen(request.args.get("form"))
+    return render_template(
+        "site/thank_you.html",
+        queued=request.args.get("status") == "queued",
+        message=form.thank_you_message if form else None,
+    )

@@ -19,12 +19,11 @@ from flask import (
     request,
     url_for,
 )
-from flask_cors import CORS
 from werkzeug.exceptions import NotFound, RequestEntityTooLarge, UnsupportedMediaType
 from werkzeug.wrappers import Response as BaseResponse
 
 from services import Asker, Evidence, InvalidSubmission, StorageUnavailable, Submission, Verdict
-from web import form_again, guards
+from web import filled_form, guards, headers
 from web.addresses import base_url, may_redirect_to, page_of
 from web.current import services
 from web.errors import FORMS, JSON, wants_page
@@ -33,24 +32,10 @@ log = structlog.get_logger(__name__)
 
 LONGEST_USER_AGENT = 500
 
-
-def create_blueprint(origins: Sequence[str]) -> Blueprint:
-    """`origins` are the other sites whose scripts may call; their forms need no permission."""
-    blueprint = Blueprint("subscribe", __name__)
-    blueprint.post("/subscribe")(subscribe)
-    blueprint.get("/signups/<uuid:signup_id>")(signup)
-    # On the blueprint: the decorator leaves the headers off 4xx answers, and scripts could not read those.
-    CORS(
-        blueprint,
-        origins=list(origins),
-        methods=["GET", "POST"],
-        allow_headers=["Content-Type"],
-        expose_headers=["Location", "Retry-After", "X-Request-Id"],
-        max_age=3600,
-    )
-    return blueprint
+blueprint = Blueprint("subscribe", __name__)
 
 
+@blueprint.post("/subscribe")
 def subscribe() -> BaseResponse:
     """Take one sign-up, as JSON or from an HTML form."""
     asker = guards.asker()
@@ -64,6 +49,7 @@ def subscribe() -> BaseResponse:
     raise UnsupportedMediaType
 
 
+@blueprint.get("/signups/<uuid:signup_id>")
 def signup(signup_id: UUID) -> Response:
     """How that sign-up stands, without personal data."""
     view = services().intake.status(str(signup_id))
@@ -120,21 +106,31 @@ def _as_json(verdict: Verdict) -> Response:
 
 
 def _next_page(submission: Submission, verdict: Verdict) -> str:
+    form = services().forms.seen(submission.form)
     if submission.redirect:
-        if may_redirect_to(submission.redirect):
+        if may_redirect_to(submission.redirect, also=form.redirects if form else ()):
             return submission.redirect
         # The sign-up is on disk by now; a wrong thank-you page must not make it look lost.
         log.warning(
             "redirect_not_allowed", signup_id=verdict.id, cure="add the page's origin to ALLOWED_ORIGINS"
         )
-    return url_for("site.thank_you", status="queued" if verdict.status == "queued" else None)
+    if form and form.thank_you_url:
+        return form.thank_you_url
+    queued = "queued" if verdict.status == "queued" else None
+    return url_for("site.thank_you", form=form.slug if form else None, status=queued)
 
 
 def _with_mistakes(
     pairs: Sequence[tuple[str, str]], error: InvalidSubmission | StorageUnavailable
 ) -> Response:
+    form = services().forms.seen(dict(pairs).get("form"))
+    errors = error.errors if isinstance(error, InvalidSubmission) else ()
+    notice = None if errors else str(error)
+    page = render_template("subscribe/form.html", form=filled_form.fill(pairs, errors, form), notice=notice)
+    status = HTTPStatus.UNPROCESSABLE_ENTITY if errors else HTTPStatus.SERVICE_UNAVAILABLE
+    answer = make_response(page, status)
     if isinstance(error, StorageUnavailable):
-        page = render_template("subscribe/form.html", form=form_again.fill(pairs), notice=str(error))
-        return make_response(page, HTTPStatus.SERVICE_UNAVAILABLE, {"Retry-After": str(error.retry_after)})
-    page = render_template("subscribe/form.html", form=form_again.fill(pairs, error.errors), notice=None)
-    return make_response(page, HTTPStatus.UNPROCESSABLE_ENTITY)
+        answer.headers["Retry-After"] = str(error.retry_after)
+    if form:
+        headers.allow_form(answer, form)
+    return answer

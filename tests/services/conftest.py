@@ -13,6 +13,7 @@ from services import (
     ConnectionStatus,
     Delivery,
     Evidence,
+    FormDirectory,
     Health,
     Intake,
     ListDirectory,
@@ -24,7 +25,7 @@ from services.delivery import Courier, Sender
 from services.intake import payload_of
 from services.permits import CallPermits
 from services.submission import read_form
-from store import Budget, Connections, Database, Deliveries, Disk, Meta, Salvage, Signups, Spool
+from store import Budget, Connections, Database, Deliveries, Disk, Forms, Meta, Salvage, Signups, Spool
 from tests.services.vendor import NEWSLETTER, ScriptedVendor
 
 
@@ -93,11 +94,14 @@ class House:
             after_fault_seconds=after_fault_seconds,
         )
         self.verdicts = self.verdicts_waiting(0)
+        self.seconds = 0.0
+        self.forms = FormDirectory(Forms(self.database), clock=self.clock, monotonic=lambda: self.seconds)
         self.intake = Intake(
             signups=self.signups,
             spool=self.spool,
             has_room=self.database.has_room,
             lists=self.lists,
+            forms=self.forms,
             delivery=self.delivery,
             verdicts=self.verdicts,
             public_list_ids=(NEWSLETTER.list_id,),

@@ -30,6 +30,7 @@ def test_a_table_holds_every_column() -> None:
     assert row["received_at"] == "2026-11-21T09:38:16.123Z"
     assert row["finished_at"] == "2026-11-21T09:38:16.124Z"
     assert row["list_ids"] == "list-1 list-2"
+    assert (row["form"], row["consent_version"], row["consent"]) == ("spring-news", "2", RECORD.consent)
     assert (row["last_name"], row["last_error"]) == ("", "")
     assert (row["state"], row["attempts"], row["contact_id"]) == ("delivered", "0", "c-1")
 

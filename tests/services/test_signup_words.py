@@ -22,6 +22,8 @@ RECORD = SignupRecord(
     network_address="192.0.2.1",
     user_agent="Browser/1",
     asked_by="form",
+    form="spring-news",
+    consent_version=2,
     delivery_id=1,
     state="ready",
     attempts=0,
@@ -73,9 +75,11 @@ def test_everything_known_has_a_row() -> None:
         ("Job title", "Engineer"),
         ("List", "list-1"),
         ("List", "list-2"),
+        ("Form", "spring-news"),
         ("Source", "footer"),
         ("Consent", "I agree."),
         ("", "Every month."),
+        ("Consent version", "2"),
         ("Page", "https://example.org/"),
         ("Network address", "192.0.2.1"),
         ("Browser", "Browser/1"),
@@ -86,6 +90,7 @@ def test_everything_known_has_a_row() -> None:
     assert told(done)["Finished"] == "2026-11-21T09:38:16.124Z"
     assert told(done)["Last error"] == "Refused."
     assert told(replace(RECORD, consent=None))["Consent"] == "no wording was sent"
+    assert {"Form", "Consent version"}.isdisjoint(told(replace(RECORD, form=None, consent_version=None)))
 
 
 def test_each_call_has_a_row_with_its_outcome() -> None:

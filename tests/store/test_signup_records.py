@@ -6,9 +6,19 @@ from typing import Any
 
 import pytest
 
-from store import Attempt, Claimed, Database, Deliveries, SignupRecord, SignupRecords, Sought
+from store import (
+    Attempt,
+    Claimed,
+    Database,
+    Deliveries,
+    Forms,
+    SignupRecord,
+    SignupRecords,
+    Signups,
+    Sought,
+)
 from store.signup_records import PARKED_IDS, newest, next_page
-from tests.store.conftest import accept
+from tests.store.conftest import accept, signup
 from tests.store.test_query_plans import explain
 
 OF_A_FEW = ("_deliveries_due", "_deliveries_contact", "_deliveries_waiting", "_deliveries_parked", "_sending")
@@ -60,6 +70,8 @@ def test_a_record_holds_what_was_submitted_and_where_it_stands(database: Databas
         action=None,
         contact_id=None,
         merged_into=None,
+        form=None,
+        consent_version=None,
     )
     assert SignupRecords(database).find("s2") is None
 
@@ -191,3 +203,14 @@ def test_states_of_a_few_are_found_by_their_index(database: Database, state: str
     assert any(name in plan for name in OF_A_FEW), plan
     assert "Seq Scan" not in plan
     assert "ix_signups_received_at" not in plan
+
+
+def test_a_record_names_its_form(database: Database) -> None:
+    """By its short name, with the version of the wording that was agreed to."""
+    form = Forms(database).save("news", name="News", definition={}, wording="Yes.", now=1)
+    of_form = replace(signup("s1"), form_id=form.id, consent_version=1)
+    Signups(database).accept(of_form, kind="sign_up", payload={})
+    record = SignupRecords(database).find("s1")
+    assert record is not None
+    assert (record.form, record.consent_version) == ("news", 1)
+    assert list(SignupRecords(database).all(Sought())) == [record]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from web.addresses import origin_of
+from services.origins import origin_of
 
 
 @pytest.mark.parametrize(
@@ -33,6 +33,9 @@ def test_an_origin_is_scheme_host_and_port(url: str, origin: str) -> None:
         "javascript://www.example.org/%0aalert(1)",
         "https://",
         "https://user@www.example.org",
+        "https://www.example.org;sandbox",
+        "https://www.example.org,x",
+        "https://münchen.example",
         "https://evil.example\\@www.example.org",
         "https://evil.example\\.www.example.org",
         "https://www.example.org\n",

@@ -1,0 +1,228 @@
+/* Draws a sign-up form of this service on any page: <script src="…/embed.js" data-form="slug" async></script>
+   No dependency. It lives in a shadow root, so neither side's styles reach the other; colours and shape are set
+   by --signup-accent, --signup-accent-text, --signup-error, --signup-radius on an element around it.
+   Optional: data-target="#selector" (where to draw), data-button="Sign up". */
+(() => {
+  "use strict";
+  const script = document.currentScript;
+  const slug = script.dataset.form;
+  const TIMEOUT = 20000;
+  const UNREACHABLE = "This could not be sent. Please check your connection and try again; what you typed is still here.";
+  const UNAVAILABLE = "Sorry, this form cannot be shown at the moment.";
+
+  const STYLE = `
+    :host { display: block; font: inherit; color: inherit; text-align: start; max-inline-size: 30rem; }
+    form, p { margin: 0; }
+    form { display: grid; gap: 1em; }
+    label { display: block; }
+    input:not([type=checkbox]), button { box-sizing: border-box; inline-size: 100%; font: inherit; padding: .6em .75em;
+      border: 1px solid currentColor; border-radius: var(--signup-radius, .3em); }
+    input:not([type=checkbox]) { margin-block-start: .25em; color: inherit; background: transparent; }
+    input[aria-invalid=true] { border-color: var(--signup-error, #b3261e); border-width: 2px; }
+    .tick { display: grid; grid-template-columns: auto 1fr; gap: .6em; align-items: start; }
+    .tick input { inline-size: 1.2em; block-size: 1.2em; margin: .1em 0 0; }
+    button { cursor: pointer; font-weight: 600; border-color: transparent;
+      color: var(--signup-accent-text, #fff); background: var(--signup-accent, #0b5cad); }
+    button[aria-disabled=true] { opacity: .7; cursor: progress; }
+    :focus-visible { outline: 3px solid var(--signup-accent, #0b5cad); outline-offset: 2px; }
+    .error { color: var(--signup-error, #b3261e); margin-block-start: .25em; }
+    .tick label, .done { white-space: pre-line; }
+    .error:empty, .notice:empty { display: none; }
+    .optional { opacity: .75; }
+    .trap { position: absolute; inline-size: 1px; block-size: 1px; overflow: hidden; clip-path: inset(50%); }
+    .done:focus { outline: none; }`;
+
+  const make = (name, attributes = {}, ...children) => {
+    const element = document.createElement(name);
+    for (const [key, value] of Object.entries(attributes)) {
+      if (value === true) element.setAttribute(key, "");
+      else if (value !== false && value != null) element.setAttribute(key, value);
+    }
+    element.append(...children);
+    return element;
+  };
+
+  const ask = async (url, options = {}) => {
+    const limit = new AbortController();
+    const timer = setTimeout(() => limit.abort(), TIMEOUT);
+    try {
+      const answer = await fetch(url, { credentials: "omit", signal: limit.signal, ...options });
+      return { ok: answer.ok, status: answer.status, body: await answer.json().catch(() => ({})) };
+    } finally {
+      clearTimeout(timer);
+    }
+  };
+
+  class SignupForm {
+    constructor(root, definition) {
+      this.root = root;
+      this.definition = definition;
+      this.inputs = new Map();
+      this.sending = false;
+    }
+
+    draw() {
+      this.notice = make("p", { class: "error notice", role: "alert" });
+      this.button = make("button", { type: "submit" }, script.dataset.button || "Sign up");
+      this.form = make("form", { novalidate: true }, ...this.definition.fields.map((field) => this.field(field)));
+      if (this.definition.consent) this.form.append(this.consent());
+      this.form.append(this.trap(), this.notice, this.button);
+      this.form.addEventListener("submit", (event) => {
+        event.preventDefault();
+        this.submit();
+      });
+      this.root.append(this.form);
+      this.renewToken();
+    }
+
+    field({ name, label, type, required, autocomplete, maxlength }) {
+      const input = make("input", { id: name, name, type: type || "text", required, autocomplete, maxlength });
+      const mark = required ? [] : [make("span", { class: "optional" }, " (optional)")];
+      return make("div", {}, make("label", { for: name }, label, ...mark), input, this.errorOf(name, input));
+    }
+
+    consent() {
+      const input = make("input", { id: "consent", name: "consent", type: "checkbox", required: true });
+      const label = make("label", { for: "consent" }, this.definition.consent.wording);
+      return make("div", {}, make("div", { class: "tick" }, input, label), this.errorOf("consent", input));
+    }
+
+    errorOf(name, input) {
+      const error = make("p", { class: "error", id: `${name}-error` });
+      this.inputs.set(name, { input, error });
+      return error;
+    }
+
+    // People neither see nor reach it; programs that fill in whatever they find do.
+    trap() {
+      const name = this.definition.protection?.honeypot;
+      if (!name) return "";
+      this.trapped = make("input", { id: name, name, tabindex: "-1", autocomplete: "off" });
+      return make("div", { class: "trap", "aria-hidden": "true" }, make("label", { for: name }, "Leave this empty"), this.trapped);
+    }
+
+    async renewToken() {
+      const url = this.definition.protection?.token_url;
+      if (!url) return;
+      try {
+        this.token = (await ask(url)).body.token;
+      } catch {
+        // Without it the service may look twice at the sign-up, but it takes it.
+      }
+    }
+
+    document() {
+      // The service takes no longer source, and a long address must cost no sign-up.
+      const found = { form: this.definition.slug, source: (location.origin + location.pathname).slice(0, 100) };
+      for (const [name, { input }] of this.inputs) {
+        const value = input.type === "checkbox" ? (input.checked ? this.definition.consent.wording : "") : input.value.trim();
+        const custom = /^custom_fields\[(.+)\]$/.exec(name);
+        if (!value) continue;
+        if (custom) (found.custom_fields ??= {})[custom[1]] = value;
+        else found[name] = value;
+      }
+      if (this.token) found.form_token = this.token;
+      if (this.trapped?.value) found[this.trapped.name] = this.trapped.value;
+      return found;
+    }
+
+    async submit() {
+      if (this.sending || !this.complete()) return;
+      this.busy(true);
+      try {
+        const { ok, status, body } = await ask(this.definition.action, {
+          method: "POST",
+          headers: { "Content-Type": "application/json", Accept: "application/json" },
+          body: JSON.stringify(this.document()),
+        });
+        if (ok) this.thank();
+        else await this.refused(status, body);
+      } catch {
+        this.tell(UNREACHABLE);
+      } finally {
+        this.busy(false);
+      }
+    }
+
+    complete() {
+      this.tell("");
+      for (const { input, error } of this.inputs.values()) {
+        this.show(input, error, input.validity.valid ? "" : input.validationMessage);
+      }
+      return !this.focusFirstError();
+    }
+
+    async refused(status, body) {
+      const elsewhere = [];
+      for (const { field, message } of body.errors || []) {
+        const at = this.inputs.get(field);
+        if (at) this.show(at.input, at.error, message);
+        else if (field === "form_token") {
+          await this.renewToken();
+          elsewhere.push("This page was open for long. Please press the button once more.");
+        } else elsewhere.push(message);
+      }
+      if (elsewhere.length || !body.errors) this.tell(elsewhere.join(" ") || body.detail || UNREACHABLE);
+      this.focusFirstError();
+    }
+
+    show(input, error, message) {
+      error.textContent = message;
+      if (message) {
+        input.setAttribute("aria-invalid", "true");
+        input.setAttribute("aria-describedby", error.id);
+      } else {
+        input.removeAttribute("aria-invalid");
+        input.removeAttribute("aria-describedby");
+      }
+    }
+
+    focusFirstError() {
+      const first = this.form.querySelector("[aria-invalid=true]");
+      first?.focus();
+      return first;
+    }
+
+    tell(message) {
+      this.notice.textContent = message;
+    }
+
+    // Not `disabled`: that would drop the focus of a keyboard.
+    busy(sending) {
+      this.sending = sending;
+      this.button.setAttribute("aria-disabled", String(sending));
+    }
+
+    thank() {
+      const { message, url } = this.definition.thank_you || {};
+      if (url) {
+        location.assign(url);
+        return;
+      }
+      const done = make("p", { class: "done", role: "status", tabindex: "-1" }, message || "Thank you for signing up.");
+      this.form.replaceWith(done);
+      done.focus();
+    }
+  }
+
+  const start = async () => {
+    const host = make("div", { "data-signup-form": slug });
+    const target = script.dataset.target && document.querySelector(script.dataset.target);
+    if (target) target.append(host);
+    else script.after(host);
+    const root = host.attachShadow({ mode: "open" });
+    const sheet = new CSSStyleSheet();
+    sheet.replaceSync(STYLE);
+    root.adoptedStyleSheets = [sheet];
+    try {
+      const { ok, body } = await ask(new URL(`forms/${encodeURIComponent(slug)}.json`, script.src));
+      if (!ok) throw new Error(body.detail);
+      new SignupForm(root, body).draw();
+    } catch {
+      root.append(make("p", { role: "status" }, UNAVAILABLE));
+    }
+  };
+
+  if (script.dataset.target && document.readyState === "loading") addEventListener("DOMContentLoaded", start);
+  else start();
+})();

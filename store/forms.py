@@ -1,0 +1,109 @@
+"""The forms an admin makes, and every wording of consent they ever showed."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
+
+from store.database import Database
+from store.schema import consent_wordings, forms
+
+
+@dataclass(frozen=True)
+class StoredForm:
+    """A form; times are epoch ms, `archived_at` is None while in use.
+
+    `wordings` is every consent it ever asked for, version 1 first and today's last; an empty one says that it
+    asked for none.
+    """
+
+    id: int
+    slug: str
+    name: str
+    definition: Mapping[str, Any]
+    wordings: tuple[str, ...]
+    created_at: int
+    updated_at: int
+    archived_at: int | None
+
+
+_ALL = select(forms).order_by(forms.c.name, forms.c.id)
+_ONE = select(forms).where(forms.c.slug == bindparam("wanted"))
+_WORDINGS = select(consent_wordings.c.form_id, consent_wordings.c.wording).order_by(
+    consent_wordings.c.form_id, consent_wordings.c.version
+)
+_WORDINGS_OF_ONE = _WORDINGS.where(consent_wordings.c.form_id == bindparam("form"))
+_ARCHIVE = (
+    update(forms)
+    .where(forms.c.slug == bindparam("wanted"), forms.c.archived_at.is_(None))
+    .values(archived_at=bindparam("now"))
+)
+
+
+class Forms:
+    """The forms. None is ever deleted: a sign-up's consent must be provable for as long as it is kept."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def all(self) -> list[StoredForm]:
+        """Every form by name, archived ones included."""
+        with self._database.reading() as connection:
+            rows = connection.execute(_ALL).all()
+            wordings: dict[int, list[str]] = {}
+            for form_id, wording in connection.execute(_WORDINGS):
+                wordings.setdefault(form_id, []).append(wording)
+        return [_stored(row, wordings.get(row.id, ())) for row in rows]
+
+    def find(self, slug: str) -> StoredForm | None:
+        """The form of that name in addresses, archived or not."""
+        with self._database.reading() as connection:
+            row = connection.execute(_ONE, {"wanted": slug}).one_or_none()
+            return None if row is None else _stored(row, _wordings(connection, row.id))
+
+    def save(
+        self, slug: str, *, name: str, definition: Mapping[str, Any], wording: str | None, now: int
+    ) -> StoredForm:
+        """Create the form, or change it and take it out of the archive; returns it as it now is.
+
+        Args:
+            slug: its name in addresses; it stays as it is.
+            name: its name for the admin.
+            definition: everything else, as a JSON document.
+            wording: the consent it asks for; a wording that differs from today's becomes a new version.
+            now: epoch ms.
+        """
+        values = {"name": name, "definition": json.dumps(dict(definition)), "updated_at": now}
+        with self._database.transaction() as connection:
+            changed = connection.execute(
+                update(forms).where(forms.c.slug == slug).values(**values, archived_at=None)
+            )
+            if not changed.rowcount:
+                connection.execute(insert(forms).values(slug=slug, created_at=now, **values))
+            row = connection.execute(_ONE, {"wanted": slug}).one()
+            wordings = _wordings(connection, row.id)
+            if (wording or "") != (wordings[-1] if wordings else ""):
+                wordings.append(wording or "")
+                connection.execute(
+                    insert(consent_wordings).values(
+                        form_id=row.id, version=len(wordings), wording=wordings[-1], created_at=now
+                    )
+                )
+        return _stored(row, wordings)
+
+    def archive(self, slug: str, *, now: int) -> bool:
+        """Stop taking sign-ups for the form; False when none of that name is in use."""
+        with self._database.transaction() as connection:
+            return bool(connection.execute(_ARCHIVE, {"wanted": slug, "now": now}).rowcount)
+
+
+def _wordings(connection: Connection, form_id: int) -> list[str]:
+    return [wording for _, wording in connection.execute(_WORDINGS_OF_ONE, {"form": form_id})]
+
+
+def _stored(row: Row[Any], wordings: Iterable[str]) -> StoredForm:
+    columns = dict(row._mapping)
+    columns["definition"] = json.loads(columns["definition"])
+    return StoredForm(wordings=tuple(wordings), **columns)

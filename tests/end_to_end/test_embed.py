@@ -1,0 +1,291 @@
+"""The embedded form on a page of another origin, in a real browser."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask, Response, jsonify, request
+from flask.typing import ResponseReturnValue
+from playwright.sync_api import Page, expect
+from werkzeug.serving import make_server
+
+ROOT = Path(__file__).parents[2]
+VENDOR = Path(__file__).parent / "vendor"
+AXE = (VENDOR / "axe.min.js").read_text()
+POLICY = "default-src 'none'; img-src data:; script-src {service}; connect-src {service}"
+
+pytestmark = pytest.mark.browser
+
+
+@dataclass
+class Service:
+    """Stands in for the service: a definition to show, an answer to give, and what was posted."""
+
+    base: str = ""
+    posted: list[dict[str, Any]] = field(default_factory=list)
+    answer: tuple[int, dict[str, Any]] = (202, {"status": "queued"})
+    delay: float = 0
+    definition: dict[str, Any] = field(default_factory=dict)
+    tokens: int = 0
+
+
+def definition(base: str) -> dict[str, Any]:
+    return {
+        "slug": "news",
+        "name": "Newsletter",
+        "action": f"{base}/subscribe",
+        "fields": [
+            {"name": "email", "label": "E-mail", "type": "email", "required": True, "autocomplete": "email"},
+            {"name": "first_name", "label": "First name", "type": "text", "required": False, "maxlength": 50},
+            {"name": "custom_fields[Shoe size]", "label": "Shoe size", "type": "text", "required": False},
+        ],
+        "consent": {"version": 3, "wording": "I agree to receive the newsletter."},
+        "thank_you": {"message": "Thank you, see you soon.", "url": None},
+        "protection": {"honeypot": "website", "token_url": f"{base}/forms/news/token", "captcha": None},
+    }
+
+
+@contextmanager
+def served(app: Flask) -> Iterator[str]:
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def stand_in(service: Service) -> Flask:
+    app = Flask(__name__, static_folder=str(ROOT / "static"))
+
+    @app.after_request
+    def cors(answer: Response) -> Response:
+        answer.headers["Access-Control-Allow-Origin"] = request.headers.get("Origin", "")
+        answer.headers["Access-Control-Allow-Headers"] = "Content-Type"
+        return answer
+
+    @app.get("/embed.js")
+    def script() -> Response:
+        return app.send_static_file("embed.js")
+
+    @app.get("/forms/news.json")
+    def form() -> ResponseReturnValue:
+        return jsonify(service.definition)
+
+    @app.get("/forms/news/token")
+    def token() -> ResponseReturnValue:
+        service.tokens += 1
+        return jsonify(token=f"token-{service.tokens}")
+
+    @app.post("/subscribe")
+    def subscribe() -> ResponseReturnValue:
+        time.sleep(service.delay)
+        service.posted.append(request.get_json())
+        status, body = service.answer
+        return jsonify(body), status
+
+    return app
+
+
+@pytest.fixture
+def service() -> Iterator[Service]:
+    service = Service()
+    with served(stand_in(service)) as base:
+        service.base, service.definition = base, definition(base)
+        yield service
+
+
+@pytest.fixture
+def site(service: Service) -> Iterator[str]:
+    """A page on another origin, whose own policy allows the service and nothing else."""
+    app = Flask(__name__)
+
+    @app.get("/")
+    def page() -> Response:
+        html = f"""<!doctype html><html lang="en"><head><title>A shop</title>
+        <meta name="viewport" content="width=device-width"><link rel="icon" href="data:,"></head>
+        <body><main><h1>A shop</h1>
+        <script src="{service.base}/embed.js" data-form="news" async></script></main></body></html>"""
+        return Response(html, headers={"Content-Security-Policy": POLICY.format(service=service.base)})
+
+    with served(app) as base:
+        yield base
+
+
+def fill(page: Page, email: str = "ada@example.org") -> None:
+    page.get_by_label("E-mail").fill(email)
+    page.get_by_label("I agree").check()
+
+
+def violations(page: Page) -> list[str]:
+    """What axe-core finds wrong, shadow roots included."""
+    page.evaluate(AXE)
+    found: list[str] = page.evaluate(
+        "async () => (await axe.run()).violations.map(v => v.id + ': ' + v.nodes.map(n => n.html).join(' '))"
+    )
+    return found
+
+
+def test_a_visitor_signs_up_on_another_site(page: Page, service: Service, site: str) -> None:
+    """The form is drawn under the host's strict policy, sends what was typed, and thanks in its place."""
+    page.goto(site)
+    fill(page)
+    page.get_by_label("First name").fill("Ada")
+    page.get_by_label("Shoe size").fill("39")
+    page.get_by_role("button", name="Sign up").click()
+    expect(page.get_by_role("status")).to_have_text("Thank you, see you soon.")
+    expect(page.get_by_role("status")).to_be_focused()
+    assert service.posted == [
+        {
+            "form": "news",
+            "source": f"{site}/",
+            "email": "ada@example.org",
+            "first_name": "Ada",
+            "custom_fields": {"Shoe size": "39"},
+            "consent": "I agree to receive the newsletter.",
+            "form_token": "token-1",
+        }
+    ]
+
+
+def test_the_keyboard_is_enough(page: Page, service: Service, site: str) -> None:
+    """Tab, type, space, enter; the trap for programs is never reached."""
+    page.goto(site)
+    expect(page.get_by_label("E-mail")).to_be_visible()
+    for keys in ("ada@example.org", "Ada", "39"):
+        page.keyboard.press("Tab")
+        page.keyboard.type(keys)
+    page.keyboard.press("Tab")
+    page.keyboard.press("Space")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("status")).to_be_focused()
+    assert "website" not in service.posted[0]
+
+
+def test_a_double_click_sends_once(page: Page, service: Service, site: str) -> None:
+    """The second press meets a button that is busy."""
+    service.delay = 0.5
+    page.goto(site)
+    fill(page)
+    page.get_by_role("button", name="Sign up").dblclick()
+    expect(page.get_by_role("status")).to_be_visible()
+    assert len(service.posted) == 1
+
+
+def test_what_is_missing_is_said_beside_the_field(page: Page, service: Service, site: str) -> None:
+    """Nothing is sent; the focus goes to the first field that needs another look."""
+    page.goto(site)
+    page.get_by_label("First name").fill("Ada")
+    page.get_by_role("button", name="Sign up").click()
+    email = page.get_by_label("E-mail")
+    expect(email).to_be_focused()
+    expect(email).to_have_attribute("aria-invalid", "true")
+    expect(page.locator("#email-error")).not_to_be_empty()
+    expect(page.get_by_label("First name")).to_have_value("Ada")
+    assert service.posted == []
+    assert violations(page) == []
+
+
+def test_a_refused_field_keeps_what_was_typed(page: Page, service: Service, site: str) -> None:
+    """The service's own sentence stands beside the field, and a corrected form goes through."""
+    service.answer = (422, {"errors": [{"field": "email", "message": "Use another address."}]})
+    page.goto(site)
+    fill(page, "ada@example.invalid")
+    page.get_by_role("button", name="Sign up").click()
+    expect(page.get_by_text("Use another address.")).to_be_visible()
+    expect(page.get_by_label("E-mail")).to_be_focused()
+    expect(page.get_by_label("E-mail")).to_have_value("ada@example.invalid")
+    service.answer = (201, {"status": "subscribed"})
+    page.get_by_label("E-mail").fill("ada@example.org")
+    page.get_by_role("button", name="Sign up").click()
+    expect(page.get_by_role("status")).to_be_visible()
+
+
+def test_a_page_left_open_gets_a_new_token(page: Page, service: Service, site: str) -> None:
+    """The visitor is asked to press once more, and the second press carries the new token."""
+    service.answer = (422, {"errors": [{"field": "form_token", "message": "expired"}]})
+    page.goto(site)
+    fill(page)
+    page.get_by_role("button", name="Sign up").click()
+    expect(page.get_by_role("alert")).to_contain_text("press the button once more")
+    service.answer = (202, {})
+    page.get_by_role("button", name="Sign up").click()
+    expect(page.get_by_role("status")).to_be_visible()
+    assert [post["form_token"] for post in service.posted] == ["token-1", "token-2"]
+
+
+def test_a_service_that_cannot_take_it_is_said(page: Page, service: Service, site: str) -> None:
+    """The problem's own words, and the form as it was."""
+    service.answer = (503, {"detail": "The database cannot be used at the moment."})
+    page.goto(site)
+    fill(page)
+    page.get_by_role("button", name="Sign up").click()
+    expect(page.get_by_role("alert")).to_have_text("The database cannot be used at the moment.")
+    expect(page.get_by_label("E-mail")).to_have_value("ada@example.org")
+    assert violations(page) == []
+
+
+def test_a_lost_network_loses_nothing_that_was_typed(page: Page, service: Service, site: str) -> None:
+    """In plain words, and the next press works."""
+    page.goto(site)
+    fill(page)
+    page.context.set_offline(True)
+    page.get_by_role("button", name="Sign up").click()
+    expect(page.get_by_role("alert")).to_contain_text("check your connection")
+    page.context.set_offline(False)
+    page.get_by_role("button", name="Sign up").click()
+    expect(page.get_by_role("status")).to_be_visible()
+    assert len(service.posted) == 1
+
+
+def test_a_thank_you_page_is_gone_to(page: Page, service: Service, site: str) -> None:
+    """Where the form names one."""
+    service.definition["thank_you"] = {"message": None, "url": f"{site}/?thanks"}
+    page.goto(site)
+    fill(page)
+    page.get_by_role("button", name="Sign up").click()
+    page.wait_for_url(f"{site}/?thanks")
+
+
+def test_a_form_that_is_gone_leaves_a_sentence(page: Page, service: Service, site: str) -> None:
+    """Not an empty hole in the page."""
+    page.route("**/forms/news.json", lambda route: route.fulfill(status=404, body="{}"))
+    page.goto(site)
+    expect(page.get_by_role("status")).to_have_text("Sorry, this form cannot be shown at the moment.")
+
+
+def test_it_fits_a_small_telephone_and_has_no_barriers(page: Page, service: Service, site: str) -> None:
+    """320 px wide, nothing to scroll sideways, and axe-core finds nothing."""
+    page.set_viewport_size({"width": 320, "height": 640})
+    page.goto(site)
+    expect(page.get_by_label("E-mail")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    assert violations(page) == []
+
+
+def test_two_forms_share_a_page(page: Page, service: Service, site: str) -> None:
+    """Each keeps to itself."""
+    page.goto(site)
+    expect(page.get_by_label("E-mail")).to_have_count(1)
+    page.evaluate(
+        f"""() => {{ const s = document.createElement("script"); s.src = "{service.base}/embed.js";
+        s.dataset.form = "news"; s.dataset.button = "Join"; document.querySelector("main").append(s); }}"""
+    )
+    expect(page.get_by_label("E-mail")).to_have_count(2)
+    page.get_by_label("E-mail").nth(1).fill("second@example.org")
+    page.get_by_label("I agree").nth(1).check()
+    page.get_by_role("button", name="Join").click()
+    expect(page.get_by_role("status")).to_be_visible()
+    expect(page.get_by_label("E-mail")).to_have_count(1)
+    assert [post["email"] for post in service.posted] == ["second@example.org"]

@@ -1,0 +1,265 @@
+"""Forms as an admin makes them and as sign-ups meet them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services import ANONYMOUS, Evidence, InvalidSubmission, Submission
+from services.errors import InvalidForm
+from services.forms import Form, FormDirectory
+from services.submission import read_form
+from store import Database, Forms, StoreError
+from tests.services.conftest import House
+from tests.services.vendor import EVENTS, NEWSLETTER
+
+FORM: dict[str, Any] = {
+    "slug": "spring-news",
+    "name": "Spring newsletter",
+    "list_ids": [NEWSLETTER.list_id, EVENTS.list_id],
+    "fields": [{"name": "first_name", "label": "What shall we call you?", "required": True}],
+    "wording": "Yes, write to me.",
+    "thank_you_url": "https://www.example.org/thanks",
+    "origins": ["https://www.example.org/some/page", "https://shop.example.org"],
+}
+
+
+def problems(house: House, **changes: Any) -> dict[str, str]:
+    with pytest.raises(InvalidForm) as caught:
+        house.forms.save(FORM | changes)
+    assert house.forms.all() == []
+    return {error.field: error.message for error in caught.value.errors}
+
+
+def post(**fields: str) -> Submission:
+    return read_form([("form", "spring-news"), ("email", "ann@example.org"), *fields.items()])
+
+
+def refused(house: House, submission: Submission) -> set[str]:
+    with pytest.raises(InvalidSubmission) as caught:
+        house.intake.accept(submission, ANONYMOUS, Evidence())
+    assert house.intake.recent(10) == []
+    return {error.field for error in caught.value.errors}
+
+
+def stored(house: House) -> Any:
+    with house.database.reading() as connection:
+        return connection.exec_driver_sql(
+            "SELECT list_ids, person, consent, form_id, consent_version FROM signups"
+        ).one()
+
+
+def test_a_form_is_saved_and_found(house: House) -> None:
+    """Always with the address among its fields, and its sites as browsers write them."""
+    saved = house.forms.save(FORM)
+    assert house.forms.find("spring-news") == saved
+    assert [(field.name, field.required) for field in saved.fields] == [
+        ("email", True),
+        ("first_name", True),
+    ]
+    assert saved.consent is not None
+    assert (saved.consent.version, saved.consent.wording) == (1, "Yes, write to me.")
+    assert saved.origins == ("https://www.example.org", "https://shop.example.org")
+    assert house.forms.origins() == {"https://www.example.org", "https://shop.example.org"}
+
+
+def test_the_address_keeps_its_label_and_is_required(house: House) -> None:
+    """Whatever was ticked, and in whichever place it was put."""
+    fields = [
+        {"name": "phone", "label": "Phone"},
+        {"name": "email", "label": "Your e-mail", "required": False},
+        {"name": "phone", "label": "Telephone"},
+    ]
+    saved = house.forms.save(FORM | {"fields": fields})
+    assert [(field.name, field.label, field.required) for field in saved.fields] == [
+        ("email", "Your e-mail", True),
+        ("phone", "Telephone", False),
+    ]
+
+
+@pytest.mark.parametrize("slug", ["", "Spring", "a b", "-a", "a-", "ä", "a/b", "x" * 51])
+def test_a_slug_is_fit_for_addresses(house: House, slug: str) -> None:
+    """Small letters, digits and hyphens."""
+    assert set(problems(house, slug=slug)) == {"slug"}
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"name": " "}, "required"),
+        ({"name": "x" * 51}, "at most 50 characters"),
+        ({"list_ids": []}, "at least one"),
+        ({"list_ids": ["x"]}, "not a list id"),
+        ({"origins": ["example.org"]}, "“example.org” is not a site's address"),
+        ({"thank_you_url": "javascript:alert(1)"}, "whole address"),
+        ({"thank_you_url": "/thanks"}, "whole address"),
+        ({"fields": [{"name": "salary", "label": "Salary"}]}, "not valid"),
+        ({"fields": [{"name": "phone", "label": ""}]}, "a label"),
+        ({"origins": ["https://example.org;sandbox"]}, "is not a site's address"),
+        ({"origins": ["https://münchen.example"]}, "is not a site's address"),
+        ({"thank_you_url": f"https://example.org/{'x' * 2000}"}, "at most 2000 characters"),
+    ],
+)
+def test_what_is_wrong_is_said_beside_the_field(house: House, change: dict[str, Any], says: str) -> None:
+    """In words for an admin; nothing is saved."""
+    found = problems(house, **change)
+    assert set(found) == set(change)
+    assert says in found.popitem()[1]
+
+
+def test_a_sign_up_joins_the_forms_lists_with_its_consent(house: House) -> None:
+    """The form knows the lists, also ones that are not public; what it does not ask is left out."""
+    form = house.forms.save(FORM)
+    answer = post(first_name="Ann", consent="1", job_title="Boss", list_id=NEWSLETTER.list_id[:-1] + "0")
+    assert house.intake.accept(answer, ANONYMOUS, Evidence()).status == "queued"
+    row = stored(house)
+    assert row.list_ids == f'["{NEWSLETTER.list_id}", "{EVENTS.list_id}"]'
+    assert row.person == '{"first_name": "Ann"}'
+    assert (row.consent, row.form_id, row.consent_version) == ("Yes, write to me.", form.id, 1)
+
+
+def test_a_visitor_may_choose_among_the_forms_lists(house: House) -> None:
+    """By the list ids of the post."""
+    house.forms.save(FORM)
+    answer = post(first_name="Ann", consent="1", list_ids=EVENTS.list_id)
+    house.intake.accept(answer, ANONYMOUS, Evidence())
+    assert stored(house).list_ids == f'["{EVENTS.list_id}"]'
+
+
+def test_what_the_form_requires_is_required(house: House) -> None:
+    """Fields and consent, each named."""
+    house.forms.save(FORM)
+    assert refused(house, post()) == {"first_name", "consent"}
+
+
+def test_without_a_wording_the_senders_own_consent_is_kept(house: House) -> None:
+    """A form that shows none cannot know better."""
+    house.forms.save(FORM | {"wording": None, "fields": []})
+    house.intake.accept(post(consent="spoken, on the telephone"), ANONYMOUS, Evidence())
+    assert (stored(house).consent, stored(house).consent_version) == ("spoken, on the telephone", None)
+
+
+@pytest.mark.parametrize("archived", [True, False])
+def test_a_form_that_is_gone_takes_no_sign_up(house: House, *, archived: bool) -> None:
+    """Archived, or never made."""
+    if archived:
+        house.forms.save(FORM)
+        assert house.forms.archive("spring-news")
+    assert refused(house, post(first_name="Ann", consent="1")) == {"form"}
+    assert house.forms.origins() == frozenset()
+
+
+def test_a_change_elsewhere_counts_after_five_seconds(house: House) -> None:
+    """Forms are on every sign-up's way, so they are not read each time."""
+    house.forms.save(FORM)
+    assert house.forms.find("spring-news")
+    another = FormDirectory(Forms(house.database), clock=house.clock)
+    another.save(FORM | {"name": "Renamed"})
+
+    def name() -> str | None:
+        form: Form | None = house.forms.find("spring-news")
+        return form.name if form else None
+
+    house.seconds += 4.9
+    assert name() == "Spring newsletter"
+    house.seconds += 0.1
+    assert name() == "Renamed"
+
+
+def test_a_new_form_counts_at_once_everywhere(house: House) -> None:
+    """Its maker opens it in the next moment, and may meet another process."""
+    assert house.forms.find("spring-news") is None
+    FormDirectory(Forms(house.database), clock=house.clock).save(FORM)
+    assert house.forms.find("spring-news") is not None
+
+
+@pytest.mark.parametrize("slug", ["", "spring\0news", "x" * 51, "\ud800", "Spring"])
+def test_what_can_be_no_slug_finds_nothing(house: House, slug: str) -> None:
+    """Whatever the database would say to it."""
+    house.forms.save(FORM)
+    assert house.forms.find(slug) is None
+    assert house.forms.get(slug) is None
+
+
+def test_known_forms_serve_on_while_the_store_is_away(tmp_path: Path) -> None:
+    """So that their sign-ups are taken."""
+    database = Database(f"sqlite:///{tmp_path}/app.db")
+    seconds = [0.0]
+    forms = FormDirectory(Forms(database), clock=lambda: 1, monotonic=lambda: seconds[0])
+    forms.save(FORM)
+    database.close()
+    (tmp_path / "app.db").unlink()
+    (tmp_path / "app.db").mkdir()
+    seconds[0] = 60
+    assert forms.find("spring-news") is not None
+
+
+@pytest.mark.parametrize("slug", ["spring-news", " spring-news "])
+@pytest.mark.parametrize("archived", [True, False])
+def test_a_new_form_takes_nobodys_short_name(house: House, slug: str, *, archived: bool) -> None:
+    """Also not that of an archived form, whose sign-ups still tell it."""
+    house.forms.save(FORM, new=True)
+    if archived:
+        house.forms.archive("spring-news")
+    before = house.forms.all()
+    with pytest.raises(InvalidForm) as caught:
+        house.forms.save(FORM | {"slug": slug, "name": "Another"}, new=True)
+    assert [error.field for error in caught.value.errors] == ["slug"]
+    assert house.forms.all() == before
+
+
+@pytest.mark.parametrize(
+    ("sent", "version"),
+    [
+        ("version 1", 1),
+        ("Yes, write to me.", 1),
+        ("version 2", 2),
+        ("Yes, weekly.", 2),
+        ("version 3", 4),  # a time in which it asked for none
+        ("version 4", 4),
+        ("version 5", 4),
+        ("yes", 4),
+        ("1", 4),
+    ],
+)
+def test_the_wording_that_was_seen_is_the_one_on_record(house: House, sent: str, version: int) -> None:
+    """HTML that was pasted long ago shows the wording of its day; what names none means today's."""
+    wordings = ["Yes, write to me.", "Yes, weekly.", None, "Yes, daily."]
+    for wording in wordings:
+        house.forms.save(FORM | {"wording": wording})
+    house.intake.accept(post(first_name="Ann", consent=sent), ANONYMOUS, Evidence())
+    assert (stored(house).consent, stored(house).consent_version) == (wordings[version - 1], version)
+
+
+def test_an_old_wording_counts_although_the_form_asks_for_none_today(house: House) -> None:
+    """It was agreed to."""
+    house.forms.save(FORM)
+    house.forms.save(FORM | {"wording": ""})
+    house.intake.accept(post(first_name="Ann", consent="version 1"), ANONYMOUS, Evidence())
+    assert (stored(house).consent, stored(house).consent_version) == ("Yes, write to me.", 1)
+
+
+def test_line_breaks_of_browsers_make_no_new_wording(house: House) -> None:
+    """They post CR LF, whatever was typed."""
+    house.forms.save(FORM | {"wording": "Yes.\nWeekly."})
+    saved = house.forms.save(FORM | {"wording": "Yes.\r\nWeekly."})
+    assert saved.wordings == ("Yes.\nWeekly.",)
+
+
+def test_only_the_sites_of_a_form_may_call(house: House) -> None:
+    """A thank-you page elsewhere is gone to, and calls nothing."""
+    form = house.forms.save(FORM | {"thank_you_url": "https://thanks.example.net/"})
+    assert house.forms.origins() == set(form.origins)
+    assert form.redirects == {*form.origins, "https://thanks.example.net"}
+
+
+def test_a_store_that_was_never_there_breaks_no_answer(tmp_path: Path) -> None:
+    """What an answer only adorns itself with is left out; what it rests on is refused."""
+    (tmp_path / "app.db").mkdir()
+    forms = FormDirectory(Forms(Database(f"sqlite:///{tmp_path}/app.db")), clock=lambda: 1)
+    assert forms.origins() == frozenset()
+    assert forms.seen("spring-news") is None
+    with pytest.raises(StoreError):
+        forms.find("spring-news")
