@@ -120,8 +120,8 @@ class Life:
             for path in [*paths, "/nothing", "/signups/none"]:
                 for method in ("GET", "POST"):
                     if (method, path) not in {("POST", "/oauth/disconnect"), ("GET", "/oauth/start")}:
-                        answer = client.open(path, method=method, headers=headers)
-                        self.keep(f"{method} {path} as {who}", answer)
+                        with client.open(path, method=method, headers=headers) as answer:
+                            self.keep(f"{method} {path} as {who}", answer)
         with self.database.reading() as connection:
             for table in metadata.sorted_tables:
                 self.keep(f"table {table.name}", str(connection.execute(select(table)).all()))
