@@ -1,8 +1,8 @@
 """A disk that forgets what was not synced, rebuilt from the system calls of a real process (`strace`).
 
 The model is strict: a file's bytes survive a power cut when an fsync or fdatasync of it began after the write
-was done (or the file was opened with O_DSYNC); a name survives when its folder was synced. A second kind of cut
-keeps, in addition, a random half of what was not synced, as a disk may that writes in an order of its own.
+was done (or the file was opened with O_DSYNC); a name survives when its folder was synced. A second kind of
+cut keeps, in addition, a random half of what was not synced: a disk may write in an order of its own.
 """
 
 from __future__ import annotations

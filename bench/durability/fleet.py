@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -116,12 +117,15 @@ class Fleet:
             for number in range(workers)
         ]
         self.store_url = database_url or f"sqlite:///{folder / 'data' / 'subscriber-sync.db'}"
+        self.sandbox_start_seconds = 0.0
         self._ended = threading.Event()
         self._supervisor = threading.Thread(target=self._supervise, daemon=True)
 
     def start(self, *, connected: bool = True, settings: Mapping[str, Any] | None = None) -> Fleet:
         """Start everything and connect; `settings` are the sandbox's."""
+        began = time.monotonic()
         self.deployment.sandbox.start()
+        self.sandbox_start_seconds = time.monotonic() - began
         if settings:
             self.control("settings", settings)
         for web in self.webs:

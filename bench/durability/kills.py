@@ -37,7 +37,7 @@ def run(folder: Path, *, seed: int, people: int, kills: int, speed: float, worke
 
     The processes and the sandbox share a clock that is `speed` times as fast as the real one, and the nights,
     when the day's calls are used up, are skipped. The machine's own delays are then `speed` times as long to
-    them, so the sandbox's limit for a second is lifted; that one is measured in real time, in `vendor_limits`.
+    them, so the sandbox's limit for a second is lifted; `vendor_limits` measures that one in real time.
     """
     chance, began = random.Random(seed), time.monotonic()
     clock = Clock(folder, speed=speed)

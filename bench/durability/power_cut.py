@@ -41,10 +41,10 @@ class Cuts:
 def run(
     folder: Path, *, seed: int, people: int, journal: str, application: str = APPLICATION, threads: int = 4
 ) -> Cuts:
-    """Serve `people` under strace, then cut the power at each thanks: once strictly, once with a random half.
+    """Serve `people` under strace, then cut the power at each thanks: strictly, and with a random half.
 
-    `journal` is the mode of the database file: the app keeps what it finds. Delivery is off: what is looked at
-    is the acknowledgement.
+    `journal` is the mode of the database file: the app keeps what it finds. Delivery is off, since what is
+    looked at is the acknowledgement.
     """
     data = folder / "data"
     data.mkdir(mode=0o700)
