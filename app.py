@@ -332,6 +332,7 @@ def stop(app: Flask) -> None:
 
 def _flask_config(settings: Settings, parts: Parts) -> dict[str, Any]:
     return {
+        "VERSION": VERSION,
         "SECRET_KEY": settings.secret_key.get_secret_value(),
         "MAX_CONTENT_LENGTH": BODY_LIMIT,
         "MAX_FORM_MEMORY_SIZE": BODY_LIMIT,

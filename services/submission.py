@@ -74,10 +74,13 @@ def _none_if_unusable(value: object) -> object:
     return value if isinstance(value, str) and value.isprintable() and 0 < len(value) <= 2000 else None
 
 
-Address = Annotated[str, Field(max_length=80), AfterValidator(_without_controls), AfterValidator(_address)]
-ListId = Annotated[str, AfterValidator(_list_id)]
-
-
+Address = Annotated[
+    str,
+    Field(max_length=80, json_schema_extra={"format": "email"}),
+    AfterValidator(_without_controls),
+    AfterValidator(_address),
+]
+ListId = Annotated[str, Field(json_schema_extra={"format": "uuid"}), AfterValidator(_list_id)]
 Line25 = Annotated[str, Field(max_length=25), AfterValidator(_without_controls)]
 Line50 = Annotated[str, Field(max_length=50), AfterValidator(_without_controls)]
 Line100 = Annotated[str, Field(max_length=100), AfterValidator(_without_controls)]
@@ -96,10 +99,18 @@ class Submission(BaseModel):
     job_title: Annotated[Line50 | None, Blank] = None
     company_name: Annotated[Line50 | None, Blank] = None
     phone: Annotated[Line25 | None, Blank] = None
-    list_ids: Annotated[tuple[ListId, ...], Field(min_length=1, max_length=50)]
-    source: Annotated[Line100 | None, Blank] = None
-    consent: Annotated[Text2000 | None, Blank] = None
-    redirect: Annotated[str | None, BeforeValidator(_none_if_unusable)] = None
+    list_ids: Annotated[
+        tuple[ListId, ...], Field(min_length=1, max_length=50, description="In a form, repeat the field.")
+    ]
+    source: Annotated[Line100 | None, Blank] = Field(
+        default=None, description="Where it came from, in your words."
+    )
+    consent: Annotated[Text2000 | None, Blank] = Field(
+        default=None, description="The wording or version the person agreed to; kept as evidence."
+    )
+    redirect: Annotated[str | None, BeforeValidator(_none_if_unusable)] = Field(
+        default=None, description="For forms: where to go afterwards, on a site of ALLOWED_ORIGINS."
+    )
 
     @property
     def person(self) -> dict[str, str]:

@@ -6,7 +6,7 @@ from flask import Flask
 from flask_wtf.csrf import CSRFProtect
 
 from services import Services
-from web import admin, api, errors, guards, headers, request_log, site, subscribe, times
+from web import admin, api, errors, guards, headers, openapi, request_log, site, subscribe, times
 from web.addresses import allowed_origins, base_url
 
 __all__ = ["base_url", "errors", "guards", "register"]
@@ -28,5 +28,5 @@ def register(app: Flask, services: Services) -> None:
     csrf = CSRFProtect(app)
     csrf.exempt(forms)
     csrf.exempt(api.drain)
-    for blueprint in (site.blueprint, forms, api.blueprint, admin.blueprint):
+    for blueprint in (site.blueprint, forms, api.blueprint, openapi.blueprint, admin.blueprint):
         app.register_blueprint(blueprint)

@@ -73,7 +73,8 @@ def signup(signup_id: UUID) -> Response:
 
 
 def _from_form(asker: Asker) -> BaseResponse:
-    pairs = list(request.form.items(multi=True))
+    # Werkzeug's name for a multipart part without one is None.
+    pairs = [(name, value) for name, value in request.form.items(multi=True) if name is not None]
     _refuse_cut_off()
     try:
         submission = services().intake.read_form(pairs)

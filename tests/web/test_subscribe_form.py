@@ -159,3 +159,20 @@ def test_the_page_is_kept_as_evidence(
     assert [row.page for row in rows] == [page]
     assert rows[0].network_address == "127.0.0.1"
     assert rows[0].user_agent.startswith("Werkzeug")
+
+
+def test_a_part_without_a_name_is_passed_over(app: Flask, list_id: str) -> None:
+    """It is no field, and must not end as a fault of ours."""
+    part = "--b\r\nContent-Disposition: form-data; {}\r\n\r\n{}\r\n"
+    fields = [
+        ('name="email"', "ada@example.org"),
+        ('name="list_id"', list_id),
+        ('name*=";"', "x"),
+        ("x", "y"),
+    ]
+    body = "".join(part.format(*field) for field in fields) + "--b--\r\n"
+    answer = app.test_client().post(
+        "/subscribe", data=body.encode(), content_type="multipart/form-data; boundary=b"
+    )
+    assert answer.status_code == 303
+    assert stored(app) == ["ada@example.org"]

@@ -1,0 +1,111 @@
+"""The description of the API tells the truth about it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+import schemathesis
+from flask import Flask
+from flask.testing import FlaskClient
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from openapi_spec_validator import validate
+from schemathesis.core.result import Ok
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from services.submission import Submission
+from tests.web.conftest import API_KEY, MakeApp, connect, sign_in
+
+# For people; everything else must be described.
+PAGES = re.compile(r"^/($|admin|oauth|static|thank-you|docs|openapi\.json)")
+DRAIN_TOKEN = "drain-token-0123456789"
+TRUTHS = (
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+)
+
+
+@pytest.fixture
+def document(client: FlaskClient) -> dict[str, Any]:
+    found: dict[str, Any] = client.get("/openapi.json").get_json()
+    return found
+
+
+def test_the_description_is_valid_openapi(document: dict[str, Any]) -> None:
+    """By the specification's own schema, with every reference leading somewhere."""
+    validate(document)
+    assert document["openapi"].startswith("3.1")
+
+
+def test_every_route_for_programs_is_described(app: Flask, document: dict[str, Any]) -> None:
+    """And nothing else is."""
+    served = {
+        (re.sub(r"<(?:\w+:)?(?:signup_)?(\w+)>", r"{\1}", rule.rule), method.lower())
+        for rule in app.url_map.iter_rules()
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+        if not PAGES.match(rule.rule)
+    }
+    assert {(path, method) for path, methods in document["paths"].items() for method in methods} == served
+
+
+def test_the_fields_are_those_of_the_model_that_validates(document: dict[str, Any]) -> None:
+    """A field that is added to the model is described without further ado."""
+    described = document["components"]["schemas"]["Submission"]
+    assert set(described["properties"]) == {*Submission.model_fields, "list_id"}
+    assert described["required"] == ["email"]
+    assert described["properties"]["email"]["maxLength"] == 80
+
+
+def test_the_address_of_the_service_is_its_public_one(make_app: MakeApp) -> None:
+    """So that a generated client calls the right host."""
+    app = make_app(PUBLIC_BASE_URL="https://signup.example.org")
+    answer = app.test_client().get("/openapi.json").get_json()
+    assert answer["servers"] == [{"url": "https://signup.example.org"}]
+
+
+def test_the_page_shows_every_operation_and_field(client: FlaskClient, document: dict[str, Any]) -> None:
+    """For people, without a script and without anything from elsewhere."""
+    page = client.get("/docs")
+    assert page.status_code == 200
+    for path, methods in document["paths"].items():
+        for method in methods:
+            assert f"<code>{method.upper()} {path}</code>" in page.text
+    for name in document["components"]["schemas"]["Submission"]["properties"]:
+        assert f"<code>{name}</code>" in page.text
+    assert "<script" not in page.text
+    assert not re.search(r'(?:src|href)="(?:https?:)?//', page.text)
+
+
+@pytest.mark.parametrize("key", [None, API_KEY, DRAIN_TOKEN], ids=["anonymous", "api key", "drain token"])
+def test_generated_requests_are_answered_as_described(make_app: MakeApp, key: str | None) -> None:
+    """Whatever a client sends that knows only the description; a 500 is described nowhere."""
+    app = make_app(DRAIN_TOKEN=DRAIN_TOKEN)
+    admin = app.test_client()
+    sign_in(admin)
+    connect(admin)
+    schemathesis.openapi.format("email", st.emails())
+    # Without one that exists, no request would ever come through.
+    schemathesis.openapi.format("uuid", st.just(app.config["PUBLIC_LIST_IDS"][0]) | st.uuids().map(str))
+    statuses: set[int] = set()
+    schema = schemathesis.openapi.from_wsgi("/openapi.json", app)
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+
+    for found in schema.get_all_operations():
+        assert isinstance(found, Ok)
+
+        @given(case=found.ok().as_strategy())
+        @settings(max_examples=25, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
+        def answered(case: schemathesis.Case[Any]) -> None:
+            statuses.add(case.call_and_validate(headers=headers, checks=list(TRUTHS)).status_code)
+
+        answered()
+    assert statuses >= ({401} if key == DRAIN_TOKEN else {200, 202, 422})

@@ -1,0 +1,243 @@
+"""The API's own description (OpenAPI 3.1), made from the models that validate, and a page that shows it.
+
+https://spec.openapis.org/oas/v3.1.1
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from flask import Blueprint, Response, current_app, jsonify, render_template
+from pydantic import TypeAdapter
+from pydantic.json_schema import models_json_schema
+
+from services import DrainReport, FieldError, HealthReport, ListsView, SignupView, Submission
+from web.addresses import base_url
+from web.errors import FORMS, JSON, WORDS
+
+Document = dict[str, Any]
+
+blueprint = Blueprint("openapi", __name__)
+
+PROBLEM = "application/problem+json"
+_SCHEMAS = "#/components/schemas/{model}"
+_QUEUED = {"id": {"type": "string", "format": "uuid"}, "status": {"const": "queued"}}
+_SUBSCRIBED = {
+    "id": {"type": "string", "format": "uuid"},
+    "status": {"const": "subscribed"},
+    "action": {"enum": ["created", "updated"]},
+    "contact_id": {"type": "string"},
+}
+
+
+@blueprint.get("/openapi.json")
+def document() -> Response:
+    """The description, with this service's own address."""
+    return jsonify(_description())
+
+
+@blueprint.get("/docs")
+def page() -> str:
+    """The description for people; no script and nothing from another host."""
+    return render_template("openapi/docs.html", api=_description())
+
+
+def _description() -> Document:
+    return {
+        "openapi": "3.1.1",
+        "info": {
+            "title": "Subscriber Sync",
+            "version": current_app.config["VERSION"],
+            "description": "Takes the sign-ups of a website's forms and brings them to Constant Contact.",
+        },
+        "servers": [{"url": base_url()}],
+        **_paths_and_components(),
+    }
+
+
+@cache
+def _paths_and_components() -> Document:
+    return {
+        "paths": {
+            "/subscribe": {"post": _subscribe()},
+            "/signups/{id}": {"get": _signup()},
+            "/lists": {"get": _lists()},
+            "/health": {"get": _health()},
+            "/metrics": {"get": _metrics()},
+            "/internal/drain": {"post": _drain()},
+        },
+        "components": {
+            "schemas": _schemas(),
+            "securitySchemes": {
+                "apiKey": {"type": "http", "scheme": "bearer", "description": "One of API_KEYS."},
+                "drainToken": {"type": "http", "scheme": "bearer", "description": "DRAIN_TOKEN."},
+            },
+        },
+    }
+
+
+def _subscribe() -> Document:
+    body = _reference("Submission")
+    return {
+        "summary": "Take a sign-up.",
+        "description": "On any 2xx the sign-up is on disk and will be delivered. "
+        "Without a key, only lists that are open to the public.",
+        "security": [{}, {"apiKey": []}],
+        "requestBody": {"required": True, "content": {kind: {"schema": body} for kind in (JSON, *FORMS)}},
+        "responses": {
+            "200": _json("A known contact; the lists were added to its own.", _object(_SUBSCRIBED)),
+            "201": _json("A new contact.", _object(_SUBSCRIBED)),
+            "202": _json(
+                "On disk, delivered as soon as possible.",
+                _object(_QUEUED | {"status_url": {"type": "string", "format": "uri"}}),
+            ),
+            "303": {"description": "For a form in a browser: the thank-you page."},
+            **_problems(400, 401, 413, 415, 422, page=True),
+            **_unavailable("The sign-up cannot be stored at the moment; nothing was stored.", page=True),
+        },
+    }
+
+
+def _signup() -> Document:
+    return {
+        "summary": "Where a sign-up stands.",
+        "parameters": [
+            {
+                "name": "id",
+                "in": "path",
+                "required": True,
+                "description": "The id that POST /subscribe answered.",
+                "schema": {"type": "string", "format": "uuid"},
+            }
+        ],
+        "responses": {
+            "200": _json("Its state, without personal data.", _reference("SignupView")),
+            **_problems(404),
+            **_unavailable("The database cannot be used at the moment."),
+        },
+    }
+
+
+def _lists() -> Document:
+    return {
+        "summary": "The account's lists.",
+        "security": [{"apiKey": []}],
+        "parameters": [
+            {
+                "name": "refresh",
+                "in": "query",
+                "description": "1 asks Constant Contact now instead of answering from the last five minutes.",
+                "schema": {"enum": ["1"]},
+            }
+        ],
+        "responses": {
+            "200": _json("All lists; stale while newer ones cannot be had.", _reference("ListsView")),
+            **_problems(401),
+            **_unavailable("The lists were never fetched, and Constant Contact cannot be asked now."),
+        },
+    }
+
+
+def _health() -> Document:
+    health = _reference("HealthReport")
+    return {
+        "summary": "How everything is.",
+        "responses": {
+            "200": _json("Sign-ups are accepted; problems says what needs attention.", health),
+            "503": _json("Sign-ups cannot be stored.", health),
+        },
+    }
+
+
+def _metrics() -> Document:
+    return {
+        "summary": "Figures for Prometheus.",
+        "security": [{"apiKey": []}],
+        "responses": {
+            "200": {
+                "description": "In the text format, or as OpenMetrics where the Accept header asks for it.",
+                "content": {
+                    kind: {"schema": {"type": "string"}}
+                    for kind in ("text/plain", "application/openmetrics-text")
+                },
+            },
+            **_problems(401),
+        },
+    }
+
+
+def _drain() -> Document:
+    return {
+        "summary": "Deliver for at most 25 seconds, on hosts that sleep.",
+        "security": [{"drainToken": []}],
+        "responses": {
+            "200": _json("What was done and what still waits.", _reference("DrainReport")),
+            **_problems(401, 404),
+            **_unavailable("The database cannot be used at the moment."),
+        },
+    }
+
+
+def _schemas() -> Document:
+    _, found = models_json_schema([(Submission, "validation")], ref_template=_SCHEMAS)
+    schemas: Document = dict(found["$defs"])
+    for kind in (SignupView, ListsView, HealthReport, DrainReport, FieldError):
+        made = TypeAdapter(kind).json_schema(ref_template=_SCHEMAS, mode="serialization")
+        schemas |= made.pop("$defs", {})
+        schemas[kind.__name__] = made
+    # Decides over the status code and is not in the answer.
+    del schemas["HealthReport"]["properties"]["storable"]
+    schemas["HealthReport"]["required"].remove("storable")
+    schemas["Submission"] = _as_sent(schemas["Submission"])
+    for schema in schemas.values():
+        del schema["description"]  # the docstring speaks to developers of this project
+    return schemas | {"Problem": _problem_document()}
+
+
+def _as_sent(submission: Document) -> Document:
+    """The model as senders see it: one list may be named alone, as `list_id`."""
+    properties = dict(submission["properties"])
+    one = properties["list_ids"]["items"]
+    properties["list_id"] = one | {"description": "One list; or send list_ids."}
+    required = [name for name in submission["required"] if name != "list_ids"]
+    either = [{"required": ["list_ids"]}, {"required": ["list_id"]}]
+    return submission | {"properties": properties, "required": required, "anyOf": either}
+
+
+def _problem_document() -> Document:
+    """RFC 9457, with the wrong fields."""
+    text = {"type": "string"}
+    document = _object({"type": text, "title": text, "status": {"type": "integer"}, "detail": text})
+    document["properties"]["errors"] = {"type": "array", "items": _reference("FieldError")}
+    return document
+
+
+def _problems(*statuses: int, page: bool = False) -> Document:
+    return {str(status): _problem(WORDS[status][0], page=page) for status in statuses}
+
+
+def _unavailable(description: str, *, page: bool = False) -> Document:
+    retry = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}}
+    return {"503": _problem(description, page=page) | {"headers": retry}}
+
+
+def _problem(description: str, *, page: bool) -> Document:
+    """`page`: a browser that posted a form gets a page instead."""
+    content: Document = {PROBLEM: {"schema": _reference("Problem")}}
+    if page:
+        content["text/html"] = {"schema": {"type": "string"}}
+    return {"description": description, "content": content}
+
+
+def _json(description: str, schema: Mapping[str, Any]) -> Document:
+    return {"description": description, "content": {JSON: {"schema": schema}}}
+
+
+def _object(properties: Mapping[str, Any]) -> Document:
+    return {"type": "object", "properties": dict(properties), "required": list(properties)}
+
+
+def _reference(model: str) -> Document:
+    return {"$ref": _SCHEMAS.format(model=model)}
