@@ -67,6 +67,7 @@ class Crowd:
             if thread.is_alive():
                 self.gave_up.set()
                 raise TimeoutError(f"not everybody was thanked within {seconds} s")
+        os.close(self._file)
 
     @property
     def arrived(self) -> int:
@@ -81,6 +82,7 @@ class Crowd:
             for visit in range(times):
                 lists = chance.sample(LISTS, chance.randint(1, 2))
                 self._until_thanked(door, f"p{person}@example.org", f"v{person}.{visit}", lists)
+        door.close()
 
     def _take(self) -> int | None:
         with self._lock:
@@ -119,6 +121,10 @@ class _Door:
     def __init__(self, base: str) -> None:
         parts = urlsplit(base)
         self._connection = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=30)
+
+    def close(self) -> None:
+        """Leave; a later post opens it again."""
+        self._connection.close()
 
     def post(self, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         """The status and the document; 0 where the connection broke, whatever became of the sign-up."""

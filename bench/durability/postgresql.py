@@ -31,8 +31,10 @@ class PostgreSQL:
         self._environ = {"PATH": os.environ["PATH"]}
         if clock is not None:
             for name, path in clock.environ.items():
-                # A copy, where the server's user may read it; the dial must stay the one file.
-                self._environ[name] = shutil.copy(path, str(self._folder)) if name == "LD_PRELOAD" else path
+                # Where the server's user may read it; linked, since the dial must stay the one file.
+                link = self._folder / Path(path).name
+                link.hardlink_to(path)
+                self._environ[name] = str(link)
         socket_folder = self._folder / "socket"
         socket_folder.mkdir()
         socket_folder.chmod(0o777)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -40,8 +40,8 @@ class Person:
 class Vendor:
     """The sandbox's own account of what it was sent and what it holds."""
 
-    contacts: Mapping[str, list[Mapping[str, Any]]]
-    calls: list[Mapping[str, Any]]
+    contacts: Mapping[str, Sequence[Mapping[str, Any]]]
+    calls: Sequence[Mapping[str, Any]]
 
     @classmethod
     def ask(cls, base: str) -> Vendor:
