@@ -9,7 +9,7 @@ from pathlib import Path
 from bench.durability.crowd import Crowd
 from bench.durability.figures import Figure, at_most, zero
 from bench.durability.fleet import Fleet
-from bench.durability.verdict import SIGN_UP, read_notes, read_states
+from bench.durability.verdict import read_notes, read_states
 
 SCENARIO = "burst"
 VENDORS = ("answers", "hangs", "is down")
@@ -36,7 +36,7 @@ def run(
     fleet = Fleet(folder, database_url=database_url)
     with fleet.start():
         if vendor == "hangs":
-            fleet.control("faults", {"match": {"path": SIGN_UP}, "times": None, "fault": {"delay": 60}})
+            fleet.order({"delay": 60})
         if vendor == "is down":
             fleet.deployment.sandbox.stop(signal.SIGKILL)
         crowd = Crowd(

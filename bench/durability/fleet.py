@@ -26,6 +26,7 @@ LISTS = (
     "22222222-2222-4222-8222-222222222222",
     "33333333-3333-4333-8333-333333333333",
 )
+SIGN_UP = "/v3/contacts/sign_up_form"
 _LOOK_SECONDS = 0.05
 
 
@@ -181,11 +182,27 @@ class Fleet:
         url = f"{self.deployment.sandbox_base}/_sandbox/{name}"
         requests.post(url, json=document, timeout=30).raise_for_status()
 
+    def order(self, *faults: Mapping[str, Any]) -> None:
+        """Let sign-up calls meet these faults, each as often as its `times` says, without it for ever."""
+        requests.delete(f"{self.deployment.sandbox_base}/_sandbox/faults", timeout=30).raise_for_status()
+        for fault in faults:
+            effect = {name: value for name, value in fault.items() if name != "times"}
+            self.control("faults", {"match": {"path": SIGN_UP}, "times": fault.get("times"), "fault": effect})
+
     def pending(self) -> int:
         """How many sign-ups wait, by /health; -1 while nobody can say."""
         with suppress(requests.RequestException, ValueError, KeyError):
             return int(requests.get(f"{self.bases[0]}/health", timeout=10).json()["pending"])
         return -1
+
+    def drained(self, seconds: float) -> bool:
+        """Wait until nothing waits any more; False, and no longer, after `seconds`."""
+        end = time.monotonic() + seconds
+        while self.pending() != 0:
+            if time.monotonic() > end:
+                return False
+            time.sleep(0.2)
+        return True
 
     def calls_today(self) -> int:
         """API calls of the current UTC day, by the sandbox."""

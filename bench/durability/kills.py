@@ -18,6 +18,9 @@ SCENARIO = "kills"
 _DAY = 86_400
 _STALL_SECONDS = 120  # of the processes' clock: longer than a lease, longer than any pause but the night's
 _PER_DAY = 10_000
+_GAP = 0.6  # between two kills: what a process needs to come up again
+_SLOW = {"delay": 0.3}  # enough for most kills to find a call under way
+_CUT = {"drop": "before", "times": 1}
 
 
 @dataclass(frozen=True)
@@ -43,23 +46,26 @@ def run(folder: Path, *, seed: int, people: int, kills: int, speed: float, worke
     clock = Clock(folder, speed=speed)
     fleet = Fleet(folder, workers=workers, clock=clock, vendor_clock=clock, SUBSCRIBE_WAIT_SECONDS="0")
     with fleet.start(settings={"per_second": 1_000}):
-        # Killing takes the time that the processes need to come up again; people come all the while.
-        gap = 0.6
-        crowd = Crowd(fleet.bases, folder / "notes", seed, people, pace=people / max(kills * gap, 1)).start()
+        fleet.order(_SLOW)
+        # People come in the first half, so that there is something to deliver until the last kill.
+        crowd = Crowd(fleet.bases, folder / "notes", seed, people, pace=2 * people / (kills * _GAP)).start()
         killed: Counter[str] = Counter()
         night = _Nights(fleet, clock)
         while killed.total() < kills:
-            time.sleep(chance.uniform(0.1, 2 * gap - 0.1))
+            time.sleep(chance.uniform(0.1, 2 * _GAP - 0.1))
             kind = fleet.kill_one(chance)
             killed.update([kind] if kind else [])
+            if kind and killed.total() % 4 == 1:
+                # A call that never arrived, and perhaps nobody is left to know.
+                fleet.order(_CUT, _SLOW)
             night.skip_when_stalled()
         crowd.join(600)
-        while fleet.pending() != 0:
-            time.sleep(0.5)
+        end = time.monotonic() + (people / 2 + 10 * _STALL_SECONDS) / speed
+        while time.monotonic() < end and not fleet.drained(1):
             night.skip_when_stalled()
-        fleet_vendor = Vendor.ask(fleet.deployment.sandbox_base)
-    verdict = judge(folder / "notes", fleet.store_url, fleet_vendor)
-    return Outcome(verdict, fleet_vendor, killed, crowd.refused, night.skipped, time.monotonic() - began)
+        vendor = Vendor.ask(fleet.deployment.sandbox_base)
+    verdict = judge(folder / "notes", fleet.store_url, vendor)
+    return Outcome(verdict, vendor, killed, crowd.refused, night.skipped, time.monotonic() - began)
 
 
 class _Nights:
@@ -94,6 +100,7 @@ def figures(outcome: Outcome, *, seed: int) -> list[Figure]:
         Figure(SCENARIO, "outcome", str(verdict)),
         zero(SCENARIO, "acknowledged sign-ups lost", len(verdict.lost)),
         zero(SCENARIO, "duplicate effects", len(verdict.duplicates)),
+        zero(SCENARIO, "still waiting, or parked", verdict.waiting + verdict.parked),
         zero(SCENARIO, "older wish after a newer one", len(verdict.disorder)),
         at_most(SCENARIO, "redundant calls (goal: the kills)", verdict.redundant, outcome.killed.total()),
         at_most(SCENARIO, "calls in any UTC day", vendor.most_in_a_day(), _PER_DAY),

@@ -63,8 +63,7 @@ def run(
             time.sleep(1)
             crowd.people = crowd.arrived
             crowd.join(60)
-            while fleet.pending() != 0:
-                time.sleep(0.2)
+            fleet.drained(60 + len(crowd.seconds) / speed)
             vendor = Vendor.ask(fleet.deployment.sandbox_base)
             fleet.leave_alone()
         verdict = judge(folder / "notes", fleet.store_url, vendor)
@@ -79,6 +78,7 @@ def figures(outcome: Outcome, *, seed: int) -> list[Figure]:
         Figure(SCENARIO, "outcome", str(verdict)),
         zero(SCENARIO, "acknowledged sign-ups lost", len(verdict.lost)),
         zero(SCENARIO, "duplicate effects", len(verdict.duplicates)),
+        zero(SCENARIO, "still waiting, or parked", verdict.waiting + verdict.parked),
         zero(SCENARIO, "older wish after a newer one", len(verdict.disorder)),
         at_most(SCENARIO, "redundant calls (goal: the crashes)", verdict.redundant, outcome.crashes),
         Figure(

@@ -14,7 +14,7 @@ from bench.durability.crowd import Crowd
 from bench.durability.figures import Figure, at_most, zero
 from bench.durability.fleet import Fleet
 from bench.durability.postgresql import PostgreSQL
-from bench.durability.verdict import SIGN_UP, Vendor, Verdict, judge
+from bench.durability.verdict import Vendor, Verdict, judge
 
 FROZEN = "one of two instances frozen"
 JUMPS = "clocks set"
@@ -50,7 +50,7 @@ def freeze(folder: Path, *, seed: int, people: int, seconds: float, speed: float
             SUBSCRIBE_WAIT_SECONDS="0",
         )
         with fleet.start(settings=_lifted(speed)):
-            fleet.control("faults", {"match": {"path": SIGN_UP}, "times": None, "fault": {"delay": _LATENCY}})
+            fleet.order({"delay": _LATENCY})
             crowd = Crowd(fleet.bases, folder / "notes", seed, people, pace=4 * speed).start()
             time.sleep(10 / speed)
             fleet.webs[0].signal_all(signal.SIGSTOP)

@@ -10,7 +10,7 @@ from pathlib import Path
 from bench.durability.crowd import Crowd
 from bench.durability.figures import Figure, at_least, at_most, zero
 from bench.durability.fleet import Fleet
-from bench.durability.verdict import SIGN_UP, Vendor, Verdict, judge
+from bench.durability.verdict import Vendor, Verdict, judge
 from tests.end_to_end.consent import connect
 
 SCENARIO = "vendor's limits"
@@ -40,11 +40,10 @@ def run(
     fleet = Fleet(folder, workers=SENDERS - 2, database_url=database_url, SUBSCRIBE_WAIT_SECONDS="0")
     with fleet.start(connected=False):
         Crowd(fleet.bases, folder / "notes", seed, people, repeats=0).start().join(300)
-        fleet.control("faults", {"match": {"path": SIGN_UP}, "times": None, "fault": {"delay": latency}})
+        fleet.order({"delay": latency})
         connect(fleet.deployment)
-        killed = 0
-        while fleet.pending() != 0:
-            time.sleep(chance.uniform(0.5, 2.0))
+        killed, end = 0, time.monotonic() + 120 + people / 2
+        while time.monotonic() < end and not fleet.drained(chance.uniform(0.5, 2.0)):
             if killed < kills and fleet.kill_one(chance):
                 killed += 1
         vendor = Vendor.ask(fleet.deployment.sandbox_base)
@@ -65,6 +64,7 @@ def figures(outcome: Outcome, *, seed: int) -> list[Figure]:
         zero(scenario, "calls answered with 429", vendor.throttled()),
         zero(scenario, "acknowledged sign-ups lost", len(verdict.lost)),
         zero(scenario, "duplicate effects", len(verdict.duplicates)),
+        zero(scenario, "still waiting, or parked", verdict.waiting + verdict.parked),
     ]
     per_sign_up = verdict.calls / max(verdict.rows, 1)
     if outcome.kills:

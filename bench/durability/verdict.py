@@ -12,9 +12,9 @@ from typing import Any
 import requests
 from sqlalchemy import create_engine, make_url, text
 
+from bench.durability.fleet import SIGN_UP
 from store.sqlite import driver
 
-SIGN_UP = "/v3/contacts/sign_up_form"
 _ARRIVED = {"delivered", "merged"}
 _KEPT = {"ready", "sending", "parked"}
 _DAY = 86_400
@@ -54,8 +54,8 @@ class Vendor:
         return cls(contacts, calls)
 
     def sign_ups(self) -> list[Mapping[str, Any]]:
-        """The sign-up calls, oldest first, throttled ones included."""
-        return [call for call in self.calls if call["path"] == SIGN_UP]
+        """The sign-up calls, oldest first, throttled ones included; without those it was told to fail."""
+        return [call for call in self.calls if call["path"] == SIGN_UP and not _told_to_fail(call)]
 
     def most_in_a_second(self) -> int:
         """The most API calls within any sliding second, refused ones included."""
@@ -75,6 +75,10 @@ class Vendor:
     def throttled(self) -> int:
         """How many calls were answered with 429."""
         return sum(call["status"] == 429 for call in self.calls)
+
+
+def _told_to_fail(call: Mapping[str, Any]) -> bool:
+    return not {"drop", "status"}.isdisjoint(call["fault"] or {})
 
 
 @dataclass(frozen=True)

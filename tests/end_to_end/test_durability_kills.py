@@ -26,7 +26,7 @@ def assert_kept(verdict: Verdict, *, redundant: int) -> None:
 
 def test_killed_processes_lose_nothing(tmp_path: Path, seed: int) -> None:
     """SIGKILL of web workers, delivery workers and the master, while people sign up and are delivered."""
-    outcome = kills.run(tmp_path, seed=seed, people=100, kills=8, speed=15)
+    outcome = kills.run(tmp_path, seed=seed, people=120, kills=8, speed=8)
     assert outcome.killed.total() == 8
     assert_kept(outcome.verdict, redundant=8)
 

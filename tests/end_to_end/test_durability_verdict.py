@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from bench.durability.fleet import LISTS
-from bench.durability.verdict import SIGN_UP, Vendor, Verdict, judge
+from bench.durability.fleet import LISTS, SIGN_UP
+from bench.durability.verdict import Vendor, Verdict, judge
 from store import Database, Deliveries, NewSignup, Signups
 
 ANN = "ann@example.org"
@@ -37,7 +37,14 @@ class Case:
     @staticmethod
     def call(name: str, action: str, time: float) -> dict[str, Any]:
         body = {"email_address": ANN, "first_name": name}
-        return {"path": SIGN_UP, "time": time, "body": body, "status": 200, "answer": {"action": action}}
+        return {
+            "path": SIGN_UP,
+            "time": time,
+            "body": body,
+            "status": 200,
+            "answer": {"action": action},
+            "fault": None,
+        }
 
     def vendor(self) -> Vendor:
         return Vendor({ANN: self.contacts} if self.contacts else {}, self.calls)
