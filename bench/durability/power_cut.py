@@ -18,13 +18,15 @@ from bench.durability.fleet import Fleet, Supervised
 from bench.durability.verdict import read_notes
 from store import Database
 from store.sqlite import driver
+from tests.end_to_end.processes import free_port
 
 SCENARIO = "power cut"
 DATABASE = "subscriber-sync.db"
 APPLICATION = "app:create_app()"
 CARELESS = "bench.durability.careless:sqlite_normal()"
 _THANKED = re.compile(rb'"id": ?"([0-9a-f-]{36})"')
-_SPOOLED = re.compile(rb'"id": ?"([0-9a-f-]{36})"|^([0-9a-f-]{36})', re.MULTILINE)
+SPOOL = "spool"
+_SPOOLED = re.compile(rb"^([0-9a-f-]{36}) .*\n", re.MULTILINE)
 
 
 @dataclass
@@ -43,16 +45,20 @@ def run(
 ) -> Cuts:
     """Serve `people` under strace, then cut the power at each thanks: strictly, and with a random half.
 
-    `journal` is the mode of the database file: the app keeps what it finds. Delivery is off, since what is
-    looked at is the acknowledgement.
+    `journal` is the mode of the database file, since the app keeps what it finds; or SPOOL, when the database
+    is at an address where nobody listens. Delivery is off: what is judged is the acknowledgement.
     """
     data = folder / "data"
     data.mkdir(mode=0o700)
-    database = Database(f"sqlite:///{data / DATABASE}", journal_rule=lambda _: journal)
-    database.prepare()
-    database.close()
+    if journal == SPOOL:
+        url = f"postgresql://nobody@127.0.0.1:{free_port()}/nothing"
+    else:
+        url = f"sqlite:///{data / DATABASE}"
+        database = Database(url, journal_rule=lambda _: journal)
+        database.prepare()
+        database.close()
     disk, trace = Disk(data), folder / "trace"
-    fleet = Fleet(folder, DELIVERY="off", SUBSCRIBE_WAIT_SECONDS="0")
+    fleet = Fleet(folder, database_url=url, DELIVERY="off", SUBSCRIBE_WAIT_SECONDS="0")
     web = fleet.webs[0]
     web.command = [str(part) for part in traced([*web.command[:-1], application], trace)]
     with fleet.start(connected=False):
@@ -95,8 +101,10 @@ def _look(files: Mapping[str, bytes], root: Path) -> tuple[set[str], str]:
             place = Path(folder) / Path(path).relative_to(root)
             if place.name.startswith(DATABASE):
                 place.write_bytes(content)
-            elif "spool" in str(place.relative_to(folder)):
-                spooled |= {(a or b).decode() for a, b in _SPOOLED.findall(content)}
+            elif SPOOL in place.parts:
+                spooled |= {key.decode() for key in _SPOOLED.findall(content)}
+        if str(root / DATABASE) not in files:
+            return spooled, ""
         connection = driver.connect(Path(folder) / DATABASE)
         try:
             fault = connection.execute("PRAGMA integrity_check").fetchone()[0]
