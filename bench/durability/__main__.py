@@ -17,7 +17,16 @@ from pathlib import Path
 
 import gunicorn
 
-from bench.durability import burst, kills, million, postgresql_crash, power_cut, two_instances, vendor_limits
+from bench.durability import (
+    burst,
+    kills,
+    million,
+    postgresql_crash,
+    power_cut,
+    refusals,
+    two_instances,
+    vendor_limits,
+)
 from bench.durability.figures import Figure, table
 from bench.durability.postgresql import PostgreSQL
 from store.sqlite import driver
@@ -105,6 +114,12 @@ def _backlog(run: Run) -> Iterator[Figure]:
     yield from million.figures(outcome)
 
 
+def _refusals(run: Run) -> Iterator[Figure]:
+    for harm in refusals.HARMS:
+        outcome = refusals.run(run.folder(), seed=run.seed, harm=harm)
+        yield from refusals.figures(outcome, seed=run.seed)
+
+
 SCENARIOS: dict[str, Scenario] = {
     "power-cut": _power_cut,
     "burst": _burst,
@@ -112,6 +127,7 @@ SCENARIOS: dict[str, Scenario] = {
     "vendor-limits": _vendor_limits,
     "two-instances": _two_instances,
     "clocks": _clocks,
+    "refusals": _refusals,
     "postgresql-crash": _postgresql_crash,
     "kills": _kills,
 }

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -36,6 +37,7 @@ class Crowd:
     pace: float = 0
     repeats: float = 0.1
     seconds: list[float] = field(default_factory=list)
+    thanked_at: list[float] = field(default_factory=list)
     refused: int = 0
     gave_up: threading.Event = field(default_factory=threading.Event)
 
@@ -74,6 +76,11 @@ class Crowd:
         """How many people have come so far."""
         return min(self._next, self.people)
 
+    def longest_silence(self) -> float:
+        """The longest time in seconds between two thanks."""
+        times = sorted(self.thanked_at)
+        return max((later - earlier for earlier, later in pairwise(times)), default=0.0)
+
     def _come(self, number: int) -> None:
         door = _Door(self.bases[number % len(self.bases)])
         while (person := self._take()) is not None and not self.gave_up.is_set():
@@ -103,6 +110,7 @@ class Crowd:
             status, answer = door.post({"email": email, "first_name": name, "list_ids": lists})
             if status in _THANKS:
                 self.seconds.append(time.monotonic() - began)
+                self.thanked_at.append(time.monotonic())
                 self._note({"thanked": name, "email": email, "lists": lists, "id": answer["id"]}, sync=True)
                 return
             self.refused += 1
