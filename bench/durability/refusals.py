@@ -20,7 +20,12 @@ from bench.durability.fleet import Fleet
 from bench.durability.verdict import read_notes, read_states
 
 SCENARIO = "the store refuses"
-FULL, DAMAGED, MOVED, DELETED = "disk full for 5 s", "20 pages overwritten", "file moved away", "file deleted"
+FULL, DAMAGED, MOVED, DELETED = (
+    "disk full for 5 s",
+    "20 pages overwritten, restart",
+    "file moved away",
+    "file deleted",
+)
 HARMS = (FULL, DAMAGED, MOVED, DELETED)
 _DATABASE = "subscriber-sync.db"
 _DISK_MEGABYTES = 120
@@ -63,6 +68,9 @@ def run(folder: Path, *, seed: int, harm: str) -> Outcome:
         before = len(crowd.thanked_at)
         _HARMS[harm](data, random.Random(seed))
         crowd.join(180)
+        if harm == DAMAGED:
+            # The file is looked through at each start and every night; nobody waits for the night here.
+            fleet.webs[0].end()
         names = list(read_notes(folder / "notes").values())
         thanked = [key for person in names for key in person.thanked]
         missing = _missing(thanked, data)
