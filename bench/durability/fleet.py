@@ -73,14 +73,15 @@ class Supervised:
         self._process.wait(40)
 
     def end(self) -> None:
-        """SIGTERM, and SIGKILL for what is left after 40 seconds."""
-        if self._process is None:
-            return
+        """SIGTERM, and wait."""
+        assert self._process is not None
         self._process.terminate()
-        try:
-            self._process.wait(40)
-        except subprocess.TimeoutExpired:
-            self.signal_all(signal.SIGKILL)
+        self._process.wait(40)
+
+    def kill(self) -> None:
+        """SIGKILL it with all below it, frozen ones too."""
+        if self._process is not None and self._process.poll() is None:
+            os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait(10)
 
 
@@ -147,11 +148,10 @@ class Fleet:
             self._supervisor.join()
 
     def stop(self) -> None:
-        """End everything."""
+        """End everything at once; a proof has no need of a graceful end."""
         self.leave_alone()
         for process in (*self.workers, *self.webs):
-            process.signal_all(signal.SIGCONT)
-            process.end()
+            process.kill()
         if self.deployment.sandbox.running:
             self.deployment.sandbox.stop(signal.SIGKILL)
 
