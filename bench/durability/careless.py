@@ -27,9 +27,6 @@ def sqlite_normal() -> Flask:
 
 def postgresql_asynchronous() -> Flask:
     """PostgreSQL with synchronous_commit=off: the answer comes before the write-ahead log is written."""
-    for name in ("begin", "_begin_migration"):
-        command = getattr(PostgreSQLBackend, name)
-        setattr(
-            PostgreSQLBackend, name, command.replace("synchronous_commit = on", "synchronous_commit = off")
-        )
+    careful = PostgreSQLBackend.begin
+    PostgreSQLBackend.begin = careful.replace("synchronous_commit = on", "synchronous_commit = off")
     return create_app()

@@ -38,7 +38,8 @@ class PostgreSQL:
         socket_folder = self._folder / "socket"
         socket_folder.mkdir()
         socket_folder.chmod(0o777)
-        self._options = f'-h "" -k {socket_folder}'
+        # What is not synced by its commit waits long for the server's own writer, so that its loss is seen.
+        self._options = f'-h "" -k {socket_folder} -c wal_writer_delay=10s'
         self.url = f"postgresql://postgres:@/postgres?host={socket_folder}"
 
     def start(self) -> PostgreSQL:
