@@ -18,6 +18,10 @@ from store.sqlite import driver
 _ARRIVED = {"delivered", "merged"}
 _KEPT = {"ready", "sending", "parked"}
 _DAY = 86_400
+_ROWS = (
+    "SELECT deliveries.signup_id, deliveries.state, signups.email, signups.person FROM deliveries"
+    " JOIN signups ON signups.id = deliveries.signup_id ORDER BY deliveries.id"
+)
 
 
 @dataclass
@@ -29,11 +33,14 @@ class Person:
     lists_thanked: set[str] = field(default_factory=set)
     lists_asked: set[str] = field(default_factory=set)
 
-    def last_names(self) -> set[str]:
-        """The name of the last thanks, and those asked for after it, whose outcome nobody was told."""
-        names = set(self.thanked.values())
-        last = max((place for place, name in enumerate(self.asked) if name in names), default=0)
-        return set(self.asked[last:])
+    def last_names(self, stored: Sequence[str]) -> set[str]:
+        """The name of the last thanks, and those that were `stored` after it though nobody was told.
+
+        Somebody who gave up waiting may have been heard all the same, at any later time.
+        """
+        last = list(self.thanked.values())[-1]
+        place = stored.index(last) if last in stored else 0
+        return {last} | (set(stored[place:]) - set(self.thanked.values()))
 
 
 @dataclass(frozen=True)
@@ -125,8 +132,18 @@ def read_notes(notes: Path) -> dict[str, Person]:
     return people
 
 
-def read_states(store_url: str) -> dict[str, str]:
-    """Each stored sign-up's state, straight from the database."""
+@dataclass(frozen=True)
+class Row:
+    """A stored sign-up: its state, and the first name it carries."""
+
+    signup_id: str
+    state: str
+    email: str
+    name: str
+
+
+def read_rows(store_url: str) -> list[Row]:
+    """Every stored sign-up in the order of storing, straight from the database."""
     url = make_url(store_url)
     sqlite = url.get_backend_name() == "sqlite"
     engine = (
@@ -136,15 +153,23 @@ def read_states(store_url: str) -> dict[str, str]:
     )
     try:
         with engine.connect() as connection:
-            rows = connection.execute(text("SELECT signup_id, state FROM deliveries")).all()
+            rows = connection.execute(text(_ROWS)).all()
     finally:
         engine.dispose()
-    return {str(signup_id): str(state) for signup_id, state in rows}
+    return [
+        Row(key, state, email, json.loads(person).get("first_name", "")) for key, state, email, person in rows
+    ]
+
+
+def read_states(store_url: str) -> dict[str, str]:
+    """Each stored sign-up's state."""
+    return {row.signup_id: row.state for row in read_rows(store_url)}
 
 
 def judge(notes: Path, store_url: str, vendor: Vendor) -> Verdict:
     """Compare; call it when nothing is under way."""
-    people, states = read_notes(notes), read_states(store_url)
+    people, rows = read_notes(notes), read_rows(store_url)
+    states = {row.signup_id: row.state for row in rows}
     counts = Counter(states.values())
     return Verdict(
         thanked=sum(len(person.thanked) for person in people.values()),
@@ -155,7 +180,7 @@ def judge(notes: Path, store_url: str, vendor: Vendor) -> Verdict:
         parked=counts["parked"],
         calls=len(vendor.sign_ups()),
         lost=list(_lost(people, states, vendor)),
-        duplicates=list(_duplicates(people, states, vendor)),
+        duplicates=list(_duplicates(people, rows, vendor)),
         disorder=list(_disorder(people, vendor)),
     )
 
@@ -177,34 +202,38 @@ def _lost(people: Mapping[str, Person], states: Mapping[str, str], vendor: Vendo
                 yield f"{email}: not on {', '.join(sorted(missing))}"
 
 
-def _duplicates(people: Mapping[str, Person], states: Mapping[str, str], vendor: Vendor) -> Iterable[str]:
+def _duplicates(people: Mapping[str, Person], rows: Iterable[Row], vendor: Vendor) -> Iterable[str]:
     created = Counter(
         call["body"]["email_address"]
         for call in vendor.sign_ups()
         if isinstance(call["answer"], dict) and call["answer"].get("action") == "created"
     )
+    stored: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        stored[row.email].append(row)
     for email, person in people.items():
         contacts = vendor.contacts.get(email, [])
         if len(contacts) > 1 or created[email] > 1:
             yield f"{email}: created {max(len(contacts), created[email])} times"
+        settled = person.thanked and all(row.state in _ARRIVED for row in stored[email])
+        names = person.last_names([row.name for row in stored[email]]) if settled else set[str]()
         for contact in contacts:
             memberships = contact["list_memberships"]
             if len(memberships) != len(set(memberships)) or not set(memberships) <= person.lists_asked:
                 yield f"{email}: lists {memberships}"
-            settled = all(states.get(key) in _ARRIVED for key in person.thanked)
-            if settled and person.thanked and contact["first_name"] not in person.last_names():
-                yield f"{email}: {contact['first_name']} instead of {sorted(person.last_names())}"
+            if names and contact["first_name"] not in names:
+                yield f"{email}: {contact['first_name']} instead of {sorted(names)}"
 
 
 def _disorder(people: Mapping[str, Person], vendor: Vendor) -> Iterable[str]:
-    """A call that carries an older wish than an earlier call of the same person did."""
+    """A call that carries an older wish than an earlier call of the same person did, both thanked for."""
     newest: dict[str, int] = {}
     for call in vendor.sign_ups():
         email, name = call["body"]["email_address"], call["body"].get("first_name")
-        person = people.get(email)
-        if person is None or name not in person.asked:
+        thanked = list(people[email].thanked.values()) if email in people else []
+        if name not in thanked:
             continue
-        place = person.asked.index(name)
+        place = thanked.index(name)
         if place < newest.get(email, 0):
-            yield f"{email}: {name} after {person.asked[newest[email]]}"
+            yield f"{email}: {name} after {thanked[newest[email]]}"
         newest[email] = max(place, newest.get(email, 0))

@@ -54,18 +54,18 @@ class Case:
         notes.write_text("".join(json.dumps(note) + "\n" for note in self.notes))
         database = Database(self.url)
         for signup_id in self.stored:
-            deliver(database, signup_id)
+            deliver(database, signup_id, signup_id.replace("s", "v"))
         database.close()
         return judge(notes, self.url, self.vendor())
 
 
-def deliver(database: Database, signup_id: str) -> None:
+def deliver(database: Database, signup_id: str, name: str) -> None:
     signup = NewSignup(
         id=signup_id,
         received_at=NOW,
         contact_key=ANN,
         email=ANN,
-        person={},
+        person={"first_name": name},
         list_ids=(),
         source=None,
         consent=None,
@@ -107,6 +107,24 @@ def test_each_kind_of_harm_is_seen(tmp_path: Path, harm: Harm, seen: str) -> Non
     harm(case)
     verdict = case.verdict()
     assert getattr(verdict, seen)
+
+
+def test_an_abandoned_try_that_is_heard_late_is_no_harm(tmp_path: Path) -> None:
+    """Nobody was told of it, so it may be the last word, but only if it was stored last."""
+    case = Case(tmp_path)
+    case.notes.insert(2, {"asked": "v2", "email": ANN, "lists": [LISTS[0]]})
+    case.stored.append("s2")
+    case.contacts[0]["first_name"] = "v2"
+    assert case.verdict().duplicates == []
+
+
+def test_an_abandoned_try_that_was_stored_early_must_not_win(tmp_path: Path) -> None:
+    """It came before the last thanks, so the last thanks counts."""
+    case = Case(tmp_path)
+    case.notes.insert(2, {"asked": "v2", "email": ANN, "lists": [LISTS[0]]})
+    case.stored.insert(1, "s2")
+    case.contacts[0]["first_name"] = "v2"
+    assert case.verdict().duplicates
 
 
 def test_a_call_too_many_is_counted(tmp_path: Path) -> None:
