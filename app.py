@@ -26,6 +26,7 @@ import vendor
 import web
 from cli import register_commands
 from oauth import (
+    AccountPin,
     AuthorizationServer,
     ConnectionControl,
     Connector,
@@ -44,28 +45,43 @@ from services import (
     Doctor,
     DrainToken,
     Health,
+    Housekeeping,
+    HousekeepingThread,
     Intake,
     ListDirectory,
     Metrics,
     Services,
+    SignupCare,
+    Task,
     TokenClock,
     Verdicts,
 )
+from services.connection import ConnectLimit
 from services.connection_events import ConnectionEvents
-from services.constant_contact import ConstantContact
-from services.delivery import Courier, DeliveryThread
+from services.delivery import Courier, DeliveryThread, Sender
 from services.doctor import Deployment
+from services.findings import database_file
+from services.intake import payload_of
 from services.permits import CallPermits
 from settings import THREADS_PER_WORKER, Settings
-from store import Database, StoreError, Tables
+from store import (
+    Database,
+    Disk,
+    Expiry,
+    Salvage,
+    Spool,
+    SpoolImport,
+    StoreError,
+    Tables,
+)
+from store.clock import DatabaseClock
+from store.retention import Retention
 
 VERSION = "0.1.0"
 SCOPES = ("contact_data", "account_read", "offline_access")
 RESCUE_FILE = "token-rescue"
 CALLBACK_PATH = "/oauth/callback"
 BODY_LIMIT = 64 * 1024
-
-Record = Callable[[str, str | None], None]
 
 log = structlog.get_logger(__name__)
 
@@ -83,8 +99,28 @@ class Parts:
     connector: Connector
     ticker: Ticker
     plant_seed: Callable[[], None]
+    starting: Callable[[], None]
     database: Database
     sandbox: Flask | None
+
+
+@dataclass(frozen=True)
+class Keeping:
+    """What keeps sign-ups while the database fails them: the spool, the disk, and what a lost file held."""
+
+    spool: Spool
+    disk: Disk
+    salvage: Salvage | None
+
+    @classmethod
+    def of(cls, settings: Settings, database: Database) -> Keeping:
+        """Nothing is opened; a server's files are its operator's, so only SQLite has a salvage."""
+        file = database_file(settings.store_url)
+        return cls(
+            spool=Spool(settings.data_dir / "spool"),
+            disk=Disk(file.parent if file else settings.data_dir),
+            salvage=Salvage(database, file, payload_of=payload_of) if file else None,
+        )
 
 
 def create_app(settings: Settings | None = None, services: Parts | None = None) -> Flask:
@@ -100,6 +136,7 @@ def create_app(settings: Settings | None = None, services: Parts | None = None) 
         create_blueprint(
             parts.connector,
             guard=web.guards.require_admin,
+            starting=parts.starting,
             redirect_uri=lambda: f"{web.base_url()}{CALLBACK_PATH}",
             home=lambda: f"{web.base_url()}/admin/",
         )
@@ -107,6 +144,7 @@ def create_app(settings: Settings | None = None, services: Parts | None = None) 
     app.register_error_handler(StoreError, web.errors.storage_unavailable)
     register_commands(app)
     app.extensions["delivery_thread"] = DeliveryThread(parts.services.delivery)
+    app.extensions["housekeeping_thread"] = HousekeepingThread(parts.services.housekeeping)
     app.extensions["ticker"] = parts.ticker
     app.extensions["plant_seed"] = parts.plant_seed
     app.extensions["database"] = parts.database
@@ -121,21 +159,30 @@ def create_app(settings: Settings | None = None, services: Parts | None = None) 
 def build_services(settings: Settings) -> Parts:
     """Every part with its real collaborators; nothing is opened yet."""
     tables = Tables.of(Database(settings.store_url))
+    keeping = Keeping.of(settings, tables.database)
     stand_in = sandbox.create_sandbox() if settings.builtin_sandbox else None
     server, sealer = vendor.authorization_server(settings, stand_in), Sealer(settings.encryption_keys)
-    record = ConnectionEvents(tables.events, clock=clock).record
-    keeper, ticker = _token_care(settings, tables, server, sealer, record)
+    events = ConnectionEvents(tables.events, clock=clock)
+    keeper, ticker = _token_care(settings, tables, server, sealer, events)
     connection = ConnectionStatus(tables.connections, clock=clock)
-    api = vendor.constant_contact(settings, stand_in, keeper)
-    permits = CallPermits(tables.budget, clock=clock)
+    # What several hosts tell each other by times in the rows goes by the one clock of their database.
+    shared_clock = DatabaseClock(tables.database, local=clock)
+    api = vendor.constant_contact(
+        settings, stand_in, keeper, booked=lambda: tables.budget.note(shared_clock())
+    )
+    authorize = vendor.authorizing(keeper)
+    permits = CallPermits(tables.budget, clock=shared_clock, authorize=authorize)
     lists = ListDirectory(vendor=api, connection=connection, meta=tables.meta, permits=permits, clock=clock)
-    delivery = _delivery(tables, connection, api, lists)
+    sender = Sender(vendor=api, permits=permits, clock=shared_clock)
+    delivery = _delivery(tables, connection, lists, sender, authorize, shared_clock)
 
     def connected() -> None:
         # What paused under the old tokens says nothing about the new ones.
         tables.budget.resume()
         delivery.wake()
 
+    account_of = vendor.account_of(api, permits)
+    keeper.pin_account = AccountPin(tables.connections, account_of, clock=clock, on_event=events.record)
     connector = Connector(
         tables.connections,
         tables.oauth_attempts,
@@ -145,33 +192,36 @@ def build_services(settings: Settings) -> Parts:
         scopes=SCOPES,
         pkce=settings.pkce,
         on_connected=connected,
-        account_of=vendor.account_of(api, permits),
+        account_of=account_of,
         fingerprint=settings.fingerprint,
-        on_event=record,
+        on_event=events.record,
     )
     control = ConnectionControl(keeper, connector, tables.connections, sealer, on_refreshed=connected)
     tokens = TokenClock(tables.connections, clock=clock)
     services = Services(
-        intake=_intake(settings, tables, connection, lists, delivery),
+        intake=_intake(settings, tables, keeping, connection, lists, delivery, shared_clock),
+        signups=SignupCare(records=tables.signup_records, deliveries=tables.deliveries, clock=clock),
         lists=lists,
         delivery=delivery,
         connection=connection,
         connection_control=control,
         tokens=tokens,
         events=tables.events.recent,
-        health=_health(settings, tables, connection),
+        health=_health(settings, tables, keeping, connection, delivery),
+        housekeeping=_housekeeping(tables, keeping, delivery),
         metrics=_metrics(tables, connection, tokens),
-        doctor=_doctor(settings, tables, connection, control, lists),
+        doctor=_doctor(settings, tables, keeping, connection, control, lists),
         admin=_admin(settings, tables),
         api_keys=ApiKeys(settings.api_keys),
         drain_token=DrainToken(settings.drain_token.get_secret_value()),
     )
-    plant_seed = _seed(settings, tables, sealer, record)
-    return Parts(services, connector, ticker, plant_seed, tables.database, stand_in)
+    plant_seed = _seed(settings, tables, sealer, events)
+    starting = ConnectLimit(tables.throttles, clock=clock)
+    return Parts(services, connector, ticker, plant_seed, starting, tables.database, stand_in)
 
 
 def _token_care(
-    settings: Settings, tables: Tables, server: AuthorizationServer, sealer: Sealer, record: Record
+    settings: Settings, tables: Tables, server: AuthorizationServer, sealer: Sealer, events: ConnectionEvents
 ) -> tuple[Keeper, Ticker]:
     keeper = Keeper(
         tables.connections,
@@ -180,14 +230,14 @@ def _token_care(
         clock=clock,
         fingerprint=settings.fingerprint,
         rescue=RescueFile(settings.data_dir / RESCUE_FILE, sealer),
-        on_event=record,
+        on_event=events.record,
     )
     ticker = Ticker(keeper)
     keeper.on_soft = ticker.nudge
     return keeper, ticker
 
 
-def _seed(settings: Settings, tables: Tables, sealer: Sealer, record: Record) -> Callable[[], None]:
+def _seed(settings: Settings, tables: Tables, sealer: Sealer, events: ConnectionEvents) -> Callable[[], None]:
     seed = settings.refresh_token_seed.get_secret_value()
 
     def plant_seed() -> None:
@@ -198,18 +248,29 @@ def _seed(settings: Settings, tables: Tables, sealer: Sealer, record: Record) ->
                 sealer=sealer,
                 fingerprint=settings.fingerprint,
                 clock=clock,
-                on_event=record,
+                first_ignored=lambda seed_hash: tables.meta.add(f"seed_ignored:{seed_hash}", ""),
+                on_event=events.record,
             )
 
     return plant_seed
 
 
-def _health(settings: Settings, tables: Tables, connection: ConnectionStatus) -> Health:
+def _health(
+    settings: Settings,
+    tables: Tables,
+    keeping: Keeping,
+    connection: ConnectionStatus,
+    delivery: Delivery,
+) -> Health:
     return Health(
         database=tables.database,
+        spool=keeping.spool,
+        salvage=keeping.salvage,
+        disk=keeping.disk,
         deliveries=tables.deliveries,
         budget=tables.budget,
         connection=connection,
+        silent_seconds=delivery.silent_seconds if settings.delivery == "thread" else None,
         warnings=settings.warnings(),
         version=VERSION,
         clock=clock,
@@ -230,6 +291,7 @@ def _metrics(tables: Tables, connection: ConnectionStatus, tokens: TokenClock) -
 def _doctor(
     settings: Settings,
     tables: Tables,
+    keeping: Keeping,
     connection: ConnectionStatus,
     control: ConnectionControl,
     lists: ListDirectory,
@@ -243,8 +305,34 @@ def _doctor(
         lists=lists,
         deliveries=tables.deliveries,
         budget=tables.budget,
+        spool=keeping.spool,
+        salvage=keeping.salvage,
         clock=clock,
     )
+
+
+def _housekeeping(tables: Tables, keeping: Keeping, delivery: Delivery) -> Housekeeping:
+    spooled, expiry = SpoolImport(tables.database, keeping.spool), Expiry(tables.database)
+    retention = Retention(tables.database)
+
+    def import_spool() -> None:
+        if spooled.run().signups:
+            delivery.wake()
+
+    def tidy() -> None:
+        tables.database.tidy(idle=not tables.deliveries.pending_up_to(1))
+
+    tasks = [
+        Task("spool", 5, import_spool),
+        # Longer on a large database: a thousandth of the time is spent on it at most.
+        Task("damage", 60, tables.database.look_for_damage, rest_factor=1_000),
+        Task("tidy", 60, tidy),
+        Task("expiry", 3_600, lambda: expiry.run(clock())),
+        Task("retention", 3_600, lambda: retention.prune(clock())),
+    ]
+    if keeping.salvage is not None:
+        tasks.append(Task("salvage", 5, keeping.salvage.run))
+    return Housekeeping(tasks, clock)
 
 
 def _admin(settings: Settings, tables: Tables) -> AdminAccess:
@@ -258,10 +346,20 @@ def _admin(settings: Settings, tables: Tables) -> AdminAccess:
 
 
 def _delivery(
-    tables: Tables, connection: ConnectionStatus, api: ConstantContact, lists: ListDirectory
+    tables: Tables,
+    connection: ConnectionStatus,
+    lists: ListDirectory,
+    sender: Sender,
+    authorize: Callable[[], None],
+    clock: Callable[[], int],
 ) -> Delivery:
     courier = Courier(
-        deliveries=tables.deliveries, budget=tables.budget, connection=connection, vendor=api, clock=clock
+        deliveries=tables.deliveries,
+        budget=tables.budget,
+        connection=connection,
+        authorize=authorize,
+        sender=sender,
+        clock=clock,
     )
     return Delivery(courier=courier, deliveries=tables.deliveries, lists=lists, clock=clock)
 
@@ -269,9 +367,11 @@ def _delivery(
 def _intake(
     settings: Settings,
     tables: Tables,
+    keeping: Keeping,
     connection: ConnectionStatus,
     lists: ListDirectory,
     delivery: Delivery,
+    clock: Callable[[], int],
 ) -> Intake:
     verdicts = Verdicts(
         signups=tables.signups,
@@ -284,6 +384,8 @@ def _intake(
     )
     return Intake(
         signups=tables.signups,
+        spool=keeping.spool,
+        has_room=tables.database.has_room,
         lists=lists,
         delivery=delivery,
         verdicts=verdicts,
@@ -320,6 +422,8 @@ def start(app: Flask) -> None:
         # Not fatal: each use tries again, and /health says so meanwhile.
         log.critical("database_not_ready", error=type(error).__name__, problem=str(error))
     app.extensions["ticker"].start()
+    # Also where others deliver: what this process spooled lies on its own disk.
+    app.extensions["housekeeping_thread"].start()
     if settings.delivery == "thread":
         app.extensions["delivery_thread"].start()
 
@@ -327,6 +431,7 @@ def start(app: Flask) -> None:
 def stop(app: Flask) -> None:
     """Finish the calls in flight, end the delivery and the care of the tokens."""
     app.extensions["delivery_thread"].stop()
+    app.extensions["housekeeping_thread"].stop()
     app.extensions["ticker"].stop()
 
 

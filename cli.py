@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,17 +15,32 @@ from flask.cli import with_appcontext
 from werkzeug.serving import run_simple
 
 from sandbox import SANDBOX_CLIENT_ID, SANDBOX_CLIENT_SECRET, create_sandbox
-from services import ConnectionView, ListsUnavailable, Services
+from services import AddressUnclear, ConnectionView, ListsUnavailable, Retry, Services
 from services.findings import Level
+from services.signup_care import STATES
+from services.signup_export import csv_lines, json_lines
+from services.signup_words import WHAT_RETRY_LEADS_TO, line, rows
 from services.token_ages import TokenAges
-from settings import Settings
-from store import StoreError
+from settings import Settings, SettingsError
+from store import StoreError, StoreMisconfigured
 
 
 def register_commands(app: Flask) -> None:
     """Add every command to `flask`; they find the use cases in the app's extensions."""
-    for command in (sandbox, worker, drain, lists, sign_in_link, connection, doctor):
+    for command in (sandbox, worker, drain, lists, sign_in_link, connection, doctor, signups):
         app.cli.add_command(command)
+
+
+def app_for_commands() -> Flask:
+    """The app for `flask`, as .flaskenv says: what keeps it from starting is told without a traceback."""
+    from app import create_app  # noqa: PLC0415 - the app imports this module
+
+    try:
+        return create_app()
+    except (SettingsError, StoreMisconfigured) as error:
+        # Not an exception of click's: where Flask lists the commands it prints the traceback of any.
+        click.echo(str(error), err=True)
+        raise SystemExit(2) from None
 
 
 def _services() -> Services:
@@ -73,10 +89,12 @@ def worker() -> None:
 
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
-    ticker = current_app.extensions["ticker"]
+    ticker, housekeeping = (current_app.extensions[name] for name in ("ticker", "housekeeping_thread"))
     ticker.start()
+    housekeeping.start()
     # The sign-ups come from other processes, so nothing wakes this one: it looks every second.
     delivery.run(stop, longest_idle_seconds=1)
+    housekeeping.stop()
     ticker.stop()
 
 
@@ -149,11 +167,12 @@ def connection_status(context: click.Context) -> None:
 @with_appcontext
 @click.pass_context
 def connection_refresh(context: click.Context) -> None:
-    """Renew the tokens now, and say what came of it; exit code 0 only when it is connected."""
+    """Renew the tokens now, and say what came of it; exit code 0 only when they are renewed."""
     _refuse_builtin_sandbox()
     with _database_faults_told():
-        click.echo(_services().connection_control.refresh())
-        context.exit(0 if _services().connection.read().state == "connected" else 1)
+        refreshed, sentence = _services().connection_control.refresh()
+    click.echo(sentence)
+    context.exit(0 if refreshed else 1)
 
 
 @connection.command("disconnect")
@@ -176,6 +195,105 @@ def doctor(context: click.Context, online: bool) -> None:
     for finding in found:
         click.echo(str(finding))
     context.exit(1 if any(finding.level is Level.PROBLEM for finding in found) else 0)
+
+
+@click.group("signups")
+def signups() -> None:
+    """Look after sign-ups. It shows people's data in full."""
+
+
+def _epoch_ms(_context: click.Context, _parameter: click.Parameter, value: str | None) -> int | None:
+    if value is None:
+        return None
+    try:
+        at = datetime.fromisoformat(value)
+    except ValueError:
+        raise click.BadParameter("a date like 2026-11-21 or a time like 2026-11-21T09:30, UTC") from None
+    return int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)
+
+
+@signups.command("list")
+@click.option("--state", type=click.Choice(STATES), help="Only those in this state.")
+@click.option("--email", help="Only those of this address.")
+@click.option("--since", callback=_epoch_ms, help="Only those received at this date or time (UTC) or later.")
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1))
+@with_appcontext
+def signups_list(state: str | None, email: str | None, since: int | None, limit: int) -> None:
+    """Print the newest sign-ups: id, time, state, address, last error."""
+    with _signup_faults_told():
+        found = _services().signups.newest(limit=limit, state=state, email=email, since=since)
+    for record in found:
+        click.echo(line(record))
+    if not found:
+        click.echo("No such sign-up.", err=True)
+
+
+@signups.command("show")
+@click.argument("signup_id")
+@with_appcontext
+def signups_show(signup_id: str) -> None:
+    """Print everything about one sign-up, and what to do next."""
+    with _signup_faults_told():
+        case = _services().signups.show(signup_id)
+    if case is None:
+        raise click.ClickException(f"There is no sign-up {signup_id}.")
+    for name, value in rows(case.record, case.attempts, case.what_next):
+        click.echo(f"{name:<16} {value}".rstrip())
+
+
+@signups.command("retry")
+@click.argument("signup_ids", nargs=-1)
+@click.option("--all-parked", is_flag=True, help="All that Constant Contact refused.")
+@with_appcontext
+@click.pass_context
+def signups_retry(context: click.Context, signup_ids: tuple[str, ...], all_parked: bool) -> None:
+    """Send parked sign-ups again; exit code 1 when one of them was not parked."""
+    if bool(signup_ids) == all_parked:
+        raise click.UsageError("Name the sign-ups, or say --all-parked.")
+    with _signup_faults_told():
+        if all_parked:
+            outcomes = [Retry.DUE] * _services().signups.retry_all_parked()
+            click.echo(f"Sign-ups that are due again: {len(outcomes)}.")
+        else:
+            outcomes = [_retry(signup_id) for signup_id in signup_ids]
+    if Retry.DUE in outcomes:
+        click.echo(WHAT_RETRY_LEADS_TO)
+    context.exit(1 if set(outcomes) - {Retry.DUE} else 0)
+
+
+@signups.command("export")
+@click.option("--format", "form", type=click.Choice(["csv", "jsonl"]), default="csv", show_default=True)
+@click.option("--email", help="Only those of this address.")
+@with_appcontext
+def signups_export(form: str, email: str | None) -> None:
+    """Print every sign-up, oldest first, as a table (CSV) or as lines of JSON; always UTF-8."""
+    output = sys.stdout.buffer
+    with _signup_faults_told():
+        records = _services().signups.all(email=email)
+        parts = csv_lines(records) if form == "csv" else json_lines(records)
+        for part in parts:
+            output.write(part.encode())
+    output.flush()
+
+
+@contextmanager
+def _signup_faults_told() -> Iterator[None]:
+    with _database_faults_told():
+        try:
+            yield
+        except AddressUnclear as error:
+            raise click.UsageError(str(error)) from error
+
+
+def _retry(signup_id: str) -> Retry:
+    outcome = _services().signups.retry(signup_id)
+    words = {
+        Retry.DUE: "is due again.",
+        Retry.NOT_PARKED: f"is not parked, so it is left alone: see `flask signups show {signup_id}`.",
+        Retry.UNKNOWN: "is not known.",
+    }
+    click.echo(f"{signup_id} {words[outcome]}", err=outcome is not Retry.DUE)
+    return outcome
 
 
 def _status_rows(view: ConnectionView, ages: TokenAges) -> Iterator[tuple[str, str]]:

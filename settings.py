@@ -31,6 +31,8 @@ SECRETS_FOR_PRODUCTION = {
     "ENCRYPTION_KEYS": "32 or more random characters, not those of SECRET_KEY; seals the tokens at rest",
     "ADMIN_PASSWORD": "the password you will sign in with at /admin/",
 }
+# Memory, and the layer of a container, which is thrown away with it.
+VOLATILE_FILE_SYSTEMS = frozenset({"tmpfs", "ramfs", "overlay", "aufs"})
 GENERATED_IN_DEVELOPMENT = ("SECRET_KEY", "ENCRYPTION_KEYS", "ADMIN_PASSWORD", "API_KEYS")
 
 
@@ -99,6 +101,7 @@ class Settings(BaseModel):
     proxy_hops: int = Field(0, alias="PROXY_HOPS", ge=0, le=5)
     database_url: str | None = Field(None, alias="DATABASE_URL")
     data_dir: Path = Field(Path("data"), alias="DATA_DIR")
+    instances: int = Field(1, alias="INSTANCES", ge=1)
     secret_key: SecretStr = Field(SecretStr(""), alias="SECRET_KEY")
     encryption_keys: CommaList = Field((), alias="ENCRYPTION_KEYS", repr=False)
     admin_password: SecretStr = Field(SecretStr(""), alias="ADMIN_PASSWORD")
@@ -139,10 +142,19 @@ class Settings(BaseModel):
 
     def _problems(self) -> list[str]:
         return [
+            *self._several_machines(),
             *self._insecure_base_url(),
             *self._weak_keys(),
             *self._foreign_vendor("CONSTANT_CONTACT_API_URL", self.api_url, VENDOR_API_URL),
             *self._foreign_vendor("CONSTANT_CONTACT_AUTH_URL", self.auth_url, VENDOR_AUTH_URL),
+        ]
+
+    def _several_machines(self) -> list[str]:
+        if self.instances == 1 or not self.store_url.startswith("sqlite"):
+            return []
+        return [
+            "INSTANCES: with SQLite each machine would have its own sign-ups, tokens and daily quota;"
+            " set DATABASE_URL to a PostgreSQL database"
         ]
 
     def _insecure_base_url(self) -> list[str]:
@@ -192,9 +204,25 @@ class Settings(BaseModel):
             return self.public_base_url.startswith("https://")
         return self.production
 
-    def warnings(self) -> list[str]:
-        """What works today and will hurt later, in plain sentences without values."""
-        found = []
+    def _lost_data(self, mounts: str) -> list[str]:
+        """Only a warning: a service that does not start loses every sign-up, not those of one day."""
+        if not self.production or not self.store_url.startswith("sqlite"):
+            return []
+        place = Path(self.store_url.partition(":///")[2].partition("?")[0]).absolute().parent.resolve()
+        kind = _file_system(place, mounts)
+        if kind not in VOLATILE_FILE_SYSTEMS:
+            return []
+        return [
+            f"Sign-ups and tokens are on a disk that ends with this machine or container ({kind}). "
+            "Put DATA_DIR on a volume that stays, or set DATABASE_URL to a PostgreSQL database."
+        ]
+
+    def warnings(self, mounts: str | None = None) -> list[str]:
+        """What works today and will hurt later, in plain sentences without values.
+
+        `mounts` is the text of /proc/mounts, read where it is None.
+        """
+        found = self._lost_data(_mounts() if mounts is None else mounts)
         if self.published_on_replit and self.database_url is None:
             found.append(
                 "Sign-ups and tokens are on a disk that this host wipes at every publish. "
@@ -217,6 +245,24 @@ class Settings(BaseModel):
                 "PUBLIC_LIST_IDS is empty, so website forms are refused. Set the lists that anyone may join."
             )
         return found
+
+
+def _mounts() -> str:
+    try:
+        return Path("/proc/mounts").read_text()
+    except OSError:
+        return ""  # nothing is known of the disks outside Linux
+
+
+def _file_system(place: Path, mounts: str) -> str:
+    """The kind of file system that holds `place`: that of the innermost mount, of several the latest."""
+    best = (Path("/"), "")
+    for line in mounts.splitlines():
+        _, mount_point, kind, *_ = line.split(" ")
+        point = Path(mount_point.replace("\\040", " "))
+        if place.is_relative_to(point) and len(point.parts) >= len(best[0].parts):
+            best = (point, kind)
+    return best[1]
 
 
 def _apply_host(values: dict[str, Any]) -> None:

@@ -4,26 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import requests
 from flask import Flask
 
 import sandbox
+from deadline import DeadlineSession
 from in_process import InProcessAdapter
 from oauth import AuthorizationServer, BearerAuth, Keeper, OAuthError
-from oauth.connecting import AccountLike
-from oauth.errors import AccountUnavailable
-from services.constant_contact import CALLS_FOR_ACCOUNT, ConstantContact, ConstantContactError
+from oauth.authorization_server import TOTAL_SECONDS
+from oauth.errors import AccountUnavailable, AccountUnusable
+from oauth.pinning import AccountLike
+from services.constant_contact import (
+    ConnectionUnusable,
+    ConstantContact,
+    ConstantContactError,
+    Forbidden,
+)
 from services.permits import CallPermits
 from settings import Settings
 
 SANDBOX_PATH = "/sandbox"
 AUTH_PATH = "/oauth2/default/v1"
 IN_PROCESS = "http://sandbox.invalid"
+# One API call, its repeat after a 401 included; a delivery's lease is 60 s.
+API_SECONDS = 15.0
 
 
 def authorization_server(settings: Settings, stand_in: Flask | None) -> AuthorizationServer:
     """The token endpoint; `stand_in` is the built-in sandbox, reached without a socket."""
-    session = requests.Session()
+    session = DeadlineSession(TOTAL_SECONDS)
     if stand_in is None:
         return AuthorizationServer(
             session,
@@ -41,10 +49,12 @@ def authorization_server(settings: Settings, stand_in: Flask | None) -> Authoriz
     )
 
 
-def constant_contact(settings: Settings, stand_in: Flask | None, keeper: Keeper) -> ConstantContact:
-    """The API, with the keeper's tokens."""
-    session = requests.Session()
-    session.auth = BearerAuth(keeper)
+def constant_contact(
+    settings: Settings, stand_in: Flask | None, keeper: Keeper, *, booked: Callable[[], None]
+) -> ConstantContact:
+    """The API, with the keeper's tokens; `booked` hears of each repeat after a 401, before it is sent."""
+    session = DeadlineSession(API_SECONDS)
+    session.auth = BearerAuth(keeper, booked=booked)
     base_url = settings.api_url
     if stand_in is not None:
         session.mount(IN_PROCESS, InProcessAdapter(stand_in, dropped=sandbox.ConnectionDropped))
@@ -52,14 +62,27 @@ def constant_contact(settings: Settings, stand_in: Flask | None, keeper: Keeper)
     return ConstantContact(session, base_url=base_url, connection_errors=(OAuthError,))
 
 
+def authorizing(keeper: Keeper) -> Callable[[], None]:
+    """What sees to a valid access token before a call is booked; raises ConnectionUnusable."""
+
+    def authorize() -> None:
+        try:
+            keeper.current()
+        except OAuthError as error:
+            raise ConnectionUnusable(detail=type(error).__name__) from error
+
+    return authorize
+
+
 def account_of(vendor: ConstantContact, permits: CallPermits) -> Callable[[str], AccountLike]:
     """Whose account an access token opens, asked out of the shared budget."""
 
     def ask(access_token: str) -> AccountLike:
-        for _ in range(CALLS_FOR_ACCOUNT):
-            permits.take(urgent=True)
         try:
-            return vendor.account(access_token)
+            return vendor.account(access_token, permit=lambda: permits.take(urgent=True))
+        except Forbidden as error:
+            # Pressing Connect again alone changes nothing about a scope, a role or a deactivated application.
+            raise AccountUnusable(error.plain) from error
         except ConstantContactError as error:
             raise AccountUnavailable from error
 

@@ -6,7 +6,7 @@ import platform
 
 import gunicorn
 
-from bench import accept, boot, token
+from bench import accept, boot, burst, token, token_wait
 
 
 def main() -> None:
@@ -15,6 +15,8 @@ def main() -> None:
     for title, rows in (
         ("Start", boot.measure()),
         ("Accepting sign-ups", accept.measure()),
+        ("A burst", burst.measure()),
+        ("Waiting for a token", token_wait.measure()),
         ("Access token", token.measure()),
     ):
         print(f"\n{title}")

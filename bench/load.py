@@ -7,7 +7,6 @@ import json
 import multiprocessing
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from bench.server import LIST, Server
@@ -15,52 +14,73 @@ from bench.server import LIST, Server
 
 @dataclass(frozen=True)
 class Load:
-    """What a load found: answers a second, and milliseconds at the 50th and 99th percentile."""
+    """What a load found: answers a second, and milliseconds: the 50th and 99th percentile, the slowest."""
 
     per_second: float
     p50: float
     p99: float
+    slowest: float
 
 
-def post_signups(server: Server, *, total: int, connections: int, expect: int = 202) -> Load:
+@dataclass(frozen=True)
+class Order:
+    """What to post: how many in all, over how many connections, and which answers will do.
+
+    With `per_second` each sign-up has its moment, and its time counts from there, also when it was sent late.
+    """
+
+    total: int
+    connections: int
+    expect: tuple[int, ...]
+    per_second: float | None
+    list_id: str
+
+
+def post_signups(
+    server: Server,
+    *,
+    total: int,
+    connections: int,
+    expect: tuple[int, ...] = (202,),
+    per_second: float | None = None,
+    list_id: str = LIST,
+) -> Load:
     """Post `total` sign-ups over that many connections; fails on any other answer than `expect`."""
+    order = Order(total, connections, expect, per_second, list_id)
     context = multiprocessing.get_context("spawn")
     with context.Pool(1) as pool:
-        return pool.apply(_post, (server, total, connections, expect))
+        return pool.apply(_post, (server, order))
 
 
-def _post(server: Server, total: int, connections: int, expect: int) -> Load:
+def _post(server: Server, order: Order) -> Load:
     times: list[float] = []
     began = time.perf_counter()
     threads = [
-        threading.Thread(target=_one_connection(server, number, total // connections, expect, times))
-        for number in range(connections)
+        threading.Thread(target=_one_connection, args=(server, order, number, began, times))
+        for number in range(order.connections)
     ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     took = time.perf_counter() - began
-    if len(times) != total // connections * connections:
-        raise RuntimeError(f"only {len(times)} of {total} sign-ups were answered with {expect}")
+    if len(times) != order.total:
+        raise RuntimeError(f"only {len(times)} of {order.total} sign-ups were answered with {order.expect}")
     times.sort()
-    return Load(len(times) / took, times[len(times) // 2] * 1000, times[len(times) * 99 // 100] * 1000)
+    p50, p99 = times[len(times) // 2], times[len(times) * 99 // 100]
+    return Load(len(times) / took, p50 * 1000, p99 * 1000, times[-1] * 1000)
 
 
-def _one_connection(
-    server: Server, number: int, count: int, expect: int, times: list[float]
-) -> Callable[[], None]:
-    def run() -> None:
-        connection = http.client.HTTPConnection(server.host, server.port, timeout=60)
-        for index in range(count):
-            body = json.dumps(
-                {"email": f"p{number}-{index}@example.org", "first_name": "Ann", "list_id": LIST}
-            )
-            began = time.perf_counter()
-            connection.request("POST", "/subscribe", body, {"Content-Type": "application/json"})
-            answer = connection.getresponse()
-            answer.read()
-            if answer.status == expect:
-                times.append(time.perf_counter() - began)
-
-    return run
+def _one_connection(server: Server, order: Order, number: int, began: float, times: list[float]) -> None:
+    connection = http.client.HTTPConnection(server.host, server.port, timeout=60)
+    for index in range(number, order.total, order.connections):
+        body = json.dumps({"email": f"p{index}@example.org", "first_name": "Ann", "list_id": order.list_id})
+        due = time.perf_counter()
+        if order.per_second:
+            due = began + index / order.per_second
+            time.sleep(max(0, due - time.perf_counter()))
+        connection.request("POST", "/subscribe", body, {"Content-Type": "application/json"})
+        answer = connection.getresponse()
+        answer.read()
+        if answer.status in order.expect:
+            times.append(time.perf_counter() - due)

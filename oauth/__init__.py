@@ -6,11 +6,13 @@ from oauth.connecting import Connector
 from oauth.control import ConnectionControl
 from oauth.errors import OAuthError
 from oauth.keeper import Keeper
+from oauth.pinning import AccountPin
 from oauth.rescue import RescueFile
 from oauth.sealing import Sealer
 from oauth.ticker import Ticker
 
 __all__ = [
+    "AccountPin",
     "AuthorizationServer",
     "BearerAuth",
     "ConnectionControl",

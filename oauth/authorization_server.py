@@ -6,12 +6,13 @@ Facts: https://developer.constantcontact.com/api_guide/server_flow.html and pkce
 import json
 import re
 import ssl
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 from urllib.parse import quote, urlencode
 
 import requests
 from requests.auth import HTTPBasicAuth
+from urllib3 import Timeout
 from urllib3.exceptions import NewConnectionError
 
 from oauth.errors import Ambiguous, InvalidClient, InvalidGrant, NeverSent, Refused, TokenCallFailed
@@ -19,7 +20,8 @@ from oauth.tokens import TokenPair, UnusableAnswer, parse_token_answer
 
 _CONNECT_SECONDS = 3
 _READ_SECONDS = 10
-_TOTAL_SECONDS = 13
+# For each call as a whole; the session sees to it.
+TOTAL_SECONDS = 13.0
 _LARGEST_BODY = 64 * 1024
 _ERROR_CODE = re.compile(r"[a-z_]{1,40}")
 
@@ -28,12 +30,12 @@ class AuthorizationServer:
     """Speaks to one authorization server for one application. Sends every call exactly once.
 
     Args:
-        session: Without an automatic retry: a second send of a rotating token can end the connection.
+        session: Without an automatic retry: a second send of a rotating token can end the connection. It must
+            end each call at the ``total`` of its ``urllib3.Timeout``, what its response hook reads included.
         base_url: Such as ``https://authz.constantcontact.com/oauth2/default/v1``.
         client_id: The application's API key.
         client_secret: Its secret; goes out in the Basic header only (RFC 6749 section 2.3.1).
         consent_base_url: Where the browser finds the same server, when that is another address than ours.
-        monotonic: Seconds, for the deadline of one call.
     """
 
     def __init__(
@@ -44,14 +46,12 @@ class AuthorizationServer:
         client_id: str,
         client_secret: str,
         consent_base_url: str | None = None,
-        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._session = session
         self._base_url = base_url.rstrip("/")
         self._consent_base_url = (consent_base_url or base_url).rstrip("/")
         self._client_id = client_id
         self._basic = HTTPBasicAuth(client_id, client_secret)
-        self._monotonic = monotonic
 
     def authorize_url(
         self, redirect_uri: str, state: str, scopes: Sequence[str], code_challenge: str | None
@@ -79,18 +79,24 @@ class AuthorizationServer:
             form["code_verifier"] = verifier
         return self._call(form, now)
 
-    def refresh(self, refresh_token: str, now: int) -> TokenPair:
+    def refresh(self, refresh_token: str, now: int, *, seconds: float = TOTAL_SECONDS) -> TokenPair:
         """Turns a refresh token into a new pair ("Refresh an access token", server_flow).
+
+        Args:
+            refresh_token: The newest one.
+            now: Epoch ms.
+            seconds: After which the call is cut off.
 
         Raises:
             TokenCallFailed: One of its subclasses.
         """
-        return self._call({"grant_type": "refresh_token", "refresh_token": refresh_token}, now)
+        form = {"grant_type": "refresh_token", "refresh_token": refresh_token}
+        return self._call(form, now, seconds=seconds)
 
-    def _call(self, form: Mapping[str, str], now: int) -> TokenPair:
+    def _call(self, form: Mapping[str, str], now: int, *, seconds: float = TOTAL_SECONDS) -> TokenPair:
         # "from None": a transport exception holds the request, and its body is the token.
         try:
-            status, body = self._post(form)
+            status, body = self._post(form, seconds)
         except requests.RequestException as error:
             raise _transport_failure(error) from None
         if status != 200:
@@ -100,25 +106,29 @@ class AuthorizationServer:
         except UnusableAnswer as unusable:
             raise Ambiguous(f"Constant Contact's token answer is unusable: {unusable}.") from None
 
-    def _post(self, form: Mapping[str, str]) -> tuple[int, bytes]:
-        deadline = self._monotonic() + _TOTAL_SECONDS
-        with self._session.post(
+    def _post(self, form: Mapping[str, str], seconds: float) -> tuple[int, bytes]:
+        body = bytearray()
+
+        def read(response: requests.Response, **_: Any) -> None:
+            with response:
+                for piece in response.iter_content(4096):
+                    body.extend(piece)
+                    if len(body) > _LARGEST_BODY:
+                        raise Ambiguous("Constant Contact's token answer did not end.")
+
+        response = self._session.post(
             f"{self._base_url}/token",
             data=form,
             auth=self._basic,
             headers={"Accept": "application/json"},
-            timeout=(_CONNECT_SECONDS, _READ_SECONDS),
+            # Documented at HTTPAdapter.send; the type stubs do not know it.
+            timeout=Timeout(total=seconds, connect=_CONNECT_SECONDS, read=_READ_SECONDS),  # type: ignore[arg-type]
             allow_redirects=False,
             stream=True,
-        ) as response:
-            return response.status_code, b"".join(self._limited(response, deadline))
-
-    def _limited(self, response: requests.Response, deadline: float) -> Iterator[bytes]:
-        """The body, byte by byte: a larger read returns only when full, so dripped bytes would hold it."""
-        for size, piece in enumerate(response.iter_content(1), start=1):
-            if size > _LARGEST_BODY or self._monotonic() > deadline:
-                raise Ambiguous("Constant Contact's token answer did not end.")
-            yield piece
+            # Within the call, so that the deadline covers the body, too.
+            hooks={"response": read},
+        )
+        return response.status_code, bytes(body)
 
 
 def _transport_failure(error: requests.RequestException) -> TokenCallFailed:

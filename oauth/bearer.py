@@ -33,12 +33,18 @@ class BearerAuth(AuthBase):
     A 401 means the token, so the call is repeated once with another one; a 403 means scope, role or a
     deactivated application, which no token cures, so it is handed on (constant-contact error table).
 
+    Args:
+        keeper: Hands out the tokens.
+        booked: Called before the repeat, which is a call that whoever made the first one has not booked. What
+            it raises comes out of the call, and the repeat is not sent.
+
     Raises:
         OAuthError: From the call itself, when no valid token is to be had.
     """
 
-    def __init__(self, keeper: TokenSource) -> None:
+    def __init__(self, keeper: TokenSource, *, booked: Callable[[], None]) -> None:
         self._keeper = keeper
+        self._booked = booked
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         """``request`` with a valid token; it repeats itself once on a 401."""
@@ -53,6 +59,7 @@ class BearerAuth(AuthBase):
                 self._keeper.accepted()
                 return response
             replacement = self._keeper.after_rejection(token)
+            self._booked()
             response.content  # noqa: B018 - read to the end, so that the connection is free again
             again = response.request.copy()
             again.headers["Authorization"] = f"Bearer {replacement}"

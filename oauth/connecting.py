@@ -6,7 +6,6 @@ import hmac
 import secrets
 import threading
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
 import structlog
 
@@ -25,7 +24,8 @@ from oauth.errors import (
     Undecryptable,
     WrongAccount,
 )
-from oauth.keeper import LEASE_MS, ignore
+from oauth.keeper import LEASE_MS
+from oauth.pinning import AccountLike
 from oauth.sealing import Sealer
 from oauth.tokens import TokenPair
 from oauth.vault import Attempts, StoredAttempt, Vault
@@ -51,17 +51,8 @@ _EVENTS: dict[type[OAuthError], str] = {ConsentRefused: "connect_denied", WrongA
 _log = structlog.get_logger(__name__)
 
 
-class AccountLike(Protocol):
-    """The account that an access token opens; ``account_id`` is empty where its user belongs to none."""
-
-    @property
-    def account_id(self) -> str: ...  # noqa: D102 - explained at the class
-    @property
-    def name(self) -> str: ...  # noqa: D102
-    @property
-    def user(self) -> str: ...  # noqa: D102
-    @property
-    def may_manage_contacts(self) -> bool: ...  # noqa: D102
+def _ignore(_kind: str, _detail: str | None, _actor: str) -> None:
+    """Nobody listens."""
 
 
 class Connector:
@@ -76,10 +67,10 @@ class Connector:
         scopes: To ask for; ``offline_access`` must be among them, or the vendor gives no refresh token.
         pkce: Whether to send a code challenge (RFC 7636, S256).
         on_connected: Called after the tokens are stored.
-        account_of: Whose account an access token opens; raises AccountUnavailable when that cannot be told.
-            Without it nothing is checked and no account is pinned.
+        account_of: Whose account an access token opens; raises AccountUnavailable when that cannot be told,
+            AccountUnusable when the vendor forbids asking.
         fingerprint: Of this installation; stored with the tokens.
-        on_event: Hears kind and detail of each outcome; detail holds no secret. Must not raise.
+        on_event: Hears kind, detail and actor of each outcome; detail holds no secret. Must not raise.
         wait: Waits the given seconds.
     """
 
@@ -94,9 +85,9 @@ class Connector:
         scopes: Sequence[str],
         pkce: bool,
         on_connected: Callable[[], None],
-        account_of: Callable[[str], AccountLike] | None = None,
+        account_of: Callable[[str], AccountLike],
         fingerprint: str = "",
-        on_event: Callable[[str, str | None], None] = ignore,
+        on_event: Callable[[str, str | None, str], None] = _ignore,
         wait: Callable[[float], object] | None = None,
     ) -> None:
         self._vault = vault
@@ -163,17 +154,17 @@ class Connector:
             self._complete(attempt, browser, code, error, actor)
         except OAuthError as failure:
             _log.warning("connecting_failed", error=type(failure).__name__)
-            self._on_event(_EVENTS.get(type(failure), "connect_failed"), str(failure))
+            self._on_event(_EVENTS.get(type(failure), "connect_failed"), str(failure), actor)
             raise
         _log.info("connection_made")
         self._on_connected()
-        self._on_event("connected", None)
+        self._on_event("connected", None, actor)
 
-    def disconnect(self) -> None:
+    def disconnect(self, *, actor: str = "admin") -> None:
         """Forgets the tokens. No revocation is documented; a new client secret cuts access for good."""
         self._vault.disconnect(now=self._clock())
         _log.info("connection_ended")
-        self._on_event("disconnected", None)
+        self._on_event("disconnected", None, actor)
 
     def _complete(
         self, attempt: StoredAttempt, browser: str, code: str | None, error: str | None, actor: str
@@ -240,9 +231,7 @@ class Connector:
             raise ScopesMissing(missing)
         return pair.refresh
 
-    def _account(self, access: str) -> AccountLike | None:
-        if self._account_of is None:
-            return None
+    def _account(self, access: str) -> AccountLike:
         account = self._account_of(access)
         if not account.account_id:
             raise AccountUnusable("The user who gave access belongs to no Constant Contact account.")
@@ -253,12 +242,12 @@ class Connector:
             )
         return account
 
-    def _check_pin(self, account: AccountLike | None) -> None:
+    def _check_pin(self, account: AccountLike) -> None:
         row = self._vault.read()
-        if account is not None and row.account_id not in (None, account.account_id):
+        if row.account_id not in (None, account.account_id):
             raise WrongAccount(row.account_name or row.account_id or "", account.name)
 
-    def _store(self, pair: TokenPair, refresh: str, account: AccountLike | None, actor: str) -> None:
+    def _store(self, pair: TokenPair, refresh: str, account: AccountLike, actor: str) -> None:
         self._vault.store_connected(
             access_sealed=self._sealer.seal(pair.access),
             refresh_sealed=self._sealer.seal(refresh),
@@ -267,9 +256,9 @@ class Connector:
             scope=pair.scope,
             now=self._clock(),
             fingerprint=self._fingerprint or None,
-            account_id=account.account_id if account else None,
-            account_name=account.name if account else None,
-            account_user=account.user if account else None,
+            account_id=account.account_id,
+            account_name=account.name,
+            account_user=account.user,
             connected_by=actor,
         )
 

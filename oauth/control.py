@@ -35,18 +35,18 @@ class ConnectionControl:
         self._sealer = sealer
         self._on_refreshed = on_refreshed
 
-    def refresh(self) -> str:
-        """One refresh now; the outcome as a sentence."""
+    def refresh(self) -> tuple[bool, str]:
+        """One refresh now; whether there is a new pair, and the outcome as a sentence."""
         try:
             self._keeper.refresh_now()
         except OAuthError as failure:
-            return str(failure)
+            return False, str(failure)
         self._on_refreshed()
-        return "The connection is refreshed."
+        return True, "The connection is refreshed."
 
     def disconnect(self) -> None:
         """Forget the tokens, keep the queue."""
-        self._connector.disconnect()
+        self._connector.disconnect(actor="command line")
 
     def decryptable(self) -> bool:
         """Whether the keys open what is stored; true when nothing is."""

@@ -28,7 +28,7 @@ from oauth.margins import (
 from oauth.refreshing import Refresher
 from oauth.rescue import RescueFile
 from oauth.sealing import Sealer
-from oauth.single_flight import SingleFlight
+from oauth.single_flight import PATIENCE_SECONDS, SingleFlight
 from oauth.vault import StoredConnection, Vault
 
 __all__ = ["HARD_MARGIN_MS", "LEASE_MS", "SLOW_RETRY_MS", "Keeper"]
@@ -40,9 +40,9 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class _Opened:
-    """The access token of one generation, decrypted, and until when it may be handed out unasked."""
+    """A stored access token, decrypted, and until when it may be handed out unasked."""
 
-    generation: int
+    sealed: str = field(repr=False)
     access: str = field(repr=False)
     read_at: int
     soft_at: int
@@ -56,12 +56,16 @@ def _nobody() -> None:
     """Nobody is nudged."""
 
 
+def _pin_nothing(_row: StoredConnection, _access_token: str) -> None:
+    """Nobody asks for the account."""
+
+
 class Keeper:
     """One per process; safe for any number of threads.
 
     A row read less than a second ago answers from memory, so a disconnect or a new pair of another process
     counts after at most 1 s; our own writes and ``forget`` count at once. Decrypting happens only when the
-    generation changed.
+    stored token changed.
 
     Args:
         vault: Where the connection row lives.
@@ -74,6 +78,7 @@ class Keeper:
         on_soft: Called when a token is handed out whose background refresh is due.
         owner: Name in the lease; must differ between processes, hence the process id is added.
         wait: Waits the given seconds.
+        patience: Seconds a caller waits for a refresh that another thread or process makes.
         lease_ms: How long a lease lasts; below the 30 s for which a superseded token is honoured.
     """
 
@@ -90,12 +95,14 @@ class Keeper:
         on_soft: Callable[[], None] = _nobody,
         owner: str | None = None,
         wait: Callable[[float], object] | None = None,
+        patience: float = PATIENCE_SECONDS,
         lease_ms: int = LEASE_MS,
     ) -> None:
         self._vault = vault
         self._clock = clock
         self._admission = Admission(vault, sealer, fingerprint=fingerprint, on_event=on_event)
         self.on_soft = on_soft
+        self.pin_account: Callable[[StoredConnection, str], None] = _pin_nothing
         wait = wait or threading.Event().wait
         self._refresher = Refresher(
             vault,
@@ -109,7 +116,13 @@ class Keeper:
             lease_ms=lease_ms,
         )
         self._flight = SingleFlight(
-            vault, self._refresher, self._admission, clock=clock, wait=wait, forget=self.forget
+            vault,
+            self._refresher,
+            self._admission,
+            clock=clock,
+            wait=wait,
+            forget=self.forget,
+            patience=patience,
         )
         self._opened: _Opened | None = None
         self._state = ""
@@ -196,8 +209,9 @@ class Keeper:
     def tend(self) -> None:
         """Does what is due in the background; the ticker and cron call it.
 
-        Imports a rescue file, seals anew with the newest key, and refreshes before any caller must wait, or
-        after 7 days without use. Never raises: a failure is logged and the next call tries again.
+        Imports a rescue file, seals anew with the newest key, refreshes before any caller must wait, or after
+        7 days without use, and has ``pin_account`` ask for the account where the row names none. Never
+        raises: a failure is logged and the next call tries again.
         """
         try:
             self._tend()
@@ -218,6 +232,10 @@ class Keeper:
         self._admission.reseal(row)
         if self._due(row):
             self._flight.renew(self._newer_than(row.generation))
+            row = self._vault.read()
+        token = None if row.account_id is not None else self._fresh(row)
+        if token is not None:
+            self.pin_account(row, token)
 
     def _due(self, row: StoredConnection) -> bool:
         now = self._clock()
@@ -239,13 +257,14 @@ class Keeper:
 
     def _open(self, row: StoredConnection, access_sealed: str, expires_at: int) -> str:
         opened = self._opened
-        if opened is not None and opened.generation == row.generation:
+        # Not by generation: a database that went back counts the same ones again, for other tokens.
+        if opened is not None and opened.sealed == access_sealed:
             access = opened.access
         else:
             access = self._admission.unseal(row, access_sealed)
         self._soft_margin_ms = soft_margin(row.access_issued_at, expires_at)
         due_at = soft_at(row.access_issued_at, expires_at, self._jitter)
-        self._opened = _Opened(row.generation, access, self._clock(), due_at)
+        self._opened = _Opened(access_sealed, access, self._clock(), due_at)
         return access
 
 

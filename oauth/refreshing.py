@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import structlog
 
-from oauth.authorization_server import AuthorizationServer
+from oauth.authorization_server import TOTAL_SECONDS, AuthorizationServer
 from oauth.errors import (
     Ambiguous,
     CredentialsRejected,
@@ -27,11 +27,15 @@ from oauth.vault import StoredConnection, Vault
 LOST = "The answer to a refresh was lost, and Constant Contact no longer accepts the token sent with it."
 IDLE = "The connection was not used for 180 days."
 REFUSED = "Constant Contact no longer accepts the stored token."
-# A superseded token is honoured for about 30 s (Okta's default).
-_REPLAY_SECONDS = 25.0
+# Sending and saving together stay below the 30 s that a stop waits for, and below the 30 s for which the
+# vendor honours a superseded token (Okta's default).
+_SENDING_SECONDS = 19.0
+_SHORTEST_REPLAY_SECONDS = 2.0
 _REPLAY_PAUSE_SECONDS = 1.0
 _RECENT_MS = 30_000
 _SAVE_PAUSES = (0.0, 0.25, 0.75, 1.5, 2.5)
+# A vault that hangs takes seconds for each try, so it is not the pauses alone that count.
+_LAST_PAUSE_AFTER_SECONDS = 3.0
 
 _log = structlog.get_logger(__name__)
 
@@ -89,6 +93,10 @@ class Refresher:
             forced=forced,
         )
 
+    def release_lease(self) -> None:
+        """Gives the lease back; nothing was sent."""
+        self._vault.release_lease(owner=self._lease_owner())
+
     def refresh(self, row: StoredConnection, refresh_token: str) -> None:
         """Sends ``refresh_token`` of ``row``, as read before the lease was taken, and stores what comes.
 
@@ -111,12 +119,15 @@ class Refresher:
     def _replay(self, row: StoredConnection, refresh_token: str, failure: Ambiguous, began: float) -> None:
         """Once in an outage: nobody holds the successor, so while ours is honoured a replay can only win."""
         self._wait(_REPLAY_PAUSE_SECONDS)
-        in_time = self._monotonic() - began < _REPLAY_SECONDS
-        if row.outcome_unknown or not in_time or not self._still_ours(row):
+        if row.outcome_unknown or not self._still_ours(row):
+            self._failed(row, failure, lost=True)
+            return
+        left = _SENDING_SECONDS - (self._monotonic() - began)
+        if left < _SHORTEST_REPLAY_SECONDS:
             self._failed(row, failure, lost=True)
             return
         try:
-            pair = self._server.refresh(refresh_token, self._clock())
+            pair = self._server.refresh(refresh_token, self._clock(), seconds=min(left, TOTAL_SECONDS))
         except TokenCallFailed as again:
             self._failed(row, again, lost=True)
         else:
@@ -137,9 +148,10 @@ class Refresher:
             error=error,
             next_refresh_at=retry_at,
             outcome_unknown=lost,
+            owner=self._lease_owner(),
         )
         if not noted:
-            # Somebody stored a newer pair meanwhile, so this failure is about a token that no longer counts.
+            # Somebody stored a newer pair or took over meanwhile: this failure no longer counts, theirs does.
             return
         _log.warning("token_refresh_failed", state=state, reason=type(failure).__name__, retry_at=retry_at)
         if state != row.state:
@@ -175,7 +187,10 @@ class Refresher:
 
     def _keep(self, row: StoredConnection, pair: TokenPair) -> None:
         unsaved = Unsaved(row.generation, row.epoch, pair)
+        began = self._monotonic()
         for pause in _SAVE_PAUSES:
+            if self._monotonic() - began > _LAST_PAUSE_AFTER_SECONDS:
+                break
             if pause:
                 self._wait(pause)
             if self._stored(unsaved):

@@ -57,7 +57,8 @@ _CURES: dict[type[OAuthError], tuple[int, str]] = {
     ),
     AccountUnusable: (
         HTTPStatus.FORBIDDEN,
-        "Sign in to Constant Contact as the Account Owner or an Account Manager, then press Connect again.",
+        "See in the developer portal that the application is active. Then sign in to Constant Contact as the "
+        "Account Owner or an Account Manager, and press Connect again.",
     ),
     AccountUnavailable: (
         HTTPStatus.BAD_GATEWAY,
@@ -73,6 +74,7 @@ def create_blueprint(
     connector: Connector,
     *,
     guard: Callable[[], BaseResponse | None],
+    starting: Callable[[], None],
     redirect_uri: Callable[[], str],
     home: Callable[[], str],
 ) -> Blueprint:
@@ -81,6 +83,7 @@ def create_blueprint(
     Args:
         connector: Does the work.
         guard: A redirect to the sign-in page when no admin is signed in, None otherwise.
+        starting: Called before an attempt is stored; what it raises ends the request.
         redirect_uri: The callback's address from the configured public URL, never from the Host header.
         home: The dashboard's address.
     """
@@ -96,6 +99,7 @@ def create_blueprint(
 
     @blueprint.get("/start")
     def start() -> BaseResponse:
+        starting()
         browser = secrets.token_urlsafe(32)
         answer = redirect(connector.start(browser=browser, redirect_uri=redirect_uri()))
         answer.set_cookie(

@@ -10,8 +10,9 @@ from oauth.refreshing import Refresher
 from oauth.vault import StoredConnection, Vault
 
 _SOON_MS = 2_000
-_WAIT_SECONDS = 12.0
+PATIENCE_SECONDS = 12.0
 _POLL_SECONDS = 0.25
+_REJECTED = "Constant Contact refuses a fresh access token. Check that the application is active."
 
 
 class SingleFlight:
@@ -24,6 +25,7 @@ class SingleFlight:
         clock: Epoch ms.
         wait: Waits the given seconds.
         forget: Called before a token is sent, as the one in memory is about to be replaced.
+        patience: Seconds a caller waits for a refresh that another makes.
     """
 
     def __init__(
@@ -35,6 +37,7 @@ class SingleFlight:
         clock: Callable[[], int],
         wait: Callable[[float], object],
         forget: Callable[[], None],
+        patience: float = PATIENCE_SECONDS,
     ) -> None:
         self._vault = vault
         self._refresher = refresher
@@ -42,6 +45,7 @@ class SingleFlight:
         self._clock = clock
         self._wait = wait
         self._forget = forget
+        self._patience = patience
         self._lock = threading.Lock()
 
     def begin_process(self) -> None:
@@ -79,7 +83,7 @@ class SingleFlight:
         Raises:
             OAuthError: None is to be had.
         """
-        if not self._lock.acquire(timeout=_WAIT_SECONDS):
+        if not self._lock.acquire(timeout=self._patience):
             raise self.under_way(None)
         try:
             if not self._refresher.save_unsaved():
@@ -93,7 +97,7 @@ class SingleFlight:
     ) -> str:
         forced, sent = rejected is not None, False
         lease_until: int | None = None
-        for _ in range(int(_WAIT_SECONDS / _POLL_SECONDS)):
+        for _ in range(int(self._patience / _POLL_SECONDS)):
             row = self._vault.read()
             token = satisfied(row)
             if token is not None:
@@ -105,6 +109,10 @@ class SingleFlight:
                 # One send a question: what came of it does not serve, and asking again would not change that.
                 break
             if not sent and self._refresher.take_lease(row, forced=forced):
+                if self._vault.read().failures != row.failures:
+                    # Another's try failed after we had read the row: its verdict and its pause stand.
+                    self._refresher.release_lease()
+                    continue
                 sent = True
                 self._forget()
                 self._refresher.refresh(row, refresh_token)
@@ -128,16 +136,21 @@ class SingleFlight:
             raise RefreshUnavailable(
                 "Refreshing the connection failed and is tried again soon.", retry_at=row.next_refresh_at
             )
-        if forced:
+        # A live lease may be a forced refresh under way, whose token everybody is to wait for.
+        if forced and (row.lease_until or 0) <= self._clock():
             self._check_forced(row)
         return self._admission.unseal(row, row.refresh_sealed)
 
     def _check_forced(self, row: StoredConnection) -> None:
         now = self._clock()
+        if row.state == "api_rejected":
+            # A new pair was refused like the one before, so the fault is not the token: the next call tries
+            # the same one again, and what the API accepts ends this state.
+            raise RefreshUnavailable(_REJECTED, state="api_rejected")
         if row.forced_at is None or abs(now - row.forced_at) >= FORCED_REFRESH_MS:
             return
         raise RefreshUnavailable(
-            "Constant Contact refuses a fresh access token. Check that the application is active.",
+            _REJECTED,
             state="refresh_failing" if row.failures else "api_rejected",
             retry_at=now + FORCED_REFRESH_MS - abs(now - row.forced_at),
         )

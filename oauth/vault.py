@@ -93,7 +93,10 @@ class Vault(Protocol):
         scope: str | None,
         now: int,
     ) -> bool:
-        """Stores a refreshed pair if the generation still is ``generation``; None keeps the old refresh."""
+        """Stores a refreshed pair if the generation still is ``generation``; None keeps the old refresh.
+
+        The state becomes connected, unless it is api_rejected.
+        """
         ...
 
     def store_connected(  # noqa: PLR0913 - everything a consent settles, in one statement
@@ -122,8 +125,9 @@ class Vault(Protocol):
         error: str,
         next_refresh_at: int | None,
         outcome_unknown: bool = False,
+        owner: str | None = None,
     ) -> bool:
-        """Notes a failed refresh and ends the lease, where the generation still is ``generation``.
+        """Notes a failed refresh and ends its lease, where generation and lease owner still are as given.
 
         An unknown outcome stays on record until tokens are stored.
         """
@@ -139,6 +143,10 @@ class Vault(Protocol):
 
     def plant_seed(self, *, refresh_sealed: str, seed_hash: str, fingerprint: str, now: int) -> bool:
         """Begins with a refresh token from outside; True once, and only where nothing was ever stored."""
+        ...
+
+    def pin_account(self, *, epoch: int, account_id: str, account_name: str, account_user: str) -> bool:
+        """Names the account where none is named and the epoch still is ``epoch``."""
         ...
 
     def disconnect(self, *, now: int) -> None:

@@ -124,7 +124,8 @@ def sign_up(world: World, body: dict[str, Any]) -> tuple[Contact, bool]:
     if "street_address" in body:
         _put_kind(contact.street_addresses, body["street_address"], "street_address", now)
     contact.updated_at, contact.update_source, contact.deleted_at = now, "Contact", None
-    world.contacts[contact.contact_id] = contact
+    contact.sign_ups += 1
+    _keep(world, contact)
     return contact, created
 
 
@@ -144,7 +145,7 @@ def create(world: World, body: dict[str, Any]) -> Contact:
     contact.properties = {name: body[name] for name in PROPERTIES if name in body}
     contact.list_memberships = list(dict.fromkeys(body.get("list_memberships", [])))
     _replace_sub_resources(contact, body, now)
-    world.contacts[contact.contact_id] = contact
+    _keep(world, contact)
     return contact
 
 
@@ -188,8 +189,13 @@ def existing(world: World, contact_id: str) -> Contact:
 
 def find_by_address(world: World, address: str) -> Contact | None:
     """The contact with this address in whatever case, deleted ones included."""
-    key = address.lower()
-    return next((c for c in world.contacts.values() if c.email and c.email.address.lower() == key), None)
+    return world.contacts_by_address.get(address.lower())
+
+
+def _keep(world: World, contact: Contact) -> None:
+    world.contacts[contact.contact_id] = contact
+    if contact.email:
+        world.contacts_by_address[contact.email.address.lower()] = contact
 
 
 def _refuse_taken(world: World, address: str, *, but: str | None) -> None:
@@ -203,7 +209,9 @@ def _replace_email(world: World, contact: Contact, body: dict[str, Any], source:
     _refuse_taken(world, body["address"], but=contact.contact_id)
     if contact.email is None:
         contact.email = Email(body["address"], "implicit", source, now, now, opt_in_date=now)
+    world.contacts_by_address.pop(contact.email.address.lower(), None)
     contact.email.address, contact.email.updated_at = body["address"], now
+    _keep(world, contact)
     _set_permission(contact.email, body, source, now)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -130,18 +130,19 @@ def _include(parameters: dict[str, str]) -> set[str]:
 
 def _found(world: World, parameters: dict[str, str]) -> list[Contact]:
     conditions = [_status_condition(parameters), *_date_conditions(parameters)]
+    candidates: Collection[Contact] = world.contacts.values()
     for name in _NOT_IMITATED:
         if name in parameters:
             raise Invalid(f"{name} is not imitated by the sandbox")
     if "email" in parameters:
-        wanted = parameters["email"].lower()
-        conditions.append(lambda contact: bool(contact.email) and contact.edit_key == wanted)
+        known = rules.find_by_address(world, parameters["email"])
+        candidates = [known] if known else []
     if "lists" in parameters:
         lists = set(parameters["lists"].split(","))
         if len(lists) > 25:
             raise Invalid("lists accepts at most 25 ids")
         conditions.append(lambda contact: not lists.isdisjoint(contact.list_memberships))
-    return [c for c in world.contacts.values() if all(condition(c) for condition in conditions)]
+    return [c for c in candidates if all(condition(c) for condition in conditions)]
 
 
 def _status_condition(parameters: dict[str, str]) -> Callable[[Contact], bool]:

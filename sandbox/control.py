@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from flask import Blueprint, request
+from flask import Blueprint, Response, request
 
+from .call_log import Call
 from .errors import ControlRefused
 from .faults import parse_fault
 from .records import Contact, timestamp
@@ -22,6 +25,7 @@ _COUNTERS = (
     "conflicts",
     "abuse_refusals",
 )
+_PART = 200
 
 
 @blueprint.post("/reset")
@@ -50,17 +54,53 @@ def state() -> dict[str, Any]:
             "tags": [],
             "tokens": {"families": _families(world)},
             "counters": _counters(world),
+            "days": world.limits.days(),
             "settings": world.settings_shown(),
             "clock": _clock(world),
         }
 
 
-@blueprint.get("/requests")
-def requests() -> dict[str, Any]:
-    """Every call to the API and the token endpoint, oldest first."""
+@blueprint.get("/counters")
+def counters() -> dict[str, Any]:
+    """What is cheap to ask for, however many contacts there are."""
     world = current_world()
     with world.lock:
-        return {"requests": [dict(call) for call in world.calls]}
+        return {"counters": _counters(world), "contacts": len(world.contacts), "clock": _clock(world)}
+
+
+@blueprint.get("/accepted")
+def accepted() -> dict[str, Any]:
+    """When the API accepted a call: the latest times in epoch seconds, oldest first."""
+    world = current_world()
+    with world.lock:
+        return {"times": list(world.limits.accepted)}
+
+
+@blueprint.get("/requests")
+def requests() -> Response:
+    """Calls to the API and the token endpoint, oldest first: after number `since`, at most `limit`."""
+    since, limit, world = _count("since"), _count("limit"), current_world()
+    with world.lock:
+        calls = world.calls.after(since or 0, limit)
+    return Response(_shown(calls), content_type="application/json")
+
+
+def _shown(calls: Sequence[Call]) -> Iterator[str]:
+    """Part by part: while one large document is encoded no other thread gets the processor."""
+    yield '{"requests":['
+    for start in range(0, len(calls), _PART):
+        part = ",".join(json.dumps(call.shown()) for call in calls[start : start + _PART])
+        yield f",{part}" if start else part
+    yield "]}"
+
+
+def _count(name: str) -> int | None:
+    text = request.args.get(name)
+    if text is None:
+        return None
+    if not text.isdecimal():
+        raise ControlRefused(f"{name}: a whole number from 0, not {text!r}")
+    return int(text)
 
 
 @blueprint.get("/faults")
@@ -130,6 +170,8 @@ def _counters(world: World) -> dict[str, int]:
     counters = {name: world.counters[name] for name in _COUNTERS}
     return counters | {
         "calls_today": world.limits.used_today(world.now()),
+        "accepted": world.limits.accepted_in_all,
+        "most_in_a_second": world.limits.most_in_a_second,
         "grace_hits": world.tokens.grace_hits,
         "reuse_revocations": world.tokens.reuse_revocations,
     }
@@ -165,6 +207,7 @@ def _contact(contact: Contact) -> dict[str, Any]:
         "opt_in_source": email.opt_in_source if email else None,
         "list_memberships": list(contact.list_memberships),
         "custom_fields": contact.sub_resource("custom_fields"),
+        "sign_ups": contact.sign_ups,
         "created_at": timestamp(contact.created_at),
         "updated_at": timestamp(contact.updated_at),
         "deleted_at": timestamp(contact.deleted_at),

@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl, urlencode
 from flask import Flask, Response, g, jsonify, request
 from werkzeug.exceptions import HTTPException
 
+from .call_log import Call, CallLog
 from .errors import ApiRefusal, ConnectionDropped, ControlRefused, TokenRefusal
 from .faults import NO_FAULT, Fault
 from .state import current_world
@@ -34,7 +35,7 @@ def install(app: Flask) -> None:
 
 
 def hold() -> None:
-    """Wait out the injected delay, once. Never called with the world's lock held."""
+    """Wait out the latency and an injected delay, once. Never called with the world's lock held."""
     delay, g.delay = g.get("delay", 0), 0
     if delay:
         Event().wait(delay)
@@ -52,8 +53,8 @@ def _arrive() -> Response | None:
     with world.lock:
         now, limits, settings = world.now(), world.limits, world.settings
         if is_api or request.path == TOKEN_PATH:
-            g.call = _call(now)
-            world.calls.append(g.call)
+            g.calls = world.calls
+            g.call = _record(g.calls, now)
             world.counters["api_calls" if is_api else "token_calls"] += 1
         if is_api:
             try:
@@ -69,13 +70,13 @@ def _arrive() -> Response | None:
                 ] += 1
                 raise
         g.fault = world.faults.take(request.method, request.path)
-    return _begin_fault(g.fault)
+    return _begin_fault(g.fault, settings.latency)
 
 
-def _begin_fault(fault: Fault) -> Response | None:
-    g.delay = fault.delay
+def _begin_fault(fault: Fault, latency: float) -> Response | None:
+    g.delay = fault.delay + latency
     if g.call is not None and fault is not NO_FAULT:
-        g.call["fault"] = fault.effect()
+        g.call.fault = fault.effect()
     if fault.drop == "before":
         hold()
         _cut()
@@ -104,8 +105,10 @@ def _injected(fault: Fault) -> Response:
 def _leave(response: Response) -> Response:
     hold()
     if g.call is not None:
-        g.call["status"] = response.status_code
-        g.call["answer"] = _shown(response.get_data(as_text=True))
+        answer = json.dumps(_shown(response.get_data(as_text=True)))
+        with current_world().lock:
+            # The log it arrived in: after a reset the world has another one.
+            g.calls.answered(g.call, response.status_code, answer)
     if g.fault.drop == "after":
         _cut()
     if g.fault.half_body:
@@ -128,24 +131,20 @@ def _cut(environ: dict[str, Any] | None = None) -> None:
     raise ConnectionDropped("the sandbox was told to drop this connection")
 
 
-def _call(now: float) -> dict[str, Any]:
+def _record(calls: CallLog, now: float) -> Call:
     query = urlencode(
         [(name, _masked(name, value)) for name, value in parse_qsl(request.query_string.decode())]
     )
     bearer = request.headers.get("Authorization", "")
-    return {
-        "time": now,
-        "method": request.method,
-        "path": request.path,
-        "query": query,
-        "bearer": _fingerprint(bearer[7:]) if bearer[:7].lower() == "bearer " else None,
-        "body": _shown(
-            request.get_data(as_text=True), form=request.mimetype == "application/x-www-form-urlencoded"
-        ),
-        "status": None,
-        "answer": None,
-        "fault": None,
-    }
+    form = request.mimetype == "application/x-www-form-urlencoded"
+    return calls.add(
+        now,
+        request.method,
+        request.path,
+        query=query,
+        bearer=_fingerprint(bearer[7:]) if bearer[:7].lower() == "bearer " else None,
+        body=json.dumps(_shown(request.get_data(as_text=True), form=form)),
+    )
 
 
 def _shown(text: str, *, form: bool = False) -> Any:

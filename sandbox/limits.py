@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
+from datetime import UTC, datetime
 
 from .errors import QuotaExceeded, Throttled
 
 DAY = 86_400
+TIMES_KEPT = 50_000
 
 
 class Limits:
-    """Counts the calls of the one application. The caller holds the world's lock."""
+    """Counts the calls of the one application, and how well it keeps to them. The caller holds the lock.
+
+    Times are epoch seconds. `accepted` holds the times of the latest calls that were not refused here.
+    """
 
     def __init__(self) -> None:
-        self._accepted: deque[float] = deque()
-        self._day = -1
-        self._used = 0
+        self.accepted: deque[float] = deque(maxlen=TIMES_KEPT)
+        self.most_in_a_second = 0
+        self._arrived: deque[float] = deque()
+        self._calls_of_day: Counter[int] = Counter()
+        self._accepted_of_day: Counter[int] = Counter()
 
     def admit(self, now: float, *, per_second: int, per_day: int, enforce: bool) -> None:
-        """Book one call at `now` (epoch seconds).
+        """Book one call at `now`.
 
         The vendor does not say whether the second is a calendar or a sliding one, nor whether refused calls
         count. Assumed: sliding, with refused calls outside it; and refused calls do use up the day.
@@ -27,19 +34,38 @@ class Limits:
             QuotaExceeded: the UTC day's calls are used up.
             Throttled: `per_second` calls were accepted within the last second.
         """
-        used = self.used_today(now)
-        self._used = used + 1
-        while self._accepted and self._accepted[0] <= now - 1:
-            self._accepted.popleft()
-        if enforce and used >= per_day:
+        self._arrive(now)
+        day = int(now // DAY)
+        self._calls_of_day[day] += 1
+        if enforce and self._calls_of_day[day] > per_day:
             raise QuotaExceeded
-        if enforce and len(self._accepted) >= per_second:
+        if enforce and len(self.accepted) >= per_second and self.accepted[-per_second] > now - 1:
             raise Throttled
-        self._accepted.append(now)
+        self.accepted.append(now)
+        self._accepted_of_day[day] += 1
+
+    @property
+    def accepted_in_all(self) -> int:
+        """Calls that were not refused here, since the start."""
+        return self._accepted_of_day.total()
 
     def used_today(self, now: float) -> int:
         """Calls since 00:00:00 UTC, refused ones included."""
-        day = int(now // DAY)
-        if day != self._day:
-            self._day, self._used = day, 0
-        return self._used
+        return self._calls_of_day[int(now // DAY)]
+
+    def days(self) -> dict[str, dict[str, int]]:
+        """The calls of each UTC day that had any, and how many of them were accepted."""
+        return {
+            datetime.fromtimestamp(day * DAY, UTC).date().isoformat(): {
+                "calls": calls,
+                "accepted": self._accepted_of_day[day],
+            }
+            for day, calls in self._calls_of_day.items()
+        }
+
+    def _arrive(self, now: float) -> None:
+        # Refused calls count: of accepted ones there are never too many, whatever the caller does.
+        self._arrived.append(now)
+        while self._arrived[0] <= now - 1:
+            self._arrived.popleft()
+        self.most_in_a_second = max(self.most_in_a_second, len(self._arrived))

@@ -84,7 +84,7 @@ class Email:
 
 @dataclass
 class Contact:
-    """A contact, deleted ones included; times are epoch seconds."""
+    """A contact, deleted ones included; times are epoch seconds, `sign_ups` counts the completed ones."""
 
     contact_id: str
     create_source: str
@@ -99,6 +99,7 @@ class Contact:
     street_addresses: list[dict[str, Any]] = field(default_factory=list)
     list_memberships: list[str] = field(default_factory=list)
     notes: list[dict[str, Any]] = field(default_factory=list)
+    sign_ups: int = 0
 
     @property
     def edit_key(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from threading import RLock
@@ -10,6 +10,7 @@ from typing import Any
 
 from flask import current_app
 
+from .call_log import CallLog
 from .errors import ControlRefused
 from .faults import Faults
 from .limits import Limits
@@ -27,24 +28,25 @@ CUSTOM_FIELDS = {
     "44444444-4444-4444-8444-444444444444": "Source",
     "55555555-5555-4555-8555-555555555555": "Interests",
 }
-CALLS_KEPT = 50_000
 
 
 def _whole(value: object, least: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= least
 
 
+def _seconds(value: object) -> bool:
+    return _whole(value, 0) or (isinstance(value, float) and value >= 0)
+
+
 _SETTING_RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "refresh_tokens": (lambda v: v in ("rotating", "long_lived"), '"rotating" or "long_lived"'),
-    "grace_seconds": (
-        lambda v: _whole(v, 0) or (isinstance(v, float) and v >= 0),
-        "a number of seconds from 0",
-    ),
+    "grace_seconds": (_seconds, "a number of seconds from 0"),
     "access_token_seconds": (lambda v: _whole(v, 1), "a whole number of seconds from 1"),
     "rate_limit": (lambda v: isinstance(v, bool), "true or false"),
     "per_second": (lambda v: _whole(v, 1), "a whole number from 1"),
     "per_day": (lambda v: _whole(v, 0), "a whole number from 0"),
     "confirmed_opt_in": (lambda v: isinstance(v, bool), "true or false"),
+    "latency": (_seconds, "a number of seconds from 0"),
 }
 
 
@@ -59,6 +61,7 @@ class Settings:
     per_second: int = 4
     per_day: int = 10_000
     confirmed_opt_in: bool = False
+    latency: float = 0
 
     def changed(self, changes: Mapping[str, Any]) -> Settings:
         """These settings with some of them replaced.
@@ -102,9 +105,10 @@ class World:
         self.faults = Faults()
         self.limits = Limits()
         self.tokens = TokenBook(dead_until)
-        self.calls: deque[dict[str, Any]] = deque(maxlen=CALLS_KEPT)
+        self.calls = CallLog()
         self.counters: Counter[str] = Counter()
         self.contacts: dict[str, Contact] = {}
+        self.contacts_by_address: dict[str, Contact] = {}
         self.activities: dict[str, dict[str, Any]] = {}
         self.editing: set[str] = set()
         self.sign_up_attempts: dict[str, list[float]] = {}

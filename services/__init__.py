@@ -19,10 +19,12 @@ from services.errors import (
     TooManyAttempts,
 )
 from services.health import Health, HealthReport
+from services.housekeeping import Housekeeping, HousekeepingThread, Task
 from services.intake import ANONYMOUS, Asker, Evidence, Intake, RecentView, SignupView
 from services.keys import ApiKeys, DrainToken
 from services.lists import ListDirectory, ListsView
 from services.metrics import Metrics
+from services.signup_care import AddressUnclear, Case, Retry, SignupCare
 from services.submission import Submission
 from services.token_ages import TokenClock
 from services.verdicts import Verdict, Verdicts
@@ -34,6 +36,7 @@ class Services:
     """Everything a view or a command may ask for."""
 
     intake: Intake
+    signups: SignupCare
     lists: ListDirectory
     delivery: Delivery
     connection: ConnectionStatus
@@ -41,6 +44,7 @@ class Services:
     tokens: TokenClock
     events: Callable[[int], list[Event]]
     health: Health
+    housekeeping: Housekeeping
     metrics: Metrics
     doctor: Doctor
     admin: AdminAccess
@@ -50,9 +54,11 @@ class Services:
 
 __all__ = [
     "ANONYMOUS",
+    "AddressUnclear",
     "AdminAccess",
     "ApiKeys",
     "Asker",
+    "Case",
     "ConnectionControl",
     "ConnectionStatus",
     "ConnectionView",
@@ -65,6 +71,8 @@ __all__ = [
     "FieldError",
     "Health",
     "HealthReport",
+    "Housekeeping",
+    "HousekeepingThread",
     "Intake",
     "InvalidSubmission",
     "ListDirectory",
@@ -73,11 +81,14 @@ __all__ = [
     "MalformedSubmission",
     "Metrics",
     "RecentView",
+    "Retry",
     "ServiceError",
     "Services",
+    "SignupCare",
     "SignupView",
     "StorageUnavailable",
     "Submission",
+    "Task",
     "TokenClock",
     "TooManyAttempts",
     "Verdict",

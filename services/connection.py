@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from store import ConnectionRow, Connections
+from services.errors import TooManyAttempts
+from store import ConnectionRow, Connections, Throttles
 
 SAFE = "Sign-ups are safe: they are stored, and delivered as soon as that is possible."
 DELIVERED = "Sign-ups are delivered as they come in."
@@ -14,6 +15,7 @@ DAY_MS = 86_400_000
 HARD_MARGIN_MS = 120_000
 # The vendor lets a refresh token die after 180 unused days.
 IDLE_WARNING_DAYS, IDLE_CRITICAL_DAYS = 60, 150
+CONNECT_WINDOW_MS, CONNECTS_PER_WINDOW = 900_000, 30
 
 
 @dataclass(frozen=True)
@@ -38,8 +40,8 @@ class ConnectionView:
 class ConnectionControl(Protocol):
     """What a person may do to the connection from a shell; the app wires it to the keeper."""
 
-    def refresh(self) -> str:
-        """One refresh now; the outcome as a sentence."""
+    def refresh(self) -> tuple[bool, str]:
+        """One refresh now; whether there is a new pair, and the outcome as a sentence."""
         ...
 
     def disconnect(self) -> None:
@@ -134,6 +136,21 @@ class ConnectionStatus:
             return None
         last_used = max(row.refresh_issued_at, row.refresh_used_at or 0)
         return max(0, (self._clock() - last_used) // DAY_MS)
+
+
+class ConnectLimit:
+    """How often Connect may be pressed, over all processes: each press stores an attempt."""
+
+    def __init__(self, throttles: Throttles, *, clock: Callable[[], int]) -> None:
+        """`clock` tells epoch milliseconds."""
+        self._throttles = throttles
+        self._clock = clock
+
+    def __call__(self) -> None:
+        """Count one press. Raises TooManyAttempts after 30 within a quarter of an hour."""
+        now = self._clock()
+        if self._throttles.hit("connect", window_ms=CONNECT_WINDOW_MS, now=now) > CONNECTS_PER_WINDOW:
+            raise TooManyAttempts(retry_after=(CONNECT_WINDOW_MS - now % CONNECT_WINDOW_MS) // 1000 + 1)
 
 
 def _idle_warning(days: int | None) -> str | None:

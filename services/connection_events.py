@@ -19,10 +19,13 @@ class ConnectionEvents:
         self._events = events
         self._clock = clock
 
-    def record(self, kind: str, detail: str | None = None) -> None:
-        """Note an event; a store that fails must not undo what has happened already."""
-        log.info("connection_event", kind=kind)
+    def record(self, kind: str, detail: str | None = None, actor: str | None = None) -> None:
+        """Note an event, and who acted where a person did.
+
+        A store that fails must not undo what has happened already.
+        """
+        log.info("connection_event", kind=kind, actor=actor)
         try:
-            self._events.record(kind, now=self._clock(), detail=detail)
+            self._events.record(kind, now=self._clock(), detail=detail, actor=actor)
         except StoreError as error:
             log.warning("connection_event_not_stored", kind=kind, error=type(error).__name__)

@@ -10,9 +10,10 @@ from pathlib import Path
 from services import findings
 from services.connection import ConnectionControl, ConnectionStatus
 from services.findings import Finding
+from services.health import salvage_problems
 from services.lists import ListDirectory
 from services.token_ages import TokenClock
-from store import Budget, Database, Deliveries, StoreError
+from store import Budget, Database, Deliveries, Salvage, Spool, StoreError
 
 
 @dataclass(frozen=True)
@@ -45,9 +46,13 @@ class Doctor:
         lists: ListDirectory,
         deliveries: Deliveries,
         budget: Budget,
+        spool: Spool,
+        salvage: Salvage | None,
         clock: Callable[[], int],
     ) -> None:
-        """`clock` tells epoch milliseconds."""
+        """`salvage` is for SQLite; `clock` tells epoch milliseconds."""
+        self._spool = spool
+        self._salvage = salvage
         self._deployment = deployment
         self._database = database
         self._connection = connection
@@ -66,6 +71,7 @@ class Doctor:
             *findings.settings(deployment.warnings),
             *findings.disk(folder, shutil.disk_usage(folder).free),
             *findings.redirect(deployment.redirect_uri, sandbox=not deployment.vendor_urls),
+            *findings.spool(self._spool.count(), self._spool.damaged(), deployment.data_dir),
         ]
         try:
             for part in (self._stored, self._connected, self._delivered):
@@ -76,7 +82,11 @@ class Doctor:
 
     def _stored(self) -> list[Finding]:
         self._database.probe()
-        return findings.database(self._database.description(), findings.place(self._deployment.store_url))
+        place = findings.place(self._deployment.store_url)
+        return [
+            *findings.database(self._database.description(), place),
+            *findings.salvaged(salvage_problems(self._salvage) if self._salvage else []),
+        ]
 
     def _connected(self) -> list[Finding]:
         view = self._connection.read()

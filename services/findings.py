@@ -62,6 +62,24 @@ def disk(folder: Path, free_bytes: int) -> list[Finding]:
     return [Finding(Level.OK, sentence)]
 
 
+def spool(waiting: int, damaged: int, data_dir: Path) -> list[Finding]:
+    """Whether sign-ups wait outside the database, or could not be brought into it."""
+    found = []
+    if waiting:
+        sentence = f"Sign-ups that wait in {data_dir / 'spool'} for the database: {waiting}."
+        found.append(Finding(Level.WARNING, sentence, "They are imported within seconds once it works."))
+    if damaged:
+        sentence = f"Lines in {data_dir / 'spool'} that could not be imported: {damaged}."
+        cure = "Read the files whose names begin with “damaged”, enter what they tell, and delete them."
+        found.append(Finding(Level.PROBLEM, sentence, cure))
+    return found
+
+
+def salvaged(problems: Iterable[str]) -> list[Finding]:
+    """Whether the database had to begin anew."""
+    return [Finding(Level.PROBLEM, problem) for problem in problems]
+
+
 def redirect(uri: str | None, *, sandbox: bool) -> list[Finding]:
     """The redirect URI, exactly as Constant Contact must know it."""
     if sandbox:

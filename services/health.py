@@ -6,9 +6,25 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from services.connection import ConnectionStatus
-from store import Backlog, Budget, Database, Deliveries, StoreError
+from store import Backlog, Budget, Database, Deliveries, Disk, Salvage, Spool, StoreError
 
 OLD_BACKLOG_SECONDS = 3_600
+SILENT_SECONDS = 60
+MEGABYTE = 1024 * 1024
+
+
+def salvage_problems(salvage: Salvage) -> list[str]:
+    """What became of a database file that was damaged or taken away, until a person deletes what is kept."""
+    if salvage.waits():
+        return ["The database file was damaged or taken away. What it held is being read back."]
+    last = salvage.last()
+    if last is None:
+        return []
+    lost = "an unknown number of" if last.unreadable is None else last.unreadable
+    return [
+        f"The database file was damaged or taken away. {last.signups} sign-ups were read back, {lost} rows"
+        " could not be. The old file is kept in the data folder; delete it when you have looked at it."
+    ]
 
 
 @dataclass(frozen=True)
@@ -27,22 +43,33 @@ class HealthReport:
 class Health:
     """Asks each part how it is."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one argument for each thing to look at
         self,
         *,
         database: Database,
+        spool: Spool,
+        salvage: Salvage | None,
+        disk: Disk,
         deliveries: Deliveries,
         budget: Budget,
         connection: ConnectionStatus,
+        silent_seconds: Callable[[], float | None] | None = None,
         warnings: list[str],
         version: str,
         clock: Callable[[], int],
     ) -> None:
-        """`warnings` are the settings' own; `clock` tells epoch milliseconds."""
+        """`warnings` are the settings' own; `salvage` is for SQLite; `clock` tells epoch milliseconds.
+
+        `silent_seconds` tells when this process's own delivery last went round; None where others deliver.
+        """
         self._database = database
+        self._spool = spool
+        self._salvage = salvage
+        self._disk = disk
         self._deliveries = deliveries
         self._budget = budget
         self._connection = connection
+        self._silent_seconds = silent_seconds
         self._warnings = warnings
         self._version = version
         self._clock = clock
@@ -50,11 +77,29 @@ class Health:
     def report(self) -> HealthReport:
         """Never raises: a store that cannot be used is what "unavailable" means."""
         try:
+            if not self._database.has_room():
+                return self._unavailable(
+                    "the disk is nearly full, and the rest is kept for what is accepted."
+                )
             self._database.probe()
             return self._storable()
         except StoreError:
-            sentence = "Sign-ups cannot be stored: the database cannot be written. See the log for the cause."
-            return HealthReport("unavailable", False, "unknown", 0, 0, (sentence,), self._version)
+            return self._without_store()
+
+    def _without_store(self) -> HealthReport:
+        try:
+            self._spool.check()
+        except StoreError:
+            return self._unavailable("the database cannot be written. See the log for the cause.")
+        sentence = (
+            "The database cannot be used. Sign-ups are safe: they are kept in a file"
+            f" ({self._spool.count()} by now) and stored as soon as it can. See the log for the cause."
+        )
+        return HealthReport("degraded", True, "unknown", 0, 0, (sentence,), self._version)
+
+    def _unavailable(self, cause: str) -> HealthReport:
+        problems = (f"Sign-ups cannot be stored: {cause}",)
+        return HealthReport("unavailable", False, "unknown", 0, 0, problems, self._version)
 
     def _storable(self) -> HealthReport:
         connection, backlog = self._connection.read(), self._deliveries.backlog()
@@ -66,7 +111,14 @@ class Health:
             problems.append(f"{connection.sentence} {connection.safe}")
         if connection.warning:
             problems.append(connection.warning)
-        problems += self._delivery_problems(backlog, oldest)
+        problems += [*self._storage_problems(), *self._delivery_problems(backlog, oldest)]
+        if self._silent_seconds is not None and oldest > SILENT_SECONDS:
+            silent = self._silent_seconds()
+            if silent is None or silent > SILENT_SECONDS:
+                problems.append(
+                    "Sign-ups wait, and this process's delivery has not moved for a minute. It is started "
+                    "anew by itself; restart the service if this stays."
+                )
         return HealthReport(
             status="degraded" if problems else "ok",
             storable=True,
@@ -76,6 +128,16 @@ class Health:
             problems=tuple(problems),
             version=self._version,
         )
+
+    def _storage_problems(self) -> list[str]:
+        problems = []
+        if self._disk.low():
+            problems.append(f"Only {self._disk.free() // MEGABYTE} MB are free on the disk. Make room.")
+        if waiting := self._spool.count():
+            problems.append(f"{waiting} sign-ups wait in a file to be stored in the database.")
+        if damaged := self._spool.damaged():
+            problems.append(f"{damaged} lines of the spool cannot be read; a person must look.")
+        return problems + (salvage_problems(self._salvage) if self._salvage else [])
 
     def _delivery_problems(self, backlog: Backlog, oldest: int) -> list[str]:
         problems = []

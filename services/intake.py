@@ -6,7 +6,8 @@ vendor cannot eat the web threads.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,17 +16,19 @@ import structlog
 from services.delivery import Delivery
 from services.errors import FieldError, InvalidSubmission, StorageUnavailable
 from services.identifiers import new_id
-from services.lists import KEEP_MS, ListDirectory
+from services.lists import KEEP_MS, ListDirectory, ListsView
 from services.submission import Submission, read_form, read_json
 from services.verdicts import Verdict, Verdicts
-from store import NewSignup, RecentSignup, Signups, SignupStatus, StoreError
+from store import NewSignup, RecentSignup, Signups, SignupStatus, Spool, StoreError
 
 log = structlog.get_logger(__name__)
+
+SPOOL_FIRST_MS = 2_000
 
 STATUS = {
     "ready": "queued",
     "sending": "queued",
-    "merged": "queued",
+    "merged": "subscribed",
     "delivered": "subscribed",
     "parked": "parked",
 }
@@ -88,14 +91,22 @@ class Intake:
         self,
         *,
         signups: Signups,
+        spool: Spool,
+        has_room: Callable[[], bool],
         lists: ListDirectory,
         delivery: Delivery,
         verdicts: Verdicts,
         public_list_ids: tuple[str, ...],
         clock: Callable[[], int],
     ) -> None:
-        """`public_list_ids` are open to anonymous forms; `clock` tells epoch milliseconds."""
+        """`public_list_ids` are open to anonymous forms; `clock` tells epoch milliseconds.
+
+        `has_room` tells whether the store's disk may take new sign-ups.
+        """
         self._signups = signups
+        self._spool = spool
+        self._has_room = has_room
+        self._refused_until = 0
         self._lists = lists
         self._delivery = delivery
         self._verdicts = verdicts
@@ -106,18 +117,17 @@ class Intake:
     read_form = staticmethod(read_form)
 
     def accept(self, submission: Submission, asker: Asker, evidence: Evidence) -> Verdict:
-        """Store the sign-up; when this returns, it is on disk.
+        """Store the sign-up; when this returns, it is on disk: in the store, or in the spool before it.
 
         Raises:
             InvalidSubmission: a list is unknown, or not open to this asker; nothing was stored.
             StorageUnavailable: nothing could be stored.
         """
-        try:
-            self._check_lists(submission, asker)
-            signup = self._store(submission, asker, evidence)
-        except StoreError as error:
-            log.error("signup_not_stored", error=type(error).__name__)  # noqa: TRY400 - its text says nothing more
-            raise StorageUnavailable from error
+        self._check_lists(submission, asker)
+        signup, payload = self._signup(submission, asker, evidence), _vendor_payload(submission)
+        if not self._stored(signup, payload):
+            self._spooled(signup, payload)
+            return Verdict(id=signup.id, status="queued")
         log.info("signup_accepted", signup_id=signup.id, asked_by=asker.name, lists=len(signup.list_ids))
         self._delivery.wake()
         return self._verdicts.wait_for(signup.id)
@@ -125,6 +135,10 @@ class Intake:
     def status(self, signup_id: str) -> SignupView | None:
         """Where that sign-up stands; None when there is none of that id."""
         row = self._signups.find(signup_id)
+        if row is None and self._spool.holds(signup_id):
+            return SignupView(signup_id, "queued", 0, None, None, None)
+        # Between the two looks it may have been imported.
+        row = row or self._signups.find(signup_id)
         return _signup_view(row) if row else None
 
     def recent(self, limit: int) -> list[RecentView]:
@@ -134,7 +148,7 @@ class Intake:
     def _check_lists(self, submission: Submission, asker: Asker) -> None:
         if asker == ANONYMOUS:
             known, closed = self._public_list_ids, "This list is not open for public sign-ups."
-        elif view := self._lists.known_within(KEEP_MS):
+        elif view := self._known_lists():
             known = frozenset(entry.list_id for entry in view.lists)
             closed = "The account has no such list. If it is new, call GET /lists?refresh=1 once."
         else:
@@ -143,9 +157,38 @@ class Intake:
         if unknown:
             raise InvalidSubmission([FieldError("list_ids", f"{closed} ({', '.join(unknown)})")])
 
-    def _store(self, submission: Submission, asker: Asker, evidence: Evidence) -> NewSignup:
+    def _known_lists(self) -> ListsView | None:
+        try:
+            return self._lists.known_within(KEEP_MS)
+        except StoreError:
+            return None  # what cannot be looked up refuses nobody
+
+    def _stored(self, signup: NewSignup, payload: dict[str, Any]) -> bool:
+        if 0 < self._refused_until - signup.received_at <= SPOOL_FIRST_MS:
+            return False
+        if not self._has_room():
+            raise StorageUnavailable
+        try:
+            self._signups.accept(signup, kind="sign_up", payload=payload)
+        except StoreError as error:
+            # The next ones do not wait for the same time-out.
+            self._refused_until = self._clock() + SPOOL_FIRST_MS
+            log.error("store_refused_signup", signup_id=signup.id, error=type(error).__name__)  # noqa: TRY400 - its text says nothing more
+            return False
+        return True
+
+    def _spooled(self, signup: NewSignup, payload: dict[str, Any]) -> None:
+        try:
+            self._spool.keep(signup, kind="sign_up", payload=payload)
+        except StoreError as error:
+            self._refused_until = 0
+            log.error("signup_not_stored", error=type(error).__name__)  # noqa: TRY400 - its text says nothing more
+            raise StorageUnavailable from error
+        log.warning("signup_spooled", signup_id=signup.id, asked_by=signup.asked_by)
+
+    def _signup(self, submission: Submission, asker: Asker, evidence: Evidence) -> NewSignup:
         now = self._clock()
-        signup = NewSignup(
+        return NewSignup(
             id=new_id(now),
             received_at=now,
             contact_key=submission.email,
@@ -159,20 +202,22 @@ class Intake:
             user_agent=evidence.user_agent,
             asked_by=asker.name,
         )
-        self._signups.accept(signup, kind="sign_up", payload=_vendor_payload(submission))
-        return signup
 
 
 def _vendor_payload(submission: Submission) -> dict[str, Any]:
+    return _payload(submission.email, submission.list_ids, submission.person)
+
+
+def payload_of(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The same body as at first, from the columns of a stored sign-up."""
+    return _payload(row["email"], json.loads(row["list_ids"]), json.loads(row["person"]))
+
+
+def _payload(email: str, list_ids: Iterable[str], person: Mapping[str, str]) -> dict[str, Any]:
     """The body of POST /contacts/sign_up_form, which changes only what it is given."""
-    person = submission.person
-    phone = {"phone_number": person.pop("phone")} if "phone" in person else {}
-    return {
-        "email_address": submission.email,
-        "list_memberships": list(submission.list_ids),
-        **person,
-        **phone,
-    }
+    named = {name: value for name, value in person.items() if name != "phone"}
+    phone = {"phone_number": person["phone"]} if "phone" in person else {}
+    return {"email_address": email, "list_memberships": list(list_ids), **named, **phone}
 
 
 def _signup_view(row: SignupStatus) -> SignupView:

@@ -1,4 +1,4 @@
-"""Permission for a call that is not a delivery, out of the one budget that all calls share."""
+"""Permission for a call that is not a delivery's first, out of the one budget that all calls share."""
 
 from __future__ import annotations
 
@@ -11,24 +11,53 @@ from store import Budget
 LONGEST_WAIT_MS = 1_500
 
 
+def _always() -> None:
+    """There is a token."""
+
+
 class CallPermits:
     """Books calls to the vendor, waiting out a gap of the current second."""
 
-    def __init__(self, budget: Budget, *, clock: Callable[[], int]) -> None:
-        """`clock` tells epoch milliseconds."""
+    def __init__(
+        self, budget: Budget, *, clock: Callable[[], int], authorize: Callable[[], None] = _always
+    ) -> None:
+        """`clock` tells epoch milliseconds.
+
+        `authorize` sees to a valid access token first, or raises ConnectionUnusable: a booked call must not
+        wait for one, since it would reach the vendor in a second that others have booked.
+        """
         self._budget = budget
         self._clock = clock
+        self._authorize = authorize
 
-    def take(self, *, urgent: bool = False) -> None:
-        """Book one call. An urgent one goes out during a pause too, which may be about what it is to mend.
+    def take(
+        self,
+        *,
+        urgent: bool = False,
+        own_probe: bool = False,
+        patience_ms: int = LONGEST_WAIT_MS,
+        stop: threading.Event | None = None,
+    ) -> None:
+        """Book one call.
+
+        Args:
+            urgent: it goes out during a pause too, which may be about what it is to mend, and with a token of
+                its own.
+            own_probe: it belongs to a delivery that is the probe, for which all other calls wait.
+            patience_ms: how long to wait for the budget.
+            stop: once set, no more waiting.
 
         Raises:
-            NoCallLeft: the budget has none within a second and a half, and it is not urgent.
+            NoCallLeft: the budget has none in that time, and it is not urgent.
+            ConnectionUnusable: there is no token, and it is not urgent.
         """
-        end = self._clock() + LONGEST_WAIT_MS
-        while (until := self._budget.book(now := self._clock())) is not None:
-            if until > end:
+        if not urgent:
+            self._authorize()
+        end = self._clock() + patience_ms
+        waiting = stop or threading.Event()
+        while (until := self._budget.book(now := self._clock(), own_probe=own_probe)) is not None:
+            if until > end or waiting.is_set():
                 if urgent:
                     return
                 raise NoCallLeft
-            threading.Event().wait(max(until - now, 1) / 1000)
+            waiting.wait(max(until - now, 1) / 1000)

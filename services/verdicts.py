@@ -69,7 +69,7 @@ class Verdicts:
             row = self._signups.find(signup_id)
             if row is None or row.last_error is not None:
                 return None
-            if row.state == "delivered":
+            if row.state in {"delivered", "merged"}:
                 return Verdict(signup_id, "subscribed", action=row.action, contact_id=row.contact_id)
             if not self._connection.ready():
                 # The token has just run out: the delivery may wait seconds for a new one.

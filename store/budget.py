@@ -1,175 +1,132 @@
-"""The vendor's call budget: one row that every caller, in every process, locks before it calls.
+"""The vendor's call budget: one row that every caller, in every process, locks before it calls."""
 
-4 calls a second, 10,000 a UTC day: https://v3.developer.constantcontact.com/api_guide/api_rate_limits.html
-"""
-
+import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
+from dataclasses import replace
 
-import structlog
-from sqlalchemy import Connection, Row, bindparam, case, or_, select, update
+from sqlalchemy import and_, bindparam, case, null, or_, update
 
+from store.allowance import LOCK, PER_DAY, READ, ROW, BudgetState, locked_allowance, state_of
 from store.database import Database
 from store.schema import budget
 
-PER_SECOND = 4
-PER_DAY = 10_000
+THROTTLE_PAUSE_MS = 1_500
+REFUSALS_KEPT = 5
 
-log = structlog.get_logger(__name__)
-
-_WINDOW_MS = 1_000
-_GUARD_MS = 100  # a call may reach the vendor later than its booking, the next one sooner
-_CLOCK_WENT_BACK_MS = 60_000
-_ROW = budget.c.name == "default"
-_READ = select(budget).where(_ROW)
-_LOCK = _READ.with_for_update()
-_BOOK = (
+_NO_REFUSALS = "{}"
+_RESUME = (
     update(budget)
-    .where(_ROW)
-    .values(day=bindparam("new_day"), used=bindparam("new_used"), calls=bindparam("new_calls"))
+    .where(ROW)
+    .values(paused_until=None, pause_reason=None, failures=0, probe_until=None, refusals=_NO_REFUSALS)
 )
-
-
-@dataclass(frozen=True)
-class BudgetState:
-    """The budget as last booked; `day` is the UTC day that `used` counts, "" before the first call."""
-
-    day: str
-    used: int
-    paused_until: int | None
-    pause_reason: str | None
-    failures: int
-
-
-@dataclass(frozen=True)
-class Allowance:
-    """The locked row, seen at one moment: when the next call may start, and the row after booking it."""
-
-    state: BudgetState
-    calls: tuple[int, ...]
-    now: int
-
-    def opens_at(self) -> int | None:
-        """None when a call may start now, else the epoch ms when to ask again."""
-        if self.state.paused_until is not None and self.state.paused_until > self.now:
-            return self.state.paused_until
-        if self.state.used >= PER_DAY:
-            return _midnight_after(self.state.day)
-        if len(self.calls) == PER_SECOND and self.now < self.calls[0] + _WINDOW_MS + _GUARD_MS:
-            return self.calls[0] + _WINDOW_MS + _GUARD_MS
-        return None
-
-    def book(self, connection: Connection) -> None:
-        """Count one call at this moment."""
-        booked = replace(self.state, used=self.state.used + 1)
-        calls = (*self.calls, self.now)[-PER_SECOND:]
-        replace(self, state=booked, calls=calls).save(connection)
-
-    def save(self, connection: Connection) -> None:
-        """Write the row."""
-        connection.execute(
-            _BOOK,
-            {"new_day": self.state.day, "new_used": self.state.used, "new_calls": json.dumps(self.calls)},
-        )
-
-
-@contextmanager
-def locked_allowance(
-    database: Database, now: int, monotonic: Callable[[], float]
-) -> Iterator[tuple[Connection, Allowance]]:
-    """A write transaction that holds the budget row, brought up to the present.
-
-    Args:
-        database: where the row is.
-        now: epoch ms when the caller looked at its clock.
-        monotonic: a clock in seconds. A long wait for the lock makes `now` stale, and a call booked in the
-            past would let five calls into one second; within the guard it does not matter.
-    """
-    asked_at = monotonic()
-    with database.transaction() as connection:
-        row = connection.execute(_LOCK).one()
-        waited = int((monotonic() - asked_at) * 1000)
-        yield connection, _allowance(connection, row, now + waited if waited > _GUARD_MS // 2 else now)
-
-
-def _allowance(connection: Connection, row: Row[tuple[object, ...]], now: int) -> Allowance:
-    calls: tuple[int, ...] = tuple(json.loads(row.calls))
-    last = max(calls, default=now)
-    if last > now + _CLOCK_WENT_BACK_MS:
-        log.warning("clock_went_back", milliseconds=last - now)
-        # Saved at once: clamped anew at each look, the window would never open before the old time returns.
-        allowance = Allowance(_on_day(row, now), tuple(min(call, now) for call in calls), now)
-        allowance.save(connection)
-        return allowance
-    return Allowance(_on_day(row, now), calls, now)
+_REFUSED = update(budget).where(ROW).values(refusals=bindparam("noted"))
 
 
 class Budget:
-    """The shared budget, for calls that are not deliveries, and for pausing everybody."""
+    """The shared budget, for calls that are not deliveries, and for what answers mean to everybody."""
 
     def __init__(self, database: Database, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._database = database
         self._monotonic = monotonic
 
-    def book(self, now: int) -> int | None:
-        """Book one call at `now` (epoch ms) and return None, or book nothing and return when to ask again."""
+    def book(self, now: int, *, own_probe: bool = False) -> int | None:
+        """Book one call at `now` (epoch ms) and return None, or book nothing and return when to ask again.
+
+        After failures the call is itself the probe: all others wait until its outcome is told by `succeeded`
+        or `pause`, or 20 s. `own_probe`: a further call of a claim that is the probe, which need not wait.
+        """
         with locked_allowance(self._database, now, self._monotonic) as (connection, allowance):
-            opens_at = allowance.opens_at()
+            opens_at = allowance.opens_at(own_probe=own_probe)
             if opens_at is None:
-                allowance.book(connection)
+                allowance.booked(probe=allowance.half_open).save(connection)
             return opens_at
+
+    def note(self, now: int) -> None:
+        """Count a call at `now` (epoch ms) that goes out in any case: a token call, a repeat after a 401."""
+        with locked_allowance(self._database, now, self._monotonic) as (connection, allowance):
+            allowance.booked(probe=False).save(connection)
 
     def read(self) -> BudgetState:
         """The row as it is; a pause in it may be over by now."""
         with self._database.reading() as connection:
-            return _state(connection.execute(_READ).one())
+            return state_of(connection.execute(READ).one())
 
-    def pause(self, *, until: int, reason: str) -> None:
-        """Stop all calls until `until` (epoch ms) and count a failure; a longer pause stays as it is."""
+    def pause(self, *, until: int, reason: str, now: int | None = None) -> None:
+        """Stop all calls until `until` (epoch ms) and count a failure; a longer pause stays as it is.
+
+        With `now`, a failure met while a pause for failures lasts is not counted: of several calls that were
+        under way when the vendor went away, each would make the next gap longer. Call it before the delivery
+        is postponed, which ends the probe.
+        """
         longer = or_(budget.c.paused_until.is_(None), budget.c.paused_until < until)
+        known = and_(budget.c.failures > 0, budget.c.paused_until > now) if now is not None else null()
         with self._database.transaction() as connection:
             connection.execute(
                 update(budget)
-                .where(_ROW)
+                .where(ROW)
                 .values(
                     paused_until=case((longer, until), else_=budget.c.paused_until),
                     pause_reason=case((longer, reason), else_=budget.c.pause_reason),
-                    failures=budget.c.failures + 1,
+                    failures=case((known, budget.c.failures), else_=budget.c.failures + 1),
+                    probe_until=None,
                 )
             )
 
+    def throttled(self, now: int, *, reason: str = "Constant Contact asked for fewer calls.") -> None:
+        """After "too many calls in a second" at `now` (epoch ms): a short pause for all, and a gentler pace.
+
+        Not a failure: the vendor is there, and no probe is needed.
+        """
+        with locked_allowance(self._database, now, self._monotonic) as (connection, allowance):
+            until = allowance.now + THROTTLE_PAUSE_MS
+            allowance.throttled().paused(until, reason).save(connection)
+
+    def quota_exceeded(
+        self, now: int, until: int, *, reason: str = "The day's calls to Constant Contact are used up."
+    ) -> None:
+        """After "quota exceeded" at `now`: pause until `until` (both epoch ms), then send one probe.
+
+        A pause beyond the UTC day also sets the day's count to its limit: other users of the key took the
+        rest. A shorter one leaves the count, for answers just after midnight that still mean yesterday.
+        """
+        with locked_allowance(self._database, now, self._monotonic) as (connection, allowance):
+            state = replace(allowance.state, failures=max(1, allowance.state.failures), probe_until=None)
+            if until >= allowance.day_ends_at():
+                state = replace(state, used=max(PER_DAY, state.used))
+            replace(allowance, state=state).paused(until, reason).save(connection)
+
+    def refused(self, key: str, contact_key: str) -> int:
+        """Note that the vendor refused this contact with the error `key`.
+
+        Returns:
+            How many different contacts (5 at most) it refused with that key since another key or a success.
+        """
+        # Addresses do not belong into this row: nobody who erases a person would look here.
+        contact = hashlib.sha256(contact_key.encode()).hexdigest()[:16]
+        with self._database.transaction() as connection:
+            noted = json.loads(connection.execute(LOCK).one().refusals)
+            before = noted["contacts"] if noted.get("key") == key else []
+            contacts = [*(other for other in before if other != contact), contact][-REFUSALS_KEPT:]
+            connection.execute(_REFUSED, {"noted": json.dumps({"key": key, "contacts": contacts})})
+        return len(contacts)
+
     def succeeded(self, now: int) -> None:
-        """After a success at `now` (epoch ms): forget the failures; writes only when there are any.
+        """After a success at `now` (epoch ms): forget failures and refusals; writes only when there are any.
 
         A pause that still lasts stays: another call was told of it while this one was under way.
         """
-        state = self.read()
-        if state.failures and (state.paused_until is None or state.paused_until <= now):
-            self.resume()
+        with self._database.reading() as connection:
+            row = connection.execute(READ).one()
+        if not row.failures and row.refusals == _NO_REFUSALS:
+            return
+        over = or_(budget.c.paused_until.is_(None), budget.c.paused_until <= now)
+        with self._database.transaction() as connection:
+            if not connection.execute(_RESUME.where(over)).rowcount:
+                connection.execute(_REFUSED, {"noted": _NO_REFUSALS})
 
     def resume(self) -> None:
         """End the pause, whatever its cause, and forget the failures."""
         with self._database.transaction() as connection:
-            connection.execute(
-                update(budget).where(_ROW).values(paused_until=None, pause_reason=None, failures=0)
-            )
-
-
-def _state(row: Row[tuple[object, ...]]) -> BudgetState:
-    return BudgetState(row.day, row.used, row.paused_until, row.pause_reason, row.failures)
-
-
-def _on_day(row: Row[tuple[object, ...]], now: int) -> BudgetState:
-    """The state with a fresh count on a new day; never an earlier one, which would grant the quota twice."""
-    today = datetime.fromtimestamp(now / 1000, UTC).date().isoformat()
-    state = _state(row)
-    return replace(state, day=today, used=0) if today > state.day else state
-
-
-def _midnight_after(day: str) -> int:
-    following = datetime.fromisoformat(day).replace(tzinfo=UTC) + timedelta(days=1)
-    return int(following.timestamp() * 1000)
+            connection.execute(_RESUME)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, fields
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import case, func, or_, select, update
 
 from store.database import Database
 from store.schema import connection as table
@@ -122,11 +122,12 @@ class Connections:
         """Replace the tokens of `generation` by the next ones; False when that generation is gone.
 
         The old refresh token stays when the vendor sent none (RFC 6749, section 6: a new one is optional).
-        Who holds the lease does not matter: a slow winner has the only pair that is still good.
+        Who holds the lease does not matter: a slow winner has the only pair that is still good. The state is
+        connected, but "api_rejected" stays: only the API can end it, and a new pair is no sign that it does.
         """
         return self._update(
             table.c.generation == generation,
-            state="connected",
+            state=case((table.c.state == "api_rejected", "api_rejected"), else_="connected"),
             access_sealed=access_sealed,
             refresh_sealed=func.coalesce(refresh_sealed, table.c.refresh_sealed),
             access_issued_at=access_issued_at,
@@ -184,13 +185,26 @@ class Connections:
         error: str,
         next_refresh_at: int | None,
         outcome_unknown: bool = False,
+        owner: str | None = None,
     ) -> bool:
-        """Note that refreshing `generation` failed and free the lease; False when that generation is gone.
+        """Note that refreshing `generation` failed and free the lease of `owner`.
 
         An unknown outcome stays on record through later failures: it explains a refused token.
+
+        Args:
+            generation: the pair that was to be refreshed.
+            state: the new state.
+            error: why, in plain words.
+            next_refresh_at: epoch ms before which nobody tries again.
+            outcome_unknown: whether the vendor may have spent the refresh token.
+            owner: whose attempt it was; None for one without a lease.
+
+        Returns:
+            False when that generation is gone, or the lease is no longer the owner's: another is trying.
         """
         return self._update(
             table.c.generation == generation,
+            table.c.lease_owner.is_not_distinct_from(owner),
             state=state,
             last_error=error,
             next_refresh_at=next_refresh_at,
@@ -236,6 +250,17 @@ class Connections:
             **_NO_ACCESS,
             **_NO_ACCOUNT,
             **_NEXT_EPOCH,
+        )
+
+    def pin_account(self, *, epoch: int, account_id: str, account_name: str, account_user: str) -> bool:
+        """Name the account of a connection that has none; False when it has, or `epoch` is over."""
+        return self._update(
+            table.c.epoch == epoch,
+            table.c.account_id.is_(None),
+            table.c.refresh_sealed.is_not(None),
+            account_id=account_id,
+            account_name=account_name,
+            account_user=account_user,
         )
 
     def disconnect(self, *, now: int) -> None:

@@ -6,16 +6,31 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, TextClause, bindparam, func, select, text, update
+from sqlalchemy import Connection, Row, Update, bindparam, func, select, update
 
-from store.budget import locked_allowance
+from store import attempts, claims
+from store.allowance import PROBE_MS, ROW, Allowance, locked_allowance
+from store.budget import REFUSALS_KEPT
 from store.database import Database
-from store.schema import PARKED, UNFINISHED, deliveries
+from store.schema import PARKED, UNFINISHED, budget, deliveries
+
+
+@dataclass(frozen=True)
+class Carried:
+    """A younger delivery of the same contact, which the same call may carry; `received_at` is epoch ms."""
+
+    delivery_id: int
+    payload: Mapping[str, Any]
+    received_at: int
 
 
 @dataclass(frozen=True)
 class Claimed:
-    """A delivery that is ours until its lease ends; `attempts` counts this one, `received_at` is epoch ms."""
+    """A delivery that is ours until its lease ends, with one call booked for it; times are epoch ms.
+
+    `attempts` counts this one. `younger`, oldest first, wait for this delivery; name those that the call
+    carried to `delivered`. A `probe` goes out after failures, and all other calls wait for its outcome.
+    """
 
     delivery_id: int
     signup_id: str
@@ -25,6 +40,11 @@ class Claimed:
     received_at: int
     attempts: int
     fence: int
+    attempt_id: int
+    booked_at: int
+    probe: bool
+    alone: bool
+    younger: tuple[Carried, ...]
 
 
 @dataclass(frozen=True)
@@ -43,33 +63,6 @@ class Backlog:
     parked: int
 
 
-# A row that is sending already (its lease is over, or it would not be due) goes first: were it to wait for an
-# older row, replayed meanwhile, each would wait for the other. `due_at` covers both states, see the schema.
-_CLAIM = """
-UPDATE deliveries SET state = 'sending', due_at = :lease_until, fence = fence + 1, attempts = attempts + 1
-WHERE id = (
-    SELECT mine.id FROM deliveries AS mine
-    WHERE mine.state IN ('ready', 'sending') AND mine.due_at <= :now
-    AND (mine.state = 'sending' OR NOT EXISTS (
-        SELECT 1 FROM deliveries AS other
-        WHERE other.state IN ('ready', 'sending') AND other.contact_key = mine.contact_key
-        AND (other.id < mine.id OR other.state = 'sending')
-    ))
-    ORDER BY mine.due_at, mine.id LIMIT 1 {lock}
-)
-RETURNING id, signup_id, kind, contact_key, payload, received_at, attempts, fence
-"""
-CLAIM: dict[str, TextClause] = {
-    "sqlite": text(_CLAIM.format(lock="")),
-    # Without the lock, a row that its late owner is just finishing would be set back to sending.
-    "postgresql": text(_CLAIM.format(lock="FOR UPDATE OF mine SKIP LOCKED")),
-}
-NEXT_DUE = (
-    select(deliveries.c.due_at)
-    .where(UNFINISHED, deliveries.c.due_at > bindparam("now"))
-    .order_by(deliveries.c.due_at)
-    .limit(1)
-)
 BACKLOG = select(
     select(func.count()).select_from(deliveries).where(UNFINISHED).scalar_subquery().label("pending"),
     select(func.min(deliveries.c.received_at))
@@ -79,7 +72,12 @@ BACKLOG = select(
     select(func.count()).select_from(deliveries).where(PARKED).scalar_subquery().label("parked"),
 )
 PENDING_UP_TO = select(func.count()).select_from(
-    select(deliveries.c.id).where(UNFINISHED).limit(bindparam("at_most")).subquery()
+    # Ordered for the sake of the plan, see `claims.ANY_WAITING`.
+    select(deliveries.c.id)
+    .where(UNFINISHED)
+    .order_by(deliveries.c.received_at)
+    .limit(bindparam("at_most"))
+    .subquery()
 )
 _OURS = (
     update(deliveries)
@@ -94,6 +92,20 @@ _DELIVERED = _OURS.values(
     action=bindparam("done"),
     last_error=None,
 )
+_MERGED = (
+    update(deliveries)
+    .where(deliveries.c.id.in_(bindparam("carried", expanding=True)), deliveries.c.state == "ready")
+    .where(deliveries.c.contact_key == bindparam("contact"), deliveries.c.id > bindparam("leader"))
+    .values(
+        state="merged",
+        merged_into=bindparam("leader"),
+        due_at=None,
+        finished_at=bindparam("now"),
+        contact_id=bindparam("vendor_id"),
+        action=bindparam("done"),
+        last_error=None,
+    )
+)
 _PARKED = _OURS.values(
     state="parked", due_at=None, finished_at=bindparam("now"), last_error=bindparam("error")
 )
@@ -103,17 +115,53 @@ _POSTPONED = _OURS.values(
     last_error=bindparam("error"),
     attempts=deliveries.c.attempts - bindparam("given_back"),
 )
+# They could not go before it anyway; left due, each claim would look at all of them.
+BEHIND = (
+    update(deliveries)
+    .where(
+        UNFINISHED, deliveries.c.contact_key == bindparam("contact"), deliveries.c.id > bindparam("leader")
+    )
+    .where(deliveries.c.state == "ready", deliveries.c.due_at < bindparam("due"))
+    .values(due_at=bindparam("due"))
+)
+_POSTPONED_ALONE = _POSTPONED.values(alone=True)
+RETRIED = (
+    update(deliveries)
+    .where(deliveries.c.signup_id == bindparam("signup"), PARKED)
+    .values(state="ready", due_at=bindparam("now"), attempts=0, alone=False, finished_at=None)
+)
+# As many as are refused before it shows that the fault is everybody's; not again and again the same ones.
+_PUT_BACK = (
+    update(deliveries)
+    .where(
+        deliveries.c.id.in_(
+            select(deliveries.c.id)
+            .where(PARKED, deliveries.c.last_error == bindparam("error"), deliveries.c.attempts <= 2)
+            .order_by(deliveries.c.id.desc())
+            .limit(REFUSALS_KEPT - 1)
+        )
+    )
+    .values(state="ready", due_at=bindparam("due"), finished_at=None)
+)
+_PROBE_ENDED = (
+    update(budget).where(ROW, budget.c.probe_until == bindparam("our_probe")).values(probe_until=None)
+)
 
 
 class Deliveries:
-    """The outbox. Per contact strictly oldest first and one in flight; between contacts no order."""
+    """The outbox. Per contact strictly oldest first and one in flight; between contacts no order.
+
+    A verdict (`delivered`, `postpone`, `park`) also ends the attempt and the probe, so tell `Budget` before
+    it what the answer means to all. When the lease was lost meanwhile, it leaves the delivery and returns
+    False.
+    """
 
     def __init__(self, database: Database, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._database = database
         self._monotonic = monotonic
 
     def claim(self, now: int, *, lease_ms: int = 60_000) -> Claimed | Wait:
-        """Book one call and take the oldest due delivery, in one transaction.
+        """Book one call and take the delivery that goes next, in one transaction.
 
         Args:
             now: epoch ms.
@@ -123,26 +171,72 @@ class Deliveries:
             The delivery to send at once, or Wait, with nothing booked.
         """
         with locked_allowance(self._database, now, self._monotonic) as (connection, allowance):
-            opens_at = allowance.opens_at()
+            opens_at = allowance.opens_at(per_day=claims.DELIVERIES_PER_DAY)
             if opens_at is not None:
                 return Wait(opens_at)
-            claimed = _take(connection, now, now + lease_ms)
-            if claimed is None:
-                return Wait(connection.scalar(NEXT_DUE, {"now": now}))
-            allowance.book(connection)
-            return claimed
+            row = claims.take(connection, allowance, lease_ms)
+            if row is None:
+                return Wait(claims.next_due(connection, allowance))
+            allowance.booked(probe=allowance.half_open).save(connection)
+            return _claimed(connection, allowance, row)
 
-    def delivered(self, claimed: Claimed, *, now: int, contact_id: str, action: str) -> bool:
-        """Finish with success; False, and nothing changed, when the lease was lost meanwhile."""
-        return self._finish(_DELIVERED, claimed, now=now, vendor_id=contact_id, done=action)
+    def delivered(
+        self, claimed: Claimed, *, now: int, contact_id: str, action: str, carried: tuple[int, ...] = ()
+    ) -> bool:
+        """Finish with success at `now` (epoch ms), together with the younger rows that the call carried."""
+        done = {"now": now, "vendor_id": contact_id, "done": action}
+        with self._database.transaction() as connection:
+            kept = _finish(connection, claimed, _DELIVERED, done)
+            _end_attempt(connection, claimed, now, "delivered", kept=kept, carried=carried)
+            if kept and carried:
+                rows = {"carried": carried, "contact": claimed.contact_key, "leader": claimed.delivery_id}
+                connection.execute(_MERGED, done | rows)
+        return kept
 
-    def postpone(self, claimed: Claimed, *, due_at: int, error: str, count: bool) -> bool:
-        """Try again at `due_at` (epoch ms); without `count` this attempt is given back. False: lease lost."""
-        return self._finish(_POSTPONED, claimed, due=due_at, error=error, given_back=0 if count else 1)
+    def postpone(
+        self,
+        claimed: Claimed,
+        *,
+        due_at: int,
+        error: str | None,
+        count: bool,
+        alone: bool = False,
+        now: int | None = None,
+    ) -> bool:
+        """Try again at `due_at`; without `count` this attempt is given back. Times are epoch ms.
+
+        The contact's younger deliveries wait as long. `alone`: from now on the row goes out by itself, since
+        a call that carried others was refused. `error`: a sentence, None where nothing was sent.
+        `now`: when the call ended, for the record of attempts; its booking where nothing was sent.
+        """
+        statement = _POSTPONED_ALONE if alone else _POSTPONED
+        values = {"due": due_at, "error": error, "given_back": 0 if count else 1}
+        with self._database.transaction() as connection:
+            kept = _finish(connection, claimed, statement, values)
+            if kept:
+                behind = {"contact": claimed.contact_key, "leader": claimed.delivery_id, "due": due_at}
+                connection.execute(BEHIND, behind)
+            ended = claimed.booked_at if now is None else now
+            outcome = "given back" if error is None else f"postponed: {error}"
+            _end_attempt(connection, claimed, ended, outcome, kept=kept)
+        return kept
 
     def park(self, claimed: Claimed, *, now: int, error: str) -> bool:
-        """Set aside for a person; the row stays. False, and nothing changed, when the lease was lost."""
-        return self._finish(_PARKED, claimed, now=now, error=error)
+        """Set aside for a person at `now` (epoch ms); the row stays."""
+        with self._database.transaction() as connection:
+            kept = _finish(connection, claimed, _PARKED, {"now": now, "error": error})
+            _end_attempt(connection, claimed, now, f"parked: {error}", kept=kept)
+        return kept
+
+    def retry(self, signup_id: str, *, now: int) -> bool:
+        """Make a parked delivery due at `now` (epoch ms), as if never tried; False when it is not parked."""
+        with self._database.transaction() as connection:
+            return connection.execute(RETRIED, {"signup": signup_id, "now": now}).rowcount == 1
+
+    def put_back(self, error: str, *, due_at: int) -> int:
+        """Make the last four parked with this `error` due at `due_at` (epoch ms); how many these are."""
+        with self._database.transaction() as connection:
+            return connection.execute(_PUT_BACK, {"error": error, "due": due_at}).rowcount
 
     def backlog(self) -> Backlog:
         """Count what is waiting and what needs a person."""
@@ -154,16 +248,48 @@ class Deliveries:
         with self._database.reading() as connection:
             return connection.scalar(PENDING_UP_TO, {"at_most": limit}) or 0
 
-    def _finish(self, statement: Any, claimed: Claimed, **values: object) -> bool:
-        guard = {"ours": claimed.delivery_id, "our_fence": claimed.fence}
-        with self._database.transaction() as connection:
-            return bool(connection.execute(statement, guard | values).rowcount == 1)
 
-
-def _take(connection: Connection, now: int, lease_until: int) -> Claimed | None:
-    statement = CLAIM[connection.dialect.name]
-    row = connection.execute(statement, {"now": now, "lease_until": lease_until}).one_or_none()
-    if row is None:
-        return None
+def _claimed(connection: Connection, allowance: Allowance, row: Row[Any]) -> Claimed:
+    younger = tuple(
+        Carried(other.id, json.loads(other.payload), other.received_at)
+        for other in claims.younger(connection, row)
+    )
+    attempt_id = attempts.begin(
+        connection,
+        delivery_id=row.id,
+        now=allowance.now,
+        may_carry=tuple(other.delivery_id for other in younger),
+    )
     columns = dict(row._mapping)
-    return Claimed(delivery_id=columns.pop("id"), payload=json.loads(columns.pop("payload")), **columns)
+    return Claimed(
+        delivery_id=columns.pop("id"),
+        payload=json.loads(columns.pop("payload")),
+        alone=bool(columns.pop("alone")),
+        **columns,
+        attempt_id=attempt_id,
+        booked_at=allowance.now,
+        probe=allowance.half_open,
+        younger=younger,
+    )
+
+
+def _finish(connection: Connection, claimed: Claimed, statement: Update, values: dict[str, Any]) -> bool:
+    """One guarded update that must touch one row; False when the lease was lost meanwhile."""
+    if claimed.probe:
+        # Before the row, like the claim: in the other order two transactions could wait for each other.
+        connection.execute(_PROBE_ENDED, {"our_probe": claimed.booked_at + PROBE_MS})
+    guard = {"ours": claimed.delivery_id, "our_fence": claimed.fence}
+    return connection.execute(statement, guard | values).rowcount == 1
+
+
+def _end_attempt(
+    connection: Connection,
+    claimed: Claimed,
+    now: int,
+    outcome: str,
+    *,
+    kept: bool,
+    carried: tuple[int, ...] | None = None,
+) -> None:
+    told = outcome if kept else f"{outcome} (too late: the lease was over)"
+    attempts.end(connection, claimed.attempt_id, now=now, outcome=told, carried=carried)

@@ -1,8 +1,11 @@
 """What can go wrong with the database, as the layers above see it.
 
 StoreError
-├── StoreUnavailable    locked, full, read-only, gone, refused, timed out: try again later
-└── StoreMisconfigured  a wrong setting or a damaged file: waiting mends nothing, a person must act
+├── StoreUnavailable    locked, read-only, gone, refused, timed out: try again later
+│   ├── StoreFull       no room on the disk
+│   ├── StoreDamaged    the file is not what was written; it is examined before the next use
+│   └── RowRefused      this row only: the database takes others
+└── StoreMisconfigured  a wrong setting: waiting mends nothing, a person must act
 """
 
 from collections.abc import Iterator
@@ -12,7 +15,10 @@ from sqlalchemy import exc
 
 # The text of the other classes (data, integrity) may quote the values of a row: "Key (email)=(…) exists".
 _TEXT_IS_SAFE = (exc.OperationalError, exc.InterfaceError, exc.ProgrammingError)
-_DAMAGED = ("malformed", "not a database")
+# A short read says "disk I/O error", and a file that was emptied has no table any more.
+_DAMAGED = ("malformed", "not a database", "disk I/O error", "no such table")
+_FULL = ("disk is full", "No space left")
+_OF_THE_ROW = (exc.IntegrityError, exc.DataError)
 
 
 class StoreError(Exception):
@@ -21,6 +27,18 @@ class StoreError(Exception):
 
 class StoreUnavailable(StoreError):
     """The database cannot be used right now; the same call may succeed later."""
+
+
+class StoreFull(StoreUnavailable):
+    """There is no room on the disk."""
+
+
+class StoreDamaged(StoreUnavailable):
+    """SQLite met something in the file that nobody wrote."""
+
+
+class RowRefused(StoreUnavailable):
+    """The values of one row are refused; other rows are not concerned."""
 
 
 class StoreMisconfigured(StoreError):
@@ -32,23 +50,25 @@ def driver_errors_translated() -> Iterator[None]:
     """Turn driver errors and file errors into ours, without SQL parameters: they are personal data.
 
     Raises:
-        StoreUnavailable: for every failure that time may mend.
-        StoreMisconfigured: when SQLite reports a damaged file.
+        StoreUnavailable: or the subclass that says more.
     """
     try:
         yield
     except exc.DBAPIError as error:
-        message = _describe(error)
-        if any(sign in message for sign in _DAMAGED):
-            raise StoreMisconfigured(
-                f"{message}. Stop the app, move the database file and its -wal and -journal files aside"
-                " together, and restore a backup."
-            ) from None
-        raise StoreUnavailable(message) from None
+        raise _translated(error) from None
     except exc.TimeoutError:
         raise StoreUnavailable("every database connection of this process is busy") from None
     except OSError as error:
         raise StoreUnavailable(f"{type(error).__name__}: {error.strerror} ({error.filename})") from None
+
+
+def _translated(error: exc.DBAPIError) -> StoreUnavailable:
+    message = _describe(error)
+    if any(sign in message for sign in _FULL):
+        return StoreFull(message)
+    if any(sign in message for sign in _DAMAGED):
+        return StoreDamaged(message)
+    return RowRefused(message) if isinstance(error, _OF_THE_ROW) else StoreUnavailable(message)
 
 
 def _describe(error: exc.DBAPIError) -> str:

@@ -11,6 +11,9 @@ _PUT = text(
 )
 
 
+_ADD = text("INSERT INTO meta (key, value) VALUES (:key, :value) ON CONFLICT (key) DO NOTHING")
+
+
 class Meta:
     """A key-value table."""
 
@@ -26,3 +29,8 @@ class Meta:
         """Store the text, replacing an earlier one."""
         with self._database.transaction() as connection:
             connection.execute(_PUT, {"key": key, "value": value})
+
+    def add(self, key: str, value: str) -> bool:
+        """Store the text under a key that is not there yet; True to exactly one caller."""
+        with self._database.transaction() as connection:
+            return bool(connection.execute(_ADD, {"key": key, "value": value}).rowcount == 1)

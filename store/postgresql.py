@@ -1,16 +1,28 @@
 """PostgreSQL, direct or behind a transaction pooler: no session state, no LISTEN, no session locks."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from sqlalchemy import URL, Engine, create_engine
+from sqlalchemy import URL, Connection, Engine, create_engine
 
 from store import migrate
+from store.errors import StoreError, StoreMisconfigured
 
 # Any number, as long as it is the same in all processes.
 _MIGRATION_LOCK = 5_313_410_377
 
 _LOOPBACK = ("127.0.0.1", "::1")
+
+# A view: settings that a managed host hides are missing in it, where SHOW would raise.
+_SETTINGS = (
+    "SELECT name, setting FROM pg_settings WHERE name IN"
+    " ('synchronous_commit', 'fsync', 'full_page_writes', 'neon.timeline_id')"
+    " UNION ALL SELECT 'aurora', 'on' WHERE to_regproc('aurora_version') IS NOT NULL"
+)
+_DURABLE = ("synchronous_commit", "fsync", "full_page_writes")
+# These keep the log of changes on other machines, and so switch off what guards a disk of their own:
+# https://neon.com/docs/reference/compatibility#neon-postgres-parameter-settings
+_OWN_STORAGE = ("neon.timeline_id", "aurora")
 
 
 def with_sslmode(url: URL) -> URL:
@@ -23,6 +35,23 @@ def with_sslmode(url: URL) -> URL:
     if "sslmode" in url.query or private:
         return url
     return url.update_query_dict({"sslmode": "require"})
+
+
+def durability_problem(settings: Mapping[str, str]) -> str | None:
+    """Say which of a server's settings would lose acknowledged rows, and the cure; None where all is well.
+
+    Source: https://www.postgresql.org/docs/current/non-durability.html
+    """
+    if any(name in settings for name in _OWN_STORAGE):
+        return None
+    for name in _DURABLE:
+        if settings.get(name, "on") != "on":
+            return (
+                f"PostgreSQL runs with {name} = {settings[name]}: a crash would lose sign-ups that were"
+                f" acknowledged. As its superuser run ALTER SYSTEM SET {name} = on; SELECT pg_reload_conf();"
+                " or use another server by DATABASE_URL."
+            )
+    return None
 
 
 class PostgreSQLBackend:
@@ -45,7 +74,8 @@ class PostgreSQLBackend:
             self._url,
             isolation_level="AUTOCOMMIT",
             connect_args={
-                "connect_timeout": 5,
+                "connect_timeout": 3,
+                "tcp_user_timeout": 10_000,  # the keepalives do not end a wait for what was sent already
                 "prepare_threshold": None,  # a transaction pooler hands each transaction another server
                 "keepalives_idle": 10,
                 "keepalives_interval": 5,
@@ -59,8 +89,31 @@ class PostgreSQLBackend:
             hide_parameters=True,
         )
 
+    probe = ""  # what the server's disk has room for is its operator's business
+
     def after_fork(self) -> None:
         """Nothing is held here."""
+
+    def sound(self) -> bool:
+        """A server guards its own files."""
+        return True
+
+    def damaged(self) -> bool:
+        """A server reports damage by itself."""
+        return False
+
+    def full(self) -> bool:
+        """A server says so when it is."""
+        return False
+
+    def check_kept(self) -> None:
+        """A commit that the server confirmed is kept."""
+
+    def failed(self, error: StoreError) -> None:
+        """Nothing here can mend a server."""
+
+    def tidy(self, engine: Engine, *, idle: bool) -> None:
+        """A server tidies up by itself."""
 
     @contextmanager
     def turn(self) -> Iterator[None]:
@@ -71,9 +124,10 @@ class PostgreSQLBackend:
         """Create or migrate the schema under a lock that ends with the transaction.
 
         Raises:
-            StoreMisconfigured: newer or damaged schema.
+            StoreMisconfigured: newer or damaged schema, or a server that loses what it acknowledged.
         """
         with engine.connect() as connection:
+            self._check_durability(connection)
             if migrate.is_current(connection):
                 return
             connection.exec_driver_sql(self._begin_migration)
@@ -81,6 +135,14 @@ class PostgreSQLBackend:
             if not migrate.is_current(connection):
                 migrate.upgrade(connection)
             connection.commit()
+
+    def _check_durability(self, connection: Connection) -> None:
+        connection.exec_driver_sql(self.begin)
+        rows = connection.exec_driver_sql(_SETTINGS).all()
+        connection.rollback()
+        problem = durability_problem({row.name: row.setting for row in rows})
+        if problem:
+            raise StoreMisconfigured(problem)
 
     def description(self, engine: Engine) -> str:
         """Name the server's version."""

@@ -27,6 +27,7 @@ metadata = MetaData(
 UNFINISHED = text("state IN ('ready', 'sending')")
 SENDING = text("state = 'sending'")
 PARKED = text("state = 'parked'")
+KEEPS_PAYLOAD = text("state IN ('delivered', 'merged') AND payload <> '{}'")
 
 signups = Table(
     "signups",
@@ -65,18 +66,46 @@ deliveries = Table(
     Column("action", Text),
     Column("contact_id", Text),
     Column("finished_at", BigInteger),
+    # The delivery whose call carried this one too.
+    Column("merged_into", BigInteger),
+    # After a call that carried others was refused: goes out by itself, so that only the culprit is parked.
+    Column("alone", Boolean, nullable=False, server_default=false()),
     CheckConstraint("state IN ('ready', 'sending', 'delivered', 'parked', 'merged')", name="state"),
     CheckConstraint("(due_at IS NOT NULL) = (state IN ('ready', 'sending'))", name="due_at"),
     Index("ix_deliveries_signup", "signup_id", unique=True),
     Index("ix_deliveries_due", "due_at", "id", sqlite_where=UNFINISHED, postgresql_where=UNFINISHED),
     Index("ix_deliveries_contact", "contact_key", "id", sqlite_where=UNFINISHED, postgresql_where=UNFINISHED),
-    Index("ix_deliveries_waiting", "received_at", sqlite_where=UNFINISHED, postgresql_where=UNFINISHED),
+    Index(
+        "ix_deliveries_waiting",
+        "received_at",
+        "due_at",
+        sqlite_where=UNFINISHED,
+        postgresql_where=UNFINISHED,
+    ),
     Index("ix_deliveries_parked", "id", sqlite_where=PARKED, postgresql_where=PARKED),
+    Index(
+        "ix_deliveries_finished", "finished_at", sqlite_where=KEEPS_PAYLOAD, postgresql_where=KEEPS_PAYLOAD
+    ),
     # The engine, not the code, forbids two calls for one contact at a time.
     Index(
         "uq_deliveries_sending", "contact_key", unique=True, sqlite_where=SENDING, postgresql_where=SENDING
     ),
     sqlite_autoincrement=True,
+)
+
+# One row per call: written with the claim, ended with the verdict. One that is never ended: outcome unknown.
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("delivery_id", BigInteger, ForeignKey("deliveries.id"), nullable=False),
+    Column("started_at", BigInteger, nullable=False),
+    Column("ended_at", BigInteger),
+    # Ids of the deliveries that the call carried besides; until it ended, of those that it may carry.
+    Column("carried", Text, nullable=False),
+    Column("outcome", Text),
+    Index("ix_attempts_delivery_id", "delivery_id"),
+    Index("ix_attempts_started_at", "started_at"),
 )
 
 budget = Table(
@@ -89,6 +118,10 @@ budget = Table(
     Column("paused_until", BigInteger),
     Column("pause_reason", Text),
     Column("failures", BigInteger, nullable=False),
+    Column("guard_ms", BigInteger, nullable=False, server_default="100"),
+    Column("guard_since", BigInteger),
+    Column("probe_until", BigInteger),
+    Column("refusals", Text, nullable=False, server_default="{}"),
 )
 
 connection = Table(

@@ -1,12 +1,14 @@
 """What people submitted: kept for good, together with the delivery that carries it out."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import bindparam, insert, select
+from sqlalchemy import Connection, bindparam, insert, select
 
 from store.database import Database
+from store.errors import StoreUnavailable
+from store.group_commit import GroupCommit
 from store.schema import deliveries, signups
 
 
@@ -93,11 +95,20 @@ _RECENT = (
 )
 
 
+_Rows = tuple[dict[str, object], dict[str, object]]
+
+
+def _insert(connection: Connection, rows: Sequence[_Rows]) -> None:
+    connection.execute(_INSERT_SIGNUP, [signup for signup, _ in rows])
+    connection.execute(_INSERT_DELIVERY, [delivery for _, delivery in rows])
+
+
 class Signups:
     """The sign-ups and where each of them stands."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._together = GroupCommit(database, _insert)
 
     def accept(self, signup: NewSignup, *, kind: str, payload: Mapping[str, object]) -> None:
         """Store a sign-up and its delivery, due at once, in one transaction: on return both are on disk.
@@ -122,9 +133,21 @@ class Signups:
             "kind": kind,
             "payload": json.dumps(dict(payload)),
         }
-        with self._database.transaction() as connection:
-            connection.execute(_INSERT_SIGNUP, row)
-            connection.execute(_INSERT_DELIVERY, delivery)
+        if self._database.one_writer:
+            self._together.write((row, delivery))
+        else:
+            self._accept_alone((row, delivery))
+
+    def _accept_alone(self, rows: _Rows) -> None:
+        committing = False
+        try:
+            with self._database.transaction() as connection:
+                _insert(connection, [rows])
+                committing = True
+        except StoreUnavailable:
+            # Only the answer to COMMIT may have been lost, and the row be there.
+            if not (committing and self.find(str(rows[0]["id"]))):
+                raise
 
     def find(self, signup_id: str) -> SignupStatus | None:
         """The status of one sign-up, None for an unknown id."""

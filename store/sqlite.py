@@ -5,30 +5,29 @@ Sources: https://sqlite.org/pragma.html, https://sqlite.org/wal.html, https://sq
 
 import fcntl
 import os
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import structlog
 from sqlalchemy import URL, Connection, Engine, create_engine, event, select
 
-from store import migrate
-from store.errors import StoreMisconfigured, StoreUnavailable
+from store import adoption, damage, migrate
+from store.disk import Disk
+from store.errors import StoreDamaged, StoreError, StoreFull, StoreMisconfigured, StoreUnavailable
+from store.fair_lock import FairLock
 from store.schema import meta
+from store.sqlite_driver import driver
 
-try:
-    from pysqlite3 import dbapi2 as _driver
-except ImportError:  # no wheel for this platform
-    from sqlite3 import dbapi2 as _driver
-
-driver: ModuleType = _driver
 log = structlog.get_logger(__name__)
 
+FileIdentity = tuple[int, int]
 Version = tuple[int, ...]
 _NETWORK = ("nfs", "cifs", "smb", "9p", "fuse", "ceph", "glusterfs", "lustre", "afs")
+_LARGE_LOG_BYTES = 16 * 1024 * 1024
+# A larger one is examined in the background: about 0.2 s.
+_EXAMINED_AT_START_BYTES = 256 * 1024 * 1024
 _EXPECTED_PRAGMAS = {"synchronous": 2, "foreign_keys": 1, "cell_size_check": 1}
 
 
@@ -60,9 +59,20 @@ def network_file_system(path: Path, mounts: str) -> str | None:
     return best[1] if best[1].startswith(_NETWORK) else None
 
 
-class SQLiteBackend:
-    """One database file. Writers of this process queue on a lock: SQLite's own waiting starves some."""
+def file_identity(path: Path | str) -> FileIdentity | None:
+    """Device and inode of the file at `path`, None where there is none."""
+    try:
+        status = os.stat(path)  # noqa: PTH116 - a path object costs as much again, on every use
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return status.st_dev, status.st_ino
 
+
+class SQLiteBackend:
+    """One database file. Writers take turns: SQLite's own waiting starves some."""
+
+    # More than fits into the rest of a page, so that the file or its journal must grow.
+    probe = "0" * 16_384
     begin = "BEGIN IMMEDIATE"  # a deferred transaction that reads, then writes fails at once, without waiting
 
     def __init__(self, url: URL, busy_timeout_seconds: float, journal_rule: Callable[[Version], str]) -> None:
@@ -71,16 +81,20 @@ class SQLiteBackend:
                 "DATABASE_URL: SQLite needs a file, as in sqlite:////home/app/data/app.db"
             )
         self._path = Path(url.database).absolute()
+        self._file_name = str(self._path)
         self._timeout = busy_timeout_seconds
         self._journal_rule = journal_rule
         self._journal: str | None = None
-        self._identity: tuple[int, int] | None = None
-        self._writer = threading.Lock()
+        self._identity: tuple[FileIdentity | None, FileIdentity | None] | None = None
+        self._writers = FairLock(self._path)
+        self._suspect = False
+        self._disk = Disk(self._path.parent)
 
     def engine(self) -> Engine:
         """Build the engine. A connection serves one thread at a time: it is checked out per `with` block."""
         engine = create_engine(
-            URL.create("sqlite", database=str(self._path)),
+            # mode=rw: a file that is missing is not made anew behind our back.
+            URL.create("sqlite", database=self._path.as_uri(), query={"uri": "true", "mode": "rw"}),
             module=driver,
             # None: Python opens no transaction of its own, ours begin by an explicit BEGIN IMMEDIATE.
             connect_args={"isolation_level": None, "timeout": self._timeout},
@@ -94,19 +108,18 @@ class SQLiteBackend:
         return engine
 
     def after_fork(self) -> None:
-        """Replace the lock: in the parent another thread may have held it at the moment of the fork."""
-        self._writer = threading.Lock()
+        """Begin a new queue of writers: in the parent another thread may have had the turn at the fork."""
+        self._writers.forget_parent()
 
     @contextmanager
     def turn(self) -> Iterator[None]:
-        """Wait for this process's turn to write, at most the busy timeout."""
-        self._check_identity()
-        if not self._writer.acquire(timeout=self._timeout):
-            raise StoreUnavailable("database is locked by another thread of this process")
-        try:
+        """Wait for the turn to write, at most the busy timeout."""
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(self._writers.held(self._timeout))
+            except TimeoutError:
+                raise StoreUnavailable("database is locked by another writer") from None
             yield
-        finally:
-            self._writer.release()
 
     def prepare(self, engine: Engine) -> None:
         """Create or migrate the file; one process at a time, whatever their number.
@@ -122,16 +135,19 @@ class SQLiteBackend:
                     " Put DATA_DIR on a local disk, or use PostgreSQL by DATABASE_URL."
                 )
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with self._alone():
+        with self._alone() as ever_used:
+            old = self._leave_old_file(engine, ever_used=ever_used)
             self._create_file()
             with engine.connect() as connection:
                 if not migrate.is_current(connection):
                     self._migrate(connection)
+                if old is not None:
+                    adoption.adopt(old, connection)
                 self._journal = connection.scalar(select(meta.c.value).where(meta.c.key == "journal_mode"))
             engine.dispose()  # this connection was opened before the journal mode was known
             with engine.connect():
-                status = self._path.stat()
-                self._identity = (status.st_dev, status.st_ino)
+                self._identity, self._suspect = self._here(), False
+        self._disk.fill()
         if self._journal == "wal" and not has_wal_reset_fix(driver.sqlite_version_info):
             log.warning("sqlite_wal_unsafe", version=driver.sqlite_version, cure="install pysqlite3")
 
@@ -139,16 +155,72 @@ class SQLiteBackend:
         """Name the library and the journal mode."""
         return f"SQLite {driver.sqlite_version} (journal {self._journal})"
 
+    def sound(self) -> bool:
+        """Whether the file is still the one that was opened, and nothing speaks against it."""
+        return not self._suspect and self._here() == self._identity
+
+    def damaged(self) -> bool:
+        """Examine the file; what is found is acted on by the next `prepare`."""
+        emptied = self._path.stat().st_size == 0
+        self._suspect = self._suspect or emptied or damage.find(self._path, timeout=self._timeout) is not None
+        return self._suspect
+
+    def full(self) -> bool:
+        """Whether the rest of the disk is kept for finishing what is accepted."""
+        return self._disk.full()
+
+    def check_kept(self) -> None:
+        """Refuse to acknowledge a commit that went into a file which is no longer at our path."""
+        self._check_identity()
+
+    def failed(self, error: StoreError) -> None:
+        """Make room on a full disk; have a file that shows damage examined before it is used again."""
+        if isinstance(error, StoreFull) and self._disk.release():
+            log.critical("ballast_released", problem="The disk is full.")
+        self._suspect = self._suspect or isinstance(error, StoreDamaged)
+
+    def tidy(self, engine: Engine, *, idle: bool) -> None:
+        """Write the ballast where it is missing; when `idle`, bring a large write-ahead log into the file."""
+        self._disk.fill()
+        if not idle:
+            return
+        log_file = self._path.with_name(self._path.name + "-wal")
+        with suppress(FileNotFoundError):
+            if log_file.stat().st_size > _LARGE_LOG_BYTES:
+                with self.turn(), engine.connect() as connection:
+                    connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+
     @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Hold a lock beside the file. It is never deleted: a waiter would then lock a nameless file."""
+    def _alone(self) -> Iterator[bool]:
+        """Hold a lock beside the file; True when it was there before, so that this folder was ours.
+
+        It is never deleted: a waiter would then lock a nameless file.
+        """
         lock = self._path.with_name(self._path.name + "-migration-lock")
+        ever_used = lock.exists()
         descriptor = os.open(lock, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
-            yield
+            yield ever_used
         finally:
             os.close(descriptor)
+
+    def _leave_old_file(self, engine: Engine, *, ever_used: bool) -> Path | None:
+        """Set aside what must not be used on, and name it; None when the file at our path is good."""
+        known, here = self._identity, file_identity(self._path)
+        replaced = known is not None and self._here() != known
+        file = known[0] if known is not None else None
+        self._identity = self._journal = None
+        old = None
+        if replaced and (here != file or damage.idle_connections(engine)):
+            log.critical("sqlite_file_replaced", missing=here is None, only_its_log=here == file)
+            old = damage.rescue(engine, self._path, file if here != file else None)
+        elif here is None or self._suspect or self._path.stat().st_size <= _EXAMINED_AT_START_BYTES:
+            old = damage.set_aside_if_damaged(
+                self._path, ours=ever_used, in_use=known is not None, timeout=self._timeout
+            )
+        engine.dispose()
+        return old
 
     def _create_file(self) -> None:
         # Only a new file is opened here: closing any descriptor of a live one drops SQLite's locks on it.
@@ -188,8 +260,14 @@ class SQLiteBackend:
                 " Another program changed it: stop that program and set it back with the sqlite3 shell."
             )
 
+    def _here(self) -> tuple[FileIdentity | None, FileIdentity | None]:
+        """The file at our path and its log, without which it lacks the last commits."""
+        log_file = None
+        if self._journal == "wal":
+            log_file = file_identity(self._file_name + "-wal")
+        return file_identity(self._file_name), log_file
+
     def _check_identity(self) -> None:
         """Refuse a file that was moved or deleted: commits would go to an inode nobody can find again."""
-        status = self._path.stat()
-        if (status.st_dev, status.st_ino) != self._identity:
-            raise StoreUnavailable(f"{self._path} was replaced while in use; restart the app")
+        if self._here() != self._identity:
+            raise StoreUnavailable(f"{self._path} was replaced while in use")

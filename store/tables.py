@@ -11,6 +11,7 @@ from store.deliveries import Deliveries
 from store.events import Events
 from store.meta import Meta
 from store.oauth_attempts import OAuthAttempts
+from store.signup_records import SignupRecords
 from store.signups import Signups
 from store.throttles import SpentTokens, Throttles
 
@@ -21,6 +22,7 @@ class Tables:
 
     database: Database
     signups: Signups
+    signup_records: SignupRecords
     deliveries: Deliveries
     budget: Budget
     connections: Connections
@@ -36,6 +38,7 @@ class Tables:
         return cls(
             database=database,
             signups=Signups(database),
+            signup_records=SignupRecords(database),
             deliveries=Deliveries(database),
             budget=Budget(database),
             connections=Connections(database),

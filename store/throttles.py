@@ -1,6 +1,6 @@
 """Counting events per time window, and tokens that work once: for all processes together."""
 
-from sqlalchemy import delete, select, text
+from sqlalchemy import delete, text
 
 from store.database import Database
 from store.expiry import prune
@@ -32,12 +32,6 @@ class Throttles:
             hits: int = connection.execute(_HIT, values).scalar_one()
             prune(connection, throttles, now)
             return hits
-
-    def count(self, key: str, *, window_ms: int, now: int) -> int:
-        """The count of the window that holds `now` (epoch ms), without adding to it."""
-        in_window = (throttles.c.key == key, throttles.c.window_start == now - now % window_ms)
-        with self._database.reading() as connection:
-            return connection.scalar(select(throttles.c.hits).where(*in_window)) or 0
 
     def clear(self, key: str) -> None:
         """Forget the key's count."""

@@ -32,9 +32,9 @@ def test_making_the_app_opens_nothing(tmp_path: Path, monkeypatch: pytest.Monkey
 
 def test_a_database_that_is_away_leaves_the_front_page_standing(tmp_path: Path) -> None:
     """Hosts probe `/`; /health says 503 and why, /subscribe refuses honestly, no text of the driver shows."""
-    app = create_app(
-        Settings.from_env(PRODUCTION | {"DATABASE_URL": "postgres://u:p@127.0.0.1:1/nothing"}),
-    )
+    (tmp_path / "spool").touch()
+    environ = {"DATABASE_URL": "postgres://u:p@127.0.0.1:1/nothing", "DATA_DIR": str(tmp_path)}
+    app = create_app(Settings.from_env(PRODUCTION | environ))
     client = app.test_client()
     assert client.get("/").status_code == 200
     health = client.get("/health")

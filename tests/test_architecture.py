@@ -12,7 +12,20 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 OURS = frozenset(
-    {"app", "cli", "in_process", "logs", "oauth", "sandbox", "services", "settings", "store", "vendor", "web"}
+    {
+        "app",
+        "cli",
+        "deadline",
+        "in_process",
+        "logs",
+        "oauth",
+        "sandbox",
+        "services",
+        "settings",
+        "store",
+        "vendor",
+        "web",
+    }
 )
 FLASK = frozenset({"flask", "flask_wtf", "flask_cors"})
 SQL = frozenset({"sqlalchemy", "alembic", "psycopg", "pysqlite3", "sqlite3"})

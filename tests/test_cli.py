@@ -14,7 +14,7 @@ from flask import Flask
 from app import build_services, clock, create_app
 from oauth import Sealer
 from settings import Settings
-from store import Connections
+from store import Connections, StoreError, StoreUnavailable
 from tests.web.conftest import PASSWORD_HASH, connect, sign_in
 
 ALONE = {"CONSTANT_CONTACT_CLIENT_ID": "sandbox-client", "CONSTANT_CONTACT_CLIENT_SECRET": "sandbox-secret"}
@@ -26,10 +26,14 @@ class Control:
 
     def __init__(self) -> None:
         self.done: list[str] = []
+        self.refreshes = True
+        self.fault: StoreError | None = None
 
-    def refresh(self) -> str:
+    def refresh(self) -> tuple[bool, str]:
         self.done.append("refresh")
-        return "It went like this."
+        if self.fault is not None:
+            raise self.fault
+        return self.refreshes, "It went like this."
 
     def disconnect(self) -> None:
         self.done.append("disconnect")
@@ -164,11 +168,13 @@ def test_status_without_a_connection_has_no_ages(make_app: MakeApp) -> None:
 
 
 def test_refresh_prints_the_outcome(make_app: MakeApp, control: Control) -> None:
-    """One refresh, its sentence, and the exit code of the state it led to."""
+    """One refresh, its sentence, and the exit code of what it did, however the connection stood before."""
     app = make_app(**ALONE)
+    store_connection(app, age_ms=0)
+    control.refreshes = False
     answer = run(app, "connection", "refresh")
     assert (answer.exit_code, answer.output) == (1, "It went like this.\n")
-    store_connection(app, age_ms=0)
+    control.refreshes = True
     assert run(app, "connection", "refresh").exit_code == 0
     assert control.done == ["refresh", "refresh"]
 
@@ -194,6 +200,12 @@ def test_disconnect_asks_first(
     assert (answer.exit_code == 0) is bool(done)
     assert ("Disconnected." in answer.output) is bool(done)
     assert ("Sign-ups stay" in answer.output) is (not options)
+
+
+def test_the_audit_says_who_connected(connected: Flask) -> None:
+    """There is one admin; whatever the service does by itself has no actor."""
+    by_kind = {event.kind: event.actor for event in connected.extensions["services"].events(10)}
+    assert by_kind["connected"] == "admin"
 
 
 def test_doctor_ends_with_1_as_long_as_there_is_a_problem(make_app: MakeApp) -> None:
@@ -232,10 +244,11 @@ def test_doctor_uses_the_network_only_when_asked(make_app: MakeApp) -> None:
 
 @pytest.mark.parametrize("words", [("connection", "status"), ("connection", "refresh")])
 def test_a_dead_database_is_told_without_a_traceback(
-    make_app: MakeApp, tmp_path: Path, words: tuple[str, ...]
+    make_app: MakeApp, control: Control, tmp_path: Path, words: tuple[str, ...]
 ) -> None:
     """One sentence with the cause and where to learn more; `flask doctor` itself still works."""
     (tmp_path / "file").touch()
+    control.fault = StoreUnavailable("no such folder")
     app = make_app(DATABASE_URL=f"sqlite:///{tmp_path}/file/x.db", **ALONE)
     answer = run(app, *words)
     assert answer.exit_code == 1

@@ -181,3 +181,38 @@ def test_the_fingerprint_tells_a_copy_from_the_original(tmp_path: Path) -> None:
     one = Settings.from_env(replit | {"REPLIT_DOMAINS": "a.replit.app,b.example.org"})
     other = Settings.from_env(replit | {"REPLIT_DOMAINS": "b.example.org,a.replit.app"})
     assert one.fingerprint == other.fingerprint
+
+
+MOUNTS = """\
+overlay / overlay rw 0 0
+/dev/vda /srv/my\\040data ext4 rw 0 0
+tmpfs /srv/my\\040data/fast tmpfs rw 0 0
+"""
+
+
+@pytest.mark.parametrize(
+    ("place", "kind"),
+    [
+        ("/app/data", "overlay"),
+        ("/srv/my data/here", None),
+        ("/srv/my data/fast/here", "tmpfs"),
+        ("/srv/my data/faster", None),
+    ],
+)
+def test_a_file_that_ends_with_the_machine_is_warned_of_in_production(place: str, kind: str | None) -> None:
+    """Memory and a container's layer lose what was acknowledged; a database elsewhere does not."""
+
+    def told(**environ: str) -> list[str]:
+        found = Settings.from_env(PRODUCTION | {"DATA_DIR": place, **environ}).warnings(MOUNTS)
+        return [warning for warning in found if "ends with this machine" in warning]
+
+    assert [f"({kind})" in warning for warning in told()] == ([True] if kind else [])
+    assert told(DATABASE_URL="postgresql://host/app") == []
+    assert told(APP_ENV="development") == []
+
+
+def test_several_machines_need_postgresql() -> None:
+    """SQLite on two machines would be two services with one quota and one rotating token."""
+    with pytest.raises(SettingsError, match=r"INSTANCES.*PostgreSQL"):
+        Settings.from_env(PRODUCTION | {"INSTANCES": "2"})
+    assert Settings.from_env(PRODUCTION | {"INSTANCES": "2", "DATABASE_URL": "postgresql://host/app"})

@@ -8,6 +8,7 @@ from flask_wtf.csrf import CSRFProtect
 from services import Services
 from web import admin, api, errors, guards, headers, openapi, request_log, site, subscribe, times
 from web.addresses import allowed_origins, base_url
+from web.sessions import CookieSessions
 
 __all__ = ["base_url", "errors", "guards", "register"]
 
@@ -15,6 +16,7 @@ __all__ = ["base_url", "errors", "guards", "register"]
 def register(app: Flask, services: Services) -> None:
     """Put every page, guard and error answer of the web layer on the app; reads app.config, opens nothing."""
     app.extensions["services"] = services
+    app.session_interface = CookieSessions()
     # Twelve hours from the sign-in, not from the last click; and a page for visitors never carries a cookie.
     app.config["SESSION_REFRESH_EACH_REQUEST"] = False
     # A page left open over lunch still works: its token lives as long as the session.

@@ -26,12 +26,14 @@ HAPPENINGS = {
     "refresh_failed": "Renewing the access failed.",
     "needs_reauthorization": "Constant Contact ended the access.",
     "credentials_rejected": "Constant Contact did not accept the API key and secret.",
+    "api_rejected": "Constant Contact refused an access that it had only just given.",
     "recovered": "The connection works again.",
     "rescue_written": "The database could not store the new access; it was saved in a file beside it.",
     "rescue_imported": "The access saved in a file was stored in the database.",
     "undecryptable": "ENCRYPTION_KEYS could not open the stored access.",
     "foreign_installation": "The stored access was found to belong to another installation.",
     "seeded": "The connection began with CONSTANT_CONTACT_REFRESH_TOKEN.",
+    "account_pinned": "The account behind the connection was found out.",
     "seed_ignored": "CONSTANT_CONTACT_REFRESH_TOKEN was not used.",
 }
 

@@ -19,13 +19,20 @@ def install(app: Flask) -> None:
         f"form-action {form_targets}; base-uri 'none'; frame-ancestors 'none'"
     )
 
+    fixed = {
+        "Content-Security-Policy": policy,
+        "X-Content-Type-Options": "nosniff",
+        # Not no-referrer: the CSRF check wants the referrer over HTTPS.
+        "Referrer-Policy": "same-origin",
+        "Cache-Control": "no-store",
+    }
+    for_https = fixed | {"Strict-Transport-Security": f"max-age={ONE_YEAR}"}
+
     @app.after_request
     def add_headers(answer: Response) -> Response:
-        answer.headers.setdefault("Content-Security-Policy", policy)
-        answer.headers.setdefault("X-Content-Type-Options", "nosniff")
-        # Not no-referrer: the CSRF check wants the referrer over HTTPS.
-        answer.headers.setdefault("Referrer-Policy", "same-origin")
-        answer.headers.setdefault("Cache-Control", "no-store")
-        if base_url().startswith("https://"):
-            answer.headers.setdefault("Strict-Transport-Security", f"max-age={ONE_YEAR}")
+        wanted = for_https if base_url().startswith("https://") else fixed
+        given = {name.lower() for name in answer.headers.keys()}  # noqa: SIM118 - iterating yields pairs
+        for name, value in wanted.items():
+            if name.lower() not in given:
+                answer.headers.add(name, value)
         return answer

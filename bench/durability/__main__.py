@@ -29,7 +29,7 @@ from bench.durability import (
 )
 from bench.durability.figures import Figure, table
 from bench.durability.postgresql import PostgreSQL
-from store.sqlite import driver
+from store.sqlite_driver import driver
 
 _HOUR, _DAY = two_instances.HOUR, two_instances.DAY
 _FULL_PEOPLE, _FULL_KILLS, _FULL_BACKLOG = 20_000, 1_000, 1_000_000

@@ -206,7 +206,7 @@ class Fleet:
 
     def calls_today(self) -> int:
         """API calls of the current UTC day, by the sandbox."""
-        state = requests.get(f"{self.deployment.sandbox_base}/_sandbox/state", timeout=60).json()
+        state = requests.get(f"{self.deployment.sandbox_base}/_sandbox/counters", timeout=60).json()
         return int(state["counters"]["calls_today"])
 
     def _supervise(self) -> None:

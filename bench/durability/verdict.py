@@ -13,7 +13,7 @@ import requests
 from sqlalchemy import create_engine, make_url, text
 
 from bench.durability.fleet import SIGN_UP
-from store.sqlite import driver
+from store.sqlite_driver import driver
 
 _ARRIVED = {"delivered", "merged"}
 _KEPT = {"ready", "sending", "parked"}

@@ -1,7 +1,8 @@
 """The client of Constant Contact's API, its records and its failures."""
 
-from services.constant_contact.account import CALLS_FOR_ACCOUNT, Account
+from services.constant_contact.account import Account
 from services.constant_contact.client import ConstantContact, ContactList, ListsPage, SignedUp
+from services.constant_contact.contacts import LONGEST_SIGN_UP_ADDRESS, Contact
 from services.constant_contact.errors import (
     Conflict,
     ConnectionUnusable,
@@ -19,12 +20,13 @@ from services.constant_contact.errors import (
 )
 
 __all__ = [
-    "CALLS_FOR_ACCOUNT",
+    "LONGEST_SIGN_UP_ADDRESS",
     "Account",
     "Conflict",
     "ConnectionUnusable",
     "ConstantContact",
     "ConstantContactError",
+    "Contact",
     "ContactList",
     "Forbidden",
     "ListsPage",

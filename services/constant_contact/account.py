@@ -14,8 +14,6 @@ from services.constant_contact.errors import Unreachable
 
 # What the contract's x-authorization-privileges ask for a sign-up; a Campaign Creator lacks it.
 NEEDED = frozenset({"contacts:write"})
-# The summary and the privileges: whoever asks books as many out of the vendor's budget.
-CALLS_FOR_ACCOUNT = 2
 
 
 @dataclass(frozen=True)

@@ -39,8 +39,9 @@ def failure(response: requests.Response) -> ConstantContactError:
     elif response.status_code >= 500:
         kind = ServerFault
     else:
-        # Anything else (a redirect, a proxy's page) was not said by the API.
-        kind = BY_STATUS.get(response.status_code, Unreachable)
+        # What has a key was said by the API; a redirect or a proxy's page was not.
+        other = Rejected if key and response.status_code >= 400 else Unreachable
+        kind = BY_STATUS.get(response.status_code, other)
     return kind(key=key, detail=detail)
 
 

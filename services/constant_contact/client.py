@@ -6,7 +6,7 @@ call is counted against the vendor's budget.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -15,7 +15,8 @@ import requests
 
 from services.constant_contact.account import Account, TokenAuth, account, claims
 from services.constant_contact.answers import failure, json_body, json_object
-from services.constant_contact.errors import ConnectionUnusable, Unreachable
+from services.constant_contact.contacts import SUB_RESOURCES, Contact, contact, creation, replacement
+from services.constant_contact.errors import Conflict, ConnectionUnusable, Unreachable
 
 CONNECT_SECONDS = 3.0
 READ_SECONDS = 10.0
@@ -79,6 +80,46 @@ class ConstantContact:
             raise Unreachable(detail="a success without contact_id and action")
         return SignedUp(contact_id=contact_id, action=action)
 
+    def find_contact(self, address: str) -> Contact | None:
+        """The contact with this address, unsubscribed and deleted ones included; None when there is none.
+
+        https://developer.constantcontact.com/api_guide/contacts_get_all.html
+        """
+        query = {"email": address, "status": "all", "include": ",".join(SUB_RESOURCES)}
+        response = self._send("GET", f"{self._base_url}/contacts", params=query)
+        if response.status_code != 200:
+            raise failure(response)
+        found = json_object(response).get("contacts")
+        if not isinstance(found, list):
+            raise Unreachable(detail="a success without contacts")
+        same = (one for one in map(contact, found) if one.address == address.lower())
+        return next(same, None)
+
+    def create_contact(self, wish: Mapping[str, Any]) -> SignedUp:
+        """Create a contact by its own wish, as sign_up_form does for shorter addresses; a Conflict if known.
+
+        https://developer.constantcontact.com/api_guide/contacts_create.html
+        """
+        response = self._send("POST", f"{self._base_url}/contacts", json=creation(wish))
+        if response.status_code != 201:
+            raise failure(response)
+        return SignedUp(contact(json_object(response)).contact_id, "created")
+
+    def update_contact(self, held: Contact, wish: Mapping[str, Any]) -> SignedUp:
+        """Add a sign-up to a contact as it was found; repeating it changes nothing more.
+
+        Conflict when the contact has been removed for good since.
+
+        https://developer.constantcontact.com/api_guide/contacts_update.html
+        """
+        address = f"{self._base_url}/contacts/{held.contact_id}"
+        response = self._send("PUT", address, json=replacement(held, wish))
+        if response.status_code == 404:
+            raise Conflict(detail="the contact is gone")
+        if response.status_code != 200:
+            raise failure(response)
+        return SignedUp(contact(json_object(response)).contact_id, "updated")
+
     def contact_lists(self, page: str | None = None) -> ListsPage:
         """One page of the account's lists with their member counts; `page` is the link of the page before.
 
@@ -95,8 +136,10 @@ class ConstantContact:
             raise Unreachable(detail="a success without lists")
         return ListsPage(lists=tuple(_contact_list(entry) for entry in found), next=_next_link(answer))
 
-    def account(self, access_token: str) -> Account:
-        """The account behind this token, which need not be the stored connection's; two calls at most.
+    def account(self, access_token: str, *, permit: Callable[[], None]) -> Account:
+        """The account behind this token, which need not be the stored connection's.
+
+        `permit` is called before each of the two calls, so that neither leaves later than it was booked.
 
         https://developer.constantcontact.com/api_guide/account_details_get.html
         https://developer.constantcontact.com/api_guide/user_privileges.html
@@ -107,9 +150,11 @@ class ConstantContact:
         if told.get("platform_user_id") == "UNASSIGNED":
             return Account(account_id="", name="", user=user, may_manage_contacts=False)
         auth = TokenAuth(access_token)
+        permit()
         summary = self._send("GET", f"{self._base_url}/account/summary", auth=auth)
         if summary.status_code != 200:
             raise failure(summary)
+        permit()
         privileges = self._send("GET", f"{self._base_url}/account/user/privileges", auth=auth)
         if privileges.status_code != 200:
             raise failure(privileges)

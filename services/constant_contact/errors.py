@@ -11,7 +11,7 @@ ConstantContactError
 ├── Forbidden            NEEDS_PERSON  403: scope, role or deactivated application
 ├── Misconfigured        NEEDS_PERSON  404, 405, 406, 415: a deleted list, or our mistake
 ├── Conflict             RETRY         409: two simultaneous edits of one contact
-└── Rejected             PARK          400: this sign-up as it stands
+└── Rejected             PARK          400 and any other 4xx: this sign-up as it stands
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ class Conflict(ConstantContactError):
 
 
 class Rejected(ConstantContactError):
-    """400: the vendor will not take this sign-up as it stands."""
+    """400, or a 4xx without a meaning of its own: the vendor will not take this sign-up as it stands."""
 
     remedy = Remedy.PARK
     plain = "Constant Contact refused this sign-up as it stands."

@@ -2,6 +2,7 @@
 
 from services.delivery.courier import Courier, Outcome, Step
 from services.delivery.delivery import Delivery, DrainReport
+from services.delivery.sending import Sender
 from services.delivery.thread import DeliveryThread
 
-__all__ = ["Courier", "Delivery", "DeliveryThread", "DrainReport", "Outcome", "Step"]
+__all__ = ["Courier", "Delivery", "DeliveryThread", "DrainReport", "Outcome", "Sender", "Step"]

@@ -1,7 +1,8 @@
-"""Deliver stored sign-ups, one claimed row and one call at a time."""
+"""Deliver stored sign-ups: claim one, send it, write down what came of it."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
@@ -9,13 +10,25 @@ from enum import Enum
 import structlog
 
 from services.connection import ConnectionStatus
-from services.constant_contact import ConstantContact, ConstantContactError, Remedy
-from services.delivery.decisions import decide
-from store import Budget, Claimed, Deliveries, Wait
+from services.constant_contact import (
+    ConnectionUnusable,
+    ConstantContactError,
+    QuotaExceeded,
+    Remedy,
+    SignedUp,
+    Throttled,
+)
+from services.delivery.decisions import Case, Decision, counts_as_refusal, decide
+from services.delivery.merging import Merged, merge
+from services.delivery.sending import Sender
+from store import Budget, Claimed, Deliveries, StoreError, Wait
 
 log = structlog.get_logger(__name__)
 
 UNUSABLE_CHECK_MS = 5_000
+# The budget allows for calls that reach the vendor this much later than they were booked.
+LATEST_START_MS = 100
+FINISH_AGAIN_SECONDS = (0.5, 1.0, 2.0, 4.0)
 
 
 class Outcome(Enum):
@@ -29,14 +42,18 @@ class Outcome(Enum):
 
 @dataclass(frozen=True)
 class Step:
-    """One step's outcome; an idle one says when (epoch ms) the next makes sense, None for "when woken"."""
+    """One step's outcome, for how many sign-ups; an idle one says when (epoch ms) the next makes sense.
+
+    `until` None means "when woken".
+    """
 
     outcome: Outcome
     until: int | None = None
+    signups: int = 1
 
 
 class Courier:
-    """Claims, calls, finishes. Couriers of several processes may work at once: the claim keeps them apart."""
+    """Claims, calls, finishes. Any number of threads and processes may do so: the claim keeps them apart."""
 
     def __init__(
         self,
@@ -44,41 +61,131 @@ class Courier:
         deliveries: Deliveries,
         budget: Budget,
         connection: ConnectionStatus,
-        vendor: ConstantContact,
+        authorize: Callable[[], None],
+        sender: Sender,
         clock: Callable[[], int],
     ) -> None:
-        """`clock` tells epoch milliseconds."""
+        """`clock` tells epoch milliseconds.
+
+        `authorize` sees to a valid access token, or raises ConnectionUnusable. It comes before the claim, so
+        that no booked call waits for a token: late calls would break the vendor's four a second.
+        """
         self._deliveries = deliveries
         self._budget = budget
         self._connection = connection
-        self._vendor = vendor
+        self._authorize = authorize
+        self._sender = sender
         self._clock = clock
+        self._late_in_a_row = 0
 
     def step(self) -> Step:
         """Deliver the next sign-up that is due, or say when to ask again. Raises store.StoreUnavailable."""
-        now = self._clock()
-        if not self._connection.usable():
-            return Step(Outcome.IDLE, until=now + UNUSABLE_CHECK_MS)
-        claimed = self._deliveries.claim(now)
-        if isinstance(claimed, Wait):
-            return Step(Outcome.IDLE, until=claimed.until)
-        try:
-            signed_up = self._vendor.sign_up(claimed.payload)
-        except ConstantContactError as error:
-            return self._failed(claimed, error)
-        now = self._clock()
-        kept = self._deliveries.delivered(
-            claimed, now=now, contact_id=signed_up.contact_id, action=signed_up.action
-        )
-        self._budget.succeeded(now)
-        log.info("signup_delivered", signup_id=claimed.signup_id, action=signed_up.action, lease_kept=kept)
-        return Step(Outcome.DELIVERED)
+        claimed = self.claim()
+        return claimed if isinstance(claimed, Step) else self.carry(claimed, threading.Event())
 
-    def _failed(self, claimed: Claimed, error: ConstantContactError) -> Step:
+    def claim(self) -> Claimed | Step:
+        """Take the next delivery, its call booked, or say when to ask again. Raises StoreUnavailable."""
+        if not self._deliveries.pending_up_to(1):
+            return Step(Outcome.IDLE)
+        if not self._connection.usable():
+            return Step(Outcome.IDLE, until=self._clock() + UNUSABLE_CHECK_MS)
+        try:
+            self._authorize()
+        except ConnectionUnusable as error:
+            log.warning("delivery_waits_for_token", error=error.detail)
+            return Step(Outcome.IDLE, until=self._clock() + UNUSABLE_CHECK_MS)
+        claimed = self._deliveries.claim(self._clock())
+        return Step(Outcome.IDLE, until=claimed.until) if isinstance(claimed, Wait) else claimed
+
+    def carry(self, claimed: Claimed, stop: threading.Event) -> Step:
+        """Send what was claimed. Once `stop` is set, what was not sent yet is given back.
+
+        Raises:
+            StoreUnavailable: the outcome could not be written down; the lease will end the delivery.
+        """
+        if stop.is_set() or self._too_late(claimed):
+            return self.give_back(claimed)
+        merged = merge(claimed.payload, claimed.received_at, claimed.younger)
+        try:
+            signed_up = self._sender.send(claimed, merged, stop)
+        except ConstantContactError as error:
+            return self._failed(claimed, merged, error)
+        return self._delivered(claimed, merged, signed_up, stop)
+
+    def give_back(self, claimed: Claimed) -> Step:
+        """Make a delivery that was not sent due again at once, with no try used up."""
+        self._deliveries.postpone(claimed, due_at=self._clock(), error=None, count=False)
+        log.info("delivery_given_back", signup_id=claimed.signup_id)
+        return Step(Outcome.POSTPONED)
+
+    def _too_late(self, claimed: Claimed) -> bool:
         now = self._clock()
-        decision = decide(error, now=now, attempts=claimed.attempts, failures=self._budget.read().failures)
-        if decision.pause_until is not None:
-            self._budget.pause(until=decision.pause_until, reason=error.plain)
+        late = now - claimed.booked_at
+        if late <= LATEST_START_MS or late <= self._budget.read().guard_at(now):
+            self._late_in_a_row = 0
+            return False
+        self._late_in_a_row += 1
+        if self._late_in_a_row > 1:
+            # A disk on which every commit takes that long would have each call given back: the guard grows
+            # until it covers them.
+            self._budget.throttled(now, reason="This machine is slow; calls go out with wider gaps.")
+        return True
+
+    def _delivered(
+        self, claimed: Claimed, merged: Merged, signed_up: SignedUp, stop: threading.Event
+    ) -> Step:
+        for pause in FINISH_AGAIN_SECONDS:
+            try:
+                kept = self._write_down(claimed, merged, signed_up)
+                break
+            except StoreError as error:
+                # Not written down, the call would be made a second time.
+                log.warning(
+                    "delivery_not_written_down", signup_id=claimed.signup_id, error=type(error).__name__
+                )
+                stop.wait(pause)
+        else:
+            kept = self._write_down(claimed, merged, signed_up)
+        log.info(
+            "signup_delivered",
+            signup_id=claimed.signup_id,
+            action=signed_up.action,
+            carried=len(merged.carried),
+            lease_kept=kept,
+        )
+        return Step(Outcome.DELIVERED, signups=1 + len(merged.carried))
+
+    def _write_down(self, claimed: Claimed, merged: Merged, signed_up: SignedUp) -> bool:
+        now = self._clock()
+        self._budget.succeeded(now)
+        return self._deliveries.delivered(
+            claimed,
+            now=now,
+            contact_id=signed_up.contact_id,
+            action=signed_up.action,
+            carried=merged.carried,
+        )
+
+    def _failed(self, claimed: Claimed, merged: Merged, error: ConstantContactError) -> Step:
+        now, budget = self._clock(), self._budget.read()
+        refused = 0
+        if counts_as_refusal(error):
+            refused = self._budget.refused(error.key or "", claimed.contact_key)
+        case = Case(
+            now=now,
+            received_at=claimed.received_at,
+            attempts=claimed.attempts,
+            failures=budget.failures,
+            refused=refused,
+            merged=bool(merged.carried),
+            guard_ms=budget.guard_at(now),
+        )
+        decision = decide(error, case)
+        # Before the delivery is postponed, which ends the probe.
+        self._pause(error, decision, now)
+        # Calls that were under way together are throttled together: one step of the guard is enough.
+        if isinstance(error, Throttled) and claimed.booked_at > (budget.guard_since or 0):
+            self._budget.throttled(now, reason=error.plain)
         log.warning(
             "delivery_failed",
             signup_id=claimed.signup_id,
@@ -88,8 +195,26 @@ class Courier:
             detail=error.detail if error.remedy is Remedy.PAUSE_ALL else None,
             paused_ms=decision.pause_until - now if decision.pause_until else 0,
         )
+        if decision.put_back:
+            self._deliveries.put_back(error.reason, due_at=decision.due_at)
         if decision.park:
             self._deliveries.park(claimed, now=now, error=error.reason)
             return Step(Outcome.PARKED)
-        self._deliveries.postpone(claimed, due_at=decision.due_at, error=error.reason, count=decision.counts)
+        self._deliveries.postpone(
+            claimed,
+            due_at=decision.due_at,
+            error=error.reason,
+            count=decision.counts,
+            alone=decision.alone,
+            now=now,
+        )
         return Step(Outcome.POSTPONED)
+
+    def _pause(self, error: ConstantContactError, decision: Decision, now: int) -> None:
+        if decision.pause_until is None:
+            return
+        reason = decision.reason or error.plain
+        if isinstance(error, QuotaExceeded):
+            self._budget.quota_exceeded(now, decision.pause_until, reason=reason)
+        else:
+            self._budget.pause(until=decision.pause_until, reason=reason, now=now)

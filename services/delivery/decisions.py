@@ -3,69 +3,184 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from services.constant_contact import (
+    Conflict,
     ConstantContactError,
+    NoCallLeft,
     QuotaExceeded,
+    Rejected,
     Remedy,
     ServerFault,
     Throttled,
 )
 
 SECOND = 1_000
+MINUTE = 60 * SECOND
 DAY = 86_400 * SECOND
-THROTTLED_PAUSE = 1_500
-PERSON_PAUSE = 60 * SECOND
-LONGEST_PAUSE = 300 * SECOND
-LONGEST_BACKOFF = 900 * SECOND
+LONGEST_PAUSE = 5 * MINUTE
+PERSON_PAUSE = MINUTE
+LONGEST_PERSON_PAUSE = 15 * MINUTE
+LONGEST_BACKOFF = 15 * MINUTE
+# Some five throttled calls in a row bring the guard there; every further one would be a call wasted.
+GENTLEST_GUARD = 900
+QUARTER = 15 * MINUTE
+LONGEST_CONFLICT = 10 * MINUTE
+# As many different contacts refused in the same words, with no success between, are not each one's own fault.
+SUSPICIOUS = 5
+POISONOUS = 8
+GIVE_UP_AFTER = 7 * DAY
+# The vendor's guard against abuse flags an address for 48 h and meanwhile calls it invalid.
+FLAGGED_FOR = 2 * DAY
+# The vendor's clock may reach midnight later than ours.
+AROUND_MIDNIGHT = 30 * MINUTE
+CONFIGURATION = (
+    "Constant Contact refuses different sign-ups with the same error, so nothing is put aside and all wait. "
+    "Was a list or a custom field deleted?"
+)
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is known besides the error; times are epoch ms.
+
+    `attempts` counts this sign-up's calls with this one, `failures` everybody's failed calls in a row before,
+    `refused` the different contacts, this one among them, that were refused with this error's key in a row.
+    `merged` tells that the call carried other sign-ups of the contact; `guard_ms` how gentle the pace is.
+    """
+
+    now: int
+    received_at: int
+    attempts: int = 1
+    failures: int = 0
+    refused: int = 0
+    merged: bool = False
+    guard_ms: int = 0
 
 
 @dataclass(frozen=True)
 class Decision:
     """`park` puts the sign-up aside; else it is due again at `due_at`, and `counts` as one of its own tries.
 
-    `pause_until` stops everybody, since the fault is not this sign-up's. Times are epoch ms.
+    `pause_until` stops everybody, since the fault is not this sign-up's; `reason` says why where the error's
+    own sentence does not. `alone` sends it by itself the next time, `put_back` makes those due again that
+    were put aside for what has turned out to be everybody's fault. Times are epoch ms.
     """
 
     due_at: int
     counts: bool = False
     park: bool = False
+    alone: bool = False
+    put_back: bool = False
     pause_until: int | None = None
+    reason: str | None = None
 
 
-def decide(error: ConstantContactError, *, now: int, attempts: int, failures: int) -> Decision:
-    """Judge a failed call.
-
-    `attempts` counts this sign-up's calls, `failures` everybody's failed calls in a row before this one.
-    """
-    if error.remedy is Remedy.PARK:
-        return Decision(due_at=now, counts=True, park=True)
-    if error.remedy is Remedy.RETRY:
-        return Decision(due_at=now + _growing(2 * SECOND, attempts - 1, 600 * SECOND), counts=True)
-    pause_until = now + _pause(error, now=now, failures=failures)
-    if isinstance(error, ServerFault):
-        # A 500 may be this row's own doing; its growing distance lets the others pass in the meantime.
-        return Decision(
-            due_at=now + _growing(5 * SECOND, attempts - 1, LONGEST_BACKOFF),
-            counts=True,
-            pause_until=pause_until,
-        )
-    return Decision(due_at=now, pause_until=pause_until)
+def decide(error: ConstantContactError, case: Case) -> Decision:
+    """Judge a failed call."""
+    rule = BY_ERROR.get(type(error)) or BY_REMEDY[error.remedy]
+    decision = rule(error, case)
+    if decision.counts and not decision.park and case.now - case.received_at > GIVE_UP_AFTER:
+        return replace(decision, park=True)
+    return decision
 
 
-def _pause(error: ConstantContactError, *, now: int, failures: int) -> int:
-    if isinstance(error, QuotaExceeded):
-        # "the day resets at 00:00:00 UTC"; the jitter is added, because earlier than midnight is useless.
-        return DAY - now % DAY + random.randint(5 * SECOND, 90 * SECOND)  # noqa: S311 - spreads load, guards nothing
-    if isinstance(error, Throttled):
-        return THROTTLED_PAUSE
-    if error.remedy is Remedy.NEEDS_PERSON:
-        return _growing(PERSON_PAUSE, failures, 15 * PERSON_PAUSE)
-    return _growing(SECOND, failures, LONGEST_PAUSE)
+def counts_as_refusal(error: ConstantContactError) -> bool:
+    """Whether it is one of those that, met by many contacts in a row, point to the configuration."""
+    return isinstance(error, Rejected) and not _flagged(error)
+
+
+def _rejected(error: ConstantContactError, case: Case) -> Decision:
+    if _flagged(error):
+        waited = case.now - case.received_at >= FLAGGED_FOR
+        due_at = case.now + FLAGGED_FOR + _up_to(30 * MINUTE)
+        return Decision(due_at=due_at, counts=True, park=waited)
+    if case.refused >= SUSPICIOUS:
+        # Due no earlier than the probe: a sign-up that comes in meanwhile is tried first, and may show that
+        # the others are at fault after all.
+        until = case.now + _growing(PERSON_PAUSE, case.failures, LONGEST_PERSON_PAUSE)
+        return Decision(due_at=until, pause_until=until, reason=CONFIGURATION, put_back=True)
+    if case.merged:
+        return Decision(due_at=case.now, counts=True, alone=True)
+    return Decision(due_at=case.now, counts=True, park=True)
+
+
+def _conflict(_: ConstantContactError, case: Case) -> Decision:
+    gap = _growing(2 * SECOND, case.attempts - 1, LONGEST_CONFLICT)
+    return Decision(due_at=case.now + gap, counts=True)
+
+
+def _server_fault(_: ConstantContactError, case: Case) -> Decision:
+    # It may be this row's own doing, which shows only while others succeed; its distance lets them pass.
+    own = case.failures == 0
+    return Decision(
+        due_at=case.now + _growing(5 * SECOND, case.attempts - 1, LONGEST_BACKOFF),
+        counts=own,
+        park=own and case.attempts >= POISONOUS,
+        pause_until=case.now + _growing(SECOND, case.failures, LONGEST_PAUSE),
+    )
+
+
+def _quota_exceeded(_: ConstantContactError, case: Case) -> Decision:
+    # "The day resets at 00:00:00 UTC"; the jitter is added, because earlier than midnight is useless.
+    since_midnight = case.now % DAY
+    gap = 5 * MINUTE if since_midnight < AROUND_MIDNIGHT else DAY - since_midnight
+    return Decision(due_at=case.now, pause_until=case.now + gap + 5 * SECOND + _up_to(85 * SECOND))
+
+
+def _throttled(_: ConstantContactError, case: Case) -> Decision:
+    # The budget paces itself; only when that has come to its end does it not help.
+    at_its_end = case.guard_ms >= GENTLEST_GUARD
+    return Decision(due_at=case.now, pause_until=case.now + QUARTER if at_its_end else None)
+
+
+def _no_call_left(_: ConstantContactError, case: Case) -> Decision:
+    return Decision(due_at=case.now + SECOND + _up_to(SECOND))
+
+
+def _put_aside(_: ConstantContactError, case: Case) -> Decision:
+    return Decision(due_at=case.now, counts=True, park=True)
+
+
+def _everybody(_: ConstantContactError, case: Case) -> Decision:
+    # Due now is behind all that already wait, so the probe is another one: one row cannot hold up the rest.
+    gap = _growing(SECOND, case.failures, LONGEST_PAUSE)
+    return Decision(due_at=case.now, pause_until=case.now + gap)
+
+
+def _needs_person(_: ConstantContactError, case: Case) -> Decision:
+    gap = _growing(PERSON_PAUSE, case.failures, LONGEST_PERSON_PAUSE)
+    return Decision(due_at=case.now, pause_until=case.now + gap)
+
+
+Rule = Callable[[ConstantContactError, Case], Decision]
+BY_ERROR: dict[type[ConstantContactError], Rule] = {
+    Rejected: _rejected,
+    Conflict: _conflict,
+    ServerFault: _server_fault,
+    QuotaExceeded: _quota_exceeded,
+    Throttled: _throttled,
+    NoCallLeft: _no_call_left,
+}
+BY_REMEDY: dict[Remedy, Rule] = {
+    Remedy.PARK: _put_aside,
+    Remedy.RETRY: _conflict,
+    Remedy.PAUSE_ALL: _everybody,
+    Remedy.NEEDS_PERSON: _needs_person,
+}
+
+
+def _flagged(error: ConstantContactError) -> bool:
+    return "invalid email" in f"{error.key} {error.detail}".lower().replace("_", " ")
 
 
 def _growing(first: int, times: int, longest: int) -> int:
-    """`first` doubled `times` times, at most `longest`, plus up to a quarter of jitter."""
+    """`first` doubled `times` times, at most `longest`, plus up to half of that as jitter."""
     gap = min(longest, first << min(max(times, 0), 20))
-    return gap + random.randint(0, gap // 4)  # noqa: S311 - spreads load, guards nothing
+    return gap + _up_to(gap // 2)
+
+
+def _up_to(most: int) -> int:
+    return random.randint(0, most)  # noqa: S311 - spreads load, guards nothing

@@ -1,4 +1,4 @@
-"""The delivery's thread inside a web worker."""
+"""The delivery's thread inside a web worker, and who looks after it."""
 
 from __future__ import annotations
 
@@ -6,33 +6,53 @@ import threading
 
 import structlog
 
-from services.delivery.delivery import Delivery
+from services.delivery.delivery import CALL_DEADLINE_SECONDS, Delivery
 
 log = structlog.get_logger(__name__)
 
-CALL_DEADLINE_SECONDS = 15.0
+SILENT_SECONDS = 60.0
+LOOK_EVERY_SECONDS = 5.0
 
 
 class DeliveryThread:
     """Starts and stops the delivery loop. Start it after the fork: threads do not survive one."""
 
-    def __init__(self, delivery: Delivery) -> None:
+    def __init__(self, delivery: Delivery, *, look_every_seconds: float = LOOK_EVERY_SECONDS) -> None:
         """Nothing runs yet."""
         self._delivery = delivery
+        self._look_every = look_every_seconds
         self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._stop_loop = threading.Event()
+        self._loop: threading.Thread | None = None
 
     def start(self) -> None:
         """Begin to deliver in the background."""
-        self._thread = threading.Thread(
-            target=self._delivery.run, args=(self._stop,), name="delivery", daemon=True
-        )
-        self._thread.start()
+        self._begin()
+        threading.Thread(target=self._watch, name="delivery-watch", daemon=True).start()
 
     def stop(self) -> None:
-        """Let the call in flight finish within its deadline, and end. A lease covers what is cut off."""
+        """Let the calls in flight finish within their deadline, and end. A lease covers what is cut off."""
         self._stop.set()
+        self._stop_loop.set()
         self._delivery.wake()
-        if self._thread is not None:
-            self._thread.join(CALL_DEADLINE_SECONDS)
-            log.info("delivery_stopped", finished=not self._thread.is_alive())
+        if self._loop is not None:
+            self._loop.join(CALL_DEADLINE_SECONDS + 1)
+            log.info("delivery_stopped", finished=not self._loop.is_alive())
+
+    def _begin(self) -> None:
+        self._stop_loop = threading.Event()
+        self._loop = threading.Thread(
+            target=self._delivery.run, args=(self._stop_loop,), name="delivery", daemon=True
+        )
+        self._loop.start()
+
+    def _watch(self) -> None:
+        while not self._stop.wait(self._look_every):
+            dead = self._loop is None or not self._loop.is_alive()
+            if dead or (self._delivery.silent_seconds() or 0) > SILENT_SECONDS:
+                # Should the old one come back to life, it ends; until then both may claim, which is safe.
+                log.error("delivery_thread_replaced", died=dead)
+                self._stop_loop.set()
+                self._begin()
+        # It may have begun a loop at the very moment of the stop.
+        self._stop_loop.set()

@@ -118,6 +118,7 @@ class Deployment:
                 "APP_ENV": "production",
                 "PUBLIC_BASE_URL": self.base,
                 "DATA_DIR": str(folder / "data"),
+                # Where the tests run, /tmp may be in memory.
                 "DATABASE_URL": database_url,
                 "CONSTANT_CONTACT_CLIENT_ID": "sandbox-client",
                 "CONSTANT_CONTACT_CLIENT_SECRET": "sandbox-secret",

@@ -16,7 +16,7 @@ pytestmark = [
 PEOPLE = 40
 
 
-@pytest.mark.parametrize("journal", ["wal", "truncate"])
+@pytest.mark.parametrize("journal", ["wal", "truncate", power_cut.SPOOL])
 def test_every_thanked_sign_up_is_on_the_disk_at_that_moment(tmp_path: Path, seed: int, journal: str) -> None:
     """Only the synced bytes are left, then a random half of the others as well: nobody is missing."""
     found = power_cut.run(tmp_path, seed=seed, people=PEOPLE, journal=journal)

@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import pytest
@@ -34,28 +35,32 @@ def control(deployment: Deployment, name: str, document: dict[str, Any]) -> None
     requests.post(f"{deployment.sandbox_base}/_sandbox/{name}", json=document, timeout=5).raise_for_status()
 
 
-def slowest_subscribe(deployment: Deployment, *, seconds: float, name: str) -> float:
-    """Post sign-ups one after another; the longest answer time in seconds."""
+def answer_times(deployment: Deployment, *, seconds: float, name: str) -> list[float]:
+    """Post sign-ups one after another; how long each answer took, in seconds."""
     # Connecting has used up the budget of its own second.
     time.sleep(1.2)
-    slowest, end, number = 0.0, time.monotonic() + seconds, 0
+    times: list[float] = []
+    end = time.monotonic() + seconds
     while time.monotonic() < end:
         began = time.monotonic()
-        answer = deployment.subscribe(f"{name}{number}@example.org")
-        slowest = max(slowest, time.monotonic() - began)
+        answer = deployment.subscribe(f"{name}{len(times)}@example.org")
+        times.append(time.monotonic() - began)
         assert answer.status_code in {201, 202}
-        number += 1
         time.sleep(0.3)
-    return slowest
+    return times
 
 
 def test_a_slow_token_call_makes_no_visitor_wait(short_lived: Deployment) -> None:
-    """The token endpoint takes 8 s over two expiries: answers stay quick, and everything arrives."""
+    """A token call of 8 s, and the seconds without a token that it brings, show in no answer's time."""
     connect(short_lived)
+    usual = answer_times(short_lived, seconds=4, name="usual")
     control(short_lived, "faults", {"match": {"path": TOKEN_PATH}, "times": None, "fault": {"delay": 8}})
-    slowest = slowest_subscribe(short_lived, seconds=14, name="slow")
+    slow = answer_times(short_lived, seconds=10, name="slow")
+    log = requests.get(f"{short_lived.sandbox_base}/_sandbox/requests", timeout=5).json()["requests"]
+    assert {"delay": 8} in [call["fault"] for call in log]
     # Far below the 1.2 s of SUBSCRIBE_WAIT_SECONDS and the vendor's 8 s, far above a busy machine's moods.
-    assert slowest < 0.7
+    assert median(slow) < median(usual) + 0.15
+    assert max(slow) < max(usual) + 0.6
     short_lived.heal()
     wait_for("the queue to drain", lambda: short_lived.health()["pending"] == 0, seconds=40)
     assert short_lived.health()["connection"] == "connected"
@@ -64,7 +69,7 @@ def test_a_slow_token_call_makes_no_visitor_wait(short_lived: Deployment) -> Non
 def test_one_refresh_per_expiry_and_no_reconnect(short_lived: Deployment) -> None:
     """Two processes, rotating tokens, no grace: two expiries, as many refreshes, nothing revoked."""
     connect(short_lived)
-    slowest_subscribe(short_lived, seconds=22, name="steady")
+    answer_times(short_lived, seconds=22, name="steady")
     counters = short_lived.sandbox_state()["counters"]
     assert counters["reuse_revocations"] == 0
     assert 2 <= counters["refreshes"] <= 3
@@ -75,7 +80,7 @@ def test_one_refresh_per_expiry_and_no_reconnect(short_lived: Deployment) -> Non
 def test_no_token_and_no_secret_is_found_anywhere(short_lived: Deployment) -> None:
     """Logs, every page and JSON answer, and the database file hold no token, code or key in clear."""
     browser = connect(short_lived)
-    slowest_subscribe(short_lived, seconds=12, name="leak")
+    answer_times(short_lived, seconds=12, name="leak")
     row = read_row(short_lived)
     sealer = Sealer([short_lived.encryption_key])
     secrets = [sealer.unseal(row.access_sealed or ""), sealer.unseal(row.refresh_sealed or "")]

@@ -1,14 +1,16 @@
 """The vendor, the vault and a keeper over them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 import requests
 import responses
 
 from oauth.authorization_server import AuthorizationServer
+from oauth.connecting import Connector
 from oauth.keeper import Keeper
 from oauth.sealing import Sealer
+from tests.oauth.consent import SCOPES, Accounts, Calls, Happenings
 from tests.oauth.vault_in_memory import AttemptsInMemory, VaultInMemory
 from tests.oauth.vendor import BASE_URL, DAY, START, Clock, Vendor
 
@@ -66,3 +68,52 @@ def keeper(
     vault: VaultInMemory, vendor: Vendor, server: AuthorizationServer, sealer: Sealer, clock: Clock
 ) -> Keeper:
     return Keeper(vault, server, sealer, clock=clock, wait=clock.wait)
+
+
+@pytest.fixture
+def accounts() -> Accounts:
+    return Accounts()
+
+
+@pytest.fixture
+def happenings() -> Happenings:
+    return Happenings()
+
+
+@pytest.fixture
+def connected() -> Calls:
+    return Calls()
+
+
+@pytest.fixture
+def make(
+    vault: VaultInMemory,
+    attempts: AttemptsInMemory,
+    vendor: Vendor,
+    server: AuthorizationServer,
+    sealer: Sealer,
+    clock: Clock,
+    *,
+    connected: Calls,
+    accounts: Accounts,
+    happenings: Happenings,
+) -> Callable[[bool], Connector]:
+    return lambda pkce: Connector(
+        vault,
+        attempts,
+        server,
+        sealer,
+        clock=clock,
+        scopes=SCOPES,
+        pkce=pkce,
+        on_connected=connected,
+        account_of=accounts,
+        fingerprint="this installation",
+        on_event=happenings,
+        wait=clock.wait,
+    )
+
+
+@pytest.fixture
+def connector(make: Callable[[bool], Connector]) -> Connector:
+    return make(True)

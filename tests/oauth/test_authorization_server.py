@@ -1,7 +1,6 @@
 """Calls to the authorization server."""
 
 import base64
-import itertools
 import ssl
 from urllib.parse import parse_qs, urlsplit
 
@@ -133,17 +132,3 @@ def test_a_redirect_is_not_followed(server: AuthorizationServer, http: responses
     with pytest.raises(Ambiguous):
         server.refresh("refresh-secret-0", START)
     assert [call.request.url for call in http.calls] == [TOKEN_URL]
-
-
-def test_an_answer_that_drips_is_given_up_at_the_deadline(vendor: Vendor) -> None:
-    """The lease must outlive the call, so the whole call has a deadline."""
-    seconds = itertools.count()
-    server = AuthorizationServer(
-        requests.Session(),
-        base_url=TOKEN_URL.removesuffix("/token"),
-        client_id="i",
-        client_secret="s",
-        monotonic=lambda: float(next(seconds)),
-    )
-    with pytest.raises(Ambiguous, match="did not end"):
-        server.refresh("refresh-secret-0", START)

@@ -1,5 +1,7 @@
 """The Authorization header."""
 
+from contextlib import suppress
+
 import pytest
 import requests
 import responses
@@ -8,15 +10,34 @@ from oauth.bearer import BearerAuth
 from oauth.errors import RefreshUnavailable
 from oauth.keeper import Keeper
 from tests.oauth.vault_in_memory import VaultInMemory
-from tests.oauth.vendor import START, Vendor
+from tests.oauth.vendor import START, Clock, Vendor
 
 API = "https://api.test/v3/contacts/sign_up_form"
 
 
+class Booked:
+    """Counts the repeats, and how many calls were sent before each."""
+
+    def __init__(self, http: responses.RequestsMock) -> None:
+        self.http = http
+        self.after: list[int] = []
+        self.fault: Exception | None = None
+
+    def __call__(self) -> None:
+        if self.fault is not None:
+            raise self.fault
+        self.after.append(len([call for call in self.http.calls if call.request.url == API]))
+
+
 @pytest.fixture
-def session(keeper: Keeper) -> requests.Session:
+def booked(http: responses.RequestsMock) -> Booked:
+    return Booked(http)
+
+
+@pytest.fixture
+def session(keeper: Keeper, booked: Booked) -> requests.Session:
     session = requests.Session()
-    session.auth = BearerAuth(keeper)
+    session.auth = BearerAuth(keeper, booked=booked)
     return session
 
 
@@ -45,6 +66,28 @@ def test_a_401_is_repeated_once_with_a_new_token_and_the_same_body(
     assert answer.request.headers["Authorization"] == "Bearer access-secret-1"
 
 
+def test_a_repeat_is_booked_before_it_is_sent(
+    session: requests.Session, http: responses.RequestsMock, booked: Booked
+) -> None:
+    """Every call counts against the vendor's four a second; the first one is booked by its caller."""
+    http.post(API, status=401)
+    http.post(API, status=201)
+    assert session.post(API).status_code == 201
+    assert session.post(API).status_code == 201
+    assert booked.after == [1]
+
+
+def test_a_repeat_that_cannot_be_booked_is_not_sent(
+    session: requests.Session, http: responses.RequestsMock, booked: Booked
+) -> None:
+    """Without the database nobody knows how many calls are out."""
+    booked.fault = OSError("no database")
+    http.post(API, status=401)
+    with pytest.raises(OSError, match="no database"):
+        session.post(API)
+    assert len(sent(http)) == 1
+
+
 def test_a_second_401_goes_to_the_caller_and_the_next_call_says_why(
     session: requests.Session, http: responses.RequestsMock, vendor: Vendor
 ) -> None:
@@ -56,6 +99,31 @@ def test_a_second_401_goes_to_the_caller_and_the_next_call_says_why(
         session.post(API)
     assert caught.value.state == "api_rejected"
     assert (len(sent(http)), vendor.issued) == (3, 1)
+
+
+def test_a_disabled_application_costs_one_forced_refresh_and_recovers_by_itself(
+    session: requests.Session,
+    http: responses.RequestsMock,
+    keeper: Keeper,
+    vault: VaultInMemory,
+    vendor: Vendor,
+    clock: Clock,
+) -> None:
+    """Two days of 401, asked every 10 minutes: only the daily refreshes go on; the first 200 ends it."""
+    http.post(API, status=401)
+    rotations = []
+    for _ in range(2 * 24 * 6):
+        with suppress(RefreshUnavailable):
+            session.post(API)
+        keeper.tend()
+        rotations.append(vendor.issued)
+        clock.now += 600_000
+    assert vault.row.state == "api_rejected"
+    assert rotations[: 21 * 6] == [1] * 21 * 6, "one forced refresh, then none until the token's day is over"
+    assert rotations[-1] == 3, "the refreshes of two days"
+    http.replace(responses.POST, API, status=201)
+    assert session.post(API).status_code == 201
+    assert (vault.row.state, vault.row.last_error) == ("connected", None)
 
 
 @pytest.mark.parametrize("status", [400, 403, 409, 429, 500])

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import requests
 import responses
+from structlog.testing import capture_logs
 
 from oauth.authorization_server import AuthorizationServer
 from oauth.bearer import BearerAuth
@@ -47,7 +48,7 @@ def rescued(
 def test_inside_the_soft_margin_the_token_is_handed_out_and_the_background_nudged(
     keeper: Keeper, vendor: Vendor, clock: Clock
 ) -> None:
-    """D3: nobody waits for a refresh that is not urgent."""
+    """Nobody waits for a refresh that is not urgent."""
     nudges: list[int] = []
     keeper.on_soft = lambda: nudges.append(1)
     clock.now = EXPIRED - 3 * HOUR
@@ -59,7 +60,7 @@ def test_inside_the_soft_margin_the_token_is_handed_out_and_the_background_nudge
 
 
 def test_tending_refreshes_inside_the_soft_margin_once(keeper: Keeper, vendor: Vendor, clock: Clock) -> None:
-    """D29: before the margin nothing happens, in it one refresh, and a second tick finds it done."""
+    """Before the margin nothing happens, in it one refresh, and a second tick finds it done."""
     clock.now = EXPIRED - 3 * HOUR
     keeper.tend()
     assert vendor.forms == []
@@ -95,7 +96,7 @@ def test_memory_answers_for_a_second_without_a_read(
 def test_a_dropped_reply_is_asked_for_once_more(
     keeper: Keeper, vault: VaultInMemory, vendor: Vendor, clock: Clock
 ) -> None:
-    """D5: inside the grace the same token brings the pair."""
+    """Inside the grace the same token brings the pair."""
     clock.now = EXPIRED
     vendor.canned = [requests.ReadTimeout("late")]
     assert keeper.current() == "access-secret-1"
@@ -106,7 +107,7 @@ def test_a_dropped_reply_is_asked_for_once_more(
 def test_a_dropped_reply_without_grace_is_named_as_the_reason(
     keeper: Keeper, vault: VaultInMemory, vendor: Vendor, clock: Clock
 ) -> None:
-    """D6: one replay, then a person is asked for."""
+    """One replay, then a person is asked for."""
     clock.now = EXPIRED
     vendor.canned = [requests.ReadTimeout("late"), GRANT_DEAD]
     with pytest.raises(NeedsReauthorization, match="answer to a refresh was lost"):
@@ -117,7 +118,7 @@ def test_a_dropped_reply_without_grace_is_named_as_the_reason(
 def test_an_attempt_that_never_reported_counts_as_a_lost_answer(
     keeper: Keeper, vault: VaultInMemory, vendor: Vendor, clock: Clock
 ) -> None:
-    """D9, D55: who died between the reply and the write is the reason."""
+    """Who died between the reply and the write is the reason."""
     clock.now = EXPIRED
     vault.take_lease(owner="dead", generation=1, now=EXPIRED - 20_000, until=EXPIRED)
     vendor.canned = [GRANT_DEAD]
@@ -130,7 +131,7 @@ def test_an_attempt_that_never_reported_counts_as_a_lost_answer(
 def test_a_refusal_after_180_idle_days_names_them(
     keeper: Keeper, vault: VaultInMemory, vendor: Vendor, clock: Clock, days: int, reason: str
 ) -> None:
-    """D28: one try, then the reason."""
+    """One try, then the reason."""
     clock.now = START + days * DAY
     vendor.canned = [GRANT_DEAD]
     keeper.tend()
@@ -140,7 +141,7 @@ def test_a_refusal_after_180_idle_days_names_them(
 def test_no_replay_after_another_took_over(
     keeper: Keeper, vault: VaultInMemory, vendor: Vendor, clock: Clock
 ) -> None:
-    """D14: with the lease lost, another may hold the successor, and a replay would kill it."""
+    """With the lease lost, another may hold the successor, and a replay would kill it."""
     clock.now = EXPIRED
     vendor.canned = [requests.ReadTimeout("late")]
 
@@ -151,7 +152,8 @@ def test_no_replay_after_another_took_over(
     with pytest.raises(RefreshUnavailable):
         keeper.current()
     assert len(vendor.forms) == 1
-    assert vault.row.outcome_unknown
+    assert (vault.row.lease_owner, vault.row.failures) == ("other", 0), "the other's attempt counts"
+    assert vault.row.attempt_started_at is not None, "which tells the other that an answer may be lost"
 
 
 def test_a_forced_refresh_is_limited_over_all_processes(
@@ -162,7 +164,7 @@ def test_a_forced_refresh_is_limited_over_all_processes(
     sealer: Sealer,
     clock: Clock,
 ) -> None:
-    """D21, D23: the second process does not rotate again."""
+    """The second process does not rotate again."""
     keeper.after_rejection("access-secret-0")
     other = Keeper(vault, server, sealer, clock=clock, wait=clock.wait)
     with pytest.raises(RefreshUnavailable) as caught:
@@ -173,9 +175,9 @@ def test_a_forced_refresh_is_limited_over_all_processes(
 def test_api_rejected_is_noted_and_left_on_success(
     keeper: Keeper, vault: VaultInMemory, http: responses.RequestsMock
 ) -> None:
-    """D23: the row says it from the second 401 on, until the API takes a token again."""
+    """The row says it from the second 401 on, until the API takes a token again."""
     session = requests.Session()
-    session.auth = BearerAuth(keeper)
+    session.auth = BearerAuth(keeper, booked=lambda: None)
     http.get(API, status=401)
     http.get(API, status=401)
     http.get(API, status=200)
@@ -188,7 +190,7 @@ def test_api_rejected_is_noted_and_left_on_success(
 def test_a_copied_database_makes_no_call(
     vault: VaultInMemory, vendor: Vendor, server: AuthorizationServer, sealer: Sealer, clock: Clock
 ) -> None:
-    """D27: the row of another installation is noted as such, left alone, and works where it belongs."""
+    """The row of another installation is noted as such, left alone, and works where it belongs."""
     vault.row = replace(vault.row, fingerprint="here")
     there = Keeper(vault, server, sealer, clock=clock, wait=clock.wait, fingerprint="there")
     for now in (START, EXPIRED):
@@ -205,7 +207,7 @@ def test_a_copied_database_makes_no_call(
 def test_the_right_key_ends_undecryptable(
     keeper: Keeper, vault: VaultInMemory, vendor: Vendor, server: AuthorizationServer, clock: Clock
 ) -> None:
-    """D26: a wrong key is noted, the right one leaves the state again."""
+    """A wrong key is noted, the right one leaves the state again."""
     Keeper(vault, server, Sealer(["quite another long key"]), clock=clock, wait=clock.wait).tend()
     assert vault.row.state == "undecryptable"
     keeper.tend()
@@ -215,7 +217,7 @@ def test_the_right_key_ends_undecryptable(
 def test_an_older_key_is_replaced_transparently(
     vault: VaultInMemory, vendor: Vendor, server: AuthorizationServer, clock: Clock
 ) -> None:
-    """D26: after one tick the newest key alone opens both tokens."""
+    """After one tick the newest key alone opens both tokens."""
     both = Sealer(["a key of newer date", "a key of enough length"])
     Keeper(vault, server, both, clock=clock, wait=clock.wait).tend()
     alone = Sealer(["a key of newer date"])
@@ -233,7 +235,7 @@ def test_a_pair_the_vault_refused_is_rescued_and_imported_by_another_process(
     rescue: RescueFile,
     tmp_path: Path,
 ) -> None:
-    """D12: the file is private and sealed; a new process stores its pair and removes it."""
+    """The file is private and sealed; a new process stores its pair and removes it."""
     file = tmp_path / "rescue"
     assert file.stat().st_mode & 0o777 == 0o600
     assert "secret" not in file.read_text()
@@ -264,6 +266,38 @@ def test_a_rescue_file_of_an_earlier_generation_is_discarded(
     assert (vault.row.state, rescue.read()) == ("disconnected", None)
 
 
+@pytest.mark.parametrize(("generation", "epoch"), [(2, 1), (1, 2)], ids=["newer pair", "other consent"])
+def test_a_rescue_file_that_does_not_follow_the_row_is_not_imported(
+    rescued: Keeper,
+    vault: VaultInMemory,
+    server: AuthorizationServer,
+    sealer: Sealer,
+    clock: Clock,
+    rescue: RescueFile,
+    *,
+    generation: int,
+    epoch: int,
+) -> None:
+    """Both numbers must fit: a database restored or begun anew may have the one without the other."""
+    vault.broken.clear()
+    vault.row = before = replace(
+        vault.row,
+        generation=generation,
+        epoch=epoch,
+        access_expires_at=EXPIRED + DAY,
+        refresh_issued_at=EXPIRED,
+        lease_owner=None,
+        lease_until=None,
+    )
+    told: list[str] = []
+
+    def listen(kind: str, detail: str | None) -> None:
+        told.append(kind)
+
+    Keeper(vault, server, sealer, clock=clock, wait=clock.wait, rescue=rescue, on_event=listen).tend()
+    assert (vault.row, told, rescue.read()) == (before, [], None)
+
+
 def test_without_room_for_a_rescue_file_memory_serves(
     vault: VaultInMemory,
     vendor: Vendor,
@@ -271,14 +305,20 @@ def test_without_room_for_a_rescue_file_memory_serves(
     sealer: Sealer,
     clock: Clock,
     tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """D13: neither row nor file takes the pair, and its access token is used all the same."""
+    """Neither row nor file takes the pair: its access token is used, and an alarm tells of it without it."""
     nowhere = RescueFile(tmp_path / "absent" / "rescue", sealer)
     keeper = Keeper(vault, server, sealer, clock=clock, wait=clock.wait, rescue=nowhere)
     clock.now = EXPIRED
     vault.broken = {"store_refreshed"}
-    assert {keeper.current(), keeper.current()} == {"access-secret-1"}
+    with capture_logs() as events:
+        assert {keeper.current(), keeper.current()} == {"access-secret-1"}
     assert len(vendor.forms) == 1
+    alarms = [event for event in events if event["log_level"] == "critical"]
+    told = repr(alarms) + caplog.text
+    assert "rescue_file_not_written" in told
+    assert "secret" not in repr(events) + caplog.text
 
 
 def test_tending_never_raises(keeper: Keeper, vault: VaultInMemory) -> None:
@@ -292,7 +332,7 @@ def test_tending_never_raises(keeper: Keeper, vault: VaultInMemory) -> None:
 def test_events_are_told_once_a_transition(
     vault: VaultInMemory, vendor: Vendor, server: AuthorizationServer, sealer: Sealer, clock: Clock
 ) -> None:
-    """D8: an outage is one event, and its end another; a listener that fails costs no token."""
+    """An outage is one event, and its end another; a listener that fails costs no token."""
     events: list[str] = []
 
     def listen(kind: str, detail: str | None) -> None:

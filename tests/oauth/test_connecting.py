@@ -4,7 +4,7 @@ import base64
 import hashlib
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -26,115 +26,20 @@ from oauth.errors import (
 )
 from oauth.sealing import Sealer
 from store import Database, OAuthAttempts
+from tests.oauth.consent import (
+    CALLBACK,
+    SCOPES,
+    Account,
+    Accounts,
+    Calls,
+    Happenings,
+    finish,
+    started,
+)
 from tests.oauth.vault_in_memory import AttemptsInMemory, Row, VaultDown, VaultInMemory
 from tests.oauth.vendor import START, Answer, Clock, Vendor
 
-SCOPES = ("contact_data", "account_read", "offline_access")
-CALLBACK = "https://app.test/oauth/callback"
 MINUTE = 60_000
-
-
-class Calls:
-    """Counts."""
-
-    def __init__(self) -> None:
-        self.count = 0
-
-    def __call__(self) -> None:
-        self.count += 1
-
-
-@dataclass(frozen=True)
-class Account:
-    account_id: str = "a-1"
-    name: str = "Friends of the River"
-    user: str = "olivia"
-    may_manage_contacts: bool = True
-
-
-class Accounts:
-    """Tells whose account a token opens; ``meanwhile`` runs while it is asked."""
-
-    def __init__(self) -> None:
-        self.answer: Account | OAuthError = Account()
-        self.asked: list[str] = []
-        self.meanwhile: Callable[[], None] = lambda: None
-
-    def __call__(self, access_token: str) -> Account:
-        self.asked.append(access_token)
-        self.meanwhile()
-        if isinstance(self.answer, OAuthError):
-            raise self.answer
-        return self.answer
-
-
-class Happenings:
-    """The events that were told."""
-
-    def __init__(self) -> None:
-        self.told: list[tuple[str, str | None]] = []
-
-    def __call__(self, kind: str, detail: str | None) -> None:
-        self.told.append((kind, detail))
-
-
-@pytest.fixture
-def accounts() -> Accounts:
-    return Accounts()
-
-
-@pytest.fixture
-def happenings() -> Happenings:
-    return Happenings()
-
-
-@pytest.fixture
-def connected() -> Calls:
-    return Calls()
-
-
-@pytest.fixture
-def make(
-    vault: VaultInMemory,
-    attempts: AttemptsInMemory,
-    vendor: Vendor,
-    server: AuthorizationServer,
-    sealer: Sealer,
-    clock: Clock,
-    *,
-    connected: Calls,
-    accounts: Accounts,
-    happenings: Happenings,
-) -> Callable[[bool], Connector]:
-    return lambda pkce: Connector(
-        vault,
-        attempts,
-        server,
-        sealer,
-        clock=clock,
-        scopes=SCOPES,
-        pkce=pkce,
-        on_connected=connected,
-        account_of=accounts,
-        fingerprint="this installation",
-        on_event=happenings,
-        wait=clock.wait,
-    )
-
-
-@pytest.fixture
-def connector(make: Callable[[bool], Connector]) -> Connector:
-    return make(True)
-
-
-def started(connector: Connector, browser: str = "browser") -> str:
-    """The state that the vendor would send back."""
-    return parse_qs(urlsplit(connector.start(browser=browser, redirect_uri=CALLBACK)).query)["state"][0]
-
-
-def finish(connector: Connector, state: str, **changes: str | None) -> None:
-    given: dict[str, str | None] = {"browser": "browser", "code": "the-code", "error": None, **changes}
-    connector.finish(browser=given["browser"] or "", state=state, code=given["code"], error=given["error"])
 
 
 def test_a_consent_ends_in_sealed_tokens_and_a_new_epoch(
@@ -405,7 +310,7 @@ def test_the_account_is_asked_with_the_new_token_and_pinned(
     assert accounts.asked == ["access-secret-1"]
     assert (row.account_id, row.account_name, row.account_user) == ("a-1", "Friends of the River", "olivia")
     assert (row.fingerprint, row.connected_by) == ("this installation", "admin")
-    assert happenings.told == [("connected", None)]
+    assert (happenings.told, happenings.actors) == ([("connected", None)], ["admin"])
 
 
 def test_a_renamed_organisation_is_the_same_account(
@@ -428,7 +333,7 @@ def test_another_account_is_refused_with_both_names(
         finish(connector, started(connector))
     assert vault.row == before
     assert connected.count == 0
-    assert happenings.told == [("wrong_account", str(caught.value))]
+    assert (happenings.told, happenings.actors) == ([("wrong_account", str(caught.value))], ["admin"])
 
 
 def test_after_disconnecting_another_account_may_be_connected(
@@ -441,6 +346,7 @@ def test_after_disconnecting_another_account_may_be_connected(
     finish(connector, started(connector))
     assert vault.row.account_id == "a-2"
     assert [kind for kind, _ in happenings.told] == ["disconnected", "connected"]
+    assert happenings.actors == ["admin", "admin"]
 
 
 @pytest.mark.parametrize(
@@ -555,3 +461,48 @@ def test_simultaneous_callbacks_exchange_once(
     assert sorted(outcomes) == ["already used"] * 3 + ["connected"]
     assert len(vendor.forms) == 1
     assert vault.row.epoch == 2
+
+
+def test_two_admins_who_connect_at_once_leave_one_working_chain(
+    vault: VaultInMemory,
+    attempts: AttemptsInMemory,
+    vendor: Vendor,
+    server: AuthorizationServer,
+    sealer: Sealer,
+    clock: Clock,
+    accounts: Accounts,
+) -> None:
+    """One after the other gets the lease: the stored pair is the one that the vendor issued last."""
+    both = [
+        Connector(
+            vault,
+            attempts,
+            server,
+            sealer,
+            clock=clock,
+            scopes=SCOPES,
+            pkce=True,
+            on_connected=lambda: None,
+            account_of=accounts,
+        )
+        for _ in range(2)
+    ]
+    states = [started(connector) for connector in both]
+    at_once = threading.Barrier(2)
+
+    def take_time() -> None:
+        threading.Event().wait(0.05)
+
+    def connect(index: int) -> None:
+        at_once.wait(5)
+        finish(both[index], states[index])
+
+    accounts.meanwhile = take_time
+    threads = [threading.Thread(target=connect, args=(index,)) for index in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert (vault.row.epoch, vault.row.generation, len(vendor.forms)) == (3, 3, 2)
+    assert sealer.unseal(vault.row.refresh_sealed or "") == vendor.refresh
+    assert vault.row.lease_owner is None

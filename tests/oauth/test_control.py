@@ -7,6 +7,7 @@ from oauth.connecting import Connector
 from oauth.control import ConnectionControl
 from oauth.keeper import Keeper
 from oauth.sealing import Sealer
+from tests.oauth.consent import Account, Happenings
 from tests.oauth.vault_in_memory import AttemptsInMemory, VaultInMemory
 from tests.oauth.vendor import START, Clock, Vendor
 
@@ -35,6 +36,7 @@ def control(
     sealer: Sealer,
     clock: Clock,
     refreshed: Refreshed,
+    happenings: Happenings,
 ) -> ConnectionControl:
     connector = Connector(
         vault,
@@ -45,6 +47,8 @@ def control(
         scopes=("contact_data", "offline_access"),
         pkce=True,
         on_connected=lambda: None,
+        account_of=lambda _: Account(),
+        on_event=happenings,
     )
     return ConnectionControl(keeper, connector, vault, sealer, on_refreshed=refreshed)
 
@@ -54,7 +58,7 @@ def test_a_refresh_on_demand_renews_tokens_that_are_still_good(
 ) -> None:
     """Whatever the margins say, a new pair is stored and handed out, and the delivery is told."""
     assert keeper.current() == "access-secret-0"
-    assert control.refresh() == "The connection is refreshed."
+    assert control.refresh() == (True, "The connection is refreshed.")
     assert vault.read().generation == 2
     assert keeper.current() == "access-secret-1"
     assert refreshed.times == 1
@@ -67,7 +71,7 @@ def test_a_refresh_on_demand_does_not_wait_for_the_next_try(
     vault.record_failure(
         generation=1, state="credentials_rejected", error="no", next_refresh_at=START + 900_000
     )
-    assert control.refresh() == "The connection is refreshed."
+    assert control.refresh() == (True, "The connection is refreshed.")
     assert vault.read().state == "connected"
 
 
@@ -76,7 +80,9 @@ def test_a_dead_token_is_not_sent_again(
 ) -> None:
     """Replaying what was refused could revoke more; the sentence says to connect."""
     vault.record_failure(generation=1, state="needs_reauthorization", error="no", next_refresh_at=None)
-    assert "press Connect" in control.refresh()
+    refreshed_now, sentence = control.refresh()
+    assert not refreshed_now
+    assert "press Connect" in sentence
     assert vendor.forms == []
     assert refreshed.times == 0
 
@@ -86,15 +92,18 @@ def test_a_refresh_under_way_elsewhere_is_left_alone(
 ) -> None:
     """Another process holds the lease: two refreshes at once would cost the connection."""
     assert vault.take_lease(owner="other", generation=1, now=START, until=START + 20_000)
-    assert "on its way" in control.refresh()
+    assert control.refresh() == (False, "A new access token is on its way.")
     assert vendor.forms == []
 
 
-def test_disconnecting_forgets_the_tokens(control: ConnectionControl, vault: VaultInMemory) -> None:
-    """Afterwards there is nothing to refresh, and that is said."""
+def test_disconnecting_forgets_the_tokens(
+    control: ConnectionControl, vault: VaultInMemory, happenings: Happenings
+) -> None:
+    """Afterwards there is nothing to refresh, and that is said; the audit knows where it was done."""
     control.disconnect()
+    assert (happenings.told, happenings.actors) == ([("disconnected", None)], ["command line"])
     assert vault.read().refresh_sealed is None
-    assert "not connected" in control.refresh()
+    assert "not connected" in control.refresh()[1]
 
 
 def test_it_is_known_whether_the_keys_fit(control: ConnectionControl, vault: VaultInMemory) -> None:

@@ -6,6 +6,7 @@ import threading
 import traceback
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from typing import ClassVar
 
 import pytest
@@ -16,8 +17,10 @@ from oauth.authorization_server import AuthorizationServer
 from oauth.connecting import Connector
 from oauth.errors import OAuthError
 from oauth.keeper import Keeper
+from oauth.rescue import RescueFile
 from oauth.sealing import Sealer
-from tests.oauth.test_connecting import SCOPES, started
+from oauth.tokens import TokenPair
+from tests.oauth.consent import SCOPES, Account, started
 from tests.oauth.vault_in_memory import AttemptsInMemory, VaultInMemory
 from tests.oauth.vendor import DAY, START, Clock
 
@@ -61,6 +64,19 @@ def pair(number: int) -> dict[str, object]:
     }
 
 
+def parts(root: object) -> list[object]:
+    """Every object of ours that can be reached from ``root``, in attributes and containers."""
+    found: dict[int, object] = {}
+    waiting = [root]
+    while waiting:
+        part = waiting.pop()
+        if id(part) in found or not type(part).__module__.startswith("oauth."):
+            continue
+        found[id(part)] = part
+        waiting += vars(part).values()
+    return list(found.values())
+
+
 @pytest.mark.parametrize(
     "reply",
     [
@@ -81,19 +97,32 @@ def test_no_secret_leaves_by_log_failure_or_repr(
     clock: Clock,
     caplog: pytest.LogCaptureFixture,
     reply: tuple[int, dict[str, object]],
+    *,
     broken: set[str],
+    tmp_path: Path,
 ) -> None:
     """Everything at DEBUG, over connecting, refreshing and failing."""
     caplog.set_level(logging.DEBUG)
+    # An app made by an earlier test has quietened it.
+    caplog.set_level(logging.DEBUG, logger="urllib3")
     Endpoint.reply = reply
     seen: list[object] = []
     with capture_logs() as events, requests.Session() as session:
         server = AuthorizationServer(
             session, base_url=address, client_id="client-id", client_secret="client-secret"
         )
-        keeper = Keeper(vault, server, sealer, clock=clock, wait=clock.wait)
+        rescue = RescueFile(tmp_path / "rescue", sealer)
+        keeper = Keeper(vault, server, sealer, clock=clock, wait=clock.wait, rescue=rescue)
         connector = Connector(
-            vault, attempts, server, sealer, clock=clock, scopes=SCOPES, pkce=True, on_connected=keeper.forget
+            vault,
+            attempts,
+            server,
+            sealer,
+            clock=clock,
+            scopes=SCOPES,
+            pkce=True,
+            on_connected=keeper.forget,
+            account_of=lambda _: Account(),
         )
         state = started(connector)
         for call in (
@@ -106,7 +135,13 @@ def test_no_secret_leaves_by_log_failure_or_repr(
                 call()
             except OAuthError as failure:
                 seen += [str(failure), repr(failure), "".join(traceback.format_exception(failure))]
-        seen += [keeper, connector, server, vars(keeper), vault.row, attempts.open, events, caplog.text]
+        reached = parts(keeper) + parts(connector)
+        seen += [*reached, vault.row, attempts.open, events, caplog.text]
+        seen += [path.read_text() for path in tmp_path.iterdir()]
+    issued = reply[0] == 200 and "refresh_token" in reply[1]
+    held = [part for part in reached if isinstance(part, TokenPair)]
+    assert len(held) == (issued and bool(broken)), "the pair that the vault refused is held"
+    assert len(list(tmp_path.iterdir())) == len(held), "and in the rescue file"
     assert "POST /token" in caplog.text, "the HTTP library must have logged"
     text = repr(seen)
     for secret in ("access-secret", "refresh-secret", CODE, "half-secret", "client-secret", state):

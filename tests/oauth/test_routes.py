@@ -90,7 +90,13 @@ def app(
         [DictLoader({"layout.html": "{% block content %}{% endblock %}"}), FileSystemLoader(TEMPLATES)]
     )
     app.register_blueprint(
-        create_blueprint(connector, guard=admin.guard, redirect_uri=lambda: CALLBACK, home=lambda: "/admin/")
+        create_blueprint(
+            connector,
+            guard=admin.guard,
+            starting=lambda: None,
+            redirect_uri=lambda: CALLBACK,
+            home=lambda: "/admin/",
+        )
     )
     app.add_url_rule("/flashed", view_func=lambda: " ".join(map(str, get_flashed_messages())))
     return app

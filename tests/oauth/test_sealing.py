@@ -23,7 +23,11 @@ def test_an_old_key_still_opens_and_the_newest_seals() -> None:
     assert Sealer([NEW]).unseal(both.seal("token")) == "token"
 
 
-@pytest.mark.parametrize("text", ["", "garbage", "tökén", Sealer([OLD]).seal("token")])
+@pytest.mark.parametrize(
+    "text",
+    ["", "garbage", "tökén", Sealer([OLD]).seal("token")],
+    ids=["nothing", "no ciphertext", "not ASCII", "of another key"],
+)
 def test_what_no_key_opens_is_undecryptable(text: str) -> None:
     """A wrong key and damage are one typed failure."""
     with pytest.raises(Undecryptable):

@@ -7,7 +7,7 @@ import pytest
 
 from oauth.sealing import Sealer
 from oauth.seed import plant
-from store import Connections, Database
+from store import Connections, Database, Meta
 from tests.oauth.vendor import START, Clock
 
 SEED = "refresh-secret-from-the-environment"
@@ -16,11 +16,12 @@ SEED = "refresh-secret-from-the-environment"
 class Start:
     """A start of the service with a seed; the events of all starts."""
 
-    def __init__(self, connections: Connections, sealer: Sealer, clock: Clock) -> None:
+    def __init__(self, connections: Connections, meta: Meta, sealer: Sealer, clock: Clock) -> None:
         self.connections = connections
         self.sealer = sealer
         self.clock = clock
         self.told: list[tuple[str, str | None]] = []
+        self.meta = meta
 
     def __call__(self, seed: str) -> bool:
         return plant(
@@ -29,6 +30,7 @@ class Start:
             sealer=self.sealer,
             fingerprint="this installation",
             clock=self.clock,
+            first_ignored=lambda seed_hash: self.meta.add(seed_hash, ""),
             on_event=lambda kind, detail: self.told.append((kind, detail)),
         )
 
@@ -36,7 +38,7 @@ class Start:
 @pytest.fixture
 def start(tmp_path: Path, sealer: Sealer, clock: Clock) -> Iterator[Start]:
     database = Database(f"sqlite:///{tmp_path / 'test.db'}")
-    yield Start(Connections(database), sealer, clock)
+    yield Start(Connections(database), Meta(database), sealer, clock)
     database.close()
 
 
@@ -96,3 +98,21 @@ def test_a_seed_never_replaces_stored_tokens(start: Start) -> None:
     [(kind, detail)] = start.told
     assert kind == "seed_ignored"
     assert SEED not in str(detail)
+
+
+def test_an_ignored_seed_is_told_of_once(start: Start) -> None:
+    """It stands in the environment at every start; another one is news again."""
+    connect(start)
+    for _ in range(3):
+        start(SEED)
+    assert len(start.told) == 1
+    start("refresh-secret-of-another-day")
+    assert len(start.told) == 2
+
+
+def test_an_ignored_seed_is_still_good_for_a_beginning(start: Start) -> None:
+    """To be passed over is not to be used: after Disconnect it may begin a connection."""
+    connect(start)
+    start(SEED)
+    start.connections.disconnect(now=START)
+    assert start(SEED)

@@ -100,7 +100,7 @@ class VaultInMemory:
                 return False
             self.row = replace(
                 self.row,
-                state="connected",
+                state="api_rejected" if self.row.state == "api_rejected" else "connected",
                 generation=generation + 1,
                 access_sealed=access_sealed,
                 refresh_sealed=refresh_sealed or self.row.refresh_sealed,
@@ -162,10 +162,11 @@ class VaultInMemory:
         error: str,
         next_refresh_at: int | None,
         outcome_unknown: bool = False,
+        owner: str | None = None,
     ) -> bool:
         self._check("record_failure")
         with self._lock:
-            if self.row.generation != generation:
+            if (self.row.generation, self.row.lease_owner) != (generation, owner):
                 return False
             self.row = replace(
                 self.row,
@@ -214,6 +215,15 @@ class VaultInMemory:
                 refresh_issued_at=now,
                 fingerprint=fingerprint,
                 seed_hash=seed_hash,
+            )
+            return True
+
+    def pin_account(self, *, epoch: int, account_id: str, account_name: str, account_user: str) -> bool:
+        with self._lock:
+            if (self.row.epoch, self.row.account_id) != (epoch, None) or self.row.refresh_sealed is None:
+                return False
+            self.row = replace(
+                self.row, account_id=account_id, account_name=account_name, account_user=account_user
             )
             return True
 

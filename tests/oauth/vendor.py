@@ -35,7 +35,8 @@ class Clock:
 class Vendor:
     """Issues numbered tokens; a superseded refresh token gets invalid_grant.
 
-    ``canned`` answers go out first, one a call; ``meanwhile`` runs while a call is under way.
+    ``canned`` answers go out first, one a call; an ``outage`` is the answer to all calls while it lasts;
+    ``meanwhile`` runs while a call is under way.
     """
 
     def __init__(self, mock: responses.RequestsMock) -> None:
@@ -45,6 +46,7 @@ class Vendor:
         self.refresh = "refresh-secret-0"
         self.extra: dict[str, object] = {}
         self.canned: list[Answer] = []
+        self.outage: Answer | None = None
         self.meanwhile: Callable[[], None] = lambda: None
         self._lock = threading.Lock()
         mock.add_callback(responses.POST, TOKEN_URL, callback=self._answer)
@@ -56,12 +58,8 @@ class Vendor:
             self.forms.append(form)
             self.authorizations.append(str(request.headers["Authorization"]))
             self.meanwhile()
-            if self.canned:
-                canned = self.canned.pop(0)
-                if isinstance(canned, Exception):
-                    raise canned
-                return canned[0], {}, canned[1]
-            return self._issue(form)
+            canned = self.canned.pop(0) if self.canned else self.outage
+            return self._issue(form) if canned is None else given(canned)
 
     def _issue(self, form: dict[str, str]) -> HttpAnswer:
         if form.get("refresh_token", self.refresh) != self.refresh:
@@ -77,6 +75,13 @@ class Vendor:
         }
         merged = {name: value for name, value in (answer | self.extra).items() if value is not None}
         return 200, {}, json.dumps(merged)
+
+
+def given(answer: Answer) -> HttpAnswer:
+    """What `responses` makes of it."""
+    if isinstance(answer, Exception):
+        raise answer
+    return answer[0], {}, answer[1]
 
 
 def jwt(**claims: object) -> str:

@@ -126,6 +126,26 @@ def test_replace_refuses_the_address_of_another(api: Api) -> None:
     assert api("PUT", path, {"update_source": "Account", "email_address": email}).status_code == 200
 
 
+def test_a_changed_address_leads_to_the_contact_and_the_old_one_is_free(api: Api, vendor: Vendor) -> None:
+    """Sign-ups and searches find a contact by the address it has now, in whatever case."""
+    path = made(api)
+    email = {"address": "Ada@Example.org"}
+    assert api("PUT", path, {"update_source": "Account", "email_address": email}).status_code == 200
+    assert made(api, email_address="ada@example.ORG") == path
+    assert found(api, "email=ada@example.com") == set()
+    assert made(api) != path
+    assert len(vendor.state()["contacts"]) == 2
+
+
+def test_replacing_keeps_a_contact_findable_by_its_address(api: Api) -> None:
+    """The same address in another case stays this contact's, and no second one can take it."""
+    path = made(api)
+    email = {"address": "ADA@example.com"}
+    assert api("PUT", path, {"update_source": "Account", "email_address": email}).status_code == 200
+    assert api("POST", CONTACTS, new()).status_code == 409
+    assert found(api, "email=ada@example.com") == {"ADA"}
+
+
 def test_delete_keeps_the_record(api: Api, vendor: Vendor) -> None:
     """Deleting answers 204; the contact leaves the collection but stays on record, and can be restored."""
     path = made(api)

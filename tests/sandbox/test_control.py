@@ -38,7 +38,8 @@ def test_state(api: Api, vendor: Vendor) -> None:
     vendor.advance(60)
     state = vendor.state()
     assert set(state) == {
-        *("contacts", "lists", "custom_fields", "tags", "tokens", "counters", "settings", "clock"),
+        *("contacts", "lists", "custom_fields", "tags", "tokens"),
+        *("counters", "days", "settings", "clock"),
     }
     (contact,) = state["contacts"]
     assert contact["company_name"] == "Engines"
@@ -71,6 +72,41 @@ def test_requests_are_recorded(api: Api, vendor: Vendor, clock: Clock) -> None:
     assert (broken["body"], broken["status"]) == ("{", 400)
 
 
+def numbers(vendor: Vendor, query: str) -> list[int]:
+    answer = vendor.client.get(f"/_sandbox/requests?{query}").json or {}
+    return [call["number"] for call in answer["requests"]]
+
+
+def test_calls_are_read_in_parts(vendor: Vendor) -> None:
+    """Calls are numbered from 1; `since` leaves out those seen already, `limit` bounds the answer."""
+    for _ in range(450):
+        vendor.call("none", "GET", "/v3/account/summary")
+    assert numbers(vendor, "") == list(range(1, 451))
+    assert numbers(vendor, "limit=2") == [1, 2]
+    assert numbers(vendor, "since=2&limit=3") == [3, 4, 5]
+    assert numbers(vendor, "since=448&limit=9") == [449, 450]
+    assert numbers(vendor, "since=450") == numbers(vendor, "limit=0") == []
+
+
+@pytest.mark.parametrize("query", ["since=-1", "limit=all", "since="])
+def test_wrong_parts_are_refused(vendor: Vendor, query: str) -> None:
+    """A mistake is named instead of answered with all calls."""
+    answer = vendor.client.get(f"/_sandbox/requests?{query}")
+    assert answer.status_code == 400
+    assert query.partition("=")[0] in (answer.json or {})["error"]
+
+
+def test_counters_agree_with_the_state(api: Api, vendor: Vendor) -> None:
+    """The cheap question gets the numbers of the state, and how many contacts there are."""
+    api("POST", SIGN_UP, person())
+    state = vendor.state()
+    assert vendor.client.get("/_sandbox/counters").json == {
+        "counters": state["counters"],
+        "contacts": 1,
+        "clock": state["clock"],
+    }
+
+
 @pytest.mark.parametrize(
     ("change", "named"),
     [
@@ -83,6 +119,7 @@ def test_requests_are_recorded(api: Api, vendor: Vendor, clock: Clock) -> None:
         ({"per_second": 0}, "per_second"),
         ({"per_day": 1.5}, "per_day"),
         ({"confirmed_opt_in": None}, "confirmed_opt_in"),
+        ({"latency": -0.5}, "latency"),
     ],
 )
 def test_bad_settings_are_named_and_change_nothing(
@@ -107,6 +144,7 @@ def test_settings_are_updated_partially(client: FlaskClient) -> None:
         "per_second": 4,
         "per_day": 10_000,
         "confirmed_opt_in": False,
+        "latency": 0,
     }
 
 

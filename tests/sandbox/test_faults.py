@@ -163,6 +163,36 @@ def test_delay_holds_up_nobody_else(api: Api, vendor: Vendor) -> None:
     assert slow.result().status_code == 201
 
 
+@pytest.mark.parametrize("how", ["fault", "setting"])
+def test_steady_latency_is_the_same_for_calls_at_once(api: Api, vendor: Vendor, how: str) -> None:
+    """Eight calls at once take as long as one: each waits for itself, however the latency was ordered."""
+    if how == "fault":
+        vendor.fault(times=None, delay=0.3)
+    else:
+        vendor.settings(latency=0.3)
+
+    def sign_up(number: int) -> float:
+        started = time.monotonic()
+        assert api("POST", SIGN_UP, person(email_address=f"p{number}@example.com")).status_code == 201
+        return time.monotonic() - started
+
+    started = time.monotonic()
+    with ThreadPoolExecutor(8) as pool:
+        assert min(pool.map(sign_up, range(8))) >= 0.3
+    assert time.monotonic() - started < 1.5
+
+
+def test_latency_adds_to_faults(api: Api, vendor: Vendor) -> None:
+    """The setting slows every call down and uses up no fault."""
+    vendor.settings(latency=0.1)
+    vendor.fault(status=503, delay=0.1)
+    started = time.monotonic()
+    assert api("GET", SUMMARY).status_code == 503
+    assert time.monotonic() - started >= 0.2
+    assert api("GET", SUMMARY).status_code == 200
+    assert time.monotonic() - started >= 0.3
+
+
 @pytest.mark.parametrize("second", ["sign_up", "replace", "delete"])
 def test_simultaneous_edits(api: Api, vendor: Vendor, second: str) -> None:
     """While one edit of a contact is being processed, any other edit of it is a 409; afterwards it passes."""

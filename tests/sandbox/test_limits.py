@@ -67,6 +67,33 @@ def test_day_quota(client: FlaskClient, clock: Clock) -> None:
     assert vendor.state()["counters"]["calls_today"] == 1
 
 
+def test_calls_are_measured_at_the_vendor(client: FlaskClient, clock: Clock) -> None:
+    """Exact times of accepted calls; the most that arrived in a sliding second; the calls of each UTC day."""
+    vendor = Vendor(client)
+    token = vendor.connect()["access_token"]
+    first = clock.now = (clock.now // DAY + 1) * DAY - 0.75
+    assert statuses(vendor, token, 2) == [200, 200]
+    clock.now += 0.9
+    assert statuses(vendor, token, 3) == [200, 200, 429]
+    clock.now += 0.1
+    assert statuses(vendor, token, 2) == [200, 200]
+    state = vendor.state()
+    times = (client.get("/_sandbox/accepted").json or {})["times"]
+    assert times == [first, first, first + 0.9, first + 0.9, first + 1, first + 1]
+    assert (state["counters"]["accepted"], state["counters"]["most_in_a_second"]) == (6, 5)
+    assert state["days"] == {
+        "2026-11-18": {"calls": 2, "accepted": 2},
+        "2026-11-19": {"calls": 5, "accepted": 4},
+    }
+
+
+def test_the_measure_does_not_depend_on_the_limit(vendor: Vendor) -> None:
+    """Without limits a caller that sends too fast is seen as well."""
+    token = vendor.connect()["access_token"]
+    assert statuses(vendor, token, 7) == [200] * 7
+    assert vendor.state()["counters"]["most_in_a_second"] == 7
+
+
 def test_token_calls_have_no_limit(client: FlaskClient) -> None:
     """Calls to the token endpoint neither count nor are refused."""
     vendor = Vendor(client)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from werkzeug.test import TestResponse
 
-from sandbox import PRESET_LIST_ID
+from sandbox import PRESET_LIST_ID, ConnectionDropped
+from sandbox.contact_rules import sign_up
+from sandbox.state import World
 
 from .vendor import SIGN_UP, Vendor, person
 
@@ -180,6 +183,29 @@ def test_street_address_and_phone_are_kept(api: Api) -> None:
     shown = api("GET", f"/v3/contacts/{contact_id}?include=phone_numbers,street_addresses").json or {}
     (phone,), (address,) = shown["phone_numbers"], shown["street_addresses"]
     assert (phone["phone_number"], address["kind"], address["city"]) == ("555 0100", "home", "Boston")
+
+
+def test_completed_sign_ups_are_counted_for_each_contact(api: Api, vendor: Vendor) -> None:
+    """What was done counts, also when the answer was lost; refused and failed calls do not."""
+    api("POST", SIGN_UP, person())
+    vendor.fault(drop="after")
+    with pytest.raises(ConnectionDropped):
+        api("POST", SIGN_UP, person())
+    vendor.fault(status=503)
+    api("POST", SIGN_UP, person())
+    api("POST", SIGN_UP, person(first_name="x" * 51))
+    api("POST", SIGN_UP, person(email_address="bob@example.com"))
+    assert vendor.contact_named("ada@example.com")["sign_ups"] == 2
+    assert vendor.contact_named("bob@example.com")["sign_ups"] == 1
+
+
+def test_sign_ups_stay_fast_with_many_contacts(vendor: Vendor) -> None:
+    """Ten thousand take well under a second; going through all contacts each time they took half a minute."""
+    world: World = vendor.client.application.extensions["sandbox"]
+    started = time.monotonic()
+    for number in range(10_000):
+        sign_up(world, person(email_address=f"p{number}@example.com"))
+    assert time.monotonic() - started < 5
 
 
 def test_abuse_guard(vendor: Vendor) -> None:

@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from services import ConnectionStatus, Delivery, Health, Intake, ListDirectory, Verdicts
-from services.delivery import Courier
+from services import (
+    ANONYMOUS,
+    ConnectionStatus,
+    Delivery,
+    Evidence,
+    Health,
+    Intake,
+    ListDirectory,
+    SignupView,
+    Verdicts,
+)
+from services.constant_contact import ConnectionUnusable, ConstantContact
+from services.delivery import Courier, Sender
+from services.intake import payload_of
 from services.permits import CallPermits
-from store import Budget, Connections, Database, Deliveries, Meta, Signups
+from services.submission import read_form
+from store import Budget, Connections, Database, Deliveries, Disk, Meta, Salvage, Signups, Spool
 from tests.services.vendor import NEWSLETTER, ScriptedVendor
 
 
@@ -29,45 +43,76 @@ class Clock:
 class House:
     """Every use case, wired as the app wires them."""
 
-    def __init__(self, path: Path, *, wait_seconds: float = 0) -> None:
-        self.clock = Clock()
+    def __init__(
+        self,
+        path: Path,
+        *,
+        api: ConstantContact | None = None,
+        clock: Clock | None = None,
+        deliveries: Deliveries | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+        after_fault_seconds: float = 0.05,
+    ) -> None:
+        """`api` takes the place of the scripted vendor."""
+        self.clock = clock or Clock()
         self.database = Database(f"sqlite:///{path / 'test.db'}")
         self.vendor = ScriptedVendor()
-        self.signups, self.deliveries = Signups(self.database), Deliveries(self.database)
+        api = api or self.vendor
+        self.signups = Signups(self.database)
+        self.deliveries = deliveries or Deliveries(self.database)
         self.budget, self.connections = Budget(self.database), Connections(self.database)
         self.meta = Meta(self.database)
+        self.spool = Spool(path / "spool")
+        self.salvage = Salvage(self.database, path / "test.db", payload_of=payload_of)
         self.connection = ConnectionStatus(self.connections, clock=self.clock)
         self.lists = ListDirectory(
-            vendor=self.vendor,
+            vendor=api,
             connection=self.connection,
             meta=self.meta,
             permits=CallPermits(self.budget, clock=self.clock),
             clock=self.clock,
         )
+        self.permits = CallPermits(self.budget, clock=self.clock)
+        self.authorized = 0
+        self.on_authorize: Callable[[], None] = lambda: None
+        self.no_token: ConnectionUnusable | None = None
         self.courier = Courier(
             deliveries=self.deliveries,
             budget=self.budget,
             connection=self.connection,
-            vendor=self.vendor,
+            authorize=self.authorize,
+            sender=Sender(vendor=api, permits=self.permits, clock=self.clock),
             clock=self.clock,
         )
         self.delivery = Delivery(
-            courier=self.courier, deliveries=self.deliveries, lists=self.lists, clock=self.clock
+            courier=self.courier,
+            deliveries=self.deliveries,
+            lists=self.lists,
+            clock=self.clock,
+            monotonic=monotonic,
+            after_fault_seconds=after_fault_seconds,
         )
-        self.verdicts = self.verdicts_waiting(wait_seconds)
+        self.verdicts = self.verdicts_waiting(0)
         self.intake = Intake(
             signups=self.signups,
+            spool=self.spool,
+            has_room=self.database.has_room,
             lists=self.lists,
             delivery=self.delivery,
             verdicts=self.verdicts,
             public_list_ids=(NEWSLETTER.list_id,),
             clock=self.clock,
         )
+        self.silent_seconds: float | None = 0.0
         self.health = Health(
             database=self.database,
+            spool=self.spool,
+            salvage=self.salvage,
+            disk=Disk(path),
             deliveries=self.deliveries,
             budget=self.budget,
             connection=self.connection,
+            silent_seconds=lambda: self.silent_seconds,
             warnings=[],
             version="1.2.3",
             clock=self.clock,
@@ -83,6 +128,22 @@ class House:
             waiters=waiters,
             clock=self.clock,
         )
+
+    def authorize(self) -> None:
+        self.authorized += 1
+        self.on_authorize()
+        if self.no_token is not None:
+            raise self.no_token
+
+    def sign_up(self, email: str = "ann@example.org", **fields: str) -> str:
+        """A sign-up from the website's form; its id."""
+        submission = read_form([("email", email), ("list_id", NEWSLETTER.list_id), *fields.items()])
+        return self.intake.accept(submission, ANONYMOUS, Evidence()).id
+
+    def view(self, signup_id: str) -> SignupView:
+        view = self.intake.status(signup_id)
+        assert view is not None
+        return view
 
     def connect(self) -> None:
         now = self.clock.now

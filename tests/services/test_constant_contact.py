@@ -16,6 +16,7 @@ from services.constant_contact import (
     ConnectionUnusable,
     ConstantContact,
     ConstantContactError,
+    Contact,
     Forbidden,
     Misconfigured,
     QuotaExceeded,
@@ -38,6 +39,10 @@ HELD = [{"privilege_id": 21, "privilege_name": "contacts:write"}]
 
 class NoToken(Exception):
     """What an authenticator raises that has no token."""
+
+
+def free() -> None:
+    """A call that nobody counts."""
 
 
 class Broken(requests.auth.AuthBase):
@@ -217,7 +222,10 @@ def test_an_account_is_asked_with_the_given_token_only() -> None:
     responses.get(SUMMARY, json={"encoded_account_id": "a-1", "organization_name": "River"})
     responses.get(PRIVILEGES, json=[*HELD, {"privilege_id": 10, "privilege_name": "account:read"}])
     given = token(sub="olivia", platform_user_id="u-1")
-    assert vendor.account(given) == Account("a-1", "River", "olivia", may_manage_contacts=True)
+    permitted: list[int] = []
+    found = vendor.account(given, permit=lambda: permitted.append(len(responses.calls)))
+    assert found == Account("a-1", "River", "olivia", may_manage_contacts=True)
+    assert permitted == [0, 1], "each call is booked at the moment it leaves"
     assert [call.request.headers["Authorization"] for call in responses.calls] == [f"Bearer {given}"] * 2
 
 
@@ -227,13 +235,13 @@ def test_signing_up_takes_the_right_to_write_contacts(vendor: ConstantContact, h
     """A Campaign Creator may consent, but every sign-up would be a 403; the token need not be a JWT."""
     responses.get(SUMMARY, json={"encoded_account_id": "a-1"})
     responses.get(PRIVILEGES, json=[{"privilege_name": name} for name in held])
-    assert vendor.account("opaque") == Account("a-1", "a-1", "", may_manage_contacts=False)
+    assert vendor.account("opaque", permit=free) == Account("a-1", "a-1", "", may_manage_contacts=False)
 
 
 @responses.activate
 def test_a_user_without_an_account_costs_no_call(vendor: ConstantContact) -> None:
     """The token itself says that no account is behind it."""
-    found = vendor.account(token(sub="olivia", platform_user_id="UNASSIGNED"))
+    found = vendor.account(token(sub="olivia", platform_user_id="UNASSIGNED"), permit=free)
     assert found == Account("", "", "olivia", may_manage_contacts=False)
     assert len(responses.calls) == 0
 
@@ -262,7 +270,7 @@ def test_an_account_that_cannot_be_told_is_a_typed_failure(
     responses.get(SUMMARY, status=summary[0], json=summary[1])
     responses.get(PRIVILEGES, status=privileges[0], json=privileges[1])
     with pytest.raises(ConstantContactError) as caught:
-        vendor.account(token(sub="olivia"))
+        vendor.account(token(sub="olivia"), permit=free)
     assert type(caught.value) is expected
 
 
@@ -272,4 +280,176 @@ def test_a_token_without_readable_claims_is_still_asked(vendor: ConstantContact,
     """Only the user's name is missing then."""
     responses.get(SUMMARY, json={"encoded_account_id": "a-1", "organization_name": "River"})
     responses.get(PRIVILEGES, json=HELD)
-    assert vendor.account(odd) == Account("a-1", "River", "", may_manage_contacts=True)
+    assert vendor.account(odd, permit=free) == Account("a-1", "River", "", may_manage_contacts=True)
+
+
+CONTACTS = f"{BASE}/contacts"
+LONG = "ann.with.a.name.that.is.long@department.of.something.example.org"
+WISH = {
+    "email_address": LONG,
+    "list_memberships": ["l-2"],
+    "first_name": "Ann",
+    "phone_number": "2",
+    "street_address": {"kind": "home", "city": "Here"},
+    "custom_fields": [{"custom_field_id": "f-2", "value": "v"}],
+}
+
+
+def sent() -> Any:
+    """The body of the last call."""
+    body = responses.calls[-1].request.body
+    assert isinstance(body, bytes)
+    return json.loads(body)
+
+
+@responses.activate
+def test_a_contact_is_created_as_the_contract_wants(vendor: ConstantContact) -> None:
+    """There the address is an object, and phones and street addresses are arrays."""
+    responses.post(CONTACTS, status=201, json={"contact_id": "c-1"})
+    assert vendor.create_contact(WISH) == SignedUp("c-1", "created")
+    assert sent() == {
+        "email_address": {"address": LONG, "permission_to_send": "explicit"},
+        "create_source": "Contact",
+        "list_memberships": ["l-2"],
+        "first_name": "Ann",
+        "phone_numbers": [{"phone_number": "2", "kind": "other"}],
+        "street_addresses": [{"kind": "home", "city": "Here"}],
+        "custom_fields": [{"custom_field_id": "f-2", "value": "v"}],
+    }
+
+
+@responses.activate
+def test_a_contact_is_found_among_all_with_what_belongs_to_it(vendor: ConstantContact) -> None:
+    """Also unsubscribed and deleted; the plus sign of an address must not become a space."""
+    wanted = {
+        "email": "ann+x@example.org",
+        "status": "all",
+        "include": "custom_fields,list_memberships,phone_numbers,street_addresses,taggings,notes",
+    }
+    found = {"contact_id": "c-1", "email_address": {"address": "Ann+X@example.org"}}
+    responses.get(
+        CONTACTS, match=[responses.matchers.query_param_matcher(wanted)], json={"contacts": [found]}
+    )
+    contact = vendor.find_contact("ann+x@example.org")
+    assert contact is not None
+    assert (contact.contact_id, contact.document) == ("c-1", found)
+    assert "ann%2Bx%40example.org" in (responses.calls[0].request.url or "")
+
+
+@responses.activate
+@pytest.mark.parametrize(
+    "contacts", [[], [{"contact_id": "c-9", "email_address": {"address": "eve@example.org"}}]]
+)
+def test_nobody_elses_contact_is_found(vendor: ConstantContact, contacts: list[Any]) -> None:
+    """What is found is written to, so an answer about somebody else is none."""
+    responses.get(CONTACTS, json={"contacts": contacts})
+    assert vendor.find_contact("ann@example.org") is None
+
+
+@responses.activate
+@pytest.mark.parametrize("body", [{}, {"contacts": 5}, {"contacts": ["x"]}, {"contacts": [{"id": 1}]}])
+def test_an_odd_answer_about_contacts_is_no_answer(vendor: ConstantContact, body: object) -> None:
+    """Who left cannot be told from it, so it must not pass for "nobody"."""
+    responses.get(CONTACTS, json=body)
+    with pytest.raises(Unreachable):
+        vendor.find_contact("ann@example.org")
+
+
+def held(**more: Any) -> Contact:
+    document = {
+        "contact_id": "c-1",
+        "email_address": {"address": LONG, "permission_to_send": "implicit"},
+        "first_name": "Anna",
+        "last_name": "Smith",
+        "anniversary": "2006-11-15",
+        "create_source": "Account",
+        "created_at": "2016-01-23T13:48:44.108Z",
+        "list_memberships": ["l-1", "l-2"],
+        "custom_fields": [
+            {"custom_field_id": "f-1", "value": "a"},
+            {"custom_field_id": "f-2", "value": "b", "choice_ids": ["1"]},
+        ],
+        "phone_numbers": [
+            {"phone_number_id": "p-1", "phone_number": "1", "kind": "home", "updated_at": "2016-03-03"}
+        ],
+        "street_addresses": [{"street_address_id": "s-1", "kind": "work", "city": "There", "state": None}],
+        "taggings": ["t-1"],
+        "notes": [{"note_id": "n-1", "content": "x"}],
+    }
+    return Contact("c-1", document | more)
+
+
+@responses.activate
+def test_an_update_sends_along_what_it_would_else_remove(vendor: ConstantContact) -> None:
+    """Tags and notes stay by being left out; what is only for reading is not sent back."""
+    responses.put(f"{CONTACTS}/c-1", json={"contact_id": "c-1"})
+    assert vendor.update_contact(held(), WISH) == SignedUp("c-1", "updated")
+    assert sent() == {
+        "email_address": {"address": LONG, "permission_to_send": "explicit"},
+        "update_source": "Contact",
+        "first_name": "Ann",
+        "last_name": "Smith",
+        "anniversary": "2006-11-15",
+        "list_memberships": ["l-1", "l-2"],
+        "custom_fields": [
+            {"custom_field_id": "f-1", "value": "a"},
+            {"custom_field_id": "f-2", "value": "v"},
+        ],
+        "phone_numbers": [{"phone_number": "1", "kind": "home"}, {"phone_number": "2", "kind": "other"}],
+        "street_addresses": [{"kind": "work", "city": "There"}, {"kind": "home", "city": "Here"}],
+    }
+
+
+@responses.activate
+def test_an_update_leaves_out_what_it_does_not_add_to(vendor: ConstantContact) -> None:
+    """The less is sent, the less of somebody's simultaneous edit is undone."""
+    responses.put(f"{CONTACTS}/c-1", json={"contact_id": "c-1"})
+    vendor.update_contact(held(), {"email_address": LONG, "list_memberships": ["l-3"], "phone_number": "1"})
+    assert not {"custom_fields", "phone_numbers", "street_addresses", "taggings", "notes"} & set(sent())
+    assert sent()["list_memberships"] == ["l-1", "l-2", "l-3"]
+
+
+@responses.activate
+def test_a_deleted_contact_is_restored_in_the_vendors_word_for_it(vendor: ConstantContact) -> None:
+    """The contract: "To restore a deleted contact you must specify the update_source as Account"."""
+    responses.put(f"{CONTACTS}/c-1", json={"contact_id": "c-1"})
+    vendor.update_contact(held(deleted_at="2026-01-02"), WISH)
+    assert sent()["update_source"] == "Account"
+
+
+@responses.activate
+def test_a_contact_that_is_gone_when_it_is_updated_is_a_conflict(vendor: ConstantContact) -> None:
+    """That is no reason to stop everybody: the next try creates it."""
+    responses.put(f"{CONTACTS}/c-1", status=404, json=ARRAY)
+    with pytest.raises(Conflict):
+        vendor.update_contact(held(), WISH)
+
+
+NOON = 1_790_000_000_000  # 2026-09-21T14:13:20Z
+
+
+@pytest.mark.parametrize(
+    ("document", "left"),
+    [
+        ({"permission_to_send": "unsubscribed", "opt_out_date": "2026-09-21T14:13:20.001Z"}, True),
+        ({"permission_to_send": "unsubscribed", "opt_out_date": "2026-09-21T10:13:21-04:00"}, True),
+        ({"permission_to_send": "unsubscribed", "opt_out_date": "2026-09-21T14:13:20.000Z"}, False),
+        ({"permission_to_send": "unsubscribed", "opt_out_date": "2026-09-21T10:13:19-04:00"}, False),
+        ({"permission_to_send": "unsubscribed"}, True),
+        ({"permission_to_send": "unsubscribed", "opt_out_date": "soon"}, True),
+        ({"permission_to_send": "explicit", "opt_out_date": "2026-09-22T00:00:00Z"}, False),
+        ({"permission_to_send": "temp_hold"}, False),
+    ],
+)
+def test_who_opted_out_after_a_moment_has_left(document: dict[str, str], left: bool) -> None:
+    """Whoever came back since has not; a date that cannot be read counts as after."""
+    assert Contact("c", {"email_address": document}).left_after(NOON) is left
+
+
+@pytest.mark.parametrize(
+    ("deleted_at", "left"),
+    [("2026-09-22", True), ("2026-09-21", True), ("2026-09-20", False), ("?", True)],
+)
+def test_who_was_deleted_on_a_day_that_may_be_later_has_left(deleted_at: str, left: bool) -> None:
+    """The vendor tells the day only, in a zone that it does not tell."""
+    assert Contact("c", {"deleted_at": deleted_at}).left_after(NOON) is left

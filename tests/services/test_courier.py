@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from services import ANONYMOUS, Evidence
 from services.constant_contact import (
     Conflict,
+    ConnectionUnusable,
     QuotaExceeded,
     Rejected,
     ServerFault,
@@ -17,19 +21,14 @@ from services.constant_contact import (
     Unreachable,
 )
 from services.delivery import Outcome
-from services.submission import read_form
+from store import Claimed, Database, Deliveries, StoreUnavailable
 from tests.services.conftest import House
 from tests.services.vendor import NEWSLETTER
 
 
-def sign_up(house: House, email: str = "ann@example.org", **fields: str) -> str:
-    submission = read_form([("email", email), ("list_id", NEWSLETTER.list_id), *fields.items()])
-    return house.intake.accept(submission, ANONYMOUS, Evidence()).id
-
-
 def test_a_sign_up_reaches_the_vendor_as_its_contract_wants(house: House) -> None:
     """The body holds the address as a string, the lists, and only the fields that were filled in."""
-    signup_id = sign_up(house, first_name="Ann", phone="123", job_title="")
+    signup_id = house.sign_up(first_name="Ann", phone="123", job_title="")
     assert house.courier.step().outcome is Outcome.DELIVERED
     assert house.vendor.signed_up == [
         {
@@ -52,7 +51,7 @@ def test_a_sign_up_reaches_the_vendor_as_its_contract_wants(house: House) -> Non
 def test_nothing_is_called_without_a_connection(house: House) -> None:
     """While disconnected the sign-up waits and no call is booked."""
     house.connections.disconnect(now=house.clock.now)
-    sign_up(house)
+    house.sign_up()
     assert house.courier.step().outcome is Outcome.IDLE
     assert house.vendor.signed_up == []
     assert house.budget.read().used == 0
@@ -62,7 +61,7 @@ def test_nothing_is_called_without_a_connection(house: House) -> None:
 def test_a_fault_of_all_pauses_all_and_costs_nobody_a_try(house: House, fault: Exception) -> None:
     """During the pause nothing is sent; after it the same sign-up is first, with no try used up."""
     house.vendor.script = [fault]
-    first, _second = sign_up(house), sign_up(house, "bob@example.org")
+    first, _second = house.sign_up(), house.sign_up("bob@example.org")
     assert house.courier.step().outcome is Outcome.POSTPONED
     idle = house.courier.step()
     assert idle.outcome is Outcome.IDLE
@@ -78,8 +77,8 @@ def test_a_fault_of_all_pauses_all_and_costs_nobody_a_try(house: House, fault: E
 def test_a_success_ends_the_growing_of_gaps(house: House) -> None:
     """After one success the next fault starts with a short pause again."""
     house.vendor.script = [Unreachable(), Unreachable(), SignedUp("c", "created"), Unreachable()]
-    sign_up(house)
-    sign_up(house, "bob@example.org")
+    house.sign_up()
+    house.sign_up("bob@example.org")
     failures = []
     for _ in range(4):
         step = house.courier.step()
@@ -92,7 +91,7 @@ def test_a_success_ends_the_growing_of_gaps(house: House) -> None:
 def test_a_refused_sign_up_is_put_aside_and_the_next_is_delivered(house: House) -> None:
     """A 400 parks its own row only; it is kept and says why in plain words."""
     house.vendor.script = [Rejected(key="contacts.api.validation", detail="ann@example.org is odd")]
-    refused, fine = sign_up(house), sign_up(house, "bob@example.org")
+    refused, fine = house.sign_up(), house.sign_up("bob@example.org")
     assert house.courier.step().outcome is Outcome.PARKED
     assert house.courier.step().outcome is Outcome.DELIVERED
     parked, delivered = house.intake.status(refused), house.intake.status(fine)
@@ -107,8 +106,8 @@ def test_a_refused_sign_up_is_put_aside_and_the_next_is_delivered(house: House) 
 def test_a_conflict_waits_for_its_own_turn(house: House) -> None:
     """A 409 delays its own contact and nobody else."""
     house.vendor.script = [Conflict()]
-    sign_up(house)
-    sign_up(house, "bob@example.org")
+    house.sign_up()
+    house.sign_up("bob@example.org")
     outcomes = [house.courier.step().outcome for _ in range(3)]
     assert outcomes == [Outcome.POSTPONED, Outcome.DELIVERED, Outcome.IDLE]
 
@@ -116,48 +115,272 @@ def test_a_conflict_waits_for_its_own_turn(house: House) -> None:
 def test_a_poisonous_sign_up_does_not_block_the_queue(house: House) -> None:
     """A row that makes the server fail each time gives way to the one behind it."""
     house.vendor.script = [ServerFault(), SignedUp("c", "created")]
-    sign_up(house)
-    sign_up(house, "bob@example.org")
+    house.sign_up()
+    house.sign_up("bob@example.org")
     house.courier.step()
     house.clock.now += 2_000
     assert house.courier.step().outcome is Outcome.DELIVERED
     assert house.vendor.signed_up[1]["email_address"] == "bob@example.org"
 
 
-def test_the_loop_delivers_when_woken_and_ends_when_stopped(house: House) -> None:
-    """A sign-up wakes the sleeping loop; stop and wake end it."""
+@contextmanager
+def looping(house: House) -> Iterator[None]:
+    """The delivery's own thread, as in a web worker."""
     stop = threading.Event()
     loop = threading.Thread(target=house.delivery.run, args=(stop,))
     loop.start()
     try:
-        signup_id = sign_up(house)
-        delivered = threading.Event()
-        for _ in range(200):
-            view = house.intake.status(signup_id)
-            if view and view.status == "subscribed":
-                delivered.set()
-                break
-            delivered.wait(0.02)
-        assert delivered.is_set()
+        yield
     finally:
         stop.set()
         house.delivery.wake()
         loop.join(5)
-    assert not loop.is_alive()
+        assert not loop.is_alive()
+
+
+def subscribed_soon(house: House, signup_id: str) -> bool:
+    pause = threading.Event()
+    for _ in range(250):
+        view = house.intake.status(signup_id)
+        if view and view.status == "subscribed":
+            return True
+        pause.wait(0.02)
+    return False
+
+
+def test_the_loop_delivers_when_woken_and_ends_when_stopped(house: House) -> None:
+    """A sign-up wakes the sleeping loop; stop and wake end it."""
+    with looping(house):
+        assert subscribed_soon(house, house.sign_up())
 
 
 def test_the_loop_outlives_an_unforeseen_fault(house: House) -> None:
-    """An exception nobody foresaw is logged, and the loop asks again after two seconds."""
+    """An exception nobody foresaw costs its own sign-up the lease; the next one is delivered."""
     house.vendor.script = [RuntimeError("unforeseen")]
-    sign_up(house)
-    assert house.delivery._turn() == 2.0
+    house.sign_up()
+    with looping(house):
+        assert subscribed_soon(house, house.sign_up("bob@example.org"))
 
 
 def test_a_drain_reports_what_it_did(house: House) -> None:
     """Delivered, parked and still waiting are counted; the drain ends when nothing is due."""
     house.vendor.script = [Rejected(), SignedUp("c", "created"), Conflict()]
     for name in ("ann", "bob", "cyd"):
-        sign_up(house, f"{name}@example.org")
+        house.sign_up(f"{name}@example.org")
     house.clock.tick = 1
     report = house.delivery.drain(1.5)
     assert (report.delivered, report.parked, report.postponed, report.pending) == (1, 1, 1, 1)
+
+
+def test_several_sign_ups_of_one_contact_are_one_call(house: House) -> None:
+    """All of them show as subscribed, with the contact's id."""
+    ids = [house.sign_up(first_name="Ann"), house.sign_up(last_name="Smith"), house.sign_up(phone="1")]
+    assert house.courier.step().outcome is Outcome.DELIVERED
+    assert house.vendor.signed_up == [
+        {
+            "email_address": "ann@example.org",
+            "list_memberships": [NEWSLETTER.list_id],
+            "first_name": "Ann",
+            "last_name": "Smith",
+            "phone_number": "1",
+        }
+    ]
+    assert [(house.view(each).status, house.view(each).contact_id) for each in ids] == [
+        ("subscribed", "contact-1")
+    ] * 3
+    assert house.budget.read().used == 1
+
+
+def test_a_refused_call_for_several_parks_only_the_one_at_fault(house: House) -> None:
+    """The leader is tried by itself; those behind it follow in a call of their own."""
+    house.vendor.script = [Rejected(), Rejected(), SignedUp("c", "created")]
+    bad, fine, too = house.sign_up(phone="bad"), house.sign_up(first_name="Ann"), house.sign_up()
+    outcomes = [house.courier.step().outcome for _ in range(3)]
+    assert outcomes == [Outcome.POSTPONED, Outcome.PARKED, Outcome.DELIVERED]
+    assert [body.get("phone_number") for body in house.vendor.signed_up] == ["bad", "bad", None]
+    assert house.vendor.signed_up[2]["first_name"] == "Ann"
+    assert [house.view(each).status for each in (bad, fine, too)] == ["parked", "subscribed", "subscribed"]
+
+
+FIVE = [f"p{number}@example.org" for number in range(5)]
+
+
+def refuse_all(house: House, count: int, key: str = "contacts.api.validation") -> None:
+    house.vendor.script = [Rejected(key=key) for _ in range(count)]
+
+
+def step_when_open(house: House) -> Outcome:
+    """The next step that is not idle."""
+    for _ in range(10):
+        step = house.courier.step()
+        if step.outcome is not Outcome.IDLE:
+            return step.outcome
+        assert step.until is not None
+        house.clock.now = max(step.until, house.clock.now)
+    raise AssertionError("nothing but pauses")
+
+
+def test_five_contacts_refused_alike_pause_all_and_park_none(house: House) -> None:
+    """A deleted list must not put a backlog aside: all wait, and go on once it is mended."""
+    refuse_all(house, 7)
+    ids = [house.sign_up(email) for email in [*FIVE, "p5@example.org", "p6@example.org"]]
+    for _ in range(5):
+        step_when_open(house)
+    assert len(house.vendor.signed_up) == 5
+    assert {house.view(each).status for each in ids} == {"queued"}
+    problems = " ".join(house.health.report().problems)
+    assert "Was a list or a custom field deleted?" in problems
+    # Each probe is one call; while they are refused too, everything goes on waiting.
+    for calls in (6, 7):
+        step_when_open(house)
+        assert len(house.vendor.signed_up) == calls
+        assert house.courier.step().outcome is Outcome.IDLE
+    assert {house.view(each).status for each in ids} == {"queued"}
+    for _ in range(7):
+        assert step_when_open(house) is Outcome.DELIVERED
+    assert {house.view(each).status for each in ids} == {"subscribed"}
+
+
+@pytest.mark.parametrize("between", ["another key", "a success"])
+def test_refusals_that_have_nothing_in_common_park_each_its_own(house: House, between: str) -> None:
+    """Four bad sign-ups, something else, and a fifth are five bad sign-ups."""
+    refuse_all(house, 5)
+    other = SignedUp("c", "created") if between == "a success" else Rejected(key="other.key")
+    house.vendor.script.insert(4, other)
+    ids = [house.sign_up(email) for email in FIVE[:4]]
+    house.sign_up("else@example.org")
+    ids.append(house.sign_up(FIVE[4]))
+    for _ in range(6):
+        step_when_open(house)
+    assert {house.view(each).status for each in ids} == {"parked"}
+
+
+def test_one_contact_refused_five_times_is_one_contact(house: House) -> None:
+    """Somebody who tries a bad field again and again does not stop the others."""
+    refuse_all(house, 5)
+    for _ in range(5):
+        house.sign_up()
+        step_when_open(house)
+        assert house.budget.read().failures == 0
+
+
+def test_five_bad_sign_ups_in_a_row_hold_up_good_ones_for_minutes_only(house: House) -> None:
+    """A newer one is tried first after the pause; what is bad is put aside in the end, at little cost."""
+    house.vendor.refuses = set(FIVE)
+    bad = [house.sign_up(email) for email in FIVE]
+    for _ in range(5):
+        step_when_open(house)
+    began = house.clock.now
+    for number in range(6):
+        good = house.sign_up(f"good{number}@example.org")
+        while house.view(good).status != "subscribed":
+            step_when_open(house)
+        assert house.clock.now - began < 300_000 * (number + 1)
+    while (until := house.courier.step().until) is not None or house.deliveries.pending_up_to(1):
+        house.clock.now = max(until or 0, house.clock.now)
+    assert {house.view(each).status for each in bad} == {"parked"}
+    assert len(house.vendor.signed_up) <= 6 + 5 * 5
+
+
+def test_no_call_is_booked_before_there_is_a_token(house: House) -> None:
+    """A call that waits for its token would reach the vendor later than it was booked."""
+    signup_id = house.sign_up()
+    house.no_token = ConnectionUnusable()
+    step = house.courier.step()
+    assert (step.outcome, step.until) == (Outcome.IDLE, house.clock.now + 5_000)
+    assert (house.budget.read().used, house.budget.read().failures) == (0, 0)
+    house.no_token = None
+    assert house.courier.step().outcome is Outcome.DELIVERED
+    assert house.view(signup_id).attempts == 1
+
+
+def test_without_sign_ups_no_token_is_asked_for(house: House) -> None:
+    """An idle process asks the database one question."""
+    assert house.courier.step().until is None
+    assert house.authorized == 0
+
+
+def test_a_call_that_would_leave_late_is_given_back(house: House) -> None:
+    """A process that was frozen after the claim would send a fifth call into somebody's second."""
+    signup_id = house.sign_up()
+    claimed = house.courier.claim()
+    assert isinstance(claimed, Claimed)
+    house.clock.now += 101
+    assert house.courier.carry(claimed, threading.Event()).outcome is Outcome.POSTPONED
+    assert house.vendor.signed_up == []
+    view = house.view(signup_id)
+    assert (view.status, view.attempts, view.last_error) == ("queued", 0, None)
+    assert view.next_attempt_at == house.clock.now
+    assert house.courier.step().outcome is Outcome.DELIVERED
+
+
+def test_a_call_within_a_tenth_of_a_second_of_its_booking_is_sent(house: House) -> None:
+    """The budget's guard allows for that much."""
+    house.sign_up()
+    claimed = house.courier.claim()
+    assert isinstance(claimed, Claimed)
+    house.clock.now += 100
+    assert house.courier.carry(claimed, threading.Event()).outcome is Outcome.DELIVERED
+
+
+def test_a_machine_on_which_every_call_is_late_gets_wider_gaps_and_delivers(house: House) -> None:
+    """Else it would give back every sign-up for ever."""
+    house.sign_up()
+    for _ in range(20):
+        claimed = house.courier.claim()
+        if isinstance(claimed, Claimed):
+            house.clock.now += 300
+            if house.courier.carry(claimed, threading.Event()).outcome is Outcome.DELIVERED:
+                break
+        house.clock.now += 1_500
+    assert len(house.vendor.signed_up) == 1
+    assert house.budget.read().guard_at(house.clock.now) >= 300
+
+
+def test_what_is_not_sent_when_the_process_ends_is_given_back(house: House) -> None:
+    """It is due at once, for whoever delivers next."""
+    signup_id = house.sign_up()
+    claimed = house.courier.claim()
+    assert isinstance(claimed, Claimed)
+    stop = threading.Event()
+    stop.set()
+    house.courier.carry(claimed, stop)
+    assert house.vendor.signed_up == []
+    assert (house.view(signup_id).attempts, house.view(signup_id).next_attempt_at) == (0, house.clock.now)
+
+
+def test_a_database_that_is_away_for_a_moment_costs_no_second_call(tmp_path: Path) -> None:
+    """The vendor has taken the sign-up; writing that down is tried again."""
+    deaf = ForgetfulDeliveries(Database(f"sqlite:///{tmp_path / 'test.db'}"))
+    house = House(tmp_path, deliveries=deaf)
+    house.connect()
+    signup_id = house.sign_up()
+    assert house.courier.step().outcome is Outcome.DELIVERED
+    assert (len(house.vendor.signed_up), house.view(signup_id).status) == (1, "subscribed")
+    house.database.close()
+
+
+class ForgetfulDeliveries(Deliveries):
+    """A store that is away when the first verdict comes."""
+
+    away = True
+
+    def delivered(self, claimed: Claimed, **verdict: Any) -> bool:
+        if self.away:
+            self.away = False
+            raise StoreUnavailable("away")
+        return super().delivered(claimed, **verdict)
+
+
+def test_calls_that_are_throttled_together_slow_us_down_once(house: House) -> None:
+    """Four at a time would bring the guard to its largest for most of an hour."""
+    house.vendor.script = [Throttled() for _ in range(4)]
+    claims = []
+    for number in range(4):
+        house.sign_up(f"p{number}@example.org")
+        claims.append(house.courier.claim())
+        house.clock.now += 10
+    for claimed in claims:
+        assert isinstance(claimed, Claimed)
+        house.courier.carry(claimed, threading.Event())
+    assert house.budget.read().guard_at(house.clock.now) == 250

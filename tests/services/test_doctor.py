@@ -28,7 +28,7 @@ class Control:
     def __init__(self, *, decryptable: bool = True) -> None:
         self._decryptable = decryptable
 
-    def refresh(self) -> str:
+    def refresh(self) -> tuple[bool, str]:
         raise AssertionError("looking must not refresh")
 
     def disconnect(self) -> None:
@@ -68,6 +68,8 @@ def examine(
         lists=house.lists,
         deliveries=house.deliveries,
         budget=house.budget,
+        spool=house.spool,
+        salvage=house.salvage,
         clock=house.clock,
     )
     return doctor.examine(online=online)
@@ -296,3 +298,16 @@ def test_a_misconfigured_database_names_its_own_cure() -> None:
     assert (wrong.level, wrong.cure) == (Level.PROBLEM, None)
     (away,) = findings.unusable(url, StoreUnavailable("refused"))
     assert "server runs" in (away.cure or "")
+
+
+def test_sign_ups_outside_the_database_are_told(house: House, deployment: Deployment, tmp_path: Path) -> None:
+    """What waits is a warning, what cannot be imported and a database that was lost are problems."""
+    house.database.prepare()
+    (tmp_path / "spool").mkdir()
+    (tmp_path / "spool" / "waiting").write_bytes(b"one\ntwo\n")
+    (tmp_path / "spool" / "damaged-1-1").write_bytes(b"one\n")
+    (tmp_path / "test.db.damaged-20260101-000000-1").touch()
+    told = "\n".join(bad(examine(house, deployment)))
+    assert f"warning: Sign-ups that wait in {tmp_path}/spool for the database: 2." in told
+    assert f"problem: Lines in {tmp_path}/spool that could not be imported: 1." in told
+    assert "problem: The database file was damaged or taken away." in told

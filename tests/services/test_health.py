@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
+
 from services import ANONYMOUS, Evidence
 from services.constant_contact import Rejected, Unreachable
 from services.submission import read_form
@@ -39,6 +43,22 @@ def test_the_backlog_is_told_with_its_age(house: House) -> None:
     assert any("120 minutes" in problem for problem in report.problems)
 
 
+@pytest.mark.parametrize("silent", [None, 60.5])
+def test_a_delivery_that_has_stopped_is_a_problem_once_a_sign_up_waits(
+    house: House, silent: float | None
+) -> None:
+    """With nothing to do nobody misses it, and for a minute it may just be busy."""
+    house.silent_seconds = silent
+    assert house.health.report().problems == ()
+    sign_up(house)
+    house.clock.now += 60_000
+    assert house.health.report().problems == ()
+    house.clock.now += 1_000
+    assert "has not moved for a minute" in " ".join(house.health.report().problems)
+    house.silent_seconds = 60.0
+    assert house.health.report().problems == ()
+
+
 def test_a_pause_and_refused_sign_ups_are_problems(house: House) -> None:
     """Both the vendor's absence and what a person must look at are said."""
     house.vendor.script = [Rejected(), Unreachable()]
@@ -51,11 +71,44 @@ def test_a_pause_and_refused_sign_ups_are_problems(house: House) -> None:
     assert "refused 1 of the sign-ups" in problems
 
 
-def test_a_store_that_cannot_be_written_is_unavailable(house: House) -> None:
+def test_a_store_that_cannot_be_written_degrades_while_the_spool_can(house: House) -> None:
+    """What is kept is counted; the store's absence is named."""
+    with house.database.transaction() as connection:
+        connection.exec_driver_sql("ALTER TABLE meta RENAME TO meta_gone")
+        connection.exec_driver_sql(
+            "CREATE TRIGGER full BEFORE INSERT ON deliveries BEGIN SELECT RAISE(ABORT, 'full'); END"
+        )
+    sign_up(house)
+    report = house.health.report()
+    assert (report.status, report.storable) == ("degraded", True)
+    assert "database cannot be used" in report.problems[0]
+    assert "1 by now" in report.problems[0]
+
+
+def test_a_store_and_a_spool_that_cannot_be_written_are_unavailable(house: House, tmp_path: Path) -> None:
     """That alone is worth a 503."""
+    (tmp_path / "spool").touch()
     house.database.prepare()
     with house.database.transaction() as connection:
         connection.exec_driver_sql("ALTER TABLE meta RENAME TO meta_gone")
     report = house.health.report()
     assert (report.status, report.storable) == ("unavailable", False)
     assert "cannot be stored" in report.problems[0]
+
+
+def test_what_waits_and_what_was_lost_is_told_until_a_person_acts(house: House, tmp_path: Path) -> None:
+    """Spooled sign-ups, spooled lines nobody can read, and a file that had to be read back are problems."""
+    sign_up(house)
+    house.database.close()
+    (tmp_path / "test.db").rename(tmp_path / "test.db.damaged-20260101-000000-1")
+    (tmp_path / "spool").mkdir()
+    (tmp_path / "spool" / "waiting").write_bytes(b"one\ntwo\n")
+    (tmp_path / "spool" / "damaged-1-1").write_bytes(b"one\n")
+    problems = " ".join(house.health.report().problems)
+    assert "2 sign-ups wait in a file" in problems
+    assert "1 lines of the spool cannot be read" in problems
+    assert "being read back" in problems
+    house.salvage.run()
+    assert any("1 sign-ups were read back, 0 rows" in problem for problem in house.health.report().problems)
+    next(tmp_path.glob("test.db.kept-*")).unlink()
+    assert not any("read back" in problem for problem in house.health.report().problems)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from services import ANONYMOUS, Asker, Evidence, InvalidSubmission, StorageUnavailable, Submission
 from services.submission import read_form
+from store import SpoolImport
 from tests.services.conftest import House
 from tests.services.vendor import EVENTS, NEWSLETTER
 
@@ -72,12 +75,64 @@ def test_the_evidence_of_consent_is_kept(house: House) -> None:
     assert (row["consent"], row["source"], row["asked_by"]) == ("Yes, v3", "footer", "form")
 
 
-def test_a_store_that_refuses_is_said_and_not_thanked(house: House) -> None:
-    """When nothing can be written there is no verdict but StorageUnavailable."""
+def refuse(house: House) -> None:
     with house.database.transaction() as connection:
         connection.exec_driver_sql(
             "CREATE TRIGGER full BEFORE INSERT ON deliveries BEGIN SELECT RAISE(ABORT, 'full'); END"
         )
+
+
+def take_back(house: House) -> None:
+    with house.database.transaction() as connection:
+        connection.exec_driver_sql("DROP TRIGGER full")
+
+
+def test_what_the_store_refuses_waits_in_the_spool(house: House) -> None:
+    """It is queued under the id that was given, before the import and after."""
+    refuse(house)
+    verdict = house.intake.accept(submission(NEWSLETTER.list_id), ANONYMOUS, Evidence())
+    assert verdict.status == "queued"
+    assert house.intake.recent(10) == []
+    waiting = house.intake.status(verdict.id)
+    take_back(house)
+    assert SpoolImport(house.database, house.spool).run().signups == 1
+    assert waiting is not None
+    assert waiting.status == "queued"
+    imported = house.intake.status(verdict.id)
+    assert imported is not None
+    assert imported.status == "queued"
+    assert [entry.email for entry in house.intake.recent(10)] == ["ann@example.org"]
+    house.courier.step()
+    assert house.vendor.signed_up[0]["email_address"] == "ann@example.org"
+
+
+def test_after_a_refusal_the_next_ones_do_not_wait_for_the_store(house: House) -> None:
+    """A store that is away costs one time-out in two seconds, not one for each sign-up."""
+    refuse(house)
+    house.intake.accept(submission(NEWSLETTER.list_id), ANONYMOUS, Evidence())
+    take_back(house)
+    house.intake.accept(submission(NEWSLETTER.list_id), ANONYMOUS, Evidence())
+    assert house.spool.count() == 2
+    house.clock.now += 2_001
+    house.intake.accept(submission(NEWSLETTER.list_id), ANONYMOUS, Evidence())
+    assert house.spool.count() == 2
+    house.clock.now -= 3_600_000
+    house.intake.accept(submission(NEWSLETTER.list_id), ANONYMOUS, Evidence())
+    assert len(house.intake.recent(10)) == 2
+
+
+def test_lists_that_cannot_be_looked_up_refuse_nobody(house: House) -> None:
+    """The holder of an API key is believed while the store is away."""
+    house.lists.read()
+    with house.database.transaction() as connection:
+        connection.exec_driver_sql("ALTER TABLE meta RENAME TO meta_gone")
+    assert house.intake.accept(submission(UNKNOWN), SHOP, Evidence()).status == "queued"
+
+
+def test_a_store_and_a_spool_that_refuse_are_said_and_not_thanked(house: House, tmp_path: Path) -> None:
+    """When nothing can be written there is no verdict but StorageUnavailable."""
+    refuse(house)
+    (tmp_path / "spool").touch()
     with pytest.raises(StorageUnavailable):
         house.intake.accept(submission(NEWSLETTER.list_id), ANONYMOUS, Evidence())
     assert house.intake.recent(10) == []

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from services.constant_contact import NoCallLeft
+from services.constant_contact import ConnectionUnusable, NoCallLeft
 from services.permits import CallPermits
+from store import Claimed
 from tests.services.conftest import House
 
 
@@ -36,3 +37,55 @@ def test_a_pause_stops_what_can_wait_and_not_what_mends_it(house: House) -> None
     with pytest.raises(NoCallLeft):
         permits.take()
     permits.take(urgent=True)
+
+
+def test_a_token_is_seen_to_before_the_call_is_booked(house: House) -> None:
+    """Else it would wait for one after its booking, and leave in somebody else's second."""
+    used: list[int] = []
+
+    def authorize() -> None:
+        used.append(house.budget.read().used)
+
+    CallPermits(house.budget, clock=house.clock, authorize=authorize).take()
+    assert (used, house.budget.read().used) == ([0], 1)
+
+
+def test_without_a_token_nothing_is_booked(house: House) -> None:
+    """What brings a token of its own goes out all the same."""
+
+    def authorize() -> None:
+        raise ConnectionUnusable
+
+    permits = CallPermits(house.budget, clock=house.clock, authorize=authorize)
+    with pytest.raises(ConnectionUnusable):
+        permits.take()
+    assert house.budget.read().used == 0
+    permits.take(urgent=True)
+    assert house.budget.read().used == 1
+
+
+def test_who_has_more_patience_waits_longer(house: House) -> None:
+    """A delivery that has begun waits for its further calls."""
+    permits = CallPermits(house.budget, clock=house.clock)
+    house.budget.throttled(house.clock.now)
+    house.budget.throttled(house.clock.now)
+    house.clock.tick = 50
+    with pytest.raises(NoCallLeft):
+        permits.take(patience_ms=500)
+    permits.take(patience_ms=6_000)
+    assert house.budget.read().used == 1
+
+
+def test_the_probe_itself_need_not_wait_for_its_outcome(house: House) -> None:
+    """Everybody else does."""
+    house.sign_up()
+    house.budget.pause(until=house.clock.now, reason="away")
+    house.clock.now += 1
+    claimed = house.courier.claim()
+    assert isinstance(claimed, Claimed)
+    assert claimed.probe
+    permits = CallPermits(house.budget, clock=house.clock)
+    with pytest.raises(NoCallLeft):
+        permits.take()
+    permits.take(own_probe=True)
+    assert house.budget.read().used == 2

@@ -26,6 +26,15 @@ def test_a_delivered_sign_up_is_told_with_its_contact(house: House) -> None:
     assert (verdict.status, verdict.action, verdict.contact_id) == ("subscribed", "created", "contact-1")
 
 
+def test_a_sign_up_that_another_carried_is_told_as_subscribed(house: House) -> None:
+    """It has the same contact, and the person has no interest in whose call it was."""
+    sign_up(house)
+    second = sign_up(house)
+    house.courier.step()
+    verdict = house.verdicts_waiting(1).wait_for(second)
+    assert (verdict.status, verdict.action, verdict.contact_id) == ("subscribed", "created", "contact-1")
+
+
 def test_a_verdict_that_comes_while_waiting_is_seen(house: House) -> None:
     """The delivery may happen in another thread or process."""
     signup_id = sign_up(house)

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from services.constant_contact import ConstantContact, ConstantContactError, ContactList, ListsPage, SignedUp
+from services.constant_contact import (
+    ConstantContact,
+    ConstantContactError,
+    ContactList,
+    ListsPage,
+    Rejected,
+    SignedUp,
+)
 
 NEWSLETTER = ContactList("11111111-1111-4111-8111-111111111111", "Newsletter", "", True, 3)
 EVENTS = ContactList("22222222-2222-4222-8222-222222222222", "Events", "", False, 0)
@@ -16,12 +23,15 @@ class ScriptedVendor(ConstantContact):
 
     def __init__(self, *script: Exception | SignedUp) -> None:
         self.script = list(script)
+        self.refuses: set[str] = set()
         self.signed_up: list[Mapping[str, Any]] = []
         self.pages: list[str | None] = []
         self.lists_error: ConstantContactError | None = None
 
     def sign_up(self, person: Mapping[str, Any]) -> SignedUp:
         self.signed_up.append(person)
+        if person["email_address"] in self.refuses:
+            raise Rejected(key="contacts.api.validation")
         answer = self.script.pop(0) if self.script else SignedUp("contact-1", "created")
         if isinstance(answer, Exception):
             raise answer

@@ -218,9 +218,16 @@ def signup(name: str, *, contact: str | None = None, at: int = 0) -> NewSignup:
     )
 
 
-def accept(database: Database, name: str, *, contact: str | None = None, at: int = 0) -> None:
+def accept(
+    database: Database,
+    name: str,
+    *,
+    contact: str | None = None,
+    at: int = 0,
+    signups: Signups | None = None,
+) -> None:
     """Store a sign-up and its delivery."""
-    Signups(database).accept(
+    (signups or Signups(database)).accept(
         signup(name, contact=contact, at=at), kind="sign_up", payload={"signup": name, "nested": [1]}
     )
 

@@ -137,3 +137,184 @@ def test_two_databases_share_one_budget(database: Database, url: str) -> None:
         assert Budget(other, monotonic=lambda: 0.0).book(NOON + 9) == NOON + 1_100
     finally:
         other.close()
+
+
+def test_throttling_is_answered_with_a_short_pause_and_a_wider_guard(budget: Budget) -> None:
+    """All rest for 1.5 s, no failure is counted, no probe is needed, and seconds get longer for a while."""
+    budget.throttled(NOON)
+    assert budget.book(NOON + 1_499) == NOON + 1_500
+    state = budget.read()
+    assert (state.failures, state.guard_ms, state.pause_reason) == (
+        0,
+        250,
+        "Constant Contact asked for fewer calls.",
+    )
+    assert [budget.book(NOON + 1_500) for _ in range(PER_SECOND)] == [None] * PER_SECOND
+    opens_at = budget.book(NOON + 1_501)
+    assert opens_at is not None
+    assert 1_240 < opens_at - (NOON + 1_500) <= 1_250
+
+
+def test_guard_grows_to_a_second_and_shrinks_again(budget: Budget) -> None:
+    """Each throttling widens it by half and 100 ms; 5 % of it go with each minute, down to 100 ms."""
+    grown = []
+    for _ in range(5):
+        budget.throttled(NOON)
+        grown.append(budget.read().guard_ms)
+    assert grown == [250, 475, 812, 1_000, 1_000]
+    minute = 60_000
+    state = budget.read()
+    assert [state.guard_at(NOON + minutes * minute) for minutes in (0, 1, 2, 44, 45, 600)] == [
+        1_000,
+        950,
+        902,
+        104,
+        100,
+        100,
+    ]
+    budget.throttled(NOON + 2 * minute)
+    assert budget.read().guard_ms == 1_000
+    budget.throttled(NOON + 600 * minute)
+    assert budget.read().guard_ms == 250
+
+
+def test_throttling_leaves_a_longer_pause(budget: Budget) -> None:
+    """Its 1.5 s do not end a pause that is there for another reason."""
+    budget.pause(until=NOON + 60_000, reason="offline")
+    budget.throttled(NOON)
+    assert (budget.read().paused_until, budget.read().pause_reason) == (NOON + 60_000, "offline")
+
+
+def test_exceeded_quota_ends_the_day_and_is_followed_by_one_probe(budget: Budget) -> None:
+    """Others use the same key: what the vendor says counts, and after the pause one call asks again."""
+    assert budget.book(NOON) is None
+    budget.quota_exceeded(NOON + 1, MIDNIGHT + 7_000)
+    assert budget.read().used == PER_DAY
+    assert budget.book(NOON + 2_000) == MIDNIGHT + 7_000
+    assert budget.book(MIDNIGHT + 7_000) is None
+    assert budget.book(MIDNIGHT + 7_001) == MIDNIGHT + 27_000
+    budget.succeeded(MIDNIGHT + 7_100)
+    assert budget.book(MIDNIGHT + 7_101) is None
+    assert (budget.read().day, budget.read().used) == ("2026-03-02", 2)
+
+
+def test_quota_that_is_to_be_asked_again_soon_leaves_the_count(budget: Budget) -> None:
+    """Just after midnight, by a vendor whose clock is behind, one answer must not cost the whole new day."""
+    budget.quota_exceeded(MIDNIGHT + 100, MIDNIGHT + 300_000)
+    assert budget.read().used == 0
+    assert budget.book(MIDNIGHT + 300_000) is None
+
+
+def test_noted_call_counts_and_is_never_refused(database: Database, budget: Budget) -> None:
+    """What goes out in any case takes its place in the second and in the day."""
+    for _ in range(PER_SECOND + 1):
+        budget.note(NOON)
+    assert budget.read().used == PER_SECOND + 1
+    assert budget.book(NOON + 1_099) == NOON + 1_100
+    spend_day(database, PER_DAY)
+    budget.note(NOON + 2_000)
+    assert budget.read().used == PER_DAY + 1
+    budget.pause(until=NOON + 60_000, reason="401")
+    budget.note(NOON + 3_000)
+    assert budget.read().used == PER_DAY + 2
+
+
+def test_after_an_outage_one_call_probes(budget: Budget) -> None:
+    """The others wait for it, but no longer than 20 s: its process may have died."""
+    budget.pause(until=NOON, reason="offline")
+    assert budget.book(NOON) is None
+    assert budget.read().probing(NOON + 19_999)
+    assert budget.book(NOON + 1) == NOON + 20_000
+    assert budget.book(NOON + 20_000) is None
+    assert budget.book(NOON + 20_001) == NOON + 40_000
+
+
+def test_a_probes_own_further_calls_do_not_wait_for_it(budget: Budget) -> None:
+    """A delivery may take more than one call; they do not prolong the probe."""
+    budget.pause(until=NOON, reason="offline")
+    assert budget.book(NOON) is None
+    assert budget.book(NOON + 1, own_probe=True) is None
+    assert budget.read().probe_until == NOON + 20_000
+
+
+def test_probe_that_succeeds_sets_everybody_free(budget: Budget) -> None:
+    """At once, and with nothing left of the outage."""
+    budget.pause(until=NOON, reason="offline")
+    assert budget.book(NOON) is None
+    budget.succeeded(NOON + 100)
+    assert [budget.book(NOON + 101) for _ in range(3)] == [None] * 3
+    state = budget.read()
+    assert (state.failures, state.paused_until, state.probe_until) == (0, None, None)
+
+
+def test_probe_that_fails_is_followed_by_a_pause_and_the_next_probe(budget: Budget) -> None:
+    """The pause takes the place of what was left of the 20 s."""
+    budget.pause(until=NOON, reason="offline")
+    assert budget.book(NOON) is None
+    budget.pause(until=NOON + 2_000, reason="still offline")
+    assert budget.read().failures == 2
+    assert budget.book(NOON + 1_999) == NOON + 2_000
+    assert budget.book(NOON + 2_000) is None
+    assert budget.book(NOON + 2_001) == NOON + 22_000
+
+
+def test_calls_that_fail_together_count_as_one_failure(budget: Budget) -> None:
+    """Eight calls under way when the vendor goes away do not make the first gap eight doublings long."""
+    for late in range(8):
+        budget.pause(until=NOON + 1_000 + late, reason="offline", now=NOON + late)
+    assert (budget.read().failures, budget.read().paused_until) == (1, NOON + 1_007)
+    budget.pause(until=NOON + 9_000, reason="offline", now=NOON + 2_000)
+    assert budget.read().failures == 2
+
+
+def test_failure_during_the_rest_after_throttling_counts(budget: Budget) -> None:
+    """That rest is no pause for failures: a probe must follow this one."""
+    budget.throttled(NOON)
+    budget.pause(until=NOON + 1_000, reason="offline", now=NOON + 10)
+    assert budget.read().failures == 1
+
+
+def test_refusals_are_counted_by_different_contacts_in_a_row(budget: Budget) -> None:
+    """The same contact counts once, another key starts anew, five are all that is kept."""
+    assert [budget.refused("contacts.api.400", contact) for contact in ("a", "b", "a", "c")] == [1, 2, 2, 3]
+    assert budget.refused("other", "d") == 1
+    assert [budget.refused("contacts.api.400", str(number)) for number in range(7)] == [1, 2, 3, 4, 5, 5, 5]
+
+
+def test_success_ends_the_row_of_refusals(budget: Budget) -> None:
+    """Also while a pause lasts, which it does not end."""
+    budget.refused("400", "a")
+    budget.succeeded(NOON)
+    assert budget.refused("400", "b") == 1
+    budget.pause(until=NOON + 5_000, reason="quota")
+    budget.succeeded(NOON)
+    assert budget.refused("400", "c") == 1
+    assert budget.read().paused_until == NOON + 5_000
+
+
+def test_refusals_keep_no_address(database: Database, budget: Budget) -> None:
+    """Who erases a person would not look in the budget."""
+    budget.refused("400", "ada@example.org")
+    with database.reading() as connection:
+        assert "ada" not in str(connection.exec_driver_sql("SELECT refusals FROM budget").scalar())
+
+
+def test_clock_set_back_shortens_a_pause_by_as_much(budget: Budget) -> None:
+    """An hour's jump does not make an hour out of a minute's pause, nor of a probe's 20 s."""
+    for offset in range(PER_SECOND):
+        assert budget.book(NOON + HOUR + offset) is None
+    budget.pause(until=NOON + HOUR + 60_000, reason="offline")
+    assert budget.book(NOON) == NOON + 60_000 - 3
+    assert budget.book(NOON + 60_000) is None
+    budget.pause(until=NOON + 60_000, reason="offline")
+    assert budget.book(NOON + HOUR) is None
+    assert budget.read().probing(NOON + HOUR)
+    assert budget.book(NOON + 70_000) == NOON + 90_000
+
+
+def test_clock_set_back_keeps_the_days_count(database: Database, budget: Budget) -> None:
+    """From tomorrow back to today: what was used stays used, on the later day."""
+    assert budget.book(MIDNIGHT + HOUR) is None
+    spend_day(database, 500)
+    assert budget.book(NOON) is None
+    assert (budget.read().day, budget.read().used) == ("2026-03-02", 501)

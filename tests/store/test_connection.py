@@ -19,7 +19,12 @@ def test_consent_starts_a_new_epoch(connections: Connections) -> None:
     assert connections.read() == CONNECTED
     connections.take_lease(owner="a", generation=1, now=0, until=10**6, forced=True)
     connections.record_failure(
-        generation=1, state="needs_reauthorization", error="x", next_refresh_at=5, outcome_unknown=True
+        generation=1,
+        state="needs_reauthorization",
+        error="x",
+        next_refresh_at=5,
+        outcome_unknown=True,
+        owner="a",
     )
     connections.take_lease(owner="a", generation=1, now=0, until=10**6)
     connect(connections)
@@ -43,6 +48,16 @@ def test_refreshed_pair_is_a_new_generation(connections: Connections) -> None:
         refresh_used_at=200,
         refreshed_at=200,
     )
+
+
+def test_a_new_pair_does_not_end_a_rejection_by_the_api(connections: Connections) -> None:
+    """Refreshed or not, the API has the word: a consent does end it."""
+    connect(connections)
+    connections.note_state(generation=1, state="api_rejected", error="no")
+    assert refresh(connections, generation=1)
+    assert connections.read().state == "api_rejected"
+    connect(connections)
+    assert connections.read().state == "connected"
 
 
 def test_refresh_of_an_old_generation_changes_nothing(connections: Connections) -> None:
@@ -69,13 +84,26 @@ def test_failure_is_recorded_and_frees_the_lease(connections: Connections) -> No
     """A failed refresh keeps the tokens and the generation, and counts."""
     connect(connections)
     connections.take_lease(owner="a", generation=1, now=1, until=20)
-    for _ in range(2):
+    for owner in ("a", None):
         assert connections.record_failure(
-            generation=1, state="refresh_failing", error="503", next_refresh_at=300
+            generation=1, state="refresh_failing", error="503", next_refresh_at=300, owner=owner
         )
     assert connections.read() == replace(
         CONNECTED, state="refresh_failing", failures=2, last_error="503", next_refresh_at=300
     )
+
+
+def test_a_late_failure_leaves_the_lease_of_the_next_holder_alone(connections: Connections) -> None:
+    """Whoever overslept its lease reports to nobody: the attempt that counts is the other's."""
+    connect(connections)
+    connections.take_lease(owner="slow", generation=1, now=1, until=20)
+    connections.take_lease(owner="next", generation=1, now=20, until=40)
+    before = connections.read()
+    for late in ("slow", None):
+        assert not connections.record_failure(
+            generation=1, state="needs_reauthorization", error="x", next_refresh_at=None, owner=late
+        )
+        assert connections.read() == before
 
 
 def test_unknown_outcome_stays_until_a_pair_is_stored(connections: Connections) -> None:
@@ -118,6 +146,20 @@ def test_resealing_keeps_the_generation(connections: Connections) -> None:
     assert connections.read() == resealed
     assert not connections.reseal(generation=0, access_sealed="late", refresh_sealed="late")
     assert connections.read() == resealed
+
+
+def test_an_account_is_named_once(connections: Connections) -> None:
+    """Only where none is named, for the consent it was asked about, and while there are tokens."""
+    assert not connections.pin_account(epoch=0, account_id="a", account_name="A", account_user="u")
+    connections.plant_seed(refresh_sealed="seed", seed_hash="hash", fingerprint="here", now=1)
+    before = connections.read()
+    assert not connections.pin_account(epoch=0, account_id="a", account_name="A", account_user="u")
+    assert connections.read() == before
+    assert connections.pin_account(epoch=1, account_id="a", account_name="A", account_user="u")
+    pinned = replace(before, account_id="a", account_name="A", account_user="u")
+    assert connections.read() == pinned
+    assert not connections.pin_account(epoch=1, account_id="b", account_name="B", account_user="v")
+    assert connections.read() == pinned
 
 
 def test_disconnecting_erases_tokens_and_account(connections: Connections) -> None:

@@ -51,12 +51,22 @@ def test_failed_block_stores_nothing(database: Database) -> None:
         assert connection.exec_driver_sql("SELECT count(*) FROM meta WHERE key = 'a'").scalar() == 0
 
 
-def test_probe_passes_and_leaves_nothing(database: Database) -> None:
-    """A healthy database passes, repeatedly, unchanged."""
-    database.probe()
-    database.probe()
-    with database.reading() as connection:
-        assert connection.exec_driver_sql("SELECT count(*) FROM meta WHERE key = 'probe'").scalar() == 0
+def test_probe_passes_and_is_not_repeated_within_a_second(url: str) -> None:
+    """A healthy database passes; what it said a moment ago is not asked for again."""
+    now = [0.0]
+    database = Database(url, monotonic=lambda: now[0])
+
+    def probed() -> bool:
+        with database.transaction() as connection:
+            gone = connection.exec_driver_sql("DELETE FROM meta WHERE key = 'probe'").rowcount
+        return bool(gone)
+
+    found = []
+    for now[0] in (0.0, 1.0, 2.0):
+        database.probe()
+        found.append(probed())
+    database.close()
+    assert found == [True, False, True]
 
 
 def test_probe_fails_while_another_holds_the_lock(url: str, database: Database) -> None:
@@ -161,10 +171,17 @@ def test_forked_child_holds_locks_of_its_own(tmp_path: Path) -> None:
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_child_forked_while_a_thread_had_the_turn_can_write(tmp_path: Path) -> None:
-    """A turn that some thread of the parent had is not waited for in the child, where nobody ends it."""
-    database = Database(f"sqlite:///{tmp_path}/app.db", busy_timeout_seconds=0.5)
+    """A turn that some thread of the parent had ends for the child when it ends in the parent."""
+    database = Database(f"sqlite:///{tmp_path}/app.db")
     database.prepare()
     with database._backend.turn():
-        assert in_processes(1, lambda: accept(database, "child")) == [0]
+        child = os.fork()
+        if child == 0:
+            try:
+                accept(database, "child")
+                os._exit(0)
+            finally:
+                os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert Signups(database).find("child") is not None
     database.close()

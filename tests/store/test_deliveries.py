@@ -34,6 +34,11 @@ def test_claim_hands_out_what_was_accepted(database: Database) -> None:
         received_at=1_000,
         attempts=1,
         fence=1,
+        attempt_id=got.attempt_id,
+        booked_at=2_000,
+        probe=False,
+        alone=False,
+        younger=(),
     )
 
 

@@ -16,7 +16,7 @@ from sqlalchemy import create_engine
 from store import Database, Signups, StoreMisconfigured
 from store.migrate import HEAD, configuration
 from store.schema import metadata
-from store.sqlite import driver
+from store.sqlite_driver import driver
 from tests.store.conftest import accept, in_processes
 
 

@@ -1,15 +1,20 @@
 """PostgreSQL only: TLS, durability, time-outs, poolers."""
 
+import os
 from collections.abc import Callable, Iterator
+from threading import Event
+from typing import LiteralString
 
 import psycopg
 import pytest
 from sqlalchemy import make_url
 
-from store import Claimed, Database, Deliveries, Signups, StoreUnavailable, Wait
-from store.postgresql import with_sslmode
+from store import Claimed, Database, Deliveries, Signups, StoreMisconfigured, StoreUnavailable, Wait
+from store.postgresql import durability_problem, with_sslmode
+from store.retention import Retention
 from tests.postgresql_server import new_database
 from tests.store.conftest import accept
+from tests.store.lost_answers import losing_proxy
 
 
 @pytest.fixture
@@ -120,3 +125,95 @@ def test_row_that_is_being_finished_is_not_claimed(
         connection.exec_driver_sql("UPDATE deliveries SET state = 'delivered', due_at = NULL")
         assert deliveries.claim(5_000) == Wait(None)
     assert deliveries.backlog().pending == 0
+
+
+@pytest.mark.parametrize(
+    ("settings", "problem"),
+    [
+        ({"fsync": "on", "full_page_writes": "on", "synchronous_commit": "on"}, None),
+        ({"fsync": "off"}, "ALTER SYSTEM SET fsync = on"),
+        ({"full_page_writes": "off"}, "ALTER SYSTEM SET full_page_writes = on"),
+        ({"synchronous_commit": "off"}, "synchronous_commit = off"),
+        ({}, None),
+        ({"fsync": "off", "neon.timeline_id": "5e1d"}, None),
+        ({"full_page_writes": "off", "aurora": "on"}, None),
+    ],
+)
+def test_settings_that_lose_rows_are_named(settings: dict[str, str], problem: str | None) -> None:
+    """A server of one's own must sync; a host that hides the settings or has its own storage is trusted."""
+    found = durability_problem(settings)
+    assert problem in found if problem and found else found is None and problem is None
+
+
+@pytest.mark.postgresql
+@pytest.mark.skipif("TEST_DATABASE_URL" in os.environ, reason="changes the server, which others may share")
+def test_server_that_loses_acknowledged_rows_is_refused(
+    server_url: str, open_database: Callable[[str], Database]
+) -> None:
+    """At the start, before anything is stored."""
+    with psycopg.connect(server_url, autocommit=True) as admin:
+        try:
+            reload(admin, "ALTER SYSTEM SET fsync = off", until="off")
+            with pytest.raises(StoreMisconfigured, match="fsync = off"):
+                open_database(server_url).prepare()
+        finally:
+            reload(admin, "ALTER SYSTEM RESET fsync", until="on")
+    open_database(server_url).prepare()
+
+
+def reload(admin: psycopg.Connection[tuple[str]], change: LiteralString, *, until: str) -> None:
+    """Change the server's fsync and wait until new sessions see it."""
+    admin.execute(change)
+    admin.execute("SELECT pg_reload_conf()")
+    for _ in range(500):
+        with psycopg.connect(admin.info.dsn) as fresh:
+            if fresh.execute("SHOW fsync").fetchone() == (until,):
+                return
+        Event().wait(0.01)
+    raise AssertionError("the server did not reload")
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize(("lost", "stored"), [("after", True), ("before", False)])
+def test_sign_up_whose_commit_was_not_answered_is_looked_up(
+    server_url: str, open_database: Callable[[str], Database], lost: str, stored: bool
+) -> None:
+    """It is accepted exactly when it is there: no visitor tries again in vain, no promise is broken."""
+    with losing_proxy(server_url) as proxy:
+        database = open_database(proxy.url)
+        accept(database, "before")
+        proxy.lose_commit = lost
+        if stored:
+            accept(database, "s1")
+        else:
+            with pytest.raises(StoreUnavailable):
+                accept(database, "s1")
+        assert proxy.lose_commit is None
+        assert (Signups(database).find("s1") is not None) is stored
+        database.close()
+
+
+@pytest.mark.postgresql
+def test_dead_rows_are_cleared_away_soon(server_url: str) -> None:
+    """Where every delivery leaves some, a fifth of all sign-ups there ever were is too many to wait for."""
+    with psycopg.connect(server_url) as connection:
+        (options,) = connection.execute(
+            "SELECT reloptions FROM pg_class WHERE oid = 'deliveries'::regclass"
+        ).fetchone() or ([],)
+    assert "autovacuum_vacuum_scale_factor=0.02" in options
+
+
+@pytest.mark.postgresql
+def test_two_processes_may_forget_at_once(server_url: str, open_database: Callable[[str], Database]) -> None:
+    """What one is at, the other leaves to it instead of waiting."""
+    database = open_database(server_url)
+    accept(database, "s1")
+    deliveries = Deliveries(database, monotonic=lambda: 0.0)
+    claimed = deliveries.claim(1)
+    assert isinstance(claimed, Claimed)
+    deliveries.delivered(claimed, now=2, contact_id="c", action="created")
+    retention, later = Retention(database), 31 * 86_400_000
+    with database.transaction() as connection:
+        connection.exec_driver_sql("UPDATE deliveries SET action = action")
+        assert retention.prune(later) == 1
+    assert retention.prune(later) == 1

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from store import Database, StoreMisconfigured, StoreUnavailable
-from store.sqlite import driver, journal_for, network_file_system
+from store.sqlite import journal_for, network_file_system
+from store.sqlite_driver import driver
 from tests.store.conftest import accept
 
 MOUNTS = """\
@@ -124,20 +125,6 @@ def test_network_file_systems_are_recognised(path: str, kind: str | None) -> Non
     assert network_file_system(Path(path), MOUNTS) == kind
 
 
-def test_replaced_file_is_noticed(tmp_path: Path) -> None:
-    """Once the file is moved away or deleted, nothing is acknowledged any more."""
-    path = tmp_path / "app.db"
-    database = open_file(path)
-    accept(database, "s1")
-    path.rename(tmp_path / "moved.db")
-    with pytest.raises(StoreUnavailable, match=r"app\.db"):
-        accept(database, "s2")
-    path.touch()
-    with pytest.raises(StoreUnavailable, match="replaced"):
-        database.probe()
-    database.close()
-
-
 def test_damaged_file_needs_a_person(tmp_path: Path) -> None:
     """A file that is no database is not a matter of waiting."""
     (tmp_path / "app.db").write_bytes(b"no database " * 500)
@@ -167,7 +154,7 @@ def test_read_only_file_is_unavailable(tmp_path: Path) -> None:
     """A file this user may not write is noticed by the probe."""
     path = tmp_path / "app.db"
     database = open_file(path, journal="truncate")
-    database.prepare()
+    database.probe()
     database.close()
     script = (
         f"import sys; sys.path.insert(0, {str(Path.cwd())!r})\n"

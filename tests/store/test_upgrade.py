@@ -9,9 +9,19 @@ import pytest
 from alembic import command
 from sqlalchemy import Engine, create_engine, make_url
 
-from store import Connections, Database, Event, Events, Signups, StoreUnavailable
+from store import (
+    Budget,
+    Claimed,
+    Connections,
+    Database,
+    Deliveries,
+    Event,
+    Events,
+    Signups,
+    StoreUnavailable,
+)
 from store.migrate import configuration
-from store.sqlite import driver
+from store.sqlite_driver import driver
 from tests.store.conftest import NEVER_CONNECTED, accept, in_processes
 
 # As a release of the first schema leaves a connection, one line of each kind of table with it.
@@ -87,6 +97,22 @@ def test_upgrade_keeps_what_is_stored(empty_url: str, open_database: Callable[[s
         assert connection.exec_driver_sql("SELECT state, due_at FROM deliveries").all() == [("ready", 5)]
     Events(database).record("refreshed", now=1)
     assert Events(database).recent(10) == [Event(1, "refreshed", None, None)]
+
+
+@pytest.mark.usefixtures("first_release")
+def test_upgrade_leaves_deliveries_to_go_on_with(
+    empty_url: str, open_database: Callable[[str], Database]
+) -> None:
+    """A delivery of the first release is claimed, with the younger ones; the budget is at its defaults."""
+    database = open_database(empty_url)
+    accept(database, "s2", contact="ada@example.org", at=6)
+    claimed = Deliveries(database, monotonic=lambda: 0.0).claim(10)
+    assert isinstance(claimed, Claimed)
+    assert (claimed.signup_id, claimed.alone, claimed.probe) == ("s1", False, False)
+    assert [other.payload["signup"] for other in claimed.younger] == ["s2"]
+    budget = Budget(database)
+    assert (budget.read().guard_ms, budget.read().probe_until) == (100, None)
+    assert budget.refused("400", "a") == 1
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+import structlog
 from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.security import generate_password_hash
@@ -104,16 +104,15 @@ def connect(admin: FlaskClient) -> None:
     assert answer.status_code == 303, answer.text
 
 
-class Logged(logging.Handler):
+class Logged:
     """What was logged, as dictionaries."""
 
     def __init__(self) -> None:
-        super().__init__()
         self.events: list[dict[str, Any]] = []
 
-    def emit(self, record: logging.LogRecord) -> None:
-        if isinstance(record.msg, dict):
-            self.events.append(dict(record.msg))
+    def __call__(self, _logger: Any, _method: str, event: Any) -> Any:
+        self.events.append(dict(event))
+        return event
 
     def of(self, event: str) -> list[dict[str, Any]]:
         return [logged for logged in self.events if logged["event"] == event]
@@ -121,7 +120,8 @@ class Logged(logging.Handler):
 
 @pytest.fixture
 def logged(app: Flask) -> Iterator[Logged]:
-    handler = Logged()
-    logging.getLogger().addHandler(handler)
-    yield handler
-    logging.getLogger().removeHandler(handler)
+    logged = Logged()
+    before_rendering = structlog.get_config()["processors"]
+    before_rendering.insert(-1, logged)
+    yield logged
+    before_rendering.remove(logged)

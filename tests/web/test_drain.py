@@ -35,3 +35,16 @@ def test_it_delivers_and_counts(make_app: MakeApp, list_id: str) -> None:
     answer = browser.post("/internal/drain", headers=BY_TOKEN)
     assert answer.status_code == 200
     assert answer.get_json() == {"delivered": 1, "postponed": 0, "parked": 0, "pending": 0}
+
+
+def test_it_counts_sign_ups_and_not_calls(make_app: MakeApp, list_id: str) -> None:
+    """Two of one person go in one call, and both are delivered."""
+    browser = make_app(DRAIN_TOKEN=TOKEN).test_client()
+    sign_in(browser)
+    connect(browser)
+    for name in ("ada", "bob", "ada"):
+        browser.post("/subscribe", json={"email": f"{name}@example.org", "list_id": list_id})
+    answer = browser.post("/internal/drain", headers=BY_TOKEN)
+    assert answer.get_json() == {"delivered": 3, "postponed": 0, "parked": 0, "pending": 0}
+    calls = browser.get("/sandbox/_sandbox/requests").get_json()["requests"]
+    assert len([call for call in calls if call["path"].endswith("/sign_up_form")]) == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from flask.testing import FlaskClient
@@ -30,10 +31,16 @@ def test_a_missing_connection_is_no_reason_to_restart(client: FlaskClient, list_
     assert "ada" not in answer.text
 
 
-def test_a_dead_database_is_503(make_app: MakeApp, tmp_path: Path) -> None:
-    """Only a store that cannot store takes the service out of rotation."""
+def test_only_where_nothing_can_be_stored_is_it_503(make_app: MakeApp, tmp_path: Path) -> None:
+    """A dead database alone is no reason to restart, since sign-ups are kept in the spool."""
     (tmp_path / "file").touch()
-    answer = make_app(DATABASE_URL=f"sqlite:///{tmp_path}/file/x.db").test_client().get("/health")
-    assert answer.status_code == 503
+    client = make_app(DATABASE_URL=f"sqlite:///{tmp_path}/file/x.db").test_client()
+    answer = client.get("/health")
+    assert (answer.status_code, answer.get_json()["status"]) == (200, "degraded")
+    assert "database cannot be used" in answer.get_json()["problems"][0]
+    shutil.rmtree(tmp_path / "spool")
+    (tmp_path / "spool").touch()
+    answer = client.get("/health")
+    assert (answer.status_code, answer.get_json()["status"]) == (503, "unavailable")
     assert set(answer.get_json()) == KEYS
     assert str(tmp_path) not in answer.text

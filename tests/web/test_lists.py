@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 
+from store import Budget
 from tests.web.conftest import API_KEY
 
 BY_KEY = {"Authorization": f"Bearer {API_KEY}"}
@@ -30,6 +32,16 @@ def test_an_admin_and_a_key_see_the_lists(connected: FlaskClient, client: FlaskC
     assert set(document["lists"][0]) == {"list_id", "name", "description", "favorite", "membership_count"}
     assert list_id in [entry["list_id"] for entry in document["lists"]]
     assert document["stale"] is False
+
+
+def test_a_repeat_after_a_401_counts_against_the_budget(app: Flask, connected: FlaskClient) -> None:
+    """The vendor counts it, too: one page of lists, refused once, is two calls."""
+    budget = Budget(app.extensions["database"])
+    before = budget.read().used
+    fault = {"match": {"path": "/v3/contact_lists"}, "times": 1, "fault": {"status": 401, "body": {}}}
+    assert connected.post("/sandbox/_sandbox/faults", json=fault).status_code == 201
+    assert connected.get("/lists?refresh=1").get_json()["stale"] is False
+    assert budget.read().used == before + 2
 
 
 def test_refresh_asks_again_and_survives_the_vendors_absence(connected: FlaskClient) -> None:

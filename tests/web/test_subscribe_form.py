@@ -121,6 +121,7 @@ def test_a_browser_that_also_takes_json_gets_pages(client: FlaskClient) -> None:
 def test_a_dead_database_keeps_what_was_typed(make_app: MakeApp, list_id: str, tmp_path: Path) -> None:
     """When nothing can be stored the visitor may press the button again later, without typing again."""
     (tmp_path / "file").touch()
+    (tmp_path / "spool").touch()
     client = make_app(DATABASE_URL=f"sqlite:///{tmp_path}/file/x.db").test_client()
     answer = client.post("/subscribe", data={"email": "ada@example.org", "list_id": list_id})
     assert answer.status_code == 503

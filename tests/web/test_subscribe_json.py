@@ -130,9 +130,21 @@ def test_too_large_without_a_length_is_413(
     assert client.get("/health").get_json()["pending"] == 0
 
 
-def test_a_dead_database_is_503(make_app: MakeApp, list_id: str, tmp_path: Path) -> None:
+def test_a_dead_database_is_202_from_the_spool(make_app: MakeApp, list_id: str, tmp_path: Path) -> None:
+    """The sign-up is kept beside the database; how it stands is not known before the database is back."""
+    (tmp_path / "file").touch()
+    client = make_app(DATABASE_URL=f"sqlite:///{tmp_path}/file/x.db").test_client()
+    answer = client.post("/subscribe", json={"email": "ada@example.org", "list_id": list_id})
+    assert (answer.status_code, answer.get_json()["status"]) == (202, "queued")
+    assert b"ada@example.org" in (tmp_path / "spool" / "waiting").read_bytes()
+    status = client.get(answer.get_json()["status_url"])
+    assert (status.status_code, status.headers["Retry-After"]) == (503, "30")
+
+
+def test_a_dead_database_without_a_spool_is_503(make_app: MakeApp, list_id: str, tmp_path: Path) -> None:
     """When nothing can be stored nothing is promised, and the caller learns when to come back."""
     (tmp_path / "file").touch()
+    (tmp_path / "spool").touch()
     client = make_app(DATABASE_URL=f"sqlite:///{tmp_path}/file/x.db").test_client()
     answer = client.post("/subscribe", json={"email": "ada@example.org", "list_id": list_id})
     assert answer.status_code == 503

@@ -1,0 +1,158 @@
+"""A contact as the API shows it, and the bodies that create or replace one.
+
+POST /contacts and PUT /contacts/{id} take addresses of 80 characters, POST /contacts/sign_up_form only of 50.
+They are no upserts, so what sign_up_form does by itself is done here: nothing that the contact has is lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from services.constant_contact.errors import Unreachable
+
+# POST /contacts/sign_up_form: "email_address … maxLength: 50".
+LONGEST_SIGN_UP_ADDRESS = 50
+# What a PUT sets to null when it is left out.
+PROPERTIES = (
+    "first_name",
+    "last_name",
+    "job_title",
+    "company_name",
+    "birthday_month",
+    "birthday_day",
+    "anniversary",
+)
+SUB_RESOURCES = (
+    "custom_fields",
+    "list_memberships",
+    "phone_numbers",
+    "street_addresses",
+    "taggings",
+    "notes",
+)
+ADDRESS_PARTS = ("kind", "street", "city", "state", "postal_code", "country")
+MOST_PHONES = MOST_ADDRESSES = 3
+
+
+@dataclass(frozen=True)
+class Contact:
+    """A contact found by its address; `document` is the API's own, with its sub-resources."""
+
+    contact_id: str
+    document: Mapping[str, Any]
+
+    @property
+    def address(self) -> str:
+        """The address in lower case, empty where the contact has none."""
+        return str((self.document.get("email_address") or {}).get("address") or "").lower()
+
+    @property
+    def deleted(self) -> bool:
+        """Whether the account has deleted it; the vendor keeps the record."""
+        return bool(self.document.get("deleted_at"))
+
+    def left_after(self, moment: int) -> bool:
+        """Whether the person opted out or was deleted after `moment` (epoch ms), and did not come back.
+
+        A date that is missing counts as later: writing to somebody who left is worse than asking a person.
+        """
+        email = self.document.get("email_address") or {}
+        if self.deleted and not _day_before(self.document["deleted_at"], moment):
+            return True
+        if email.get("permission_to_send") != "unsubscribed":
+            return False
+        opted_out_at = _moment(email.get("opt_out_date"))
+        return opted_out_at is None or opted_out_at > moment
+
+
+def contact(document: object) -> Contact:
+    """One entry of GET /contacts. Raises Unreachable when it has no id."""
+    found = document.get("contact_id") if isinstance(document, dict) else None
+    if not isinstance(document, dict) or not isinstance(found, str):
+        raise Unreachable(detail="a contact without id")
+    return Contact(found, document)
+
+
+def creation(wish: Mapping[str, Any]) -> dict[str, Any]:
+    """The body of POST /contacts for a sign-up (the body of sign_up_form) of a person's own."""
+    return (
+        _properties(wish)
+        | _sub_resources(wish, {})
+        | {
+            "email_address": _explicit(wish["email_address"]),
+            "create_source": "Contact",
+            "list_memberships": list(wish["list_memberships"]),
+        }
+    )
+
+
+def replacement(held: Contact, wish: Mapping[str, Any]) -> dict[str, Any]:
+    """The body of PUT /contacts/{id} that adds the sign-up to what the contact has.
+
+    Sub-resources stay when they are left out, so only those are in it to which the sign-up adds.
+    """
+    lists = dict.fromkeys([*(held.document.get("list_memberships") or []), *wish["list_memberships"]])
+    return (
+        _properties(held.document)
+        | _properties(wish)
+        | _sub_resources(wish, held.document)
+        | {
+            "email_address": _explicit(wish["email_address"]),
+            # "To restore a deleted contact you must specify the update_source as Account."
+            "update_source": "Account" if held.deleted else "Contact",
+            "list_memberships": list(lists),
+        }
+    )
+
+
+def _explicit(address: str) -> dict[str, str]:
+    # As sign_up_form does it: the person's own action counts, also that of somebody who had unsubscribed.
+    return {"address": address, "permission_to_send": "explicit"}
+
+
+def _properties(document: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: document[name] for name in PROPERTIES if document.get(name) is not None}
+
+
+def _sub_resources(wish: Mapping[str, Any], held: Mapping[str, Any]) -> dict[str, Any]:
+    changed: dict[str, Any] = {}
+    if fields := wish.get("custom_fields"):
+        changed["custom_fields"] = _fields(held.get("custom_fields") or [], fields)
+    if number := wish.get("phone_number"):
+        phones = [_only(entry, ("phone_number", "kind")) for entry in held.get("phone_numbers") or []]
+        # The vendor takes three of a kind of thing; a fourth would push out one that is there.
+        if number not in {entry.get("phone_number") for entry in phones} and len(phones) < MOST_PHONES:
+            changed["phone_numbers"] = [*phones, {"phone_number": number, "kind": "other"}]
+    if address := wish.get("street_address"):
+        homes = [_only(entry, ADDRESS_PARTS) for entry in held.get("street_addresses") or []]
+        if address not in homes and len(homes) < MOST_ADDRESSES:
+            changed["street_addresses"] = [*homes, address]
+    return changed
+
+
+def _fields(held: Sequence[Mapping[str, Any]], new: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    kept = {
+        entry["custom_field_id"]: _only(entry, ("custom_field_id", "value", "choice_ids")) for entry in held
+    }
+    return list((kept | {entry["custom_field_id"]: dict(entry) for entry in new}).values())
+
+
+def _only(entry: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    return {name: entry[name] for name in names if entry.get(name) is not None}
+
+
+def _moment(iso: object) -> int | None:
+    try:
+        at = datetime.fromisoformat(str(iso))
+    except ValueError:
+        return None
+    return int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)
+
+
+def _day_before(day: object, moment: int) -> bool:
+    """Whether that day was over, anywhere on earth, when `moment` came; the contract tells the day only."""
+    began = _moment(str(day)[:10])
+    return began is not None and began + 36 * 3_600_000 <= moment

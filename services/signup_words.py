@@ -1,0 +1,82 @@
+"""Sign-ups in words, for a person at a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+
+from store import Attempt, SignupRecord
+
+WHAT_RETRY_LEADS_TO = (
+    "The running service sends what is due within half a minute, unless Constant Contact is away or today's "
+    "calls are used up; where DELIVERY=off, `flask worker` or the next drain does."
+)
+
+
+def moment(epoch_ms: int) -> str:
+    """ISO 8601 in UTC, as in “2026-11-21T09:38:16.123Z”."""
+    return f"{datetime.fromtimestamp(epoch_ms / 1000, UTC).isoformat(timespec='milliseconds')[:-6]}Z"
+
+
+def advice(record: SignupRecord, *, carrier: str | None, now: int) -> str:
+    """What happens next, or what a person must do; `carrier` is the sign-up whose call carried this one."""
+    if record.state == "delivered":
+        return "Nothing to do: Constant Contact has it."
+    if record.state == "merged":
+        return f"Nothing to do: the call for {carrier}, a sign-up of the same person, carried it."
+    if record.state == "parked":
+        return (
+            "It stays here until a person decides. Mend what the last error says, "
+            f"then run `flask signups retry {record.id}`."
+        )
+    due_at = record.due_at or now
+    if record.state == "sending":
+        return (
+            f"It is being sent. Should the sending process have died, it is sent again at {moment(due_at)}."
+        )
+    if due_at > now:
+        return f"Nothing to do: it is tried again by itself at {moment(due_at)}."
+    return "It is due and goes out in its turn. If it does not, `flask doctor` says why."
+
+
+def line(record: SignupRecord) -> str:
+    """One sign-up in one line."""
+    words = [record.id, moment(record.received_at), f"{record.state:<9}", record.email, record.last_error]
+    return printable("  ".join(word for word in words if word))
+
+
+def rows(record: SignupRecord, attempts: Iterable[Attempt], what_next: str) -> Iterator[tuple[str, str]]:
+    """Everything about one sign-up, a name and a value each; nothing for what is empty."""
+    known = [
+        ("Sign-up", record.id),
+        ("State", record.state),
+        ("Next", what_next),
+        ("Received", moment(record.received_at)),
+        ("E-mail", record.email),
+        *((name.replace("_", " ").capitalize(), value) for name, value in record.person.items()),
+        *(("List", list_id) for list_id in record.list_ids),
+        ("Source", record.source),
+        ("Consent", record.consent or "no wording was sent"),
+        ("Page", record.page),
+        ("Network address", record.network_address),
+        ("Browser", record.user_agent),
+        ("Asked by", record.asked_by),
+        ("Contact", f"{record.contact_id} ({record.action})" if record.contact_id else None),
+        ("Finished", moment(record.finished_at) if record.finished_at is not None else None),
+        ("Last error", record.last_error),
+        *(("Call", _call(attempt)) for attempt in attempts),
+    ]
+    for name, value in known:
+        # The wording of a consent may have several lines.
+        for number, part in enumerate(value.splitlines() if value else []):
+            yield "" if number else name, printable(part)
+
+
+def printable(text: str) -> str:
+    """The text without what could steer the terminal: strangers wrote it."""
+    return "".join(character if character.isprintable() else "�" for character in text)
+
+
+def _call(attempt: Attempt) -> str:
+    ended = f" to {moment(attempt.ended_at)}" if attempt.ended_at is not None else ""
+    return f"{moment(attempt.started_at)}{ended}: {attempt.outcome or 'no outcome yet, or its process died'}"

@@ -1,0 +1,32 @@
+"""One row per call to the vendor: begun in the claim's transaction, ended in the verdict's."""
+
+import json
+
+from sqlalchemy import Connection, bindparam, insert, update
+
+from store.schema import attempts
+
+_BEGIN = insert(attempts).returning(attempts.c.id)
+_END = (
+    update(attempts)
+    .where(attempts.c.id == bindparam("attempt_id"))
+    .values(ended_at=bindparam("ended"), outcome=bindparam("result"))
+)
+_END_CARRYING = _END.values(carried=bindparam("ids"))
+
+
+def begin(connection: Connection, *, delivery_id: int, now: int, may_carry: tuple[int, ...]) -> int:
+    """Note a call that starts at `now` (epoch ms); returns the attempt's id."""
+    values = {"delivery_id": delivery_id, "started_at": now, "carried": json.dumps(may_carry)}
+    return int(connection.execute(_BEGIN, values).scalar_one())
+
+
+def end(
+    connection: Connection, attempt_id: int, *, now: int, outcome: str, carried: tuple[int, ...] | None = None
+) -> None:
+    """Note how a call ended; `carried` names the deliveries it carried, where that is known."""
+    values: dict[str, object] = {"attempt_id": attempt_id, "ended": now, "result": outcome}
+    if carried is None:
+        connection.execute(_END, values)
+    else:
+        connection.execute(_END_CARRYING, values | {"ids": json.dumps(carried)})

@@ -1,0 +1,240 @@
+"""Where a sign-up waits while the database refuses it: a local file, one line each, synced before the thanks.
+
+Personal data stands here as plain as in the database; the file is the owner's alone and empties itself.
+"""
+
+import errno
+import json
+import os
+import threading
+import time
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from store.disk import Disk
+from store.errors import StoreUnavailable
+from store.flock import flocked
+from store.signups import NewSignup
+
+LARGEST_BYTES = 64 * 1024 * 1024
+_LOCK_SECONDS = 2.0
+_WAITING = "waiting"
+_IMPORTING = "importing-"
+_DAMAGED = "damaged-"
+
+
+@dataclass(frozen=True)
+class Spooled:
+    """One line that was read back whole: the columns of the sign-up and of its delivery."""
+
+    signup: Mapping[str, Any]
+    delivery: Mapping[str, Any]
+
+
+class Spool:
+    """A folder with one file that every process appends to, under a lock that ends with its holder."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        disk: Disk | None = None,
+        largest_bytes: int = LARGEST_BYTES,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Nothing is opened; beyond `largest_bytes` in all, or on a full disk, nothing more is taken."""
+        self._folder = folder.absolute()
+        self._disk = disk or Disk(self._folder)
+        self._largest = largest_bytes
+        self._monotonic = monotonic
+
+    def keep(self, signup: NewSignup, *, kind: str, payload: Mapping[str, object]) -> None:
+        """Append a sign-up with its delivery; on return the line is on disk.
+
+        Raises:
+            StoreUnavailable: nothing was kept.
+        """
+        line = _line(signup, kind, payload)
+        with _unavailable(), self._locked():
+            self._append(line)
+
+    def check(self) -> None:
+        """Return if a sign-up could be kept now; raises StoreUnavailable otherwise."""
+        trial = self._folder / f"trial-{os.getpid()}-{threading.get_ident()}"
+        with _unavailable(), self._locked():
+            self._refuse_more_than_fits(4096)
+            try:
+                _write_synced(trial, bytes(4096))
+            finally:
+                trial.unlink(missing_ok=True)
+
+    def waits(self) -> bool:
+        """Whether anything is to be imported; costs one look at the folder."""
+        return bool(self._files(_WAITING, _IMPORTING))
+
+    def count(self) -> int:
+        """How many lines wait to be imported."""
+        return sum(_content(file).count(b"\n") for file in self._files(_WAITING, _IMPORTING))
+
+    def damaged(self) -> int:
+        """How many lines could not be imported and are kept for a person."""
+        return sum(_content(file).count(b"\n") for file in self._files(_DAMAGED))
+
+    def holds(self, signup_id: str) -> bool:
+        """Whether that sign-up waits here."""
+        start = b"\n" + signup_id.encode() + b" "
+        return any(start in b"\n" + _content(file) for file in self._files(_WAITING, _IMPORTING))
+
+    @contextmanager
+    def set_aside(self) -> Iterator[list[Path]]:
+        """The files to import, for one importer at a time: empty while another is at it.
+
+        Every writer opens the file anew under the lock, so none writes to one that was renamed under it.
+        """
+        self._make_folder()
+        with flocked(self._folder / "import-lock", seconds=0, monotonic=self._monotonic) as alone:
+            if alone:
+                with self._locked(), suppress(FileNotFoundError):
+                    name = f"{_IMPORTING}{time.time_ns()}-{os.getpid()}"
+                    (self._folder / _WAITING).rename(self._folder / name)
+                    sync_folder(self._folder)
+            yield self._files(_IMPORTING) if alone else []
+
+    def finish(self, file: Path, damaged: list[bytes]) -> None:
+        """Remove an imported file; lines that could not be imported stay, in a file beside it.
+
+        Cut off anywhere, this may be repeated: the file of the damaged lines is then written anew.
+        """
+        if damaged:
+            kept = self._folder / file.name.replace(_IMPORTING, _DAMAGED)
+            draft = self._folder / f"draft-{file.name}"
+            _write_synced(draft, b"".join(line.rstrip(b"\n") + b"\n" for line in damaged))
+            draft.rename(kept)
+            sync_folder(self._folder)
+        file.unlink()
+        sync_folder(self._folder)
+
+    def _append(self, line: bytes) -> None:
+        path = self._folder / _WAITING
+        descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            size = os.fstat(descriptor).st_size
+            if size == 0:
+                # Before the first line, not after it: whoever finds a line can rely on the names above it.
+                sync_folder(self._folder)
+                sync_folder(self._folder.parent)
+            elif os.pread(descriptor, 1, size - 1) != b"\n":
+                line = b"\n" + line  # a line that was cut off must not spoil the next one
+            self._refuse_more_than_fits(len(line))
+            try:
+                _write_whole(descriptor, line)
+                os.fsync(descriptor)
+            except OSError:
+                with suppress(OSError):
+                    os.ftruncate(descriptor, size)
+                    os.fsync(descriptor)
+                raise
+        finally:
+            os.close(descriptor)
+
+    def _refuse_more_than_fits(self, size: int) -> None:
+        used = sum(file.stat().st_size for file in self._files(_WAITING, _IMPORTING, _DAMAGED))
+        if used + size > self._largest:
+            raise StoreUnavailable(f"the spool in {self._folder} has reached {self._largest} bytes")
+        if self._disk.full():
+            raise StoreUnavailable(f"the disk of {self._folder} is nearly full")
+
+    def _files(self, *prefixes: str) -> list[Path]:
+        with suppress(FileNotFoundError, NotADirectoryError):
+            return sorted(file for file in self._folder.iterdir() if file.name.startswith(prefixes))
+        return []
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        self._make_folder()
+        with flocked(self._folder / "lock", seconds=_LOCK_SECONDS, monotonic=self._monotonic) as ours:
+            if not ours:
+                raise StoreUnavailable(f"the spool in {self._folder} is held by another process")
+            yield
+
+    def _make_folder(self) -> None:
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def lines(file: Path) -> Iterator[tuple[bytes, Spooled | None]]:
+    """Each line as it stands, and what it says; None for one that is damaged."""
+    with file.open("rb") as content:
+        for line in content:
+            if line.strip():
+                yield line, _read(line)
+
+
+def sync_folder(folder: Path) -> None:
+    """Bring the names in a folder to disk; raises OSError."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _line(signup: NewSignup, kind: str, payload: Mapping[str, object]) -> bytes:
+    row = vars(signup) | {
+        "person": json.dumps(dict(signup.person)),
+        "list_ids": json.dumps(signup.list_ids),
+    }
+    delivery = {
+        "signup_id": signup.id,
+        "received_at": signup.received_at,
+        "due_at": signup.received_at,
+        "contact_key": signup.contact_key,
+        "kind": kind,
+        "payload": json.dumps(dict(payload)),
+    }
+    body = json.dumps({"signup": row, "delivery": delivery})
+    checked = f"{signup.id} {body}".encode()
+    return f"{signup.id} {zlib.crc32(checked):08x} {body}\n".encode()
+
+
+def _read(line: bytes) -> Spooled | None:
+    try:
+        signup_id, checksum, body = line.rstrip(b"\n").split(b" ", 2)
+        if zlib.crc32(signup_id + b" " + body) != int(checksum, 16):
+            return None
+        document = json.loads(body)
+        return Spooled(signup=document["signup"], delivery=document["delivery"])
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _content(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except FileNotFoundError:  # imported since the folder was read
+        return b""
+
+
+def _write_synced(file: Path, content: bytes) -> None:
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    try:
+        _write_whole(descriptor, content)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _write_whole(descriptor: int, content: bytes) -> None:
+    if os.write(descriptor, content) != len(content):  # a disk that fills up takes a part
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@contextmanager
+def _unavailable() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StoreUnavailable(f"{type(error).__name__}: {error.strerror} ({error.filename})") from None

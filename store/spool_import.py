@@ -1,0 +1,86 @@
+"""Bringing spooled sign-ups into the database; cut off anywhere, it may be repeated."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import structlog
+
+from store.database import Database
+from store.errors import RowRefused
+from store.rows import insert_unknown
+from store.schema import deliveries, signups
+from store.spool import Spool, Spooled, lines
+
+log = structlog.get_logger(__name__)
+
+_BATCH = 200
+_NEW_DELIVERY = {"state": "ready", "fence": 0, "attempts": 0}
+
+
+@dataclass(frozen=True)
+class Imported:
+    """Lines brought in (known ones included), and lines that are kept because they cannot be."""
+
+    signups: int
+    damaged: int
+
+
+class SpoolImport:
+    """Reads the spool back, oldest file first."""
+
+    def __init__(self, database: Database, spool: Spool) -> None:
+        self._database = database
+        self._spool = spool
+
+    def run(self) -> Imported:
+        """Import what waits; a line is removed only after the commit that holds it.
+
+        Raises:
+            StoreError: the database refuses still; the spool is as it was.
+        """
+        done = damaged = 0
+        if not self._spool.waits():
+            return Imported(0, 0)
+        with self._spool.set_aside() as files:
+            for file in files:
+                brought, refused = self._import(file)
+                self._spool.finish(file, refused)
+                done, damaged = done + brought, damaged + len(refused)
+        if done:
+            log.info("spool_imported", signups=done)
+        if damaged:
+            log.critical("spool_lines_damaged", lines=damaged)
+        return Imported(done, damaged)
+
+    def _import(self, file: Path) -> tuple[int, list[bytes]]:
+        done, refused = 0, list[bytes]()
+        content = lines(file)
+        while batch := list(islice(content, _BATCH)):
+            refused += [line for line, spooled in batch if spooled is None]
+            good = [(line, spooled) for line, spooled in batch if spooled is not None]
+            rejected = self._insert_each(good)
+            refused += rejected
+            done += len(good) - len(rejected)
+        return done, refused
+
+    def _insert_each(self, good: Sequence[tuple[bytes, Spooled]]) -> list[bytes]:
+        try:
+            self._insert([spooled for _, spooled in good])
+        except RowRefused:
+            return [line for line, spooled in good if not self._inserted_alone(spooled)]
+        return []
+
+    def _inserted_alone(self, spooled: Spooled) -> bool:
+        try:
+            self._insert([spooled])
+        except RowRefused:
+            return False
+        return True
+
+    def _insert(self, rows: Iterable[Spooled]) -> None:
+        with self._database.transaction() as connection:
+            for row in rows:
+                insert_unknown(connection, signups, row.signup)
+                insert_unknown(connection, deliveries, _NEW_DELIVERY | dict(row.delivery))

@@ -1,0 +1,1 @@
+"""Real processes on a real database against a real sandbox server."""

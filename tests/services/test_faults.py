@@ -1,0 +1,254 @@
+"""Every fault of a call: what becomes of the sign-up, what it costs, and that it arrives in the end."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+import responses
+import urllib3
+
+from services.constant_contact import ConnectionUnusable, ConstantContact
+from services.delivery import Outcome
+from tests.services.conftest import House
+
+BASE = "https://api.cc.email/v3"
+SIGN_UP = f"{BASE}/contacts/sign_up_form"
+DAY = 86_400_000
+HOUR = 3_600_000
+
+
+class NoToken(Exception):
+    """What an authenticator raises that has no token."""
+
+
+class Authenticator(requests.auth.AuthBase):
+    """Adds a token, or has none."""
+
+    broken = False
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        if self.broken:
+            raise NoToken
+        return request
+
+
+@dataclass(frozen=True)
+class Costs:
+    """The sign-up's state after the call, its own tries, how long everybody waits (ms, from and to)."""
+
+    state: str = "queued"
+    tries: int = 0
+    all_wait: tuple[int, int] = (0, 0)
+
+
+OUTAGE = Costs(all_wait=(1_000, 1_500))
+PERSON = Costs(all_wait=(60_000, 90_000))
+SERVER = Costs(tries=1, all_wait=(1_000, 1_500))
+THROTTLED = Costs(all_wait=(1_500, 1_500))
+QUOTA = Costs(all_wait=(5_000, DAY + 90_000))
+REFUSED = Costs("parked", tries=1)
+CONFLICT = Costs(tries=1)
+
+
+def said(key: str, *, array: bool = True) -> Any:
+    """The vendor's error body: an array mostly, sometimes a bare object."""
+    body = {"error_key": key, "error_message": "…"}
+    return [body] if array else body
+
+
+def answers() -> Iterator[tuple[str, dict[str, Any], Costs]]:
+    """Status and body of every answer, in each of the vendor's shapes."""
+    by_status = {
+        400: ("contacts.api.validation", REFUSED),
+        401: ("unauthorized", PERSON),
+        403: ("forbidden", PERSON),
+        404: ("not_found", PERSON),
+        405: ("method_not_allowed", PERSON),
+        406: ("not_acceptable", PERSON),
+        409: ("contacts.api.conflict", CONFLICT),
+        413: ("too_large", REFUSED),
+        415: ("unsupported_media_type", PERSON),
+        422: ("unprocessable", REFUSED),
+        500: ("internal", SERVER),
+        502: ("bad_gateway", SERVER),
+        503: ("unavailable", SERVER),
+        504: ("timeout", SERVER),
+    }
+    for status, (key, costs) in by_status.items():
+        for array in (True, False):
+            yield f"{status} {'array' if array else 'object'}", answer(status, said(key, array=array)), costs
+    for key, costs in (("throttled", THROTTLED), ("quota_exceeded", QUOTA)):
+        for array in (True, False):
+            yield f"429 {key} {array}", answer(429, said(key, array=array)), costs
+    yield "429 of queued activities", answer(429, {"message": "too many queued activities"}), THROTTLED
+    yield "429 without a body", {"status": 429}, THROTTLED
+    yield "503 of a proxy", {"status": 503, "body": "<html>down</html>"}, SERVER
+    yield "408 of a proxy", {"status": 408, "body": "<html>slow</html>"}, OUTAGE
+    for status in (301, 302, 307, 308):
+        headers = {"Location": "https://elsewhere.example.org/"}
+        yield f"{status} elsewhere", {"status": status, "headers": headers}, OUTAGE
+    yield "200 with HTML", {"status": 200, "body": "<html>Back soon</html>"}, OUTAGE
+    yield "200 without a body", {"status": 200, "body": ""}, OUTAGE
+    yield "201 with half a body", {"status": 201, "body": '{"contact_id":"c'}, OUTAGE
+    yield "201 without an action", answer(201, {"contact_id": "c"}), OUTAGE
+    yield "204", {"status": 204}, OUTAGE
+
+
+def answer(status: int, body: Any) -> dict[str, Any]:
+    return {"status": status, "json": body}
+
+
+def transports() -> Iterator[tuple[str, dict[str, Any], Costs]]:
+    """What happens to a connection, as requests reports it."""
+    unresolved = urllib3.exceptions.NameResolutionError(
+        "api.cc.email", urllib3.connection.HTTPConnection("api.cc.email"), socket.gaierror(-2, "unknown")
+    )
+    faults: dict[str, Exception] = {
+        "refused": requests.ConnectionError(ConnectionRefusedError(111, "refused")),
+        "host not found": requests.ConnectionError(unresolved),
+        "certificate": requests.exceptions.SSLError("certificate verify failed"),
+        "connect time-out": requests.ConnectTimeout(),
+        "read time-out": requests.ReadTimeout(),
+        "reset": requests.ConnectionError(ConnectionResetError(104, "reset")),
+        "proxy": requests.exceptions.ProxyError("proxy"),
+        "cut off": requests.exceptions.ChunkedEncodingError("incomplete read"),
+        "undecodable": requests.exceptions.ContentDecodingError("gzip"),
+    }
+    for name, fault in faults.items():
+        yield name, {"body": fault}, OUTAGE
+
+
+FAULTS = [*answers(), *transports()]
+
+
+class Connected(House):
+    """The house with the real client, whose HTTP is scripted."""
+
+    def __init__(self, path: Path) -> None:
+        session = requests.Session()
+        self.authenticator = session.auth = Authenticator()
+        api = ConstantContact(session, base_url=BASE, connection_errors=(NoToken,))
+        super().__init__(path, api=api)
+
+    def next_step(self) -> Outcome:
+        """The next step that is not idle, at its time."""
+        for _ in range(5):
+            step = self.courier.step()
+            if step.outcome is not Outcome.IDLE:
+                return step.outcome
+            assert step.until is not None
+            self.clock.now = step.until
+        raise AssertionError("it never comes")
+
+
+@pytest.fixture(scope="module")
+def one_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connected]:
+    house = Connected(tmp_path_factory.mktemp("faults"))
+    house.connect()
+    yield house
+    house.database.close()
+
+
+@pytest.fixture
+def house(one_house: Connected) -> Connected:
+    """One database for all: each fault ends with a delivery, which leaves nothing of it behind."""
+    one_house.clock.now += 10_000
+    assert one_house.deliveries.pending_up_to(1) == 0
+    assert one_house.budget.read().failures == 0
+    return one_house
+
+
+@responses.activate
+@pytest.mark.parametrize(
+    ("fault", "costs"), [(fault, costs) for _, fault, costs in FAULTS], ids=[name for name, *_ in FAULTS]
+)
+def test_a_fault_costs_one_call_and_the_sign_up_arrives_once_it_is_over(
+    house: Connected, fault: dict[str, Any], costs: Costs
+) -> None:
+    """State, tries, calls and pause are as the table says; the next call, at its time, delivers."""
+    responses.post(SIGN_UP, **fault)
+    signup_id = house.sign_up()
+    house.courier.step()
+    view = house.view(signup_id)
+    assert (view.status, view.attempts) == (costs.state, costs.tries)
+    waited = max(0, (house.budget.read().paused_until or 0) - house.clock.now)
+    assert costs.all_wait[0] <= waited <= costs.all_wait[1]
+    assert len(responses.calls) == 1
+
+    responses.replace("POST", SIGN_UP, status=201, json={"contact_id": "c", "action": "created"})
+    if costs.state == "parked":
+        assert house.courier.step().until is None
+        assert house.deliveries.retry(signup_id, now=house.clock.now)
+    assert house.next_step() is Outcome.DELIVERED
+    assert house.view(signup_id).status == "subscribed"
+    assert len(responses.calls) == 2
+
+
+@responses.activate
+@pytest.mark.parametrize("at", ["before the claim", "during the call"])
+def test_without_a_token_nothing_is_sent_and_no_try_is_used_up(house: Connected, at: str) -> None:
+    """Before the claim it costs not even a booking."""
+    signup_id, used = house.sign_up(), house.budget.read().used
+    if at == "before the claim":
+        house.no_token = ConnectionUnusable()
+    else:
+        house.authenticator.broken = True
+    house.courier.step()
+    assert (house.view(signup_id).status, house.view(signup_id).attempts) == ("queued", 0)
+    assert house.budget.read().used - used == (0 if at == "before the claim" else 1)
+    assert len(responses.calls) == 0
+    house.no_token, house.authenticator.broken = None, False
+    responses.post(SIGN_UP, status=201, json={"contact_id": "c", "action": "created"})
+    assert house.next_step() is Outcome.DELIVERED
+
+
+@responses.activate
+def test_an_hour_of_outage_costs_twenty_calls_and_then_everybody_arrives(house: Connected) -> None:
+    """One probe at a time, in growing gaps; no sign-up is lost, put aside or tried in vain."""
+    responses.post(SIGN_UP, body=requests.ConnectTimeout())
+    ids = [house.sign_up(f"p{number}@example.org") for number in range(12)]
+    ends = house.clock.now + HOUR
+    while house.clock.now < ends:
+        step = house.courier.step()
+        if step.outcome is Outcome.IDLE:
+            assert step.until is not None
+            house.clock.now = step.until
+    assert len(responses.calls) <= 20
+    responses.replace("POST", SIGN_UP, status=201, json={"contact_id": "c", "action": "created"})
+    for _ in ids:
+        assert house.next_step() is Outcome.DELIVERED
+    assert {(house.view(each).status, house.view(each).attempts) for each in ids} == {("subscribed", 1)}
+
+
+@responses.activate
+def test_a_vendor_that_throttles_everything_is_not_asked_all_day(house: Connected) -> None:
+    """A few calls show that a gentler pace does not help; then it is left alone for a quarter of an hour."""
+    responses.post(SIGN_UP, status=429, json={"message": "no"})
+    signup_id = house.sign_up()
+    ends = house.clock.now + HOUR
+    while house.clock.now < ends:
+        step = house.courier.step()
+        house.clock.now = max(step.until or 0, house.clock.now)
+    assert len(responses.calls) <= 20
+    responses.replace("POST", SIGN_UP, status=201, json={"contact_id": "c", "action": "created"})
+    assert house.next_step() is Outcome.DELIVERED
+    assert house.view(signup_id).attempts == 1
+
+
+@responses.activate
+def test_after_a_used_up_day_the_first_call_is_soon_after_midnight(house: Connected) -> None:
+    """Within two minutes of 00:00 UTC, and not a call before."""
+    responses.post(SIGN_UP, status=429, json=said("quota_exceeded"))
+    house.sign_up()
+    house.courier.step()
+    midnight = (house.clock.now // DAY + 1) * DAY
+    responses.replace("POST", SIGN_UP, status=201, json={"contact_id": "c", "action": "created"})
+    assert house.budget.read().used == 10_000
+    assert house.next_step() is Outcome.DELIVERED
+    assert midnight < house.clock.now < midnight + 120_000

@@ -1,0 +1,96 @@
+"""Several sign-ups of one contact in one body."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from services.delivery.merging import merge
+from store import Carried
+
+NOON = 1_790_000_000_000
+
+
+def wish(*lists: str, **fields: Any) -> dict[str, Any]:
+    return {"email_address": "ann@example.org", "list_memberships": list(lists), **fields}
+
+
+def younger(*wishes: dict[str, Any]) -> list[Carried]:
+    return [Carried(10 + number, each, NOON + number) for number, each in enumerate(wishes, 1)]
+
+
+def field(name: str, value: str) -> dict[str, str]:
+    return {"custom_field_id": name, "value": value}
+
+
+def numbered(first: int, last: int) -> list[str]:
+    return [f"list-{number}" for number in range(first, last + 1)]
+
+
+def test_a_sign_up_by_itself_stays_as_it_is() -> None:
+    """Nothing is carried, and nothing is added to its body."""
+    alone = merge(wish("a", first_name="Ann"), NOON, [])
+    assert (alone.body, alone.carried, alone.newest) == (wish("a", first_name="Ann"), (), NOON)
+
+
+def test_lists_are_united_and_each_is_named_once() -> None:
+    """Whoever joined two lists is on both afterwards."""
+    merged = merge(wish("a", "b"), NOON, younger(wish("b", "c"), wish("a", "d")))
+    assert merged.body["list_memberships"] == ["a", "b", "c", "d"]
+    assert merged.carried == (11, 12)
+    assert merged.newest == NOON + 2
+
+
+def test_the_newest_value_that_says_something_wins() -> None:
+    """An empty field of a later form takes nothing away."""
+    merged = merge(
+        wish("a", first_name="Ann", last_name="Old", phone_number="1", birthday_month=5),
+        NOON,
+        younger(wish("a", last_name="New", phone_number=""), wish("a", first_name=None, job_title="Cook")),
+    )
+    assert merged.body == wish(
+        "a", first_name="Ann", last_name="New", phone_number="1", birthday_month=5, job_title="Cook"
+    )
+
+
+def test_custom_fields_are_united_and_the_newest_value_of_each_wins() -> None:
+    """They are told apart by their id."""
+    merged = merge(
+        wish("a", custom_fields=[field("x", "1"), field("y", "1")]),
+        NOON,
+        younger(wish("a"), wish("a", custom_fields=[field("y", "2"), field("z", "2")])),
+    )
+    assert merged.body["custom_fields"] == [field("x", "1"), field("y", "2"), field("z", "2")]
+
+
+def test_the_newest_street_address_wins_as_a_whole() -> None:
+    """Half of one and half of another would be nobody's address."""
+    old, new = {"kind": "home", "street": "1 Old Rd", "city": "Here"}, {"kind": "home", "street": "2 New Rd"}
+    merged = merge(wish("a", street_address=old), NOON, younger(wish("a", street_address=new)))
+    assert merged.body["street_address"] == new
+
+
+def test_merging_ends_before_the_first_that_would_exceed_fifty_lists() -> None:
+    """A later one that would fit must not overtake it."""
+    merged = merge(
+        wish(*numbered(1, 30)),
+        NOON,
+        younger(wish(*numbered(31, 50)), wish("one-more", first_name="X"), wish("list-1", first_name="Y")),
+    )
+    assert merged.body == wish(*numbered(1, 50))
+    assert (merged.carried, merged.newest) == ((11,), NOON + 1)
+
+
+def test_merging_ends_before_the_first_that_would_exceed_fifty_custom_fields() -> None:
+    """The vendor takes as many in one call."""
+    fields = [field(str(number), "v") for number in range(50)]
+    merged = merge(
+        wish("a", custom_fields=fields), NOON, younger(wish("a", custom_fields=[field("more", "v")]))
+    )
+    assert merged.carried == ()
+
+
+def test_what_was_stored_is_not_changed() -> None:
+    """The leader may have to go alone later, with its own wish only."""
+    leader, other = wish("a"), wish("b")
+    merge(leader, NOON, younger(other))
+    assert (leader, other) == (wish("a"), wish("b"))

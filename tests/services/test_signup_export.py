@@ -1,0 +1,85 @@
+"""Sign-ups as CSV and as lines of JSON."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import islice
+from typing import Any
+
+import pytest
+
+from services.signup_export import COLUMNS, csv_lines, json_lines
+from store import SignupRecord
+from tests.services.test_signup_words import NOW, RECORD
+
+
+def table(*records: SignupRecord) -> list[dict[str, str]]:
+    """The CSV as another program reads it."""
+    return list(csv.DictReader(io.StringIO("".join(csv_lines(records)), newline="")))
+
+
+def test_a_table_holds_every_column() -> None:
+    """A header, a line each, times in ISO 8601, lists apart by spaces, nothing for what is unknown."""
+    (row,) = table(replace(RECORD, state="delivered", finished_at=NOW + 1, contact_id="c-1"))
+    assert tuple(row) == COLUMNS
+    assert (row["id"], row["email"], row["first_name"]) == ("s1", "ann@example.org", "Ann")
+    assert row["received_at"] == "2026-11-21T09:38:16.123Z"
+    assert row["finished_at"] == "2026-11-21T09:38:16.124Z"
+    assert row["list_ids"] == "list-1 list-2"
+    assert (row["last_name"], row["last_error"]) == ("", "")
+    assert (row["state"], row["attempts"], row["contact_id"]) == ("delivered", "0", "c-1")
+
+
+def test_quotes_commas_and_breaks_survive() -> None:
+    """What was written comes back as it was; a line ends with CR LF."""
+    wording = 'I said "yes", twice.\r\nBye\n'
+    assert table(replace(RECORD, consent=wording), RECORD)[0]["consent"] == wording
+    assert next(csv_lines([])).endswith("contact_id\r\n")
+
+
+@pytest.mark.parametrize(
+    "formula",
+    ["=1+1", '=HYPERLINK("x")', "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\nx", " =1", "＝1", "＠x"],
+)
+@pytest.mark.parametrize("column", ["source", "consent", "user_agent", "last_error", "page", "email"])
+def test_no_cell_is_a_formula(formula: str, column: str) -> None:
+    """An apostrophe in front makes spreadsheets show it as text."""
+    changed: Any = {column: formula}
+    (row,) = table(replace(RECORD, **changed))
+    assert row[column] == f"'{formula}"
+    (row,) = table(replace(RECORD, person={"first_name": formula, "phone": "+1 555 0100"}))
+    assert (row["first_name"], row["phone"]) == (f"'{formula}", "'+1 555 0100")
+
+
+@pytest.mark.parametrize("harmless", ["Ann-Marie", "a=b", "it's", "1+1", ""])
+def test_other_cells_are_left_alone(harmless: str) -> None:
+    """Only the beginning counts."""
+    (row,) = table(replace(RECORD, source=harmless))
+    assert row["source"] == harmless
+
+
+def test_lines_of_json_hold_the_text_as_it_was_submitted() -> None:
+    """An object a line with the columns of the table; lists stay lists, unknown is null."""
+    text = "".join(json_lines([replace(RECORD, source="=1", person={"first_name": "Zoë"}), RECORD]))
+    first, second = map(json.loads, text.splitlines())
+    assert tuple(first) == COLUMNS
+    assert (first["source"], first["first_name"], first["last_name"]) == ("=1", "Zoë", None)
+    assert (second["list_ids"], second["attempts"]) == (["list-1", "list-2"], 0)
+    assert first["received_at"] == "2026-11-21T09:38:16.123Z"
+    assert "Zoë" in text
+
+
+@pytest.mark.parametrize("form", [csv_lines, json_lines])
+def test_lines_come_one_by_one(form: object) -> None:
+    """A line is there before the next record is asked for, so memory does not grow with their number."""
+
+    def guarded() -> Iterator[SignupRecord]:
+        yield from [RECORD] * 5
+        raise AssertionError("a record was asked for before the line of the one before was taken")
+
+    assert callable(form)
+    assert len(list(islice(form(guarded()), 5))) == 5

@@ -1,0 +1,168 @@
+"""Who goes first when calls are scarce: today's people, a backlog of days, one probe after an outage."""
+
+from datetime import UTC, datetime
+
+from store import PER_DAY, Budget, Claimed, Database, Deliveries, Wait
+from tests.store.conftest import accept
+
+NOON = int(datetime(2026, 3, 1, 12, tzinfo=UTC).timestamp() * 1000)
+MIDNIGHT = int(datetime(2026, 3, 2, tzinfo=UTC).timestamp() * 1000)
+HOUR = 3_600_000
+DAY = 24 * HOUR
+
+
+def outbox(database: Database) -> Deliveries:
+    return Deliveries(database, monotonic=lambda: 0.0)
+
+
+def claim(database: Database, now: int) -> Claimed:
+    result = outbox(database).claim(now)
+    assert isinstance(result, Claimed), result
+    return result
+
+
+def used(database: Database, count: int, *, day: str = "2026-03-01") -> None:
+    with database.transaction() as connection:
+        connection.exec_driver_sql(f"UPDATE budget SET day = '{day}', used = {count}")
+
+
+def backlog(database: Database, count: int) -> None:
+    for number in range(count):
+        accept(database, f"old{number}", at=NOON - DAY + number)
+
+
+def test_every_fourth_call_is_for_a_fresh_sign_up(database: Database) -> None:
+    """The others go on with the backlog, oldest first."""
+    backlog(database, 8)
+    accept(database, "fresh1", at=NOON - HOUR + 10_000)
+    accept(database, "fresh2", at=NOON - 5)
+    taken = [claim(database, NOON + number * 300).signup_id for number in range(8)]
+    assert taken == ["old0", "old1", "old2", "fresh1", "old3", "old4", "old5", "fresh2"]
+
+
+def test_fourth_call_goes_on_with_the_backlog_when_nothing_is_fresh(database: Database) -> None:
+    """No call is left unused; an hour after it was received a sign-up is one of many."""
+    backlog(database, 4)
+    accept(database, "an hour old", at=NOON - HOUR)
+    taken = [claim(database, NOON + number * 300).signup_id for number in range(4)]
+    assert taken == ["old0", "old1", "old2", "old3"]
+
+
+def test_fresh_lane_keeps_the_order_within_a_contact(database: Database) -> None:
+    """A fresh wish does not overtake the same person's older one, and rides along with it."""
+    backlog(database, 5)
+    accept(database, "ada again", contact="old4@example.org", at=NOON - 10)
+    accept(database, "not due", at=NOON + 2_000)
+    used(database, 3)
+    assert claim(database, NOON).signup_id == "old0"
+    for number in range(1, 4):
+        claim(database, NOON + number * 300)
+    last = claim(database, NOON + 1_200)
+    assert last.signup_id == "old4"
+    assert [other.payload["signup"] for other in last.younger] == ["ada again"]
+
+
+def test_last_fifth_of_the_day_is_kept_for_fresh_sign_ups(database: Database) -> None:
+    """From call 8,000 on the backlog waits for the next day, and those who sign up now do not."""
+    backlog(database, 3)
+    used(database, 7_999)
+    assert claim(database, NOON).signup_id == "old0"
+    assert outbox(database).claim(NOON + 300) == Wait(MIDNIGHT)
+    accept(database, "fresh", at=NOON + 400)
+    assert claim(database, NOON + 500).signup_id == "fresh"
+    accept(database, "soon", at=NOON + 3_000)
+    assert outbox(database).claim(NOON + 800) == Wait(NOON + 3_000)
+    assert claim(database, MIDNIGHT).signup_id == "old1"
+
+
+def test_nothing_waiting_is_told_also_late_in_the_day(database: Database) -> None:
+    """None means: sleep until woken, whatever is left of the quota."""
+    used(database, 8_500)
+    assert outbox(database).claim(NOON) == Wait(None)
+
+
+def test_last_hundred_calls_are_not_for_deliveries(database: Database) -> None:
+    """Lists and account checks still find some; nothing goes beyond 10,000."""
+    accept(database, "fresh1", at=NOON)
+    accept(database, "fresh2", at=NOON)
+    used(database, 9_899)
+    assert claim(database, NOON).signup_id == "fresh1"
+    assert outbox(database).claim(NOON + 2_000) == Wait(MIDNIGHT)
+    budget = Budget(database, monotonic=lambda: 0.0)
+    for number in range(100):
+        assert budget.book(NOON + 5_000 + number * 300) is None
+    assert budget.book(NOON + 100_000) == MIDNIGHT
+    assert budget.read().used == PER_DAY
+
+
+def test_after_an_outage_one_delivery_probes(database: Database) -> None:
+    """The claim says so, and everybody else waits for its verdict or 20 s."""
+    backlog(database, 4)
+    budget = Budget(database)
+    budget.pause(until=NOON, reason="offline")
+    probe = claim(database, NOON)
+    assert probe.probe
+    assert outbox(database).claim(NOON + 1) == Wait(NOON + 20_000)
+    budget.pause(until=NOON + 2_000, reason="offline")
+    assert outbox(database).postpone(probe, due_at=NOON + 100, error="offline", count=False)
+    assert outbox(database).claim(NOON + 1_000) == Wait(NOON + 2_000)
+    probe = claim(database, NOON + 2_000)
+    assert probe.probe
+    budget.succeeded(NOON + 2_100)
+    assert outbox(database).delivered(probe, now=NOON + 2_100, contact_id="c", action="created")
+    assert [claim(database, NOON + 2_200).probe for _ in range(2)] == [False, False]
+
+
+def test_refused_probe_makes_room_for_the_next(database: Database) -> None:
+    """An answer is an outcome, even one that neither ends the failures nor pauses; the next call probes."""
+    backlog(database, 3)
+    Budget(database).pause(until=NOON, reason="offline")
+    assert outbox(database).park(claim(database, NOON), now=NOON + 50, error="400")
+    assert claim(database, NOON + 60).probe
+
+
+def test_late_verdict_of_a_probe_does_not_end_the_next_one(database: Database) -> None:
+    """A process that was frozen for longer than 20 s has nothing to say about who probes now."""
+    backlog(database, 3)
+    Budget(database).pause(until=NOON, reason="offline")
+    frozen = claim(database, NOON)
+    claim(database, NOON + 20_000)
+    assert outbox(database).postpone(frozen, due_at=NOON + 30_000, error="late", count=False)
+    assert outbox(database).claim(NOON + 21_000) == Wait(NOON + 40_000)
+
+
+def test_empty_outbox_starts_no_probe(database: Database) -> None:
+    """Only a call does."""
+    Budget(database).pause(until=NOON, reason="offline")
+    assert outbox(database).claim(NOON) == Wait(None)
+    assert Budget(database).read().probe_until is None
+
+
+def test_lease_of_a_clock_that_was_ahead_ends_within_a_minute(database: Database) -> None:
+    """Set back by an hour, the clock does not keep a dead owner's row for an hour."""
+    accept(database, "s1", at=NOON)
+    claim(database, NOON + HOUR)
+    assert outbox(database).claim(NOON + 10) == Wait(NOON + 10 + 60_000)
+    assert claim(database, NOON + 10 + 60_000).fence == 2
+
+
+def test_sign_ups_of_a_clock_that_was_ahead_are_due_now(database: Database) -> None:
+    """They do not wait for the day that the clock had reached; those a few seconds ahead simply wait."""
+    accept(database, "tomorrow", at=NOON + DAY)
+    assert outbox(database).claim(NOON) == Wait(NOON)
+    assert claim(database, NOON).signup_id == "tomorrow"
+    accept(database, "in a moment", at=NOON + 5_000)
+    assert outbox(database).claim(NOON + 1) == Wait(NOON + 5_000)
+
+
+def test_clock_that_jumps_ahead_does_no_harm(database: Database) -> None:
+    """Leases end early; then the fence decides whose verdict counts, and the contact is not served twice."""
+    accept(database, "s1", contact="ada@example.org", at=NOON)
+    accept(database, "s2", contact="ada@example.org", at=NOON)
+    early = claim(database, NOON)
+    owner = claim(database, NOON + HOUR)
+    assert (owner.delivery_id, owner.fence) == (early.delivery_id, early.fence + 1)
+    assert isinstance(outbox(database).claim(NOON + HOUR + 1), Wait)
+    assert not outbox(database).delivered(early, now=NOON + HOUR, contact_id="early", action="created")
+    assert outbox(database).delivered(owner, now=NOON + HOUR, contact_id="c", action="created")
+    assert claim(database, NOON + HOUR + 2).signup_id == "s2"

@@ -1,0 +1,44 @@
+"""Putting back what was parked for a fault that turned out to be everybody's."""
+
+from store import Claimed, Database, Deliveries, Signups, Wait
+from tests.store.conftest import accept
+
+REFUSED = "refused (contacts.api.validation)"
+
+
+def park_next(outbox: Deliveries, now: int, error: str = REFUSED) -> None:
+    claimed = outbox.claim(now)
+    assert isinstance(claimed, Claimed)
+    outbox.park(claimed, now=now, error=error)
+
+
+def states(database: Database, names: list[str]) -> list[str]:
+    signups = Signups(database)
+    found = [signups.find(name) for name in names]
+    return [row.state for row in found if row]
+
+
+def test_the_latest_four_of_the_same_error_are_due_again(database: Database) -> None:
+    """Earlier ones, and those parked for something else, stay where a person finds them."""
+    outbox, names = Deliveries(database), [f"s{number}" for number in range(7)]
+    for number, name in enumerate(names):
+        accept(database, name, contact=f"{name}@example.org", at=number)
+    for number in range(7):
+        park_next(outbox, 2_000 * (number + 1), "refused (other)" if number == 3 else REFUSED)
+    assert outbox.put_back(REFUSED, due_at=90_000) == 4
+    assert states(database, names) == ["parked", "parked", "ready", "parked", "ready", "ready", "ready"]
+    assert outbox.claim(89_999) == Wait(90_000)
+    claimed = outbox.claim(90_000)
+    assert isinstance(claimed, Claimed)
+    assert (claimed.signup_id, claimed.attempts) == ("s2", 2)
+
+
+def test_what_was_refused_three_times_stays_parked(database: Database) -> None:
+    """Else a few bad sign-ups would hold up everybody again and again."""
+    outbox = Deliveries(database)
+    accept(database, "s", at=1)
+    for tries in (1, 2):
+        park_next(outbox, 2_000 * tries)
+        assert outbox.put_back(REFUSED, due_at=2_000 * tries) == 1
+    park_next(outbox, 6_000)
+    assert outbox.put_back(REFUSED, due_at=6_000) == 0

@@ -1,0 +1,86 @@
+"""What is forgotten after 30 days, and what never is."""
+
+from sqlalchemy import text
+
+from store import Claimed, Database, Deliveries, Signups
+from store.retention import BATCH, Retention
+from tests.store.conftest import accept
+
+DAY = 86_400_000
+NOW = 100 * DAY
+
+
+def claim(database: Database, now: int) -> Claimed:
+    result = Deliveries(database, monotonic=lambda: 0.0).claim(now)
+    assert isinstance(result, Claimed), result
+    return result
+
+
+def payloads(database: Database) -> dict[str, str]:
+    with database.reading() as connection:
+        rows = connection.exec_driver_sql("SELECT signup_id, payload FROM deliveries").all()
+    return {row[0]: "blank" if row[1] == "{}" else "kept" for row in rows}
+
+
+def test_payloads_of_what_was_delivered_are_blanked(database: Database) -> None:
+    """Thirty days after it was finished, with what it carried; the sign-up itself stays, as proof."""
+    deliveries = Deliveries(database, monotonic=lambda: 0.0)
+    for name in ("leader", "carried"):
+        accept(database, name, contact="ada@example.org", at=1)
+    claimed = claim(database, NOW - 31 * DAY)
+    carried = tuple(other.delivery_id for other in claimed.younger)
+    deliveries.delivered(claimed, now=NOW - 30 * DAY, contact_id="c", action="created", carried=carried)
+    accept(database, "parked", at=2)
+    deliveries.park(claim(database, NOW - 30 * DAY), now=NOW - 30 * DAY, error="400")
+    accept(database, "younger", at=3)
+    deliveries.delivered(
+        claim(database, NOW - 30 * DAY + 1), now=NOW - 30 * DAY + 1, contact_id="c", action="created"
+    )
+    accept(database, "ready", at=4)
+    Retention(database).prune(NOW)
+    assert payloads(database) == {
+        "leader": "blank",
+        "carried": "blank",
+        "parked": "kept",
+        "younger": "kept",
+        "ready": "kept",
+    }
+    assert len(Signups(database).recent(10)) == 5
+
+
+def test_attempts_are_removed(database: Database) -> None:
+    """Thirty days after they began, also one whose outcome nobody knows."""
+    accept(database, "s1", at=1)
+    for age in (31, 30, 29):
+        claim(database, NOW - age * DAY)
+    assert Retention(database).prune(NOW) == 2
+    with database.reading() as connection:
+        assert connection.exec_driver_sql("SELECT started_at FROM attempts").scalars().all() == [
+            NOW - 29 * DAY
+        ]
+
+
+def test_long_backlog_goes_in_batches(database: Database) -> None:
+    """More than one batch is done at once; when nothing is due, nothing changes."""
+    count = BATCH + 20
+    rows = [{"name": f"s{number}", "finished": number} for number in range(count)]
+    with database.transaction() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO signups (id, received_at, contact_key, email, person, list_ids, asked_by)"
+                " VALUES (:name, 1, :name, :name, '{}', '[]', 'form')"
+            ),
+            rows,
+        )
+        connection.execute(
+            text(
+                "INSERT INTO deliveries (signup_id, received_at, contact_key, kind, payload, state, fence,"
+                " attempts, finished_at)"
+                " VALUES (:name, 1, :name, 'sign_up', '[]', 'delivered', 1, 1, :finished)"
+            ),
+            rows,
+        )
+    retention = Retention(database)
+    assert retention.prune(NOW) == count
+    assert set(payloads(database).values()) == {"blank"}
+    assert retention.prune(NOW) == 0
