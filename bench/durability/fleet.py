@@ -125,6 +125,14 @@ class Fleet:
 
     def start(self, *, connected: bool = True, settings: Mapping[str, Any] | None = None) -> Fleet:
         """Start everything and connect; `settings` are the sandbox's."""
+        try:
+            self._start(connected, settings or {})
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def _start(self, connected: bool, settings: Mapping[str, Any]) -> None:
         began = time.monotonic()
         self.deployment.sandbox.start()
         self.sandbox_start_seconds = time.monotonic() - began
@@ -139,7 +147,6 @@ class Fleet:
         for worker in self.workers:
             worker.keep_alive()
         self._supervisor.start()
-        return self
 
     def leave_alone(self) -> None:
         """Start nothing again from now on."""
