@@ -1,10 +1,11 @@
 # make run · make test · make check · make bench · make lock
+# make bench-durability: docs/durability.md
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null)
 
-.PHONY: run test check bench lock clean
+.PHONY: run test check bench bench-durability lock clean
 .DEFAULT_GOAL := run
 
 run: $(VENV)/.runtime
@@ -21,6 +22,9 @@ check: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m bench
+
+bench-durability: $(VENV)/.dev
+	$(BIN)/python -m bench.durability $(ARGS)
 
 # The lock files name one version and its hashes for every package, for all platforms and Python 3.11+.
 lock:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import random
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,6 +32,14 @@ def deployment(tmp_path: Path) -> Iterator[Deployment]:
     deployment.start()
     yield deployment
     deployment.stop()
+
+
+@pytest.fixture
+def seed() -> int:
+    """Another one in each run; a failed test shows it."""
+    seed = int(os.environ.get("DURABILITY_SEED") or random.randrange(1_000_000))
+    print(f"DURABILITY_SEED={seed}")  # noqa: T201 - pytest shows it with a failure only
+    return seed
 
 
 @pytest.fixture(scope="session")
