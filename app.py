@@ -389,6 +389,7 @@ def _intake(
     return Intake(
         signups=tables.signups,
         spool=keeping.spool,
+        spooled_before=SpoolImport(tables.database, keeping.spool),
         has_room=tables.database.has_room,
         lists=lists,
         forms=forms,

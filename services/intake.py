@@ -20,7 +20,7 @@ from services.identifiers import new_id
 from services.lists import KEEP_MS, ListDirectory, ListsView
 from services.submission import Submission, read_form, read_json
 from services.verdicts import Verdict, Verdicts
-from store import NewSignup, RecentSignup, Signups, SignupStatus, Spool, StoreError
+from store import NewSignup, RecentSignup, Signups, SignupStatus, Spool, SpoolImport, StoreError
 
 log = structlog.get_logger(__name__)
 
@@ -93,6 +93,7 @@ class Intake:
         *,
         signups: Signups,
         spool: Spool,
+        spooled_before: SpoolImport,
         has_room: Callable[[], bool],
         lists: ListDirectory,
         forms: FormDirectory,
@@ -107,6 +108,7 @@ class Intake:
         """
         self._signups = signups
         self._spool = spool
+        self._spooled_before = spooled_before
         self._has_room = has_room
         self._refused_until = 0
         self._lists = lists
@@ -190,6 +192,9 @@ class Intake:
         if not self._has_room():
             raise StorageUnavailable
         try:
+            # A wish must not be stored before an older one of the same person that is still in the spool.
+            if not self._spooled_before.catch_up():
+                return False
             self._signups.accept(signup, kind="sign_up", payload=payload)
         except StoreError as error:
             # The next ones do not wait for the same time-out.

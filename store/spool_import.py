@@ -54,6 +54,20 @@ class SpoolImport:
             log.critical("spool_lines_damaged", lines=damaged)
         return Imported(done, damaged)
 
+    def catch_up(self) -> bool:
+        """Import what waits, if anything does, so that what comes now is stored behind it.
+
+        Returns:
+            False when something waits still, because another process is importing it.
+
+        Raises:
+            StoreError: the database refuses still.
+        """
+        if not self._spool.waits():
+            return True
+        self.run()
+        return not self._spool.waits()
+
     def _import(self, file: Path) -> tuple[int, list[bytes]]:
         done, refused = 0, list[bytes]()
         content = lines(file)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 from store import Carried
@@ -24,15 +25,25 @@ class Merged:
 def merge(body: Mapping[str, Any], received_at: int, younger: Sequence[Carried]) -> Merged:
     """The wish of `body` and, oldest first, of every younger one that fits in.
 
-    It ends before the first that does not fit, since a later one must not overtake it.
+    It ends before the first that does not fit, since a later one must not overtake it. Which wish is newer is
+    told by the time it came in: one that waited in the spool is stored behind some that came later.
     """
-    merged = Merged(body, (), received_at)
+    wishes = [(received_at, body)]
+    carried: list[int] = []
+    merged = dict(body)
     for row in younger:
-        both = _both(merged.body, row.payload)
+        both = _in_order([*wishes, (row.received_at, row.payload)])
         if len(both["list_memberships"]) > MOST_LISTS or len(both.get("custom_fields", ())) > MOST_FIELDS:
             break
-        merged = Merged(both, (*merged.carried, row.delivery_id), max(merged.newest, row.received_at))
-    return merged
+        wishes.append((row.received_at, row.payload))
+        carried.append(row.delivery_id)
+        merged = both
+    return Merged(merged, tuple(carried), max(at for at, _ in wishes))
+
+
+def _in_order(wishes: Sequence[tuple[int, Mapping[str, Any]]]) -> dict[str, Any]:
+    bodies = [wish for _, wish in sorted(wishes, key=lambda timed: timed[0])]
+    return reduce(_both, bodies[1:], dict(bodies[0]))
 
 
 def _both(older: Mapping[str, Any], newer: Mapping[str, Any]) -> dict[str, Any]:

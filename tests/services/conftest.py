@@ -25,7 +25,19 @@ from services.delivery import Courier, Sender
 from services.intake import payload_of
 from services.permits import CallPermits
 from services.submission import read_form
-from store import Budget, Connections, Database, Deliveries, Disk, Forms, Meta, Salvage, Signups, Spool
+from store import (
+    Budget,
+    Connections,
+    Database,
+    Deliveries,
+    Disk,
+    Forms,
+    Meta,
+    Salvage,
+    Signups,
+    Spool,
+    SpoolImport,
+)
 from tests.services.vendor import NEWSLETTER, ScriptedVendor
 
 
@@ -99,6 +111,7 @@ class House:
         self.intake = Intake(
             signups=self.signups,
             spool=self.spool,
+            spooled_before=SpoolImport(self.database, self.spool),
             has_room=self.database.has_room,
             lists=self.lists,
             forms=self.forms,

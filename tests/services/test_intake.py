@@ -115,10 +115,35 @@ def test_after_a_refusal_the_next_ones_do_not_wait_for_the_store(house: House) -
     assert house.spool.count() == 2
     house.clock.now += 2_001
     house.intake.accept(submission(NEWSLETTER.list_id), ANONYMOUS, Evidence())
-    assert house.spool.count() == 2
+    assert house.spool.count() == 0
     house.clock.now -= 3_600_000
     house.intake.accept(submission(NEWSLETTER.list_id), ANONYMOUS, Evidence())
-    assert len(house.intake.recent(10)) == 2
+    assert len(house.intake.recent(10)) == 4
+
+
+def test_what_was_spooled_is_stored_before_what_comes_later(house: House) -> None:
+    """Else an older wish of the same person would be sent last, and win."""
+    refuse(house)
+    older = house.intake.accept(submission(NEWSLETTER.list_id), ANONYMOUS, Evidence())
+    take_back(house)
+    house.clock.now += 2_001
+    newer = house.intake.accept(submission(NEWSLETTER.list_id), ANONYMOUS, Evidence())
+    with house.database.reading() as connection:
+        rows = connection.exec_driver_sql("SELECT signup_id FROM deliveries ORDER BY id").scalars().all()
+    assert rows == [older.id, newer.id]
+
+
+def test_while_the_spool_is_brought_in_elsewhere_later_ones_wait_in_it(house: House) -> None:
+    """Two processes may notice at the same time that the store is back."""
+    refuse(house)
+    house.intake.accept(submission(NEWSLETTER.list_id), ANONYMOUS, Evidence())
+    take_back(house)
+    house.clock.now += 2_001
+    with house.spool.set_aside():
+        house.intake.accept(submission(NEWSLETTER.list_id), ANONYMOUS, Evidence())
+        assert house.intake.recent(10) == []
+    house.intake.accept(submission(NEWSLETTER.list_id), ANONYMOUS, Evidence())
+    assert len(house.intake.recent(10)) == 3
 
 
 def test_lists_that_cannot_be_looked_up_refuse_nobody(house: House) -> None:

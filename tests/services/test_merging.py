@@ -52,6 +52,15 @@ def test_the_newest_value_that_says_something_wins() -> None:
     )
 
 
+def test_which_value_is_newest_is_told_by_when_it_came_in() -> None:
+    """A sign-up that waited in the spool is stored behind one that came later."""
+    spooled = Carried(11, wish("b", first_name="Spooled", last_name="Old"), NOON - 60_000)
+    latest = Carried(12, wish("a", last_name="Latest"), NOON + 1)
+    merged = merge(wish("a", first_name="Ann"), NOON, [latest, spooled])
+    assert merged.body == wish("b", "a", first_name="Ann", last_name="Latest")
+    assert (merged.carried, merged.newest) == ((12, 11), NOON + 1)
+
+
 def test_custom_fields_are_united_and_the_newest_value_of_each_wins() -> None:
     """They are told apart by their id."""
     merged = merge(
