@@ -59,15 +59,20 @@ def on_sqlite(tmp_path: Path) -> Iterator[Deployment]:
 def test_a_sqlite_file_harmed_in_use(
     on_sqlite: Deployment, harm: Callable[[Path], None], unreadable: bool
 ) -> None:
-    """Sign-ups are accepted on; what the old file held comes back as far as it can be read, and is told."""
+    """Sign-ups are accepted on; what the old file held comes back as far as it can be read, and is told.
+
+    A lost header may come back by itself: the other process had it in memory and writes it with its next
+    commit.
+    """
     before = subscribe(on_sqlite, 10, "before")
     path = on_sqlite.folder / "data" / "subscriber-sync.db"
     harm(path)
     after = subscribe(on_sqlite, 10, "after")
-    wait_for("the salvage", lambda: read_back(on_sqlite) or None, seconds=20)
-    wait_for("the import", lambda: not (path.parent / "spool" / "waiting").exists() or None, seconds=10)
+    if harm is not lose_the_header:
+        wait_for("the salvage", lambda: read_back(on_sqlite) or None, seconds=20)
+    wait_for("the import", lambda: not (path.parent / "spool" / "waiting").exists() or None, seconds=20)
     expected = after if unreadable else before + after
-    assert [signup_id for signup_id in expected if not on_record(on_sqlite, signup_id)] == []
+    wait_for("all on record", lambda: all(on_record(on_sqlite, each) for each in expected), seconds=20)
 
 
 @pytest.mark.postgresql
