@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 from http import HTTPStatus
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -20,6 +21,7 @@ from flask import (
     url_for,
 )
 from flask_cors import CORS
+from werkzeug.datastructures import Headers
 from werkzeug.exceptions import NotFound, RequestEntityTooLarge, UnsupportedMediaType
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -32,6 +34,16 @@ from web.errors import FORMS, JSON, wants_page
 log = structlog.get_logger(__name__)
 
 LONGEST_USER_AGENT = 500
+
+
+class _Accepted(Response):
+    """The answer to most sign-ups. Werkzeug would parse its Location and put it together again each time."""
+
+    def get_wsgi_headers(self, environ: dict[str, Any]) -> Headers:
+        """The headers as they are; only an address in other letters needs translation."""
+        if self.location and self.location.isascii():
+            return Headers(self.headers)
+        return super().get_wsgi_headers(environ)
 
 
 def create_blueprint(origins: Sequence[str]) -> Blueprint:
@@ -108,11 +120,8 @@ def _accept(submission: Submission, asker: Asker) -> Verdict:
 def _as_json(verdict: Verdict) -> Response:
     if verdict.status == "queued":
         status_url = f"{base_url()}/signups/{verdict.id}"
-        answer = make_response(
-            jsonify(id=verdict.id, status="queued", status_url=status_url), HTTPStatus.ACCEPTED
-        )
-        answer.location = status_url
-        return answer
+        body = current_app.json.dumps({"id": verdict.id, "status": "queued", "status_url": status_url})
+        return _Accepted(body, HTTPStatus.ACCEPTED, {"Location": status_url}, content_type=JSON)
     answer = jsonify(
         id=verdict.id, status=verdict.status, action=verdict.action, contact_id=verdict.contact_id
     )
