@@ -94,6 +94,15 @@ def test_every_wrong_field_is_named() -> None:
     }
 
 
+@pytest.mark.parametrize("character", ["\x00", "\x1b", "\x1f", "\x7f", "\x80", "\x9f"])
+def test_every_control_character_is_refused(character: str) -> None:
+    """Both ends of both ranges of Unicode's category Cc; their neighbours are text."""
+    document = {"email": "a@example.org", "list_id": LIST, "first_name": f"A{character}b"}
+    assert set(errors_of(document)) == {"first_name"}
+    document["first_name"] = "A ~\xa0b"
+    assert read_json(json.dumps(document).encode()).first_name == "A ~\xa0b"
+
+
 def test_nothing_at_all_names_what_is_needed() -> None:
     """An empty object is told about the address and the list."""
     assert set(errors_of({})) == {"email", "list_ids"}
