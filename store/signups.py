@@ -4,11 +4,12 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, bindparam, insert, select
+from sqlalchemy import Connection, bindparam, select
 
 from store.database import Database
 from store.errors import StoreUnavailable
 from store.group_commit import GroupCommit
+from store.rows import insert_together
 from store.schema import deliveries, signups
 
 
@@ -65,8 +66,6 @@ class RecentSignup:
     due_at: int | None
 
 
-_INSERT_SIGNUP = insert(signups)
-_INSERT_DELIVERY = insert(deliveries).values(state="ready", fence=0, attempts=0).inline()
 _BOTH = signups.join(deliveries, deliveries.c.signup_id == signups.c.id)
 _PROGRESS = (
     deliveries.c.state,
@@ -113,13 +112,16 @@ def rows_of(signup: NewSignup, kind: str, payload: Mapping[str, object]) -> Rows
         "contact_key": signup.contact_key,
         "kind": kind,
         "payload": json.dumps(dict(payload)),
+        "state": "ready",
+        "fence": 0,
+        "attempts": 0,
     }
     return row, delivery
 
 
 def _insert(connection: Connection, rows: Sequence[Rows]) -> None:
-    connection.execute(_INSERT_SIGNUP, [signup for signup, _ in rows])
-    connection.execute(_INSERT_DELIVERY, [delivery for _, delivery in rows])
+    insert_together(connection, signups, [signup for signup, _ in rows])
+    insert_together(connection, deliveries, [delivery for _, delivery in rows])
 
 
 class Signups:

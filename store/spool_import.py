@@ -16,7 +16,6 @@ from store.spool import Spool, Spooled, lines
 log = structlog.get_logger(__name__)
 
 _BATCH = 200
-_NEW_DELIVERY = {"state": "ready", "fence": 0, "attempts": 0}
 
 
 @dataclass(frozen=True)
@@ -97,4 +96,4 @@ class SpoolImport:
         with self._database.transaction() as connection:
             for row in rows:
                 insert_unknown(connection, signups, row.signup)
-                insert_unknown(connection, deliveries, _NEW_DELIVERY | dict(row.delivery))
+                insert_unknown(connection, deliveries, row.delivery)

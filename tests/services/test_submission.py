@@ -94,6 +94,15 @@ def test_every_wrong_field_is_named() -> None:
     }
 
 
+@pytest.mark.parametrize("character", ["\x00", "\x1b", "\x1f", "\x7f", "\x80", "\x9f"])
+def test_every_control_character_is_refused(character: str) -> None:
+    """Both ends of both ranges of Unicode's category Cc; their neighbours are text."""
+    document = {"email": "a@example.org", "list_id": LIST, "first_name": f"A{character}b"}
+    assert set(errors_of(document)) == {"first_name"}
+    document["first_name"] = "A ~\xa0b"
+    assert read_json(json.dumps(document).encode()).first_name == "A ~\xa0b"
+
+
 def test_nothing_at_all_names_what_is_needed() -> None:
     """An empty object is told about the address and the list."""
     assert set(errors_of({})) == {"email", "list_ids"}
@@ -115,6 +124,20 @@ def test_nothing_at_all_names_what_is_needed() -> None:
 def test_what_is_no_address_is_refused(address: str) -> None:
     """A wrong address is told how a right one looks."""
     assert "email" in errors_of({"email": address, "list_id": LIST})
+
+
+@pytest.mark.parametrize("name", ["", ".a", "a.", "a..b", "a b", "é", "a@b", '"a"', "a\n", "<a"])
+def test_a_domain_that_was_good_before_excuses_no_name(name: str) -> None:
+    """What is remembered of an address is its domain alone."""
+    assert read_json(json.dumps({"email": "ann@example.org", "list_id": LIST}).encode())
+    assert "email" in errors_of({"email": f"{name}@example.org", "list_id": LIST})
+
+
+@pytest.mark.parametrize("domain", ["localhost", "example.test", "a..b", "-a.org", "a_b.org", "x.org.", ""])
+def test_a_plain_name_excuses_no_domain(domain: str) -> None:
+    """The name before the @ being beyond doubt, the domain is judged, each time anew when it is wrong."""
+    for _ in range(2):
+        assert "email" in errors_of({"email": f"ann@{domain}", "list_id": LIST})
 
 
 def test_an_address_of_up_to_80_characters_is_accepted() -> None:

@@ -95,3 +95,19 @@ def test_there_is_no_wait_that_cannot_be_worth_it(house: House, why: str) -> Non
     else:
         verdicts = house.verdicts_waiting(0)
     assert verdicts.wait_for(signup_id).status == "queued"
+
+
+@pytest.mark.parametrize(
+    ("later_ms", "status"),
+    [(0, "queued"), (199, "queued"), (200, "subscribed"), (-1, "subscribed"), (-60_000, "subscribed")],
+)
+def test_a_no_is_remembered_for_a_fifth_of_a_second(house: House, later_ms: int, status: str) -> None:
+    """In a burst nobody asks the store again; a clock that is set back makes nobody wait for the old time."""
+    signup_id = sign_up(house)
+    house.courier.step()
+    house.budget.pause(until=house.clock.now + 60_000, reason="away")
+    verdicts = house.verdicts_waiting(1)
+    assert verdicts.wait_for(signup_id).status == "queued"
+    house.budget.resume()
+    house.clock.now += later_ms
+    assert verdicts.wait_for(signup_id).status == status

@@ -56,6 +56,14 @@ def test_without_a_verdict_it_is_202_with_the_way_to_it(client: FlaskClient, lis
     assert client.get(document["status_url"]).get_json()["status"] == "queued"
 
 
+def test_the_way_to_it_is_an_address_that_a_header_may_hold(make_app: MakeApp, list_id: str) -> None:
+    """Headers are ASCII; the address of a service whose name is not is translated."""
+    client = make_app(PUBLIC_BASE_URL="http://bücher.example").test_client()
+    answer = client.post("/subscribe", json={"email": "ada@example.org", "list_id": list_id})
+    assert answer.status_code == 202
+    assert answer.location == f"http://xn--bcher-kva.example/signups/{answer.get_json()['id']}"
+
+
 def test_the_public_address_is_used(make_app: MakeApp, list_id: str) -> None:
     """Behind a proxy the status address is the configured one, not the request's host."""
     client = make_app(PUBLIC_BASE_URL="https://signup.example.com/").test_client()
