@@ -5,8 +5,9 @@ from store.budget import Budget
 from store.connection import ConnectionRow, Connections
 from store.database import Database
 from store.deliveries import Backlog, Carried, Claimed, Deliveries, Wait
-from store.errors import StoreError, StoreMisconfigured, StoreUnavailable
+from store.errors import KeyTaken, StoreError, StoreMisconfigured, StoreUnavailable
 from store.events import Event, Events
+from store.idempotency import FirstUse, IdempotencyKey
 from store.meta import Meta
 from store.oauth_attempts import AttemptRow, OAuthAttempts
 from store.signup_records import Attempt, SignupRecord, SignupRecords, Sought
@@ -30,6 +31,9 @@ __all__ = [
     "Deliveries",
     "Event",
     "Events",
+    "FirstUse",
+    "IdempotencyKey",
+    "KeyTaken",
     "Meta",
     "NewSignup",
     "OAuthAttempts",

@@ -2,6 +2,7 @@
 
 StoreError
 ├── StoreUnavailable    locked, full, read-only, gone, refused, timed out: try again later
+├── KeyTaken            another sign-up has that Idempotency-Key: read which
 └── StoreMisconfigured  a wrong setting or a damaged file: waiting mends nothing, a person must act
 """
 
@@ -21,6 +22,10 @@ class StoreError(Exception):
 
 class StoreUnavailable(StoreError):
     """The database cannot be used right now; the same call may succeed later."""
+
+
+class KeyTaken(StoreError):
+    """Another sign-up was stored with this Idempotency-Key; this one was not."""
 
 
 class StoreMisconfigured(StoreError):

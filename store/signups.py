@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 from sqlalchemy import bindparam, insert, select
 
+from store import idempotency
 from store.database import Database
 from store.errors import StoreUnavailable
+from store.idempotency import FirstUse, IdempotencyKey
 from store.schema import deliveries, signups
 
 
@@ -100,15 +102,24 @@ class Signups:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def accept(self, signup: NewSignup, *, kind: str, payload: Mapping[str, object]) -> None:
+    def accept(
+        self,
+        signup: NewSignup,
+        *,
+        kind: str,
+        payload: Mapping[str, object],
+        key: IdempotencyKey | None = None,
+    ) -> None:
         """Store a sign-up and its delivery, due at once, in one transaction: on return both are on disk.
 
         Args:
             signup: what was submitted.
             kind: which change to the contact is wanted.
             payload: that change, as a JSON document.
+            key: taken for this sign-up in the same transaction.
 
         Raises:
+            KeyTaken: another sign-up has the key; nothing was stored.
             StoreUnavailable: nothing is known to be stored.
         """
         row = vars(signup) | {
@@ -126,13 +137,22 @@ class Signups:
         committing = False
         try:
             with self._database.transaction() as connection:
+                if key:
+                    idempotency.claim(connection, key, signup.id, signup.received_at)
                 connection.execute(_INSERT_SIGNUP, row)
                 connection.execute(_INSERT_DELIVERY, delivery)
+                if key:
+                    idempotency.forget_old(connection, signup.received_at)
                 committing = True
         except StoreUnavailable:
             # Only the answer to COMMIT may have been lost, and the row be there.
             if not (committing and self.find(signup.id)):
                 raise
+
+    def first_with(self, key_hash: str, *, now: int) -> FirstUse | None:
+        """The sign-up that has the key at `now` (epoch ms), None when none has it (any more)."""
+        with self._database.reading() as connection:
+            return idempotency.first_use(connection, key_hash, now)
 
     def find(self, signup_id: str) -> SignupStatus | None:
         """The status of one sign-up, None for an unknown id."""
