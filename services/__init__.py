@@ -12,6 +12,7 @@ from services.doctor import Doctor
 from services.errors import (
     FieldError,
     InvalidSubmission,
+    KeyReused,
     ListsUnavailable,
     MalformedSubmission,
     ServiceError,
@@ -23,6 +24,7 @@ from services.intake import ANONYMOUS, Asker, Evidence, Intake, RecentView, Sign
 from services.keys import ApiKeys, DrainToken
 from services.lists import ListDirectory, ListsView
 from services.metrics import Metrics
+from services.repeats import Handling
 from services.signup_care import AddressUnclear, Case, Retry, SignupCare
 from services.submission import Submission
 from services.token_ages import TokenClock
@@ -67,10 +69,12 @@ __all__ = [
     "Event",
     "Evidence",
     "FieldError",
+    "Handling",
     "Health",
     "HealthReport",
     "Intake",
     "InvalidSubmission",
+    "KeyReused",
     "ListDirectory",
     "ListsUnavailable",
     "ListsView",

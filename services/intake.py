@@ -16,9 +16,10 @@ from services.delivery import Delivery
 from services.errors import FieldError, InvalidSubmission, StorageUnavailable
 from services.identifiers import new_id
 from services.lists import KEEP_MS, ListDirectory
+from services.repeats import Handling, key_of, repeated
 from services.submission import Submission, read_form, read_json
 from services.verdicts import Verdict, Verdicts
-from store import NewSignup, RecentSignup, Signups, SignupStatus, StoreError
+from store import IdempotencyKey, KeyTaken, NewSignup, RecentSignup, Signups, SignupStatus, StoreError
 
 log = structlog.get_logger(__name__)
 
@@ -39,6 +40,7 @@ class Asker:
 
 
 ANONYMOUS = Asker("form")
+PLAIN = Handling()
 
 
 @dataclass(frozen=True)
@@ -105,22 +107,31 @@ class Intake:
     read_json = staticmethod(read_json)
     read_form = staticmethod(read_form)
 
-    def accept(self, submission: Submission, asker: Asker, evidence: Evidence) -> Verdict:
-        """Store the sign-up; when this returns, it is on disk.
+    def accept(
+        self, submission: Submission, asker: Asker, evidence: Evidence, handling: Handling = PLAIN
+    ) -> Verdict:
+        """Store the sign-up; when this returns, it is on disk. One that is sent again is not stored again.
 
         Raises:
+            KeyReused: its key came with another sign-up; nothing was stored.
             InvalidSubmission: a list is unknown, or not open to this asker; nothing was stored.
             StorageUnavailable: nothing could be stored.
         """
+        key = key_of(asker.name, handling.key, submission) if handling.key else None
         try:
+            if key and (first := self._repeat(key, handling)):
+                return first
             self._check_lists(submission, asker)
-            signup = self._store(submission, asker, evidence)
+            signup = self._store(submission, asker, evidence, key)
+        except KeyTaken:
+            # By a request that came in at the same time.
+            return self.accept(submission, asker, evidence, handling)
         except StoreError as error:
             log.error("signup_not_stored", error=type(error).__name__)  # noqa: TRY400 - its text says nothing more
             raise StorageUnavailable from error
         log.info("signup_accepted", signup_id=signup.id, asked_by=asker.name, lists=len(signup.list_ids))
         self._delivery.wake()
-        return self._verdicts.wait_for(signup.id)
+        return self._verdicts.wait_for(signup.id, at_most=handling.wait_seconds)
 
     def status(self, signup_id: str) -> SignupView | None:
         """Where that sign-up stands; None when there is none of that id."""
@@ -130,6 +141,17 @@ class Intake:
     def recent(self, limit: int) -> list[RecentView]:
         """The newest sign-ups first."""
         return [_recent_view(row) for row in self._signups.recent(limit)]
+
+    def _repeat(self, key: IdempotencyKey, handling: Handling) -> Verdict | None:
+        first = self._signups.first_with(key.key_hash, now=self._clock())
+        if first is None:
+            return None
+        signup_id = repeated(first, key)
+        log.info("signup_repeated", signup_id=signup_id)
+        verdict = self._verdicts.reached(signup_id)
+        if verdict.status == "queued":
+            return self._verdicts.wait_for(signup_id, at_most=handling.wait_seconds)
+        return verdict
 
     def _check_lists(self, submission: Submission, asker: Asker) -> None:
         if asker == ANONYMOUS:
@@ -143,7 +165,9 @@ class Intake:
         if unknown:
             raise InvalidSubmission([FieldError("list_ids", f"{closed} ({', '.join(unknown)})")])
 
-    def _store(self, submission: Submission, asker: Asker, evidence: Evidence) -> NewSignup:
+    def _store(
+        self, submission: Submission, asker: Asker, evidence: Evidence, key: IdempotencyKey | None
+    ) -> NewSignup:
         now = self._clock()
         signup = NewSignup(
             id=new_id(now),
@@ -159,7 +183,7 @@ class Intake:
             user_agent=evidence.user_agent,
             asked_by=asker.name,
         )
-        self._signups.accept(signup, kind="sign_up", payload=_vendor_payload(submission))
+        self._signups.accept(signup, kind="sign_up", payload=_vendor_payload(submission), key=key)
         return signup
 
 

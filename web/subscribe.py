@@ -24,7 +24,7 @@ from werkzeug.exceptions import NotFound, RequestEntityTooLarge, UnsupportedMedi
 from werkzeug.wrappers import Response as BaseResponse
 
 from services import Asker, Evidence, InvalidSubmission, StorageUnavailable, Submission, Verdict
-from web import form_again, guards
+from web import form_again, guards, preferences
 from web.addresses import base_url, may_redirect_to, page_of
 from web.current import services
 from web.errors import FORMS, JSON, wants_page
@@ -44,8 +44,8 @@ def create_blueprint(origins: Sequence[str]) -> Blueprint:
         blueprint,
         origins=list(origins),
         methods=["GET", "POST"],
-        allow_headers=["Content-Type"],
-        expose_headers=["Location", "Retry-After", "X-Request-Id"],
+        allow_headers=["Content-Type", "Idempotency-Key", "Prefer"],
+        expose_headers=["Location", "Preference-Applied", "Retry-After", "X-Request-Id"],
         max_age=3600,
     )
     return blueprint
@@ -58,10 +58,13 @@ def subscribe() -> BaseResponse:
         raw = request.get_data(cache=False)
         _refuse_cut_off()
         submission = services().intake.read_json(raw)
-        return _as_json(_accept(submission, asker))
-    if request.mimetype in FORMS:
-        return _from_form(asker)
-    raise UnsupportedMediaType
+        answer: BaseResponse = _as_json(_accept(submission, asker))
+    elif request.mimetype in FORMS:
+        answer = _from_form(asker)
+    else:
+        raise UnsupportedMediaType
+    preferences.acknowledge(answer)
+    return answer
 
 
 def signup(signup_id: UUID) -> Response:
@@ -102,7 +105,7 @@ def _accept(submission: Submission, asker: Asker) -> Verdict:
         network_address=request.remote_addr,
         user_agent=request.headers.get("User-Agent", "")[:LONGEST_USER_AGENT] or None,
     )
-    return services().intake.accept(submission, asker, evidence)
+    return services().intake.accept(submission, asker, evidence, preferences.handling())
 
 
 def _as_json(verdict: Verdict) -> Response:
