@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -26,7 +26,11 @@ OLDER_SPELLINGS = {
     "listIds": "list_ids",
 }
 PERSON_FIELDS = ("first_name", "last_name", "job_title", "company_name", "phone")
+# Far more than a form has; what comes behind would only cost time.
+MOST_VALUES, MOST_LEVELS = 500, 10
+LONGEST_ADDRESS = 80
 NOT_YET = ("custom_fields", "tags", "form")
+TOO_MANY = f"The body has more than {MOST_VALUES} values."
 SENTENCES = {
     "missing": "This field is required.",
     "string_type": "This must be text.",
@@ -39,6 +43,9 @@ SENTENCES = {
 
 
 def _without_controls(value: str) -> str:
+    # What a decoder leaves in the place of bytes that are no UTF-8: the original is lost.
+    if "\ufffd" in value:
+        raise ValueError(SENTENCES["string_unicode"])
     if any(unicodedata.category(character) == "Cc" for character in value):
         raise ValueError("Control characters and line breaks are not allowed here.")
     return value
@@ -55,7 +62,10 @@ def _address(value: str) -> str:
         address = validate_email(value, check_deliverability=False, allow_smtputf8=False).ascii_email
     except EmailNotValidError:
         raise ValueError("Enter an e-mail address like name@example.org.") from None
-    return (address or value).lower()
+    if address is None or len(address) > LONGEST_ADDRESS:
+        # A domain in other letters grows when it is written in ASCII.
+        raise ValueError(SENTENCES["string_too_long"].format(max_length=LONGEST_ADDRESS))
+    return address.lower()
 
 
 def _list_id(value: str) -> str:
@@ -76,7 +86,7 @@ def _none_if_unusable(value: object) -> object:
 
 Address = Annotated[
     str,
-    Field(max_length=80, json_schema_extra={"format": "email"}),
+    Field(max_length=LONGEST_ADDRESS, json_schema_extra={"format": "email"}),
     AfterValidator(_without_controls),
     AfterValidator(_address),
 ]
@@ -122,13 +132,14 @@ def read_json(raw: bytes) -> Submission:
     """Read a JSON body.
 
     Raises:
-        MalformedSubmission: it is not JSON.
+        MalformedSubmission: it is not JSON in UTF-8, names a field twice, or is too large or too deep.
         InvalidSubmission: it is not an object, or fields are missing or wrong.
     """
     try:
-        document = json.loads(raw, parse_constant=_no_constant)
+        document = _DECODER.decode(raw.decode("utf-8-sig"))
     except (ValueError, RecursionError):
         raise MalformedSubmission("The body is not valid JSON.") from None
+    _check_size(document)
     if not isinstance(document, dict):
         raise InvalidSubmission([FieldError("body", "Send one JSON object with the fields of the sign-up.")])
     return _read(document)
@@ -138,10 +149,13 @@ def read_form(pairs: Iterable[tuple[str, str]]) -> Submission:
     """Read the pairs of an HTML form; a name may be repeated and may end in [].
 
     Raises:
+        MalformedSubmission: there are too many.
         InvalidSubmission: fields are missing or wrong.
     """
     fields: dict[str, Any] = {}
-    for raw_name, value in pairs:
+    for number, (raw_name, value) in enumerate(pairs):
+        if number == MOST_VALUES:
+            raise MalformedSubmission(TOO_MANY)
         name = OLDER_SPELLINGS.get(raw_name.removesuffix("[]"), raw_name.removesuffix("[]"))
         if name in {"list_id", "list_ids"}:
             fields.setdefault(name, []).append(value)
@@ -152,6 +166,35 @@ def read_form(pairs: Iterable[tuple[str, str]]) -> Submission:
 
 def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")  # RFC 8259 §6 has no NaN and no Infinity
+
+
+def _once_each(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        # RFC 8259 §4 leaves open which one counts: what somebody else checked may not be what we store.
+        raise MalformedSubmission("The body names a field twice.")
+    return fields
+
+
+_DECODER = json.JSONDecoder(parse_constant=_no_constant, object_pairs_hook=_once_each)
+
+
+def _check_size(document: object) -> None:
+    level, values = [document], 0
+    for _ in range(MOST_LEVELS):
+        level = [inner for outer in level for inner in _inside(outer)]
+        values += len(level)
+        if values > MOST_VALUES:
+            raise MalformedSubmission(TOO_MANY)
+        if not level:
+            return
+    raise MalformedSubmission("The body is nested too deeply.")
+
+
+def _inside(value: object) -> Iterable[object]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def _read(document: Mapping[str, Any]) -> Submission:

@@ -25,7 +25,8 @@ from services import (
 log = structlog.get_logger(__name__)
 
 JSON = "application/json"
-FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+URL_ENCODED = "application/x-www-form-urlencoded"
+FORMS = (URL_ENCODED, "multipart/form-data")
 KEPT_HEADERS = ("Allow", "Retry-After")
 STORE_RETRY_SECONDS = 30
 LISTS_RETRY_SECONDS = 60

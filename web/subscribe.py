@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 from http import HTTPStatus
+from urllib.parse import parse_qsl
 from uuid import UUID
 
 import structlog
@@ -23,15 +24,24 @@ from flask_cors import CORS
 from werkzeug.exceptions import NotFound, RequestEntityTooLarge, UnsupportedMediaType
 from werkzeug.wrappers import Response as BaseResponse
 
-from services import Asker, Evidence, InvalidSubmission, StorageUnavailable, Submission, Verdict
+from services import (
+    Asker,
+    Evidence,
+    InvalidSubmission,
+    MalformedSubmission,
+    StorageUnavailable,
+    Submission,
+    Verdict,
+)
 from web import form_again, guards, preferences
 from web.addresses import base_url, may_redirect_to, page_of
 from web.current import services
-from web.errors import FORMS, JSON, wants_page
+from web.errors import FORMS, JSON, URL_ENCODED, wants_page
 
 log = structlog.get_logger(__name__)
 
 LONGEST_USER_AGENT = 500
+NOT_UTF8 = 'The form is not in UTF-8; its page asks for that by accept-charset="utf-8".'
 
 
 def create_blueprint(origins: Sequence[str]) -> Blueprint:
@@ -76,8 +86,7 @@ def signup(signup_id: UUID) -> Response:
 
 
 def _from_form(asker: Asker) -> BaseResponse:
-    # Werkzeug's name for a multipart part without one is None.
-    pairs = [(name, value) for name, value in request.form.items(multi=True) if name is not None]
+    pairs = _pairs()
     _refuse_cut_off()
     try:
         submission = services().intake.read_form(pairs)
@@ -89,6 +98,17 @@ def _from_form(asker: Asker) -> BaseResponse:
     if not wants_page():
         return _as_json(verdict)
     return redirect(_next_page(submission, verdict), HTTPStatus.SEE_OTHER)
+
+
+def _pairs() -> list[tuple[str, str]]:
+    if request.mimetype != URL_ENCODED:
+        # Werkzeug's name for a multipart part without one is None.
+        return [(name, value) for name, value in request.form.items(multi=True) if name is not None]
+    try:
+        # Werkzeug would take bytes that are no UTF-8 for text such as "%FF".
+        return parse_qsl(request.get_data(cache=False).decode(), keep_blank_values=True, errors="strict")
+    except UnicodeDecodeError:
+        raise MalformedSubmission(NOT_UTF8) from None
 
 
 def _refuse_cut_off() -> None:
