@@ -17,7 +17,7 @@ from services.errors import FieldError, InvalidSubmission, StorageUnavailable
 from services.identifiers import new_id
 from services.lists import KEEP_MS, ListDirectory
 from services.repeats import Handling, key_of, repeated
-from services.submission import Submission, read_form, read_json
+from services.submission import BIRTHDAY_FIELDS, STREET_FIELDS, Submission, read_form, read_json
 from services.verdicts import Verdict, Verdicts
 from store import IdempotencyKey, KeyTaken, NewSignup, RecentSignup, Signups, SignupStatus, StoreError
 
@@ -189,14 +189,13 @@ class Intake:
 
 def _vendor_payload(submission: Submission) -> dict[str, Any]:
     """The body of POST /contacts/sign_up_form, which changes only what it is given."""
-    person = submission.person
-    phone = {"phone_number": person.pop("phone")} if "phone" in person else {}
-    return {
-        "email_address": submission.email,
-        "list_memberships": list(submission.list_ids),
-        **person,
-        **phone,
-    }
+    person: dict[str, Any] = submission.person
+    if "phone" in person:
+        person["phone_number"] = person.pop("phone")
+    person |= {name: int(person[name]) for name in BIRTHDAY_FIELDS if name in person}
+    if street := {name: person.pop(name) for name in STREET_FIELDS if name in person}:
+        person["street_address"] = {"kind": "home", **street}
+    return {"email_address": submission.email, "list_memberships": list(submission.list_ids), **person}
 
 
 def _signup_view(row: SignupStatus) -> SignupView:

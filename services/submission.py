@@ -1,19 +1,29 @@
 """A sign-up as it is submitted: the fields, their limits, and sentences for what is wrong with them.
 
-The limits are the vendor's for POST /contacts/sign_up_form (names 50, phone 25, 50 lists) and POST /contacts
-(address 80): https://developer.constantcontact.com/api_guide/contacts_create_or_update.html
+The limits are the vendor's for POST /contacts/sign_up_form (names 50, phone 25, street 255, 50 lists) and
+POST /contacts (e-mail address 80): https://developer.constantcontact.com/api_guide/contacts_create_or_update.html
 """
 
 from __future__ import annotations
 
 import json
 import unicodedata
+from calendar import monthrange
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
 from email_validator import EmailNotValidError, validate_email
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+)
 
 from services.errors import FieldError, InvalidSubmission, MalformedSubmission
 
@@ -25,15 +35,24 @@ OLDER_SPELLINGS = {
     "listId": "list_id",
     "listIds": "list_ids",
 }
-PERSON_FIELDS = ("first_name", "last_name", "job_title", "company_name", "phone")
+BIRTHDAY_FIELDS = ("birthday_month", "birthday_day")
+STREET_FIELDS = ("street", "city", "state", "postal_code", "country")
+PERSON_FIELDS = (
+    *("first_name", "last_name", "job_title", "company_name", "phone"),
+    *(*BIRTHDAY_FIELDS, "anniversary", *STREET_FIELDS),
+)
 # Far more than a form has; what comes behind would only cost time.
 MOST_VALUES, MOST_LEVELS = 500, 10
 LONGEST_ADDRESS = 80
+MOST_DIGITS, LEAP_YEAR = 4, 2024
 NOT_YET = ("custom_fields", "tags", "form")
 TOO_MANY = f"The body has more than {MOST_VALUES} values."
 SENTENCES = {
     "missing": "This field is required.",
     "string_type": "This must be text.",
+    "int_type": "Enter a whole number.",
+    "greater_than_equal": "Enter a number of at least {ge}.",
+    "less_than_equal": "Enter a number of at most {le}.",
     "string_unicode": "This is not valid text.",
     "string_too_long": "Use at most {max_length} characters.",
     "too_short": "Choose at least one list: send list_id or list_ids.",
@@ -75,6 +94,29 @@ def _list_id(value: str) -> str:
         raise ValueError("This is not a list id; GET /lists shows the ids.") from None
 
 
+def _number(value: object) -> object:
+    """Forms send numbers as text, such as "07"."""
+    text = value.strip() if isinstance(value, str) else ""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS else value
+
+
+def _day_of_month(day: int | None, info: ValidationInfo) -> int | None:
+    # Not in `data`: the month was refused already.
+    month = info.data.get("birthday_month", day)
+    if (month is None) != (day is None):
+        raise ValueError("Send birthday_month and birthday_day together, or neither.")
+    if month and day and "birthday_month" in info.data and day > monthrange(LEAP_YEAR, month)[1]:
+        raise ValueError("This month does not have so many days.")
+    return day
+
+
+def _day(value: str) -> str:
+    try:
+        return datetime.strptime(value, "%Y-%m-%d").date().isoformat()  # noqa: DTZ007 - a day has no zone
+    except ValueError:
+        raise ValueError("Enter a date like 2006-11-15: year, month, day.") from None
+
+
 def _none_if_blank(value: object) -> object:
     return None if isinstance(value, str) and not value.strip() else value
 
@@ -93,8 +135,12 @@ Address = Annotated[
 ListId = Annotated[str, Field(json_schema_extra={"format": "uuid"}), AfterValidator(_list_id)]
 Line25 = Annotated[str, Field(max_length=25), AfterValidator(_without_controls)]
 Line50 = Annotated[str, Field(max_length=50), AfterValidator(_without_controls)]
+Line255 = Annotated[str, Field(max_length=255), AfterValidator(_without_controls)]
+Day = Annotated[str, Field(json_schema_extra={"format": "date"}), AfterValidator(_day)]
 Line100 = Annotated[str, Field(max_length=100), AfterValidator(_without_controls)]
 Text2000 = Annotated[str, Field(max_length=2000), AfterValidator(_without_controls_but_breaks)]
+Month = Annotated[int, Field(ge=1, le=12), BeforeValidator(_number)]
+DayOfMonth = Annotated[int, Field(ge=1, le=31), BeforeValidator(_number)]
 Blank = BeforeValidator(_none_if_blank)
 
 
@@ -109,6 +155,18 @@ class Submission(BaseModel):
     job_title: Annotated[Line50 | None, Blank] = None
     company_name: Annotated[Line50 | None, Blank] = None
     phone: Annotated[Line25 | None, Blank] = None
+    birthday_month: Annotated[Month | None, Blank] = None
+    birthday_day: Annotated[DayOfMonth | None, Blank, AfterValidator(_day_of_month)] = Field(
+        default=None, validate_default=True, description="Goes with birthday_month."
+    )
+    anniversary: Annotated[Day | None, Blank] = Field(
+        default=None, description="A day that matters to you both, such as the first order: YYYY-MM-DD."
+    )
+    street: Annotated[Line255 | None, Blank] = Field(default=None, description="Of the home address.")
+    city: Annotated[Line50 | None, Blank] = None
+    state: Annotated[Line50 | None, Blank] = None
+    postal_code: Annotated[Line50 | None, Blank] = None
+    country: Annotated[Line50 | None, Blank] = None
     list_ids: Annotated[
         tuple[ListId, ...], Field(min_length=1, max_length=50, description="In a form, repeat the field.")
     ]
@@ -125,7 +183,7 @@ class Submission(BaseModel):
     @property
     def person(self) -> dict[str, str]:
         """What was said about the person, empty fields left out."""
-        return {name: value for name in PERSON_FIELDS if (value := getattr(self, name))}
+        return {name: str(value) for name in PERSON_FIELDS if (value := getattr(self, name))}
 
 
 def read_json(raw: bytes) -> Submission:

@@ -17,6 +17,15 @@ INPUTS = {
     "job_title": ("Job title", "text", "organization-title"),
     "company_name": ("Company", "text", "organization"),
     "phone": ("Phone", "tel", "tel"),
+    # Text: a browser shows nothing of what is no number in a field for numbers.
+    "birthday_month": ("Month of birth (1 to 12)", "text", "bday-month"),
+    "birthday_day": ("Day of birth", "text", "bday-day"),
+    "anniversary": ("Anniversary (YYYY-MM-DD)", "text", "off"),
+    "street": ("Street", "text", "address-line1"),
+    "city": ("City", "text", "address-level2"),
+    "state": ("State", "text", "address-level1"),
+    "postal_code": ("Postal code", "text", "postal-code"),
+    "country": ("Country", "text", "country-name"),
 }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from services import ANONYMOUS, Asker, Evidence, InvalidSubmission, StorageUnavailable, Submission
@@ -98,3 +100,46 @@ def test_ids_are_distinct_and_sort_by_time(house: House) -> None:
     assert first[19] in "89ab"
     assert int(second[:8] + second[9:13], 16) == house.clock.now
     assert first[20:] != second[20:]
+
+
+def test_the_vendor_gets_what_was_said_in_its_own_words(house: House) -> None:
+    """Flat fields of a form become its phone number, birthday and one home address; nothing empty is sent."""
+    given = read_form(
+        [
+            ("email", "ann@example.org"),
+            ("list_id", NEWSLETTER.list_id),
+            ("first_name", "Ann"),
+            ("phone", "555 0100"),
+            ("birthday_month", "02"),
+            ("birthday_day", "29"),
+            ("anniversary", "2006-11-15"),
+            ("street", "1 High St"),
+            ("city", "Boston"),
+            ("country", ""),
+        ]
+    )
+    house.intake.accept(given, ANONYMOUS, Evidence())
+    house.courier.step()
+    assert house.vendor.signed_up == [
+        {
+            "email_address": "ann@example.org",
+            "list_memberships": [NEWSLETTER.list_id],
+            "first_name": "Ann",
+            "phone_number": "555 0100",
+            "birthday_month": 2,
+            "birthday_day": 29,
+            "anniversary": "2006-11-15",
+            "street_address": {"kind": "home", "street": "1 High St", "city": "Boston"},
+        }
+    ]
+    with house.database.reading() as connection:
+        kept = json.loads(connection.exec_driver_sql("SELECT person FROM signups").scalar_one())
+    assert kept == {name: value for name, value in given.person.items() if value}
+    assert (kept["birthday_month"], kept["street"]) == ("2", "1 High St")
+
+
+def test_who_says_nothing_about_themselves_changes_nothing(house: House) -> None:
+    """An empty address or birthday would wipe what the contact has."""
+    house.intake.accept(submission(NEWSLETTER.list_id), ANONYMOUS, Evidence())
+    house.courier.step()
+    assert set(house.vendor.signed_up[0]) == {"email_address", "list_memberships"}
