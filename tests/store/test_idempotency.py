@@ -98,3 +98,20 @@ def test_old_keys_are_removed(database: Database) -> None:
     with database.reading() as connection:
         kept = connection.scalars(select(idempotency_keys.c.key_hash)).all()
     assert sorted(kept) == ["key", "young"]
+
+
+def test_a_taken_key_hinders_no_other_sign_up(database: Database) -> None:
+    """Those that are stored at the same time, perhaps together, are stored all the same."""
+    signups = Signups(database)
+
+    def send(number: int) -> bool:
+        try:
+            accept(signups, f"s{number}", key=KEY if number % 2 else IdempotencyKey(f"own {number}", "body"))
+        except KeyTaken:
+            return False
+        return True
+
+    stored_by = in_threads(12, send)
+    assert all(stored_by[::2])
+    assert stored_by[1::2].count(True) == 1
+    assert sorted(stored(signups)) == sorted(f"s{number}" for number, done in enumerate(stored_by) if done)
