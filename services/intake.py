@@ -119,19 +119,14 @@ class Intake:
         """
         key = key_of(asker.name, handling.key, submission) if handling.key else None
         try:
-            if key and (first := self._repeat(key, handling)):
-                return first
-            self._check_lists(submission, asker)
-            signup = self._store(submission, asker, evidence, key)
+            first = self._repeat(key, handling) if key else None
+            return first or self._take(submission, asker, evidence, key, handling)
         except KeyTaken:
             # By a request that came in at the same time.
             return self.accept(submission, asker, evidence, handling)
         except StoreError as error:
             log.error("signup_not_stored", error=type(error).__name__)  # noqa: TRY400 - its text says nothing more
             raise StorageUnavailable from error
-        log.info("signup_accepted", signup_id=signup.id, asked_by=asker.name, lists=len(signup.list_ids))
-        self._delivery.wake()
-        return self._verdicts.wait_for(signup.id, at_most=handling.wait_seconds)
 
     def status(self, signup_id: str) -> SignupView | None:
         """Where that sign-up stands; None when there is none of that id."""
@@ -152,6 +147,20 @@ class Intake:
         if verdict.status == "queued":
             return self._verdicts.wait_for(signup_id, at_most=handling.wait_seconds)
         return verdict
+
+    def _take(
+        self,
+        submission: Submission,
+        asker: Asker,
+        evidence: Evidence,
+        key: IdempotencyKey | None,
+        handling: Handling,
+    ) -> Verdict:
+        self._check_lists(submission, asker)
+        signup = self._store(submission, asker, evidence, key)
+        log.info("signup_accepted", signup_id=signup.id, asked_by=asker.name, lists=len(signup.list_ids))
+        self._delivery.wake()
+        return self._verdicts.wait_for(signup.id, at_most=handling.wait_seconds)
 
     def _check_lists(self, submission: Submission, asker: Asker) -> None:
         if asker == ANONYMOUS:
