@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import pytest
@@ -136,6 +137,19 @@ def test_a_taken_key_does_not_count_as_a_store_that_is_away(house: House) -> Non
             submission(NEWSLETTER.list_id, email="b@example.org"), ANONYMOUS, Evidence(), keyed
         )
     assert house.intake.accept(submission(NEWSLETTER.list_id), ANONYMOUS, Evidence(), keyed).id == first.id
+    assert house.spool.count() == 0
+
+
+def test_a_key_taken_at_the_same_time_leads_to_the_one_sign_up(house: House) -> None:
+    """Both look for the key in vain and wait for the turn to write; the second is told of the first."""
+    keyed = Handling(key="k-1")
+    given = submission(NEWSLETTER.list_id)
+    with ThreadPoolExecutor(2) as pool:
+        with house.database.transaction():
+            both = [pool.submit(house.intake.accept, given, ANONYMOUS, Evidence(), keyed) for _ in range(2)]
+            wait(both, timeout=0.3)
+        ids = {each.result().id for each in both}
+    assert len(ids) == len(house.intake.recent(10)) == 1
     assert house.spool.count() == 0
 
 
