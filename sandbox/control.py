@@ -9,6 +9,7 @@ from typing import Any
 from flask import Blueprint, Response, request
 
 from .call_log import Call
+from .contact_body import PROPERTIES
 from .errors import ControlRefused
 from .faults import parse_fault
 from .records import Contact, timestamp
@@ -201,7 +202,8 @@ def _contact(contact: Contact) -> dict[str, Any]:
     return {
         "contact_id": contact.contact_id,
         "email_address": email.address if email else None,
-        **{name: properties.get(name) for name in ("first_name", "last_name", "job_title", "company_name")},
+        **{name: properties.get(name) for name in PROPERTIES},
+        "street_addresses": contact.sub_resource("street_addresses"),
         "phone_number": contact.phone_numbers[0]["phone_number"] if contact.phone_numbers else None,
         "permission_to_send": email.permission_to_send if email else None,
         "opt_in_source": email.opt_in_source if email else None,

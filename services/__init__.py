@@ -13,6 +13,7 @@ from services.errors import (
     FieldError,
     InvalidForm,
     InvalidSubmission,
+    KeyReused,
     ListsUnavailable,
     MalformedSubmission,
     ServiceError,
@@ -26,6 +27,7 @@ from services.intake import ANONYMOUS, Asker, Evidence, Intake, RecentView, Sign
 from services.keys import ApiKeys, DrainToken
 from services.lists import ListDirectory, ListsView
 from services.metrics import Metrics
+from services.repeats import Handling
 from services.signup_care import AddressUnclear, Case, Retry, SignupCare
 from services.submission import Submission
 from services.token_ages import TokenClock
@@ -75,6 +77,7 @@ __all__ = [
     "FieldError",
     "Form",
     "FormDirectory",
+    "Handling",
     "Health",
     "HealthReport",
     "Housekeeping",
@@ -82,6 +85,7 @@ __all__ = [
     "Intake",
     "InvalidForm",
     "InvalidSubmission",
+    "KeyReused",
     "ListDirectory",
     "ListsUnavailable",
     "ListsView",

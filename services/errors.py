@@ -1,9 +1,10 @@
 """What a use case may refuse, each with the facts a caller needs to answer.
 
 ServiceError
-├── MalformedSubmission   the body cannot be read at all
+├── MalformedSubmission   the request cannot be read at all
 ├── InvalidSubmission     fields are missing or wrong; every one is named
 ├── InvalidForm           a form cannot be saved like this; every field is named
+├── KeyReused             that Idempotency-Key came with another sign-up
 ├── StorageUnavailable    nothing can be stored now; try again later
 ├── TooManyAttempts       slow down
 └── ListsUnavailable      the lists were never fetched and cannot be now
@@ -28,7 +29,7 @@ class ServiceError(Exception):
 
 
 class MalformedSubmission(ServiceError):
-    """The body is not what its content type says."""
+    """The body is not what its content type says, or a header cannot be used."""
 
 
 class InvalidSubmission(ServiceError):
@@ -47,6 +48,13 @@ class InvalidForm(ServiceError):
         """Keep every error, in the order of the fields."""
         self.errors = tuple(errors)
         super().__init__("The form could not be saved; some fields need another look.")
+
+
+class KeyReused(ServiceError):
+    """The Idempotency-Key is taken by another sign-up; this one was not stored."""
+
+    def __init__(self) -> None:
+        super().__init__("This Idempotency-Key came with another sign-up before; this one was not stored.")
 
 
 class StorageUnavailable(ServiceError):

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from services.errors import FieldError, InvalidForm, InvalidSubmission
 from services.origins import origin_of
-from services.submission import PERSON_FIELDS, Blank, ListId, Submission, Text2000
+from services.submission import BIRTHDAY_FIELDS, PERSON_FIELDS, Blank, ListId, Submission, Text2000
 from store import Forms, StoredForm, StoreError
 
 log = structlog.get_logger(__name__)
@@ -21,7 +21,22 @@ log = structlog.get_logger(__name__)
 KEEP_SECONDS = 5.0
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,48}[a-z0-9])?")
 
-FieldName = Literal["email", "first_name", "last_name", "job_title", "company_name", "phone"]
+FieldName = Literal[
+    "email",
+    "first_name",
+    "last_name",
+    "job_title",
+    "company_name",
+    "phone",
+    "birthday_month",
+    "birthday_day",
+    "anniversary",
+    "street",
+    "city",
+    "state",
+    "postal_code",
+    "country",
+]
 FIELD_NAMES: tuple[FieldName, ...] = get_args(FieldName)
 REQUIRED = "This field is required."
 TAKEN = "There is a form of this short name already, maybe an archived one. Choose another."
@@ -55,8 +70,11 @@ def _web_address(value: str) -> str:
 
 
 def _with_the_address(fields: tuple[FormField, ...]) -> tuple[FormField, ...]:
-    """Each field once and `email` required: without an address there is no sign-up."""
+    """Each field once, a birthday whole, and `email` required: without an address there is no sign-up."""
     once = {field.name: field for field in fields}
+    if len(once.keys() & set(BIRTHDAY_FIELDS)) == 1:
+        # Every sign-up with half a birthday would be refused.
+        raise ValueError("Ask for the month and the day of birth together, or for neither.")
     email = once.pop("email", None)
     label = email.label if email else "E-mail"
     return (FormField(name="email", label=label, required=True), *once.values())

@@ -18,9 +18,21 @@ from services.errors import FieldError, InvalidSubmission, StorageUnavailable
 from services.forms import Consent, Form, FormDirectory, fit
 from services.identifiers import new_id
 from services.lists import KEEP_MS, ListDirectory, ListsView
-from services.submission import Submission, read_form, read_json
+from services.repeats import Handling, key_of, repeated
+from services.submission import BIRTHDAY_FIELDS, STREET_FIELDS, Submission, read_form, read_json
 from services.verdicts import Verdict, Verdicts
-from store import NewSignup, RecentSignup, Signups, SignupStatus, Spool, SpoolImport, StoreError
+from store import (
+    FirstUse,
+    IdempotencyKey,
+    KeyTaken,
+    NewSignup,
+    RecentSignup,
+    Signups,
+    SignupStatus,
+    Spool,
+    SpoolImport,
+    StoreError,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -43,6 +55,7 @@ class Asker:
 
 
 ANONYMOUS = Asker("form")
+PLAIN = Handling()
 
 
 @dataclass(frozen=True)
@@ -121,27 +134,27 @@ class Intake:
     read_json = staticmethod(read_json)
     read_form = staticmethod(read_form)
 
-    def accept(self, submission: Submission, asker: Asker, evidence: Evidence) -> Verdict:
+    def accept(
+        self, submission: Submission, asker: Asker, evidence: Evidence, handling: Handling = PLAIN
+    ) -> Verdict:
         """Store the sign-up; when this returns, it is on disk: in the store, or in the spool before it.
 
+        One that is sent again is not stored again, unless either went to the spool.
+
         Raises:
+            KeyReused: its key came with another sign-up; nothing was stored.
             InvalidSubmission: form or list are unknown or not open to this asker, or the form requires more.
             StorageUnavailable: nothing could be stored.
         """
-        form = self._form(submission)
-        agreed = None
-        if form is None:
-            self._check_lists(submission, asker)
-        else:
-            submission, agreed = fit(submission, form)
-        signup = self._signup(submission, asker, evidence, form, agreed)
-        payload = _vendor_payload(submission)
-        if not self._stored(signup, payload):
-            self._spooled(signup, payload)
-            return Verdict(id=signup.id, status="queued")
-        log.info("signup_accepted", signup_id=signup.id, asked_by=asker.name, lists=len(signup.list_ids))
-        self._delivery.wake()
-        return self._verdicts.wait_for(signup.id)
+        # Before a form changes what was sent: the same body must always have the same hash.
+        key = key_of(asker.name, handling.key, submission) if handling.key else None
+        if key and (first := self._first_with(key)):
+            return self._repeat(first, key, handling)
+        try:
+            return self._take(submission, asker, evidence, key, handling)
+        except KeyTaken:
+            # By a request that came in at the same time.
+            return self.accept(submission, asker, evidence, handling)
 
     def status(self, signup_id: str) -> SignupView | None:
         """Where that sign-up stands; None when there is none of that id."""
@@ -168,6 +181,53 @@ class Intake:
             raise InvalidSubmission([FieldError("form", "There is no such form, or it is no longer in use.")])
         return form
 
+    def _first_with(self, key: IdempotencyKey) -> FirstUse | None:
+        now = self._clock()
+        if self._refuses(now):
+            return None
+        try:
+            return self._signups.first_with(key.key_hash, now=now)
+        except StoreError as error:
+            # It goes to the spool: rather a repeat that counts twice than a sign-up that is turned away.
+            self._refused_until = self._clock() + SPOOL_FIRST_MS
+            log.error("repeat_not_sought", error=type(error).__name__)  # noqa: TRY400 - its text says nothing more
+            return None
+
+    def _repeat(self, first: FirstUse, key: IdempotencyKey, handling: Handling) -> Verdict:
+        signup_id = repeated(first, key)
+        log.info("signup_repeated", signup_id=signup_id)
+        try:
+            verdict = self._verdicts.reached(signup_id)
+        except StoreError:
+            # It was stored; that the verdict cannot be read changes nothing about that.
+            return Verdict(id=signup_id, status="queued")
+        if verdict.status == "queued":
+            return self._verdicts.wait_for(signup_id, at_most=handling.wait_seconds)
+        return verdict
+
+    def _take(
+        self,
+        submission: Submission,
+        asker: Asker,
+        evidence: Evidence,
+        key: IdempotencyKey | None,
+        handling: Handling,
+    ) -> Verdict:
+        form = self._form(submission)
+        agreed = None
+        if form is None:
+            self._check_lists(submission, asker)
+        else:
+            submission, agreed = fit(submission, form)
+        signup = self._signup(submission, asker, evidence, form, agreed)
+        payload = _vendor_payload(submission)
+        if not self._stored(signup, payload, key):
+            self._spooled(signup, payload)
+            return Verdict(id=signup.id, status="queued")
+        log.info("signup_accepted", signup_id=signup.id, asked_by=asker.name, lists=len(signup.list_ids))
+        self._delivery.wake()
+        return self._verdicts.wait_for(signup.id, at_most=handling.wait_seconds)
+
     def _check_lists(self, submission: Submission, asker: Asker) -> None:
         if asker == ANONYMOUS:
             known, closed = self._public_list_ids, "This list is not open for public sign-ups."
@@ -186,8 +246,11 @@ class Intake:
         except StoreError:
             return None  # what cannot be looked up refuses nobody
 
-    def _stored(self, signup: NewSignup, payload: dict[str, Any]) -> bool:
-        if 0 < self._refused_until - signup.received_at <= SPOOL_FIRST_MS:
+    def _refuses(self, now: int) -> bool:
+        return 0 < self._refused_until - now <= SPOOL_FIRST_MS
+
+    def _stored(self, signup: NewSignup, payload: dict[str, Any], key: IdempotencyKey | None) -> bool:
+        if self._refuses(signup.received_at):
             return False
         if not self._has_room():
             raise StorageUnavailable
@@ -195,7 +258,9 @@ class Intake:
             # A wish must not be stored before an older one of the same person that is still in the spool.
             if not self._spooled_before.catch_up():
                 return False
-            self._signups.accept(signup, kind="sign_up", payload=payload)
+            self._signups.accept(signup, kind="sign_up", payload=payload, key=key)
+        except KeyTaken:
+            raise  # the store is well, and the sign-up it has with this key is the one to tell of
         except StoreError as error:
             # The next ones do not wait for the same time-out.
             self._refused_until = self._clock() + SPOOL_FIRST_MS
@@ -205,6 +270,7 @@ class Intake:
 
     def _spooled(self, signup: NewSignup, payload: dict[str, Any]) -> None:
         try:
+            # Without its Idempotency-Key, which only the store can take: sent again, it counts twice.
             self._spool.keep(signup, kind="sign_up", payload=payload)
         except StoreError as error:
             self._refused_until = 0
@@ -250,9 +316,13 @@ def payload_of(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def _payload(email: str, list_ids: Iterable[str], person: Mapping[str, str]) -> dict[str, Any]:
     """The body of POST /contacts/sign_up_form, which changes only what it is given."""
-    named = {name: value for name, value in person.items() if name != "phone"}
-    phone = {"phone_number": person["phone"]} if "phone" in person else {}
-    return {"email_address": email, "list_memberships": list(list_ids), **named, **phone}
+    said: dict[str, Any] = dict(person)
+    if "phone" in said:
+        said["phone_number"] = said.pop("phone")
+    said |= {name: int(said[name]) for name in BIRTHDAY_FIELDS if name in said}
+    if street := {name: said.pop(name) for name in STREET_FIELDS if name in said}:
+        said["street_address"] = {"kind": "home", **street}
+    return {"email_address": email, "list_memberships": list(list_ids), **said}
 
 
 def _signup_view(row: SignupStatus) -> SignupView:

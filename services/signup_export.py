@@ -11,8 +11,10 @@ from services.signup_words import moment
 from services.submission import PERSON_FIELDS
 from store import SignupRecord
 
+# The column "state" is the delivery's.
+_OF_PERSON = {name: "address_state" if name == "state" else name for name in PERSON_FIELDS}
 COLUMNS = (
-    *("id", "received_at", "email", *PERSON_FIELDS, "list_ids", "source"),
+    *("id", "received_at", "email", *_OF_PERSON.values(), "list_ids", "source"),
     *("form", "consent_version", "consent", "page", "network_address", "user_agent", "asked_by"),
     *("state", "attempts", "last_error", "finished_at", "action", "contact_id"),
 )
@@ -41,7 +43,8 @@ def json_lines(records: Iterable[SignupRecord]) -> Iterator[str]:
 def _members(record: SignupRecord) -> dict[str, object]:
     finished_at = None if record.finished_at is None else moment(record.finished_at)
     times = {"received_at": moment(record.received_at), "finished_at": finished_at}
-    return {**vars(record), **record.person, **times}
+    person = {_OF_PERSON.get(name, name): value for name, value in record.person.items()}
+    return {**vars(record), **person, **times}
 
 
 def _row(cells: Iterable[object]) -> str:

@@ -53,7 +53,7 @@ def rows(record: SignupRecord, attempts: Iterable[Attempt], what_next: str) -> I
         ("Next", what_next),
         ("Received", moment(record.received_at)),
         ("E-mail", record.email),
-        *((name.replace("_", " ").capitalize(), value) for name, value in record.person.items()),
+        *((_label(name), value) for name, value in record.person.items()),
         *(("List", list_id) for list_id in record.list_ids),
         ("Form", record.form),
         ("Source", record.source),
@@ -72,6 +72,10 @@ def rows(record: SignupRecord, attempts: Iterable[Attempt], what_next: str) -> I
         # The wording of a consent may have several lines.
         for number, part in enumerate(value.splitlines() if value else []):
             yield "" if number else name, printable(part)
+
+
+def _label(name: str) -> str:
+    return "Address state" if name == "state" else name.replace("_", " ").capitalize()
 
 
 def printable(text: str) -> str:

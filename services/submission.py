@@ -1,20 +1,30 @@
 """A sign-up as it is submitted: the fields, their limits, and sentences for what is wrong with them.
 
-The limits are the vendor's for POST /contacts/sign_up_form (names 50, phone 25, 50 lists) and POST /contacts
-(address 80): https://developer.constantcontact.com/api_guide/contacts_create_or_update.html
+The limits are the vendor's for POST /contacts/sign_up_form (names 50, phone 25, street 255, 50 lists) and
+POST /contacts (e-mail address 80): https://developer.constantcontact.com/api_guide/contacts_create_or_update.html
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from calendar import monthrange
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from functools import lru_cache
 from typing import Annotated, Any
 from uuid import UUID
 
 from email_validator import EmailNotValidError, validate_email
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+)
 
 from services.errors import FieldError, InvalidSubmission, MalformedSubmission
 
@@ -26,16 +36,29 @@ OLDER_SPELLINGS = {
     "listId": "list_id",
     "listIds": "list_ids",
 }
-PERSON_FIELDS = ("first_name", "last_name", "job_title", "company_name", "phone")
+BIRTHDAY_FIELDS = ("birthday_month", "birthday_day")
+STREET_FIELDS = ("street", "city", "state", "postal_code", "country")
+PERSON_FIELDS = (
+    *("first_name", "last_name", "job_title", "company_name", "phone"),
+    *(*BIRTHDAY_FIELDS, "anniversary", *STREET_FIELDS),
+)
+# Far more than a form has; what comes behind would only cost time.
+MOST_VALUES, MOST_LEVELS = 500, 10
+LONGEST_ADDRESS = 80
+MOST_DIGITS, LEAP_YEAR = 4, 2024
 NOT_YET = ("custom_fields", "tags")
 NO_LIST = "Choose at least one list: send list_id, list_ids or form."
 # Unicode's category Cc.
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 # Never in doubt before the @; all else is for the library to judge.
 PLAIN_NAME = re.compile(r"[A-Za-z0-9_+-]+(\.[A-Za-z0-9_+-]+)*")
+TOO_MANY = f"The body has more than {MOST_VALUES} values."
 SENTENCES = {
     "missing": "This field is required.",
     "string_type": "This must be text.",
+    "int_type": "Enter a whole number.",
+    "greater_than_equal": "Enter a number of at least {ge}.",
+    "less_than_equal": "Enter a number of at most {le}.",
     "string_unicode": "This is not valid text.",
     "string_too_long": "Use at most {max_length} characters.",
     "too_long": "Choose at most {max_length} lists.",
@@ -44,6 +67,9 @@ SENTENCES = {
 
 
 def _without_controls(value: str) -> str:
+    # What a decoder leaves in the place of bytes that are no UTF-8: the original is lost.
+    if "\ufffd" in value:
+        raise ValueError(SENTENCES["string_unicode"])
     if CONTROL.search(value):
         raise ValueError("Control characters and line breaks are not allowed here.")
     return value
@@ -60,6 +86,9 @@ def _address(value: str) -> str:
         address = f"{name}@{_domain(domain)}" if PLAIN_NAME.fullmatch(name) else _judged(value)
     except EmailNotValidError:
         raise ValueError("Enter an e-mail address like name@example.org.") from None
+    if len(address) > LONGEST_ADDRESS:
+        # A domain in other letters grows when it is written in ASCII.
+        raise ValueError(SENTENCES["string_too_long"].format(max_length=LONGEST_ADDRESS))
     # Capital letters in an address have produced 409s at the vendor.
     return address.lower()
 
@@ -82,6 +111,29 @@ def _list_id(value: str) -> str:
         raise ValueError("This is not a list id; GET /lists shows the ids.") from None
 
 
+def _number(value: object) -> object:
+    """Forms send numbers as text, such as "07"."""
+    text = value.strip() if isinstance(value, str) else ""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS else value
+
+
+def _day_of_month(day: int | None, info: ValidationInfo) -> int | None:
+    # Not in `data`: the month was refused already.
+    month = info.data.get("birthday_month", day)
+    if (month is None) != (day is None):
+        raise ValueError("Send birthday_month and birthday_day together, or neither.")
+    if month and day and "birthday_month" in info.data and day > monthrange(LEAP_YEAR, month)[1]:
+        raise ValueError("This month does not have so many days.")
+    return day
+
+
+def _day(value: str) -> str:
+    try:
+        return datetime.strptime(value, "%Y-%m-%d").date().isoformat()  # noqa: DTZ007 - a day has no zone
+    except ValueError:
+        raise ValueError("Enter a date like 2006-11-15: year, month, day.") from None
+
+
 def _none_if_blank(value: object) -> object:
     return None if isinstance(value, str) and not value.strip() else value
 
@@ -93,15 +145,19 @@ def _none_if_unusable(value: object) -> object:
 
 Address = Annotated[
     str,
-    Field(max_length=80, json_schema_extra={"format": "email"}),
+    Field(max_length=LONGEST_ADDRESS, json_schema_extra={"format": "email"}),
     AfterValidator(_without_controls),
     AfterValidator(_address),
 ]
 ListId = Annotated[str, Field(json_schema_extra={"format": "uuid"}), AfterValidator(_list_id)]
 Line25 = Annotated[str, Field(max_length=25), AfterValidator(_without_controls)]
 Line50 = Annotated[str, Field(max_length=50), AfterValidator(_without_controls)]
+Line255 = Annotated[str, Field(max_length=255), AfterValidator(_without_controls)]
+Day = Annotated[str, Field(json_schema_extra={"format": "date"}), AfterValidator(_day)]
 Line100 = Annotated[str, Field(max_length=100), AfterValidator(_without_controls)]
 Text2000 = Annotated[str, Field(max_length=2000), AfterValidator(_without_controls_but_breaks)]
+Month = Annotated[int, Field(ge=1, le=12), BeforeValidator(_number)]
+DayOfMonth = Annotated[int, Field(ge=1, le=31), BeforeValidator(_number)]
 Blank = BeforeValidator(_none_if_blank)
 
 
@@ -116,6 +172,18 @@ class Submission(BaseModel):
     job_title: Annotated[Line50 | None, Blank] = None
     company_name: Annotated[Line50 | None, Blank] = None
     phone: Annotated[Line25 | None, Blank] = None
+    birthday_month: Annotated[Month | None, Blank] = None
+    birthday_day: Annotated[DayOfMonth | None, Blank, AfterValidator(_day_of_month)] = Field(
+        default=None, validate_default=True, description="Goes with birthday_month."
+    )
+    anniversary: Annotated[Day | None, Blank] = Field(
+        default=None, description="A day that matters to you both, such as the first order: YYYY-MM-DD."
+    )
+    street: Annotated[Line255 | None, Blank] = Field(default=None, description="Of the home address.")
+    city: Annotated[Line50 | None, Blank] = None
+    state: Annotated[Line50 | None, Blank] = None
+    postal_code: Annotated[Line50 | None, Blank] = None
+    country: Annotated[Line50 | None, Blank] = None
     list_ids: Annotated[
         tuple[ListId, ...], Field(max_length=50, description="In an HTML form, repeat the field.")
     ] = ()
@@ -135,20 +203,21 @@ class Submission(BaseModel):
     @property
     def person(self) -> dict[str, str]:
         """What was said about the person, empty fields left out."""
-        return {name: value for name in PERSON_FIELDS if (value := getattr(self, name))}
+        return {name: str(value) for name in PERSON_FIELDS if (value := getattr(self, name))}
 
 
 def read_json(raw: bytes) -> Submission:
     """Read a JSON body.
 
     Raises:
-        MalformedSubmission: it is not JSON.
+        MalformedSubmission: it is not JSON in UTF-8, names a field twice, or is too large or too deep.
         InvalidSubmission: it is not an object, or fields are missing or wrong.
     """
     try:
-        document = json.loads(raw, parse_constant=_no_constant)
+        document = _DECODER.decode(raw.decode("utf-8-sig"))
     except (ValueError, RecursionError):
         raise MalformedSubmission("The body is not valid JSON.") from None
+    _check_size(document)
     if not isinstance(document, dict):
         raise InvalidSubmission([FieldError("body", "Send one JSON object with the fields of the sign-up.")])
     return _read(document)
@@ -158,10 +227,13 @@ def read_form(pairs: Iterable[tuple[str, str]]) -> Submission:
     """Read the pairs of an HTML form; a name may be repeated and may end in [].
 
     Raises:
+        MalformedSubmission: there are too many.
         InvalidSubmission: fields are missing or wrong.
     """
     fields: dict[str, Any] = {}
-    for raw_name, value in pairs:
+    for number, (raw_name, value) in enumerate(pairs):
+        if number == MOST_VALUES:
+            raise MalformedSubmission(TOO_MANY)
         name = OLDER_SPELLINGS.get(raw_name.removesuffix("[]"), raw_name.removesuffix("[]"))
         if name in {"list_id", "list_ids"}:
             fields.setdefault(name, []).append(value)
@@ -172,6 +244,35 @@ def read_form(pairs: Iterable[tuple[str, str]]) -> Submission:
 
 def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")  # RFC 8259 §6 has no NaN and no Infinity
+
+
+def _once_each(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        # RFC 8259 §4 leaves open which one counts: what somebody else checked may not be what we store.
+        raise MalformedSubmission("The body names a field twice.")
+    return fields
+
+
+_DECODER = json.JSONDecoder(parse_constant=_no_constant, object_pairs_hook=_once_each)
+
+
+def _check_size(document: object) -> None:
+    level, values = [document], 0
+    for _ in range(MOST_LEVELS):
+        level = [inner for outer in level for inner in _inside(outer)]
+        values += len(level)
+        if values > MOST_VALUES:
+            raise MalformedSubmission(TOO_MANY)
+        if not level:
+            return
+    raise MalformedSubmission("The body is nested too deeply.")
+
+
+def _inside(value: object) -> Iterable[object]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def _read(document: Mapping[str, Any]) -> Submission:

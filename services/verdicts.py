@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from services.connection import ConnectionStatus
-from store import Budget, Deliveries, Signups, StoreError
+from store import Budget, Deliveries, Signups, SignupStatus, StoreError
 
 POLL_SECONDS = 0.03
 # With more sign-ups than this ahead, four calls a second bring the verdict too late.
@@ -50,20 +50,29 @@ class Verdicts:
         self._clock = clock
         self._no_until = 0
 
-    def wait_for(self, signup_id: str) -> Verdict:
-        """The verdict on a stored sign-up, "queued" when there is none in time."""
+    def reached(self, signup_id: str) -> Verdict:
+        """The verdict on a stored sign-up as it stands, "queued" as long as there is none."""
+        row = self._signups.find(signup_id)
+        return (row and _verdict(row)) or Verdict(id=signup_id, status="queued")
+
+    def wait_for(self, signup_id: str, *, at_most: float | None = None) -> Verdict:
+        """The verdict on a stored sign-up, "queued" when there is none in time.
+
+        `at_most` (seconds) shortens the wait.
+        """
+        seconds = self._wait_seconds if at_most is None else min(at_most, self._wait_seconds)
         queued = Verdict(id=signup_id, status="queued")
-        if self._wait_seconds <= 0 or not self._waiting.acquire(blocking=False):
+        if seconds <= 0 or not self._waiting.acquire(blocking=False):
             return queued
         try:
-            return self._watch(signup_id) or queued
+            return self._watch(signup_id, seconds) or queued
         except StoreError:
             # It was stored; that the verdict cannot be read changes nothing about that.
             return queued
         finally:
             self._waiting.release()
 
-    def _watch(self, signup_id: str) -> Verdict | None:
+    def _watch(self, signup_id: str, seconds: float) -> Verdict | None:
         now = self._clock()
         # Not longer than it can hold: this host's clock may have been set back.
         if 0 < self._no_until - now <= NO_HOLDS_MS:
@@ -71,14 +80,14 @@ class Verdicts:
         if not self._in_time():
             self._no_until = now + NO_HOLDS_MS
             return None
-        end = now + int(self._wait_seconds * 1000)
+        end = now + int(seconds * 1000)
         rest = threading.Event()
         while self._clock() < end:
             row = self._signups.find(signup_id)
             if row is None or row.last_error is not None:
                 return None
-            if row.state in {"delivered", "merged"}:
-                return Verdict(signup_id, "subscribed", action=row.action, contact_id=row.contact_id)
+            if verdict := _verdict(row):
+                return verdict
             if not self._connection.ready():
                 # The token has just run out: the delivery may wait seconds for a new one.
                 return None
@@ -92,3 +101,9 @@ class Verdicts:
             and self._connection.ready()
             and self._deliveries.pending_up_to(LONGEST_QUEUE + 1) <= LONGEST_QUEUE
         )
+
+
+def _verdict(row: SignupStatus) -> Verdict | None:
+    if row.state not in {"delivered", "merged"}:
+        return None
+    return Verdict(row.id, "subscribed", action=row.action, contact_id=row.contact_id)

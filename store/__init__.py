@@ -6,10 +6,11 @@ from store.connection import ConnectionRow, Connections
 from store.database import Database
 from store.deliveries import Backlog, Carried, Claimed, Deliveries, Wait
 from store.disk import Disk
-from store.errors import StoreError, StoreMisconfigured, StoreUnavailable
+from store.errors import KeyTaken, StoreError, StoreMisconfigured, StoreUnavailable
 from store.events import Event, Events
 from store.expiry import Expiry
 from store.forms import Forms, StoredForm
+from store.idempotency import FirstUse, IdempotencyKey
 from store.meta import Meta
 from store.oauth_attempts import AttemptRow, OAuthAttempts
 from store.salvage import Salvage, Salvaged
@@ -38,8 +39,11 @@ __all__ = [
     "Event",
     "Events",
     "Expiry",
+    "FirstUse",
     "Forms",
+    "IdempotencyKey",
     "Imported",
+    "KeyTaken",
     "Meta",
     "NewSignup",
     "OAuthAttempts",

@@ -5,6 +5,7 @@ StoreError
 │   ├── StoreFull       no room on the disk
 │   ├── StoreDamaged    the file is not what was written; it is examined before the next use
 │   └── RowRefused      this row only: the database takes others
+├── KeyTaken            another sign-up has that Idempotency-Key: read which
 └── StoreMisconfigured  a wrong setting: waiting mends nothing, a person must act
 """
 
@@ -39,6 +40,10 @@ class StoreDamaged(StoreUnavailable):
 
 class RowRefused(StoreUnavailable):
     """The values of one row are refused; other rows are not concerned."""
+
+
+class KeyTaken(StoreError):
+    """Another sign-up was stored with this Idempotency-Key; this one was not."""
 
 
 class StoreMisconfigured(StoreError):

@@ -233,3 +233,14 @@ spent_tokens = Table(
     Column("expires_at", BigInteger, nullable=False),
     Index("ix_spent_tokens_expires_at", "expires_at"),
 )
+
+# Without a foreign key: a sign-up may be erased before its key has had its time.
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("key_hash", Text, primary_key=True),
+    Column("body_hash", Text, nullable=False),
+    Column("signup_id", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Index("ix_idempotency_keys_created_at", "created_at"),
+)

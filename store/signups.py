@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, bindparam, select
 
+from store import idempotency
 from store.database import Database
 from store.errors import StoreUnavailable
 from store.group_commit import GroupCommit
+from store.idempotency import FirstUse, IdempotencyKey
 from store.rows import insert_together
 from store.schema import deliveries, signups
 
@@ -119,9 +121,20 @@ def rows_of(signup: NewSignup, kind: str, payload: Mapping[str, object]) -> Rows
     return row, delivery
 
 
-def _insert(connection: Connection, rows: Sequence[Rows]) -> None:
-    insert_together(connection, signups, [signup for signup, _ in rows])
-    insert_together(connection, deliveries, [delivery for _, delivery in rows])
+Claim = tuple[IdempotencyKey, str, int]
+
+
+def _insert(
+    connection: Connection, rows: Sequence[tuple[dict[str, object], dict[str, object], Claim | None]]
+) -> None:
+    claims = [claim for _, _, claim in rows if claim]
+    for key, signup_id, now in claims:
+        # KeyTaken fails the transaction; the group then stores one by one, and only its own writer hears it.
+        idempotency.claim(connection, key, signup_id, now)
+    insert_together(connection, signups, [signup for signup, _, _ in rows])
+    insert_together(connection, deliveries, [delivery for _, delivery, _ in rows])
+    if claims:
+        idempotency.forget_old(connection, max(now for _, _, now in claims))
 
 
 class Signups:
@@ -131,33 +144,48 @@ class Signups:
         self._database = database
         self._together = GroupCommit(database, _insert)
 
-    def accept(self, signup: NewSignup, *, kind: str, payload: Mapping[str, object]) -> None:
+    def accept(
+        self,
+        signup: NewSignup,
+        *,
+        kind: str,
+        payload: Mapping[str, object],
+        key: IdempotencyKey | None = None,
+    ) -> None:
         """Store a sign-up and its delivery, due at once, in one transaction: on return both are on disk.
 
         Args:
             signup: what was submitted.
             kind: which change to the contact is wanted.
             payload: that change, as a JSON document.
+            key: taken for this sign-up in the same transaction.
 
         Raises:
+            KeyTaken: another sign-up has the key; nothing was stored.
             StoreUnavailable: nothing is known to be stored.
         """
         rows = rows_of(signup, kind, payload)
+        claim = (key, signup.id, signup.received_at) if key else None
         if self._database.one_writer:
-            self._together.write(rows)
+            self._together.write((*rows, claim))
         else:
-            self._accept_alone(rows)
+            self._accept_alone(rows, claim)
 
-    def _accept_alone(self, rows: Rows) -> None:
+    def _accept_alone(self, rows: Rows, claim: Claim | None) -> None:
         committing = False
         try:
             with self._database.transaction() as connection:
-                _insert(connection, [rows])
+                _insert(connection, [(*rows, claim)])
                 committing = True
         except StoreUnavailable:
             # Only the answer to COMMIT may have been lost, and the row be there.
             if not (committing and self.find(str(rows[0]["id"]))):
                 raise
+
+    def first_with(self, key_hash: str, *, now: int) -> FirstUse | None:
+        """The sign-up that has the key at `now` (epoch ms), None when none has it (any more)."""
+        with self._database.reading() as connection:
+            return idempotency.first_use(connection, key_hash, now)
 
     def find(self, signup_id: str) -> SignupStatus | None:
         """The status of one sign-up, None for an unknown id."""

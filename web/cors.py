@@ -13,8 +13,8 @@ from flask import Flask, Response, request
 # By address and not by view: an address that leads nowhere answers with the headers as well.
 PATHS = ("/subscribe", "/signups/", "/forms/")
 METHODS = "GET, POST"
-REQUEST_HEADERS = "content-type"
-ANSWER_HEADERS = "Location, Retry-After, X-Request-Id"
+REQUEST_HEADERS = "content-type, idempotency-key, prefer"
+ANSWER_HEADERS = "Location, Preference-Applied, Retry-After, X-Request-Id"
 PREFLIGHT_SECONDS = "3600"
 
 

@@ -15,6 +15,7 @@ from werkzeug.http import HTTP_STATUS_CODES
 from services import (
     FieldError,
     InvalidSubmission,
+    KeyReused,
     ListsUnavailable,
     MalformedSubmission,
     StorageUnavailable,
@@ -24,7 +25,8 @@ from services import (
 log = structlog.get_logger(__name__)
 
 JSON = "application/json"
-FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+URL_ENCODED = "application/x-www-form-urlencoded"
+FORMS = (URL_ENCODED, "multipart/form-data")
 KEPT_HEADERS = ("Allow", "Retry-After")
 STORE_RETRY_SECONDS = 30
 LISTS_RETRY_SECONDS = 60
@@ -35,6 +37,7 @@ WORDS: dict[int, tuple[str, str]] = {
     401: ("This needs a key or an admin.", "Send “Authorization: Bearer <API key>”, or sign in at /admin/."),
     404: ("There is nothing at this address.", "Check the address for typing errors."),
     405: ("This address does not take that method.", "Use one of the methods in the Allow header."),
+    409: ("The Idempotency-Key came with another sign-up.", "Choose a new key for each sign-up."),
     413: ("This is too much for one request.", "Send at most 64 KB, in fewer parts."),
     415: ("This content type is not accepted.", f"Send {JSON} or an HTML form ({' or '.join(FORMS)})."),
     422: ("Some fields need another look.", "Correct the fields that are named."),
@@ -56,6 +59,7 @@ def install(app: Flask) -> None:
     app.register_error_handler(
         InvalidSubmission, lambda error: answer(422, str(error), WORDS[422][1], errors=error.errors)
     )
+    app.register_error_handler(KeyReused, lambda error: answer(409, str(error), WORDS[409][1]))
     app.register_error_handler(StorageUnavailable, lambda error: later(503, str(error), error.retry_after))
     app.register_error_handler(TooManyAttempts, lambda error: later(429, str(error), error.retry_after))
     app.register_error_handler(ListsUnavailable, lambda error: later(503, str(error), LISTS_RETRY_SECONDS))

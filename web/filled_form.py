@@ -17,6 +17,15 @@ INPUTS = {
     "job_title": ("Job title", "text", "organization-title", 50),
     "company_name": ("Company", "text", "organization", 50),
     "phone": ("Phone", "tel", "tel", 25),
+    # Text: a browser shows nothing of what is no number in a field for numbers.
+    "birthday_month": ("Month of birth (1 to 12)", "text", "bday-month", 2),
+    "birthday_day": ("Day of birth", "text", "bday-day", 2),
+    "anniversary": ("Anniversary (YYYY-MM-DD)", "text", "off", 10),
+    "street": ("Street", "text", "address-line1", 255),
+    "city": ("City", "text", "address-level2", 50),
+    "state": ("State", "text", "address-level1", 50),
+    "postal_code": ("Postal code", "text", "postal-code", 50),
+    "country": ("Country", "text", "country-name", 50),
 }
 
 

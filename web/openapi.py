@@ -16,6 +16,7 @@ from pydantic.json_schema import models_json_schema
 from services import DrainReport, FieldError, HealthReport, ListsView, SignupView, Submission
 from web.addresses import base_url
 from web.errors import FORMS, JSON, WORDS
+from web.preferences import KEY_PATTERN
 
 Document = dict[str, Any]
 
@@ -23,7 +24,26 @@ blueprint = Blueprint("openapi", __name__)
 
 PROBLEM = "application/problem+json"
 _SCHEMAS = "#/components/schemas/{model}"
+_APPLIED = {
+    "Preference-Applied": {
+        "description": "What of the Prefer header was followed.",
+        "schema": {"type": "string"},
+    }
+}
 _QUEUED = {"id": {"type": "string", "format": "uuid"}, "status": {"const": "queued"}}
+_HEADERS = (
+    (
+        "Idempotency-Key",
+        "Your name for this sign-up, such as a UUID: sent again with the same body within 48 hours "
+        "it is not stored again, and the answer tells of the first.",
+        {"type": "string", "pattern": KEY_PATTERN},
+    ),
+    (
+        "Prefer",
+        "respond-async: answer without waiting for Constant Contact; wait=n: wait n seconds at most.",
+        {"type": "string", "examples": ["respond-async", "wait=1"]},
+    ),
+)
 _SUBSCRIBED = {
     "id": {"type": "string", "format": "uuid"},
     "status": {"const": "subscribed"},
@@ -86,16 +106,17 @@ def _subscribe() -> Document:
         "description": "On any 2xx the sign-up is on disk and will be delivered. "
         "Without a key, only lists that are open to the public.",
         "security": [{}, {"apiKey": []}],
+        "parameters": [_header(*header) for header in _HEADERS],
         "requestBody": {"required": True, "content": {kind: {"schema": body} for kind in (JSON, *FORMS)}},
         "responses": {
-            "200": _json("A known contact; the lists were added to its own.", _object(_SUBSCRIBED)),
-            "201": _json("A new contact.", _object(_SUBSCRIBED)),
-            "202": _json(
+            "200": _taken("A known contact; the lists were added to its own.", _SUBSCRIBED),
+            "201": _taken("A new contact.", _SUBSCRIBED),
+            "202": _taken(
                 "On disk, delivered as soon as possible.",
-                _object(_QUEUED | {"status_url": {"type": "string", "format": "uri"}}),
+                _QUEUED | {"status_url": {"type": "string", "format": "uri"}},
             ),
-            "303": {"description": "For a form in a browser: the thank-you page."},
-            **_problems(400, 401, 413, 415, 422, page=True),
+            "303": {"description": "For a form in a browser: the thank-you page.", "headers": _APPLIED},
+            **_problems(400, 401, 409, 413, 415, 422, page=True),
             **_unavailable("The sign-up cannot be stored at the moment; nothing was stored.", page=True),
         },
     }
@@ -257,6 +278,14 @@ def _problem(description: str, *, page: bool) -> Document:
     if page:
         content["text/html"] = {"schema": {"type": "string"}}
     return {"description": description, "content": content}
+
+
+def _header(name: str, description: str, schema: Mapping[str, Any]) -> Document:
+    return {"name": name, "in": "header", "description": description, "schema": dict(schema)}
+
+
+def _taken(description: str, properties: Mapping[str, Any]) -> Document:
+    return _json(description, _object(properties)) | {"headers": _APPLIED}
 
 
 def _json(description: str, schema: Mapping[str, Any]) -> Document:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 from http import HTTPStatus
+from urllib.parse import parse_qsl
 from uuid import UUID
 
 import structlog
@@ -22,15 +23,24 @@ from flask import (
 from werkzeug.exceptions import NotFound, RequestEntityTooLarge, UnsupportedMediaType
 from werkzeug.wrappers import Response as BaseResponse
 
-from services import Asker, Evidence, InvalidSubmission, StorageUnavailable, Submission, Verdict
-from web import filled_form, guards, headers
+from services import (
+    Asker,
+    Evidence,
+    InvalidSubmission,
+    MalformedSubmission,
+    StorageUnavailable,
+    Submission,
+    Verdict,
+)
+from web import filled_form, guards, headers, preferences
 from web.addresses import base_url, may_redirect_to, page_of
 from web.current import services
-from web.errors import FORMS, JSON, wants_page
+from web.errors import FORMS, JSON, URL_ENCODED, wants_page
 
 log = structlog.get_logger(__name__)
 
 LONGEST_USER_AGENT = 500
+NOT_UTF8 = 'The form is not in UTF-8; its page asks for that by accept-charset="utf-8".'
 
 blueprint = Blueprint("subscribe", __name__)
 
@@ -43,10 +53,13 @@ def subscribe() -> BaseResponse:
         raw = request.get_data(cache=False)
         _refuse_cut_off()
         submission = services().intake.read_json(raw)
-        return _as_json(_accept(submission, asker))
-    if request.mimetype in FORMS:
-        return _from_form(asker)
-    raise UnsupportedMediaType
+        answer: BaseResponse = _as_json(_accept(submission, asker))
+    elif request.mimetype in FORMS:
+        answer = _from_form(asker)
+    else:
+        raise UnsupportedMediaType
+    preferences.acknowledge(answer)
+    return answer
 
 
 @blueprint.get("/signups/<uuid:signup_id>")
@@ -59,8 +72,7 @@ def signup(signup_id: UUID) -> Response:
 
 
 def _from_form(asker: Asker) -> BaseResponse:
-    # Werkzeug's name for a multipart part without one is None.
-    pairs = [(name, value) for name, value in request.form.items(multi=True) if name is not None]
+    pairs = _pairs()
     _refuse_cut_off()
     try:
         submission = services().intake.read_form(pairs)
@@ -72,6 +84,17 @@ def _from_form(asker: Asker) -> BaseResponse:
     if not wants_page():
         return _as_json(verdict)
     return redirect(_next_page(submission, verdict), HTTPStatus.SEE_OTHER)
+
+
+def _pairs() -> list[tuple[str, str]]:
+    if request.mimetype != URL_ENCODED:
+        # Werkzeug's name for a multipart part without one is None.
+        return [(name, value) for name, value in request.form.items(multi=True) if name is not None]
+    try:
+        # Werkzeug would take bytes that are no UTF-8 for text such as "%FF".
+        return parse_qsl(request.get_data(cache=False).decode(), keep_blank_values=True, errors="strict")
+    except UnicodeDecodeError:
+        raise MalformedSubmission(NOT_UTF8) from None
 
 
 def _refuse_cut_off() -> None:
@@ -88,7 +111,7 @@ def _accept(submission: Submission, asker: Asker) -> Verdict:
         network_address=request.remote_addr,
         user_agent=request.headers.get("User-Agent", "")[:LONGEST_USER_AGENT] or None,
     )
-    return services().intake.accept(submission, asker, evidence)
+    return services().intake.accept(submission, asker, evidence, preferences.handling())
 
 
 def _as_json(verdict: Verdict) -> Response:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from services import ANONYMOUS, Evidence, InvalidSubmission, Submission
+from services import ANONYMOUS, Evidence, Handling, InvalidSubmission, Submission
 from services.errors import InvalidForm
 from services.forms import Form, FormDirectory
 from services.submission import read_form
@@ -47,7 +47,7 @@ def refused(house: House, submission: Submission) -> set[str]:
 def stored(house: House) -> Any:
     with house.database.reading() as connection:
         return connection.exec_driver_sql(
-            "SELECT list_ids, person, consent, form_id, consent_version FROM signups"
+            "SELECT id, list_ids, person, consent, form_id, consent_version FROM signups"
         ).one()
 
 
@@ -97,6 +97,7 @@ def test_a_slug_is_fit_for_addresses(house: House, slug: str) -> None:
         ({"thank_you_url": "/thanks"}, "whole address"),
         ({"fields": [{"name": "salary", "label": "Salary"}]}, "not valid"),
         ({"fields": [{"name": "phone", "label": ""}]}, "a label"),
+        ({"fields": [{"name": "birthday_day", "label": "Day"}]}, "month and the day of birth together"),
         ({"origins": ["https://example.org;sandbox"]}, "is not a site's address"),
         ({"origins": ["https://münchen.example"]}, "is not a site's address"),
         ({"thank_you_url": f"https://example.org/{'x' * 2000}"}, "at most 2000 characters"),
@@ -118,6 +119,24 @@ def test_a_sign_up_joins_the_forms_lists_with_its_consent(house: House) -> None:
     assert row.list_ids == f'["{NEWSLETTER.list_id}", "{EVENTS.list_id}"]'
     assert row.person == '{"first_name": "Ann"}'
     assert (row.consent, row.form_id, row.consent_version) == ("Yes, write to me.", form.id, 1)
+
+
+def test_a_form_keeps_the_birthday_and_address_it_asks_for(house: House) -> None:
+    """Only what it does not ask for is left out."""
+    asked = ("birthday_month", "birthday_day", "city")
+    house.forms.save(FORM | {"fields": [{"name": name, "label": name} for name in asked]})
+    answer = post(consent="1", birthday_month="02", birthday_day="29", city="Boston", street="1 High St")
+    house.intake.accept(answer, ANONYMOUS, Evidence())
+    assert stored(house).person == '{"birthday_month": "2", "birthday_day": "29", "city": "Boston"}'
+
+
+def test_a_forms_sign_up_sent_again_is_stored_once(house: House) -> None:
+    """What the form changes about it does not make it another one."""
+    house.forms.save(FORM)
+    answer = post(first_name="Ann", consent="1", job_title="Boss")
+    keyed = Handling(key="k-1")
+    ids = {house.intake.accept(answer, ANONYMOUS, Evidence(), keyed).id for _ in range(2)}
+    assert ids == {stored(house).id}
 
 
 def test_a_visitor_may_choose_among_the_forms_lists(house: House) -> None:

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import json
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 import pytest
 
-from services import ANONYMOUS, Asker, Evidence, InvalidSubmission, StorageUnavailable, Submission
+from services import (
+    ANONYMOUS,
+    Asker,
+    Evidence,
+    Handling,
+    InvalidSubmission,
+    KeyReused,
+    StorageUnavailable,
+    Submission,
+)
 from services.submission import read_form
 from store import SpoolImport
 from tests.services.conftest import House
@@ -106,6 +117,42 @@ def test_what_the_store_refuses_waits_in_the_spool(house: House) -> None:
     assert house.vendor.signed_up[0]["email_address"] == "ann@example.org"
 
 
+def test_a_key_that_cannot_be_looked_up_turns_nobody_away(house: House) -> None:
+    """While the store is away a sign-up with an Idempotency-Key goes to the spool as any other."""
+    with house.database.transaction() as connection:
+        connection.exec_driver_sql("ALTER TABLE idempotency_keys RENAME TO elsewhere")
+    keyed = Handling(key="k-1")
+    assert (
+        house.intake.accept(submission(NEWSLETTER.list_id), ANONYMOUS, Evidence(), keyed).status == "queued"
+    )
+    assert house.spool.count() == 1
+
+
+def test_a_taken_key_does_not_count_as_a_store_that_is_away(house: House) -> None:
+    """The repeat hears of the first sign-up, and nothing goes to the spool."""
+    keyed = Handling(key="k-1")
+    first = house.intake.accept(submission(NEWSLETTER.list_id), ANONYMOUS, Evidence(), keyed)
+    with pytest.raises(KeyReused):
+        house.intake.accept(
+            submission(NEWSLETTER.list_id, email="b@example.org"), ANONYMOUS, Evidence(), keyed
+        )
+    assert house.intake.accept(submission(NEWSLETTER.list_id), ANONYMOUS, Evidence(), keyed).id == first.id
+    assert house.spool.count() == 0
+
+
+def test_a_key_taken_at_the_same_time_leads_to_the_one_sign_up(house: House) -> None:
+    """Both look for the key in vain and wait for the turn to write; the second is told of the first."""
+    keyed = Handling(key="k-1")
+    given = submission(NEWSLETTER.list_id)
+    with ThreadPoolExecutor(2) as pool:
+        with house.database.transaction():
+            both = [pool.submit(house.intake.accept, given, ANONYMOUS, Evidence(), keyed) for _ in range(2)]
+            wait(both, timeout=0.3)
+        ids = {each.result().id for each in both}
+    assert len(ids) == len(house.intake.recent(10)) == 1
+    assert house.spool.count() == 0
+
+
 def test_after_a_refusal_the_next_ones_do_not_wait_for_the_store(house: House) -> None:
     """A store that is away costs one time-out in two seconds, not one for each sign-up."""
     refuse(house)
@@ -178,3 +225,46 @@ def test_ids_are_distinct_and_sort_by_time(house: House) -> None:
     assert first[19] in "89ab"
     assert int(second[:8] + second[9:13], 16) == house.clock.now
     assert first[20:] != second[20:]
+
+
+def test_the_vendor_gets_what_was_said_in_its_own_words(house: House) -> None:
+    """Flat fields of a form become its phone number, birthday and one home address; nothing empty is sent."""
+    given = read_form(
+        [
+            ("email", "ann@example.org"),
+            ("list_id", NEWSLETTER.list_id),
+            ("first_name", "Ann"),
+            ("phone", "555 0100"),
+            ("birthday_month", "02"),
+            ("birthday_day", "29"),
+            ("anniversary", "2006-11-15"),
+            ("street", "1 High St"),
+            ("city", "Boston"),
+            ("country", ""),
+        ]
+    )
+    house.intake.accept(given, ANONYMOUS, Evidence())
+    house.courier.step()
+    assert house.vendor.signed_up == [
+        {
+            "email_address": "ann@example.org",
+            "list_memberships": [NEWSLETTER.list_id],
+            "first_name": "Ann",
+            "phone_number": "555 0100",
+            "birthday_month": 2,
+            "birthday_day": 29,
+            "anniversary": "2006-11-15",
+            "street_address": {"kind": "home", "street": "1 High St", "city": "Boston"},
+        }
+    ]
+    with house.database.reading() as connection:
+        kept = json.loads(connection.exec_driver_sql("SELECT person FROM signups").scalar_one())
+    assert kept == {name: value for name, value in given.person.items() if value}
+    assert (kept["birthday_month"], kept["street"]) == ("2", "1 High St")
+
+
+def test_who_says_nothing_about_themselves_changes_nothing(house: House) -> None:
+    """An empty address or birthday would wipe what the contact has."""
+    house.intake.accept(submission(NEWSLETTER.list_id), ANONYMOUS, Evidence())
+    house.courier.step()
+    assert set(house.vendor.signed_up[0]) == {"email_address", "list_memberships"}

@@ -35,6 +35,15 @@ def test_a_table_holds_every_column() -> None:
     assert (row["state"], row["attempts"], row["contact_id"]) == ("delivered", "0", "c-1")
 
 
+def test_a_home_does_not_hide_the_delivery() -> None:
+    """A person's state, a part of the country, has a column of its own."""
+    person = {"birthday_month": "2", "state": "Massachusetts"}
+    (row,) = table(replace(RECORD, state="parked", person=person))
+    assert (row["state"], row["address_state"], row["birthday_month"]) == ("parked", "Massachusetts", "2")
+    (line,) = json_lines([replace(RECORD, state="parked", person=person)])
+    assert (json.loads(line)["state"], json.loads(line)["address_state"]) == ("parked", "Massachusetts")
+
+
 def test_quotes_commas_and_breaks_survive() -> None:
     """What was written comes back as it was; a line ends with CR LF."""
     wording = 'I said "yes", twice.\r\nBye\n'

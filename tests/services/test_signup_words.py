@@ -93,6 +93,12 @@ def test_everything_known_has_a_row() -> None:
     assert {"Form", "Consent version"}.isdisjoint(told(replace(RECORD, form=None, consent_version=None)))
 
 
+def test_where_a_person_lives_is_not_how_the_sign_up_stands() -> None:
+    """Two rows, told apart by name."""
+    known = dict(rows(replace(RECORD, person={"state": "Massachusetts"}), [], "Nothing."))
+    assert (known["State"], known["Address state"]) == (RECORD.state, "Massachusetts")
+
+
 def test_each_call_has_a_row_with_its_outcome() -> None:
     """From when to when and what came of it, or that nobody knows."""
     ended = Attempt(1, NOW, NOW + 250, "delivered", ())

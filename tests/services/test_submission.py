@@ -11,6 +11,8 @@ from services.submission import read_form, read_json
 
 LIST = "11111111-1111-4111-8111-111111111111"
 OTHER = "22222222-2222-4222-8222-222222222222"
+BIRTHDAY = ("birthday_month", "birthday_day")
+NO_DAY = "Enter a date like 2006-11-15: year, month, day."
 
 
 def errors_of(document: object) -> dict[str, str]:
@@ -47,6 +49,65 @@ def test_a_whole_sign_up_is_read() -> None:
     }
     assert submission.list_ids == (LIST, OTHER)
     assert (submission.source, submission.consent) == ("footer", "I agree.\nv2")
+
+
+def said(**fields: object) -> dict[str, str]:
+    return read_json(json.dumps({"email": "a@example.org", "list_id": LIST, **fields}).encode()).person
+
+
+@pytest.mark.parametrize(
+    ("month", "day"), [(2, 29), ("02", "29"), (" 2 ", "29"), (12, 31), ("1", 1)], ids=repr
+)
+def test_a_birthday_is_a_month_and_a_day(month: object, day: object) -> None:
+    """As numbers, or as text as forms send it; 29 February is one, since no year is kept."""
+    assert said(birthday_month=month, birthday_day=day) == {
+        "birthday_month": str(int(str(month))),
+        "birthday_day": str(int(str(day))),
+    }
+    assert said(birthday_month="", birthday_day=" ") == {}
+
+
+@pytest.mark.parametrize(
+    ("fields", "wrong"),
+    [
+        (
+            {"birthday_month": 2},
+            {"birthday_day": "Send birthday_month and birthday_day together, or neither."},
+        ),
+        ({"birthday_day": 2}, {"birthday_day": "Send birthday_month and birthday_day together, or neither."}),
+        (
+            {"birthday_month": 2, "birthday_day": 30},
+            {"birthday_day": "This month does not have so many days."},
+        ),
+        ({"birthday_month": 13, "birthday_day": 1}, {"birthday_month": "Enter a number of at most 12."}),
+        ({"birthday_month": 1, "birthday_day": 0}, {"birthday_day": "Enter a number of at least 1."}),
+        ({"birthday_month": "May", "birthday_day": 1}, {"birthday_month": "Enter a whole number."}),
+        ({"birthday_month": "٣", "birthday_day": 1}, {"birthday_month": "Enter a whole number."}),
+        ({"birthday_month": 1.5, "birthday_day": True}, dict.fromkeys(BIRTHDAY, "Enter a whole number.")),
+        ({"anniversary": "11/15/2006"}, {"anniversary": NO_DAY}),
+        ({"anniversary": "2006-02-29"}, {"anniversary": NO_DAY}),
+        ({"anniversary": 2006}, {"anniversary": "This must be text."}),
+        ({"street": "x" * 256}, {"street": "Use at most 255 characters."}),
+        ({"city": "x" * 51}, {"city": "Use at most 50 characters."}),
+        ({"country": "a\r\nb"}, {"country": "Control characters and line breaks are not allowed here."}),
+    ],
+)
+def test_a_wrong_day_or_home_is_named(fields: dict[str, object], wrong: dict[str, str]) -> None:
+    """Each in a sentence that says what would be right."""
+    assert errors_of({"email": "a@example.org", "list_id": LIST, **fields}) == wrong
+
+
+def test_days_and_a_home_are_read() -> None:
+    """The longest that the vendor takes; a day is written with two digits each."""
+    home = {
+        "street": "x" * 255,
+        "city": "c" * 50,
+        "state": "s" * 50,
+        "postal_code": "0" * 50,
+        "country": "y" * 50,
+    }
+    assert said(anniversary=" 2024-02-29 ", **home) == {"anniversary": "2024-02-29", **home}
+    assert said(anniversary="2006-1-5") == {"anniversary": "2006-01-05"}
 
 
 def test_older_spellings_are_accepted() -> None:

@@ -54,6 +54,19 @@ def test_the_wait_ends_in_time(house: House) -> None:
     assert house.clock.now - began <= 1_200 + 4 * 200
 
 
+@pytest.mark.parametrize(("at_most", "longest"), [(0.4, 1_200), (3600, 2_000), (None, 2_000)])
+def test_a_sender_may_shorten_the_wait_and_not_lengthen_it(
+    house: House, at_most: float | None, longest: int
+) -> None:
+    """What the service allows stays the limit: its threads are for everybody."""
+    signup_id = sign_up(house)
+    house.clock.tick = 200
+    began = house.clock.now
+    assert house.verdicts_waiting(1.2).wait_for(signup_id, at_most=at_most).status == "queued"
+    assert house.clock.now - began <= longest
+    assert at_most == 0.4 or house.clock.now - began >= 1_200
+
+
 def test_a_failed_call_ends_the_wait_at_once(house: House) -> None:
     """Once the vendor has failed, more waiting brings nothing."""
     house.vendor.script = [Unreachable()]

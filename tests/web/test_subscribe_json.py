@@ -178,7 +178,7 @@ def test_preflight(client: FlaskClient) -> None:
     allowed = client.options("/subscribe", headers={"Origin": SITE, **asks})
     assert allowed.status_code == 200
     assert allowed.headers["Access-Control-Allow-Methods"] == "GET, POST"
-    assert allowed.headers["Access-Control-Allow-Headers"] == "content-type"
+    assert allowed.headers["Access-Control-Allow-Headers"] == "content-type, idempotency-key, prefer"
     foreign = client.options("/subscribe", headers={"Origin": "https://evil.example", **asks})
     assert "Access-Control-Allow-Origin" not in foreign.headers
 
