@@ -13,7 +13,7 @@ run: $(VENV)/.runtime
 	@exec $(BIN)/gunicorn 'app:create_app()'
 
 test: $(VENV)/.dev
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -n 3 $(ARGS)
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .
