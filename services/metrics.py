@@ -13,9 +13,12 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
-from services.connection import WORDS, ConnectionStatus
+from services.connection import WORDS, ConnectionStatus, ConnectionView
 from services.token_ages import TokenClock
 from store import Budget, Database, Deliveries, StoreError
+
+# The states that a failed renewal leads to: passing, wrong secret, ended for good.
+FAILURES = ("refresh_failing", "credentials_rejected", "needs_reauthorization")
 
 
 class Metrics(Collector):
@@ -49,7 +52,7 @@ class Metrics(Collector):
         try:
             self._database.probe()
             state = self._connection.read()
-            known = [self._state(state.state), *self._token(state.idle_days), *self._delivery()]
+            known = [self._state(state.state), *self._token(state), *self._delivery()]
         except StoreError:
             known = []
         yield _gauge("up", "Whether sign-ups can be stored.", 1 if known else 0)
@@ -66,7 +69,7 @@ class Metrics(Collector):
             family.add_metric([state], 1 if state == current else 0)
         return family
 
-    def _token(self, idle_days: int | None) -> list[GaugeMetricFamily]:
+    def _token(self, connection: ConnectionView) -> list[GaugeMetricFamily]:
         ages = self._tokens.read()
         success = None if ages.last_success_at is None else ages.last_success_at / 1000
         return [
@@ -74,8 +77,12 @@ class Metrics(Collector):
                 "token_expires_seconds", "Until the access token ends; negative after.", ages.access_ends_in
             ),
             _gauge("token_last_success_timestamp_seconds", "When tokens were last obtained.", success),
-            _gauge("token_failures", "Failed attempts to renew since the last success.", ages.failures),
-            _gauge("refresh_idle_days", "Days since the refresh token was used; it ends at 180.", idle_days),
+            _failures(connection.state, ages.failures),
+            _gauge(
+                "refresh_idle_days",
+                "Days since the refresh token was used; it ends at 180.",
+                connection.idle_days,
+            ),
         ]
 
     def _delivery(self) -> list[GaugeMetricFamily]:
@@ -90,6 +97,17 @@ class Metrics(Collector):
             _gauge("calls_today", "Calls booked this UTC day, of 10,000.", calls),
             _gauge("paused", "Whether all calls pause.", 1 if (budget.paused_until or 0) > now else 0),
         ]
+
+
+def _failures(state: str, failures: int) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(
+        "subscriber_sync_token_failures",
+        "Failed attempts to renew since the last success, by the class of the latest.",
+        labels=["class"],
+    )
+    for failure in FAILURES:
+        family.add_metric([failure], failures if state == failure else 0)
+    return family
 
 
 def _gauge(name: str, meaning: str, value: float | None) -> GaugeMetricFamily:

@@ -20,7 +20,8 @@ NAMES = {
     "connection_state",
     "token_expires_seconds",
     "token_last_success_timestamp_seconds",
-    "token_failures",
+    *("token_failures refresh_failing", "token_failures credentials_rejected"),
+    "token_failures needs_reauthorization",
     "refresh_idle_days",
     "pending",
     "oldest_pending_seconds",
@@ -45,7 +46,8 @@ def figures(house: House) -> dict[str, float]:
     for family in text_string_to_metric_families(text.decode()):
         for sample in family.samples:
             name = sample.name.removeprefix("subscriber_sync_")
-            found[sample.labels.get("state", name)] = sample.value
+            failure = f"{name} {sample.labels['class']}" if "class" in sample.labels else name
+            found[sample.labels.get("state", failure)] = sample.value
     return found
 
 
@@ -65,8 +67,9 @@ def test_a_quiet_connected_service_shows_every_figure(house: House) -> None:
     assert found["token_expires_seconds"] == -2 * DAY
     assert found["token_last_success_timestamp_seconds"] == connected_at / 1000
     assert found["refresh_idle_days"] == 3
-    for name in ("token_failures", "pending", "oldest_pending_seconds", "parked", "calls_today", "paused"):
+    for name in ("pending", "oldest_pending_seconds", "parked", "calls_today", "paused"):
         assert found[name] == 0, name
+    assert {found[name] for name in NAMES if name.startswith("token_failures")} == {0}
 
 
 def test_the_backlog_and_what_was_refused_are_counted(house: House) -> None:
@@ -98,16 +101,17 @@ def test_a_pause_shows_until_it_is_over(house: House) -> None:
     assert figures(house)["paused"] == 0
 
 
-def test_failures_are_counted_and_another_state_is_the_one(house: House) -> None:
+@pytest.mark.parametrize("state", ["refresh_failing", "credentials_rejected", "needs_reauthorization"])
+def test_failures_are_counted_by_class_and_another_state_is_the_one(house: House, state: str) -> None:
     """The state moves; the one before it falls to 0."""
     house.connections.record_failure(
-        generation=house.connections.read().generation,
-        state="refresh_failing",
-        error="No answer.",
-        next_refresh_at=None,
+        generation=house.connections.read().generation, state=state, error="No.", next_refresh_at=None
     )
     found = figures(house)
-    assert (found["token_failures"], found["refresh_failing"], found["connected"]) == (1, 1, 0)
+    assert (found[state], found["connected"]) == (1, 0)
+    failures = {name: found[name] for name in NAMES if name.startswith("token_failures")}
+    assert {name for name, count in failures.items() if count} == {f"token_failures {state}"}
+    assert sum(failures.values()) == 1
 
 
 def test_what_is_not_known_is_left_out(house: House) -> None:
