@@ -8,11 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Flask
-from sqlalchemy import event
+from sqlalchemy import Connection, Engine, event
 from sqlalchemy.pool import Pool
 
 from app import create_app
-from store.postgresql import PostgreSQLBackend
 
 
 def sqlite_normal() -> Flask:
@@ -27,6 +26,10 @@ def sqlite_normal() -> Flask:
 
 def postgresql_asynchronous() -> Flask:
     """PostgreSQL with synchronous_commit=off: the answer comes before the write-ahead log is written."""
-    careful = PostgreSQLBackend.begin
-    PostgreSQLBackend.begin = careful.replace("synchronous_commit = on", "synchronous_commit = off")
+
+    # Just before the commit, which the setting is about: at its start the app refuses such a server.
+    @event.listens_for(Engine, "commit")
+    def weaken(connection: Connection) -> None:
+        connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
+
     return create_app()
