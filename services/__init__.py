@@ -23,12 +23,13 @@ from services.errors import (
 from services.forms import FIELD_NAMES, Form, FormDirectory
 from services.health import Health, HealthReport
 from services.housekeeping import Housekeeping, HousekeepingThread, Task
-from services.intake import ANONYMOUS, Asker, Evidence, Intake, RecentView, SignupView
+from services.intake import ANONYMOUS, Asker, Evidence, Intake
 from services.keys import ApiKeys, DrainToken
 from services.lists import ListDirectory, ListsView
 from services.metrics import Metrics
 from services.repeats import Handling
 from services.signup_care import AddressUnclear, Case, Retry, SignupCare
+from services.signup_views import RecentView, SignupView
 from services.submission import Submission
 from services.token_ages import TokenClock
 from services.verdicts import Verdict, Verdicts

@@ -6,8 +6,7 @@ vendor cannot eat the web threads.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,16 +18,16 @@ from services.forms import Consent, Form, FormDirectory, fit
 from services.identifiers import new_id
 from services.lists import KEEP_MS, ListDirectory, ListsView
 from services.repeats import Handling, key_of, repeated
-from services.submission import BIRTHDAY_FIELDS, STREET_FIELDS, Submission, read_form, read_json
+from services.signup_views import RecentView, SignupView, recent_view, signup_view
+from services.submission import Submission, read_form, read_json
 from services.verdicts import Verdict, Verdicts
+from services.wishes import wish_of
 from store import (
     FirstUse,
     IdempotencyKey,
     KeyTaken,
     NewSignup,
-    RecentSignup,
     Signups,
-    SignupStatus,
     Spool,
     SpoolImport,
     StoreError,
@@ -37,14 +36,6 @@ from store import (
 log = structlog.get_logger(__name__)
 
 SPOOL_FIRST_MS = 2_000
-
-STATUS = {
-    "ready": "queued",
-    "sending": "queued",
-    "merged": "subscribed",
-    "delivered": "subscribed",
-    "parked": "parked",
-}
 
 
 @dataclass(frozen=True)
@@ -65,37 +56,6 @@ class Evidence:
     page: str | None = None
     network_address: str | None = None
     user_agent: str | None = None
-
-
-@dataclass(frozen=True)
-class SignupView:
-    """Where a sign-up stands, without personal data; `next_attempt_at` is in epoch ms."""
-
-    id: str
-    status: str
-    attempts: int
-    last_error: str | None
-    next_attempt_at: int | None
-    contact_id: str | None
-
-
-@dataclass(frozen=True)
-class RecentView:
-    """A sign-up as the dashboard lists it; times are in epoch ms."""
-
-    id: str
-    received_at: int
-    email: str
-    first_name: str | None
-    last_name: str | None
-    list_ids: tuple[str, ...]
-    source: str | None
-    asked_by: str
-    status: str
-    action: str | None
-    attempts: int
-    last_error: str | None
-    next_attempt_at: int | None
 
 
 class Intake:
@@ -163,11 +123,11 @@ class Intake:
             return SignupView(signup_id, "queued", 0, None, None, None)
         # Between the two looks it may have been imported.
         row = row or self._signups.find(signup_id)
-        return _signup_view(row) if row else None
+        return signup_view(row) if row else None
 
     def recent(self, limit: int) -> list[RecentView]:
         """The newest sign-ups first."""
-        return [_recent_view(row) for row in self._signups.recent(limit)]
+        return [recent_view(row) for row in self._signups.recent(limit)]
 
     def _form(self, submission: Submission) -> Form | None:
         if submission.form is None:
@@ -220,7 +180,7 @@ class Intake:
         else:
             submission, agreed = fit(submission, form)
         signup = self._signup(submission, asker, evidence, form, agreed)
-        payload = _vendor_payload(submission)
+        payload = wish_of(submission)
         if not self._stored(signup, payload, key):
             self._spooled(signup, payload)
             return Verdict(id=signup.id, status="queued")
@@ -303,52 +263,3 @@ class Intake:
             form_id=form.id if form else None,
             consent_version=agreed.version if agreed else None,
         )
-
-
-def _vendor_payload(submission: Submission) -> dict[str, Any]:
-    return _payload(submission.email, submission.list_ids, submission.person)
-
-
-def payload_of(row: Mapping[str, Any]) -> dict[str, Any]:
-    """The same body as at first, from the columns of a stored sign-up."""
-    return _payload(row["email"], json.loads(row["list_ids"]), json.loads(row["person"]))
-
-
-def _payload(email: str, list_ids: Iterable[str], person: Mapping[str, str]) -> dict[str, Any]:
-    """The body of POST /contacts/sign_up_form, which changes only what it is given."""
-    said: dict[str, Any] = dict(person)
-    if "phone" in said:
-        said["phone_number"] = said.pop("phone")
-    said |= {name: int(said[name]) for name in BIRTHDAY_FIELDS if name in said}
-    if street := {name: said.pop(name) for name in STREET_FIELDS if name in said}:
-        said["street_address"] = {"kind": "home", **street}
-    return {"email_address": email, "list_memberships": list(list_ids), **said}
-
-
-def _signup_view(row: SignupStatus) -> SignupView:
-    return SignupView(
-        id=row.id,
-        status=STATUS[row.state],
-        attempts=row.attempts,
-        last_error=row.last_error,
-        next_attempt_at=row.due_at if row.state in {"ready", "sending"} else None,
-        contact_id=row.contact_id,
-    )
-
-
-def _recent_view(row: RecentSignup) -> RecentView:
-    return RecentView(
-        id=row.id,
-        received_at=row.received_at,
-        email=row.email,
-        first_name=row.first_name,
-        last_name=row.last_name,
-        list_ids=row.list_ids,
-        source=row.source,
-        asked_by=row.asked_by,
-        status=STATUS[row.state],
-        action=row.action,
-        attempts=row.attempts,
-        last_error=row.last_error,
-        next_attempt_at=row.due_at if row.state in {"ready", "sending"} else None,
-    )

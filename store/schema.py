@@ -47,6 +47,11 @@ signups = Table(
     # No foreign key: SQLite would copy the whole table to add one. Forms are archived, never deleted.
     Column("form_id", BigInteger),
     Column("consent_version", BigInteger),
+    # Where the visitor came to that page from.
+    Column("referrer", Text),
+    Column("custom_fields", Text),
+    Column("tags", Text),
+    Column("sms", Text),
     Index("ix_signups_received_at", "received_at", "id"),
 )
 
@@ -70,6 +75,20 @@ consent_wordings = Table(
     Column("version", BigInteger, primary_key=True),
     Column("wording", Text, nullable=False),
     Column("created_at", BigInteger, nullable=False),
+)
+
+# Beside `signups`, so that nothing that counts, shows or delivers sign-ups can meet one by mistake.
+suspected_signups = Table(
+    "suspected_signups",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("received_at", BigInteger, nullable=False),
+    Column("form_id", BigInteger),
+    Column("reasons", Text, nullable=False),
+    # What a release needs: the sign-up, its kind and its payload.
+    Column("document", Text, nullable=False),
+    Column("released_at", BigInteger),
+    Index("ix_suspected_signups_received_at", "received_at", "id"),
 )
 
 deliveries = Table(

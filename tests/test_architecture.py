@@ -25,6 +25,7 @@ OURS = frozenset(
         "store",
         "vendor",
         "web",
+        "wiring",
     }
 )
 FLASK = frozenset({"flask", "flask_wtf"})

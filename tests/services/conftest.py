@@ -22,9 +22,9 @@ from services import (
 )
 from services.constant_contact import ConnectionUnusable, ConstantContact
 from services.delivery import Courier, Sender
-from services.intake import payload_of
 from services.permits import CallPermits
 from services.submission import read_form
+from services.wishes import payload_of
 from store import (
     Budget,
     Connections,

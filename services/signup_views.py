@@ -1,0 +1,77 @@
+"""How a sign-up is shown: to whoever holds its id, without personal data, and to admins."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from store import RecentSignup, SignupStatus
+
+STATUS = {
+    "ready": "queued",
+    "sending": "queued",
+    "merged": "subscribed",
+    "delivered": "subscribed",
+    "parked": "parked",
+}
+
+
+@dataclass(frozen=True)
+class SignupView:
+    """Where a sign-up stands, without personal data; `next_attempt_at` is in epoch ms."""
+
+    id: str
+    status: str
+    attempts: int
+    last_error: str | None
+    next_attempt_at: int | None
+    contact_id: str | None
+
+
+@dataclass(frozen=True)
+class RecentView:
+    """A sign-up as the dashboard lists it; times are in epoch ms."""
+
+    id: str
+    received_at: int
+    email: str
+    first_name: str | None
+    last_name: str | None
+    list_ids: tuple[str, ...]
+    source: str | None
+    asked_by: str
+    status: str
+    action: str | None
+    attempts: int
+    last_error: str | None
+    next_attempt_at: int | None
+
+
+def signup_view(row: SignupStatus) -> SignupView:
+    """Where the stored sign-up stands."""
+    return SignupView(
+        id=row.id,
+        status=STATUS[row.state],
+        attempts=row.attempts,
+        last_error=row.last_error,
+        next_attempt_at=row.due_at if row.state in {"ready", "sending"} else None,
+        contact_id=row.contact_id,
+    )
+
+
+def recent_view(row: RecentSignup) -> RecentView:
+    """A line of the dashboard."""
+    return RecentView(
+        id=row.id,
+        received_at=row.received_at,
+        email=row.email,
+        first_name=row.first_name,
+        last_name=row.last_name,
+        list_ids=row.list_ids,
+        source=row.source,
+        asked_by=row.asked_by,
+        status=STATUS[row.state],
+        action=row.action,
+        attempts=row.attempts,
+        last_error=row.last_error,
+        next_attempt_at=row.due_at if row.state in {"ready", "sending"} else None,
+    )

@@ -1,0 +1,8 @@
+"""Which part is handed to which; `app.py` puts the result behind the web. Importing it starts nothing."""
+
+from wiring.build import Parts, build_services
+from wiring.clock import clock
+from wiring.signups import public_lists
+from wiring.words import CALLBACK_PATH, VERSION
+
+__all__ = ["CALLBACK_PATH", "VERSION", "Parts", "build_services", "clock", "public_lists"]

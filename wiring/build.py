@@ -1,0 +1,126 @@
+"""Every part with its real collaborators."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from flask import Flask
+
+import sandbox
+import vendor
+from oauth import AccountPin, ConnectionControl, Connector, Sealer, Ticker
+from services import (
+    AdminAccess,
+    ApiKeys,
+    ConnectionStatus,
+    DrainToken,
+    FormDirectory,
+    ListDirectory,
+    Services,
+    SignupCare,
+    TokenClock,
+)
+from services.connection import ConnectLimit
+from services.connection_events import ConnectionEvents
+from services.delivery import Sender
+from services.permits import CallPermits
+from settings import Settings
+from store import Database, Tables
+from store.clock import DatabaseClock
+from wiring.clock import clock
+from wiring.keeping import Keeping
+from wiring.signups import build_delivery, build_intake
+from wiring.token_care import seed_planter, token_care
+from wiring.watching import build_doctor, build_health, build_housekeeping, build_metrics
+
+SCOPES = ("contact_data", "account_read", "offline_access")
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What `create_app` wires into the web: the use cases, the consent flow, the database, the sandbox."""
+
+    services: Services
+    connector: Connector
+    ticker: Ticker
+    plant_seed: Callable[[], None]
+    starting: Callable[[], None]
+    database: Database
+    sandbox: Flask | None
+
+
+def build_services(settings: Settings) -> Parts:
+    """Every part with its real collaborators; nothing is opened yet."""
+    tables = Tables.of(Database(settings.store_url))
+    keeping = Keeping.of(settings, tables.database)
+    stand_in = sandbox.create_sandbox() if settings.builtin_sandbox else None
+    server, sealer = vendor.authorization_server(settings, stand_in), Sealer(settings.encryption_keys)
+    events = ConnectionEvents(tables.events, clock=clock)
+    keeper, ticker = token_care(settings, tables, server, sealer, events)
+    connection = ConnectionStatus(tables.connections, clock=clock)
+    # What several hosts tell each other by times in the rows goes by the one clock of their database.
+    shared_clock = DatabaseClock(tables.database, local=clock)
+    api = vendor.constant_contact(
+        settings, stand_in, keeper, booked=lambda: tables.budget.note(shared_clock())
+    )
+    authorize = vendor.authorizing(keeper)
+    permits = CallPermits(tables.budget, clock=shared_clock, authorize=authorize)
+    lists = ListDirectory(vendor=api, connection=connection, meta=tables.meta, permits=permits, clock=clock)
+    sender = Sender(vendor=api, permits=permits, clock=shared_clock)
+    delivery = build_delivery(tables, connection, lists, sender, authorize, shared_clock)
+
+    def connected() -> None:
+        # What paused under the old tokens says nothing about the new ones.
+        tables.budget.resume()
+        delivery.wake()
+
+    account_of = vendor.account_of(api, permits)
+    keeper.pin_account = AccountPin(tables.connections, account_of, clock=clock, on_event=events.record)
+    connector = Connector(
+        tables.connections,
+        tables.oauth_attempts,
+        server,
+        sealer,
+        clock=clock,
+        scopes=SCOPES,
+        pkce=settings.pkce,
+        on_connected=connected,
+        account_of=account_of,
+        fingerprint=settings.fingerprint,
+        on_event=events.record,
+    )
+    control = ConnectionControl(keeper, connector, tables.connections, sealer, on_refreshed=connected)
+    tokens = TokenClock(tables.connections, clock=clock)
+    forms = FormDirectory(tables.forms, clock=clock)
+    services = Services(
+        intake=build_intake(settings, tables, keeping, connection, lists, forms, delivery, shared_clock),
+        signups=SignupCare(records=tables.signup_records, deliveries=tables.deliveries, clock=clock),
+        lists=lists,
+        forms=forms,
+        delivery=delivery,
+        connection=connection,
+        connection_control=control,
+        tokens=tokens,
+        events=tables.events.recent,
+        health=build_health(settings, tables, keeping, connection, delivery),
+        housekeeping=build_housekeeping(tables, keeping, delivery),
+        metrics=build_metrics(tables, connection, tokens),
+        doctor=build_doctor(settings, tables, keeping, connection, control, tokens, lists),
+        admin=_admin(settings, tables),
+        api_keys=ApiKeys(settings.api_keys),
+        drain_token=DrainToken(settings.drain_token.get_secret_value()),
+    )
+    plant_seed = seed_planter(settings, tables, sealer, events)
+    starting = ConnectLimit(tables.throttles, clock=clock)
+    return Parts(services, connector, ticker, plant_seed, starting, tables.database, stand_in)
+
+
+def _admin(settings: Settings, tables: Tables) -> AdminAccess:
+    return AdminAccess(
+        password=settings.admin_password.get_secret_value(),
+        secret_key=settings.secret_key.get_secret_value(),
+        throttles=tables.throttles,
+        spent_tokens=tables.spent_tokens,
+        clock=clock,
+    )

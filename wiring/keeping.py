@@ -1,0 +1,32 @@
+"""What keeps sign-ups while the database fails them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from services.findings import database_file
+from services.wishes import payload_of
+from settings import Settings
+from store import Database, Disk, Salvage, Spool, SpoolImport
+
+
+@dataclass(frozen=True)
+class Keeping:
+    """What keeps sign-ups while the database fails them: the spool, the disk, and what a lost file held."""
+
+    spool: Spool
+    spool_import: SpoolImport
+    disk: Disk
+    salvage: Salvage | None
+
+    @classmethod
+    def of(cls, settings: Settings, database: Database) -> Keeping:
+        """Nothing is opened; a server's files are its operator's, so only SQLite has a salvage."""
+        file = database_file(settings.store_url)
+        spool = Spool(settings.data_dir / "spool")
+        return cls(
+            spool=spool,
+            spool_import=SpoolImport(database, spool),
+            disk=Disk(file.parent if file else settings.data_dir),
+            salvage=Salvage(database, file, payload_of=payload_of) if file else None,
+        )

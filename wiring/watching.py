@@ -1,0 +1,121 @@
+"""What looks after a running service: health, metrics, doctor, housekeeping."""
+
+from __future__ import annotations
+
+from services import (
+    ConnectionControl,
+    ConnectionStatus,
+    Delivery,
+    Doctor,
+    Health,
+    Housekeeping,
+    ListDirectory,
+    Metrics,
+    Task,
+    TokenClock,
+)
+from services.doctor import Deployment
+from settings import Settings
+from store import Expiry, Tables
+from store.retention import Retention
+from wiring.clock import clock
+from wiring.keeping import Keeping
+from wiring.signups import public_lists
+from wiring.words import CALLBACK_PATH, VERSION
+
+
+def build_health(
+    settings: Settings,
+    tables: Tables,
+    keeping: Keeping,
+    connection: ConnectionStatus,
+    delivery: Delivery,
+) -> Health:
+    """What `GET /health` asks."""
+    return Health(
+        database=tables.database,
+        spool=keeping.spool,
+        salvage=keeping.salvage,
+        disk=keeping.disk,
+        deliveries=tables.deliveries,
+        budget=tables.budget,
+        connection=connection,
+        silent_seconds=delivery.silent_seconds if settings.delivery == "thread" else None,
+        warnings=settings.warnings(),
+        version=VERSION,
+        clock=clock,
+    )
+
+
+def build_metrics(tables: Tables, connection: ConnectionStatus, tokens: TokenClock) -> Metrics:
+    """What `GET /metrics` asks."""
+    return Metrics(
+        database=tables.database,
+        connection=connection,
+        tokens=tokens,
+        deliveries=tables.deliveries,
+        budget=tables.budget,
+        clock=clock,
+    )
+
+
+def build_doctor(
+    settings: Settings,
+    tables: Tables,
+    keeping: Keeping,
+    connection: ConnectionStatus,
+    control: ConnectionControl,
+    tokens: TokenClock,
+    lists: ListDirectory,
+) -> Doctor:
+    """What `flask doctor` asks."""
+    return Doctor(
+        _deployment(settings),
+        database=tables.database,
+        connection=connection,
+        control=control,
+        tokens=tokens,
+        lists=lists,
+        deliveries=tables.deliveries,
+        budget=tables.budget,
+        spool=keeping.spool,
+        salvage=keeping.salvage,
+        clock=clock,
+    )
+
+
+def _deployment(settings: Settings) -> Deployment:
+    base = settings.public_base_url
+    return Deployment(
+        warnings=tuple(settings.warnings()),
+        store_url=settings.store_url,
+        data_dir=settings.data_dir,
+        redirect_uri=f"{base}{CALLBACK_PATH}" if base else None,
+        public_list_ids=public_lists(settings),
+        delivers_itself=settings.delivery == "thread",
+        vendor_urls=() if settings.builtin_sandbox else (settings.api_url, settings.auth_url),
+    )
+
+
+def build_housekeeping(tables: Tables, keeping: Keeping, delivery: Delivery) -> Housekeeping:
+    """What is done now and then, in every serving process."""
+    expiry, retention = Expiry(tables.database), Retention(tables.database)
+
+    def import_spool() -> None:
+        if keeping.spool_import.run().signups:
+            delivery.wake()
+
+    def tidy() -> None:
+        tables.database.tidy(idle=not tables.deliveries.pending_up_to(1))
+
+    tasks = [
+        Task("spool", 5, import_spool),
+        # Longer on a large database: a thousandth of the time is spent on it at most.
+        Task("damage", 60, tables.database.look_for_damage, rest_factor=1_000),
+        Task("tidy", 60, tidy),
+        Task("expiry", 3_600, lambda: expiry.run(clock())),
+        Task("retention", 3_600, lambda: retention.prune(clock())),
+    ]
+    if keeping.salvage is not None:
+        tasks.append(Task("salvage", 5, keeping.salvage.run))
+    return Housekeeping(tasks, clock)
