@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from app import build_services, create_app
+from app import build_services, clock, create_app
 from sandbox import PRESET_LIST_ID
 from settings import Settings
+from store import Claimed, Deliveries, Signups, Spool
+from store.throttles import SpentTokens
+from tests.store.conftest import signup
 from tests.test_settings import PRODUCTION
+from wiring import Parts
 
 
 def test_making_the_app_opens_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,6 +82,50 @@ def test_the_services_can_be_replaced(tmp_path: Path) -> None:
     settings = Settings.from_env({"DATA_DIR": str(tmp_path)})
     parts = build_services(settings)
     assert create_app(settings, parts).extensions["services"] is parts.services
+
+
+class TestHousekeeping:
+    """One turn of what a serving process does now and then, with the collaborators it really has."""
+
+    @pytest.fixture
+    def parts(self, tmp_path: Path) -> Iterator[Parts]:
+        parts = build_services(Settings.from_env({"DATA_DIR": str(tmp_path)}))
+        yield parts
+        parts.database.close()
+
+    def test_it_imports_what_was_spooled(self, parts: Parts, tmp_path: Path) -> None:
+        """A sign-up that the database refused is in it after the first turn that finds it well."""
+        late = signup("spooled", at=clock())
+        Spool(tmp_path / "spool").keep(late, kind="sign_up", payload={})
+        assert self.deliveries(parts) == []
+        parts.services.housekeeping.turn()
+        assert self.deliveries(parts) == [("spooled", "ready", "{}")]
+
+    def test_it_forgets_payloads_after_their_time(self, parts: Parts) -> None:
+        """What was delivered more than thirty days ago keeps its sign-up, not what was sent."""
+        long_ago, deliveries = clock() - 31 * 86_400_000, Deliveries(parts.database)
+        payload = {"email_address": "old@example.org"}
+        Signups(parts.database).accept(signup("old", at=long_ago), kind="sign_up", payload=payload)
+        claimed = deliveries.claim(long_ago)
+        assert isinstance(claimed, Claimed)
+        deliveries.delivered(claimed, now=long_ago, contact_id="c", action="created")
+        assert self.deliveries(parts) == [("old", "delivered", json.dumps(payload))]
+        parts.services.housekeeping.turn()
+        assert self.deliveries(parts) == [("old", "delivered", "{}")]
+
+    def test_it_forgets_sign_in_links_after_their_time(self, parts: Parts) -> None:
+        """A link that was used is remembered only for as long as it could be used again."""
+        spent = SpentTokens(parts.database)
+        spent.spend("link", now=1, expires_at=2)
+        parts.services.housekeeping.turn()
+        with parts.database.reading() as connection:
+            assert connection.exec_driver_sql("SELECT count(*) FROM spent_tokens").scalar() == 0
+
+    @staticmethod
+    def deliveries(parts: Parts) -> list[tuple[str, str, str]]:
+        with parts.database.reading() as connection:
+            rows = connection.exec_driver_sql("SELECT signup_id, state, payload FROM deliveries").all()
+        return [(row[0], row[1], row[2]) for row in rows]
 
 
 @pytest.mark.parametrize(

@@ -212,6 +212,15 @@ def test_an_address_of_up_to_80_characters_is_accepted() -> None:
     }
 
 
+def test_an_address_that_grows_beyond_80_characters_in_ascii_is_refused() -> None:
+    """The vendor gets the domain in ASCII, so that is what is counted."""
+    short = f"{'a' * 30}@{'üöä' * 4}.{'üöä' * 3}x.example"
+    assert len(short) < len(read_json(json.dumps({"email": short, "list_id": LIST}).encode()).email) <= 80
+    grows = f"{'a' * 30}@{'üöä' * 4}.{'üöä' * 4}x.example"
+    assert len(grows) <= 80
+    assert errors_of({"email": grows, "list_id": LIST}) == {"email": "Use at most 80 characters."}
+
+
 def test_a_domain_in_other_letters_becomes_ascii() -> None:
     """The contact's key has an IDNA domain, so one person is one contact."""
     submission = read_json(json.dumps({"email": "ann@Bücher.example.org", "list_id": LIST}).encode())
