@@ -11,10 +11,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import Connection, Row, bindparam, select, update
+from sqlalchemy import Connection, Row, bindparam, case, select, text, update
 
 from store.database import Database
-from store.schema import SENDING, budget, deliveries
+from store.schema import SENDING, UNFINISHED, budget, deliveries
 
 PER_SECOND = 4
 PER_DAY = 10_000
@@ -43,6 +43,17 @@ _SHORTEN_LEASES = (
     update(deliveries)
     .where(SENDING, deliveries.c.due_at > bindparam("beyond"))
     .values(due_at=bindparam("lease_until"))
+)
+_READY = text("state = 'ready'")
+_EARLIER = (
+    update(deliveries)
+    .where(UNFINISHED, _READY, deliveries.c.due_at > bindparam("beyond"))
+    .values(
+        due_at=case(
+            (deliveries.c.due_at < bindparam("ahead_of"), bindparam("now")),
+            else_=deliveries.c.due_at - bindparam("by"),
+        )
+    )
 )
 
 
@@ -171,10 +182,20 @@ def _allowance(connection: Connection, row: Row[Any], now: int) -> Allowance:
         allowance, calls=tuple(min(call, now) for call in calls), state=_set_back(allowance.state, now, ahead)
     )
     allowance.save(connection)
+    _bring_deliveries_back(connection, now, ahead)
+    return allowance
+
+
+def _bring_deliveries_back(connection: Connection, now: int, ahead: int) -> None:
+    """What waits for a time of the clock as it was, would wait until the old time returns."""
     connection.execute(
         _SHORTEN_LEASES, {"beyond": now + 2 * _CLOCK_WENT_BACK_MS, "lease_until": now + _CLOCK_WENT_BACK_MS}
     )
-    return allowance
+    # One that was put off before the clock went wrong may come too soon by this, which costs a call at most.
+    connection.execute(
+        _EARLIER,
+        {"beyond": now + _CLOCK_WENT_BACK_MS, "ahead_of": now + ahead, "now": now, "by": ahead},
+    )
 
 
 def _set_back(state: BudgetState, now: int, ahead: int) -> BudgetState:

@@ -155,6 +155,23 @@ def test_sign_ups_of_a_clock_that_was_ahead_are_due_now(database: Database) -> N
     assert outbox(database).claim(NOON + 1) == Wait(NOON + 5_000)
 
 
+def test_what_was_put_off_by_a_clock_that_was_ahead_does_not_wait_for_that_day(database: Database) -> None:
+    """What would have been due by then is due now; a later time comes sooner by the clock's error."""
+    for name in ("at once", "in a while", "call"):
+        accept(database, name, at=NOON)
+    deliveries, minute = outbox(database), 60_000
+    at_once, later, last = (claim(database, NOON + DAY + second) for second in (0, 1, 2))
+    assert deliveries.postpone(at_once, due_at=NOON + DAY, error="throttled", count=False)
+    assert deliveries.postpone(later, due_at=NOON + DAY + 15 * minute, error="conflict", count=True)
+    assert deliveries.delivered(last, now=NOON + DAY + 2, contact_id="c", action="created")
+    first = claim(database, NOON)
+    assert first.signup_id == "at once"
+    assert deliveries.delivered(first, now=NOON, contact_id="c", action="created")
+    waits = deliveries.claim(NOON + 2_000)
+    assert isinstance(waits, Wait)
+    assert waits.until == NOON + 15 * minute - 2
+
+
 def test_clock_that_jumps_ahead_does_no_harm(database: Database) -> None:
     """Leases end early; then the fence decides whose verdict counts, and the contact is not served twice."""
     accept(database, "s1", contact="ada@example.org", at=NOON)
