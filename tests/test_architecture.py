@@ -48,7 +48,7 @@ RULES = {
     "services": Rule(
         frozenset({"services", "store"}),
         FLASK | SQL | {"requests"},
-        {"constant_contact": frozenset({"requests"}), "captcha": frozenset({"requests"})},
+        {"constant_contact": frozenset({"requests"}), "captcha_providers": frozenset({"requests"})},
     ),
     "oauth": Rule(frozenset({"oauth"}), FLASK | SQL, {"routes.py": frozenset({"flask"})}),
     "store": Rule(frozenset({"store"}), FLASK | {"requests", "werkzeug"}),
@@ -102,7 +102,11 @@ def test_every_layer_imports_only_what_it_may() -> None:
         ("web/subscribe.py", "def late():\n    import requests", "web/subscribe.py imports requests"),
         ("services/intake.py", "from flask import request", "services/intake.py imports flask"),
         ("services/intake.py", "import requests", "services/intake.py imports requests"),
-        ("services/captcha/check.py", "import flask", "services/captcha/check.py imports flask"),
+        (
+            "services/captcha_providers/check.py",
+            "import flask",
+            "services/captcha_providers/check.py imports flask",
+        ),
         (
             "services/constant_contact/client.py",
             "import oauth.keeper",
@@ -128,7 +132,7 @@ def test_what_an_exception_allows_is_allowed(tmp_path: Path) -> None:
     """Requests inside the two packages that call others, and flask inside oauth/routes.py."""
     for layer in RULES:
         (tmp_path / layer).touch() if layer.endswith(".py") else (tmp_path / layer).mkdir()
-    for caller in ("constant_contact/client.py", "captcha/check.py"):
+    for caller in ("constant_contact/client.py", "captcha_providers/check.py"):
         (tmp_path / "services" / caller).parent.mkdir()
         (tmp_path / "services" / caller).write_text("import requests")
     (tmp_path / "oauth/routes.py").write_text("import flask")

@@ -54,6 +54,10 @@ def served_provider() -> Iterator[CaptchaProvider]:
         time.sleep(provider.delay)
         return jsonify(answer) if provider.instead is None else provider.instead
 
+    @app.post("/elsewhere")
+    def elsewhere() -> ResponseReturnValue:
+        return jsonify(success=True)
+
     server = make_server("127.0.0.1", 0, app, threaded=True)
     # Its slow answers need not be waited for at the end.
     vars(server).update(daemon_threads=True, block_on_close=False)

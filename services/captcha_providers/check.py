@@ -14,7 +14,7 @@ import requests
 import structlog
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from services.captcha.providers import Provider
+from services.captcha_providers.facts import Provider
 from services.forms import Form
 
 log = structlog.get_logger(__name__)
@@ -59,7 +59,7 @@ class Answer(BaseModel):
     action: str | None = None
 
 
-class Captcha:
+class ThirdPartyCaptcha:
     """One provider's captcha under the keys of this installation."""
 
     def __init__(
@@ -95,10 +95,14 @@ class Captcha:
             log.warning("captcha_not_checked", provider=self.provider.name, cause=str(error))
             return "captcha_unchecked"
 
+    def action(self, form: Form) -> str | None:
+        """The word by which a widget says where it stands, so that its answer is good for that form only."""
+        return form.slug[:LONGEST_ACTION] if self.provider.takes_action else None
+
     def _asked(self, token: str) -> Answer:
         # The visitor's address, which they would take as well, is none of their business.
         sent = {"secret": self._secret_key, "response": token}
-        if self.provider.checks_site_key:
+        if self.provider.takes_site_key:
             sent["sitekey"] = self.site_key
         if not self._waiting.acquire(blocking=False):
             raise NotChecked("too many calls at once")
@@ -128,9 +132,4 @@ class Captcha:
         hosts = self._own_hosts | {urlsplit(origin).hostname for origin in form.origins}
         told = (answer.hostname or NO_HOST).lower()
         known_host = not self._own_hosts or told == NO_HOST or told in hosts
-        return known_host and answer.action in {None, "", action_of(form.slug)}
-
-
-def action_of(slug: str) -> str:
-    """The name by which a widget says where it stands, so that its answer is good for that form only."""
-    return slug[:LONGEST_ACTION]
+        return known_host and answer.action in {None, "", self.action(form)}

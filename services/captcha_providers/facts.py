@@ -15,8 +15,8 @@ from types import MappingProxyType
 class Provider:
     """One provider's captcha.
 
-    `script` makes a page's object `api` and draws elements of the class `widget`, which add `field` to their
-    form. `sources` are the origins that a page allows for it, by the policy's directive.
+    `script` makes a page's object `api`, and draws by itself what has the class `widget`. `sources` are the
+    origins that a page allows for it, by the policy's directive.
     """
 
     name: str
@@ -24,10 +24,11 @@ class Provider:
     script: str
     api: str
     widget: str
-    field: str
     verify_url: str
     sources: Mapping[str, tuple[str, ...]]
-    checks_site_key: bool = False
+    # What it takes besides: the site key with each check, and a word for the form that its widget stands in.
+    takes_site_key: bool = False
+    takes_action: bool = False
 
 
 _CLOUDFLARE = ("https://challenges.cloudflare.com",)
@@ -43,17 +44,17 @@ PROVIDERS: Mapping[str, Provider] = MappingProxyType(
             script="https://challenges.cloudflare.com/turnstile/v0/api.js",
             api="turnstile",
             widget="cf-turnstile",
-            field="cf-turnstile-response",
             verify_url="https://challenges.cloudflare.com/turnstile/v0/siteverify",
             sources={"script-src": _CLOUDFLARE, "frame-src": _CLOUDFLARE},
+            takes_action=True,
         ),
         "hcaptcha": Provider(
             name="hcaptcha",
             title="hCaptcha",
-            script="https://js.hcaptcha.com/1/api.js",
+            # Without the parameter it poses as reCAPTCHA, which a page may use for something else.
+            script="https://js.hcaptcha.com/1/api.js?recaptchacompat=off",
             api="hcaptcha",
             widget="h-captcha",
-            field="h-captcha-response",
             verify_url="https://api.hcaptcha.com/siteverify",
             sources={
                 "script-src": _HCAPTCHA,
@@ -61,7 +62,7 @@ PROVIDERS: Mapping[str, Provider] = MappingProxyType(
                 "style-src": _HCAPTCHA,
                 "connect-src": _HCAPTCHA,
             },
-            checks_site_key=True,
+            takes_site_key=True,
         ),
         "recaptcha": Provider(
             name="recaptcha",
@@ -69,7 +70,6 @@ PROVIDERS: Mapping[str, Provider] = MappingProxyType(
             script="https://www.google.com/recaptcha/api.js",
             api="grecaptcha",
             widget="g-recaptcha",
-            field="g-recaptcha-response",
             verify_url="https://www.google.com/recaptcha/api/siteverify",
             sources={
                 "script-src": (_GOOGLE, "https://www.gstatic.com/recaptcha/"),
