@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from services.admin_access import AdminAccess
+from services.captcha_providers import PROVIDERS, Provider, ThirdPartyCaptcha
 from services.connection import ConnectionControl, ConnectionStatus, ConnectionView
 from services.delivery import Delivery, DrainReport
 from services.doctor import Doctor
@@ -50,6 +51,7 @@ class Services:
     protection: Protection
     proofs: ProofOfWork
     quarantine: Quarantine
+    captchas: Mapping[str, ThirdPartyCaptcha]
     delivery: Delivery
     connection: ConnectionStatus
     connection_control: ConnectionControl
@@ -68,6 +70,7 @@ __all__ = [
     "ANONYMOUS",
     "FIELD_NAMES",
     "HONEYPOT",
+    "PROVIDERS",
     "TOKEN",
     "AddressUnclear",
     "AdminAccess",
@@ -102,6 +105,7 @@ __all__ = [
     "Metrics",
     "ProofOfWork",
     "Protection",
+    "Provider",
     "Quarantine",
     "Rates",
     "RecentView",
@@ -114,6 +118,7 @@ __all__ = [
     "Submission",
     "SuspectView",
     "Task",
+    "ThirdPartyCaptcha",
     "TokenClock",
     "TooManyAttempts",
     "Verdict",

@@ -39,8 +39,8 @@ FieldName = Literal[
 ]
 FIELD_NAMES: tuple[FieldName, ...] = get_args(FieldName)
 # none: the honeypot alone, which guards every anonymous sign-up; standard: also the time it took to fill in;
-# captcha: a proof of work besides.
-ProtectionLevel = Literal["none", "standard", "captcha"]
+# captcha: a proof of work besides; the others: a third party's captcha besides.
+ProtectionLevel = Literal["none", "standard", "captcha", "turnstile", "hcaptcha", "recaptcha"]
 REQUIRED = "This field is required."
 TAKEN = "There is a form of this short name already, maybe an archived one. Choose another."
 SENTENCES = {

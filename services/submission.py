@@ -36,6 +36,9 @@ OLDER_SPELLINGS = {
     "listId": "list_id",
     "listIds": "list_ids",
 }
+# What the widgets of third parties' captchas call their answer.
+WIDGET_FIELDS = ("cf-turnstile-response", "h-captcha-response", "g-recaptcha-response")
+SPELLINGS = OLDER_SPELLINGS | dict.fromkeys(WIDGET_FIELDS, "captcha")
 BIRTHDAY_FIELDS = ("birthday_month", "birthday_day")
 STREET_FIELDS = ("street", "city", "state", "postal_code", "country")
 PERSON_FIELDS = (
@@ -148,6 +151,11 @@ def _as_text(value: object) -> str:
     return "" if value is None else str(value)
 
 
+def _none_if_no_text(value: object) -> object:
+    """Nor can a visitor mend what a widget sends; whether it is good, its provider says."""
+    return value if isinstance(value, str) else None
+
+
 Address = Annotated[
     str,
     Field(max_length=LONGEST_ADDRESS, json_schema_extra={"format": "email"}),
@@ -214,6 +222,9 @@ class Submission(BaseModel):
     website: Annotated[str, BeforeValidator(_as_text)] = Field(
         default="", description="Leave it empty: people do not see it, programs fill it in."
     )
+    captcha: Annotated[str | None, BeforeValidator(_none_if_no_text)] = Field(
+        default=None, description="The answer of a third party's captcha, where the form asks for one."
+    )
 
     @property
     def person(self) -> dict[str, str]:
@@ -249,7 +260,7 @@ def read_form(pairs: Iterable[tuple[str, str]]) -> Submission:
     for number, (raw_name, value) in enumerate(pairs):
         if number == MOST_VALUES:
             raise MalformedSubmission(TOO_MANY)
-        name = OLDER_SPELLINGS.get(raw_name.removesuffix("[]"), raw_name.removesuffix("[]"))
+        name = SPELLINGS.get(raw_name.removesuffix("[]"), raw_name.removesuffix("[]"))
         if name in {"list_id", "list_ids"}:
             fields.setdefault(name, []).append(value)
         else:
@@ -291,7 +302,7 @@ def _inside(value: object) -> Iterable[object]:
 
 
 def _read(document: Mapping[str, Any]) -> Submission:
-    fields = {OLDER_SPELLINGS.get(name, name): value for name, value in document.items()}
+    fields = {SPELLINGS.get(name, name): value for name, value in document.items()}
     spelling = "list_id" if "list_id" in fields and "list_ids" not in fields else "list_ids"
     fields["list_ids"] = _gather_lists(fields.pop("list_id", None), fields.get("list_ids"))
     errors = [

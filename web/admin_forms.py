@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 
@@ -10,7 +11,7 @@ from flask import Blueprint, flash, make_response, redirect, render_template, re
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
-from services import FIELD_NAMES, Form, InvalidForm
+from services import FIELD_NAMES, PROVIDERS, Form, InvalidForm
 from web import filled_form, guards, headers
 from web.addresses import base_url
 from web.current import services
@@ -21,6 +22,9 @@ PROTECTIONS = {
     "standard": "Standard: also the time it took to fill in, and addresses that are thrown away.",
     "captcha": "High: also half a second of work by the visitor's browser, which needs JavaScript.",
 }
+THIRD_PARTY = (
+    "{title}: a captcha that visitors’ browsers load from there. Also for plain HTML copied into a page."
+)
 
 blueprint = Blueprint("admin_forms", __name__, url_prefix="/admin/forms")
 blueprint.before_request(guards.require_admin)
@@ -111,8 +115,12 @@ def _editor(
         form=form,
         # What is pasted into a site stays there for years, and a token is good for a day.
         snippet=filled_form.fill([("form", form.slug)], form=form) if form else None,
-        preview=filled_form.shown(form, services().protection.token(form)) if form else None,
-        protections=PROTECTIONS,
+        # An admin's page runs no script of others.
+        preview=replace(filled_form.shown(form, services().protection.token(form)), captcha=None)
+        if form
+        else None,
+        protections=_protections(str(entered.get("protection"))),
+        without_keys=entered.get("protection") in PROVIDERS.keys() - services().captchas.keys(),
         # A list that is not known, or no longer, still shows that the form leads to it.
         list_names={list_id: list_id for list_id in entered.get("list_ids", ())} | _list_names(),
         base_url=base_url(),
@@ -121,6 +129,12 @@ def _editor(
     if form:
         headers.allow_form(answer, form)
     return answer
+
+
+def _protections(chosen: str) -> dict[str, str]:
+    """The levels to choose from: a third party's captcha where it has keys, or is chosen already."""
+    offered = [name for name in PROVIDERS if name in services().captchas or name == chosen]
+    return PROTECTIONS | {name: THIRD_PARTY.format(title=PROVIDERS[name].title) for name in offered}
 
 
 def _form(slug: str) -> Form:

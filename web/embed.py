@@ -24,6 +24,14 @@ def proof() -> Response:
     return answer
 
 
+@blueprint.get("/captcha.js")
+def captcha() -> Response:
+    """The module that draws a third party's captcha; a page of another site imports it."""
+    answer = _for_all("captcha.js")
+    answer.headers["Access-Control-Allow-Origin"] = "*"
+    return answer
+
+
 def _for_all(name: str) -> Response:
     answer = current_app.send_static_file(name)
     answer.headers["Cache-Control"] = f"public, max-age={CACHED_SECONDS}"

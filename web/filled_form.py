@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from services import TOKEN, FieldError, Form
 from services.submission import OLDER_SPELLINGS
+from web.captchas import Widget, widget_of
 
 HIDDEN = frozenset({"list_id", "list_ids", "form", "source", "consent", "redirect", TOKEN})
 # name: (label, input type, autocomplete token of the HTML standard, longest)
@@ -63,6 +64,7 @@ class FilledForm:
     other_errors: tuple[str, ...]
     # The form that asks for a proof of work.
     proof_for: str | None
+    captcha: Widget | None
 
 
 def shown(form: Form, token: str) -> FilledForm:
@@ -90,6 +92,7 @@ def fill(
         hidden=tuple((name, value) for name, value in named if name in HIDDEN - seen),
         other_errors=tuple(message for name, message in messages.items() if name not in seen),
         proof_for=form.slug if form and form.protection == "captcha" else None,
+        captcha=widget_of(form) if form else None,
     )
 
 

@@ -8,7 +8,7 @@ from flask import Blueprint, Response, jsonify, make_response, render_template, 
 from werkzeug.exceptions import NotFound
 
 from services import HONEYPOT, Form
-from web import filled_form, headers
+from web import captchas, filled_form, headers
 from web.addresses import base_url
 from web.current import services
 from web.filled_form import INPUTS
@@ -24,7 +24,7 @@ def page(slug: str) -> Response:
     form = _form(slug)
     shown = filled_form.shown(form, services().protection.token(form))
     answer = make_response(render_template("forms/page.html", name=form.name, form=shown))
-    headers.allow_form(answer, form)
+    headers.allow_form(answer, form, captchas.provider_of(form))
     return answer
 
 
@@ -71,7 +71,9 @@ def challenge(slug: str) -> Response:
     return jsonify(asdict(services().proofs.challenge(_form(slug).slug)))
 
 
-def _captcha(form: Form) -> dict[str, str] | None:
+def _captcha(form: Form) -> dict[str, str | None] | None:
+    if widget := captchas.widget_of(form):
+        return asdict(widget)
     if form.protection != "captcha":
         return None
     return {"kind": "altcha", "challenge_url": f"{base_url()}{url_for('.challenge', slug=form.slug)}"}

@@ -13,7 +13,7 @@ from flask import Blueprint, Response, current_app, jsonify, render_template
 from pydantic import TypeAdapter
 from pydantic.json_schema import models_json_schema
 
-from services import DrainReport, FieldError, HealthReport, ListsView, SignupView, Submission
+from services import PROVIDERS, DrainReport, FieldError, HealthReport, ListsView, SignupView, Submission
 from web.addresses import base_url
 from web.errors import FORMS, JSON, WORDS
 from web.preferences import KEY_PATTERN
@@ -154,10 +154,12 @@ def _form() -> Document:
     thank_you = _object({"message": optional, "url": optional})
     form: Document = {"slug": text, "name": text, "action": text | {"format": "uri"}}
     form |= {"fields": {"type": "array", "items": _object(field)}}
-    captcha = _object({"kind": {"const": "altcha"}, "challenge_url": text})
+    proof = _object({"kind": {"const": "altcha"}, "challenge_url": text})
+    widget = {"kind": {"enum": list(PROVIDERS)}, "title": text, "html_class": text, "site_key": text}
+    widget |= {"script": text | {"format": "uri"}, "api": text, "action": optional}
     form |= {
         "protection": _object(
-            {"honeypot": text, "token_url": optional, "captcha": {"anyOf": [captcha, nothing]}}
+            {"honeypot": text, "token_url": optional, "captcha": {"anyOf": [proof, _object(widget), nothing]}}
         )
     }
     form |= {"consent": {"anyOf": [consent, nothing]}, "thank_you": thank_you}

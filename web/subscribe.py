@@ -36,7 +36,7 @@ from services import (
     TooManyAttempts,
     Verdict,
 )
-from web import filled_form, guards, headers, preferences
+from web import captchas, filled_form, guards, headers, preferences
 from web.addresses import base_url, may_redirect_to, page_of
 from web.current import services
 from web.errors import FORMS, JSON, URL_ENCODED, wants_page
@@ -165,7 +165,7 @@ def _with_mistakes(
     if not isinstance(error, InvalidSubmission):
         answer.headers["Retry-After"] = str(error.retry_after)
     if form:
-        headers.allow_form(answer, form)
+        headers.allow_form(answer, form, captchas.provider_of(form))
     return answer
 
 

@@ -101,6 +101,7 @@ def build_services(settings: Settings) -> Parts:
         protection=forms.protection,
         proofs=forms.proofs,
         quarantine=forms.quarantine,
+        captchas=forms.captchas,
         delivery=delivery,
         connection=connection,
         connection_control=control,

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from services import Delivery, FormDirectory, ProofOfWork, Protection, Quarantine, Rates
 from services.captcha import Captcha
+from services.captcha_providers import PROVIDERS, NoKeys, ThirdPartyCaptcha
 from settings import Settings
 from store import Tables
+from wiring.captchas import build_captchas
 from wiring.clock import clock
 
 
@@ -20,6 +22,7 @@ class FormParts:
     protection: Protection
     proofs: ProofOfWork
     quarantine: Quarantine
+    captchas: Mapping[str, ThirdPartyCaptcha]
 
 
 def build_forms(
@@ -29,7 +32,9 @@ def build_forms(
     secret_key = settings.secret_key.get_secret_value()
     proofs = ProofOfWork(secret_key=secret_key, clock=shared_clock)
     # By the level of protection that asks for it.
-    captchas: dict[str, Captcha] = {"captcha": proofs}
+    captchas: dict[str, Captcha] = {"captcha": proofs, **dict.fromkeys(PROVIDERS, NoKeys())}
+    third_party = build_captchas(settings)
+    captchas |= third_party
     rates = Rates(
         address=settings.signups_per_address,
         network=settings.signups_per_network,
@@ -40,4 +45,5 @@ def build_forms(
         protection=Protection(secret_key=secret_key, rates=rates, captchas=captchas, clock=shared_clock),
         proofs=proofs,
         quarantine=Quarantine(suspected=tables.suspected, delivery=delivery, clock=shared_clock),
+        captchas=third_party,
     )

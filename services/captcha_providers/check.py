@@ -14,8 +14,10 @@ import requests
 import structlog
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from services.captcha import CaptchaResult
 from services.captcha_providers.facts import Provider
 from services.forms import Form
+from services.submission import Submission
 
 log = structlog.get_logger(__name__)
 
@@ -60,7 +62,7 @@ class Answer(BaseModel):
 
 
 class ThirdPartyCaptcha:
-    """One provider's captcha under the keys of this installation."""
+    """One provider's captcha under the keys of this installation, see `services.captcha.Captcha`."""
 
     def __init__(
         self,
@@ -83,8 +85,15 @@ class ThirdPartyCaptcha:
         self._waiting = waiting
         self._own_hosts = frozenset(own_hosts)
 
-    def fault(self, token: str | None, form: Form) -> str | None:
-        """The rule that a visitor's answer breaks, None for a good one. Waits for the provider."""
+    def check(self, submission: Submission, form: Form, network_address: str | None) -> CaptchaResult:  # noqa: ARG002 - it is not told on
+        """Ask the provider, and wait for it; that an answer counts once, it sees to itself."""
+        return CaptchaResult(self._fault(submission.captcha, form))
+
+    def action(self, form: Form) -> str | None:
+        """The word by which a widget says where it stands, so that its answer is good for that form only."""
+        return form.slug[:LONGEST_ACTION] if self.provider.takes_action else None
+
+    def _fault(self, token: str | None, form: Form) -> str | None:
         if not token:
             return "captcha_missing"
         if len(token) > LONGEST or not token.isascii():
@@ -94,10 +103,6 @@ class ThirdPartyCaptcha:
         except NotChecked as error:
             log.warning("captcha_not_checked", provider=self.provider.name, cause=str(error))
             return "captcha_unchecked"
-
-    def action(self, form: Form) -> str | None:
-        """The word by which a widget says where it stands, so that its answer is good for that form only."""
-        return form.slug[:LONGEST_ACTION] if self.provider.takes_action else None
 
     def _asked(self, token: str) -> Answer:
         # The visitor's address, which they would take as well, is none of their business.
@@ -133,3 +138,12 @@ class ThirdPartyCaptcha:
         told = (answer.hostname or NO_HOST).lower()
         known_host = not self._own_hosts or told == NO_HOST or told in hosts
         return known_host and answer.action in {None, "", self.action(form)}
+
+
+class NoKeys:
+    """In the place of a captcha whose keys were taken away: its forms must not stand open instead."""
+
+    def check(self, submission: Submission, form: Form, network_address: str | None) -> CaptchaResult:  # noqa: ARG002 - nobody to ask
+        """Keep everything apart, see `services.captcha.Captcha`."""
+        log.error("captcha_without_keys", form=form.slug, cure="set both keys, or choose another protection")
+        return CaptchaResult("captcha_unchecked")

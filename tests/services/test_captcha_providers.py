@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import threading
 import time
@@ -15,8 +16,9 @@ import responses
 from responses.matchers import urlencoded_params_matcher
 
 from deadline import DeadlineSession
-from services.captcha_providers import CAPTCHA_RULES, PROVIDERS, Provider, ThirdPartyCaptcha
+from services.captcha_providers import CAPTCHA_RULES, PROVIDERS, NoKeys, Provider, ThirdPartyCaptcha
 from services.forms import Form
+from services.submission import WIDGET_FIELDS, Submission, read_form, read_json
 from tests.services.captcha_provider import SECRET_KEY, SITE_KEY, CaptchaProvider, served_provider
 
 SECONDS = 0.3
@@ -51,6 +53,14 @@ def captcha(provider: Provider, **other: Any) -> ThirdPartyCaptcha:
     return ThirdPartyCaptcha(provider, **(given | other))
 
 
+def fault_of(check: ThirdPartyCaptcha, token: str | None, form: Form) -> str | None:
+    """What breaks a sign-up by that form with that answer."""
+    submission = Submission.model_construct(email="ann@example.org", captcha=token)
+    result = check.check(submission, form, "8.8.4.4")
+    assert result.once is None
+    return result.fault
+
+
 @pytest.fixture
 def provider() -> Iterator[CaptchaProvider]:
     with served_provider() as provider:
@@ -74,9 +84,9 @@ def checked(provider: CaptchaProvider, real: Provider) -> Checked:
 def test_a_good_answer_is_believed_once(checked: Checked) -> None:
     """The provider itself refuses the second time."""
     check = checked()
-    assert check.fault("good-1", form()) is None
-    assert check.fault("good-1", form()) == "captcha_used"
-    assert check.fault("good-2", form()) is None
+    assert fault_of(check, "good-1", form()) is None
+    assert fault_of(check, "good-1", form()) == "captcha_used"
+    assert fault_of(check, "good-2", form()) is None
 
 
 @pytest.mark.parametrize(
@@ -94,13 +104,13 @@ def test_each_providers_word_for_used_or_old_is_known(
     """Whatever they call it."""
     provider.used_code = code
     check = checked()
-    assert check.fault("good-1", form()) is None
-    assert check.fault("good-1", form()) == "captcha_used"
+    assert fault_of(check, "good-1", form()) is None
+    assert fault_of(check, "good-1", form()) == "captcha_used"
 
 
 def test_a_wrong_answer_is_rejected(checked: Checked) -> None:
     """As the provider says."""
-    assert checked().fault("bad", form()) == "captcha_rejected"
+    assert fault_of(checked(), "bad", form()) == "captcha_rejected"
 
 
 @pytest.mark.parametrize("token", [None, ""])
@@ -108,21 +118,21 @@ def test_without_an_answer_nobody_is_asked(
     checked: Checked, provider: CaptchaProvider, token: str | None
 ) -> None:
     """The most frequent program costs no call."""
-    assert checked().fault(token, form()) == "captcha_missing"
+    assert fault_of(checked(), token, form()) == "captcha_missing"
     assert provider.asked == []
 
 
 @pytest.mark.parametrize("token", ["good" + "x" * 20_000, "gööd", "good\ud800", "good\u0661"])
 def test_what_can_be_no_answer_is_not_sent(checked: Checked, provider: CaptchaProvider, token: str) -> None:
     """Nor does it break anything, as half a character would."""
-    assert checked().fault(token, form()) == "captcha_rejected"
+    assert fault_of(checked(), token, form()) == "captcha_rejected"
     assert provider.asked == []
 
 
 def test_the_provider_learns_no_more_than_it_needs(provider: CaptchaProvider, checked: Checked) -> None:
     """The secret and the answer, to hCaptcha the site key; never the visitor's address."""
     check = checked()
-    check.fault("good-1", form())
+    fault_of(check, "good-1", form())
     expected = {"secret": SECRET_KEY, "response": "good-1"}
     if check.provider.name == "hcaptcha":
         expected["sitekey"] = SITE_KEY
@@ -147,13 +157,13 @@ def test_an_answer_from_elsewhere_is_not_believed(
 ) -> None:
     """Our own host and the form's sites, where the provider tells the host."""
     provider.hostname = hostname
-    assert checked().fault("good-1", form()) == fault
+    assert fault_of(checked(), "good-1", form()) == fault
 
 
 def test_where_our_address_is_not_known_any_host_will_do(checked: Checked, provider: CaptchaProvider) -> None:
     """In development, where the providers' test keys name hosts of their own."""
     provider.hostname = "testkey.google.com"
-    assert checked(own_hosts=()).fault("good-1", form()) is None
+    assert fault_of(checked(own_hosts=()), "good-1", form()) is None
 
 
 @pytest.mark.parametrize(
@@ -167,14 +177,14 @@ def test_an_answer_for_another_form_is_not_believed(
     provider.action = action
     check = captcha(replace(PROVIDERS["turnstile"], verify_url=provider.verify_url))
     assert check.action(form()) == "news"
-    assert check.fault("good-1", form()) == fault
+    assert fault_of(check, "good-1", form()) == fault
 
 
 def test_a_long_name_is_told_by_its_beginning(provider: CaptchaProvider) -> None:
     """Turnstile takes 32 characters."""
     provider.action = "n" * 32
     check = captcha(replace(PROVIDERS["turnstile"], verify_url=provider.verify_url))
-    assert check.fault("good-1", form(slug="n" * 50)) is None
+    assert fault_of(check, "good-1", form(slug="n" * 50)) is None
 
 
 @pytest.mark.parametrize(
@@ -205,19 +215,19 @@ def test_a_provider_that_makes_no_sense_refuses_nobody(
 ) -> None:
     """Nor is anybody believed for it."""
     provider.instead = instead
-    assert checked().fault("good-1", form()) == "captcha_unchecked"
+    assert fault_of(checked(), "good-1", form()) == "captcha_unchecked"
 
 
 def test_wrong_keys_of_ours_are_not_held_against_the_visitor(checked: Checked) -> None:
     """They are our fault, and named as such."""
-    assert checked(secret_key="old").fault("good-1", form()) == "captcha_unchecked"
+    assert fault_of(checked(secret_key="old"), "good-1", form()) == "captcha_unchecked"
 
 
 def test_a_slow_provider_is_not_waited_for(checked: Checked, provider: CaptchaProvider) -> None:
     """The call ends in time, whole."""
     provider.delay = 4
     started = time.monotonic()
-    assert checked().fault("good-1", form()) == "captcha_unchecked"
+    assert fault_of(checked(), "good-1", form()) == "captcha_unchecked"
     assert SECONDS <= time.monotonic() - started < LATEST
 
 
@@ -226,7 +236,7 @@ def test_a_provider_that_is_away_refuses_nobody(real: Provider) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         there = f"http://127.0.0.1:{unused.getsockname()[1]}/"
-        assert captcha(replace(real, verify_url=there)).fault("good-1", form()) == "captcha_unchecked"
+        assert fault_of(captcha(replace(real, verify_url=there)), "good-1", form()) == "captcha_unchecked"
 
 
 def test_a_provider_that_hangs_holds_a_quarter_of_the_threads_at_most(
@@ -237,15 +247,15 @@ def test_a_provider_that_hangs_holds_a_quarter_of_the_threads_at_most(
     waiting = threading.BoundedSemaphore(1)
     check = checked(waiting=waiting, session=DeadlineSession(4))
     first: list[str | None] = []
-    thread = threading.Thread(target=lambda: first.append(check.fault("good-1", form())))
+    thread = threading.Thread(target=lambda: first.append(fault_of(check, "good-1", form())))
     thread.start()
     assert provider.busy.wait(4)
-    assert check.fault("good-2", form()) == "captcha_unchecked"
+    assert fault_of(check, "good-2", form()) == "captcha_unchecked"
     assert thread.is_alive()
     thread.join()
     assert first == [None]
     provider.delay = 0
-    assert check.fault("good-2", form()) is None
+    assert fault_of(check, "good-2", form()) is None
     assert len(provider.asked) == 2
 
 
@@ -254,17 +264,38 @@ def test_a_place_is_free_again_after_a_failure(checked: Checked, provider: Captc
     waiting = threading.BoundedSemaphore(1)
     failing = checked(waiting=waiting, session=DeadlineSession(0.05))
     provider.delay = 0.3
-    assert failing.fault("good-1", form()) == "captcha_unchecked"
+    assert fault_of(failing, "good-1", form()) == "captcha_unchecked"
     provider.delay = 0
-    assert checked(waiting=waiting, session=DeadlineSession(4)).fault("good-2", form()) is None
+    assert fault_of(checked(waiting=waiting, session=DeadlineSession(4)), "good-2", form()) is None
 
 
 def test_every_reason_is_explained(checked: Checked, provider: CaptchaProvider) -> None:
     """An admin reads sentences."""
     provider.hostname = "evil.example.net"
-    found = {checked().fault(token, form()) for token in (None, "bad", "good", "good")}
+    found = {fault_of(checked(), token, form()) for token in (None, "bad", "good", "good")}
     assert found == {"captcha_missing", "captcha_rejected", "captcha_elsewhere", "captcha_used"}
     assert found | {"captcha_unchecked"} == set(CAPTCHA_RULES)
+
+
+def test_a_captcha_whose_keys_were_taken_away_lets_nobody_through() -> None:
+    """The form does not stand open instead."""
+    submission = Submission.model_construct(email="ann@example.org", captcha="good-1")
+    assert NoKeys().check(submission, form(), None).fault == "captcha_unchecked"
+
+
+@pytest.mark.parametrize("name", [*WIDGET_FIELDS, "captcha"])
+def test_an_answer_is_read_by_whatever_name_its_widget_sends_it(name: str) -> None:
+    """From HTML and from JSON; what is no text is none."""
+    list_id = "6b1d4c1e-7a52-11ef-9f3c-fa163e123456"
+    pairs = {"email": "ann@example.org", "list_id": list_id}
+    assert read_form([*pairs.items(), (name, "good-1")]).captcha == "good-1"
+    assert read_json(json.dumps(pairs | {name: "good-1"}).encode()).captcha == "good-1"
+    assert read_json(json.dumps(pairs | {name: ["good-1"]}).encode()).captcha is None
+
+
+def test_every_widgets_field_is_known() -> None:
+    """They are named like the class of what is drawn."""
+    assert {f"{provider.widget}-response" for provider in PROVIDERS.values()} == set(WIDGET_FIELDS)
 
 
 # The keys for tests and what they lead to, as the providers document them.
@@ -306,7 +337,7 @@ def test_the_documented_test_keys_are_believed_in_development(real: Provider) ->
     expected = urlencoded_params_matcher({"secret": secret, "response": token, **site_key})
     responses.post(real.verify_url, json=answer, match=[expected])
     check = captcha(real, secret_key=secret, own_hosts=())
-    assert check.fault(token, form()) is None
+    assert fault_of(check, token, form()) is None
     assert parse_qs(str(responses.calls[0].request.body))["secret"] == [secret]
     # In production they would let everybody pass.
-    assert captcha(real, secret_key=secret).fault(token, form()) == "captcha_elsewhere"
+    assert fault_of(captcha(real, secret_key=secret), token, form()) == "captcha_elsewhere"
