@@ -75,6 +75,37 @@ def test_the_page_allows_the_captcha_and_nobody_else(
     assert "secret" not in page.text
 
 
+@pytest.mark.parametrize(
+    ("name", "documented"),
+    [
+        (
+            "turnstile",
+            "script-src https://challenges.cloudflare.com; frame-src https://challenges.cloudflare.com",
+        ),
+        (
+            "hcaptcha",
+            "script-src https://hcaptcha.com https://*.hcaptcha.com; frame-src https://hcaptcha.com"
+            " https://*.hcaptcha.com; style-src https://hcaptcha.com https://*.hcaptcha.com;"
+            " connect-src https://hcaptcha.com https://*.hcaptcha.com",
+        ),
+        (
+            "recaptcha",
+            "script-src https://www.google.com/recaptcha/ https://www.gstatic.com/recaptcha/; frame-src"
+            " https://www.google.com/recaptcha/ https://recaptcha.google.com/recaptcha/",
+        ),
+    ],
+)
+def test_what_the_providers_document_is_allowed(
+    app: Flask, client: FlaskClient, name: str, documented: str
+) -> None:
+    """By their own pages on the Content-Security-Policy."""
+    make(app, protection=name)
+    policy = policy_of(client.get("/forms/spring-news"))
+    for part in documented.split("; "):
+        directive, *sources = part.split()
+        assert set(sources) <= set(policy[directive])
+
+
 @pytest.mark.parametrize("level", ["none", "standard", "captcha"])
 def test_other_forms_pages_allow_nobody_else(app: Flask, client: FlaskClient, level: str) -> None:
     """Keys alone change no page."""
@@ -218,6 +249,15 @@ def test_a_repeat_does_not_use_its_answer_twice(
         client.post("/subscribe", json=POST | {"captcha": "good"}, headers={"Idempotency-Key": '"k-1"'})
     assert kept(app) == (1, [])
     assert len(calls.calls) == 1
+
+
+def test_an_admin_reads_why_it_is_kept_apart(app: Flask, client: FlaskClient) -> None:
+    """In a sentence."""
+    make(app, protection="turnstile")
+    client.post("/subscribe", json=POST)
+    browser = app.test_client()
+    sign_in(browser)
+    assert "The captcha was not solved" in browser.get("/admin/suspected/").text
 
 
 def test_a_form_whose_captcha_lost_its_keys_keeps_all_apart(
