@@ -33,6 +33,12 @@ SECRETS_FOR_PRODUCTION = {
 }
 # Memory, and the layer of a container, which is thrown away with it.
 VOLATILE_FILE_SYSTEMS = frozenset({"tmpfs", "ramfs", "overlay", "aufs"})
+# What a captcha's variables begin with, and where its two keys are to be had.
+CAPTCHA_KEYS = {
+    "TURNSTILE": "Cloudflare's dashboard, under Turnstile",
+    "HCAPTCHA": "hCaptcha's dashboard (the secret is under Settings)",
+    "RECAPTCHA": "Google's reCAPTCHA console, for the checkbox of version 2",
+}
 GENERATED_IN_DEVELOPMENT = ("SECRET_KEY", "ENCRYPTION_KEYS", "ADMIN_PASSWORD", "API_KEYS")
 
 
@@ -110,7 +116,16 @@ class Settings(BaseModel):
     allowed_origins: Origins = Field((), alias="ALLOWED_ORIGINS")
     public_list_ids: ListIds = Field((), alias="PUBLIC_LIST_IDS")
     subscribe_wait_seconds: float = Field(1.2, alias="SUBSCRIBE_WAIT_SECONDS", ge=0, le=10)
+    signups_per_address: int = Field(20, alias="SIGNUPS_PER_MINUTE_AND_ADDRESS", ge=0)
+    signups_per_network: int = Field(100, alias="SIGNUPS_PER_MINUTE_AND_NETWORK", ge=0)
+    signups_per_form: int = Field(600, alias="SIGNUPS_PER_MINUTE_AND_FORM", ge=0)
     delivery: Literal["thread", "off"] = Field("thread", alias="DELIVERY")
+    turnstile_site_key: str | None = Field(None, alias="TURNSTILE_SITE_KEY")
+    turnstile_secret_key: SecretStr = Field(SecretStr(""), alias="TURNSTILE_SECRET_KEY")
+    hcaptcha_site_key: str | None = Field(None, alias="HCAPTCHA_SITE_KEY")
+    hcaptcha_secret_key: SecretStr = Field(SecretStr(""), alias="HCAPTCHA_SECRET_KEY")
+    recaptcha_site_key: str | None = Field(None, alias="RECAPTCHA_SITE_KEY")
+    recaptcha_secret_key: SecretStr = Field(SecretStr(""), alias="RECAPTCHA_SECRET_KEY")
     port: int = Field(5000, alias="PORT", ge=1, le=65535)
     web_concurrency: int = Field(2, alias="WEB_CONCURRENCY", ge=1, le=64)
     published_on_replit: bool = Field(False, alias="REPLIT_DEPLOYMENT")
@@ -145,6 +160,7 @@ class Settings(BaseModel):
             *self._several_machines(),
             *self._insecure_base_url(),
             *self._weak_keys(),
+            *self._half_captchas(),
             *self._foreign_vendor("CONSTANT_CONTACT_API_URL", self.api_url, VENDOR_API_URL),
             *self._foreign_vendor("CONSTANT_CONTACT_AUTH_URL", self.auth_url, VENDOR_AUTH_URL),
         ]
@@ -167,6 +183,25 @@ class Settings(BaseModel):
         if any(len(key) < 16 for key in self.encryption_keys):
             return ["ENCRYPTION_KEYS: each key needs 16 characters at least, better 32"]
         return []
+
+    def _half_captchas(self) -> list[str]:
+        problems = []
+        for name, place in CAPTCHA_KEYS.items():
+            keys = {f"{name}_SITE_KEY": self._captcha(name)[0], f"{name}_SECRET_KEY": self._captcha(name)[1]}
+            missing = [variable for variable, key in keys.items() if not key]
+            if len(missing) == 1:
+                problems.append(f"{missing[0]} is missing: the captcha needs both keys, from {place}")
+        return problems
+
+    def _captcha(self, name: str) -> tuple[str, str]:
+        site_key: str | None = getattr(self, f"{name.lower()}_site_key")
+        secret_key: SecretStr = getattr(self, f"{name.lower()}_secret_key")
+        return (site_key or "").strip(), secret_key.get_secret_value().strip()
+
+    @property
+    def captcha_keys(self) -> dict[str, tuple[str, str]]:
+        """Site key and secret key of each captcha that is switched on, by its name in small letters."""
+        return {name.lower(): keys for name in CAPTCHA_KEYS if all(keys := self._captcha(name))}
 
     def _foreign_vendor(self, name: str, url: str, vendor: str) -> list[str]:
         if url == vendor or not self.production or self.allow_custom_vendor_urls:

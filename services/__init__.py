@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from services.admin_access import AdminAccess
+from services.captcha_providers import PROVIDERS, Provider, ThirdPartyCaptcha
 from services.connection import ConnectionControl, ConnectionStatus, ConnectionView
 from services.delivery import Delivery, DrainReport
 from services.doctor import Doctor
@@ -27,6 +28,9 @@ from services.intake import ANONYMOUS, Asker, Evidence, Intake
 from services.keys import ApiKeys, DrainToken
 from services.lists import ListDirectory, ListsView
 from services.metrics import Metrics
+from services.proof_of_work import ProofOfWork
+from services.protection import HONEYPOT, TOKEN, Protection, Rates
+from services.quarantine import Quarantine, SuspectView
 from services.repeats import Handling
 from services.signup_care import AddressUnclear, Case, Retry, SignupCare
 from services.signup_views import RecentView, SignupView
@@ -44,6 +48,10 @@ class Services:
     signups: SignupCare
     lists: ListDirectory
     forms: FormDirectory
+    protection: Protection
+    proofs: ProofOfWork
+    quarantine: Quarantine
+    captchas: Mapping[str, ThirdPartyCaptcha]
     delivery: Delivery
     connection: ConnectionStatus
     connection_control: ConnectionControl
@@ -61,6 +69,9 @@ class Services:
 __all__ = [
     "ANONYMOUS",
     "FIELD_NAMES",
+    "HONEYPOT",
+    "PROVIDERS",
+    "TOKEN",
     "AddressUnclear",
     "AdminAccess",
     "ApiKeys",
@@ -92,6 +103,11 @@ __all__ = [
     "ListsView",
     "MalformedSubmission",
     "Metrics",
+    "ProofOfWork",
+    "Protection",
+    "Provider",
+    "Quarantine",
+    "Rates",
     "RecentView",
     "Retry",
     "ServiceError",
@@ -100,7 +116,9 @@ __all__ = [
     "SignupView",
     "StorageUnavailable",
     "Submission",
+    "SuspectView",
     "Task",
+    "ThirdPartyCaptcha",
     "TokenClock",
     "TooManyAttempts",
     "Verdict",

@@ -36,6 +36,9 @@ OLDER_SPELLINGS = {
     "listId": "list_id",
     "listIds": "list_ids",
 }
+# What the widgets of third parties' captchas call their answer.
+WIDGET_FIELDS = ("cf-turnstile-response", "h-captcha-response", "g-recaptcha-response")
+SPELLINGS = OLDER_SPELLINGS | dict.fromkeys(WIDGET_FIELDS, "captcha")
 BIRTHDAY_FIELDS = ("birthday_month", "birthday_day")
 STREET_FIELDS = ("street", "city", "state", "postal_code", "country")
 PERSON_FIELDS = (
@@ -143,6 +146,16 @@ def _none_if_unusable(value: object) -> object:
     return value if isinstance(value, str) and value.isprintable() and 0 < len(value) <= 2000 else None
 
 
+def _as_text(value: object) -> str:
+    """Whatever a program puts there counts, and none of it is an error that would tell it so."""
+    return "" if value is None else str(value)
+
+
+def _none_if_no_text(value: object) -> object:
+    """Nor can a visitor mend what a widget sends; whether it is good, its provider says."""
+    return value if isinstance(value, str) else None
+
+
 Address = Annotated[
     str,
     Field(max_length=LONGEST_ADDRESS, json_schema_extra={"format": "email"}),
@@ -200,6 +213,19 @@ class Submission(BaseModel):
         default=None, description="For forms: where to go afterwards, on a site of ALLOWED_ORIGINS."
     )
 
+    form_token: Annotated[str | None, BeforeValidator(_none_if_unusable)] = Field(
+        default=None, description="From GET /forms/<slug>/token; tells when the form was shown."
+    )
+    altcha: Annotated[str | None, BeforeValidator(_none_if_unusable)] = Field(
+        default=None, description="The answer to GET /forms/<slug>/challenge, as ALTCHA sends it."
+    )
+    website: Annotated[str, BeforeValidator(_as_text)] = Field(
+        default="", description="Leave it empty: people do not see it, programs fill it in."
+    )
+    captcha: Annotated[str | None, BeforeValidator(_none_if_no_text)] = Field(
+        default=None, description="The answer of a third party's captcha, where the form asks for one."
+    )
+
     @property
     def person(self) -> dict[str, str]:
         """What was said about the person, empty fields left out."""
@@ -234,7 +260,7 @@ def read_form(pairs: Iterable[tuple[str, str]]) -> Submission:
     for number, (raw_name, value) in enumerate(pairs):
         if number == MOST_VALUES:
             raise MalformedSubmission(TOO_MANY)
-        name = OLDER_SPELLINGS.get(raw_name.removesuffix("[]"), raw_name.removesuffix("[]"))
+        name = SPELLINGS.get(raw_name.removesuffix("[]"), raw_name.removesuffix("[]"))
         if name in {"list_id", "list_ids"}:
             fields.setdefault(name, []).append(value)
         else:
@@ -276,7 +302,7 @@ def _inside(value: object) -> Iterable[object]:
 
 
 def _read(document: Mapping[str, Any]) -> Submission:
-    fields = {OLDER_SPELLINGS.get(name, name): value for name, value in document.items()}
+    fields = {SPELLINGS.get(name, name): value for name, value in document.items()}
     spelling = "list_id" if "list_id" in fields and "list_ids" not in fields else "list_ids"
     fields["list_ids"] = _gather_lists(fields.pop("list_id", None), fields.get("list_ids"))
     errors = [

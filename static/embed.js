@@ -66,7 +66,7 @@
       this.button = make("button", { type: "submit" }, script.dataset.button || "Sign up");
       this.form = make("form", { novalidate: true }, ...this.definition.fields.map((field) => this.field(field)));
       if (this.definition.consent) this.form.append(this.consent());
-      this.form.append(this.trap(), this.notice, this.button);
+      this.form.append(this.trap(), this.widget(), this.notice, this.button);
       this.form.addEventListener("submit", (event) => {
         event.preventDefault();
         this.submit();
@@ -101,6 +101,18 @@
       return make("div", { class: "trap", "aria-hidden": "true" }, make("label", { for: name }, "Leave this empty"), this.trapped);
     }
 
+    // The captchas of third parties do not work in a shadow root: theirs stands beside it, and shows in the slot.
+    widget() {
+      const captcha = this.definition.protection?.captcha;
+      if (!captcha?.script) return "";
+      const place = make("div", { slot: "captcha" });
+      this.root.host.append(place);
+      import(new URL("captcha.js", script.src))
+        .then(({ draw }) => draw(place, captcha))
+        .then((drawn) => { this.captcha = drawn; }, () => {});
+      return make("slot", { name: "captcha" });
+    }
+
     async renewToken() {
       const url = this.definition.protection?.token_url;
       if (!url) return;
@@ -126,18 +138,38 @@
       return found;
     }
 
+    // Without it the service looks twice at the sign-up, but it takes it.
+    async proof() {
+      if (this.captcha) return { captcha: this.captcha.answer() };
+      const url = this.definition.protection?.captcha?.challenge_url;
+      if (!url) return {};
+      try {
+        const { solve } = await import(new URL("proof.js", script.src));
+        return { altcha: await solve(url) };
+      } catch {
+        return {};
+      }
+    }
+
     async submit() {
       if (this.sending || !this.complete()) return;
+      const objection = this.captcha?.objection();
+      if (objection) return this.tell(objection);
       this.busy(true);
       try {
         const { ok, status, body } = await ask(this.definition.action, {
           method: "POST",
           headers: { "Content-Type": "application/json", Accept: "application/json" },
-          body: JSON.stringify(this.document()),
+          body: JSON.stringify({ ...this.document(), ...(await this.proof()) }),
         });
         if (ok) this.thank();
-        else await this.refused(status, body);
+        else {
+          // Before it says what is wrong with a field, nobody has looked at the captcha.
+          if (status !== 422) this.captcha?.reset();
+          await this.refused(status, body);
+        }
       } catch {
+        this.captcha?.reset();
         this.tell(UNREACHABLE);
       } finally {
         this.busy(false);
@@ -200,6 +232,7 @@
         return;
       }
       const done = make("p", { class: "done", role: "status", tabindex: "-1" }, message || "Thank you for signing up.");
+      this.root.host.replaceChildren();
       this.form.replaceWith(done);
       done.focus();
     }

@@ -216,3 +216,20 @@ def test_several_machines_need_postgresql() -> None:
     with pytest.raises(SettingsError, match=r"INSTANCES.*PostgreSQL"):
         Settings.from_env(PRODUCTION | {"INSTANCES": "2"})
     assert Settings.from_env(PRODUCTION | {"INSTANCES": "2", "DATABASE_URL": "postgresql://host/app"})
+
+
+@pytest.mark.parametrize("name", ["TURNSTILE", "HCAPTCHA", "RECAPTCHA"])
+@pytest.mark.parametrize("missing", ["SITE_KEY", "SECRET_KEY"])
+def test_half_a_captcha_is_refused_with_where_to_find_the_rest(name: str, missing: str) -> None:
+    """One key alone would leave a form's visitors unguarded, or all of them suspected."""
+    both = {f"{name}_SITE_KEY": "site", f"{name}_SECRET_KEY": "secret"}
+    half = {variable: value for variable, value in both.items() if not variable.endswith(missing)}
+    with pytest.raises(SettingsError, match=rf"{name}_{missing} is missing: .*, from \w+"):
+        Settings.from_env(PRODUCTION | half)
+
+
+def test_a_captcha_is_switched_on_by_its_keys() -> None:
+    """Each by its own; none is on by default."""
+    assert Settings.from_env(PRODUCTION).captcha_keys == {}
+    keys = {"HCAPTCHA_SITE_KEY": "site", "HCAPTCHA_SECRET_KEY": "secret", "TURNSTILE_SITE_KEY": " "}
+    assert Settings.from_env(PRODUCTION | keys).captcha_keys == {"hcaptcha": ("site", "secret")}

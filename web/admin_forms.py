@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 
@@ -10,11 +11,20 @@ from flask import Blueprint, flash, make_response, redirect, render_template, re
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
-from services import FIELD_NAMES, Form, InvalidForm
+from services import FIELD_NAMES, PROVIDERS, Form, InvalidForm
 from web import filled_form, guards, headers
 from web.addresses import base_url
 from web.current import services
 from web.filled_form import INPUTS
+
+PROTECTIONS = {
+    "none": "Low: a field that people do not see, and limits. For plain HTML copied into a page.",
+    "standard": "Standard: also the time it took to fill in, and addresses that are thrown away.",
+    "captcha": "High: also half a second of work by the visitor's browser, which needs JavaScript.",
+}
+THIRD_PARTY = (
+    "{title}: a captcha that visitors’ browsers load from there. Also for plain HTML copied into a page."
+)
 
 blueprint = Blueprint("admin_forms", __name__, url_prefix="/admin/forms")
 blueprint.before_request(guards.require_admin)
@@ -29,7 +39,8 @@ def index() -> str:
 @blueprint.get("/new")
 def new() -> Response:
     """An empty form to fill in."""
-    entered = {"fields": [{"name": "email", "label": INPUTS["email"][0], "required": True}]}
+    email = {"name": "email", "label": INPUTS["email"][0], "required": True}
+    entered = {"fields": [email], "protection": "standard"}
     return _editor(entered, form=None)
 
 
@@ -80,11 +91,16 @@ def _entered() -> dict[str, Any]:
         if name == "email" or f"show_{name}" in posted
     ]
     texts = ("name", "wording", "thank_you_message", "thank_you_url")
-    return {name: posted.get(name, "") for name in texts} | {
-        "list_ids": posted.getlist("list_ids"),
-        "fields": fields,
-        "origins": posted.get("origins", "").split(),
-    }
+    level = {"protection": posted["protection"]} if "protection" in posted else {}
+    return (
+        level
+        | {name: posted.get(name, "") for name in texts}
+        | {
+            "list_ids": posted.getlist("list_ids"),
+            "fields": fields,
+            "origins": posted.get("origins", "").split(),
+        }
+    )
 
 
 def _editor(
@@ -97,7 +113,14 @@ def _editor(
         choices={name: INPUTS[name][0] for name in FIELD_NAMES},
         errors=errors or {},
         form=form,
-        preview=filled_form.fill([("form", form.slug)], form=form) if form else None,
+        # What is pasted into a site stays there for years, and a token is good for a day.
+        snippet=filled_form.fill([("form", form.slug)], form=form) if form else None,
+        # An admin's page runs no script of others.
+        preview=replace(filled_form.shown(form, services().protection.token(form)), captcha=None)
+        if form
+        else None,
+        protections=_protections(str(entered.get("protection"))),
+        without_keys=entered.get("protection") in PROVIDERS.keys() - services().captchas.keys(),
         # A list that is not known, or no longer, still shows that the form leads to it.
         list_names={list_id: list_id for list_id in entered.get("list_ids", ())} | _list_names(),
         base_url=base_url(),
@@ -106,6 +129,12 @@ def _editor(
     if form:
         headers.allow_form(answer, form)
     return answer
+
+
+def _protections(chosen: str) -> dict[str, str]:
+    """The levels to choose from: a third party's captcha where it has keys, or is chosen already."""
+    offered = [name for name in PROVIDERS if name in services().captchas or name == chosen]
+    return PROTECTIONS | {name: THIRD_PARTY.format(title=PROVIDERS[name].title) for name in offered}
 
 
 def _form(slug: str) -> Form:
