@@ -125,10 +125,14 @@ class FormDraft(BaseModel):
         Field(max_length=20),
         BeforeValidator(lambda value: tuple(dict.fromkeys(value))),
     ] = ()
+    protect_existing: bool = False
 
 
 class Form(BaseModel):
-    """A form in use. `origins` are the sites whose scripts may post it and whose pages it may lead to."""
+    """A form in use. `origins` are the sites whose scripts may post it and whose pages it may lead to.
+
+    With `protect_existing`, who posts it without an API key changes nothing that a contact already has.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -142,6 +146,7 @@ class Form(BaseModel):
     thank_you_url: str | None
     origins: tuple[str, ...]
     archived: bool
+    protect_existing: bool = False
 
     @property
     def consent(self) -> Consent | None:

@@ -21,7 +21,7 @@ from services.repeats import Handling, key_of, repeated
 from services.signup_views import RecentView, SignupView, recent_view, signup_view
 from services.submission import Submission, read_form, read_json
 from services.verdicts import Verdict, Verdicts
-from services.wishes import wish_of
+from services.wishes import STRANGER, wish_of
 from store import (
     FirstUse,
     IdempotencyKey,
@@ -45,7 +45,7 @@ class Asker:
     name: str
 
 
-ANONYMOUS = Asker("form")
+ANONYMOUS = Asker(STRANGER)
 PLAIN = Handling()
 
 
@@ -180,7 +180,8 @@ class Intake:
         else:
             submission, agreed = fit(submission, form)
         signup = self._signup(submission, asker, evidence, form, agreed)
-        payload = wish_of(submission)
+        protect_existing = form is not None and form.protect_existing and asker == ANONYMOUS
+        payload = wish_of(submission, protect_existing=protect_existing)
         if not self._stored(signup, payload, key):
             self._spooled(signup, payload)
             return Verdict(id=signup.id, status="queued")

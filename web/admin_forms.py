@@ -84,6 +84,7 @@ def _entered() -> dict[str, Any]:
         "list_ids": posted.getlist("list_ids"),
         "fields": fields,
         "origins": posted.get("origins", "").split(),
+        "protect_existing": "protect_existing" in posted,
     }
 
 
