@@ -263,4 +263,5 @@ class Intake:
             asked_by=asker.name,
             form_id=form.id if form else None,
             consent_version=agreed.version if agreed else None,
+            referrer=submission.referrer,
         )

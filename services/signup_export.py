@@ -15,7 +15,7 @@ from store import SignupRecord
 _OF_PERSON = {name: "address_state" if name == "state" else name for name in PERSON_FIELDS}
 COLUMNS = (
     *("id", "received_at", "email", *_OF_PERSON.values(), "list_ids", "source"),
-    *("form", "consent_version", "consent", "page", "network_address", "user_agent", "asked_by"),
+    *("form", "consent_version", "consent", "page", "referrer", "network_address", "user_agent", "asked_by"),
     *("state", "attempts", "last_error", "finished_at", "action", "contact_id"),
 )
 # What makes spreadsheets take a cell for a formula, full-width forms included: whoever opens the file would

@@ -60,6 +60,7 @@ def rows(record: SignupRecord, attempts: Iterable[Attempt], what_next: str) -> I
         ("Consent", record.consent or "no wording was sent"),
         ("Consent version", str(record.consent_version) if record.consent_version else None),
         ("Page", record.page),
+        ("Came from", record.referrer),
         ("Network address", record.network_address),
         ("Browser", record.user_agent),
         ("Asked by", record.asked_by),

@@ -27,6 +27,7 @@ from pydantic import (
 )
 
 from services.errors import FieldError, InvalidSubmission, MalformedSubmission
+from services.origins import bare_page
 
 OLDER_SPELLINGS = {
     "firstName": "first_name",
@@ -198,6 +199,10 @@ class Submission(BaseModel):
     )
     redirect: Annotated[str | None, BeforeValidator(_none_if_unusable)] = Field(
         default=None, description="For forms: where to go afterwards, on a site of ALLOWED_ORIGINS."
+    )
+    # A page sends it unseen, so a wrong one costs no sign-up.
+    referrer: Annotated[str | None, BeforeValidator(bare_page)] = Field(
+        default=None, description="Where the visitor came to the form's page from; kept without its query."
     )
 
     @property

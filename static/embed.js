@@ -114,6 +114,8 @@
     document() {
       // The service takes no longer source, and a long address must cost no sign-up.
       const found = { form: this.definition.slug, source: (location.origin + location.pathname).slice(0, 100) };
+      // Where the visitor came from; its query may tell about the person.
+      if (document.referrer) found.referrer = document.referrer.split(/[?#]/)[0].slice(0, 500);
       for (const [name, { input }] of this.inputs) {
         const value = input.type === "checkbox" ? (input.checked ? this.definition.consent.wording : "") : input.value.trim();
         const custom = /^custom_fields\[(.+)\]$/.exec(name);

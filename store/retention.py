@@ -1,9 +1,12 @@
 """Forgetting what nobody needs any more; sign-ups stay, as the proof of consent, and what is unfinished."""
 
-from sqlalchemy import BindParameter, Delete, Select, Update, bindparam, delete, select, update
+from collections.abc import Callable
+
+from sqlalchemy import BindParameter, Connection, bindparam, delete, select, update
 
 from store.database import Database
-from store.schema import KEEPS_PAYLOAD, attempts, deliveries
+from store.masking import masked
+from store.schema import KEEPS_PAYLOAD, attempts, deliveries, signups
 
 KEPT_DAYS = 30
 BATCH = 500
@@ -12,11 +15,12 @@ BATCHES_AT_ONCE = 20  # more than a day's calls; a longer backlog is left to the
 _UNTIL_MS = KEPT_DAYS * 86_400_000
 # Rows that another process is at are left to it: neither waits for the other.
 FINISHED = (
-    select(deliveries.c.id)
+    select(deliveries.c.id, deliveries.c.signup_id, signups.c.network_address, signups.c.user_agent)
+    .join(signups, signups.c.id == deliveries.c.signup_id)
     .where(KEEPS_PAYLOAD, deliveries.c.finished_at <= bindparam("until"))
     .order_by(deliveries.c.finished_at)
     .limit(BATCH)
-    .with_for_update(skip_locked=True)
+    .with_for_update(skip_locked=True, of=deliveries)
 )
 OLD_ATTEMPTS = (
     select(attempts.c.id)
@@ -28,6 +32,11 @@ OLD_ATTEMPTS = (
 _IDS: BindParameter[list[int]] = bindparam("ids", expanding=True)
 _BLANK = update(deliveries).where(deliveries.c.id.in_(_IDS)).values(payload="{}")
 _REMOVE = delete(attempts).where(attempts.c.id.in_(_IDS))
+MASK = (
+    update(signups)
+    .where(signups.c.id == bindparam("signup"))
+    .values(network_address=bindparam("network"), user_agent=None)
+)
 
 
 class Retention:
@@ -37,24 +46,49 @@ class Retention:
         self._database = database
 
     def prune(self, now: int) -> int:
-        """Blank the payloads of what was delivered, and remove the attempts made, 30 days before `now`.
+        """Forget, 30 days before `now`, what was of use while it was fresh.
+
+        The payloads of what was delivered are blanked; their sign-ups keep the network of the address and
+        nothing of the browser. The attempts made are removed.
 
         Args:
             now: epoch ms.
 
         Returns:
-            How many rows changed; with as many as `BATCH * BATCHES_AT_ONCE` of a kind, some may be left.
+            How many deliveries and attempts; with as many as `BATCH * BATCHES_AT_ONCE` of a kind, some may be
+            left.
         """
-        return self._in_batches(FINISHED, _BLANK, now) + self._in_batches(OLD_ATTEMPTS, _REMOVE, now)
+        until = now - _UNTIL_MS
+        return self._in_batches(_forget_finished, until) + self._in_batches(_remove_attempts, until)
 
-    def _in_batches(self, due: Select[int], change: Update | Delete, now: int) -> int:
+    def _in_batches(self, forget: Callable[[Connection, int], int], until: int) -> int:
         changed = 0
         for _ in range(BATCHES_AT_ONCE):
             with self._database.transaction() as connection:
-                ids = connection.scalars(due, {"until": now - _UNTIL_MS}).all()
-                if ids:
-                    connection.execute(change, {"ids": ids})
-            changed += len(ids)
-            if len(ids) < BATCH:
+                batch = forget(connection, until)
+            changed += batch
+            if batch < BATCH:
                 break
         return changed
+
+
+def _forget_finished(connection: Connection, until: int) -> int:
+    rows = connection.execute(FINISHED, {"until": until}).all()
+    if rows:
+        # One transaction: a blank payload is the mark that the sign-up is masked.
+        connection.execute(_BLANK, {"ids": [row.id for row in rows]})
+        seen = [
+            {"signup": row.signup_id, "network": masked(row.network_address)}
+            for row in rows
+            if row.network_address or row.user_agent
+        ]
+        if seen:
+            connection.execute(MASK, seen)
+    return len(rows)
+
+
+def _remove_attempts(connection: Connection, until: int) -> int:
+    ids = connection.scalars(OLD_ATTEMPTS, {"until": until}).all()
+    if ids:
+        connection.execute(_REMOVE, {"ids": ids})
+    return len(ids)

@@ -41,6 +41,7 @@ class SignupRecord:
     action: str | None
     contact_id: str | None
     merged_into: int | None
+    referrer: str | None = None
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,7 @@ class Sought:
 _OF_SIGNUP = (
     *("id", "received_at", "email", "person", "list_ids", "source"),
     *("consent", "consent_version", "page", "network_address", "user_agent", "asked_by"),
+    "referrer",
 )
 _OF_DELIVERY = (
     *("state", "attempts", "last_error", "due_at"),

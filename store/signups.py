@@ -33,6 +33,7 @@ class NewSignup:
     asked_by: str
     form_id: int | None = None
     consent_version: int | None = None
+    referrer: str | None = None
 
 
 @dataclass(frozen=True)

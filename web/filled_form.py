@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from services import FieldError, Form
 from services.submission import OLDER_SPELLINGS
 
-HIDDEN = frozenset({"list_id", "list_ids", "form", "source", "consent", "redirect"})
+HIDDEN = frozenset({"list_id", "list_ids", "form", "source", "consent", "redirect", "referrer"})
 # name: (label, input type, autocomplete token of the HTML standard, longest)
 INPUTS = {
     "email": ("E-mail", "email", "email", 80),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, jsonify, make_response, render_template, url_for
+from flask import Blueprint, Response, jsonify, make_response, render_template, request, url_for
 from werkzeug.exceptions import NotFound
 
 from services import Form
+from services.origins import bare_page
 from web import filled_form, headers
 from web.addresses import base_url
 from web.current import services
@@ -20,7 +21,9 @@ blueprint = Blueprint("forms", __name__, url_prefix="/forms")
 def page(slug: str) -> Response:
     """The form on a page of ours; needs no script."""
     form = _form(slug)
-    shown = filled_form.fill([("form", form.slug)], form=form)
+    came_from = bare_page(request.referrer)
+    unseen = [("form", form.slug), *([("referrer", came_from)] if came_from else [])]
+    shown = filled_form.fill(unseen, form=form)
     answer = make_response(render_template("forms/page.html", name=form.name, form=shown))
     headers.allow_form(answer, form)
     return answer

@@ -158,6 +158,17 @@ def test_a_visitor_signs_up_on_another_site(page: Page, service: Service, site: 
     ]
 
 
+def test_where_a_visitor_came_from_is_told(page: Page, service: Service, site: str) -> None:
+    """Without the query, which may tell about the person."""
+    page.goto(f"{site}/?from=a-letter")
+    page.evaluate(f"location.assign('{site}/')")
+    page.wait_for_url(f"{site}/")
+    fill(page)
+    page.get_by_role("button", name="Sign up").click()
+    expect(page.get_by_role("status")).to_be_visible()
+    assert service.posted[0]["referrer"] == f"{site}/"
+
+
 def test_the_keyboard_is_enough(page: Page, service: Service, site: str) -> None:
     """Tab, type, space, enter; the trap for programs is never reached."""
     page.goto(site)

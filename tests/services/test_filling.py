@@ -162,6 +162,23 @@ def test_a_stranger_brings_back_who_had_left_without_changing_them(town: Town) -
     assert [each["phone_number"] for each in contact["phone_numbers"]] == ["1"]
 
 
+def test_a_stranger_revives_who_was_deleted_the_same_day(town: Town) -> None:
+    """The vendor tells the day only, so what came before could not be told; it must not be asked for."""
+    contact_id = town.account.add(SHORT, **KNOWN)
+    town.account.edit("DELETE", f"/{contact_id}")
+    town.later(1_000)
+    signup_id = sign_up(town, SHORT, first_name="Mallory")
+    assert town.deliver() == [(*FIND, 200), (*FORM, 200)]
+    assert town.view(signup_id).status == "subscribed"
+    assert town.account.find(SHORT)["first_name"] == "Ann"
+
+
+def test_half_a_birthday_is_not_filled_up_with_another() -> None:
+    """The account may have the month only."""
+    held = Contact("c", {"birthday_month": 5})
+    assert filled({}, {"birthday_month": 1, "birthday_day": 2}, held) == {}
+
+
 def test_an_old_wish_is_looked_up_once_for_both_reasons(town: Town) -> None:
     """Whether the person left, and what they have."""
     town.account.add(SHORT, **KNOWN)

@@ -86,6 +86,7 @@ def test_everything_known_has_a_row() -> None:
         ("Asked by", "form"),
     ]
     done = replace(RECORD, contact_id="c-1", action="created", finished_at=NOW + 1, last_error="Refused.")
+    assert told(replace(RECORD, referrer="https://x.example/"))["Came from"] == "https://x.example/"
     assert told(done)["Contact"] == "c-1 (created)"
     assert told(done)["Finished"] == "2026-11-21T09:38:16.124Z"
     assert told(done)["Last error"] == "Refused."
