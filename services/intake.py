@@ -12,9 +12,11 @@ from typing import Any
 
 import structlog
 
+from services import sms
+from services.consent import Consent
 from services.delivery import Delivery
 from services.errors import FieldError, InvalidSubmission, StorageUnavailable
-from services.forms import Consent, Form, FormDirectory, fit
+from services.forms import Form, FormDirectory, fit
 from services.identifiers import new_id
 from services.lists import KEEP_MS, ListDirectory, ListsView
 from services.repeats import Handling, key_of, repeated
@@ -51,11 +53,15 @@ PLAIN = Handling()
 
 @dataclass(frozen=True)
 class Evidence:
-    """What the request shows about the consent: the page, the network address, the browser."""
+    """What the request shows about the consent: the page, the network address, the browser.
+
+    `service` is our own address, for who must be told a page where the request shows none.
+    """
 
     page: str | None = None
     network_address: str | None = None
     user_agent: str | None = None
+    service: str | None = None
 
 
 class Intake:
@@ -177,11 +183,13 @@ class Intake:
         agreed = None
         if form is None:
             self._check_lists(submission, asker)
+            if wrong := sms.mistakes(submission):
+                raise InvalidSubmission(wrong)
         else:
             submission, agreed = fit(submission, form)
         signup = self._signup(submission, asker, evidence, form, agreed)
         protect_existing = form is not None and form.protect_existing and asker == ANONYMOUS
-        payload = wish_of(submission, protect_existing=protect_existing)
+        payload = wish_of(submission, protect_existing=protect_existing, sms=signup.sms)
         if not self._stored(signup, payload, key):
             self._spooled(signup, payload)
             return Verdict(id=signup.id, status="queued")
@@ -264,4 +272,10 @@ class Intake:
             form_id=form.id if form else None,
             consent_version=agreed.version if agreed else None,
             referrer=submission.referrer,
+            sms=sms.evidence(
+                submission,
+                page=evidence.page or evidence.service or "",
+                country=form.sms_country if form else None,
+                agreed=form.sms_agreed(submission.sms_consent) if form else None,
+            ),
         )

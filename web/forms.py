@@ -49,6 +49,7 @@ def description(slug: str) -> Response:
             for field in form.fields
         ],
         consent=form.consent.model_dump() if form.consent else None,
+        sms_consent=form.sms_consent.model_dump() if form.sms_consent else None,
         thank_you={"message": form.thank_you_message, "url": form.thank_you_url},
     )
     answer.headers["Cache-Control"] = f"public, max-age={CACHED_SECONDS}"

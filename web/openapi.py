@@ -151,6 +151,7 @@ def _form() -> Document:
     form: Document = {"slug": text, "name": text, "action": text | {"format": "uri"}}
     form |= {"fields": {"type": "array", "items": _object(field)}}
     form |= {"consent": {"anyOf": [consent, nothing]}, "thank_you": thank_you}
+    form |= {"sms_consent": {"anyOf": [consent, nothing]}}
     return {
         "summary": "What a script needs to draw a form.",
         "parameters": [

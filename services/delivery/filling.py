@@ -14,7 +14,8 @@ PROTECT = "protect_existing"
 BIRTHDAY = ("birthday_month", "birthday_day")
 NAMES = ("first_name", "last_name", "job_title", "company_name", "anniversary")
 FIELDS = "custom_fields"
-FILLABLE = frozenset({*NAMES, *BIRTHDAY, "phone_number", "street_address", "sms_channel", FIELDS})
+SMS = "sms_channel"
+FILLABLE = frozenset({*NAMES, *BIRTHDAY, "phone_number", "street_address", SMS, FIELDS})
 
 
 def told(wish: Mapping[str, Any]) -> dict[str, Any]:
@@ -36,7 +37,11 @@ def beyond(offered: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, An
 
 def filled(wish: Mapping[str, Any], offered: Mapping[str, Any], held: Contact | None) -> dict[str, Any]:
     """The wish, and of what is offered that of which the contact has nothing; for a new one all of it."""
-    missing = beyond(offered, _has(held)) if held else dict(offered)
+    known = _has(held) if held else {}
+    if _number(offered) == _number(known):
+        # Nothing is overwritten, and the person's consent is a fresh one.
+        known.pop(SMS, None)
+    missing = beyond(offered, known)
     fields = [*wish.get(FIELDS, ()), *missing.pop(FIELDS, ())]
     return {**wish, **missing} | ({FIELDS: fields} if fields else {})
 
@@ -45,7 +50,7 @@ def _has(contact: Contact) -> dict[str, Any]:
     document = contact.document
     # Under the names by which a wish would set it.
     held = {
-        **{name: document.get(name) for name in (*NAMES, *BIRTHDAY, "sms_channel")},
+        **{name: document.get(name) for name in (*NAMES, *BIRTHDAY, SMS)},
         "phone_number": document.get("phone_numbers"),
         "street_address": document.get("street_addresses"),
         FIELDS: [
@@ -53,3 +58,8 @@ def _has(contact: Contact) -> dict[str, Any]:
         ],
     }
     return told(held)
+
+
+def _number(said: Mapping[str, Any]) -> tuple[Any, Any]:
+    sms = said.get(SMS) or {}
+    return sms.get("dial_code"), sms.get("sms_address")

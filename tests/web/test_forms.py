@@ -96,6 +96,7 @@ def test_the_description_is_all_a_script_needs(app: Flask, client: FlaskClient) 
             },
         ],
         "consent": {"version": 1, "wording": "Yes, write to me."},
+        "sms_consent": None,
         "thank_you": {"message": "See you.", "url": None},
     }
     assert answer.headers["Cache-Control"] == "public, max-age=60"
