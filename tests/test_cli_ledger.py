@@ -25,10 +25,12 @@ def app(tmp_path: Path) -> Iterator[Flask]:
 
 def test_a_persons_export_is_the_whole_ledger(app: Flask) -> None:
     """Wording and version that were agreed to, time, page, referrer, address, browser, form and source."""
-    make(app)
+    fields = [{"name": "sms_number", "label": "Mobile"}, {"name": "first_name", "label": "Name"}]
+    make(app, fields=fields, sms_wording="Yes, text me.")
     browser = {"Referer": f"{SHOP}/spring", "User-Agent": "Firefox"}
     sent = POST | {"consent": "version 1", "referrer": "https://search.example/?q=x"}
-    make(app, wording="Yes, every day.")
+    sent |= {"sms_number": "+1 781 555 1212", "sms_consent": "version 1"}
+    make(app, fields=fields, wording="Yes, every day.", sms_wording="Yes, text me daily.")
     app.test_client().post("/subscribe", json=sent, headers=browser)
     app.test_client().post("/subscribe", json=sent | {"email": "bob@example.org"}, headers=browser)
     words = ["signups", "export", "--format", "jsonl", "--email", " Ann@Example.org"]
@@ -49,6 +51,11 @@ def test_a_persons_export_is_the_whole_ledger(app: Flask) -> None:
         "network_address": "127.0.0.1",
         "user_agent": "Firefox",
         "asked_by": "form",
+        "sms_number": "+17815551212",
+        "sms_country": "US",
+        "sms_consent": "Yes, text me.",
+        "sms_consent_version": 1,
+        "sms_page": f"{SHOP}/spring",
         "state": "ready",
         "attempts": 0,
     }
