@@ -15,7 +15,15 @@ from flask.cli import with_appcontext
 from werkzeug.serving import run_simple
 
 from sandbox import SANDBOX_CLIENT_ID, SANDBOX_CLIENT_SECRET, create_sandbox
-from services import AddressUnclear, ConnectionView, ListsUnavailable, Retry, Services
+from services import (
+    FIELD_NAMES,
+    AddressUnclear,
+    ConnectionView,
+    InvalidForm,
+    ListsUnavailable,
+    Retry,
+    Services,
+)
 from services.findings import Level
 from services.form_words import rows as form_rows
 from services.signup_care import STATES
@@ -24,6 +32,7 @@ from services.signup_words import WHAT_RETRY_LEADS_TO, line, printable, rows
 from services.token_ages import TokenAges
 from settings import Settings, SettingsError
 from store import StoreError, StoreMisconfigured
+from web.filled_form import INPUTS
 
 
 def register_commands(app: Flask) -> None:
@@ -128,13 +137,17 @@ def lists() -> None:
         click.echo(f"Constant Contact is away; these are of {fetched:%Y-%m-%d %H:%M} UTC.", err=True)
 
 
+def _base_address() -> str:
+    settings: Settings = current_app.extensions["settings"]
+    return settings.public_base_url or f"http://127.0.0.1:{settings.port}"
+
+
 @click.command("sign-in-link")
 @click.option("--welcome", is_flag=True, help="Say where to click as well.")
 @with_appcontext
 def sign_in_link(welcome: bool) -> None:
     """Print a link that signs in as admin, once, within an hour."""
-    settings: Settings = current_app.extensions["settings"]
-    base = settings.public_base_url or f"http://127.0.0.1:{settings.port}"
+    settings, base = current_app.extensions["settings"], _base_address()
     link = f"{base}/admin/sign-in/{_services().admin.new_link_token()}"
     if not welcome:
         click.echo(link)
@@ -200,7 +213,7 @@ def doctor(context: click.Context, online: bool) -> None:
 
 @click.group("forms")
 def forms() -> None:
-    """Look at the forms that were made at /admin/forms/, and archive them."""
+    """Make forms, look at them and archive them, as at /admin/forms/."""
 
 
 @forms.command("list")
@@ -212,7 +225,46 @@ def forms_list() -> None:
     for form in found:
         click.echo(f"{form.slug:<24}  {'archived' if form.archived else 'in use':<8}  {printable(form.name)}")
     if not found:
-        click.echo("There is no form yet; make one at /admin/forms/.", err=True)
+        click.echo("There is no form yet; make one at /admin/forms/ or by `flask forms create`.", err=True)
+
+
+def _form_fields(
+    _context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]
+) -> list[dict[str, object]]:
+    fields: list[dict[str, object]] = []
+    for value in values:
+        name, _, mark = value.partition(":")
+        if name not in FIELD_NAMES or mark not in {"", "required"}:
+            known = ", ".join(FIELD_NAMES)
+            raise click.BadParameter(f"“{value}”: one of {known}; with :required behind it, if it is.")
+        fields.append({"name": name, "label": INPUTS[name][0], "required": bool(mark)})
+    return fields
+
+
+@forms.command("create")
+@click.option("--slug", required=True, help="Its short name, for addresses.")
+@click.option("--name", required=True, help="What visitors see as the title.")
+@click.option("--list", "list_ids", multiple=True, required=True, help="A list's id; may be repeated.")
+@click.option("--field", "fields", multiple=True, callback=_form_fields, help="name or name:required.")
+@click.option("--consent", "wording", help="What people tick.")
+@click.option("--sms-consent", "sms_wording", help="The same for text messages, with --field sms_number.")
+@click.option("--sms-country", help="Of numbers that do not tell theirs, in two letters.")
+@click.option("--thanks", "thank_you_message", help="Shown afterwards.")
+@click.option("--thank-you-page", "thank_you_url", help="Or an address to go to.")
+@click.option("--origin", "origins", multiple=True, help="A site that shows it by script; may be repeated.")
+@click.option("--protect-existing", is_flag=True, help="Keep what a contact already has: a look-up each.")
+@with_appcontext
+def forms_create(**entered: object) -> None:
+    """Make a form and print the address of its own page."""
+    try:
+        with _database_faults_told():
+            made = _services().forms.save(entered, new=True)
+    except InvalidForm as error:
+        # Each wrong field by the option that it was given by.
+        options = {parameter.name: parameter.opts[0] for parameter in forms_create.params}
+        problems = (f"{options.get(each.field, each.field)}: {each.message}" for each in error.errors)
+        raise click.UsageError("\n".join(problems)) from None
+    click.echo(f"{_base_address()}/forms/{made.slug}")
 
 
 @forms.command("show")

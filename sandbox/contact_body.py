@@ -13,6 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from .errors import Invalid
+from .sms import CONSENT, SIGN_UP_CONSENT
 
 NAMES = ("first_name", "last_name", "job_title", "company_name")
 PROPERTIES = (*NAMES, "birthday_month", "birthday_day", "anniversary")
@@ -25,6 +26,7 @@ _EMAIL = re.compile(
     r"(?=.{1,64}@)[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
     r"@([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 )
+_COUNTRY = re.compile("[A-Z]{2}")
 _YEAR_LAST = re.compile(r"(?P<month>\d{1,2})([/-])(?P<day>\d{1,2})\2(?P<year>\d{4})")
 _YEAR_FIRST = re.compile(r"(?P<year>\d{4})([/-])(?P<month>\d{1,2})\2(?P<day>\d{1,2})")
 
@@ -102,6 +104,36 @@ class BodyCheck:
         self.choice(address, "kind", _ADDRESS_KINDS, required=True)
         for name, most in _ADDRESS_LIMITS.items():
             self.text(address, name, most)
+
+    def sms_sign_up(self, channel: dict[str, Any]) -> None:
+        """The number in three parts, and where each consent was given."""
+        self._digits(channel, "sms_address", 15)
+        self._digits(channel, "dial_code", 3)
+        country = channel.get("country_code")
+        good = isinstance(country, str) and bool(_COUNTRY.fullmatch(country))
+        self._unless(good, "sms_channel: country_code must be two capital letters")
+        self._sms_consents(channel, SIGN_UP_CONSENT)
+
+    def sms_channel(self, channel: dict[str, Any]) -> None:
+        """The number with its dial code, and its consents."""
+        self._digits(channel, "full_sms_address", 15)
+        self._sms_consents(channel, CONSENT)
+
+    def _digits(self, holder: dict[str, Any], name: str, most: int) -> None:
+        value = holder.get(name)
+        good = isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= most
+        self._unless(good, f"sms_channel: {name} must be digits")
+
+    def _sms_consents(self, channel: dict[str, Any], names: Collection[str]) -> None:
+        consents = channel.get("sms_channel_consents")
+        if not isinstance(consents, list) or not all(isinstance(each, dict) for each in consents):
+            self._problems.append("sms_channel: sms_channel_consents must be an array of objects")
+            return
+        for consent in consents:
+            for name in names:
+                self.text(consent, name, 2000, required=True)
+            # "Currently, only promotional_sms is supported."
+            self.choice(consent, "consent_type", ("promotional_sms",))
 
     def sub_resources(self) -> None:
         """Phone numbers, street addresses and notes of the create and replace operations."""

@@ -8,6 +8,7 @@ from uuid import uuid4
 from .contact_body import PERMISSIONS, PROPERTIES, SOURCES, BodyCheck
 from .errors import Conflict, Invalid, NotFound
 from .records import Contact, Email, timestamp
+from .sms import sms_resource
 from .state import CUSTOM_FIELDS, World
 
 DAY = 86_400
@@ -25,13 +26,13 @@ def check_sign_up(world: World, body: dict[str, Any]) -> None:
         Invalid: with every problem found.
     """
     check = _check(world, body)
-    check.not_imitated("sms_channel")
     check.email(body, "email_address", 50)
     check.properties()
     check.text(body, "phone_number", 25)
     check.list_memberships(least=1, required=True)
     check.custom_fields(50)
     check.nested("street_address", check.street_address)
+    check.nested("sms_channel", check.sms_sign_up)
     check.done()
 
 
@@ -69,7 +70,7 @@ def _check_contact(world: World, body: dict[str, Any]) -> BodyCheck:
         check.choice(holder, "permission_to_send", PERMISSIONS)
         check.text(holder, "opt_out_reason", 255)
 
-    check.not_imitated("sms_channel")
+    check.nested("sms_channel", check.sms_channel)
     check.nested("email_address", email)
     check.properties()
     check.custom_fields(25)
@@ -123,6 +124,7 @@ def sign_up(world: World, body: dict[str, Any]) -> tuple[Contact, bool]:
         )
     if "street_address" in body:
         _put_kind(contact.street_addresses, body["street_address"], "street_address", now)
+    _put_sms(contact, body, "Contact", now)
     contact.updated_at, contact.update_source, contact.deleted_at = now, "Contact", None
     contact.sign_ups += 1
     _keep(world, contact)
@@ -145,6 +147,7 @@ def create(world: World, body: dict[str, Any]) -> Contact:
     contact.properties = {name: body[name] for name in PROPERTIES if name in body}
     contact.list_memberships = list(dict.fromkeys(body.get("list_memberships", [])))
     _replace_sub_resources(contact, body, now)
+    _put_sms(contact, body, source, now)
     _keep(world, contact)
     return contact
 
@@ -167,6 +170,7 @@ def replace(world: World, contact: Contact, body: dict[str, Any]) -> None:
     contact.properties = {name: body[name] for name in PROPERTIES if name in body}
     contact.list_memberships = memberships
     _replace_sub_resources(contact, body, now)
+    _put_sms(contact, body, source, now)
     contact.updated_at, contact.update_source, contact.deleted_at = now, source, None
 
 
@@ -253,6 +257,12 @@ def _put_kind(held: list[dict[str, Any]], item: dict[str, Any], name: str, now: 
     """A contact has one entry of each kind here; the newer replaces the older (assumed)."""
     held[:] = [entry for entry in held if entry["kind"] != item["kind"]]
     held.append(_dated(item, name, now))
+
+
+def _put_sms(contact: Contact, body: dict[str, Any], source: str, now: float) -> None:
+    """Replace the number and its consents, if the body has any; left out, they stay (assumed)."""
+    if channel := body.get("sms_channel"):
+        contact.sms_channel = sms_resource(channel, contact.sms_channel, source, timestamp(now))
 
 
 def _dated(item: dict[str, Any], name: str, now: float) -> dict[str, Any]:

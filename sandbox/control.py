@@ -209,6 +209,7 @@ def _contact(contact: Contact) -> dict[str, Any]:
         "opt_in_source": email.opt_in_source if email else None,
         "list_memberships": list(contact.list_memberships),
         "custom_fields": contact.sub_resource("custom_fields"),
+        "sms_channel": contact.sms_channel,
         "sign_ups": contact.sign_ups,
         "created_at": timestamp(contact.created_at),
         "updated_at": timestamp(contact.updated_at),

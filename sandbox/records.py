@@ -100,6 +100,7 @@ class Contact:
     list_memberships: list[str] = field(default_factory=list)
     notes: list[dict[str, Any]] = field(default_factory=list)
     sign_ups: int = 0
+    sms_channel: dict[str, Any] | None = None
 
     @property
     def edit_key(self) -> str:
@@ -129,6 +130,8 @@ class Contact:
         if self.deleted_at is not None:
             # The contract shows the day only.
             shown["deleted_at"] = (timestamp(self.deleted_at) or "")[:10]
+        if self.sms_channel is not None:
+            shown["sms_channel"] = self.sms_channel
         return shown | {name: self.sub_resource(name) for name in SUB_RESOURCES if name in include}
 
     def sub_resource(self, name: str) -> list[Any]:

@@ -22,10 +22,16 @@ def rows(form: Form) -> Iterator[tuple[str, str]]:
         ("Thanks", form.thank_you_message),
         ("Thank-you page", form.thank_you_url),
         *(("Site", origin) for origin in form.origins),
+        ("Protection", "keeps what contacts already have" if form.protect_existing else None),
         *(
             (f"Consent {number}", wording or "none was asked for")
             for number, wording in enumerate(form.wordings, start=1)
         ),
+        *(
+            (f"SMS consent {number}", wording or "none was asked for")
+            for number, wording in enumerate(form.sms_wordings, start=1)
+        ),
+        ("SMS country", form.sms_country),
     ]
     for name, value in known:
         for number, part in enumerate(value.splitlines() if value else []):

@@ -4,16 +4,35 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any, Literal, get_args
 from urllib.parse import urlsplit
 
 import structlog
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+)
 
+from services import consent, sms
+from services.consent import Consent
 from services.errors import FieldError, InvalidForm, InvalidSubmission
 from services.origins import origin_of
-from services.submission import BIRTHDAY_FIELDS, PERSON_FIELDS, Blank, ListId, Submission, Text2000
+from services.submission import (
+    BIRTHDAY_FIELDS,
+    PERSON_FIELDS,
+    SMS_FIELDS,
+    Blank,
+    Country,
+    ListId,
+    Submission,
+    Text2000,
+)
 from store import Forms, StoredForm, StoreError
 
 log = structlog.get_logger(__name__)
@@ -36,6 +55,7 @@ FieldName = Literal[
     "state",
     "postal_code",
     "country",
+    "sms_number",
 ]
 FIELD_NAMES: tuple[FieldName, ...] = get_args(FieldName)
 # none: the honeypot alone, which guards every anonymous sign-up; standard: also the time it took to fill in;
@@ -83,6 +103,13 @@ def _with_the_address(fields: tuple[FormField, ...]) -> tuple[FormField, ...]:
     return (FormField(name="email", label=label, required=True), *once.values())
 
 
+def _wanted_for_sms(wording: str | None, info: ValidationInfo) -> str | None:
+    fields: Iterable[FormField] = info.data.get("fields", ())
+    if wording is None and any(field.name == "sms_number" for field in fields):
+        raise ValueError("Write what people agree to: without it no text message may be sent.")
+    return wording
+
+
 LongText = Annotated[Text2000 | None, Blank, BeforeValidator(_with_plain_breaks)]
 WebAddress = Annotated[str, Field(max_length=2000), AfterValidator(_web_address)]
 
@@ -95,20 +122,6 @@ class FormField(BaseModel):
     name: FieldName
     label: Annotated[str, Field(min_length=1, max_length=100)]
     required: bool = False
-
-
-class Consent(BaseModel):
-    """What a person agrees to; a wording never changes, a new one is the next version."""
-
-    model_config = ConfigDict(frozen=True)
-
-    version: int
-    wording: str
-
-    @property
-    def reference(self) -> str:
-        """What a page sends for it, so that the sign-up tells which wording the person had before them."""
-        return f"version {self.version}"
 
 
 class FormDraft(BaseModel):
@@ -129,10 +142,18 @@ class FormDraft(BaseModel):
         BeforeValidator(lambda value: tuple(dict.fromkeys(value))),
     ] = ()
     protection: ProtectionLevel = "none"
+    protect_existing: bool = False
+    sms_wording: Annotated[LongText, AfterValidator(_wanted_for_sms)] = Field(
+        default=None, validate_default=True
+    )
+    sms_country: Country | None = None
 
 
 class Form(BaseModel):
-    """A form in use. `origins` are the sites whose scripts may post it and whose pages it may lead to."""
+    """A form in use. `origins` are the sites whose scripts may post it and whose pages it may lead to.
+
+    With `protect_existing`, who posts it without an API key changes nothing that a contact already has.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -148,24 +169,27 @@ class Form(BaseModel):
     archived: bool
     # Forms saved before there was a choice are on sites as plain HTML, which brings no token.
     protection: ProtectionLevel = "none"
+    protect_existing: bool = False
+    sms_wordings: tuple[str, ...] = ()
+    sms_country: str | None = None
 
     @property
     def consent(self) -> Consent | None:
         """What it asks to agree to today."""
-        return self._version(len(self.wordings))
+        return consent.current(self.wordings)
 
     def agreed(self, sent: str | None) -> Consent | None:
-        """The wording that was agreed to: the one that `sent` refers to or repeats, otherwise today's.
+        """The wording that was agreed to by what was `sent`."""
+        return consent.agreed(self.wordings, sent)
 
-        HTML that was pasted into a site goes on showing the wording of that day.
-        """
-        ever = [self._version(number) for number in range(len(self.wordings), 0, -1)]
-        named = (consent for consent in ever if consent and sent in (consent.reference, consent.wording))
-        return next(named, self.consent)
+    @property
+    def sms_consent(self) -> Consent | None:
+        """What it asks to agree to for text messages today; None where it asks for no number."""
+        return consent.current(self.sms_wordings) if "sms_number" in self.field_names else None
 
-    def _version(self, number: int) -> Consent | None:
-        wording = self.wordings[number - 1] if number else ""
-        return Consent(version=number, wording=wording) if wording else None
+    def sms_agreed(self, sent: str | None) -> Consent | None:
+        """The wording for text messages that was agreed to by what was `sent`."""
+        return consent.agreed(self.sms_wordings, sent)
 
     @property
     def field_names(self) -> frozenset[str]:
@@ -189,6 +213,8 @@ def fit(submission: Submission, form: Form) -> tuple[Submission, Consent | None]
     """
     missing = [field.name for field in form.fields if field.required and not getattr(submission, field.name)]
     errors = [FieldError(name, REQUIRED) for name in missing]
+    if "sms_number" in form.field_names:
+        errors += sms.mistakes(submission, form.sms_country)
     if form.consent and not submission.consent:
         errors.append(FieldError("consent", "Please agree to this first."))
     if errors:
@@ -196,9 +222,11 @@ def fit(submission: Submission, form: Form) -> tuple[Submission, Consent | None]
     chosen = tuple(list_id for list_id in submission.list_ids if list_id in form.list_ids)
     # What the form does not ask for, nobody may set by it.
     foreign = dict.fromkeys(set(PERSON_FIELDS) - form.field_names)
+    if "sms_number" not in form.field_names:
+        foreign |= dict.fromkeys(SMS_FIELDS)
     agreed = form.agreed(submission.consent) if submission.consent else None
-    consent = {"consent": agreed.wording} if agreed else {}
-    fitted = submission.model_copy(update={"list_ids": chosen or form.list_ids, **foreign, **consent})
+    wording = {"consent": agreed.wording} if agreed else {}
+    fitted = submission.model_copy(update={"list_ids": chosen or form.list_ids, **foreign, **wording})
     return fitted, agreed
 
 
@@ -267,8 +295,9 @@ class FormDirectory:
         row = self._forms.save(
             draft.slug,
             name=draft.name,
-            definition=draft.model_dump(exclude={"slug", "name", "wording"}),
+            definition=draft.model_dump(exclude={"slug", "name", "wording", "sms_wording"}),
             wording=draft.wording,
+            sms_wording=draft.sms_wording,
             now=self._clock(),
         )
         form = _form(row)

@@ -12,9 +12,11 @@ from typing import Any
 
 import structlog
 
+from services import sms
+from services.consent import Consent
 from services.delivery import Delivery
 from services.errors import FieldError, InvalidSubmission, StorageUnavailable, TooManyAttempts
-from services.forms import Consent, Form, FormDirectory, fit
+from services.forms import Form, FormDirectory, fit
 from services.identifiers import new_id
 from services.lists import KEEP_MS, ListDirectory, ListsView
 from services.protection import Judgement, Protection
@@ -23,7 +25,7 @@ from services.repeats import Handling, key_of, repeated
 from services.signup_views import RecentView, SignupView, queued_view, recent_view, signup_view
 from services.submission import Submission, read_form, read_json
 from services.verdicts import Verdict, Verdicts
-from services.wishes import wish_of
+from services.wishes import STRANGER, wish_of
 from store import (
     FirstUse,
     IdempotencyKey,
@@ -48,18 +50,22 @@ class Asker:
     name: str
 
 
-ANONYMOUS = Asker("form")
+ANONYMOUS = Asker(STRANGER)
 PLAIN = Handling()
 TRUSTED = Judgement()
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What the request shows about the consent: the page, the network address, the browser."""
+    """What the request shows about the consent: the page, the network address, the browser.
+
+    `service` is our own address, for who must be told a page where the request shows none.
+    """
 
     page: str | None = None
     network_address: str | None = None
     user_agent: str | None = None
+    service: str | None = None
 
 
 class Intake:
@@ -194,13 +200,16 @@ class Intake:
         agreed = None
         if form is None:
             self._check_lists(submission, asker)
+            if wrong := sms.mistakes(submission):
+                raise InvalidSubmission(wrong)
         else:
             submission, agreed = fit(submission, form)
         judgement = TRUSTED
         if asker == ANONYMOUS:
             judgement = self._protection.judge(submission, form, evidence.network_address)
         signup = self._signup(submission, asker, evidence, form, agreed)
-        payload = wish_of(submission)
+        protect_existing = form is not None and form.protect_existing and asker == ANONYMOUS
+        payload = wish_of(submission, protect_existing=protect_existing, sms=signup.sms)
         reasons = self._stored(signup, payload, key, judgement)
         if reasons is None:
             self._spooled(signup, payload, judgement.broken)
@@ -291,4 +300,11 @@ class Intake:
             asked_by=asker.name,
             form_id=form.id if form else None,
             consent_version=agreed.version if agreed else None,
+            referrer=submission.referrer,
+            sms=sms.evidence(
+                submission,
+                page=evidence.page or evidence.service or "",
+                country=form.sms_country if form else None,
+                agreed=form.sms_agreed(submission.sms_consent) if form else None,
+            ),
         )

@@ -30,3 +30,11 @@ def origin_of(url: str) -> str | None:
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     shown_port = f":{port}" if port not in (None, DEFAULT_PORTS[parts.scheme]) else ""
     return f"{parts.scheme}://{host}{shown_port}"
+
+
+def bare_page(url: object) -> str | None:
+    """The page at that address, at most 500 characters: query and fragment may hold personal data and go."""
+    if not isinstance(url, str) or not origin_of(url):
+        return None
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}{parts.path}"[:500]

@@ -15,7 +15,8 @@ from store import SignupRecord
 _OF_PERSON = {name: "address_state" if name == "state" else name for name in PERSON_FIELDS}
 COLUMNS = (
     *("id", "received_at", "email", *_OF_PERSON.values(), "list_ids", "source"),
-    *("form", "consent_version", "consent", "page", "network_address", "user_agent", "asked_by"),
+    *("form", "consent_version", "consent", "page", "referrer", "network_address", "user_agent", "asked_by"),
+    *("sms_number", "sms_country", "sms_consent", "sms_consent_version", "sms_page"),
     *("state", "attempts", "last_error", "finished_at", "action", "contact_id"),
 )
 # What makes spreadsheets take a cell for a formula, full-width forms included: whoever opens the file would
@@ -44,7 +45,8 @@ def _members(record: SignupRecord) -> dict[str, object]:
     finished_at = None if record.finished_at is None else moment(record.finished_at)
     times = {"received_at": moment(record.received_at), "finished_at": finished_at}
     person = {_OF_PERSON.get(name, name): value for name, value in record.person.items()}
-    return {**vars(record), **person, **times}
+    sms = {f"sms_{name}": value for name, value in (record.sms or {}).items()}
+    return {**vars(record), **person, **sms, **times}
 
 
 def _row(cells: Iterable[object]) -> str:

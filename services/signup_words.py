@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 from store import Attempt, SignupRecord
 
@@ -59,7 +60,9 @@ def rows(record: SignupRecord, attempts: Iterable[Attempt], what_next: str) -> I
         ("Source", record.source),
         ("Consent", record.consent or "no wording was sent"),
         ("Consent version", str(record.consent_version) if record.consent_version else None),
+        *_sms(record.sms or {}),
         ("Page", record.page),
+        ("Came from", record.referrer),
         ("Network address", record.network_address),
         ("Browser", record.user_agent),
         ("Asked by", record.asked_by),
@@ -72,6 +75,14 @@ def rows(record: SignupRecord, attempts: Iterable[Attempt], what_next: str) -> I
         # The wording of a consent may have several lines.
         for number, part in enumerate(value.splitlines() if value else []):
             yield "" if number else name, printable(part)
+
+
+def _sms(sms: Mapping[str, Any]) -> Iterator[tuple[str, str | None]]:
+    version = sms.get("consent_version")
+    yield "Text messages", sms.get("number")
+    yield "SMS consent", sms.get("consent")
+    yield "SMS version", str(version) if version else None
+    yield "SMS page", sms.get("page")
 
 
 def _label(name: str) -> str:

@@ -16,6 +16,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from email_validator import EmailNotValidError, validate_email
+from phonenumbers import SUPPORTED_REGIONS
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -27,6 +28,7 @@ from pydantic import (
 )
 
 from services.errors import FieldError, InvalidSubmission, MalformedSubmission
+from services.origins import bare_page
 
 OLDER_SPELLINGS = {
     "firstName": "first_name",
@@ -45,6 +47,7 @@ PERSON_FIELDS = (
     *("first_name", "last_name", "job_title", "company_name", "phone"),
     *(*BIRTHDAY_FIELDS, "anniversary", *STREET_FIELDS),
 )
+SMS_FIELDS = ("sms_number", "sms_country", "sms_consent")
 # Far more than a form has; what comes behind would only cost time.
 MOST_VALUES, MOST_LEVELS = 500, 10
 LONGEST_ADDRESS = 80
@@ -137,6 +140,13 @@ def _day(value: str) -> str:
         raise ValueError("Enter a date like 2006-11-15: year, month, day.") from None
 
 
+def _country(value: str | None) -> str | None:
+    code = value.upper() if value else None
+    if code and code not in SUPPORTED_REGIONS:
+        raise ValueError("Enter a country by its two letters, such as US.")
+    return code
+
+
 def _none_if_blank(value: object) -> object:
     return None if isinstance(value, str) and not value.strip() else value
 
@@ -172,6 +182,7 @@ Text2000 = Annotated[str, Field(max_length=2000), AfterValidator(_without_contro
 Month = Annotated[int, Field(ge=1, le=12), BeforeValidator(_number)]
 DayOfMonth = Annotated[int, Field(ge=1, le=31), BeforeValidator(_number)]
 Blank = BeforeValidator(_none_if_blank)
+Country = Annotated[str | None, Blank, AfterValidator(_country)]
 
 
 class Submission(BaseModel):
@@ -211,6 +222,20 @@ class Submission(BaseModel):
     )
     redirect: Annotated[str | None, BeforeValidator(_none_if_unusable)] = Field(
         default=None, description="For forms: where to go afterwards, on a site of ALLOWED_ORIGINS."
+    )
+    # A page sends it unseen, so a wrong one costs no sign-up.
+    referrer: Annotated[str | None, BeforeValidator(bare_page)] = Field(
+        default=None, description="Where the visitor came to the form's page from; kept without its query."
+    )
+
+    sms_number: Annotated[Line25 | None, Blank] = Field(
+        default=None, description="For text messages, with its country or sms_country; goes with sms_consent."
+    )
+    sms_country: Country | None = Field(
+        default=None, description="Of a number without one: two letters of ISO 3166."
+    )
+    sms_consent: Annotated[Text2000 | None, Blank] = Field(
+        default=None, description="The wording or version the person agreed to for text messages."
     )
 
     form_token: Annotated[str | None, BeforeValidator(_none_if_unusable)] = Field(

@@ -6,17 +6,38 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from services.delivery.filling import PROTECT
+from services.sms import channel
 from services.submission import BIRTHDAY_FIELDS, STREET_FIELDS, Submission
 
+# Who posts a form without an API key.
+STRANGER = "form"
 
-def wish_of(submission: Submission) -> dict[str, Any]:
-    """What the delivery of a new sign-up is to carry out."""
-    return _payload(submission.email, submission.list_ids, submission.person)
+
+def wish_of(
+    submission: Submission, *, protect_existing: bool = False, sms: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """What the delivery of a new sign-up is to carry out; protected, it only fills in what is missing.
+
+    `sms` is the evidence of a consent to text messages.
+    """
+    wish = _payload(submission.email, submission.list_ids, submission.person) | _sms(sms)
+    return wish | ({PROTECT: True} if protect_existing else {})
 
 
 def payload_of(row: Mapping[str, Any]) -> dict[str, Any]:
-    """The same body as at first, from the columns of a stored sign-up."""
-    return _payload(row["email"], json.loads(row["list_ids"]), json.loads(row["person"]))
+    """The same body as at first, from the columns of a stored sign-up.
+
+    Whether its form protected contacts is not in them, so each form's stranger counts as if it did.
+    """
+    wish = _payload(row["email"], json.loads(row["list_ids"]), json.loads(row["person"]))
+    wish |= _sms(json.loads(row.get("sms") or "null"))
+    by_a_stranger = row.get("form_id") is not None and row.get("asked_by") == STRANGER
+    return wish | ({PROTECT: True} if by_a_stranger else {})
+
+
+def _sms(evidence: Mapping[str, Any] | None) -> dict[str, Any]:
+    return {"sms_channel": channel(evidence)} if evidence else {}
 
 
 def _payload(email: str, list_ids: Iterable[str], person: Mapping[str, str]) -> dict[str, Any]:

@@ -65,7 +65,10 @@
       this.notice = make("p", { class: "error notice", role: "alert" });
       this.button = make("button", { type: "submit" }, script.dataset.button || "Sign up");
       this.form = make("form", { novalidate: true }, ...this.definition.fields.map((field) => this.field(field)));
-      if (this.definition.consent) this.form.append(this.consent());
+      const { sms_consent: sms, consent, fields } = this.definition;
+      const number = fields.find(({ name }) => name === "sms_number");
+      if (sms && number) this.form.append(this.tick("sms_consent", sms.wording, number.required));
+      if (consent) this.form.append(this.tick("consent", consent.wording, true));
       this.form.append(this.trap(), this.widget(), this.notice, this.button);
       this.form.addEventListener("submit", (event) => {
         event.preventDefault();
@@ -81,10 +84,10 @@
       return make("div", {}, make("label", { for: name }, label, ...mark), input, this.errorOf(name, input));
     }
 
-    consent() {
-      const input = make("input", { id: "consent", name: "consent", type: "checkbox", required: true });
-      const label = make("label", { for: "consent" }, this.definition.consent.wording);
-      return make("div", {}, make("div", { class: "tick" }, input, label), this.errorOf("consent", input));
+    tick(name, wording, required) {
+      const input = make("input", { id: name, name, type: "checkbox", value: wording, required });
+      const label = make("label", { for: name }, wording);
+      return make("div", {}, make("div", { class: "tick" }, input, label), this.errorOf(name, input));
     }
 
     errorOf(name, input) {
@@ -126,8 +129,10 @@
     document() {
       // The service takes no longer source, and a long address must cost no sign-up.
       const found = { form: this.definition.slug, source: (location.origin + location.pathname).slice(0, 100) };
+      // Where the visitor came from; its query may tell about the person.
+      if (document.referrer) found.referrer = document.referrer.split(/[?#]/)[0].slice(0, 500);
       for (const [name, { input }] of this.inputs) {
-        const value = input.type === "checkbox" ? (input.checked ? this.definition.consent.wording : "") : input.value.trim();
+        const value = input.type === "checkbox" ? (input.checked ? input.value : "") : input.value.trim();
         const custom = /^custom_fields\[(.+)\]$/.exec(name);
         if (!value) continue;
         if (custom) (found.custom_fields ??= {})[custom[1]] = value;

@@ -1,7 +1,7 @@
 """The forms an admin makes, and every wording of consent they ever showed."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,7 +64,14 @@ class Forms:
             return None if row is None else _stored(row, _wordings(connection, row.id))
 
     def save(
-        self, slug: str, *, name: str, definition: Mapping[str, Any], wording: str | None, now: int
+        self,
+        slug: str,
+        *,
+        name: str,
+        definition: Mapping[str, Any],
+        wording: str | None,
+        now: int,
+        sms_wording: str | None = None,
     ) -> StoredForm:
         """Create the form, or change it and take it out of the archive; returns it as it now is.
 
@@ -74,18 +81,23 @@ class Forms:
             definition: everything else, as a JSON document.
             wording: the consent it asks for; a wording that differs from today's becomes a new version.
             now: epoch ms.
+            sms_wording: the same for text messages; the definition keeps its versions, as `sms_wordings`.
         """
-        values = {"name": name, "definition": json.dumps(dict(definition)), "updated_at": now}
         with self._database.transaction() as connection:
+            # Locked, so that of two who save at once neither loses the other's wording.
+            before = connection.execute(_ONE.with_for_update(), {"wanted": slug}).one_or_none()
+            sms_wordings = _extended(_sms_wordings(before), sms_wording)
+            document = {**definition, **({"sms_wordings": sms_wordings} if sms_wordings else {})}
+            values = {"name": name, "definition": json.dumps(document), "updated_at": now}
             changed = connection.execute(
                 update(forms).where(forms.c.slug == slug).values(**values, archived_at=None)
             )
             if not changed.rowcount:
                 connection.execute(insert(forms).values(slug=slug, created_at=now, **values))
             row = connection.execute(_ONE, {"wanted": slug}).one()
-            wordings = _wordings(connection, row.id)
-            if (wording or "") != (wordings[-1] if wordings else ""):
-                wordings.append(wording or "")
+            known = _wordings(connection, row.id)
+            wordings = _extended(known, wording)
+            if wordings != known:
                 connection.execute(
                     insert(consent_wordings).values(
                         form_id=row.id, version=len(wordings), wording=wordings[-1], created_at=now
@@ -97,6 +109,16 @@ class Forms:
         """Stop taking sign-ups for the form; False when none of that name is in use."""
         with self._database.transaction() as connection:
             return bool(connection.execute(_ARCHIVE, {"wanted": slug, "now": now}).rowcount)
+
+
+def _extended(wordings: Sequence[str], wording: str | None) -> list[str]:
+    """The versions with `wording` as today's, which is a new one only if it differs."""
+    same = (wording or "") == (wordings[-1] if wordings else "")
+    return [*wordings] if same else [*wordings, wording or ""]
+
+
+def _sms_wordings(form: Row[Any] | None) -> list[str]:
+    return [] if form is None else list(json.loads(form.definition).get("sms_wordings", ()))
 
 
 def _wordings(connection: Connection, form_id: int) -> list[str]:

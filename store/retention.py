@@ -1,11 +1,12 @@
 """Forgetting what nobody needs any more; sign-ups stay, as the proof of consent, and what is unfinished."""
 
-from typing import Any
+from collections.abc import Callable
 
-from sqlalchemy import BindParameter, Delete, Select, Update, bindparam, delete, select, update
+from sqlalchemy import BindParameter, Connection, bindparam, delete, select, update
 
 from store.database import Database
-from store.schema import KEEPS_PAYLOAD, attempts, deliveries, suspected_signups
+from store.masking import masked
+from store.schema import KEEPS_PAYLOAD, attempts, deliveries, signups, suspected_signups
 
 KEPT_DAYS = 30
 BATCH = 500
@@ -14,11 +15,12 @@ BATCHES_AT_ONCE = 20  # more than a day's calls; a longer backlog is left to the
 _UNTIL_MS = KEPT_DAYS * 86_400_000
 # Rows that another process is at are left to it: neither waits for the other.
 FINISHED = (
-    select(deliveries.c.id)
+    select(deliveries.c.id, deliveries.c.signup_id, signups.c.network_address, signups.c.user_agent)
+    .join(signups, signups.c.id == deliveries.c.signup_id)
     .where(KEEPS_PAYLOAD, deliveries.c.finished_at <= bindparam("until"))
     .order_by(deliveries.c.finished_at)
     .limit(BATCH)
-    .with_for_update(skip_locked=True)
+    .with_for_update(skip_locked=True, of=deliveries)
 )
 OLD_ATTEMPTS = (
     select(attempts.c.id)
@@ -38,6 +40,11 @@ _IDS: BindParameter[list[object]] = bindparam("ids", expanding=True)
 _BLANK = update(deliveries).where(deliveries.c.id.in_(_IDS)).values(payload="{}")
 _REMOVE = delete(attempts).where(attempts.c.id.in_(_IDS))
 _REMOVE_SUSPECTED = delete(suspected_signups).where(suspected_signups.c.id.in_(_IDS))
+MASK = (
+    update(signups)
+    .where(signups.c.id == bindparam("signup"))
+    .values(network_address=bindparam("network"), user_agent=None)
+)
 
 
 class Retention:
@@ -47,9 +54,11 @@ class Retention:
         self._database = database
 
     def prune(self, now: int) -> int:
-        """Blank the payloads of what was delivered 30 days before `now`; remove attempts and suspects as old.
+        """Forget, 30 days before `now`, what was of use while it was fresh.
 
-        A suspect that nobody released in that time is taken for what it looked like.
+        The payloads of what was delivered are blanked; their sign-ups keep the network of the address and
+        nothing of the browser. The attempts made are removed, and suspected sign-ups: one that nobody
+        released in that time is taken for what it looked like.
 
         Args:
             now: epoch ms.
@@ -57,21 +66,45 @@ class Retention:
         Returns:
             How many rows changed; with as many as `BATCH * BATCHES_AT_ONCE` of a kind, some may be left.
         """
-        work: tuple[tuple[Select[Any], Update | Delete], ...] = (
-            (FINISHED, _BLANK),
-            (OLD_ATTEMPTS, _REMOVE),
-            (OLD_SUSPECTED, _REMOVE_SUSPECTED),
-        )
-        return sum(self._in_batches(due, change, now) for due, change in work)
+        until = now - _UNTIL_MS
+        work = (_forget_finished, _remove_attempts, _remove_suspected)
+        return sum(self._in_batches(forget, until) for forget in work)
 
-    def _in_batches(self, due: Select[Any], change: Update | Delete, now: int) -> int:
+    def _in_batches(self, forget: Callable[[Connection, int], int], until: int) -> int:
         changed = 0
         for _ in range(BATCHES_AT_ONCE):
             with self._database.transaction() as connection:
-                ids = connection.scalars(due, {"until": now - _UNTIL_MS}).all()
-                if ids:
-                    connection.execute(change, {"ids": ids})
-            changed += len(ids)
-            if len(ids) < BATCH:
+                batch = forget(connection, until)
+            changed += batch
+            if batch < BATCH:
                 break
         return changed
+
+
+def _forget_finished(connection: Connection, until: int) -> int:
+    rows = connection.execute(FINISHED, {"until": until}).all()
+    if rows:
+        # One transaction: a blank payload is the mark that the sign-up is masked.
+        connection.execute(_BLANK, {"ids": [row.id for row in rows]})
+        seen = [
+            {"signup": row.signup_id, "network": masked(row.network_address)}
+            for row in rows
+            if row.network_address or row.user_agent
+        ]
+        if seen:
+            connection.execute(MASK, seen)
+    return len(rows)
+
+
+def _remove_attempts(connection: Connection, until: int) -> int:
+    ids = connection.scalars(OLD_ATTEMPTS, {"until": until}).all()
+    if ids:
+        connection.execute(_REMOVE, {"ids": ids})
+    return len(ids)
+
+
+def _remove_suspected(connection: Connection, until: int) -> int:
+    ids = connection.scalars(OLD_SUSPECTED, {"until": until}).all()
+    if ids:
+        connection.execute(_REMOVE_SUSPECTED, {"ids": ids})
+    return len(ids)

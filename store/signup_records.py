@@ -41,6 +41,8 @@ class SignupRecord:
     action: str | None
     contact_id: str | None
     merged_into: int | None
+    referrer: str | None = None
+    sms: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,8 @@ class Sought:
 _OF_SIGNUP = (
     *("id", "received_at", "email", "person", "list_ids", "source"),
     *("consent", "consent_version", "page", "network_address", "user_agent", "asked_by"),
+    "referrer",
+    "sms",
 )
 _OF_DELIVERY = (
     *("state", "attempts", "last_error", "due_at"),
@@ -185,5 +189,6 @@ def _record(row: Row[*tuple[Any, ...]]) -> SignupRecord:
     return SignupRecord(
         person=json.loads(columns.pop("person")),
         list_ids=tuple(json.loads(columns.pop("list_ids"))),
+        sms=json.loads(columns.pop("sms") or "null"),
         **columns,
     )

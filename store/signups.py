@@ -34,6 +34,8 @@ class NewSignup:
     asked_by: str
     form_id: int | None = None
     consent_version: int | None = None
+    referrer: str | None = None
+    sms: Mapping[str, object] | None = None
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,7 @@ def rows_of(signup: NewSignup, kind: str, payload: Mapping[str, object]) -> Rows
     row = vars(signup) | {
         "person": json.dumps(dict(signup.person)),
         "list_ids": json.dumps(signup.list_ids),
+        "sms": json.dumps(dict(signup.sms)) if signup.sms else None,
     }
     delivery: dict[str, object] = {
         "signup_id": signup.id,

@@ -63,6 +63,75 @@ def test_show_tells_every_wording(app: Flask) -> None:
     ]
 
 
+CREATE = ["create", "--slug", "spring-news", "--name", "Spring newsletter", "--list", LIST_ID]
+
+
+def test_create_makes_a_form_and_prints_its_address(app: Flask) -> None:
+    """The labels are the usual ones; without further options it asks for the address only."""
+    answer = run(app, *CREATE)
+    assert (answer.exit_code, answer.stdout) == (0, "http://127.0.0.1:5000/forms/spring-news\n")
+    made = app.extensions["services"].forms.find("spring-news")
+    assert [field.name for field in made.fields] == ["email"]
+    assert (made.name, made.list_ids, made.consent) == ("Spring newsletter", (LIST_ID,), None)
+    assert app.test_client().get("/forms/spring-news").status_code == 200
+
+
+def test_create_takes_everything_about_a_form(app: Flask) -> None:
+    """As the page in the dashboard does."""
+    fields = ["--field", "first_name:required", "--field", "sms_number"]
+    consents = ["--consent", "Yes, write to me.", "--sms-consent", "Yes, text me.", "--sms-country", "us"]
+    then = ["--thanks", "See you.", "--thank-you-page", "https://www.example.org/thanks"]
+    sites = ["--origin", f"{SHOP}/a-page", "--origin", "https://www.example.org", "--protect-existing"]
+    assert run(app, *CREATE, *fields, *consents, *then, *sites).exit_code == 0
+    assert run(app, "show", "spring-news").stdout.splitlines() == [
+        "Form             spring-news",
+        "State            in use",
+        "Name             Spring newsletter",
+        f"List             {LIST_ID}",
+        "Field            email, required: E-mail",
+        "Field            first_name, required: First name",
+        "Field            sms_number: Mobile number for text messages",
+        "Thanks           See you.",
+        "Thank-you page   https://www.example.org/thanks",
+        f"Site             {SHOP}",
+        "Site             https://www.example.org",
+        "Protection       keeps what contacts already have",
+        "Consent 1        Yes, write to me.",
+        "SMS consent 1    Yes, text me.",
+        "SMS country      US",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("more", "named"),
+    [
+        (["--slug", "Spring"], "--slug: Use small letters"),
+        (["--list", "x"], "--list: This is not a list id"),
+        (["--field", "salary"], "'--field': “salary”: one of email, first_name"),
+        (["--field", "phone:always"], "'--field': “phone:always”"),
+        (["--field", "birthday_day"], "--field: Ask for the month"),
+        (["--field", "sms_number"], "--sms-consent: Write what people agree to"),
+        (["--origin", "example.org"], "--origin: “example.org” is not"),
+        (["--thank-you-page", "javascript:alert(1)"], "--thank-you-page: Enter a whole address"),
+    ],
+)
+def test_create_names_the_option_that_is_wrong(app: Flask, more: list[str], named: str) -> None:
+    """Exit code 2, nothing made, nothing on standard output."""
+    answer = run(app, *CREATE, *more)
+    assert (answer.exit_code, answer.stdout) == (2, "")
+    assert named in answer.stderr
+    assert app.extensions["services"].forms.all() == []
+
+
+def test_create_changes_no_form_that_is_there(app: Flask) -> None:
+    """Also not an archived one."""
+    before = make(app, slug="spring-news", name="First")
+    answer = run(app, *CREATE)
+    assert answer.exit_code == 2
+    assert "--slug: There is a form of this short name" in answer.stderr
+    assert app.extensions["services"].forms.get("spring-news") == before
+
+
 def test_archive_ends_a_form(app: Flask) -> None:
     """Once; what is not in use cannot be archived."""
     make(app)
@@ -83,7 +152,7 @@ def test_a_form_that_is_not_there_is_named(app: Flask, words: list[str]) -> None
     assert f"There is no form {words[1]}" in answer.stderr
 
 
-@pytest.mark.parametrize("words", [["list"], ["show", "x"], ["archive", "x"]])
+@pytest.mark.parametrize("words", [["list"], ["show", "x"], ["archive", "x"], CREATE])
 def test_a_broken_database_is_told_in_one_sentence(app: Flask, tmp_path: Path, words: list[str]) -> None:
     """With the way to the doctor, and no traceback."""
     (tmp_path / "subscriber-sync.db").write_text("This is no database. " * 100)

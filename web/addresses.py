@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from functools import cache
 from typing import Any
-from urllib.parse import urlsplit
 
 from flask import current_app, request
 
-from services.origins import origin_of
+from services.origins import bare_page, origin_of
 from web.current import services
 
 
@@ -42,9 +41,5 @@ def may_redirect_to(url: str, also: Iterable[str] = ()) -> bool:
 
 
 def page_of(referer: str | None, origin: str | None) -> str | None:
-    """The page a form was on, at most 500 characters; query and fragment may hold personal data and go."""
-    for url in (referer, origin):
-        if url and origin_of(url):
-            parts = urlsplit(url)
-            return f"{parts.scheme}://{parts.netloc}{parts.path}"[:500]
-    return None
+    """The page a form was on, as far as the browser tells."""
+    return bare_page(referer) or bare_page(origin)

@@ -54,7 +54,9 @@ def create() -> Response:
 def edit(slug: str) -> Response:
     """The form, what it looks like, and how to put it on a site."""
     form = _form(slug)
-    return _editor(form.model_dump() | {"wording": form.consent and form.consent.wording}, form=form)
+    sms_wording = form.sms_wordings[-1] if form.sms_wordings else ""
+    wordings = {"wording": form.consent and form.consent.wording, "sms_wording": sms_wording}
+    return _editor(form.model_dump() | wordings, form=form)
 
 
 @blueprint.post("/<slug>")
@@ -90,7 +92,7 @@ def _entered() -> dict[str, Any]:
         for name in FIELD_NAMES
         if name == "email" or f"show_{name}" in posted
     ]
-    texts = ("name", "wording", "thank_you_message", "thank_you_url")
+    texts = ("name", "wording", "thank_you_message", "thank_you_url", "sms_wording", "sms_country")
     level = {"protection": posted["protection"]} if "protection" in posted else {}
     return (
         level
@@ -99,6 +101,7 @@ def _entered() -> dict[str, Any]:
             "list_ids": posted.getlist("list_ids"),
             "fields": fields,
             "origins": posted.get("origins", "").split(),
+            "protect_existing": "protect_existing" in posted,
         }
     )
 

@@ -9,7 +9,10 @@ from services import TOKEN, FieldError, Form
 from services.submission import OLDER_SPELLINGS
 from web.captchas import Widget, widget_of
 
-HIDDEN = frozenset({"list_id", "list_ids", "form", "source", "consent", "redirect", TOKEN})
+HIDDEN = frozenset(
+    {"list_id", "list_ids", "form", "source", "consent", "redirect", "referrer", "sms_country", "sms_consent"}
+    | {TOKEN}
+)
 # name: (label, input type, autocomplete token of the HTML standard, longest)
 INPUTS = {
     "email": ("E-mail", "email", "email", 80),
@@ -27,6 +30,7 @@ INPUTS = {
     "state": ("State", "text", "address-level1", 50),
     "postal_code": ("Postal code", "text", "postal-code", 50),
     "country": ("Country", "text", "country-name", 50),
+    "sms_number": ("Mobile number for text messages", "tel", "tel", 25),
 }
 
 
@@ -46,12 +50,14 @@ class Input:
 
 @dataclass(frozen=True)
 class Agreement:
-    """The consent to be ticked; `reference` is what a tick sends."""
+    """The consent to be ticked as the field `name`; `reference` is what a tick sends."""
 
+    name: str
     wording: str
     reference: str
     ticked: bool
     error: str | None
+    required: bool = True
 
 
 @dataclass(frozen=True)
@@ -65,11 +71,16 @@ class FilledForm:
     # The form that asks for a proof of work.
     proof_for: str | None
     captcha: Widget | None
+    sms_agreement: Agreement | None = None
 
 
-def shown(form: Form, token: str) -> FilledForm:
-    """The form as a page of ours shows it, before anybody typed; `token` says when that was."""
-    return fill([("form", form.slug), *([] if form.protection == "none" else [(TOKEN, token)])], form=form)
+def shown(form: Form, token: str, came_from: str | None = None) -> FilledForm:
+    """The form as a page of ours shows it, before anybody typed.
+
+    `token` says when that was, `came_from` is where the visitor was before.
+    """
+    pairs = [("form", form.slug), *([("referrer", came_from)] if came_from else [])]
+    return fill([*pairs, *([] if form.protection == "none" else [(TOKEN, token)])], form=form)
 
 
 def fill(
@@ -80,7 +91,8 @@ def fill(
     typed = {name: value for name, value in named if name in INPUTS}
     messages = {error.field: error.message for error in errors}
     agreement = _agreement(form, dict(named), messages)
-    seen = {"consent"} if agreement else set()
+    sms_agreement = _sms_agreement(form, dict(named), messages)
+    seen = {each.name for each in (agreement, sms_agreement) if each}
     inputs = tuple(
         Input(name, label, *INPUTS[name][1:], required, typed.get(name, ""), messages.get(name))
         for name, label, required in _shown(form, typed)
@@ -93,6 +105,7 @@ def fill(
         other_errors=tuple(message for name, message in messages.items() if name not in seen),
         proof_for=form.slug if form and form.protection == "captcha" else None,
         captcha=widget_of(form) if form else None,
+        sms_agreement=sms_agreement,
     )
 
 
@@ -108,7 +121,18 @@ def _agreement(form: Form | None, named: dict[str, str], messages: dict[str, str
         return None
     # A tick under another wording is none under this one.
     ticked = bool(named.get("consent")) and form.agreed(named.get("consent")) == form.consent
-    return Agreement(form.consent.wording, form.consent.reference, ticked, messages.get("consent"))
+    error = messages.get("consent")
+    return Agreement("consent", form.consent.wording, form.consent.reference, ticked, error)
+
+
+def _sms_agreement(form: Form | None, named: dict[str, str], messages: dict[str, str]) -> Agreement | None:
+    if form is None or form.sms_consent is None:
+        return None
+    sent, asked = named.get("sms_consent"), form.sms_consent
+    ticked = bool(sent) and form.sms_agreed(sent) == asked
+    required = any(field.required for field in form.fields if field.name == "sms_number")
+    error = messages.get("sms_consent")
+    return Agreement("sms_consent", asked.wording, asked.reference, ticked, error, required)
 
 
 def _name(raw: str) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from flask import Blueprint, Response, jsonify, make_response, render_template, url_for
+from flask import Blueprint, Response, jsonify, make_response, render_template, request, url_for
 from werkzeug.exceptions import NotFound
 
 from services import HONEYPOT, Form
+from services.origins import bare_page
 from web import captchas, filled_form, headers
 from web.addresses import base_url
 from web.current import services
@@ -22,7 +23,8 @@ blueprint = Blueprint("forms", __name__, url_prefix="/forms")
 def page(slug: str) -> Response:
     """The form on a page of ours; needs no script."""
     form = _form(slug)
-    shown = filled_form.shown(form, services().protection.token(form))
+    token = services().protection.token(form)
+    shown = filled_form.shown(form, token, bare_page(request.referrer))
     answer = make_response(render_template("forms/page.html", name=form.name, form=shown))
     headers.allow_form(answer, form, captchas.provider_of(form))
     return answer
@@ -53,6 +55,7 @@ def description(slug: str) -> Response:
             "token_url": None if form.protection == "none" else f"{base_url()}{url_for('.token', slug=slug)}",
             "captcha": _captcha(form),
         },
+        sms_consent=form.sms_consent.model_dump() if form.sms_consent else None,
         thank_you={"message": form.thank_you_message, "url": form.thank_you_url},
     )
     answer.headers["Cache-Control"] = f"public, max-age={CACHED_SECONDS}"

@@ -163,6 +163,7 @@ def _form() -> Document:
         )
     }
     form |= {"consent": {"anyOf": [consent, nothing]}, "thank_you": thank_you}
+    form |= {"sms_consent": {"anyOf": [consent, nothing]}}
     return {
         "summary": "What a script needs to draw a form.",
         "parameters": [_slug()],

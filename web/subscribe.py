@@ -119,6 +119,7 @@ def _accept(submission: Submission, asker: Asker) -> Verdict:
         page=page_of(request.headers.get("Referer"), request.headers.get("Origin")),
         network_address=request.remote_addr,
         user_agent=request.headers.get("User-Agent", "")[:LONGEST_USER_AGENT] or None,
+        service=base_url(),
     )
     return services().intake.accept(submission, asker, evidence, preferences.handling())
 

@@ -130,7 +130,17 @@ def _sub_resources(wish: Mapping[str, Any], held: Mapping[str, Any]) -> dict[str
         homes = [_only(entry, ADDRESS_PARTS) for entry in held.get("street_addresses") or []]
         if address not in homes and len(homes) < MOST_ADDRESSES:
             changed["street_addresses"] = [*homes, address]
+    if sms := wish.get("sms_channel"):
+        changed["sms_channel"] = _sms_channel(sms)
     return changed
+
+
+def _sms_channel(sms: Mapping[str, Any]) -> dict[str, Any]:
+    """The number in one piece here, and less about the consent, than in sign_up_form."""
+    wanted = ("sms_consent_permission", "consent_type", "consent_medium_details")
+    consents = [_only(consent, wanted) for consent in sms["sms_channel_consents"]]
+    number = f"{sms['dial_code']}{sms['sms_address']}"
+    return {"full_sms_address": number, "sms_channel_consents": consents}
 
 
 def _fields(held: Sequence[Mapping[str, Any]], new: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

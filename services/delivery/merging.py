@@ -1,13 +1,21 @@
-"""One body for several sign-ups of one contact: one call instead of many, and no conflict between them."""
+"""One body for several sign-ups of one contact: one call instead of many, and no conflict between them.
+
+What it changes is what the sign-ups would change one after the other, those of strangers that only fill in
+included.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import reduce
+from operator import itemgetter
 from typing import Any
 
+from services.delivery.filling import FILLABLE, PROTECT, beyond, told
 from store import Carried
+
+Timed = tuple[int, Mapping[str, Any]]
 
 # POST /contacts/sign_up_form takes as many of each.
 MOST_LISTS = MOST_FIELDS = 50
@@ -15,11 +23,15 @@ MOST_LISTS = MOST_FIELDS = 50
 
 @dataclass(frozen=True)
 class Merged:
-    """What to send, the younger deliveries it carries, and when (epoch ms) the newest wish came in."""
+    """What to send, the younger deliveries it carries, and when (epoch ms) the newest wish came in.
+
+    `offered` goes along only where the contact has nothing yet.
+    """
 
     body: Mapping[str, Any]
     carried: tuple[int, ...]
     newest: int
+    offered: Mapping[str, Any] = field(default_factory=dict)
 
 
 def merge(body: Mapping[str, Any], received_at: int, younger: Sequence[Carried]) -> Merged:
@@ -28,22 +40,32 @@ def merge(body: Mapping[str, Any], received_at: int, younger: Sequence[Carried])
     It ends before the first that does not fit, since a later one must not overtake it. Which wish is newer is
     told by the time it came in: one that waited in the spool is stored behind some that came later.
     """
-    wishes = [(received_at, body)]
+    wishes: list[Timed] = [(received_at, body)]
     carried: list[int] = []
-    merged = dict(body)
     for row in younger:
         both = _in_order([*wishes, (row.received_at, row.payload)])
         if len(both["list_memberships"]) > MOST_LISTS or len(both.get("custom_fields", ())) > MOST_FIELDS:
             break
         wishes.append((row.received_at, row.payload))
         carried.append(row.delivery_id)
-        merged = both
-    return Merged(merged, tuple(carried), max(at for at, _ in wishes))
+    said, offered = _kept_apart(wishes)
+    return Merged(said, tuple(carried), max(at for at, _ in wishes), offered)
 
 
-def _in_order(wishes: Sequence[tuple[int, Mapping[str, Any]]]) -> dict[str, Any]:
-    bodies = [wish for _, wish in sorted(wishes, key=lambda timed: timed[0])]
-    return reduce(_both, bodies[1:], dict(bodies[0]))
+def _in_order(wishes: Sequence[Timed]) -> dict[str, Any]:
+    return reduce(_both, (wish for _, wish in sorted(wishes, key=itemgetter(0))), {})
+
+
+def _kept_apart(wishes: Sequence[Timed]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What may overwrite, and what only fills in; both as if the wishes had come one after the other."""
+    both = _in_order(wishes)
+    if not both.pop(PROTECT, False):
+        return both, {}
+    trusted = told(_in_order([timed for timed in wishes if not timed[1].get(PROTECT)]))
+    # Whoever comes first fills it in, and the next stranger finds it taken: here the oldest wins.
+    protected = [(-at, wish) for at, wish in reversed(wishes) if wish.get(PROTECT)]
+    said = {name: value for name, value in both.items() if name not in FILLABLE} | trusted
+    return said, beyond(told(_in_order(protected)), trusted)
 
 
 def _both(older: Mapping[str, Any], newer: Mapping[str, Any]) -> dict[str, Any]:

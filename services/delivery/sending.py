@@ -15,6 +15,7 @@ from services.constant_contact import (
     Remedy,
     SignedUp,
 )
+from services.delivery.filling import filled
 from services.delivery.merging import Merged
 from services.permits import CallPermits
 from store import Claimed
@@ -52,13 +53,14 @@ class Sender:
             ConstantContactError: a call failed, or `stop` was set before a further one.
         """
         held = None
-        if self._clock() - merged.newest > STALE_MS:
+        stale = self._clock() - merged.newest > STALE_MS
+        if stale or merged.offered:
             held = self._vendor.find_contact(merged.body["email_address"])
-            if held is not None and held.left_after(merged.newest):
+            if stale and held is not None and held.left_after(merged.newest):
                 raise LeftSince
             self._book_another(claimed, stop)
         if len(merged.body["email_address"]) <= LONGEST_SIGN_UP_ADDRESS:
-            return self._vendor.sign_up(merged.body)
+            return self._vendor.sign_up(filled(merged.body, merged.offered, held))
         return self._send_long(claimed, merged, held, stop)
 
     def _send_long(
@@ -66,7 +68,7 @@ class Sender:
     ) -> SignedUp:
         if held is None:
             try:
-                return self._vendor.create_contact(merged.body)
+                return self._vendor.create_contact(filled(merged.body, merged.offered, held))
             except Conflict:
                 # The answer names the contact in its text only.
                 self._book_another(claimed, stop)
@@ -74,7 +76,7 @@ class Sender:
                 if held is None:
                     raise
             self._book_another(claimed, stop)
-        return self._vendor.update_contact(held, merged.body)
+        return self._vendor.update_contact(held, filled(merged.body, merged.offered, held))
 
     def _book_another(self, claimed: Claimed, stop: threading.Event) -> None:
         self._permits.take(own_probe=claimed.probe, patience_ms=PATIENCE_MS, stop=stop)

@@ -158,6 +158,55 @@ def test_a_visitor_signs_up_on_another_site(page: Page, service: Service, site: 
     ]
 
 
+@pytest.mark.parametrize("ticked", [True, False])
+def test_text_messages_have_a_tick_of_their_own(
+    page: Page, service: Service, site: str, ticked: bool
+) -> None:
+    """Not set at first, not demanded, and sent with its own wording only."""
+    service.definition["fields"] += [
+        {"name": "sms_number", "label": "Mobile", "type": "tel", "required": False, "autocomplete": "tel"}
+    ]
+    service.definition["sms_consent"] = {"version": 1, "wording": "Text me, too."}
+    page.goto(site)
+    fill(page)
+    expect(page.get_by_label("Text me")).not_to_be_checked()
+    if ticked:
+        page.get_by_label("Mobile").fill("+1 781 555 1212")
+        page.get_by_label("Text me").check()
+    assert violations(page) == []
+    page.get_by_role("button", name="Sign up").click()
+    expect(page.get_by_role("status")).to_be_visible()
+    (posted,) = service.posted
+    told = {name: value for name, value in posted.items() if name.startswith("sms")}
+    assert told == ({"sms_number": "+1 781 555 1212", "sms_consent": "Text me, too."} if ticked else {})
+    assert posted["consent"] == "I agree to receive the newsletter."
+
+
+def test_a_number_without_its_tick_is_asked_about_there(page: Page, service: Service, site: str) -> None:
+    """The service says so, and the focus goes to the tick."""
+    service.definition["fields"] += [{"name": "sms_number", "label": "Mobile", "type": "tel"}]
+    service.definition["sms_consent"] = {"version": 1, "wording": "Text me, too."}
+    service.answer = 422, {"errors": [{"field": "sms_consent", "message": "Tick this as well."}]}
+    page.goto(site)
+    fill(page)
+    page.get_by_label("Mobile").fill("781 555 1212")
+    page.get_by_role("button", name="Sign up").click()
+    expect(page.locator("#sms_consent-error")).to_have_text("Tick this as well.")
+    expect(page.get_by_label("Text me")).to_be_focused()
+    expect(page.get_by_label("Mobile")).to_have_value("781 555 1212")
+
+
+def test_where_a_visitor_came_from_is_told(page: Page, service: Service, site: str) -> None:
+    """Without the query, which may tell about the person."""
+    page.goto(f"{site}/?from=a-letter")
+    page.evaluate(f"location.assign('{site}/')")
+    page.wait_for_url(f"{site}/")
+    fill(page)
+    page.get_by_role("button", name="Sign up").click()
+    expect(page.get_by_role("status")).to_be_visible()
+    assert service.posted[0]["referrer"] == f"{site}/"
+
+
 def test_the_keyboard_is_enough(page: Page, service: Service, site: str) -> None:
     """Tab, type, space, enter; the trap for programs is never reached."""
     page.goto(site)

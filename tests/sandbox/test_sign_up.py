@@ -236,3 +236,61 @@ def test_abuse_guard_forgets_after_a_day(vendor: Vendor) -> None:
         vendor.call(token, "POST", SIGN_UP, person())
     vendor.advance(DAY)
     assert vendor.call(token, "POST", SIGN_UP, person()).status_code == 200
+
+
+CONSENT = {
+    "sms_consent_permission": "explicit",
+    "consent_type": "promotional_sms",
+    "consent_medium_type": "LF",
+    "consent_medium_url": "https://www.example.org/",
+    "consent_medium_details": "Ticked.",
+}
+SMS = {
+    "sms_address": "7815551212",
+    "dial_code": "1",
+    "country_code": "US",
+    "sms_channel_consents": [CONSENT],
+}
+
+
+def test_a_number_for_text_messages_is_kept_with_its_consent(api: Api, vendor: Vendor) -> None:
+    """As the contract's ContactResource shows it; a newer one takes its place, an omitted one stays."""
+    assert api("POST", SIGN_UP, person(sms_channel=SMS)).status_code == 201
+    held = vendor.contact()["sms_channel"]
+    assert {name: held[name] for name in ("sms_address", "dial_code", "country_code")} == {
+        "sms_address": "7815551212",
+        "dial_code": "1",
+        "country_code": "US",
+    }
+    assert (held["create_source"], held["update_source"]) == ("Contact", "Contact")
+    (consent,) = held["sms_channel_consents"]
+    assert (consent["sms_consent_permission"], consent["consent_type"]) == ("explicit", "promotional_sms")
+    assert "opt_in_date" in consent
+    api("POST", SIGN_UP, person(first_name="Ada"))
+    assert vendor.contact()["sms_channel"] == held
+    api("POST", SIGN_UP, person(sms_channel=SMS | {"sms_address": "7815551213"}))
+    assert vendor.contact()["sms_channel"]["sms_address"] == "7815551213"
+    assert vendor.contact()["sms_channel"]["sms_channel_id"] == held["sms_channel_id"]
+
+
+@pytest.mark.parametrize(
+    "channel",
+    [
+        *({name: value for name, value in SMS.items() if name != missing} for missing in SMS),
+        *(
+            SMS | {"sms_channel_consents": [{n: v for n, v in CONSENT.items() if n != missing}]}
+            for missing in CONSENT
+        ),
+        SMS | {"sms_address": "781-555-1212"},
+        SMS | {"sms_address": 7815551212},
+        SMS | {"dial_code": "+1"},
+        SMS | {"country_code": "USA"},
+        SMS | {"sms_channel_consents": {}},
+        SMS | {"sms_channel_consents": [CONSENT | {"consent_type": "transactional_sms"}]},
+        {"full_sms_address": "17815551212", "sms_channel_consents": [CONSENT]},
+        "17815551212",
+    ],
+)
+def test_a_number_or_consent_against_the_contract_is_refused(api: Api, channel: object) -> None:
+    """Everything that it requires, and only what it knows."""
+    assert api("POST", SIGN_UP, person(sms_channel=channel)).status_code == 400

@@ -34,7 +34,8 @@ class Account:
         session = requests.Session()
         session.auth = TokenAuth(self._token)
         session.mount(HOST, InProcessAdapter(app, dropped=ConnectionDropped))
-        self.api = ConstantContact(session, base_url=f"{HOST}/v3")
+        self.session, self.base_url = session, f"{HOST}/v3"
+        self.api = ConstantContact(session, base_url=self.base_url)
 
     def edit(self, method: str, path: str, body: Any = None) -> TestResponse:
         """What the account's people do themselves, outside the limits."""

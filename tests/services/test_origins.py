@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.origins import origin_of
+from services.origins import bare_page, origin_of
 
 
 @pytest.mark.parametrize(
@@ -47,3 +47,20 @@ def test_an_origin_is_scheme_host_and_port(url: str, origin: str) -> None:
 def test_what_is_read_in_two_ways_has_no_origin(url: str) -> None:
     """Whatever browsers could understand differently is nobody's site."""
     assert origin_of(url) is None
+
+
+@pytest.mark.parametrize(
+    ("url", "page"),
+    [
+        ("https://shop.example.net/spring/?email=ann@example.org#top", "https://shop.example.net/spring/"),
+        ("https://shop.example.net", "https://shop.example.net"),
+        (f"https://shop.example.net/{'x' * 600}", f"https://shop.example.net/{'x' * 475}"),
+        ("javascript:alert(1)", None),
+        ("", None),
+        (None, None),
+        (["https://shop.example.net"], None),
+    ],
+)
+def test_a_page_is_told_without_what_may_be_personal(url: object, page: str | None) -> None:
+    """No query and no fragment, at most 500 characters; None for what is no page."""
+    assert bare_page(url) == page

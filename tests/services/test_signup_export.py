@@ -24,13 +24,16 @@ def table(*records: SignupRecord) -> list[dict[str, str]]:
 
 def test_a_table_holds_every_column() -> None:
     """A header, a line each, times in ISO 8601, lists apart by spaces, nothing for what is unknown."""
-    (row,) = table(replace(RECORD, state="delivered", finished_at=NOW + 1, contact_id="c-1"))
+    came_from = "https://search.example/"
+    done = replace(RECORD, state="delivered", finished_at=NOW + 1, contact_id="c-1", referrer=came_from)
+    (row,) = table(done)
     assert tuple(row) == COLUMNS
     assert (row["id"], row["email"], row["first_name"]) == ("s1", "ann@example.org", "Ann")
     assert row["received_at"] == "2026-11-21T09:38:16.123Z"
     assert row["finished_at"] == "2026-11-21T09:38:16.124Z"
     assert row["list_ids"] == "list-1 list-2"
     assert (row["form"], row["consent_version"], row["consent"]) == ("spring-news", "2", RECORD.consent)
+    assert row["referrer"] == came_from
     assert (row["last_name"], row["last_error"]) == ("", "")
     assert (row["state"], row["attempts"], row["contact_id"]) == ("delivered", "0", "c-1")
 

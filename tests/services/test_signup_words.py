@@ -86,6 +86,20 @@ def test_everything_known_has_a_row() -> None:
         ("Asked by", "form"),
     ]
     done = replace(RECORD, contact_id="c-1", action="created", finished_at=NOW + 1, last_error="Refused.")
+    assert told(replace(RECORD, referrer="https://x.example/"))["Came from"] == "https://x.example/"
+    sms = {
+        "number": "+17815551212",
+        "consent": "Text me.",
+        "consent_version": 3,
+        "page": "https://x.example/",
+    }
+    texts = told(replace(RECORD, sms=sms))
+    assert [texts[name] for name in ("Text messages", "SMS consent", "SMS version", "SMS page")] == [
+        "+17815551212",
+        "Text me.",
+        "3",
+        "https://x.example/",
+    ]
     assert told(done)["Contact"] == "c-1 (created)"
     assert told(done)["Finished"] == "2026-11-21T09:38:16.124Z"
     assert told(done)["Last error"] == "Refused."

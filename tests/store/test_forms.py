@@ -3,6 +3,7 @@
 import pytest
 
 from store import Database, Forms, StoredForm
+from tests.store.conftest import in_threads
 
 DEFINITION = {"list_ids": ["l1"], "fields": []}
 
@@ -76,3 +77,34 @@ def test_forms_are_listed_by_name(forms: Forms) -> None:
     for name in ("Zoo", "Art"):
         forms.save(name.lower(), name=name, definition={}, wording=None, now=1)
     assert [form.name for form in forms.all()] == ["Art", "Zoo"]
+
+
+def test_every_wording_for_text_messages_is_kept(forms: Forms) -> None:
+    """Beside the other consent, whatever else the definition becomes; each change is a version."""
+
+    def wordings(sms_wording: str | None) -> object:
+        saved = forms.save(
+            "news", name="N", definition=DEFINITION, wording="I agree.", now=10, sms_wording=sms_wording
+        )
+        assert saved == forms.find("news")
+        assert saved.wordings == ("I agree.",)
+        return saved.definition.get("sms_wordings")
+
+    assert wordings(None) is None
+    assert wordings("Text me.") == ["Text me."]
+    assert wordings("Text me.") == ["Text me."]
+    assert wordings(None) == ["Text me.", ""]
+    assert wordings("Text me weekly.") == ["Text me.", "", "Text me weekly."]
+
+
+def test_two_who_save_at_once_lose_no_wording(forms: Forms) -> None:
+    """Each reads the versions under the lock that it writes them by."""
+    save(forms)
+
+    def change(number: int) -> None:
+        forms.save("news", name="N", definition={}, wording=None, now=10, sms_wording=f"Wording {number}")
+
+    in_threads(8, change)
+    found = forms.find("news")
+    assert found is not None
+    assert set(found.definition["sms_wordings"]) == {f"Wording {number}" for number in range(8)}

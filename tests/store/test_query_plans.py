@@ -13,7 +13,7 @@ from store import Database
 from store.claims import ANY_WAITING, CLAIM, CLAIM_FRESH, NEXT_DUE, NEXT_FRESH, YOUNGER
 from store.deliveries import BACKLOG, BEHIND, PENDING_UP_TO, RETRIED
 from store.events import RECENT
-from store.retention import FINISHED, OLD_ATTEMPTS, OLD_SUSPECTED
+from store.retention import FINISHED, MASK, OLD_ATTEMPTS, OLD_SUSPECTED
 from store.signups import _FIND, _RECENT
 from store.suspected import FIND, WAITING_NEWEST_FIRST
 from tests.postgresql_server import new_database
@@ -31,6 +31,7 @@ LOOP = [
     pytest.param(RETRIED, {"signup": "s1", "now": NOW}, id="retry"),
     pytest.param(FINISHED, {"until": 10}, id="payloads to blank"),
     pytest.param(OLD_ATTEMPTS, {"until": 10}, id="attempts to remove"),
+    pytest.param(MASK, {"signup": "s1", "network": "192.0.2.0/24"}, id="mask"),
     pytest.param(_FIND, {"signup_id": "s1"}, id="find"),
     pytest.param(_RECENT, {"at_most": 10}, id="recent"),
 ]

@@ -1,8 +1,10 @@
 """What is forgotten after 30 days, and what never is."""
 
+import pytest
 from sqlalchemy import text
 
 from store import Claimed, Database, Deliveries, Signups, SuspectedSignups
+from store.masking import masked
 from store.retention import BATCH, Retention
 from tests.store.conftest import accept
 from tests.store.test_suspected import keep
@@ -47,6 +49,53 @@ def test_payloads_of_what_was_delivered_are_blanked(database: Database) -> None:
         "ready": "kept",
     }
     assert len(Signups(database).recent(10)) == 5
+
+
+def evidence(database: Database) -> dict[str, tuple[str | None, str | None]]:
+    with database.reading() as connection:
+        rows = connection.exec_driver_sql("SELECT id, network_address, user_agent FROM signups").all()
+    return {row[0]: (row[1], row[2]) for row in rows}
+
+
+def test_who_was_delivered_keeps_no_more_than_the_network(database: Database) -> None:
+    """Thirty days afterwards, with whom it carried; what is not delivered keeps it all until it is."""
+    deliveries = Deliveries(database, monotonic=lambda: 0.0)
+    accept(database, "old", contact="ann@example.org", at=1)
+    accept(database, "carried", contact="ann@example.org", at=1)
+    claimed = claim(database, NOW - 31 * DAY)
+    carried = tuple(other.delivery_id for other in claimed.younger)
+    deliveries.delivered(claimed, now=NOW - 30 * DAY, contact_id="c", action="created", carried=carried)
+    accept(database, "parked", at=2)
+    deliveries.park(claim(database, NOW - 30 * DAY), now=NOW - 30 * DAY, error="400")
+    accept(database, "younger", at=3)
+    deliveries.delivered(
+        claim(database, NOW - 30 * DAY + 1), now=NOW - 30 * DAY + 1, contact_id="c", action="created"
+    )
+    for _ in range(2):
+        Retention(database).prune(NOW)
+        assert evidence(database) == {
+            "old": ("192.0.2.0/24", None),
+            "carried": ("192.0.2.0/24", None),
+            "parked": ("192.0.2.1", "test"),
+            "younger": ("192.0.2.1", "test"),
+        }
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("203.0.113.255", "203.0.113.0/24"),
+        ("2001:db8:1234:5678::9", "2001:db8:1234::/48"),
+        ("::ffff:203.0.113.9", "203.0.113.0/24"),
+        ("fe80::1%eth0", "fe80::/48"),
+        ("203.0.113.0/24", "203.0.113.0/24"),
+        ("unknown", None),
+        (None, None),
+    ],
+)
+def test_a_network_address_loses_the_household(address: str | None, network: str | None) -> None:
+    """A /24 of IPv4, a /48 of IPv6; masking it twice changes nothing."""
+    assert masked(address) == network
 
 
 def test_attempts_are_removed(database: Database) -> None:

@@ -149,6 +149,18 @@ def test_a_form_is_changed(app: Flask, admin: FlaskClient) -> None:
     assert form(app, "other") is None
 
 
+def test_contacts_are_protected_where_that_is_ticked(app: Flask, admin: FlaskClient) -> None:
+    """Off at first, and it stays as it was set; the page says what it costs."""
+    assert not make(app).protect_existing
+    post(admin, "/admin/forms/spring-news", **ENTERED)
+    assert [each.protect_existing for each in app.extensions["services"].forms.all()] == [False]
+    post(admin, "/admin/forms/spring-news", **ENTERED, protect_existing="on")
+    assert [each.protect_existing for each in app.extensions["services"].forms.all()] == [True]
+    page = admin.get("/admin/forms/spring-news").text
+    assert re.search(r'name="protect_existing"[^>]* checked', page)
+    assert "2.0 calls instead of 1.0" in page
+
+
 @pytest.mark.parametrize("slug", ["spring-news", " spring-news "])
 @pytest.mark.parametrize("archived", [True, False])
 def test_a_short_name_is_taken_once(app: Flask, admin: FlaskClient, slug: str, *, archived: bool) -> None:

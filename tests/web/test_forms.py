@@ -96,6 +96,7 @@ def test_the_description_is_all_a_script_needs(app: Flask, client: FlaskClient) 
             },
         ],
         "consent": {"version": 1, "wording": "Yes, write to me."},
+        "sms_consent": None,
         "thank_you": {"message": "See you.", "url": None},
     }
     assert answer.headers["Cache-Control"] == "public, max-age=60"
@@ -275,3 +276,30 @@ def test_a_dead_database_keeps_what_was_typed(make_app: MakeApp, tmp_path: Path)
     assert '<input type="hidden" name="form" value="spring-news">' in answer.text
     assert client.get("/thank-you?form=spring-news").status_code == 200
     assert client.get("/forms/spring-news").status_code == 503
+
+
+def referrers(app: Flask) -> list[str | None]:
+    with app.extensions["database"].reading() as connection:
+        return list(connection.exec_driver_sql("SELECT referrer FROM signups ORDER BY received_at").scalars())
+
+
+def test_where_a_visitor_came_from_is_on_record(app: Flask, client: FlaskClient) -> None:
+    """The form's own page keeps it for the post, also past a mistake; its query is nobody's business."""
+    make(app)
+    seen = {"Referer": "https://search.example/find?q=ann@example.org"}
+    kept = '<input type="hidden" name="referrer" value="https://search.example/find">'
+    assert kept in client.get("/forms/spring-news", headers=seen).text
+    assert "referrer" not in client.get("/forms/spring-news").text
+    post = POST | {"referrer": "https://search.example/find"}
+    assert kept in client.post("/subscribe", data=post | {"email": ""}, headers={"Accept": "text/html"}).text
+    client.post("/subscribe", data=post)
+    client.post("/subscribe", json=POST | {"referrer": "https://search.example/?q=x"})
+    assert referrers(app) == ["https://search.example/find", "https://search.example/"]
+
+
+@pytest.mark.parametrize("referrer", ["javascript:alert(1)", "no page", "", ["a"], {"b": 1}, 7, None, "\0"])
+def test_a_wrong_referrer_costs_no_sign_up(app: Flask, client: FlaskClient, referrer: object) -> None:
+    """The visitor neither sees nor made it."""
+    make(app)
+    assert client.post("/subscribe", json=POST | {"referrer": referrer}).status_code < 300
+    assert referrers(app) == [None]
