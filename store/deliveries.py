@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Update, bindparam, func, select, update
 
 from store import attempts, claims
-from store.allowance import PROBE_MS, ROW, Allowance, locked_allowance
+from store.allowance import PROBE_MS, ROW, Allowance, Wait, locked_allowance
 from store.budget import REFUSALS_KEPT
 from store.database import Database
 from store.schema import PARKED, UNFINISHED, budget, deliveries
@@ -28,8 +28,9 @@ class Carried:
 class Claimed:
     """A delivery that is ours until its lease ends, with one call booked for it; times are epoch ms.
 
-    `attempts` counts this one. `younger`, oldest first, wait for this delivery; name those that the call
-    carried to `delivered`. A `probe` goes out after failures, and all other calls wait for its outcome.
+    The call goes out at `booked_at`. `attempts` counts this one. `younger`, oldest first, wait for this
+    delivery; name those that the call carried to `delivered`. A `probe` goes out after failures, and all
+    other calls wait for its outcome.
     """
 
     delivery_id: int
@@ -45,13 +46,6 @@ class Claimed:
     probe: bool
     alone: bool
     younger: tuple[Carried, ...]
-
-
-@dataclass(frozen=True)
-class Wait:
-    """Nothing may be sent now; ask again at `until` (epoch ms), None when nothing is waiting at all."""
-
-    until: int | None
 
 
 @dataclass(frozen=True)
@@ -160,24 +154,26 @@ class Deliveries:
         self._database = database
         self._monotonic = monotonic
 
-    def claim(self, now: int, *, lease_ms: int = 60_000) -> Claimed | Wait:
+    def claim(self, now: int, *, lease_ms: int = 60_000, ahead_ms: int = 0) -> Claimed | Wait:
         """Book one call and take the delivery that goes next, in one transaction.
 
         Args:
             now: epoch ms.
             lease_ms: how long the row is ours; after that anybody may claim it again.
+            ahead_ms: how long before the call may start it can be booked, so that the time which a commit
+                takes is not lost.
 
         Returns:
-            The delivery to send at once, or Wait, with nothing booked.
+            The delivery to send at its `booked_at`, or Wait, with nothing booked.
         """
         with locked_allowance(self._database, now, self._monotonic) as (connection, allowance):
-            opens_at = allowance.opens_at(per_day=claims.DELIVERIES_PER_DAY)
+            opens_at = allowance.opens_at(per_day=claims.DELIVERIES_PER_DAY, ahead_ms=ahead_ms)
             if opens_at is not None:
                 return Wait(opens_at)
             row = claims.take(connection, allowance, lease_ms)
             if row is None:
                 return Wait(claims.next_due(connection, allowance))
-            allowance.booked(probe=allowance.half_open).save(connection)
+            allowance.booked(allowance.starts_at, probe=allowance.half_open).save(connection)
             return _claimed(connection, allowance, row)
 
     def delivered(
@@ -257,7 +253,7 @@ def _claimed(connection: Connection, allowance: Allowance, row: Row[Any]) -> Cla
     attempt_id = attempts.begin(
         connection,
         delivery_id=row.id,
-        now=allowance.now,
+        now=allowance.starts_at,
         may_carry=tuple(other.delivery_id for other in younger),
     )
     columns = dict(row._mapping)
@@ -267,7 +263,7 @@ def _claimed(connection: Connection, allowance: Allowance, row: Row[Any]) -> Cla
         alone=bool(columns.pop("alone")),
         **columns,
         attempt_id=attempt_id,
-        booked_at=allowance.now,
+        booked_at=allowance.starts_at,
         probe=allowance.half_open,
         younger=younger,
     )

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import sandbox
 from services import ConnectionStatus, Delivery, FormDirectory, Intake, ListDirectory, Verdicts
-from services.delivery import Courier, Sender
+from services.delivery import Courier, Departures, Sender
 from settings import THREADS_PER_WORKER, Settings
 from store import Tables
 from wiring.keeping import Keeping
@@ -50,6 +50,7 @@ def build_delivery(
     tables: Tables,
     connection: ConnectionStatus,
     lists: ListDirectory,
+    departures: Departures,
     sender: Sender,
     authorize: Callable[[], None],
     clock: Callable[[], int],
@@ -60,6 +61,7 @@ def build_delivery(
         budget=tables.budget,
         connection=connection,
         authorize=authorize,
+        departures=departures,
         sender=sender,
         clock=clock,
     )
