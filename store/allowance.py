@@ -134,7 +134,7 @@ class Allowance:
 
     def throttled(self) -> "Allowance":
         """Widen the guard, as the vendor counted more calls in a second than we did."""
-        guard = min(_LARGEST_GUARD_MS, int(self.state.guard_at(self.now) * 1.5) + 100)
+        guard = min(_LARGEST_GUARD_MS, int(self.state.guard_at(self.now) * 1.5) + 20)
         return replace(self, state=replace(self.state, guard_ms=guard, guard_since=self.now))
 
     def paused(self, until: int, reason: str) -> "Allowance":

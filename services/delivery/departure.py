@@ -17,6 +17,8 @@ from store import Budget, Claimed
 # What the budget's guard leaves to the network: a call may depart later than it was booked by the rest of it.
 ON_THE_WAY_MS = 40
 LATEST_DEPARTURE_MS = 40
+# A connection that had to be opened, a machine that was busy for a moment: no reason to slow down.
+PASSING = 3
 # Well within the lease: further calls of this claim, and the waits between them.
 PATIENCE_MS = 6_000
 # From then on the lease may be over before the answer is there; a process that was frozen comes to this.
@@ -66,7 +68,7 @@ class Departures:
             NotSent: it shall not leave at all.
             ConstantContactError: it was late, and the budget has no other call left for it now.
         """
-        booked_at, again = claimed.booked_at, False
+        booked_at, late_in_a_row = claimed.booked_at, 0
         # At most so long: the clock may have been set back.
         stop.wait(min(max(booked_at - self._clock(), 0), AHEAD_MS) / 1000)
         while True:
@@ -75,11 +77,11 @@ class Departures:
                 raise NotSent
             if self._in_time(now - booked_at, now):
                 return
-            if again:
+            late_in_a_row += 1
+            if late_in_a_row > PASSING:
                 # A disk on which every commit takes that long would make each call late: the guard grows
                 # until it covers them.
                 self._budget.throttled(now, reason="This machine is slow; calls go out with wider gaps.")
-            again = True
             booked_at = self._permits.take(own_probe=claimed.probe, patience_ms=PATIENCE_MS, stop=stop)
 
     def _in_time(self, late: int, now: int) -> bool:

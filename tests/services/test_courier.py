@@ -360,4 +360,4 @@ def test_calls_that_are_throttled_together_slow_us_down_once(house: House) -> No
     for claimed in claims:
         assert isinstance(claimed, Claimed)
         house.courier.carry(claimed, threading.Event())
-    assert house.budget.read().guard_at(house.clock.now) == 220
+    assert house.budget.read().guard_at(house.clock.now) == 140

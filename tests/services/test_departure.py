@@ -130,7 +130,7 @@ def test_a_guard_that_has_grown_lets_later_calls_leave(
     """It was widened because they are late."""
     disk.throttled(house.clock.now - 1_500)
     claimed = claim(house)
-    house.clock.now += 170
+    house.clock.now += 90
     departures.wait_for(claimed, threading.Event())
     assert house.budget.read().used == 1
 
