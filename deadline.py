@@ -32,10 +32,15 @@ class DeadlineSession(requests.Session):
     is unknown, unless it is requests.ConnectTimeout, after which nothing was sent.
     """
 
-    def __init__(self, seconds: float) -> None:
-        """`seconds` must be more than 0."""
+    def __init__(self, seconds: float, *, depart: Callable[[], None] = lambda: None) -> None:
+        """`seconds` must be more than 0.
+
+        `depart` is called for each request when its connection stands, before its first byte. It may wait,
+        within the call's time; what it raises comes out of the call, of which nothing was sent.
+        """
         super().__init__()
         self._seconds = seconds
+        self._depart = depart
         for scheme in ("http://", "https://"):
             self.mount(scheme, _Adapter())
 
@@ -43,7 +48,8 @@ class DeadlineSession(requests.Session):
         """Send as `requests.Session.send` does."""
         timeout = options.get("timeout")
         total = timeout.total if isinstance(timeout, Timeout) else None
-        with _within(total if isinstance(total, (int, float)) else self._seconds) as cut:
+        seconds = total if isinstance(total, (int, float)) else self._seconds
+        with _within(seconds, self._depart) as cut:
             response = super().send(request, **options)
         if cut.made:
             # Where a body ends with its connection, the end that we made looks like the vendor's own.
@@ -55,11 +61,13 @@ class DeadlineSession(requests.Session):
 class _Cut:
     """The end of one call. Works on duplicates, as TLS takes a socket over and closed ones are reused."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, depart: Callable[[], None]) -> None:
+        self.depart = depart
         self._ends_at = monotonic() + seconds
         self._lock = threading.Lock()
         self._sockets: list[socket.socket] = []
         self.made = False
+        self.opened = False
 
     def left(self) -> float:
         return self._ends_at - monotonic()
@@ -89,8 +97,8 @@ _current: ContextVar[_Cut | None] = ContextVar("current", default=None)
 
 
 @contextmanager
-def _within(seconds: float) -> Iterator[_Cut]:
-    cut = _Cut(seconds)
+def _within(seconds: float, depart: Callable[[], None]) -> Iterator[_Cut]:
+    cut = _Cut(seconds, depart)
     timer = threading.Timer(seconds, cut.make)
     timer.daemon = True
     timer.start()
@@ -110,7 +118,7 @@ class _WatchedHTTP(HTTPConnection):
         return _connected(self, super()._new_conn)
 
     def request(self, *args: Any, **options: Any) -> None:
-        _watch_kept(self)
+        _leave(self)
         super().request(*args, **options)
 
 
@@ -121,7 +129,7 @@ class _WatchedHTTPS(HTTPSConnection):
         return _connected(self, super()._new_conn)
 
     def request(self, *args: Any, **options: Any) -> None:
-        _watch_kept(self)
+        _leave(self)
         super().request(*args, **options)
 
 
@@ -152,13 +160,25 @@ def _connected(connection: HTTPConnection, connect: Callable[[], socket.socket])
     if isinstance(opened, Exception):
         raise opened
     cut.watch(opened)
+    cut.opened = True
     return opened
 
 
-def _watch_kept(connection: HTTPConnection) -> None:
+def _leave(connection: HTTPConnection) -> None:
+    """Open the connection unless it stands, wait for the moment to leave, and see that it still stands."""
     cut = _current.get()
-    if cut is not None and connection.sock is not None:
+    if cut is None:
+        return
+    kept = connection.sock is not None and not cut.opened
+    if connection.sock is None:
+        connection.connect()
+    else:
         cut.watch(connection.sock)
+    cut.depart()
+    # The other side may have closed a kept one meanwhile; TLS tickets in a new one only look like an end.
+    if kept and not connection.is_connected:
+        connection.close()
+        connection.connect()
 
 
 class _HTTPPool(HTTPConnectionPool):

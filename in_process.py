@@ -5,6 +5,7 @@ It is how the app reaches its built-in sandbox: the same client code over anothe
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from io import BytesIO
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,14 +24,18 @@ class InProcessAdapter(HTTPAdapter):
     where a server would cut the connection.
     """
 
-    def __init__(self, application: Any, *, dropped: type[Exception]) -> None:
-        """`application` is any WSGI callable."""
+    def __init__(
+        self, application: Any, *, dropped: type[Exception], depart: Callable[[], None] = lambda: None
+    ) -> None:
+        """`application` is any WSGI callable; `depart` is called before each request."""
         super().__init__()
         self._client = Client(application, Response, use_cookies=False)
         self._dropped = dropped
+        self._depart = depart
 
     def send(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> requests.Response:
         """Answer the request. Raises requests.ConnectionError where the connection was cut."""
+        self._depart()
         target = urlsplit(request.url or "")
         try:
             answer = self._client.open(

@@ -19,6 +19,7 @@ from services.constant_contact import (
     ConstantContactError,
     Forbidden,
 )
+from services.delivery import depart
 from services.permits import CallPermits
 from settings import Settings
 
@@ -53,11 +54,12 @@ def constant_contact(
     settings: Settings, stand_in: Flask | None, keeper: Keeper, *, booked: Callable[[], None]
 ) -> ConstantContact:
     """The API, with the keeper's tokens; `booked` hears of each repeat after a 401, before it is sent."""
-    session = DeadlineSession(API_SECONDS)
+    session = DeadlineSession(API_SECONDS, depart=depart)
     session.auth = BearerAuth(keeper, booked=booked)
     base_url = settings.api_url
     if stand_in is not None:
-        session.mount(IN_PROCESS, InProcessAdapter(stand_in, dropped=sandbox.ConnectionDropped))
+        adapter = InProcessAdapter(stand_in, dropped=sandbox.ConnectionDropped, depart=depart)
+        session.mount(IN_PROCESS, adapter)
         base_url = f"{IN_PROCESS}/v3"
     return ConstantContact(session, base_url=base_url, connection_errors=(OAuthError,))
 

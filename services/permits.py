@@ -6,8 +6,11 @@ import threading
 from collections.abc import Callable
 
 from services.constant_contact import NoCallLeft
-from store import Budget
+from store import Budget, Wait
 
+# Calls are booked so long before they start: the time that a commit takes is not lost, and whoever books at
+# the last moment would find the place taken.
+AHEAD_MS = 250
 LONGEST_WAIT_MS = 1_500
 
 
@@ -37,8 +40,8 @@ class CallPermits:
         own_probe: bool = False,
         patience_ms: int = LONGEST_WAIT_MS,
         stop: threading.Event | None = None,
-    ) -> None:
-        """Book one call.
+    ) -> int:
+        """Book one call and wait for its time; returns when that is (epoch ms).
 
         Args:
             urgent: it goes out during a pause too, which may be about what it is to mend, and with a token of
@@ -55,9 +58,15 @@ class CallPermits:
             self._authorize()
         end = self._clock() + patience_ms
         waiting = stop or threading.Event()
-        while (until := self._budget.book(now := self._clock(), own_probe=own_probe)) is not None:
+        while True:
+            now = self._clock()
+            booked = self._budget.book(now, own_probe=own_probe, ahead_ms=AHEAD_MS)
+            if not isinstance(booked, Wait):
+                threading.Event().wait(min(booked - now, AHEAD_MS) / 1000)
+                return booked
+            until = booked.until or end
             if until > end or waiting.is_set():
                 if urgent:
-                    return
+                    return now
                 raise NoCallLeft
             waiting.wait(max(until - now, 1) / 1000)

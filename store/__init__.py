@@ -1,11 +1,11 @@
 """Every SQL statement of the application: sign-ups, their deliveries, the budget, the connection."""
 
-from store.allowance import PER_DAY, PER_SECOND, BudgetState
+from store.allowance import PER_DAY, PER_SECOND, BudgetState, Wait
 from store.arrivals import Once
 from store.budget import Budget
 from store.connection import ConnectionRow, Connections
 from store.database import Database
-from store.deliveries import Backlog, Carried, Claimed, Deliveries, Wait
+from store.deliveries import Backlog, Carried, Claimed, Deliveries
 from store.disk import Disk
 from store.errors import KeyTaken, OverLimit, StoreError, StoreMisconfigured, StoreUnavailable
 from store.events import Event, Events

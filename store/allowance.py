@@ -19,7 +19,7 @@ from store.schema import SENDING, UNFINISHED, budget, deliveries
 PER_SECOND = 4
 PER_DAY = 10_000
 PROBE_MS = 20_000  # longer than the hard deadline of one call
-SMALLEST_GUARD_MS = 100  # a call may reach the vendor later than its booking, the next one sooner
+SMALLEST_GUARD_MS = 80  # a call may reach the vendor later than its booking, the next one sooner
 
 log = structlog.get_logger(__name__)
 
@@ -71,7 +71,7 @@ class BudgetState:
     paused_until: int | None
     pause_reason: str | None
     failures: int
-    guard_ms: int = SMALLEST_GUARD_MS
+    guard_ms: int = 100  # as a new row begins; long since shrunk to the smallest
     guard_since: int | None = None
     probe_until: int | None = None
 
@@ -83,6 +83,13 @@ class BudgetState:
     def probing(self, now: int) -> bool:
         """Tell whether a probe is under way at `now`, for which all other calls wait."""
         return self.failures > 0 and (self.probe_until or 0) > now
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Nothing may be sent now; ask again at `until` (epoch ms), None when nothing is waiting at all."""
+
+    until: int | None
 
 
 @dataclass(frozen=True)
@@ -98,20 +105,30 @@ class Allowance:
         """After failures, and with no probe under way, the next call is the probe."""
         return self.state.failures > 0 and not self.state.probing(self.now)
 
-    def opens_at(self, *, per_day: int = PER_DAY, own_probe: bool = False) -> int | None:
-        """None when a call may start now, else the epoch ms when to ask again.
+    @property
+    def starts_at(self) -> int:
+        """The earliest epoch ms, now or later, that the sliding second leaves to the next call."""
+        if len(self.calls) < PER_SECOND:
+            return self.now
+        return max(self.now, self.calls[0] + _WINDOW_MS + self.state.guard_at(self.now))
+
+    def opens_at(self, *, per_day: int = PER_DAY, own_probe: bool = False, ahead_ms: int = 0) -> int | None:
+        """None when a call may be booked now, for `starts_at`; else the epoch ms when to ask again.
 
         Args:
             per_day: how much of the day's quota this kind of call may use up.
             own_probe: the call belongs to the probe that is under way.
+            ahead_ms: how long before its start a call may be booked; never over midnight, whose day it is.
         """
         times = [self.state.paused_until or 0]
         if self.state.probing(self.now) and not own_probe:
             times.append(self.state.probe_until or 0)
         if self.state.used >= per_day:
             times.append(self.day_ends_at())
-        if len(self.calls) == PER_SECOND:
-            times.append(self.calls[0] + _WINDOW_MS + self.state.guard_at(self.now))
+        if self.starts_at > self.now:
+            early = self.starts_at - ahead_ms
+            into_tomorrow = early <= self.now and self.starts_at >= self.day_ends_at()
+            times.append(self.day_ends_at() if into_tomorrow else early)
         return max(times) if max(times) > self.now else None
 
     def day_ends_at(self) -> int:
@@ -119,16 +136,16 @@ class Allowance:
         following = datetime.fromisoformat(self.state.day).replace(tzinfo=UTC) + timedelta(days=1)
         return int(following.timestamp() * 1000)
 
-    def booked(self, *, probe: bool) -> "Allowance":
-        """Count one call at this moment; as a `probe` it keeps the others waiting."""
+    def booked(self, at: int, *, probe: bool) -> "Allowance":
+        """Count one call that starts `at` (epoch ms); as a `probe` it keeps the others waiting."""
         state = replace(self.state, used=self.state.used + 1)
         if probe:
-            state = replace(state, probe_until=self.now + PROBE_MS)
-        return replace(self, state=state, calls=(*self.calls, self.now)[-PER_SECOND:])
+            state = replace(state, probe_until=at + PROBE_MS)
+        return replace(self, state=state, calls=(*self.calls, at)[-PER_SECOND:])
 
     def throttled(self) -> "Allowance":
         """Widen the guard, as the vendor counted more calls in a second than we did."""
-        guard = min(_LARGEST_GUARD_MS, int(self.state.guard_at(self.now) * 1.5) + 100)
+        guard = min(_LARGEST_GUARD_MS, int(self.state.guard_at(self.now) * 1.5) + 20)
         return replace(self, state=replace(self.state, guard_ms=guard, guard_since=self.now))
 
     def paused(self, until: int, reason: str) -> "Allowance":

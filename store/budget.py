@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from sqlalchemy import and_, bindparam, case, null, or_, update
 
-from store.allowance import LOCK, PER_DAY, READ, ROW, BudgetState, locked_allowance, state_of
+from store.allowance import LOCK, PER_DAY, READ, ROW, BudgetState, Wait, locked_allowance, state_of
 from store.database import Database
 from store.schema import budget
 
@@ -31,22 +31,24 @@ class Budget:
         self._database = database
         self._monotonic = monotonic
 
-    def book(self, now: int, *, own_probe: bool = False) -> int | None:
-        """Book one call at `now` (epoch ms) and return None, or book nothing and return when to ask again.
+    def book(self, now: int, *, own_probe: bool = False, ahead_ms: int = 0) -> int | Wait:
+        """Book one call and return when it starts (epoch ms), or book nothing and return when to ask again.
 
         After failures the call is itself the probe: all others wait until its outcome is told by `succeeded`
         or `pause`, or 20 s. `own_probe`: a further call of a claim that is the probe, which need not wait.
+        `ahead_ms` is how long before its start it may be booked.
         """
         with locked_allowance(self._database, now, self._monotonic) as (connection, allowance):
-            opens_at = allowance.opens_at(own_probe=own_probe)
-            if opens_at is None:
-                allowance.booked(probe=allowance.half_open).save(connection)
-            return opens_at
+            opens_at = allowance.opens_at(own_probe=own_probe, ahead_ms=ahead_ms)
+            if opens_at is not None:
+                return Wait(opens_at)
+            allowance.booked(allowance.starts_at, probe=allowance.half_open).save(connection)
+            return allowance.starts_at
 
     def note(self, now: int) -> None:
         """Count a call at `now` (epoch ms) that goes out in any case: a token call, a repeat after a 401."""
         with locked_allowance(self._database, now, self._monotonic) as (connection, allowance):
-            allowance.booked(probe=False).save(connection)
+            allowance.booked(allowance.now, probe=False).save(connection)
 
     def read(self) -> BudgetState:
         """The row as it is; a pause in it may be over by now."""

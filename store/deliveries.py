@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Update, bindparam, func, select, update
 
 from store import attempts, claims
-from store.allowance import PROBE_MS, ROW, Allowance, locked_allowance
+from store.allowance import PROBE_MS, ROW, Allowance, Wait, locked_allowance
 from store.budget import REFUSALS_KEPT
 from store.database import Database
 from store.schema import PARKED, UNFINISHED, budget, deliveries
@@ -28,8 +28,9 @@ class Carried:
 class Claimed:
     """A delivery that is ours until its lease ends, with one call booked for it; times are epoch ms.
 
-    `attempts` counts this one. `younger`, oldest first, wait for this delivery; name those that the call
-    carried to `delivered`. A `probe` goes out after failures, and all other calls wait for its outcome.
+    The call goes out at `booked_at`. `attempts` counts this one. `younger`, oldest first, wait for this
+    delivery; name those that the call carried to `delivered`. A `probe` goes out after failures, and all
+    other calls wait for its outcome.
     """
 
     delivery_id: int
@@ -48,29 +49,20 @@ class Claimed:
 
 
 @dataclass(frozen=True)
-class Wait:
-    """Nothing may be sent now; ask again at `until` (epoch ms), None when nothing is waiting at all."""
-
-    until: int | None
-
-
-@dataclass(frozen=True)
 class Backlog:
-    """What is not delivered: `pending` rows go on by themselves, `parked` ones need a person."""
+    """What is not delivered: `pending` rows go on by themselves, `parked` ones need a person.
+
+    Each is counted up to COUNTED_UP_TO, and is at least that many then.
+    """
 
     pending: int
     oldest_received_at: int | None
     parked: int
 
 
-BACKLOG = select(
-    select(func.count()).select_from(deliveries).where(UNFINISHED).scalar_subquery().label("pending"),
-    select(func.min(deliveries.c.received_at))
-    .where(UNFINISHED)
-    .scalar_subquery()
-    .label("oldest_received_at"),
-    select(func.count()).select_from(deliveries).where(PARKED).scalar_subquery().label("parked"),
-)
+# A probe asks every few seconds, and counting a million rows takes a third of a second.
+COUNTED_UP_TO = 10_000
+
 PENDING_UP_TO = select(func.count()).select_from(
     # Ordered for the sake of the plan, see `claims.ANY_WAITING`.
     select(deliveries.c.id)
@@ -78,6 +70,17 @@ PENDING_UP_TO = select(func.count()).select_from(
     .order_by(deliveries.c.received_at)
     .limit(bindparam("at_most"))
     .subquery()
+)
+_PARKED_UP_TO = select(func.count()).select_from(
+    select(deliveries.c.id).where(PARKED).order_by(deliveries.c.id).limit(bindparam("at_most")).subquery()
+)
+BACKLOG = select(
+    PENDING_UP_TO.scalar_subquery().label("pending"),
+    select(func.min(deliveries.c.received_at))
+    .where(UNFINISHED)
+    .scalar_subquery()
+    .label("oldest_received_at"),
+    _PARKED_UP_TO.scalar_subquery().label("parked"),
 )
 _OURS = (
     update(deliveries)
@@ -160,24 +163,26 @@ class Deliveries:
         self._database = database
         self._monotonic = monotonic
 
-    def claim(self, now: int, *, lease_ms: int = 60_000) -> Claimed | Wait:
+    def claim(self, now: int, *, lease_ms: int = 60_000, ahead_ms: int = 0) -> Claimed | Wait:
         """Book one call and take the delivery that goes next, in one transaction.
 
         Args:
             now: epoch ms.
             lease_ms: how long the row is ours; after that anybody may claim it again.
+            ahead_ms: how long before the call may start it can be booked, so that the time which a commit
+                takes is not lost.
 
         Returns:
-            The delivery to send at once, or Wait, with nothing booked.
+            The delivery to send at its `booked_at`, or Wait, with nothing booked.
         """
         with locked_allowance(self._database, now, self._monotonic) as (connection, allowance):
-            opens_at = allowance.opens_at(per_day=claims.DELIVERIES_PER_DAY)
+            opens_at = allowance.opens_at(per_day=claims.DELIVERIES_PER_DAY, ahead_ms=ahead_ms)
             if opens_at is not None:
                 return Wait(opens_at)
             row = claims.take(connection, allowance, lease_ms)
             if row is None:
                 return Wait(claims.next_due(connection, allowance))
-            allowance.booked(probe=allowance.half_open).save(connection)
+            allowance.booked(allowance.starts_at, probe=allowance.half_open).save(connection)
             return _claimed(connection, allowance, row)
 
     def delivered(
@@ -239,9 +244,9 @@ class Deliveries:
             return connection.execute(_PUT_BACK, {"error": error, "due": due_at}).rowcount
 
     def backlog(self) -> Backlog:
-        """Count what is waiting and what needs a person."""
+        """Count what is waiting and what needs a person, each up to COUNTED_UP_TO."""
         with self._database.reading() as connection:
-            return Backlog(**connection.execute(BACKLOG).one()._mapping)
+            return Backlog(**connection.execute(BACKLOG, {"at_most": COUNTED_UP_TO}).one()._mapping)
 
     def pending_up_to(self, limit: int) -> int:
         """Count what is waiting, but no further than `limit`: cheap however long the backlog is."""
@@ -257,7 +262,7 @@ def _claimed(connection: Connection, allowance: Allowance, row: Row[Any]) -> Cla
     attempt_id = attempts.begin(
         connection,
         delivery_id=row.id,
-        now=allowance.now,
+        now=allowance.starts_at,
         may_carry=tuple(other.delivery_id for other in younger),
     )
     columns = dict(row._mapping)
@@ -267,7 +272,7 @@ def _claimed(connection: Connection, allowance: Allowance, row: Row[Any]) -> Cla
         alone=bool(columns.pop("alone")),
         **columns,
         attempt_id=attempt_id,
-        booked_at=allowance.now,
+        booked_at=allowance.starts_at,
         probe=allowance.half_open,
         younger=younger,
     )

@@ -25,6 +25,8 @@ from deadline import DeadlineSession
 from oauth.authorization_server import AuthorizationServer
 from oauth.errors import Ambiguous, NeverSent, TokenCallFailed
 from services.constant_contact import ConstantContact, Unreachable
+from services.delivery import depart
+from tests.services.conftest import Clock, House
 
 SECONDS = 0.25
 # A busy machine's moods; without a deadline each call would last 4 s and more.
@@ -246,6 +248,83 @@ def test_a_call_within_a_call_has_its_own_deadline(session: DeadlineSession) -> 
     assert inner == [200]
 
 
+def test_a_call_departs_when_its_connection_stands(tls: ssl.SSLContext, certificate: Path) -> None:
+    """Handshakes come first, then the moment to leave, then the first byte; over a kept connection, too."""
+    order: list[str] = []
+    connected = threading.Event()
+
+    def leave() -> None:
+        connected.wait(2)
+        order.append("departs")
+
+    def answer_all(connection: socket.socket) -> None:
+        order.append("connected")
+        while True:
+            ask(connection)
+            order.append("asked")
+            connection.sendall(ANSWER)
+
+    for scheme, context in (("http", None), ("https", tls)):
+        with (
+            serving(answer_all, context) as address,
+            DeadlineSession(5, depart=leave) as session,
+        ):
+            for _ in range(2):
+                session.get(f"{scheme}://{address}/", timeout=4, verify=str(certificate))
+        assert order == ["connected", "departs", "asked", "departs", "asked"]
+        order.clear()
+        connected.clear()
+
+
+def test_a_connection_that_is_closed_before_the_departure_is_opened_anew(
+    tls: ssl.SSLContext, certificate: Path
+) -> None:
+    """Servers close what is idle; a call that waits for its moment must not meet that."""
+    served: list[socket.socket] = []
+    closing = False
+
+    def answer_once_kept(connection: socket.socket) -> None:
+        served.append(connection)
+        while True:
+            ask(connection)
+            connection.sendall(ANSWER)
+
+    def close_meanwhile() -> None:
+        if closing:
+            served[0].shutdown(socket.SHUT_RDWR)
+            time.sleep(0.1)
+
+    for scheme, context in (("http", None), ("https", tls)):
+        with (
+            serving(answer_once_kept, context) as address,
+            DeadlineSession(5, depart=close_meanwhile) as session,
+        ):
+            session.get(f"{scheme}://{address}/", timeout=4, verify=str(certificate))
+            closing = True
+            answer = session.get(f"{scheme}://{address}/", timeout=4, verify=str(certificate))
+            assert (answer.json(), len(served)) == ({}, 2)
+        closing = False
+        served.clear()
+
+
+def test_a_departure_that_fails_ends_the_call_unsent() -> None:
+    """Its exception comes out as it is."""
+    asked: list[bytes] = []
+
+    class Stay(Exception):
+        """Do not go."""
+
+    def stay() -> None:
+        raise Stay
+
+    def listen(connection: socket.socket) -> None:
+        asked.append(connection.recv(1))
+
+    with serving(listen) as address, DeadlineSession(5, depart=stay) as session, pytest.raises(Stay):
+        session.get(f"http://{address}/", timeout=4)
+    assert asked in ([], [b""])
+
+
 def test_a_call_in_time_leaves_nothing_behind(session: DeadlineSession) -> None:
     """Neither timers nor open files pile up."""
 
@@ -298,3 +377,48 @@ def test_an_api_call_that_is_cut_off_is_unreachable(session: DeadlineSession, se
     """A sign-up is an upsert, so the delivery repeats it."""
     with serving(serve) as address, in_time(), pytest.raises(Unreachable):
         ConstantContact(session, base_url=f"http://{address}/v3").sign_up({})
+
+
+class SlowHandshake(ssl.SSLContext):
+    """As across the world, with a lost packet."""
+
+    def wrap_socket(self, *args: Any, **options: Any) -> ssl.SSLSocket:
+        time.sleep(0.3)
+        return super().wrap_socket(*args, **options)
+
+
+class RealClock(Clock):
+    """The time it is."""
+
+    def __call__(self) -> int:
+        return time.time_ns() // 1_000_000
+
+
+def test_first_calls_with_slow_handshakes_never_make_five_in_a_second(
+    tmp_path: Path, certificate: Path
+) -> None:
+    """Sent late, four cold ones would meet the first of the warm ones that follow them."""
+    arrived: list[float] = []
+    body = b'{"contact_id": "c-1", "action": "created"}'
+    answer = b"HTTP/1.1 201 Created\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+    slow = SlowHandshake(ssl.PROTOCOL_TLS_SERVER)
+    slow.load_cert_chain(certificate)
+
+    def serve(connection: socket.socket) -> None:
+        while True:
+            ask(connection)
+            arrived.append(time.monotonic())
+            connection.sendall(answer)
+
+    with serving(serve, slow) as address, DeadlineSession(15, depart=depart) as session:
+        session.trust_env, session.verify = False, str(certificate)
+        api = ConstantContact(session, base_url=f"https://{address}/v3")
+        house = House(tmp_path, api=api, clock=RealClock())
+        house.connect()
+        for number in range(9):
+            house.sign_up(f"p{number}@example.org")
+        assert house.delivery.drain(20).delivered == 9
+        house.database.close()
+    arrived.sort()
+    assert len(arrived) == 9
+    assert min(fifth - first for first, fifth in zip(arrived, arrived[4:], strict=False)) >= 1

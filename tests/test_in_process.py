@@ -53,6 +53,23 @@ def test_a_request_arrives_whole(session: requests.Session) -> None:
     assert session.post("http://inside.invalid/echo", data={"p": "q"}).json()["form"] == {"p": "q"}
 
 
+def test_a_request_departs_when_it_is_told_to() -> None:
+    """A departure that raises keeps it from the application."""
+
+    class Stay(Exception):
+        """Do not go."""
+
+    def stay() -> None:
+        raise Stay
+
+    with requests.Session() as session:
+        session.mount(
+            "http://inside.invalid", InProcessAdapter(Flask(__name__), dropped=Dropped, depart=stay)
+        )
+        with pytest.raises(Stay):
+            session.get("http://inside.invalid/")
+
+
 def test_a_cut_connection_is_a_connection_error(session: requests.Session) -> None:
     """The client sees what it would see of a real server."""
     with pytest.raises(requests.ConnectionError):

@@ -22,7 +22,7 @@ from services import (
 )
 from services.connection import ConnectLimit
 from services.connection_events import ConnectionEvents
-from services.delivery import Sender
+from services.delivery import Departures, Sender
 from services.permits import CallPermits
 from settings import Settings
 from store import Database, Tables
@@ -68,7 +68,8 @@ def build_services(settings: Settings) -> Parts:
     permits = CallPermits(tables.budget, clock=shared_clock, authorize=authorize)
     lists = ListDirectory(vendor=api, connection=connection, meta=tables.meta, permits=permits, clock=clock)
     sender = Sender(vendor=api, permits=permits, clock=shared_clock)
-    delivery = build_delivery(tables, connection, lists, sender, authorize, shared_clock)
+    departures = Departures(permits=permits, budget=tables.budget, clock=shared_clock)
+    delivery = build_delivery(tables, connection, lists, departures, sender, authorize, shared_clock)
 
     def connected() -> None:
         # What paused under the old tokens says nothing about the new ones.

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import sandbox
 from services import ConnectionStatus, Delivery, Intake, ListDirectory, Verdicts
-from services.delivery import Courier, Sender
+from services.delivery import Courier, Departures, Sender
 from settings import THREADS_PER_WORKER, Settings
 from store import Tables
 from wiring.forms import FormParts
@@ -53,6 +53,7 @@ def build_delivery(
     tables: Tables,
     connection: ConnectionStatus,
     lists: ListDirectory,
+    departures: Departures,
     sender: Sender,
     authorize: Callable[[], None],
     clock: Callable[[], int],
@@ -63,6 +64,7 @@ def build_delivery(
         budget=tables.budget,
         connection=connection,
         authorize=authorize,
+        departures=departures,
         sender=sender,
         clock=clock,
     )

@@ -136,7 +136,7 @@ class ConstantContact:
             raise Unreachable(detail="a success without lists")
         return ListsPage(lists=tuple(_contact_list(entry) for entry in found), next=_next_link(answer))
 
-    def account(self, access_token: str, *, permit: Callable[[], None]) -> Account:
+    def account(self, access_token: str, *, permit: Callable[[], object]) -> Account:
         """The account behind this token, which need not be the stored connection's.
 
         `permit` is called before each of the two calls, so that neither leaves later than it was booked.

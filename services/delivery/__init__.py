@@ -2,7 +2,18 @@
 
 from services.delivery.courier import Courier, Outcome, Step
 from services.delivery.delivery import Delivery, DrainReport
+from services.delivery.departure import Departures, depart
 from services.delivery.sending import Sender
 from services.delivery.thread import DeliveryThread
 
-__all__ = ["Courier", "Delivery", "DeliveryThread", "DrainReport", "Outcome", "Sender", "Step"]
+__all__ = [
+    "Courier",
+    "Delivery",
+    "DeliveryThread",
+    "Departures",
+    "DrainReport",
+    "Outcome",
+    "Sender",
+    "Step",
+    "depart",
+]

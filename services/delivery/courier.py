@@ -19,15 +19,15 @@ from services.constant_contact import (
     Throttled,
 )
 from services.delivery.decisions import Case, Decision, counts_as_refusal, decide
+from services.delivery.departure import Departures, NotSent, departing
 from services.delivery.merging import Merged, merge
 from services.delivery.sending import Sender
+from services.permits import AHEAD_MS
 from store import Budget, Claimed, Deliveries, StoreError, Wait
 
 log = structlog.get_logger(__name__)
 
 UNUSABLE_CHECK_MS = 5_000
-# The budget allows for calls that reach the vendor this much later than they were booked.
-LATEST_START_MS = 100
 FINISH_AGAIN_SECONDS = (0.5, 1.0, 2.0, 4.0)
 
 
@@ -62,6 +62,7 @@ class Courier:
         budget: Budget,
         connection: ConnectionStatus,
         authorize: Callable[[], None],
+        departures: Departures,
         sender: Sender,
         clock: Callable[[], int],
     ) -> None:
@@ -74,9 +75,9 @@ class Courier:
         self._budget = budget
         self._connection = connection
         self._authorize = authorize
+        self._departures = departures
         self._sender = sender
         self._clock = clock
-        self._late_in_a_row = 0
 
     def step(self) -> Step:
         """Deliver the next sign-up that is due, or say when to ask again. Raises store.StoreUnavailable."""
@@ -94,7 +95,7 @@ class Courier:
         except ConnectionUnusable as error:
             log.warning("delivery_waits_for_token", error=error.detail)
             return Step(Outcome.IDLE, until=self._clock() + UNUSABLE_CHECK_MS)
-        claimed = self._deliveries.claim(self._clock())
+        claimed = self._deliveries.claim(self._clock(), ahead_ms=AHEAD_MS)
         return Step(Outcome.IDLE, until=claimed.until) if isinstance(claimed, Wait) else claimed
 
     def carry(self, claimed: Claimed, stop: threading.Event) -> Step:
@@ -103,11 +104,12 @@ class Courier:
         Raises:
             StoreUnavailable: the outcome could not be written down; the lease will end the delivery.
         """
-        if stop.is_set() or self._too_late(claimed):
-            return self.give_back(claimed)
         merged = merge(claimed.payload, claimed.received_at, claimed.younger)
         try:
-            signed_up = self._sender.send(claimed, merged, stop)
+            with departing(lambda: self._departures.wait_for(claimed, stop)):
+                signed_up = self._sender.send(claimed, merged, stop)
+        except NotSent:
+            return self.give_back(claimed)
         except ConstantContactError as error:
             return self._failed(claimed, merged, error)
         return self._delivered(claimed, merged, signed_up, stop)
@@ -117,19 +119,6 @@ class Courier:
         self._deliveries.postpone(claimed, due_at=self._clock(), error=None, count=False)
         log.info("delivery_given_back", signup_id=claimed.signup_id)
         return Step(Outcome.POSTPONED)
-
-    def _too_late(self, claimed: Claimed) -> bool:
-        now = self._clock()
-        late = now - claimed.booked_at
-        if late <= LATEST_START_MS or late <= self._budget.read().guard_at(now):
-            self._late_in_a_row = 0
-            return False
-        self._late_in_a_row += 1
-        if self._late_in_a_row > 1:
-            # A disk on which every commit takes that long would have each call given back: the guard grows
-            # until it covers them.
-            self._budget.throttled(now, reason="This machine is slow; calls go out with wider gaps.")
-        return True
 
     def _delivered(
         self, claimed: Claimed, merged: Merged, signed_up: SignedUp, stop: threading.Event
@@ -184,7 +173,7 @@ class Courier:
         # Before the delivery is postponed, which ends the probe.
         self._pause(error, decision, now)
         # Calls that were under way together are throttled together: one step of the guard is enough.
-        if isinstance(error, Throttled) and claimed.booked_at > (budget.guard_since or 0):
+        if isinstance(error, Throttled) and claimed.booked_at - AHEAD_MS > (budget.guard_since or 0):
             self._budget.throttled(now, reason=error.plain)
         log.warning(
             "delivery_failed",

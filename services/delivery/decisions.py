@@ -24,7 +24,7 @@ LONGEST_PAUSE = 5 * MINUTE
 PERSON_PAUSE = MINUTE
 LONGEST_PERSON_PAUSE = 15 * MINUTE
 LONGEST_BACKOFF = 15 * MINUTE
-# Some five throttled calls in a row bring the guard there; every further one would be a call wasted.
+# Some six throttled calls in a row bring the guard there; every further one would be a call wasted.
 GENTLEST_GUARD = 900
 QUARTER = 15 * MINUTE
 LONGEST_CONFLICT = 10 * MINUTE

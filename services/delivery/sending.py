@@ -15,6 +15,7 @@ from services.constant_contact import (
     Remedy,
     SignedUp,
 )
+from services.delivery.departure import PATIENCE_MS
 from services.delivery.filling import filled
 from services.delivery.merging import Merged
 from services.permits import CallPermits
@@ -23,8 +24,6 @@ from store import Claimed
 # sign_up_form makes an unsubscribed contact explicit again and revives a deleted one, so a wish that was not
 # carried out at once is held against what the person did since.
 STALE_MS = 86_400_000
-# Well within the lease: three calls of at most 15 s, and the waits between them.
-PATIENCE_MS = 6_000
 
 
 class LeftSince(ConstantContactError):

@@ -17,7 +17,7 @@ from oauth.keeper import Keeper
 from oauth.sealing import Sealer
 from services import ConnectionStatus
 from services.constant_contact import ConstantContact
-from services.delivery import Courier, Outcome, Sender
+from services.delivery import Courier, Departures, Outcome, Sender
 from services.permits import CallPermits
 from store import Budget, Connections, Database, Deliveries, Signups
 from tests.oauth.vendor import DAY, HOUR, START, Answer, Clock, HttpAnswer, Vendor, given
@@ -72,6 +72,7 @@ class House:
             budget=budget,
             connection=ConnectionStatus(self.connections, clock=clock),
             authorize=authorize,
+            departures=Departures(permits=permits, budget=budget, clock=clock),
             sender=Sender(vendor=api, permits=permits, clock=clock),
             clock=clock,
         )

@@ -25,7 +25,7 @@ from services import (
     Verdicts,
 )
 from services.constant_contact import ConnectionUnusable, ConstantContact
-from services.delivery import Courier, Sender
+from services.delivery import Courier, Departures, Sender
 from services.permits import CallPermits
 from services.submission import read_form
 from services.wishes import payload_of
@@ -100,6 +100,7 @@ class House:
             budget=self.budget,
             connection=self.connection,
             authorize=self.authorize,
+            departures=Departures(permits=self.permits, budget=self.budget, clock=self.clock),
             sender=Sender(vendor=api, permits=self.permits, clock=self.clock),
             clock=self.clock,
         )

@@ -300,41 +300,18 @@ def test_without_sign_ups_no_token_is_asked_for(house: House) -> None:
     assert house.authorized == 0
 
 
-def test_a_call_that_would_leave_late_is_given_back(house: House) -> None:
-    """A process that was frozen after the claim would send a fifth call into somebody's second."""
+def test_a_call_of_a_process_that_was_frozen_is_given_back(house: House) -> None:
+    """Its lease may be over before the answer is there, and somebody else sends the same."""
     signup_id = house.sign_up()
     claimed = house.courier.claim()
     assert isinstance(claimed, Claimed)
-    house.clock.now += 101
+    house.clock.now += 15_001
     assert house.courier.carry(claimed, threading.Event()).outcome is Outcome.POSTPONED
     assert house.vendor.signed_up == []
     view = house.view(signup_id)
     assert (view.status, view.attempts, view.last_error) == ("queued", 0, None)
     assert view.next_attempt_at == house.clock.now
     assert house.courier.step().outcome is Outcome.DELIVERED
-
-
-def test_a_call_within_a_tenth_of_a_second_of_its_booking_is_sent(house: House) -> None:
-    """The budget's guard allows for that much."""
-    house.sign_up()
-    claimed = house.courier.claim()
-    assert isinstance(claimed, Claimed)
-    house.clock.now += 100
-    assert house.courier.carry(claimed, threading.Event()).outcome is Outcome.DELIVERED
-
-
-def test_a_machine_on_which_every_call_is_late_gets_wider_gaps_and_delivers(house: House) -> None:
-    """Else it would give back every sign-up for ever."""
-    house.sign_up()
-    for _ in range(20):
-        claimed = house.courier.claim()
-        if isinstance(claimed, Claimed):
-            house.clock.now += 300
-            if house.courier.carry(claimed, threading.Event()).outcome is Outcome.DELIVERED:
-                break
-        house.clock.now += 1_500
-    assert len(house.vendor.signed_up) == 1
-    assert house.budget.read().guard_at(house.clock.now) >= 300
 
 
 def test_what_is_not_sent_when_the_process_ends_is_given_back(house: House) -> None:
@@ -383,4 +360,4 @@ def test_calls_that_are_throttled_together_slow_us_down_once(house: House) -> No
     for claimed in claims:
         assert isinstance(claimed, Claimed)
         house.courier.carry(claimed, threading.Event())
-    assert house.budget.read().guard_at(house.clock.now) == 250
+    assert house.budget.read().guard_at(house.clock.now) == 140

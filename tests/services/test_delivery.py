@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from services.constant_contact import SignedUp
-from services.delivery import Delivery, DeliveryThread
+from services.delivery import Delivery, DeliveryThread, depart
 from store import Claimed, StoreUnavailable
 from tests.services.conftest import Clock, House
 from tests.services.vendor import ScriptedVendor
@@ -29,6 +29,7 @@ class SlowVendor(ScriptedVendor):
         self._lock = threading.Lock()
 
     def sign_up(self, person: Mapping[str, Any]) -> SignedUp:
+        depart()
         with self._lock:
             self.in_flight += 1
             self.most = max(self.most, self.in_flight)
@@ -104,17 +105,18 @@ def test_sign_ups_of_several_contacts_are_under_way_at_a_time(house: House, vend
         assert soon(lambda: all(house.view(each).status == "subscribed" for each in ids))
 
 
-def test_no_more_than_eight_are_under_way(house: House, vendor: SlowVendor) -> None:
+def test_no_more_than_eight_are_under_way(tmp_path: Path, vendor: SlowVendor) -> None:
     """A call is booked only when there is somebody to send it at once."""
-    house.clock.tick = 60
+    house = House(tmp_path, api=vendor, clock=RealClock())
+    house.connect()
     for number in range(12):
         house.sign_up(f"p{number}@example.org")
     with looping(house):
         assert soon(lambda: vendor.in_flight == 8)
         assert not soon(lambda: vendor.in_flight > 8, 0.3)
-        assert house.budget.read().used == 8
         vendor.go_on.set()
         assert soon(lambda: len(vendor.signed_up) == 12)
+    house.database.close()
 
 
 def test_the_sign_ups_of_one_contact_never_overtake_each_other(tmp_path: Path, vendor: SlowVendor) -> None:
@@ -278,6 +280,7 @@ def test_the_permitted_rate_is_used_however_slow_the_vendor_and_never_exceeded(t
 
     class Distant(ScriptedVendor):
         def sign_up(self, person: Mapping[str, Any]) -> SignedUp:
+            depart()
             arrived.append(time.monotonic())
             threading.Event().wait(1.5)
             return super().sign_up(person)

@@ -13,6 +13,7 @@ from services.constant_contact import (
     Rejected,
     SignedUp,
 )
+from services.delivery import depart
 
 NEWSLETTER = ContactList("11111111-1111-4111-8111-111111111111", "Newsletter", "", True, 3)
 EVENTS = ContactList("22222222-2222-4222-8222-222222222222", "Events", "", False, 0)
@@ -29,6 +30,7 @@ class ScriptedVendor(ConstantContact):
         self.lists_error: ConstantContactError | None = None
 
     def sign_up(self, person: Mapping[str, Any]) -> SignedUp:
+        depart()
         self.signed_up.append(person)
         if person["email_address"] in self.refuses:
             raise Rejected(key="contacts.api.validation")

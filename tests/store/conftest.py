@@ -17,7 +17,7 @@ import psycopg
 import pytest
 from sqlalchemy import make_url
 
-from store import ConnectionRow, Connections, Database, NewSignup, Signups
+from store import Budget, ConnectionRow, Connections, Database, NewSignup, Signups, Wait
 from store.schema import metadata
 from tests.postgresql_server import new_database
 
@@ -265,3 +265,12 @@ def in_processes(count: int, work: Callable[[], None]) -> list[int]:
     os.close(gate_in)
     os.close(gate_out)
     return [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+
+
+def opening(budget: Budget, now: int, *, own_probe: bool = False) -> int | None:
+    """None when a call was booked for `now` itself, else when to ask again."""
+    booked = budget.book(now, own_probe=own_probe)
+    if isinstance(booked, Wait):
+        return booked.until
+    assert booked >= now
+    return None

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from store import PER_DAY, PER_SECOND, Budget, BudgetState, Database
+from tests.store.conftest import opening
 
 NOON = int(datetime(2026, 3, 1, 12, tzinfo=UTC).timestamp() * 1000)
 MIDNIGHT = int(datetime(2026, 3, 2, tzinfo=UTC).timestamp() * 1000)
@@ -25,70 +26,70 @@ def spend_day(database: Database, used: int) -> None:
 
 def test_never_more_than_four_calls_in_a_sliding_second(budget: Budget) -> None:
     """Asking every 10 ms, no second holds a fifth call, and bursts of four are allowed."""
-    booked = [now for now in range(NOON, NOON + 4_000, 10) if budget.book(now) is None]
+    booked = [now for now in range(NOON, NOON + 4_000, 10) if opening(budget, now) is None]
     assert booked[:PER_SECOND] == [NOON, NOON + 10, NOON + 20, NOON + 30]
     fifths = zip(booked, booked[PER_SECOND:], strict=False)
-    assert all(later - first >= 1_100 for first, later in fifths)
+    assert all(later - first >= 1_080 for first, later in fifths)
     assert len(booked) == 16
 
 
 def test_refused_call_learns_when_to_ask_again(budget: Budget) -> None:
     """The named time is the first at which the call may start; a millisecond earlier it may not."""
     for offset in (0, 5, 6, 7):
-        assert budget.book(NOON + offset) is None
-    assert budget.book(NOON + 8) == NOON + 1_100
-    assert budget.book(NOON + 1_099) == NOON + 1_100
-    assert budget.book(NOON + 1_100) is None
-    assert budget.book(NOON + 1_101) == NOON + 1_105
+        assert opening(budget, NOON + offset) is None
+    assert opening(budget, NOON + 8) == NOON + 1_080
+    assert opening(budget, NOON + 1_079) == NOON + 1_080
+    assert opening(budget, NOON + 1_080) is None
+    assert opening(budget, NOON + 1_081) == NOON + 1_085
 
 
 def test_long_wait_for_the_lock_is_not_booked_in_the_past(database: Database) -> None:
     """A call that waited 3 s for the database is booked when it starts, not when it asked."""
     budget = Budget(database, monotonic=lambda: 0.0)
     ticks = iter([0.0, 3.0])
-    assert Budget(database, monotonic=lambda: next(ticks)).book(NOON) is None
+    assert opening(Budget(database, monotonic=lambda: next(ticks)), NOON) is None
     for offset in (3_001, 3_002, 3_003):
-        assert budget.book(NOON + offset) is None
-    assert budget.book(NOON + 3_004) == NOON + 3_000 + 1_100
+        assert opening(budget, NOON + offset) is None
+    assert opening(budget, NOON + 3_004) == NOON + 3_000 + 1_080
 
 
 def test_day_is_limited_and_begins_anew_at_midnight_utc(database: Database, budget: Budget) -> None:
     """Call 10,000 of a day is booked, the next waits for 00:00 UTC, where counting starts again."""
-    assert budget.book(NOON) is None
+    assert opening(budget, NOON) is None
     spend_day(database, PER_DAY - 1)
-    assert budget.book(NOON + 5_000) is None
-    assert budget.book(NOON + 10_000) == MIDNIGHT
+    assert opening(budget, NOON + 5_000) is None
+    assert opening(budget, NOON + 10_000) == MIDNIGHT
     assert budget.read() == BudgetState("2026-03-01", PER_DAY, None, None, 0)
-    assert budget.book(MIDNIGHT - 1) == MIDNIGHT
-    assert budget.book(MIDNIGHT) is None
+    assert opening(budget, MIDNIGHT - 1) == MIDNIGHT
+    assert opening(budget, MIDNIGHT) is None
     assert budget.read() == BudgetState("2026-03-02", 1, None, None, 0)
 
 
 def test_day_never_goes_backwards(database: Database, budget: Budget) -> None:
     """A clock set back over midnight does not grant a second quota."""
-    assert budget.book(MIDNIGHT) is None
+    assert opening(budget, MIDNIGHT) is None
     spend_day(database, PER_DAY)
-    assert budget.book(NOON) == MIDNIGHT + 24 * HOUR
+    assert opening(budget, NOON) == MIDNIGHT + 24 * HOUR
     assert budget.read().day == "2026-03-02"
 
 
 def test_clock_set_back_stalls_for_a_second_at_most(budget: Budget) -> None:
     """Call times that lie an hour ahead count as just now, once, and not until the clock catches up."""
     for offset in range(PER_SECOND):
-        assert budget.book(NOON + HOUR + offset) is None
-    assert budget.book(NOON) == NOON + 1_100
-    assert budget.book(NOON + 1_100) is None
+        assert opening(budget, NOON + HOUR + offset) is None
+    assert opening(budget, NOON) == NOON + 1_080
+    assert opening(budget, NOON + 1_080) is None
 
 
 def test_late_caller_does_not_loosen_the_window(budget: Budget) -> None:
     """A caller whose clock is a little behind does not move the others' calls into the past."""
     for offset in (100, 200, 300):
-        assert budget.book(NOON + offset) is None
-    assert budget.book(NOON) is None
-    assert budget.book(NOON + 310) == NOON + 1_200
-    assert budget.book(NOON + 1_200) is None
-    assert budget.book(NOON + 1_300) is None
-    assert budget.book(NOON + 1_390) == NOON + 1_400
+        assert opening(budget, NOON + offset) is None
+    assert opening(budget, NOON) is None
+    assert opening(budget, NOON + 310) == NOON + 1_180
+    assert opening(budget, NOON + 1_180) is None
+    assert opening(budget, NOON + 1_280) is None
+    assert opening(budget, NOON + 1_370) == NOON + 1_380
 
 
 def test_pause_is_shared_and_never_shortened(budget: Budget) -> None:
@@ -97,15 +98,15 @@ def test_pause_is_shared_and_never_shortened(budget: Budget) -> None:
     budget.pause(until=NOON + 1_000, reason="throttled")
     state = budget.read()
     assert (state.paused_until, state.pause_reason, state.failures) == (NOON + 5_000, "quota", 2)
-    assert budget.book(NOON + 4_999) == NOON + 5_000
+    assert opening(budget, NOON + 4_999) == NOON + 5_000
     budget.pause(until=NOON + 9_000, reason="offline")
     assert budget.read().pause_reason == "offline"
-    assert budget.book(NOON + 9_000) is None
+    assert opening(budget, NOON + 9_000) is None
 
 
 def test_resume_ends_the_pause(budget: Budget) -> None:
     """The pause is over and the failures are forgotten; the day's count stays."""
-    assert budget.book(NOON) is None
+    assert opening(budget, NOON) is None
     budget.pause(until=NOON + 5_000, reason="offline")
     budget.resume()
     assert budget.read() == BudgetState("2026-03-01", 1, None, None, 0)
@@ -133,8 +134,8 @@ def test_two_databases_share_one_budget(database: Database, url: str) -> None:
     try:
         for offset in range(PER_SECOND):
             books = Budget(other if offset % 2 else database, monotonic=lambda: 0.0)
-            assert books.book(NOON + offset) is None
-        assert Budget(other, monotonic=lambda: 0.0).book(NOON + 9) == NOON + 1_100
+            assert opening(books, NOON + offset) is None
+        assert opening(Budget(other, monotonic=lambda: 0.0), NOON + 9) == NOON + 1_080
     finally:
         other.close()
 
@@ -142,40 +143,40 @@ def test_two_databases_share_one_budget(database: Database, url: str) -> None:
 def test_throttling_is_answered_with_a_short_pause_and_a_wider_guard(budget: Budget) -> None:
     """All rest for 1.5 s, no failure is counted, no probe is needed, and seconds get longer for a while."""
     budget.throttled(NOON)
-    assert budget.book(NOON + 1_499) == NOON + 1_500
+    assert opening(budget, NOON + 1_499) == NOON + 1_500
     state = budget.read()
     assert (state.failures, state.guard_ms, state.pause_reason) == (
         0,
-        250,
+        140,
         "Constant Contact asked for fewer calls.",
     )
-    assert [budget.book(NOON + 1_500) for _ in range(PER_SECOND)] == [None] * PER_SECOND
-    opens_at = budget.book(NOON + 1_501)
+    assert [opening(budget, NOON + 1_500) for _ in range(PER_SECOND)] == [None] * PER_SECOND
+    opens_at = opening(budget, NOON + 1_501)
     assert opens_at is not None
-    assert 1_240 < opens_at - (NOON + 1_500) <= 1_250
+    assert 1_130 < opens_at - (NOON + 1_500) <= 1_140
 
 
 def test_guard_grows_to_a_second_and_shrinks_again(budget: Budget) -> None:
-    """Each throttling widens it by half and 100 ms; 5 % of it go with each minute, down to 100 ms."""
+    """Each throttling widens it by half and 20 ms; 5 % of it go with each minute, down to 80 ms."""
     grown = []
-    for _ in range(5):
+    for _ in range(7):
         budget.throttled(NOON)
         grown.append(budget.read().guard_ms)
-    assert grown == [250, 475, 812, 1_000, 1_000]
+    assert grown == [140, 230, 365, 567, 870, 1_000, 1_000]
     minute = 60_000
     state = budget.read()
-    assert [state.guard_at(NOON + minutes * minute) for minutes in (0, 1, 2, 44, 45, 600)] == [
+    assert [state.guard_at(NOON + minutes * minute) for minutes in (0, 1, 2, 48, 50, 600)] == [
         1_000,
         950,
         902,
-        104,
-        100,
-        100,
+        85,
+        80,
+        80,
     ]
     budget.throttled(NOON + 2 * minute)
     assert budget.read().guard_ms == 1_000
     budget.throttled(NOON + 600 * minute)
-    assert budget.read().guard_ms == 250
+    assert budget.read().guard_ms == 140
 
 
 def test_throttling_leaves_a_longer_pause(budget: Budget) -> None:
@@ -187,14 +188,14 @@ def test_throttling_leaves_a_longer_pause(budget: Budget) -> None:
 
 def test_exceeded_quota_ends_the_day_and_is_followed_by_one_probe(budget: Budget) -> None:
     """Others use the same key: what the vendor says counts, and after the pause one call asks again."""
-    assert budget.book(NOON) is None
+    assert opening(budget, NOON) is None
     budget.quota_exceeded(NOON + 1, MIDNIGHT + 7_000)
     assert budget.read().used == PER_DAY
-    assert budget.book(NOON + 2_000) == MIDNIGHT + 7_000
-    assert budget.book(MIDNIGHT + 7_000) is None
-    assert budget.book(MIDNIGHT + 7_001) == MIDNIGHT + 27_000
+    assert opening(budget, NOON + 2_000) == MIDNIGHT + 7_000
+    assert opening(budget, MIDNIGHT + 7_000) is None
+    assert opening(budget, MIDNIGHT + 7_001) == MIDNIGHT + 27_000
     budget.succeeded(MIDNIGHT + 7_100)
-    assert budget.book(MIDNIGHT + 7_101) is None
+    assert opening(budget, MIDNIGHT + 7_101) is None
     assert (budget.read().day, budget.read().used) == ("2026-03-02", 2)
 
 
@@ -202,7 +203,7 @@ def test_quota_that_is_to_be_asked_again_soon_leaves_the_count(budget: Budget) -
     """Just after midnight, by a vendor whose clock is behind, one answer must not cost the whole new day."""
     budget.quota_exceeded(MIDNIGHT + 100, MIDNIGHT + 300_000)
     assert budget.read().used == 0
-    assert budget.book(MIDNIGHT + 300_000) is None
+    assert opening(budget, MIDNIGHT + 300_000) is None
 
 
 def test_noted_call_counts_and_is_never_refused(database: Database, budget: Budget) -> None:
@@ -210,7 +211,7 @@ def test_noted_call_counts_and_is_never_refused(database: Database, budget: Budg
     for _ in range(PER_SECOND + 1):
         budget.note(NOON)
     assert budget.read().used == PER_SECOND + 1
-    assert budget.book(NOON + 1_099) == NOON + 1_100
+    assert opening(budget, NOON + 1_079) == NOON + 1_080
     spend_day(database, PER_DAY)
     budget.note(NOON + 2_000)
     assert budget.read().used == PER_DAY + 1
@@ -222,27 +223,27 @@ def test_noted_call_counts_and_is_never_refused(database: Database, budget: Budg
 def test_after_an_outage_one_call_probes(budget: Budget) -> None:
     """The others wait for it, but no longer than 20 s: its process may have died."""
     budget.pause(until=NOON, reason="offline")
-    assert budget.book(NOON) is None
+    assert opening(budget, NOON) is None
     assert budget.read().probing(NOON + 19_999)
-    assert budget.book(NOON + 1) == NOON + 20_000
-    assert budget.book(NOON + 20_000) is None
-    assert budget.book(NOON + 20_001) == NOON + 40_000
+    assert opening(budget, NOON + 1) == NOON + 20_000
+    assert opening(budget, NOON + 20_000) is None
+    assert opening(budget, NOON + 20_001) == NOON + 40_000
 
 
 def test_a_probes_own_further_calls_do_not_wait_for_it(budget: Budget) -> None:
     """A delivery may take more than one call; they do not prolong the probe."""
     budget.pause(until=NOON, reason="offline")
-    assert budget.book(NOON) is None
-    assert budget.book(NOON + 1, own_probe=True) is None
+    assert opening(budget, NOON) is None
+    assert opening(budget, NOON + 1, own_probe=True) is None
     assert budget.read().probe_until == NOON + 20_000
 
 
 def test_probe_that_succeeds_sets_everybody_free(budget: Budget) -> None:
     """At once, and with nothing left of the outage."""
     budget.pause(until=NOON, reason="offline")
-    assert budget.book(NOON) is None
+    assert opening(budget, NOON) is None
     budget.succeeded(NOON + 100)
-    assert [budget.book(NOON + 101) for _ in range(3)] == [None] * 3
+    assert [opening(budget, NOON + 101) for _ in range(3)] == [None] * 3
     state = budget.read()
     assert (state.failures, state.paused_until, state.probe_until) == (0, None, None)
 
@@ -250,12 +251,12 @@ def test_probe_that_succeeds_sets_everybody_free(budget: Budget) -> None:
 def test_probe_that_fails_is_followed_by_a_pause_and_the_next_probe(budget: Budget) -> None:
     """The pause takes the place of what was left of the 20 s."""
     budget.pause(until=NOON, reason="offline")
-    assert budget.book(NOON) is None
+    assert opening(budget, NOON) is None
     budget.pause(until=NOON + 2_000, reason="still offline")
     assert budget.read().failures == 2
-    assert budget.book(NOON + 1_999) == NOON + 2_000
-    assert budget.book(NOON + 2_000) is None
-    assert budget.book(NOON + 2_001) == NOON + 22_000
+    assert opening(budget, NOON + 1_999) == NOON + 2_000
+    assert opening(budget, NOON + 2_000) is None
+    assert opening(budget, NOON + 2_001) == NOON + 22_000
 
 
 def test_calls_that_fail_together_count_as_one_failure(budget: Budget) -> None:
@@ -302,19 +303,19 @@ def test_refusals_keep_no_address(database: Database, budget: Budget) -> None:
 def test_clock_set_back_shortens_a_pause_by_as_much(budget: Budget) -> None:
     """An hour's jump does not make an hour out of a minute's pause, nor of a probe's 20 s."""
     for offset in range(PER_SECOND):
-        assert budget.book(NOON + HOUR + offset) is None
+        assert opening(budget, NOON + HOUR + offset) is None
     budget.pause(until=NOON + HOUR + 60_000, reason="offline")
-    assert budget.book(NOON) == NOON + 60_000 - 3
-    assert budget.book(NOON + 60_000) is None
+    assert opening(budget, NOON) == NOON + 60_000 - 3
+    assert opening(budget, NOON + 60_000) is None
     budget.pause(until=NOON + 60_000, reason="offline")
-    assert budget.book(NOON + HOUR) is None
+    assert opening(budget, NOON + HOUR) is None
     assert budget.read().probing(NOON + HOUR)
-    assert budget.book(NOON + 70_000) == NOON + 90_000
+    assert opening(budget, NOON + 70_000) == NOON + 90_000
 
 
 def test_clock_set_back_keeps_the_days_count(database: Database, budget: Budget) -> None:
     """From tomorrow back to today: what was used stays used, on the later day."""
-    assert budget.book(MIDNIGHT + HOUR) is None
+    assert opening(budget, MIDNIGHT + HOUR) is None
     spend_day(database, 500)
-    assert budget.book(NOON) is None
+    assert opening(budget, NOON) is None
     assert (budget.read().day, budget.read().used) == ("2026-03-02", 501)

@@ -26,7 +26,7 @@ from store import (
 )
 from store.rows import insert_unknown
 from store.sqlite_driver import driver
-from tests.store.conftest import accept, connect, signup
+from tests.store.conftest import accept, connect, opening, signup
 
 PAGE = 4096
 ROWS = 250
@@ -318,7 +318,7 @@ def test_tokens_budget_and_numbering_are_taken_over_before_the_first_use(house: 
     connect(Connections(house.database))
     budget = Budget(house.database)
     for moment in range(3):
-        assert budget.book(86_400_000 + moment) is None
+        assert opening(budget, 86_400_000 + moment) is None
     house.fill(20)
     before, kept = Connections(house.database).read(), budget.read()
     house.in_file()

@@ -169,10 +169,10 @@ def test_claim_obeys_the_budget(database: Database) -> None:
     deliveries = outbox(database)
     for now in (10, 20, 30, 40):
         claimed(deliveries, now)
-    assert deliveries.claim(50) == Wait(10 + 1_100)
+    assert deliveries.claim(50) == Wait(10 + 1_099)
     assert deliveries.backlog().pending == 5
     assert Budget(database).read().used == 4
-    claimed(deliveries, 1_110)
+    claimed(deliveries, 1_109)
 
 
 def test_claim_obeys_a_pause(database: Database) -> None:

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from store import PER_DAY, Budget, Claimed, Database, Deliveries, Wait
-from tests.store.conftest import accept
+from tests.store.conftest import accept, opening
 
 NOON = int(datetime(2026, 3, 1, 12, tzinfo=UTC).timestamp() * 1000)
 MIDNIGHT = int(datetime(2026, 3, 2, tzinfo=UTC).timestamp() * 1000)
@@ -90,8 +90,8 @@ def test_last_hundred_calls_are_not_for_deliveries(database: Database) -> None:
     assert outbox(database).claim(NOON + 2_000) == Wait(MIDNIGHT)
     budget = Budget(database, monotonic=lambda: 0.0)
     for number in range(100):
-        assert budget.book(NOON + 5_000 + number * 300) is None
-    assert budget.book(NOON + 100_000) == MIDNIGHT
+        assert opening(budget, NOON + 5_000 + number * 300) is None
+    assert opening(budget, NOON + 100_000) == MIDNIGHT
     assert budget.read().used == PER_DAY
 
 

@@ -16,7 +16,7 @@ from hypothesis.stateful import (
 
 from store import PER_DAY, PER_SECOND, Budget, Claimed, Database, Deliveries
 from store.claims import DELIVERIES_PER_DAY
-from tests.store.conftest import accept
+from tests.store.conftest import accept, opening
 
 NOON = int(datetime(2026, 3, 1, 12, tzinfo=UTC).timestamp() * 1000)
 SECOND, HOUR = 1_000, 3_600_000
@@ -149,7 +149,7 @@ class Outbox(RuleBasedStateMachine):
     @rule()
     def another_call_is_booked(self) -> None:
         before = self.budget.read()
-        if self.budget.book(self.now) is None:
+        if opening(self.budget, self.now) is None:
             self.booked()
             assert self.budget.read().used <= PER_DAY
             assert self.probe is None or self.now >= self.probe.booked_at + 20 * SECOND
