@@ -33,6 +33,7 @@ from services.signup_views import RecentView, SignupView
 from services.submission import Submission
 from services.token_ages import TokenClock
 from services.verdicts import Verdict, Verdicts
+from services.vocabulary import Vocabulary
 from store import Event
 
 
@@ -56,6 +57,7 @@ class Services:
     admin: AdminAccess
     api_keys: ApiKeys
     drain_token: DrainToken
+    vocabulary: Vocabulary
 
 
 __all__ = [
@@ -105,4 +107,5 @@ __all__ = [
     "TooManyAttempts",
     "Verdict",
     "Verdicts",
+    "Vocabulary",
 ]

@@ -21,7 +21,8 @@ from services.repeats import Handling, key_of, repeated
 from services.signup_views import RecentView, SignupView, recent_view, signup_view
 from services.submission import Submission, read_form, read_json
 from services.verdicts import Verdict, Verdicts
-from services.wishes import wish_of
+from services.vocabulary import Vocabulary
+from services.wishes import STRANGER, makes_tags, wish_of
 from store import (
     FirstUse,
     IdempotencyKey,
@@ -45,7 +46,7 @@ class Asker:
     name: str
 
 
-ANONYMOUS = Asker("form")
+ANONYMOUS = Asker(STRANGER)
 PLAIN = Handling()
 
 
@@ -73,6 +74,7 @@ class Intake:
         delivery: Delivery,
         verdicts: Verdicts,
         public_list_ids: tuple[str, ...],
+        vocabulary: Vocabulary,
         clock: Callable[[], int],
     ) -> None:
         """`public_list_ids` are open to anonymous forms; `clock` tells epoch milliseconds.
@@ -88,6 +90,7 @@ class Intake:
         self._forms = forms
         self._delivery = delivery
         self._verdicts = verdicts
+        self._vocabulary = vocabulary
         self._public_list_ids = frozenset(public_list_ids)
         self._clock = clock
 
@@ -179,8 +182,10 @@ class Intake:
             self._check_lists(submission, asker)
         else:
             submission, agreed = fit(submission, form)
+        by_form, trusted = form is not None, asker != ANONYMOUS
+        submission = self._vocabulary.admitted(submission, trusted=trusted, by_form=by_form)
         signup = self._signup(submission, asker, evidence, form, agreed)
-        payload = wish_of(submission)
+        payload = wish_of(submission, makes_tags=makes_tags(asker.name, by_form=by_form))
         if not self._stored(signup, payload, key):
             self._spooled(signup, payload)
             return Verdict(id=signup.id, status="queued")
@@ -262,4 +267,6 @@ class Intake:
             asked_by=asker.name,
             form_id=form.id if form else None,
             consent_version=agreed.version if agreed else None,
+            custom_fields=submission.custom_fields,
+            tags=submission.tags,
         )

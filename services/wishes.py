@@ -1,4 +1,8 @@
-"""What a delivery carries out: the body for the vendor, from a sign-up just sent or one that is stored."""
+"""What a delivery carries out, from a sign-up just sent or one that is stored.
+
+It is the body for the vendor, but for `custom_fields` and `tags`, which are by name until the call: ids may
+change while a sign-up waits. A tag's value tells whether it may be made.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +12,33 @@ from typing import Any
 
 from services.submission import BIRTHDAY_FIELDS, STREET_FIELDS, Submission
 
+# `asked_by` of a sign-up without an API key.
+STRANGER = "form"
 
-def wish_of(submission: Submission) -> dict[str, Any]:
-    """What the delivery of a new sign-up is to carry out."""
-    return _payload(submission.email, submission.list_ids, submission.person)
+
+def wish_of(submission: Submission, *, makes_tags: bool = False) -> dict[str, Any]:
+    """What the delivery of a new sign-up is to carry out.
+
+    `makes_tags`: the tags that the account lacks are made; not those that a stranger named.
+    """
+    return _payload(submission.email, submission.list_ids, submission.person) | _by_name(
+        submission.custom_fields, submission.tags, makes_tags=makes_tags
+    )
 
 
 def payload_of(row: Mapping[str, Any]) -> dict[str, Any]:
-    """The same body as at first, from the columns of a stored sign-up."""
-    return _payload(row["email"], json.loads(row["list_ids"]), json.loads(row["person"]))
+    """The same as at first, from the columns of a stored sign-up."""
+    custom_fields, tags = (
+        json.loads(row[name]) if row.get(name) else None for name in ("custom_fields", "tags")
+    )
+    return _payload(row["email"], json.loads(row["list_ids"]), json.loads(row["person"])) | _by_name(
+        custom_fields, tags, makes_tags=makes_tags(row["asked_by"], by_form=row.get("form_id") is not None)
+    )
+
+
+def makes_tags(asked_by: str, *, by_form: bool) -> bool:
+    """Whether its tags may be made where the account lacks them: an admin or a key's holder named them."""
+    return by_form or asked_by != STRANGER
 
 
 def _payload(email: str, list_ids: Iterable[str], person: Mapping[str, str]) -> dict[str, Any]:
@@ -28,3 +50,10 @@ def _payload(email: str, list_ids: Iterable[str], person: Mapping[str, str]) -> 
     if street := {name: said.pop(name) for name in STREET_FIELDS if name in said}:
         said["street_address"] = {"kind": "home", **street}
     return {"email_address": email, "list_memberships": list(list_ids), **said}
+
+
+def _by_name(
+    custom_fields: Mapping[str, Any] | None, tags: Iterable[str] | None, *, makes_tags: bool
+) -> dict[str, Any]:
+    said = {"custom_fields": dict(custom_fields or {}), "tags": dict.fromkeys(tags or (), makes_tags)}
+    return {name: value for name, value in said.items() if value}

@@ -146,7 +146,8 @@ class Salvage:
 
 def _keep_row(connection: Connection, table: Table, row: Row) -> None:
     row = {name: value for name, value in row.items() if name in table.c}
-    for document in ("person", "list_ids", "payload"):
+    maybe = [name for name in ("custom_fields", "tags") if row.get(name) is not None]
+    for document in ("person", "list_ids", "payload", *maybe):
         if document in row:
             _check_document(row[document])
     if table is deliveries:

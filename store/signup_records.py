@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from sqlalchemy import Row, Select, bindparam, select, tuple_
@@ -41,6 +41,8 @@ class SignupRecord:
     action: str | None
     contact_id: str | None
     merged_into: int | None
+    custom_fields: Mapping[str, str | list[str]] = field(default_factory=dict)
+    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,7 @@ class Sought:
 _OF_SIGNUP = (
     *("id", "received_at", "email", "person", "list_ids", "source"),
     *("consent", "consent_version", "page", "network_address", "user_agent", "asked_by"),
+    *("custom_fields", "tags"),
 )
 _OF_DELIVERY = (
     *("state", "attempts", "last_error", "due_at"),
@@ -87,7 +90,7 @@ _RECORD = select(
 _FIND = _RECORD.where(signups.c.id == bindparam("signup"))
 _ID_OF_DELIVERY = select(deliveries.c.signup_id).where(deliveries.c.id == bindparam("delivery"))
 _ATTEMPTS = (
-    select(*(attempts.c[field.name] for field in fields(Attempt)))
+    select(*(attempts.c[column.name] for column in fields(Attempt)))
     .where(attempts.c.delivery_id.in_(bindparam("deliveries", expanding=True)))
     .order_by(attempts.c.started_at, attempts.c.id)
 )
@@ -185,5 +188,7 @@ def _record(row: Row[*tuple[Any, ...]]) -> SignupRecord:
     return SignupRecord(
         person=json.loads(columns.pop("person")),
         list_ids=tuple(json.loads(columns.pop("list_ids"))),
+        custom_fields=json.loads(columns.pop("custom_fields") or "{}"),
+        tags=tuple(json.loads(columns.pop("tags") or "[]")),
         **columns,
     )

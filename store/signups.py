@@ -33,6 +33,8 @@ class NewSignup:
     asked_by: str
     form_id: int | None = None
     consent_version: int | None = None
+    custom_fields: Mapping[str, str | Sequence[str]] | None = None
+    tags: Sequence[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,8 @@ def rows_of(signup: NewSignup, kind: str, payload: Mapping[str, object]) -> Rows
     row = vars(signup) | {
         "person": json.dumps(dict(signup.person)),
         "list_ids": json.dumps(signup.list_ids),
+        "custom_fields": json.dumps(dict(signup.custom_fields)) if signup.custom_fields else None,
+        "tags": json.dumps(list(signup.tags)) if signup.tags else None,
     }
     delivery: dict[str, object] = {
         "signup_id": signup.id,

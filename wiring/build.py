@@ -20,6 +20,7 @@ from services import (
     Services,
     SignupCare,
     TokenClock,
+    Vocabulary,
 )
 from services.connection import ConnectLimit
 from services.connection_events import ConnectionEvents
@@ -67,8 +68,11 @@ def build_services(settings: Settings) -> Parts:
     authorize = vendor.authorizing(keeper)
     permits = CallPermits(tables.budget, clock=shared_clock, authorize=authorize)
     lists = ListDirectory(vendor=api, connection=connection, meta=tables.meta, permits=permits, clock=clock)
-    sender = Sender(vendor=api, permits=permits, clock=shared_clock)
-    delivery = build_delivery(tables, connection, lists, sender, authorize, shared_clock)
+    vocabulary = Vocabulary.of(
+        vendor=api, connection=connection, meta=tables.meta, permits=permits, clock=clock
+    )
+    sender = Sender(vendor=api, permits=permits, vocabulary=vocabulary, clock=shared_clock)
+    delivery = build_delivery(tables, connection, lists, vocabulary, sender, authorize, shared_clock)
 
     def connected() -> None:
         # What paused under the old tokens says nothing about the new ones.
@@ -94,7 +98,9 @@ def build_services(settings: Settings) -> Parts:
     tokens = TokenClock(tables.connections, clock=clock)
     forms = FormDirectory(tables.forms, clock=clock)
     services = Services(
-        intake=build_intake(settings, tables, keeping, connection, lists, forms, delivery, shared_clock),
+        intake=build_intake(
+            settings, tables, keeping, connection, lists, forms, vocabulary, delivery, shared_clock
+        ),
         signups=SignupCare(records=tables.signup_records, deliveries=tables.deliveries, clock=clock),
         lists=lists,
         forms=forms,
@@ -110,6 +116,7 @@ def build_services(settings: Settings) -> Parts:
         admin=_admin(settings, tables),
         api_keys=ApiKeys(settings.api_keys),
         drain_token=DrainToken(settings.drain_token.get_secret_value()),
+        vocabulary=vocabulary,
     )
     plant_seed = seed_planter(settings, tables, sealer, events)
     starting = ConnectLimit(tables.throttles, clock=clock)

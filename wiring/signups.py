@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import sandbox
-from services import ConnectionStatus, Delivery, FormDirectory, Intake, ListDirectory, Verdicts
+from services import ConnectionStatus, Delivery, FormDirectory, Intake, ListDirectory, Verdicts, Vocabulary
 from services.delivery import Courier, Sender
 from settings import THREADS_PER_WORKER, Settings
 from store import Tables
 from wiring.keeping import Keeping
 
 
-def build_intake(
+def build_intake(  # noqa: PLR0913, PLR0917 - collaborators, wired once
     settings: Settings,
     tables: Tables,
     keeping: Keeping,
     connection: ConnectionStatus,
     lists: ListDirectory,
     forms: FormDirectory,
+    vocabulary: Vocabulary,
     delivery: Delivery,
     clock: Callable[[], int],
 ) -> Intake:
@@ -42,6 +43,7 @@ def build_intake(
         delivery=delivery,
         verdicts=verdicts,
         public_list_ids=public_lists(settings),
+        vocabulary=vocabulary,
         clock=clock,
     )
 
@@ -50,6 +52,7 @@ def build_delivery(
     tables: Tables,
     connection: ConnectionStatus,
     lists: ListDirectory,
+    vocabulary: Vocabulary,
     sender: Sender,
     authorize: Callable[[], None],
     clock: Callable[[], int],
@@ -63,7 +66,9 @@ def build_delivery(
         sender=sender,
         clock=clock,
     )
-    return Delivery(courier=courier, deliveries=tables.deliveries, lists=lists, clock=clock)
+    return Delivery(
+        courier=courier, deliveries=tables.deliveries, lists=lists, vocabulary=vocabulary, clock=clock
+    )
 
 
 def public_lists(settings: Settings) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from services.constant_contact.errors import (
     Remedy,
     ServerFault,
     Throttled,
+    TooManyFields,
     Unauthorized,
     Unreachable,
 )
@@ -43,6 +44,7 @@ __all__ = [
     "SignedUp",
     "Tag",
     "Throttled",
+    "TooManyFields",
     "Unauthorized",
     "Unreachable",
 ]
