@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from services.admin_access import AdminAccess
 from services.connection import ConnectionControl, ConnectionStatus, ConnectionView
+from services.constant_contact import CustomField
 from services.delivery import Delivery, DrainReport
 from services.doctor import Doctor
 from services.errors import (
@@ -71,6 +72,7 @@ __all__ = [
     "ConnectionControl",
     "ConnectionStatus",
     "ConnectionView",
+    "CustomField",
     "Delivery",
     "Doctor",
     "DrainReport",

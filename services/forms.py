@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import structlog
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from services.custom_input import CustomFieldValue, Tags, custom_name, fold, gathered_tags
 from services.errors import FieldError, InvalidForm, InvalidSubmission
 from services.origins import origin_of
 from services.submission import BIRTHDAY_FIELDS, PERSON_FIELDS, Blank, ListId, Submission, Text2000
@@ -80,18 +81,30 @@ def _with_the_address(fields: tuple[FormField, ...]) -> tuple[FormField, ...]:
     return (FormField(name="email", label=label, required=True), *once.values())
 
 
+CustomFieldName = Annotated[str, Field(pattern=r"^custom_fields\[[^\x00-\x1f\x7f-\x9f]{1,50}\]$")]
 LongText = Annotated[Text2000 | None, Blank, BeforeValidator(_with_plain_breaks)]
 WebAddress = Annotated[str, Field(max_length=2000), AfterValidator(_web_address)]
 
 
 class FormField(BaseModel):
-    """One thing a form asks for; `name` is a field of POST /subscribe."""
+    """One thing a form asks for; `name` is a field of POST /subscribe, such as custom_fields[Shoe size]."""
 
     model_config = ConfigDict(frozen=True, str_strip_whitespace=True)
 
-    name: FieldName
+    name: FieldName | CustomFieldName
     label: Annotated[str, Field(min_length=1, max_length=100)]
     required: bool = False
+
+    @property
+    def custom_field(self) -> str | None:
+        """The name of the account's custom field that it asks for."""
+        return custom_name(self.name)
+
+    def answered(self, submission: Submission) -> bool:
+        """Whether the submission says something here."""
+        if self.custom_field is None:
+            return bool(getattr(submission, self.name))
+        return fold(self.custom_field) in {fold(name) for name in submission.custom_fields or ()}
 
 
 class Consent(BaseModel):
@@ -116,7 +129,9 @@ class FormDraft(BaseModel):
     slug: Annotated[str, Field(pattern=f"^{SLUG.pattern}$")]
     name: Annotated[str, Field(min_length=1, max_length=50)]
     list_ids: Annotated[tuple[ListId, ...], Field(min_length=1, max_length=50)]
-    fields: Annotated[tuple[FormField, ...], AfterValidator(_with_the_address)] = ()
+    fields: Annotated[tuple[FormField, ...], AfterValidator(_with_the_address)] = Field(
+        default=(), validate_default=True
+    )
     wording: LongText = None
     thank_you_message: LongText = None
     thank_you_url: Annotated[WebAddress | None, Blank] = None
@@ -125,6 +140,7 @@ class FormDraft(BaseModel):
         Field(max_length=20),
         BeforeValidator(lambda value: tuple(dict.fromkeys(value))),
     ] = ()
+    tags: Annotated[Tags, BeforeValidator(lambda value: gathered_tags(value) or ())] = ()
 
 
 class Form(BaseModel):
@@ -142,6 +158,7 @@ class Form(BaseModel):
     thank_you_url: str | None
     origins: tuple[str, ...]
     archived: bool
+    tags: tuple[str, ...] = ()
 
     @property
     def consent(self) -> Consent | None:
@@ -176,12 +193,12 @@ class Form(BaseModel):
 def fit(submission: Submission, form: Form) -> tuple[Submission, Consent | None]:
     """The submission as `form` takes it, and what was agreed to.
 
-    It joins the form's lists, or those of them that were chosen, and keeps the form's fields only.
+    It joins the form's lists and gets its tags, or those of them that were chosen, and keeps its fields only.
 
     Raises:
         InvalidSubmission: a field that the form requires is missing, its consent included.
     """
-    missing = [field.name for field in form.fields if field.required and not getattr(submission, field.name)]
+    missing = [field.name for field in form.fields if field.required and not field.answered(submission)]
     errors = [FieldError(name, REQUIRED) for name in missing]
     if form.consent and not submission.consent:
         errors.append(FieldError("consent", "Please agree to this first."))
@@ -192,8 +209,19 @@ def fit(submission: Submission, form: Form) -> tuple[Submission, Consent | None]
     foreign = dict.fromkeys(set(PERSON_FIELDS) - form.field_names)
     agreed = form.agreed(submission.consent) if submission.consent else None
     consent = {"consent": agreed.wording} if agreed else {}
-    fitted = submission.model_copy(update={"list_ids": chosen or form.list_ids, **foreign, **consent})
+    tags = tuple(tag for tag in submission.tags or () if tag in form.tags) or form.tags or None
+    by_name = {"custom_fields": _own_custom_fields(submission, form), "tags": tags}
+    fitted = submission.model_copy(
+        update={"list_ids": chosen or form.list_ids, **foreign, **consent, **by_name}
+    )
     return fitted, agreed
+
+
+def _own_custom_fields(submission: Submission, form: Form) -> dict[str, CustomFieldValue] | None:
+    """What was said in the form's custom fields, by the names that the form has for them."""
+    own = {fold(name): name for field in form.fields if (name := field.custom_field)}
+    said = (submission.custom_fields or {}).items()
+    return {own[fold(name)]: value for name, value in said if fold(name) in own} or None
 
 
 class FormDirectory:

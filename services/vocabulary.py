@@ -28,6 +28,14 @@ NO_TAG = f"The account has no such tag. {IF_NEW}"
 
 
 @dataclass(frozen=True)
+class Offered:
+    """All custom fields and tags of the account."""
+
+    fields: tuple[CustomField, ...]
+    tags: tuple[Tag, ...]
+
+
+@dataclass(frozen=True)
 class Vocabulary:
     """Knows both."""
 
@@ -55,12 +63,9 @@ class Vocabulary:
         """Fetch one of both before anybody asks; whether the vendor was asked."""
         return self.fields.keep_fresh() or self.tags.keep_fresh()
 
-    def custom_fields(self, *, refresh: bool = False) -> tuple[CustomField, ...]:
-        """The custom fields for an admin to choose from, at most five minutes old where they can be had."""
-        try:
-            return self.fields.read(refresh).entries
-        except ConstantContactError:
-            return ()
+    def offered(self) -> Offered:
+        """What an admin may choose from, at most five minutes old where it can be had."""
+        return Offered(_read(self.fields), _read(self.tags))
 
     def custom_fields_known(self) -> tuple[CustomField, ...]:
         """The custom fields as last fetched, for a page that strangers open: no call, and no failure."""
@@ -127,6 +132,13 @@ def tag_named(name: str, tags: Iterable[Tag]) -> Tag | None:
     exactly = (tag for tag in tags if tag.name == name)
     nearly = (tag for tag in tags if tag.name.casefold() == name.casefold())
     return next(exactly, None) or next(nearly, None)
+
+
+def _read(directory: Directory[Entry]) -> tuple[Entry, ...]:
+    try:
+        return directory.read().entries
+    except ConstantContactError:
+        return ()
 
 
 def _within_the_hour(directory: Directory[Entry]) -> tuple[Entry, ...] | None:

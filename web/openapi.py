@@ -149,7 +149,9 @@ def _form() -> Document:
     consent = _object({"version": {"type": "integer"}, "wording": text})
     thank_you = _object({"message": {"anyOf": [text, nothing]}, "url": {"anyOf": [text, nothing]}})
     form: Document = {"slug": text, "name": text, "action": text | {"format": "uri"}}
-    form |= {"fields": {"type": "array", "items": _object(field)}}
+    asked = _object(field)
+    asked["properties"]["options"] = {"type": "array", "items": text, "description": "What to choose from."}
+    form |= {"fields": {"type": "array", "items": asked}}
     form |= {"consent": {"anyOf": [consent, nothing]}, "thank_you": thank_you}
     return {
         "summary": "What a script needs to draw a form.",

@@ -149,7 +149,8 @@ def _with_mistakes(
     form = services().forms.seen(dict(pairs).get("form"))
     errors = error.errors if isinstance(error, InvalidSubmission) else ()
     notice = None if errors else str(error)
-    page = render_template("subscribe/form.html", form=filled_form.fill(pairs, errors, form), notice=notice)
+    filled = filled_form.fill(pairs, errors, form, services().vocabulary.custom_fields_known())
+    page = render_template("subscribe/form.html", form=filled, notice=notice)
     status = HTTPStatus.UNPROCESSABLE_ENTITY if errors else HTTPStatus.SERVICE_UNAVAILABLE
     answer = make_response(page, status)
     if isinstance(error, StorageUnavailable):

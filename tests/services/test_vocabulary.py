@@ -10,6 +10,7 @@ import pytest
 from services import ANONYMOUS, Asker, Evidence, InvalidSubmission
 from services.constant_contact import Choice, CustomField, Tag, Unreachable
 from services.submission import read_json
+from services.vocabulary import Offered
 from services.wishes import payload_of
 from tests.services.conftest import House
 from tests.services.vendor import NEWSLETTER
@@ -125,10 +126,11 @@ def test_the_background_looks_up_one_of_both_at_a_time(house: House) -> None:
 def test_an_admin_chooses_from_fields_that_are_minutes_old(house: House) -> None:
     """And from none while they were never fetched and cannot be."""
     house.vendor.lists_error = Unreachable()
-    assert house.vocabulary.custom_fields() == ()
+    assert house.vocabulary.offered() == Offered((), ())
     house.vendor.lists_error, house.vendor.fields = None, (SIZE,)
-    assert house.vocabulary.custom_fields() == (SIZE,)
-    house.vendor.fields = (SIZE, SHIRT)
-    assert house.vocabulary.custom_fields() == (SIZE,)
-    assert house.vocabulary.custom_fields(refresh=True) == (SIZE, SHIRT)
+    assert house.vocabulary.offered().fields == (SIZE,)
+    house.vendor.fields, house.vendor.made_tags = (SIZE, SHIRT), (Tag("t-1", "VIP"),)
+    assert house.vocabulary.offered() == Offered((SIZE,), ())
+    house.clock.now += 300_000
+    assert house.vocabulary.offered() == Offered((SIZE, SHIRT), (Tag("t-1", "VIP"),))
     assert house.vocabulary.custom_fields_known() == (SIZE, SHIRT)
