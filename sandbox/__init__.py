@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from flask import Flask
 
-from . import account, authorization, contacts, control, gateway, lists, pages
+from . import account, authorization, contacts, control, custom_fields, gateway, lists, pages, tags
 from .authorization import SANDBOX_CLIENT_ID, SANDBOX_CLIENT_SECRET
 from .errors import ConnectionDropped
 from .state import PRESET_LIST_ID, World
@@ -38,6 +38,6 @@ def create_sandbox(clock: Callable[[], float] | None = None) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = 1_000_000
     app.extensions["sandbox"] = World(clock or time.time)
     gateway.install(app)
-    for part in (pages, authorization, account, contacts, lists, control):
+    for part in (pages, authorization, account, contacts, lists, custom_fields, tags, control):
         app.register_blueprint(part.blueprint)
     return app

@@ -7,11 +7,12 @@ A named member with null is refused, because the contract gives it a type.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from datetime import date
 from typing import Any
 from uuid import UUID
 
+from .custom_values import CustomField
 from .errors import Invalid
 from .sms import CONSENT, SIGN_UP_CONSENT
 
@@ -34,8 +35,10 @@ _YEAR_FIRST = re.compile(r"(?P<year>\d{4})([/-])(?P<month>\d{1,2})\2(?P<day>\d{1
 class BodyCheck:
     """Collects every problem of a body, so that one answer names them all."""
 
-    def __init__(self, body: dict[str, Any], lists: Collection[str], custom_fields: Collection[str]) -> None:
-        """Check `body` against the ids of the account's live lists and custom fields."""
+    def __init__(
+        self, body: dict[str, Any], lists: Collection[str], custom_fields: Mapping[str, CustomField]
+    ) -> None:
+        """Check `body` against the ids of the account's live lists and its custom fields."""
         self._body = body
         self._lists = lists
         self._custom_fields = custom_fields
@@ -92,12 +95,22 @@ class BodyCheck:
             elif list_id not in self._lists:
                 self._problems.append(f"list_memberships: list {list_id} does not exist")
 
-    def custom_fields(self, most: int) -> None:
-        """Custom fields of the account, each with a value."""
+    def custom_fields(self, most: int, *, by_id: bool = False) -> None:
+        """Custom fields of the account, each with a value, or `by_id` with the ids of its choices."""
         for item in self._objects("custom_fields", most):
-            if item.get("custom_field_id") not in self._custom_fields:
+            before = len(self._problems)
+            found = self._custom_fields.get(str(item.get("custom_field_id")))
+            if found is None:
                 self._problems.append("custom_fields: custom_field_id does not exist")
-            self.text(item, "value", 255, required=True)
+            self.text(item, "value", 255, required=not by_id or "choice_ids" not in item)
+            if found and len(self._problems) == before:
+                self._held(found, item if by_id else {"value": item["value"]})
+
+    def _held(self, found: CustomField, item: dict[str, Any]) -> None:
+        try:
+            found.held(item)
+        except ValueError as error:
+            self._problems.append(f"custom_fields: {found.label}: {error}")
 
     def street_address(self, address: dict[str, Any]) -> None:
         """One street address; `kind` is required."""
@@ -135,7 +148,7 @@ class BodyCheck:
             # "Currently, only promotional_sms is supported."
             self.choice(consent, "consent_type", ("promotional_sms",))
 
-    def sub_resources(self) -> None:
+    def sub_resources(self, tags: Collection[str]) -> None:
         """Phone numbers, street addresses and notes of the create and replace operations."""
         for phone in self._objects("phone_numbers", 3):
             self.text(phone, "phone_number", 25, required=True)
@@ -144,8 +157,9 @@ class BodyCheck:
             self.street_address(address)
         for note in self._objects("notes", 150):
             self.text(note, "content", 2000, required=True)
-        tags = self._body.get("taggings", [])
-        self._unless(tags == [], "taggings: the tag does not exist")
+        given = self._body.get("taggings", [])
+        known = isinstance(given, list) and all(isinstance(tag, str) and tag in tags for tag in given)
+        self._unless(known, "taggings: the tag does not exist")
 
     def not_imitated(self, name: str) -> None:
         """Refuse what the sandbox would otherwise swallow without a word."""

@@ -9,14 +9,14 @@ from .contact_body import PERMISSIONS, PROPERTIES, SOURCES, BodyCheck
 from .errors import Conflict, Invalid, NotFound
 from .records import Contact, Email, timestamp
 from .sms import sms_resource
-from .state import CUSTOM_FIELDS, World
+from .state import World
 
 DAY = 86_400
 ATTEMPTS_A_DAY = 5
 
 
 def _check(world: World, body: dict[str, Any]) -> BodyCheck:
-    return BodyCheck(body, {item.list_id for item in world.live_lists()}, CUSTOM_FIELDS)
+    return BodyCheck(body, {item.list_id for item in world.live_lists()}, world.custom_fields)
 
 
 def check_sign_up(world: World, body: dict[str, Any]) -> None:
@@ -73,8 +73,8 @@ def _check_contact(world: World, body: dict[str, Any]) -> BodyCheck:
     check.nested("sms_channel", check.sms_channel)
     check.nested("email_address", email)
     check.properties()
-    check.custom_fields(25)
-    check.sub_resources()
+    check.custom_fields(25, by_id=True)
+    check.sub_resources(world.tags)
     return check
 
 
@@ -114,7 +114,10 @@ def sign_up(world: World, body: dict[str, Any]) -> tuple[Contact, bool]:
     if not created:
         _make_explicit(contact, now)
     contact.properties |= {name: body[name] for name in PROPERTIES if name in body}
-    _put_custom_fields(contact, body.get("custom_fields", []))
+    named = [
+        {name: item[name] for name in ("custom_field_id", "value")} for item in body.get("custom_fields", [])
+    ]
+    _put_custom_fields(world, contact, named)
     if "phone_number" in body:
         _put_kind(
             contact.phone_numbers,
@@ -146,7 +149,7 @@ def create(world: World, body: dict[str, Any]) -> Contact:
         _set_permission(contact.email, body["email_address"], source, now)
     contact.properties = {name: body[name] for name in PROPERTIES if name in body}
     contact.list_memberships = list(dict.fromkeys(body.get("list_memberships", [])))
-    _replace_sub_resources(contact, body, now)
+    _replace_sub_resources(world, contact, body, now)
     _put_sms(contact, body, source, now)
     _keep(world, contact)
     return contact
@@ -169,7 +172,7 @@ def replace(world: World, contact: Contact, body: dict[str, Any]) -> None:
         _replace_email(world, contact, body["email_address"], source)
     contact.properties = {name: body[name] for name in PROPERTIES if name in body}
     contact.list_memberships = memberships
-    _replace_sub_resources(contact, body, now)
+    _replace_sub_resources(world, contact, body, now)
     _put_sms(contact, body, source, now)
     contact.updated_at, contact.update_source, contact.deleted_at = now, source, None
 
@@ -247,10 +250,10 @@ def _append_lists(contact: Contact, list_ids: list[str]) -> None:
     contact.list_memberships = memberships
 
 
-def _put_custom_fields(contact: Contact, items: list[dict[str, Any]]) -> None:
+def _put_custom_fields(world: World, contact: Contact, items: list[dict[str, Any]]) -> None:
     for item in items:
-        kept = {"custom_field_id": item["custom_field_id"], "value": item["value"]}
-        contact.custom_fields[item["custom_field_id"]] = kept
+        field_id = item["custom_field_id"]
+        contact.custom_fields[field_id] = world.custom_fields[field_id].held(item)
 
 
 def _put_kind(held: list[dict[str, Any]], item: dict[str, Any], name: str, now: float) -> None:
@@ -269,10 +272,12 @@ def _dated(item: dict[str, Any], name: str, now: float) -> dict[str, Any]:
     return {f"{name}_id": str(uuid4()), **item, "created_at": timestamp(now), "updated_at": timestamp(now)}
 
 
-def _replace_sub_resources(contact: Contact, body: dict[str, Any], now: float) -> None:
+def _replace_sub_resources(world: World, contact: Contact, body: dict[str, Any], now: float) -> None:
     if "custom_fields" in body:
         contact.custom_fields.clear()
-        _put_custom_fields(contact, body["custom_fields"])
+        _put_custom_fields(world, contact, body["custom_fields"])
+    if "taggings" in body:
+        contact.taggings = list(dict.fromkeys(body["taggings"]))
     if "phone_numbers" in body:
         contact.phone_numbers = [
             _dated({"kind": "other"} | i, "phone_number", now) for i in body["phone_numbers"]

@@ -10,10 +10,11 @@ from flask import Blueprint, Response, request
 
 from .call_log import Call
 from .contact_body import PROPERTIES
+from .custom_fields import resource as custom_field
 from .errors import ControlRefused
 from .faults import parse_fault
 from .records import Contact, timestamp
-from .state import CUSTOM_FIELDS, World, current_world
+from .state import World, current_world
 
 blueprint = Blueprint("control", __name__, url_prefix="/_sandbox")
 
@@ -49,10 +50,10 @@ def state() -> dict[str, Any]:
                 item.resource() | {"membership_count": len(world.members(item.list_id))}
                 for item in world.live_lists()
             ],
-            "custom_fields": [
-                {"custom_field_id": field_id, "label": label} for field_id, label in CUSTOM_FIELDS.items()
+            "custom_fields": [custom_field(item) for item in world.custom_fields.values()],
+            "tags": [
+                tag.resource() | {"contacts_count": world.tagged(tag.tag_id)} for tag in world.tags.values()
             ],
-            "tags": [],
             "tokens": {"families": _families(world)},
             "counters": _counters(world),
             "days": world.limits.days(),
@@ -210,6 +211,7 @@ def _contact(contact: Contact) -> dict[str, Any]:
         "list_memberships": list(contact.list_memberships),
         "custom_fields": contact.sub_resource("custom_fields"),
         "sms_channel": contact.sms_channel,
+        "taggings": contact.sub_resource("taggings"),
         "sign_ups": contact.sign_ups,
         "created_at": timestamp(contact.created_at),
         "updated_at": timestamp(contact.updated_at),

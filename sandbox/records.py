@@ -52,6 +52,20 @@ class ContactList:
 
 
 @dataclass
+class Tag:
+    """A tag; `created_at` is in epoch seconds."""
+
+    tag_id: str
+    name: str
+    created_at: float
+
+    def resource(self) -> dict[str, Any]:
+        """The contract's Tag, without a count of contacts."""
+        created_at = timestamp(self.created_at)
+        return {"tag_id": self.tag_id, "name": self.name, "created_at": created_at, "updated_at": created_at}
+
+
+@dataclass
 class Email:
     """The address of a contact with the permission to write to it; times are epoch seconds."""
 
@@ -99,6 +113,7 @@ class Contact:
     street_addresses: list[dict[str, Any]] = field(default_factory=list)
     list_memberships: list[str] = field(default_factory=list)
     notes: list[dict[str, Any]] = field(default_factory=list)
+    taggings: list[str] = field(default_factory=list)
     sign_ups: int = 0
     sms_channel: dict[str, Any] | None = None
 
@@ -135,9 +150,7 @@ class Contact:
         return shown | {name: self.sub_resource(name) for name in SUB_RESOURCES if name in include}
 
     def sub_resource(self, name: str) -> list[Any]:
-        """One of the `SUB_RESOURCES`; the simulated account has no tags."""
-        if name == "taggings":
-            return []
+        """One of the `SUB_RESOURCES`."""
         if name == "custom_fields":
             return list(self.custom_fields.values())
         return list(getattr(self, name))

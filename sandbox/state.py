@@ -11,10 +11,11 @@ from typing import Any
 from flask import current_app
 
 from .call_log import CallLog
+from .custom_values import CustomField
 from .errors import ControlRefused
 from .faults import Faults
 from .limits import Limits
-from .records import Contact, ContactList
+from .records import Contact, ContactList, Tag
 from .tokens import Policy, TokenBook
 
 PRESET_LIST_ID = "11111111-1111-4111-8111-111111111111"
@@ -23,11 +24,17 @@ _SEED_LISTS = (
     ("22222222-2222-4222-8222-222222222222", "Events", "Invitations"),
     ("33333333-3333-4333-8333-333333333333", "Volunteers", None),
 )
-# Contacts may carry only custom fields that exist in the account.
-CUSTOM_FIELDS = {
-    "44444444-4444-4444-8444-444444444444": "Source",
-    "55555555-5555-4555-8555-555555555555": "Interests",
-}
+_SEED_FIELDS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
+    ("44444444-4444-4444-8444-444444444444", "Source", "string", ()),
+    ("55555555-5555-4555-8555-555555555555", "Interests", "string", ()),
+    ("66666666-6666-4666-8666-666666666601", "Shoe size", "number", ()),
+    ("66666666-6666-4666-8666-666666666602", "Member since", "date", ()),
+    ("66666666-6666-4666-8666-666666666603", "Pledge", "currency", ()),
+    ("66666666-6666-4666-8666-666666666604", "Vegetarian", "boolean", ()),
+    ("66666666-6666-4666-8666-666666666605", "About you", "text_area", ()),
+    ("66666666-6666-4666-8666-666666666606", "T-shirt", "single_select", ("Small", "Medium", "Large")),
+    ("66666666-6666-4666-8666-666666666607", "Topics", "multi_select", ("Gardening", "Cooking", "Chess")),
+)
 
 
 def _whole(value: object, least: int) -> bool:
@@ -118,6 +125,11 @@ class World:
             list_id: ContactList(list_id, name, now, now, description)
             for list_id, name, description in _SEED_LISTS
         }
+        self.custom_fields = {
+            field_id: CustomField(field_id, label, kind, now, dict(enumerate(choices, start=1)))
+            for field_id, label, kind, choices in _SEED_FIELDS
+        }
+        self.tags: dict[str, Tag] = {}
 
     def live_lists(self) -> list[ContactList]:
         """The lists that are not deleted, oldest first."""
@@ -126,6 +138,10 @@ class World:
     def members(self, list_id: str) -> list[Contact]:
         """The contacts on a list, deleted ones left out."""
         return [c for c in self.contacts.values() if list_id in c.list_memberships and c.deleted_at is None]
+
+    def tagged(self, tag_id: str) -> int:
+        """How many contacts have the tag."""
+        return sum(tag_id in contact.taggings for contact in self.contacts.values())
 
     def settings_shown(self) -> dict[str, Any]:
         """The settings as JSON members."""

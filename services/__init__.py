@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from services.admin_access import AdminAccess
 from services.captcha_providers import PROVIDERS, Provider, ThirdPartyCaptcha
 from services.connection import ConnectionControl, ConnectionStatus, ConnectionView
+from services.constant_contact import CustomField
 from services.delivery import Delivery, DrainReport
 from services.doctor import Doctor
 from services.errors import (
@@ -37,6 +38,7 @@ from services.signup_views import RecentView, SignupView
 from services.submission import Submission
 from services.token_ages import TokenClock
 from services.verdicts import Verdict, Verdicts
+from services.vocabulary import Vocabulary
 from store import Event
 
 
@@ -64,6 +66,7 @@ class Services:
     admin: AdminAccess
     api_keys: ApiKeys
     drain_token: DrainToken
+    vocabulary: Vocabulary
 
 
 __all__ = [
@@ -80,6 +83,7 @@ __all__ = [
     "ConnectionControl",
     "ConnectionStatus",
     "ConnectionView",
+    "CustomField",
     "Delivery",
     "Doctor",
     "DrainReport",
@@ -123,4 +127,5 @@ __all__ = [
     "TooManyAttempts",
     "Verdict",
     "Verdicts",
+    "Vocabulary",
 ]

@@ -19,6 +19,7 @@ def rows(form: Form) -> Iterator[tuple[str, str]]:
             ("Field", f"{each.name}{', required' if each.required else ''}: {each.label}")
             for each in form.fields
         ),
+        *(("Tag", tag) for tag in form.tags),
         ("Thanks", form.thank_you_message),
         ("Thank-you page", form.thank_you_url),
         *(("Site", origin) for origin in form.origins),

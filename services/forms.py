@@ -21,6 +21,7 @@ from pydantic import (
 
 from services import consent, sms
 from services.consent import Consent
+from services.custom_input import CustomFieldValue, Tags, custom_name, fold, gathered_tags
 from services.errors import FieldError, InvalidForm, InvalidSubmission
 from services.origins import origin_of
 from services.submission import (
@@ -110,18 +111,30 @@ def _wanted_for_sms(wording: str | None, info: ValidationInfo) -> str | None:
     return wording
 
 
+CustomFieldName = Annotated[str, Field(pattern=r"^custom_fields\[[^\x00-\x1f\x7f-\x9f]{1,50}\]$")]
 LongText = Annotated[Text2000 | None, Blank, BeforeValidator(_with_plain_breaks)]
 WebAddress = Annotated[str, Field(max_length=2000), AfterValidator(_web_address)]
 
 
 class FormField(BaseModel):
-    """One thing a form asks for; `name` is a field of POST /subscribe."""
+    """One thing a form asks for; `name` is a field of POST /subscribe, such as custom_fields[Shoe size]."""
 
     model_config = ConfigDict(frozen=True, str_strip_whitespace=True)
 
-    name: FieldName
+    name: FieldName | CustomFieldName
     label: Annotated[str, Field(min_length=1, max_length=100)]
     required: bool = False
+
+    @property
+    def custom_field(self) -> str | None:
+        """The name of the account's custom field that it asks for."""
+        return custom_name(self.name)
+
+    def answered(self, submission: Submission) -> bool:
+        """Whether the submission says something here."""
+        if self.custom_field is None:
+            return bool(getattr(submission, self.name))
+        return fold(self.custom_field) in {fold(name) for name in submission.custom_fields or ()}
 
 
 class FormDraft(BaseModel):
@@ -132,7 +145,9 @@ class FormDraft(BaseModel):
     slug: Annotated[str, Field(pattern=f"^{SLUG.pattern}$")]
     name: Annotated[str, Field(min_length=1, max_length=50)]
     list_ids: Annotated[tuple[ListId, ...], Field(min_length=1, max_length=50)]
-    fields: Annotated[tuple[FormField, ...], AfterValidator(_with_the_address)] = ()
+    fields: Annotated[tuple[FormField, ...], AfterValidator(_with_the_address)] = Field(
+        default=(), validate_default=True
+    )
     wording: LongText = None
     thank_you_message: LongText = None
     thank_you_url: Annotated[WebAddress | None, Blank] = None
@@ -147,6 +162,7 @@ class FormDraft(BaseModel):
         default=None, validate_default=True
     )
     sms_country: Country | None = None
+    tags: Annotated[Tags, BeforeValidator(lambda value: gathered_tags(value) or ())] = ()
 
 
 class Form(BaseModel):
@@ -172,6 +188,7 @@ class Form(BaseModel):
     protect_existing: bool = False
     sms_wordings: tuple[str, ...] = ()
     sms_country: str | None = None
+    tags: tuple[str, ...] = ()
 
     @property
     def consent(self) -> Consent | None:
@@ -206,12 +223,12 @@ class Form(BaseModel):
 def fit(submission: Submission, form: Form) -> tuple[Submission, Consent | None]:
     """The submission as `form` takes it, and what was agreed to.
 
-    It joins the form's lists, or those of them that were chosen, and keeps the form's fields only.
+    It joins the form's lists and gets its tags, or those of them that were chosen, and keeps its fields only.
 
     Raises:
         InvalidSubmission: a field that the form requires is missing, its consent included.
     """
-    missing = [field.name for field in form.fields if field.required and not getattr(submission, field.name)]
+    missing = [field.name for field in form.fields if field.required and not field.answered(submission)]
     errors = [FieldError(name, REQUIRED) for name in missing]
     if "sms_number" in form.field_names:
         errors += sms.mistakes(submission, form.sms_country)
@@ -226,8 +243,19 @@ def fit(submission: Submission, form: Form) -> tuple[Submission, Consent | None]
         foreign |= dict.fromkeys(SMS_FIELDS)
     agreed = form.agreed(submission.consent) if submission.consent else None
     wording = {"consent": agreed.wording} if agreed else {}
-    fitted = submission.model_copy(update={"list_ids": chosen or form.list_ids, **foreign, **wording})
+    tags = tuple(tag for tag in submission.tags or () if tag in form.tags) or form.tags or None
+    by_name = {"custom_fields": _own_custom_fields(submission, form), "tags": tags}
+    fitted = submission.model_copy(
+        update={"list_ids": chosen or form.list_ids, **foreign, **wording, **by_name}
+    )
     return fitted, agreed
+
+
+def _own_custom_fields(submission: Submission, form: Form) -> dict[str, CustomFieldValue] | None:
+    """What was said in the form's custom fields, by the names that the form has for them."""
+    own = {fold(name): name for field in form.fields if (name := field.custom_field)}
+    said = (submission.custom_fields or {}).items()
+    return {own[fold(name)]: value for name, value in said if fold(name) in own} or None
 
 
 class FormDirectory:

@@ -25,7 +25,8 @@ from services.repeats import Handling, key_of, repeated
 from services.signup_views import RecentView, SignupView, queued_view, recent_view, signup_view
 from services.submission import Submission, read_form, read_json
 from services.verdicts import Verdict, Verdicts
-from services.wishes import STRANGER, wish_of
+from services.vocabulary import Vocabulary
+from services.wishes import STRANGER, makes_tags, wish_of
 from store import (
     FirstUse,
     IdempotencyKey,
@@ -85,6 +86,7 @@ class Intake:
         delivery: Delivery,
         verdicts: Verdicts,
         public_list_ids: tuple[str, ...],
+        vocabulary: Vocabulary,
         clock: Callable[[], int],
     ) -> None:
         """`public_list_ids` are open to anonymous forms; `clock` tells epoch milliseconds.
@@ -102,6 +104,7 @@ class Intake:
         self._quarantine = quarantine
         self._delivery = delivery
         self._verdicts = verdicts
+        self._vocabulary = vocabulary
         self._public_list_ids = frozenset(public_list_ids)
         self._clock = clock
 
@@ -204,12 +207,18 @@ class Intake:
                 raise InvalidSubmission(wrong)
         else:
             submission, agreed = fit(submission, form)
+        by_form, trusted = form is not None, asker != ANONYMOUS
+        submission = self._vocabulary.admitted(submission, trusted=trusted, by_form=by_form)
         judgement = TRUSTED
-        if asker == ANONYMOUS:
+        if not trusted:
             judgement = self._protection.judge(submission, form, evidence.network_address)
         signup = self._signup(submission, asker, evidence, form, agreed)
-        protect_existing = form is not None and form.protect_existing and asker == ANONYMOUS
-        payload = wish_of(submission, protect_existing=protect_existing, sms=signup.sms)
+        payload = wish_of(
+            submission,
+            makes_tags=makes_tags(asker.name, by_form=by_form),
+            protect_existing=form is not None and form.protect_existing and not trusted,
+            sms=signup.sms,
+        )
         reasons = self._stored(signup, payload, key, judgement)
         if reasons is None:
             self._spooled(signup, payload, judgement.broken)
@@ -307,4 +316,6 @@ class Intake:
                 country=form.sms_country if form else None,
                 agreed=form.sms_agreed(submission.sms_consent) if form else None,
             ),
+            custom_fields=submission.custom_fields,
+            tags=submission.tags,
         )

@@ -14,7 +14,7 @@ from store import SignupRecord
 # The column "state" is the delivery's.
 _OF_PERSON = {name: "address_state" if name == "state" else name for name in PERSON_FIELDS}
 COLUMNS = (
-    *("id", "received_at", "email", *_OF_PERSON.values(), "list_ids", "source"),
+    *("id", "received_at", "email", *_OF_PERSON.values(), "custom_fields", "list_ids", "tags", "source"),
     *("form", "consent_version", "consent", "page", "referrer", "network_address", "user_agent", "asked_by"),
     *("sms_number", "sms_country", "sms_consent", "sms_consent_version", "sms_page"),
     *("state", "attempts", "last_error", "finished_at", "action", "contact_id"),
@@ -31,6 +31,9 @@ def csv_lines(records: Iterable[SignupRecord]) -> Iterator[str]:
     for record in records:
         members = _members(record)
         members["list_ids"] = " ".join(record.list_ids)
+        # Names may hold any character, so nothing simpler could be read back.
+        for name in ("custom_fields", "tags"):
+            members[name] = json.dumps(members[name], ensure_ascii=False) if members[name] else None
         yield _row(_defused(members.get(name)) for name in COLUMNS)
 
 

@@ -55,7 +55,9 @@ def rows(record: SignupRecord, attempts: Iterable[Attempt], what_next: str) -> I
         ("Received", moment(record.received_at)),
         ("E-mail", record.email),
         *((_label(name), value) for name, value in record.person.items()),
+        *((f"“{name}”", _as_text(value)) for name, value in record.custom_fields.items()),
         *(("List", list_id) for list_id in record.list_ids),
+        *(("Tag", tag) for tag in record.tags),
         ("Form", record.form),
         ("Source", record.source),
         ("Consent", record.consent or "no wording was sent"),
@@ -74,7 +76,11 @@ def rows(record: SignupRecord, attempts: Iterable[Attempt], what_next: str) -> I
     for name, value in known:
         # The wording of a consent may have several lines.
         for number, part in enumerate(value.splitlines() if value else []):
-            yield "" if number else name, printable(part)
+            yield "" if number else printable(name), printable(part)
+
+
+def _as_text(value: str | list[str]) -> str:
+    return value if isinstance(value, str) else ", ".join(value)
 
 
 def _sms(sms: Mapping[str, Any]) -> Iterator[tuple[str, str | None]]:

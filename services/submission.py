@@ -27,8 +27,12 @@ from pydantic import (
     ValidationInfo,
 )
 
+from services.custom_input import CustomFields, Tags, custom_name, field_of, gathered_tags
 from services.errors import FieldError, InvalidSubmission, MalformedSubmission
 from services.origins import bare_page
+from services.plain_text import NOT_TEXT
+from services.plain_text import without_controls as _without_controls
+from services.plain_text import without_controls_but_breaks as _without_controls_but_breaks
 
 OLDER_SPELLINGS = {
     "firstName": "first_name",
@@ -52,10 +56,7 @@ SMS_FIELDS = ("sms_number", "sms_country", "sms_consent")
 MOST_VALUES, MOST_LEVELS = 500, 10
 LONGEST_ADDRESS = 80
 MOST_DIGITS, LEAP_YEAR = 4, 2024
-NOT_YET = ("custom_fields", "tags")
 NO_LIST = "Choose at least one list: send list_id, list_ids or form."
-# Unicode's category Cc.
-CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 # Never in doubt before the @; all else is for the library to judge.
 PLAIN_NAME = re.compile(r"[A-Za-z0-9_+-]+(\.[A-Za-z0-9_+-]+)*")
 TOO_MANY = f"The body has more than {MOST_VALUES} values."
@@ -65,25 +66,14 @@ SENTENCES = {
     "int_type": "Enter a whole number.",
     "greater_than_equal": "Enter a number of at least {ge}.",
     "less_than_equal": "Enter a number of at most {le}.",
-    "string_unicode": "This is not valid text.",
+    "string_unicode": NOT_TEXT,
     "string_too_long": "Use at most {max_length} characters.",
-    "too_long": "Choose at most {max_length} lists.",
+    "string_too_short": "This must not be empty.",
+    "too_long": "Choose at most {max_length} {things}.",
+    "dict_type": "Send an object of names and values; an HTML form sends custom_fields[name].",
     "tuple_type": "This must be a list id or an array of list ids.",
 }
-
-
-def _without_controls(value: str) -> str:
-    # What a decoder leaves in the place of bytes that are no UTF-8: the original is lost.
-    if "\ufffd" in value:
-        raise ValueError(SENTENCES["string_unicode"])
-    if CONTROL.search(value):
-        raise ValueError("Control characters and line breaks are not allowed here.")
-    return value
-
-
-def _without_controls_but_breaks(value: str) -> str:
-    _without_controls(value.translate({ord(character): None for character in "\r\n\t"}))
-    return value
+THINGS = {"list_ids": "lists", "tags": "tags", "custom_fields": "custom fields"}
 
 
 def _address(value: str) -> str:
@@ -251,6 +241,13 @@ class Submission(BaseModel):
         default=None, description="The answer of a third party's captcha, where the form asks for one."
     )
 
+    # None, not empty: an Idempotency-Key's hash of the fields that were there before stays what it was.
+    custom_fields: Annotated[CustomFields | None, Blank] = Field(
+        default=None,
+        description="The account's custom fields by name; an HTML form sends custom_fields[name].",
+    )
+    tags: Tags | None = Field(default=None, description="By name. In an HTML form, repeat the field.")
+
     @property
     def person(self) -> dict[str, str]:
         """What was said about the person, empty fields left out."""
@@ -282,15 +279,18 @@ def read_form(pairs: Iterable[tuple[str, str]]) -> Submission:
         InvalidSubmission: fields are missing or wrong.
     """
     fields: dict[str, Any] = {}
+    custom_fields: dict[str, list[str]] = {}
     for number, (raw_name, value) in enumerate(pairs):
         if number == MOST_VALUES:
             raise MalformedSubmission(TOO_MANY)
         name = SPELLINGS.get(raw_name.removesuffix("[]"), raw_name.removesuffix("[]"))
-        if name in {"list_id", "list_ids"}:
+        if name in {"list_id", "list_ids", "tags"}:
             fields.setdefault(name, []).append(value)
+        elif custom := custom_name(name):
+            custom_fields.setdefault(custom, []).append(value)
         else:
             fields[name] = value
-    return _read(fields)
+    return _read({"custom_fields": custom_fields} | fields)
 
 
 def _no_constant(name: str) -> None:
@@ -330,11 +330,9 @@ def _read(document: Mapping[str, Any]) -> Submission:
     fields = {SPELLINGS.get(name, name): value for name, value in document.items()}
     spelling = "list_id" if "list_id" in fields and "list_ids" not in fields else "list_ids"
     fields["list_ids"] = _gather_lists(fields.pop("list_id", None), fields.get("list_ids"))
-    errors = [
-        FieldError(name, "This version cannot deliver this field yet; leave it out.")
-        for name in NOT_YET
-        if fields.get(name)
-    ]
+    if "tags" in fields:
+        fields["tags"] = gathered_tags(fields["tags"])
+    errors: list[FieldError] = []
     if not fields["list_ids"] and not fields.get("form"):
         errors.append(FieldError(spelling, NO_LIST))
     try:
@@ -359,10 +357,12 @@ def _gather_lists(*values: object) -> object:
 
 def _field_error(detail: Any, spelling: str) -> FieldError:
     name = str(detail["loc"][0])
+    if name == "custom_fields" and len(detail["loc"]) > 1:
+        name = field_of(str(detail["loc"][1]))
     if detail["type"] == "value_error":
         sentence = str(detail["ctx"]["error"])
     else:
-        sentence = SENTENCES[detail["type"]].format(**detail.get("ctx", {}))
+        sentence = SENTENCES[detail["type"]].format(**detail.get("ctx", {}), things=THINGS.get(name))
     return FieldError(spelling if name == "list_ids" else name, sentence)
 
 

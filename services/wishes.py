@@ -1,4 +1,8 @@
-"""What a delivery carries out: the body for the vendor, from a sign-up just sent or one that is stored."""
+"""What a delivery carries out, from a sign-up just sent or one that is stored.
+
+It is the body for the vendor, but for `custom_fields` and `tags`, which are by name until the call: ids may
+change while a sign-up waits. A tag's value tells whether it may be made.
+"""
 
 from __future__ import annotations
 
@@ -10,30 +14,44 @@ from services.delivery.filling import PROTECT
 from services.sms import channel
 from services.submission import BIRTHDAY_FIELDS, STREET_FIELDS, Submission
 
-# Who posts a form without an API key.
+# `asked_by` of a sign-up without an API key.
 STRANGER = "form"
 
 
 def wish_of(
-    submission: Submission, *, protect_existing: bool = False, sms: Mapping[str, Any] | None = None
+    submission: Submission,
+    *,
+    makes_tags: bool = False,
+    protect_existing: bool = False,
+    sms: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """What the delivery of a new sign-up is to carry out; protected, it only fills in what is missing.
+    """What the delivery of a new sign-up is to carry out.
 
-    `sms` is the evidence of a consent to text messages.
+    `makes_tags`: the tags that the account lacks are made; not those that a stranger named.
+    `protect_existing`: it only fills in what is missing. `sms` is the evidence of a consent to text messages.
     """
-    wish = _payload(submission.email, submission.list_ids, submission.person) | _sms(sms)
-    return wish | ({PROTECT: True} if protect_existing else {})
+    wish = _payload(submission.email, submission.list_ids, submission.person)
+    wish |= _by_name(submission.custom_fields, submission.tags, makes_tags=makes_tags)
+    return wish | _sms(sms) | ({PROTECT: True} if protect_existing else {})
 
 
 def payload_of(row: Mapping[str, Any]) -> dict[str, Any]:
-    """The same body as at first, from the columns of a stored sign-up.
+    """The same as at first, from the columns of a stored sign-up.
 
     Whether its form protected contacts is not in them, so each form's stranger counts as if it did.
     """
+    by_form, said = row.get("form_id") is not None, {}
+    for name in ("custom_fields", "tags", "sms"):
+        said[name] = json.loads(row.get(name) or "null")
     wish = _payload(row["email"], json.loads(row["list_ids"]), json.loads(row["person"]))
-    wish |= _sms(json.loads(row.get("sms") or "null"))
-    by_a_stranger = row.get("form_id") is not None and row.get("asked_by") == STRANGER
-    return wish | ({PROTECT: True} if by_a_stranger else {})
+    makes = makes_tags(row["asked_by"], by_form=by_form)
+    wish |= _by_name(said["custom_fields"], said["tags"], makes_tags=makes)
+    return wish | _sms(said["sms"]) | ({PROTECT: True} if by_form and row["asked_by"] == STRANGER else {})
+
+
+def makes_tags(asked_by: str, *, by_form: bool) -> bool:
+    """Whether its tags may be made where the account lacks them: an admin or a key's holder named them."""
+    return by_form or asked_by != STRANGER
 
 
 def _sms(evidence: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -49,3 +67,10 @@ def _payload(email: str, list_ids: Iterable[str], person: Mapping[str, str]) -> 
     if street := {name: said.pop(name) for name in STREET_FIELDS if name in said}:
         said["street_address"] = {"kind": "home", **street}
     return {"email_address": email, "list_memberships": list(list_ids), **said}
+
+
+def _by_name(
+    custom_fields: Mapping[str, Any] | None, tags: Iterable[str] | None, *, makes_tags: bool
+) -> dict[str, Any]:
+    said = {"custom_fields": dict(custom_fields or {}), "tags": dict.fromkeys(tags or (), makes_tags)}
+    return {name: value for name, value in said.items() if value}

@@ -15,10 +15,12 @@
     form, p { margin: 0; }
     form { display: grid; gap: 1em; }
     label { display: block; }
-    input:not([type=checkbox]), button { box-sizing: border-box; inline-size: 100%; font: inherit; padding: .6em .75em;
+    input:not([type=checkbox]), select, textarea, button { box-sizing: border-box; inline-size: 100%; font: inherit; padding: .6em .75em;
       border: 1px solid currentColor; border-radius: var(--signup-radius, .3em); }
-    input:not([type=checkbox]) { margin-block-start: .25em; color: inherit; background: transparent; }
-    input[aria-invalid=true] { border-color: var(--signup-error, #b3261e); border-width: 2px; }
+    input:not([type=checkbox]), select, textarea { margin-block-start: .25em; color: inherit; background: transparent; }
+    option { color: initial; }
+    fieldset { margin: 0; padding: 0; border: 0; display: grid; gap: .4em; }
+    [aria-invalid=true] { border-color: var(--signup-error, #b3261e); border-width: 2px; }
     .tick { display: grid; grid-template-columns: auto 1fr; gap: .6em; align-items: start; }
     .tick input { inline-size: 1.2em; block-size: 1.2em; margin: .1em 0 0; }
     button { cursor: pointer; font-weight: 600; border-color: transparent;
@@ -78,21 +80,47 @@
       this.renewToken();
     }
 
-    field({ name, label, type, required, autocomplete, maxlength }) {
-      const input = make("input", { id: name, name, type: type || "text", required, autocomplete, maxlength });
+    field({ name, label, type, required, autocomplete, maxlength, options = [] }) {
+      // The name of a custom field may hold blanks, an id may not.
+      const id = /[^\w-]/.test(name) ? `custom-${this.inputs.size}` : name;
       const mark = required ? [] : [make("span", { class: "optional" }, " (optional)")];
-      return make("div", {}, make("label", { for: name }, label, ...mark), input, this.errorOf(name, input));
+      if (type === "checkboxes") return this.choices(id, name, options, make("legend", {}, label, ...mark));
+      const text = make("label", { for: id }, label, ...mark);
+      if (type === "checkbox") {
+        const input = make("input", { id, name, type, required });
+        const error = this.errorOf(name, input, () => (input.checked ? "true" : ""));
+        return make("div", {}, make("div", { class: "tick" }, input, text), error);
+      }
+      let input;
+      if (type === "select") {
+        const offered = ["", ...options].map((option) => make("option", { value: option }, option));
+        input = make("select", { id, name, required }, ...offered);
+      } else if (type === "textarea") input = make("textarea", { id, name, required, maxlength });
+      else {
+        const step = type === "number" && "any";
+        input = make("input", { id, name, type: type || "text", required, autocomplete, maxlength, step });
+      }
+      return make("div", {}, text, input, this.errorOf(name, input));
+    }
+
+    choices(id, name, options, legend) {
+      const boxes = options.map((value) => make("input", { type: "checkbox", name, value }));
+      const ticks = boxes.map((box, at) => make("label", {}, box, " ", options[at]));
+      const group = make("fieldset", { id }, legend, ...ticks);
+      const chosen = () => boxes.filter((box) => box.checked).map((box) => box.value);
+      return make("div", {}, group, this.errorOf(name, boxes[0] || group, chosen));
     }
 
     tick(name, wording, required) {
-      const input = make("input", { id: name, name, type: "checkbox", value: wording, required });
+      const input = make("input", { id: name, name, type: "checkbox", required });
       const label = make("label", { for: name }, wording);
-      return make("div", {}, make("div", { class: "tick" }, input, label), this.errorOf(name, input));
+      const agreed = () => (input.checked ? wording : "");
+      return make("div", {}, make("div", { class: "tick" }, input, label), this.errorOf(name, input, agreed));
     }
 
-    errorOf(name, input) {
-      const error = make("p", { class: "error", id: `${name}-error` });
-      this.inputs.set(name, { input, error });
+    errorOf(name, input, read = () => input.value.trim()) {
+      const error = make("p", { class: "error", id: `${input.id || `custom-${this.inputs.size}`}-error` });
+      this.inputs.set(name, { input, error, read });
       return error;
     }
 
@@ -131,10 +159,10 @@
       const found = { form: this.definition.slug, source: (location.origin + location.pathname).slice(0, 100) };
       // Where the visitor came from; its query may tell about the person.
       if (document.referrer) found.referrer = document.referrer.split(/[?#]/)[0].slice(0, 500);
-      for (const [name, { input }] of this.inputs) {
-        const value = input.type === "checkbox" ? (input.checked ? input.value : "") : input.value.trim();
+      for (const [name, { read }] of this.inputs) {
+        const value = read();
         const custom = /^custom_fields\[(.+)\]$/.exec(name);
-        if (!value) continue;
+        if (!value.length) continue;
         if (custom) (found.custom_fields ??= {})[custom[1]] = value;
         else found[name] = value;
       }

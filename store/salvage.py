@@ -146,7 +146,7 @@ class Salvage:
 
 def _keep_row(connection: Connection, table: Table, row: Row) -> None:
     row = {name: value for name, value in row.items() if name in table.c}
-    for document in ("person", "list_ids", "payload", "sms"):
+    for document in ("person", "list_ids", "payload", "custom_fields", "tags", "sms"):
         if row.get(document) is not None:
             _check_document(row[document])
     if table is deliveries:

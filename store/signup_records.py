@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from sqlalchemy import Row, Select, bindparam, select, tuple_
@@ -43,6 +43,8 @@ class SignupRecord:
     merged_into: int | None
     referrer: str | None = None
     sms: Mapping[str, Any] | None = None
+    custom_fields: Mapping[str, str | list[str]] = field(default_factory=dict)
+    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ _OF_SIGNUP = (
     *("id", "received_at", "email", "person", "list_ids", "source"),
     *("consent", "consent_version", "page", "network_address", "user_agent", "asked_by"),
     "referrer",
-    "sms",
+    *("sms", "custom_fields", "tags"),
 )
 _OF_DELIVERY = (
     *("state", "attempts", "last_error", "due_at"),
@@ -91,7 +93,7 @@ _RECORD = select(
 _FIND = _RECORD.where(signups.c.id == bindparam("signup"))
 _ID_OF_DELIVERY = select(deliveries.c.signup_id).where(deliveries.c.id == bindparam("delivery"))
 _ATTEMPTS = (
-    select(*(attempts.c[field.name] for field in fields(Attempt)))
+    select(*(attempts.c[column.name] for column in fields(Attempt)))
     .where(attempts.c.delivery_id.in_(bindparam("deliveries", expanding=True)))
     .order_by(attempts.c.started_at, attempts.c.id)
 )
@@ -190,5 +192,7 @@ def _record(row: Row[*tuple[Any, ...]]) -> SignupRecord:
         person=json.loads(columns.pop("person")),
         list_ids=tuple(json.loads(columns.pop("list_ids"))),
         sms=json.loads(columns.pop("sms") or "null"),
+        custom_fields=json.loads(columns.pop("custom_fields") or "{}"),
+        tags=tuple(json.loads(columns.pop("tags") or "[]")),
         **columns,
     )

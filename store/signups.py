@@ -36,6 +36,8 @@ class NewSignup:
     consent_version: int | None = None
     referrer: str | None = None
     sms: Mapping[str, object] | None = None
+    custom_fields: Mapping[str, str | Sequence[str]] | None = None
+    tags: Sequence[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,8 @@ def rows_of(signup: NewSignup, kind: str, payload: Mapping[str, object]) -> Rows
         "person": json.dumps(dict(signup.person)),
         "list_ids": json.dumps(signup.list_ids),
         "sms": json.dumps(dict(signup.sms)) if signup.sms else None,
+        "custom_fields": json.dumps(dict(signup.custom_fields)) if signup.custom_fields else None,
+        "tags": json.dumps(list(signup.tags)) if signup.tags else None,
     }
     delivery: dict[str, object] = {
         "signup_id": signup.id,

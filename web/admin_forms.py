@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
@@ -12,6 +12,7 @@ from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
 from services import FIELD_NAMES, PROVIDERS, Form, InvalidForm
+from services.custom_input import custom_name, field_of, fold
 from web import filled_form, guards, headers
 from web.addresses import base_url
 from web.current import services
@@ -89,7 +90,7 @@ def _entered() -> dict[str, Any]:
     posted = request.form
     fields = [
         {"name": name, "label": posted.get(f"label_{name}", ""), "required": f"required_{name}" in posted}
-        for name in FIELD_NAMES
+        for name in (*FIELD_NAMES, *_custom_fields(posted))
         if name == "email" or f"show_{name}" in posted
     ]
     texts = ("name", "wording", "thank_you_message", "thank_you_url", "sms_wording", "sms_country")
@@ -102,24 +103,44 @@ def _entered() -> dict[str, Any]:
             "fields": fields,
             "origins": posted.get("origins", "").split(),
             "protect_existing": "protect_existing" in posted,
+            "tags": posted.get("tags", "").splitlines(),
         }
     )
+
+
+def _custom_fields(posted: Iterable[str]) -> list[str]:
+    """The inputs of custom fields that the editor offered."""
+    names = (name.removeprefix("label_") for name in posted if name.startswith("label_"))
+    return [name for name in names if custom_name(name)]
 
 
 def _editor(
     entered: Mapping[str, Any], form: Form | None, errors: Mapping[str, str] | None = None
 ) -> Response:
+    offered = services().vocabulary.offered()
+    asked = {field["name"]: field for field in entered.get("fields", ())}
+    choices: dict[str, str] = {name: INPUTS[name][0] for name in FIELD_NAMES}
+    # Also those that the account lost since: sign-ups would wait for them.
+    choices |= {name: custom for name in asked if (custom := custom_name(name))}
+    known = {fold(field.label) for field in offered.fields}
+    choices |= {field_of(field.label): field.label for field in offered.fields}
+    custom_names = [custom for name in asked if (custom := custom_name(name))]
     page = render_template(
         "admin/form.html",
         entered=entered,
-        asked={field["name"]: field for field in entered.get("fields", ())},
-        choices={name: INPUTS[name][0] for name in FIELD_NAMES},
+        asked=asked,
+        choices=choices,
+        custom_names=custom_names,
+        lost=[name for name in custom_names if fold(name) not in known] if known else [],
+        known_tags=[tag.name for tag in offered.tags],
         errors=errors or {},
         form=form,
         # What is pasted into a site stays there for years, and a token is good for a day.
-        snippet=filled_form.fill([("form", form.slug)], form=form) if form else None,
+        snippet=filled_form.fill([("form", form.slug)], form=form, known=offered.fields) if form else None,
         # An admin's page runs no script of others.
-        preview=replace(filled_form.shown(form, services().protection.token(form)), captcha=None)
+        preview=replace(
+            filled_form.shown(form, services().protection.token(form), offered.fields), captcha=None
+        )
         if form
         else None,
         protections=_protections(str(entered.get("protection"))),

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from services import TOKEN, FieldError, Form
+from services import TOKEN, CustomField, FieldError, Form
+from services.custom_input import LONGEST_VALUE, custom_name
 from services.submission import OLDER_SPELLINGS
+from services.vocabulary import field_named
 from web.captchas import Widget, widget_of
 
 HIDDEN = frozenset(
     {"list_id", "list_ids", "form", "source", "consent", "redirect", "referrer", "sms_country", "sms_consent"}
-    | {TOKEN}
+    | {TOKEN, "tags"}
 )
 # name: (label, input type, autocomplete token of the HTML standard, longest)
 INPUTS = {
@@ -34,6 +36,38 @@ INPUTS = {
 }
 
 
+# The vendor's types as inputs; others are asked for as text.
+CUSTOM_KINDS = {
+    "date": "date",
+    "number": "number",
+    "currency": "number",
+    "boolean": "checkbox",
+    "text_area": "textarea",
+    "single_select": "select",
+    "multi_select": "checkboxes",
+}
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How a field is asked for; `attributes` are input type, autocomplete token and longest value."""
+
+    attributes: tuple[str, str, int]
+    options: tuple[str, ...] = ()
+
+
+def shape_of(name: str, known: Iterable[CustomField]) -> Shape:
+    """How to ask for the field of that name; a custom field that is not known as text."""
+    custom = custom_name(name)
+    if custom is None:
+        return Shape(INPUTS[name][1:])
+    found = field_named(custom, known)
+    kind = CUSTOM_KINDS.get(found.type, "text") if found else "text"
+    return Shape(
+        (kind, "off", LONGEST_VALUE), tuple(choice.label for choice in found.choices) if found else ()
+    )
+
+
 @dataclass(frozen=True)
 class Input:
     """One field the person sees."""
@@ -46,6 +80,10 @@ class Input:
     required: bool
     value: str
     error: str | None
+    # A name may hold blanks, an id may not.
+    id: str = ""
+    options: tuple[str, ...] = ()
+    chosen: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -74,28 +112,45 @@ class FilledForm:
     sms_agreement: Agreement | None = None
 
 
-def shown(form: Form, token: str, came_from: str | None = None) -> FilledForm:
+def shown(form: Form, token: str, known: Sequence[CustomField], came_from: str | None = None) -> FilledForm:
     """The form as a page of ours shows it, before anybody typed.
 
-    `token` says when that was, `came_from` is where the visitor was before.
+    `token` says when that was, `came_from` is where the visitor was before; `known` as for `fill`.
     """
     pairs = [("form", form.slug), *([("referrer", came_from)] if came_from else [])]
-    return fill([*pairs, *([] if form.protection == "none" else [(TOKEN, token)])], form=form)
+    pairs += [] if form.protection == "none" else [(TOKEN, token)]
+    return fill(pairs, form=form, known=known)
 
 
 def fill(
-    pairs: Sequence[tuple[str, str]], errors: Iterable[FieldError] = (), form: Form | None = None
+    pairs: Sequence[tuple[str, str]],
+    errors: Iterable[FieldError] = (),
+    form: Form | None = None,
+    known: Sequence[CustomField] = (),
 ) -> FilledForm:
-    """What was posted, as a form again; fields that are not ours, or not the form's, are dropped."""
+    """What was posted, as a form again; fields that are not ours, or not the form's, are dropped.
+
+    `known` are the account's custom fields, which say how to ask for them.
+    """
     named = [(_name(raw), value) for raw, value in pairs]
-    typed = {name: value for name, value in named if name in INPUTS}
+    typed = {name: value for name, value in named if name in INPUTS or custom_name(name)}
     messages = {error.field: error.message for error in errors}
     agreement = _agreement(form, dict(named), messages)
     sms_agreement = _sms_agreement(form, dict(named), messages)
     seen = {each.name for each in (agreement, sms_agreement) if each}
     inputs = tuple(
-        Input(name, label, *INPUTS[name][1:], required, typed.get(name, ""), messages.get(name))
-        for name, label, required in _shown(form, typed)
+        Input(
+            name,
+            label,
+            *(shape := shape_of(name, known)).attributes,
+            required,
+            typed.get(name, ""),
+            messages.get(name),
+            id=f"custom-{number}" if custom_name(name) else name,
+            options=shape.options,
+            chosen=tuple(value for each, value in named if each == name),
+        )
+        for number, (name, label, required) in enumerate(_shown(form, typed))
     )
     seen |= {shown.name for shown in inputs}
     return FilledForm(
@@ -113,7 +168,8 @@ def _shown(form: Form | None, typed: dict[str, str]) -> list[tuple[str, str, boo
     if form:
         return [(field.name, field.label, field.required) for field in form.fields]
     # The address is asked for in any case: without it there is no sign-up.
-    return [(name, INPUTS[name][0], name == "email") for name in INPUTS if name == "email" or name in typed]
+    usual = [(name, INPUTS[name][0], name == "email") for name in INPUTS if name == "email" or name in typed]
+    return usual + [(name, custom, False) for name in typed if (custom := custom_name(name))]
 
 
 def _agreement(form: Form | None, named: dict[str, str], messages: dict[str, str]) -> Agreement | None:

@@ -12,7 +12,6 @@ from services.origins import bare_page
 from web import captchas, filled_form, headers
 from web.addresses import base_url
 from web.current import services
-from web.filled_form import INPUTS
 
 CACHED_SECONDS = 60
 
@@ -23,8 +22,8 @@ blueprint = Blueprint("forms", __name__, url_prefix="/forms")
 def page(slug: str) -> Response:
     """The form on a page of ours; needs no script."""
     form = _form(slug)
-    token = services().protection.token(form)
-    shown = filled_form.shown(form, token, bare_page(request.referrer))
+    token, known = services().protection.token(form), services().vocabulary.custom_fields_known()
+    shown = filled_form.shown(form, token, known, bare_page(request.referrer))
     answer = make_response(render_template("forms/page.html", name=form.name, form=shown))
     headers.allow_form(answer, form, captchas.provider_of(form))
     return answer
@@ -34,6 +33,7 @@ def page(slug: str) -> Response:
 def description(slug: str) -> Response:
     """What a script needs to draw the form and to send it."""
     form = _form(slug)
+    known = services().vocabulary.custom_fields_known()
     answer = jsonify(
         slug=form.slug,
         name=form.name,
@@ -42,12 +42,15 @@ def description(slug: str) -> Response:
             {
                 "name": field.name,
                 "label": field.label,
-                "type": INPUTS[field.name][1],
-                "autocomplete": INPUTS[field.name][2],
-                "maxlength": INPUTS[field.name][3],
+                "type": kind,
+                "autocomplete": autocomplete,
+                "maxlength": longest,
                 "required": field.required,
             }
+            | ({"options": shape.options} if shape.options else {})
             for field in form.fields
+            for shape in (filled_form.shape_of(field.name, known),)
+            for kind, autocomplete, longest in (shape.attributes,)
         ],
         consent=form.consent.model_dump() if form.consent else None,
         protection={

@@ -153,7 +153,9 @@ def _form() -> Document:
     optional = {"anyOf": [text, nothing]}
     thank_you = _object({"message": optional, "url": optional})
     form: Document = {"slug": text, "name": text, "action": text | {"format": "uri"}}
-    form |= {"fields": {"type": "array", "items": _object(field)}}
+    asked = _object(field)
+    asked["properties"]["options"] = {"type": "array", "items": text, "description": "What to choose from."}
+    form |= {"fields": {"type": "array", "items": asked}}
     proof = _object({"kind": {"const": "altcha"}, "challenge_url": text})
     widget = {"kind": {"enum": list(PROVIDERS)}, "title": text, "html_class": text, "site_key": text}
     widget |= {"script": text | {"format": "uri"}, "api": text, "action": optional}

@@ -161,7 +161,8 @@ def _with_mistakes(
     notice = None if errors else str(error)
     if form:
         pairs = _with_token(pairs, form, errors)
-    page = render_template("subscribe/form.html", form=filled_form.fill(pairs, errors, form), notice=notice)
+    filled = filled_form.fill(pairs, errors, form, services().vocabulary.custom_fields_known())
+    page = render_template("subscribe/form.html", form=filled, notice=notice)
     answer = make_response(page, STATUS[type(error)])
     if not isinstance(error, InvalidSubmission):
         answer.headers["Retry-After"] = str(error.retry_after)

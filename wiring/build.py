@@ -19,6 +19,7 @@ from services import (
     Services,
     SignupCare,
     TokenClock,
+    Vocabulary,
 )
 from services.connection import ConnectLimit
 from services.connection_events import ConnectionEvents
@@ -67,9 +68,14 @@ def build_services(settings: Settings) -> Parts:
     authorize = vendor.authorizing(keeper)
     permits = CallPermits(tables.budget, clock=shared_clock, authorize=authorize)
     lists = ListDirectory(vendor=api, connection=connection, meta=tables.meta, permits=permits, clock=clock)
-    sender = Sender(vendor=api, permits=permits, clock=shared_clock)
+    vocabulary = Vocabulary.of(
+        vendor=api, connection=connection, meta=tables.meta, permits=permits, clock=clock
+    )
+    sender = Sender(vendor=api, permits=permits, vocabulary=vocabulary, clock=shared_clock)
     departures = Departures(permits=permits, budget=tables.budget, clock=shared_clock)
-    delivery = build_delivery(tables, connection, lists, departures, sender, authorize, shared_clock)
+    delivery = build_delivery(
+        tables, connection, lists, vocabulary, departures, sender, authorize, shared_clock
+    )
 
     def connected() -> None:
         # What paused under the old tokens says nothing about the new ones.
@@ -95,7 +101,9 @@ def build_services(settings: Settings) -> Parts:
     tokens = TokenClock(tables.connections, clock=clock)
     forms = build_forms(settings, tables, delivery, shared_clock)
     services = Services(
-        intake=build_intake(settings, tables, keeping, connection, lists, forms, delivery, shared_clock),
+        intake=build_intake(
+            settings, tables, keeping, connection, lists, forms, vocabulary, delivery, shared_clock
+        ),
         signups=SignupCare(records=tables.signup_records, deliveries=tables.deliveries, clock=clock),
         lists=lists,
         forms=forms.directory,
@@ -115,6 +123,7 @@ def build_services(settings: Settings) -> Parts:
         admin=_admin(settings, tables),
         api_keys=ApiKeys(settings.api_keys),
         drain_token=DrainToken(settings.drain_token.get_secret_value()),
+        vocabulary=vocabulary,
     )
     plant_seed = seed_planter(settings, tables, sealer, events)
     starting = ConnectLimit(tables.throttles, clock=clock)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import sandbox
-from services import ConnectionStatus, Delivery, Intake, ListDirectory, Verdicts
+from services import ConnectionStatus, Delivery, Intake, ListDirectory, Verdicts, Vocabulary
 from services.delivery import Courier, Departures, Sender
 from settings import THREADS_PER_WORKER, Settings
 from store import Tables
@@ -13,13 +13,14 @@ from wiring.forms import FormParts
 from wiring.keeping import Keeping
 
 
-def build_intake(
+def build_intake(  # noqa: PLR0913, PLR0917 - collaborators, wired once
     settings: Settings,
     tables: Tables,
     keeping: Keeping,
     connection: ConnectionStatus,
     lists: ListDirectory,
     forms: FormParts,
+    vocabulary: Vocabulary,
     delivery: Delivery,
     clock: Callable[[], int],
 ) -> Intake:
@@ -45,6 +46,7 @@ def build_intake(
         delivery=delivery,
         verdicts=verdicts,
         public_list_ids=public_lists(settings),
+        vocabulary=vocabulary,
         clock=clock,
     )
 
@@ -53,6 +55,7 @@ def build_delivery(
     tables: Tables,
     connection: ConnectionStatus,
     lists: ListDirectory,
+    vocabulary: Vocabulary,
     departures: Departures,
     sender: Sender,
     authorize: Callable[[], None],
@@ -68,7 +71,9 @@ def build_delivery(
         sender=sender,
         clock=clock,
     )
-    return Delivery(courier=courier, deliveries=tables.deliveries, lists=lists, clock=clock)
+    return Delivery(
+        courier=courier, deliveries=tables.deliveries, lists=lists, vocabulary=vocabulary, clock=clock
+    )
 
 
 def public_lists(settings: Settings) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from services.constant_contact.account import Account
 from services.constant_contact.client import ConstantContact, ContactList, ListsPage, SignedUp
 from services.constant_contact.contacts import LONGEST_SIGN_UP_ADDRESS, Contact
+from services.constant_contact.custom_fields import Choice, CustomField, Page, Tag
 from services.constant_contact.errors import (
     Conflict,
     ConnectionUnusable,
@@ -15,6 +16,7 @@ from services.constant_contact.errors import (
     Remedy,
     ServerFault,
     Throttled,
+    TooManyFields,
     Unauthorized,
     Unreachable,
 )
@@ -22,22 +24,27 @@ from services.constant_contact.errors import (
 __all__ = [
     "LONGEST_SIGN_UP_ADDRESS",
     "Account",
+    "Choice",
     "Conflict",
     "ConnectionUnusable",
     "ConstantContact",
     "ConstantContactError",
     "Contact",
     "ContactList",
+    "CustomField",
     "Forbidden",
     "ListsPage",
     "Misconfigured",
     "NoCallLeft",
+    "Page",
     "QuotaExceeded",
     "Rejected",
     "Remedy",
     "ServerFault",
     "SignedUp",
+    "Tag",
     "Throttled",
+    "TooManyFields",
     "Unauthorized",
     "Unreachable",
 ]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from services.constant_contact.errors import Unreachable
+from services.constant_contact.errors import TooManyFields, Unreachable
 
 # POST /contacts/sign_up_form: "email_address … maxLength: 50".
 LONGEST_SIGN_UP_ADDRESS = 50
@@ -35,6 +35,7 @@ SUB_RESOURCES = (
 )
 ADDRESS_PARTS = ("kind", "street", "city", "state", "postal_code", "country")
 MOST_PHONES = MOST_ADDRESSES = 3
+MOST_FIELDS = 25
 
 
 @dataclass(frozen=True)
@@ -147,7 +148,10 @@ def _fields(held: Sequence[Mapping[str, Any]], new: Sequence[Mapping[str, Any]])
     kept = {
         entry["custom_field_id"]: _only(entry, ("custom_field_id", "value", "choice_ids")) for entry in held
     }
-    return list((kept | {entry["custom_field_id"]: dict(entry) for entry in new}).values())
+    fields = kept | {entry["custom_field_id"]: dict(entry) for entry in new}
+    if len(fields) > MOST_FIELDS:
+        raise TooManyFields
+    return list(fields.values())
 
 
 def _only(entry: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ ConstantContactError
 ├── Forbidden            NEEDS_PERSON  403: scope, role or deactivated application
 ├── Misconfigured        NEEDS_PERSON  404, 405, 406, 415: a deleted list, or our mistake
 ├── Conflict             RETRY         409: two simultaneous edits of one contact
+├── TooManyFields        PARK          more custom fields than one operation takes; nothing was sent
 └── Rejected             PARK          400 and any other 4xx: this sign-up as it stands
 """
 
@@ -122,6 +123,16 @@ class Conflict(ConstantContactError):
 
     remedy = Remedy.RETRY
     plain = "The contact was being changed at the same moment; it will be sent again."
+
+
+class TooManyFields(ConstantContactError):
+    """POST and PUT of contacts take 25 custom fields, those that the contact has already included."""
+
+    remedy = Remedy.PARK
+    plain = (
+        "A contact whose address has more than 50 characters takes at most 25 custom fields, and this one "
+        "would have more, so nothing was sent. Enter it in Constant Contact by hand."
+    )
 
 
 class Rejected(ConstantContactError):

@@ -15,7 +15,9 @@ from services.constant_contact import (
     Remedy,
     ServerFault,
     Throttled,
+    TooManyFields,
 )
+from services.delivery.naming import NotInAccount
 
 SECOND = 1_000
 MINUTE = 60 * SECOND
@@ -155,6 +157,13 @@ def _needs_person(_: ConstantContactError, case: Case) -> Decision:
     return Decision(due_at=case.now, pause_until=case.now + gap)
 
 
+def _own_fault(error: ConstantContactError, case: Case) -> Decision:
+    # Of sign-ups that went together only the one at fault is put aside.
+    if case.merged:
+        return Decision(due_at=case.now, counts=True, alone=True)
+    return _put_aside(error, case)
+
+
 Rule = Callable[[ConstantContactError, Case], Decision]
 BY_ERROR: dict[type[ConstantContactError], Rule] = {
     Rejected: _rejected,
@@ -163,6 +172,8 @@ BY_ERROR: dict[type[ConstantContactError], Rule] = {
     QuotaExceeded: _quota_exceeded,
     Throttled: _throttled,
     NoCallLeft: _no_call_left,
+    NotInAccount: _own_fault,
+    TooManyFields: _own_fault,
 }
 BY_REMEDY: dict[Remedy, Rule] = {
     Remedy.PARK: _put_aside,

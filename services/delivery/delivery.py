@@ -13,6 +13,7 @@ import structlog
 from services.delivery.courier import Courier, Outcome, Step
 from services.delivery.dispatcher import Dispatcher
 from services.lists import ListDirectory
+from services.vocabulary import Vocabulary
 from store import Deliveries, StoreError
 
 log = structlog.get_logger(__name__)
@@ -47,6 +48,7 @@ class Delivery:
         courier: Courier,
         deliveries: Deliveries,
         lists: ListDirectory,
+        vocabulary: Vocabulary,
         clock: Callable[[], int],
         monotonic: Callable[[], float] = time.monotonic,
         after_fault_seconds: float = AFTER_FAULT_SECONDS,
@@ -58,6 +60,7 @@ class Delivery:
         self._courier = courier
         self._deliveries = deliveries
         self._lists = lists
+        self._vocabulary = vocabulary
         self._clock = clock
         self._monotonic = monotonic
         self._after_fault_seconds = after_fault_seconds
@@ -146,7 +149,8 @@ class Delivery:
         now = self._monotonic()
         if now >= self._lists_at:
             self._lists_at = now + LISTS_EVERY_SECONDS
-            self._lists.keep_fresh()
+            # One after the other: together they would hold a second's calls.
+            self._lists.keep_fresh() or self._vocabulary.keep_fresh()
         if step.until is None:
             return LONGEST_IDLE_SECONDS
         return max((step.until - self._clock()) / 1000, SHORTEST_REST_SECONDS)

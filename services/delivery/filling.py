@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from services.constant_contact import Contact
+from services.custom_input import fold
 
 NOTHING: tuple[object, ...] = (None, "", [], {})
 # In a stored wish; never sent to the vendor.
@@ -24,26 +25,27 @@ def told(wish: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def beyond(offered: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
-    """What `offered` says and `known` does not; custom fields count one by one."""
-    taken = set(known)
-    if taken & set(BIRTHDAY):
-        taken |= set(BIRTHDAY)
-    rest = {name: value for name, value in offered.items() if name not in taken or name == FIELDS}
-    filled = {entry["custom_field_id"] for entry in known.get(FIELDS, ())}
-    if left := [entry for entry in rest.pop(FIELDS, ()) if entry["custom_field_id"] not in filled]:
-        rest[FIELDS] = left
-    return rest
+    """What the wish `offered` says and the wish `known` does not; custom fields count one by one, by name."""
+    taken = {fold(name) for name in known.get(FIELDS, ())}
+    left = {name: value for name, value in offered.get(FIELDS, {}).items() if fold(name) not in taken}
+    return _untaken(offered, known) | ({FIELDS: left} if left else {})
 
 
 def filled(wish: Mapping[str, Any], offered: Mapping[str, Any], held: Contact | None) -> dict[str, Any]:
-    """The wish, and of what is offered that of which the contact has nothing; for a new one all of it."""
+    """The wish, and of what is offered that of which the contact has nothing; for a new one all of it.
+
+    Custom fields are those for the vendor, by id.
+    """
     known = _has(held) if held else {}
-    if _number(offered) == _number(known):
-        # Nothing is overwritten, and the person's consent is a fresh one.
-        known.pop(SMS, None)
-    missing = beyond(offered, known)
-    fields = [*wish.get(FIELDS, ()), *missing.pop(FIELDS, ())]
-    return {**wish, **missing} | ({FIELDS: fields} if fields else {})
+    taken = {entry["custom_field_id"] for entry in known.get(FIELDS, ())}
+    left = [entry for entry in offered.get(FIELDS, ()) if entry["custom_field_id"] not in taken]
+    fields = [*wish.get(FIELDS, ()), *left]
+    return {**wish, **_untaken(offered, known)} | ({FIELDS: fields} if fields else {})
+
+
+def _untaken(offered: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
+    taken = {FIELDS, *known, *(BIRTHDAY if known.keys() & set(BIRTHDAY) else ())}
+    return {name: value for name, value in offered.items() if name not in taken}
 
 
 def _has(contact: Contact) -> dict[str, Any]:

@@ -12,13 +12,14 @@ from functools import reduce
 from operator import itemgetter
 from typing import Any
 
+from services.custom_input import fold
 from services.delivery.filling import FILLABLE, PROTECT, beyond, told
 from store import Carried
 
 Timed = tuple[int, Mapping[str, Any]]
 
-# POST /contacts/sign_up_form takes as many of each.
-MOST_LISTS = MOST_FIELDS = 50
+# POST /contacts/sign_up_form takes as many of each, and contacts_taggings_add as many tags.
+MOST = {"list_memberships": 50, "custom_fields": 50, "tags": 50}
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ def merge(body: Mapping[str, Any], received_at: int, younger: Sequence[Carried])
     carried: list[int] = []
     for row in younger:
         both = _in_order([*wishes, (row.received_at, row.payload)])
-        if len(both["list_memberships"]) > MOST_LISTS or len(both.get("custom_fields", ())) > MOST_FIELDS:
+        if any(len(both.get(name, ())) > most for name, most in MOST.items()):
             break
         wishes.append((row.received_at, row.payload))
         carried.append(row.delivery_id)
@@ -72,7 +73,17 @@ def _both(older: Mapping[str, Any], newer: Mapping[str, Any]) -> dict[str, Any]:
     both = {**older, **{name: value for name, value in newer.items() if value not in (None, "", [], {})}}
     lists = [*older.get("list_memberships", ()), *newer.get("list_memberships", ())]
     both["list_memberships"] = list(dict.fromkeys(lists))
-    fields = [*older.get("custom_fields", ()), *newer.get("custom_fields", ())]
-    if fields:
-        both["custom_fields"] = list({field["custom_field_id"]: field for field in fields}.values())
+    if fields := _newest(older.get("custom_fields", {}), newer.get("custom_fields", {})):
+        both["custom_fields"] = fields
+    tags, more = older.get("tags", {}), newer.get("tags", {})
+    if tags or more:
+        # What one of them may make, all may.
+        both["tags"] = {name: tags.get(name, False) or more.get(name, False) for name in {**tags, **more}}
     return both
+
+
+def _newest(older: Mapping[str, Any], newer: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of both; one that both name, in whatever spelling, as the newer says it."""
+    said = {fold(name): (name, value) for name, value in older.items()}
+    said |= {fold(name): (name, value) for name, value in newer.items() if value}
+    return dict(said.values())

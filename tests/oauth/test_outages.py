@@ -15,11 +15,11 @@ from oauth.bearer import BearerAuth
 from oauth.errors import OAuthError
 from oauth.keeper import Keeper
 from oauth.sealing import Sealer
-from services import ConnectionStatus
+from services import ConnectionStatus, Vocabulary
 from services.constant_contact import ConstantContact
 from services.delivery import Courier, Departures, Outcome, Sender
 from services.permits import CallPermits
-from store import Budget, Connections, Database, Deliveries, Signups
+from store import Budget, Connections, Database, Deliveries, Meta, Signups
 from tests.oauth.vendor import DAY, HOUR, START, Answer, Clock, HttpAnswer, Vendor, given
 from tests.store.conftest import signup
 from vendor import authorizing
@@ -67,13 +67,17 @@ class House:
         budget, authorize = Budget(database), authorizing(self.keeper)
         api = ConstantContact(session, base_url=API, connection_errors=(OAuthError,))
         permits = CallPermits(budget, clock=clock, authorize=authorize)
+        connection = ConnectionStatus(self.connections, clock=clock)
+        vocabulary = Vocabulary.of(
+            vendor=api, connection=connection, meta=Meta(database), permits=permits, clock=clock
+        )
         self.courier = Courier(
             deliveries=self.deliveries,
             budget=budget,
-            connection=ConnectionStatus(self.connections, clock=clock),
+            connection=connection,
             authorize=authorize,
             departures=Departures(permits=permits, budget=budget, clock=clock),
-            sender=Sender(vendor=api, permits=permits, clock=clock),
+            sender=Sender(vendor=api, permits=permits, vocabulary=vocabulary, clock=clock),
             clock=clock,
         )
         self.states: set[str] = set()

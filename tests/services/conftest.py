@@ -23,6 +23,7 @@ from services import (
     Rates,
     SignupView,
     Verdicts,
+    Vocabulary,
 )
 from services.constant_contact import ConnectionUnusable, ConstantContact
 from services.delivery import Courier, Departures, Sender
@@ -92,6 +93,13 @@ class House:
             clock=self.clock,
         )
         self.permits = CallPermits(self.budget, clock=self.clock)
+        self.vocabulary = Vocabulary.of(
+            vendor=api,
+            connection=self.connection,
+            meta=self.meta,
+            permits=self.permits,
+            clock=self.clock,
+        )
         self.authorized = 0
         self.on_authorize: Callable[[], None] = lambda: None
         self.no_token: ConnectionUnusable | None = None
@@ -101,13 +109,14 @@ class House:
             connection=self.connection,
             authorize=self.authorize,
             departures=Departures(permits=self.permits, budget=self.budget, clock=self.clock),
-            sender=Sender(vendor=api, permits=self.permits, clock=self.clock),
+            sender=Sender(vendor=api, permits=self.permits, vocabulary=self.vocabulary, clock=self.clock),
             clock=self.clock,
         )
         self.delivery = Delivery(
             courier=self.courier,
             deliveries=self.deliveries,
             lists=self.lists,
+            vocabulary=self.vocabulary,
             clock=self.clock,
             monotonic=monotonic,
             after_fault_seconds=after_fault_seconds,
@@ -132,6 +141,7 @@ class House:
             delivery=self.delivery,
             verdicts=self.verdicts,
             public_list_ids=(NEWSLETTER.list_id,),
+            vocabulary=self.vocabulary,
             clock=self.clock,
         )
         self.silent_seconds: float | None = 0.0

@@ -336,7 +336,13 @@ def test_a_loop_that_died_or_hangs_is_replaced(
 ) -> None:
     """The sign-ups go on; the old loop is told to end, should it ever come back."""
     vendor.go_on.set()
-    delivery = kind(courier=house.courier, deliveries=house.deliveries, lists=house.lists, clock=house.clock)
+    delivery = kind(
+        courier=house.courier,
+        deliveries=house.deliveries,
+        lists=house.lists,
+        vocabulary=house.vocabulary,
+        clock=house.clock,
+    )
     thread = DeliveryThread(delivery, look_every_seconds=0.02)
     thread.start()
     signup_id = house.sign_up()

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.custom_input import fold
 from services.delivery.merging import merge
 from store import Carried
 
@@ -16,10 +20,6 @@ def wish(*lists: str, **fields: Any) -> dict[str, Any]:
 
 def younger(*wishes: dict[str, Any]) -> list[Carried]:
     return [Carried(10 + number, each, NOON + number) for number, each in enumerate(wishes, 1)]
-
-
-def field(name: str, value: str) -> dict[str, str]:
-    return {"custom_field_id": name, "value": value}
 
 
 def numbered(first: int, last: int) -> list[str]:
@@ -62,13 +62,21 @@ def test_which_value_is_newest_is_told_by_when_it_came_in() -> None:
 
 
 def test_custom_fields_are_united_and_the_newest_value_of_each_wins() -> None:
-    """They are told apart by their id."""
+    """They are told apart by their name, in whatever spelling; an empty value takes nothing away."""
     merged = merge(
-        wish("a", custom_fields=[field("x", "1"), field("y", "1")]),
+        wish("a", custom_fields={"Shoe size": "1", "y": "1", "w": "1"}),
         NOON,
-        younger(wish("a"), wish("a", custom_fields=[field("y", "2"), field("z", "2")])),
+        younger(wish("a"), wish("a", custom_fields={"shoe_size": "2", "y": "", "z": ["2", "3"]})),
     )
-    assert merged.body["custom_fields"] == [field("x", "1"), field("y", "2"), field("z", "2")]
+    assert merged.body["custom_fields"] == {"shoe_size": "2", "y": "1", "w": "1", "z": ["2", "3"]}
+
+
+def test_tags_are_united_and_made_where_one_of_both_may() -> None:
+    """A stranger's tag stays a stranger's, beside those of a shop."""
+    merged = merge(
+        wish("a", tags={"x": False, "y": False}), NOON, younger(wish("a", tags={"y": True, "z": True}))
+    )
+    assert merged.body["tags"] == {"x": False, "y": True, "z": True}
 
 
 def test_the_newest_street_address_wins_as_a_whole() -> None:
@@ -91,10 +99,15 @@ def test_merging_ends_before_the_first_that_would_exceed_fifty_lists() -> None:
 
 def test_merging_ends_before_the_first_that_would_exceed_fifty_custom_fields() -> None:
     """The vendor takes as many in one call."""
-    fields = [field(str(number), "v") for number in range(50)]
-    merged = merge(
-        wish("a", custom_fields=fields), NOON, younger(wish("a", custom_fields=[field("more", "v")]))
-    )
+    fields = {str(number): "v" for number in range(50)}
+    merged = merge(wish("a", custom_fields=fields), NOON, younger(wish("a", custom_fields={"more": "v"})))
+    assert merged.carried == ()
+
+
+def test_merging_ends_before_the_first_that_would_exceed_fifty_tags() -> None:
+    """The vendor takes as many in one activity."""
+    tags = {str(number): True for number in range(50)}
+    merged = merge(wish("a", tags=tags), NOON, younger(wish("a", tags={"more": True})))
     assert merged.carried == ()
 
 
@@ -103,3 +116,29 @@ def test_what_was_stored_is_not_changed() -> None:
     leader, other = wish("a"), wish("b")
     merge(leader, NOON, younger(other))
     assert (leader, other) == (wish("a"), wish("b"))
+
+
+NAMES = st.sampled_from([*(f"Field {number}" for number in range(30)), "field_1", "FIELD 2"])
+WISHES = st.builds(
+    lambda fields, tags: wish("a", custom_fields=fields, tags=tags),
+    st.dictionaries(NAMES, st.sampled_from(["", "old", "new"]), max_size=30),
+    st.dictionaries(st.sampled_from([f"tag {number}" for number in range(70)]), st.booleans(), max_size=40),
+)
+
+
+@given(st.lists(WISHES, min_size=1, max_size=6))
+def test_whatever_is_merged_nothing_that_was_said_is_lost_and_no_limit_is_passed(
+    wishes: list[dict[str, Any]],
+) -> None:
+    """Every tag of every wish that was carried is there; each field holds the newest that was said in it."""
+    merged = merge(wishes[0], NOON, younger(*wishes[1:]))
+    carried = [wishes[0], *wishes[1 : 1 + len(merged.carried)]]
+    tags = merged.body.get("tags", {})
+    assert set(tags) == {name for each in carried for name in each["tags"]}
+    for name, made in tags.items():
+        assert made is any(each["tags"].get(name, False) for each in carried)
+    if len(carried) > 1:
+        said = {fold(n): v for each in carried for n, v in each["custom_fields"].items() if v}
+        sent = {fold(name): value for name, value in merged.body.get("custom_fields", {}).items() if value}
+        assert sent == said
+        assert len(tags) <= 50

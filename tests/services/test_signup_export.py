@@ -96,3 +96,13 @@ def test_lines_come_one_by_one(form: object) -> None:
 
     assert callable(form)
     assert len(list(islice(form(guarded()), 5))) == 5
+
+
+def test_custom_fields_and_tags_can_be_read_back_from_a_cell() -> None:
+    """Names may hold any character, so both stand there as JSON; nothing stands there for none."""
+    said: dict[str, str | list[str]] = {"Shoe size": "42", "Topics": ["a, b", "=c"]}
+    (row, none) = table(replace(RECORD, custom_fields=said, tags=("x;y", "z")), RECORD)
+    assert (json.loads(row["custom_fields"]), json.loads(row["tags"])) == (said, ["x;y", "z"])
+    assert (none["custom_fields"], none["tags"]) == ("", "")
+    (line,) = json_lines([replace(RECORD, custom_fields=said, tags=("x",))])
+    assert (json.loads(line)["custom_fields"], json.loads(line)["tags"]) == (said, ["x"])

@@ -136,3 +136,15 @@ def test_what_strangers_wrote_cannot_steer_the_terminal(evil: str) -> None:
     texts = [line(record), *(value for _, value in rows(record, [], evil))]
     assert all(text.isprintable() for text in texts)
     assert "�" in texts[0]
+
+
+def test_custom_fields_and_tags_are_told_by_their_names() -> None:
+    """What strangers wrote steers no terminal, the name neither."""
+    said: dict[str, str | list[str]] = {
+        "Shoe size": "42",
+        "Topics": ["Chess", "Cooking"],
+        "\x1b[31m": "x\x1b",
+    }
+    shown = told(replace(RECORD, custom_fields=said, tags=("VIP",)))
+    assert (shown["“Shoe size”"], shown["“Topics”"], shown["Tag"]) == ("42", "Chess, Cooking", "VIP")
+    assert "\x1b" not in "".join(shown) + "".join(shown.values())

@@ -240,10 +240,81 @@ def test_more_than_fifty_lists_are_refused() -> None:
     }
 
 
-@pytest.mark.parametrize("field", ["tags", "custom_fields", "form"])
-def test_what_cannot_be_delivered_yet_is_refused_not_dropped(field: str) -> None:
-    """A known field without a way to the vendor is named, so nobody believes it arrived."""
-    assert set(errors_of({"email": "a@example.org", "list_id": LIST, field: ["x"]})) == {field}
+def with_more(**more: object) -> dict[str, object]:
+    return {"email": "a@example.org", "list_id": LIST, **more}
+
+
+def test_custom_fields_and_tags_arrive_as_text() -> None:
+    """Whatever JSON calls a value; what is empty was not said, and a tag counts once."""
+    said = {" Shoe size ": 42, "Pledge": 1.5, "Vegetarian": True, "Topics": ["a", "b"], "One": ["c"]}
+    read = read_json(
+        json.dumps(
+            with_more(
+                custom_fields=said | {"Nothing": None, "Empty": " ", "None": []}, tags=["x", " x ", "", "y"]
+            )
+        ).encode()
+    )
+    assert read.custom_fields == {
+        "Shoe size": "42",
+        "Pledge": "1.5",
+        "Vegetarian": "true",
+        "Topics": ("a", "b"),
+        "One": "c",
+    }
+    assert read.tags == ("x", "y")
+
+
+def test_an_html_form_names_custom_fields_in_brackets() -> None:
+    """A name that comes again is another choice; tags are repeated, with brackets or without."""
+    read = read_form(
+        [
+            ("email", "a@example.org"),
+            ("list_id", LIST),
+            ("custom_fields[Shoe size]", "42"),
+            ("custom_fields[Topics][]", "a"),
+            ("custom_fields[Topics][]", "b"),
+            ("tags[]", "x"),
+            ("tags", "y"),
+        ]
+    )
+    assert read.custom_fields == {"Shoe size": "42", "Topics": ("a", "b")}
+    assert read.tags == ("x", "y")
+
+
+@pytest.mark.parametrize(
+    ("more", "wrong"),
+    [
+        ({"custom_fields": {"a" * 51: "x"}}, f"custom_fields[{'a' * 51}]"),
+        ({"custom_fields": {"": "x"}}, "custom_fields[]"),
+        ({"custom_fields": {"Name": "x" * 256}}, "custom_fields[Name]"),
+        ({"custom_fields": {"Name": ["x"] * 101}}, "custom_fields[Name]"),
+        ({"custom_fields": {"Name": ["x", "y" * 256]}}, "custom_fields[Name]"),
+        ({"custom_fields": {"Name": {"a": "b"}}}, "custom_fields[Name]"),
+        ({"custom_fields": {"Name": "a\u0000b"}}, "custom_fields[Name]"),
+        ({"custom_fields": {"Na\nme": "x"}}, "custom_fields[Na\nme]"),
+        ({"custom_fields": {str(number): "x" for number in range(51)}}, "custom_fields"),
+        ({"custom_fields": "x"}, "custom_fields"),
+        ({"custom_fields": ["x"]}, "custom_fields"),
+        ({"tags": ["x" * 256]}, "tags"),
+        ({"tags": ["a\nb"]}, "tags"),
+        ({"tags": [1]}, "tags"),
+        ({"tags": {"a": 1}}, "tags"),
+        ({"tags": [str(number) for number in range(51)]}, "tags"),
+    ],
+)
+def test_custom_fields_and_tags_beyond_their_limits_are_named(more: dict[str, object], wrong: str) -> None:
+    """Each by the name of its input, so that the sentence can stand beside it."""
+    assert set(errors_of(with_more(**more))) == {wrong}
+
+
+def test_without_custom_fields_and_tags_the_document_is_what_it_was() -> None:
+    """Its hash stands beside an Idempotency-Key for two days, over an update too."""
+    read = read_json(json.dumps(with_more(custom_fields={}, tags=[])).encode())
+    assert set(json.loads(read.model_dump_json(exclude_none=True))) == {"email", "list_ids"}
+
+
+def test_a_form_that_is_no_text_is_refused() -> None:
+    assert set(errors_of(with_more(form=["x"]))) == {"form"}
 
 
 @pytest.mark.parametrize(

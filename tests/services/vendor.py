@@ -9,9 +9,12 @@ from services.constant_contact import (
     ConstantContact,
     ConstantContactError,
     ContactList,
+    CustomField,
     ListsPage,
+    Page,
     Rejected,
     SignedUp,
+    Tag,
 )
 from services.delivery import depart
 
@@ -28,6 +31,9 @@ class ScriptedVendor(ConstantContact):
         self.signed_up: list[Mapping[str, Any]] = []
         self.pages: list[str | None] = []
         self.lists_error: ConstantContactError | None = None
+        self.fields: tuple[CustomField, ...] = ()
+        self.made_tags: tuple[Tag, ...] = ()
+        self.asked_for: list[str] = []
 
     def sign_up(self, person: Mapping[str, Any]) -> SignedUp:
         depart()
@@ -46,3 +52,15 @@ class ScriptedVendor(ConstantContact):
         if page is None:
             return ListsPage((NEWSLETTER,), "/v3/contact_lists?cursor=2")
         return ListsPage((EVENTS,), None)
+
+    def custom_fields(self, page: str | None = None) -> Page[CustomField]:
+        self.asked_for.append("custom_fields")
+        if self.lists_error:
+            raise self.lists_error
+        return Page(self.fields, None)
+
+    def tags(self, page: str | None = None) -> Page[Tag]:
+        self.asked_for.append("tags")
+        if self.lists_error:
+            raise self.lists_error
+        return Page(self.made_tags, None)

@@ -214,3 +214,16 @@ def test_a_record_names_its_form(database: Database) -> None:
     assert record is not None
     assert (record.form, record.consent_version) == ("news", 1)
     assert list(SignupRecords(database).all(Sought())) == [record]
+
+
+def test_custom_fields_and_tags_come_back_as_they_were_said(database: Database) -> None:
+    """Several choices stay several; a sign-up without any has none."""
+    said = {"Shoe size": "42", "Topics": ["Chess", "Köche"]}
+    new = replace(signup("s1"), custom_fields=said, tags=("VIP", "a, b"))
+    Signups(database).accept(new, kind="sign_up", payload={})
+    accept(database, "s2")
+    record, other = SignupRecords(database).find("s1"), SignupRecords(database).find("s2")
+    assert record is not None
+    assert (record.custom_fields, record.tags) == (said, ("VIP", "a, b"))
+    assert other is not None
+    assert (other.custom_fields, other.tags) == ({}, ())

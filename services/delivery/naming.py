@@ -1,0 +1,161 @@
+"""From a wish, which calls custom fields and tags by name, to what the vendor takes: their ids."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from services.constant_contact import (
+    LONGEST_SIGN_UP_ADDRESS,
+    Conflict,
+    ConstantContact,
+    ConstantContactError,
+    CustomField,
+    Remedy,
+    Tag,
+)
+from services.custom_input import CustomFieldValue
+from services.custom_values import choice_ids, fitting
+from services.delivery.merging import Merged
+from services.directory import Directory, Entry
+from services.vocabulary import Vocabulary, field_named, tag_named
+
+# Many sign-ups that name the same lost field must not each ask the vendor for all fields.
+JUST_FETCHED_MS = 10_000
+
+Book = Callable[[], object]
+
+
+class NotInAccount(ConstantContactError):
+    """The sign-up says something for which the account has no place; the rest of it was not sent either."""
+
+    remedy: ClassVar[Remedy] = Remedy.PARK
+    plain: ClassVar[str] = "The account has no place for something that this sign-up says."
+
+    def __init__(self, sentence: str) -> None:
+        """`sentence` names what is missing and what to do, and nothing personal."""
+        super().__init__()
+        self._sentence = sentence
+
+    @property
+    def reason(self) -> str:
+        """The sentence."""
+        return self._sentence
+
+
+@dataclass(frozen=True)
+class Named:
+    """The body for the vendor, and the ids of the tags that the contact gets afterwards.
+
+    `offered` goes into the body only where the contact has nothing yet.
+    """
+
+    body: Mapping[str, Any]
+    tag_ids: tuple[str, ...] = ()
+    offered: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def by_name(self) -> bool:
+        """Whether anything in it was looked up."""
+        return bool("custom_fields" in self.body or "custom_fields" in self.offered or self.tag_ids)
+
+
+class Naming:
+    """Looks up the ids, first in what is known, then once at the vendor."""
+
+    def __init__(self, *, vendor: ConstantContact, vocabulary: Vocabulary) -> None:
+        self._vendor = vendor
+        self._fields = vocabulary.fields
+        self._tags = vocabulary.tags
+
+    def named(self, merged: Merged, book: Book, *, anew: bool = False) -> Named:
+        """The wish with ids for names. `book` comes before each call; `anew` trusts nothing known before.
+
+        Raises:
+            NotInAccount: the account lacks a field, or a tag that may not be made, or a value does not fit.
+            ConstantContactError: a call failed.
+        """
+        by_id = len(merged.body["email_address"]) > LONGEST_SIGN_UP_ADDRESS
+        body, offered = (
+            self._with_ids(wish, book, anew=anew, by_id=by_id) for wish in (merged.body, merged.offered)
+        )
+        tags = merged.body.get("tags")
+        return Named(body, tuple(self._tag_ids(tags, book, anew=anew)) if tags else (), offered)
+
+    def _with_ids(self, wish: Mapping[str, Any], book: Book, *, anew: bool, by_id: bool) -> dict[str, Any]:
+        body = {name: value for name, value in wish.items() if name not in {"custom_fields", "tags"}}
+        if said := wish.get("custom_fields"):
+            body["custom_fields"] = self._custom_fields(said, book, anew=anew, by_id=by_id)
+        return body
+
+    def _custom_fields(
+        self, said: Mapping[str, Any], book: Book, *, anew: bool, by_id: bool
+    ) -> list[dict[str, Any]]:
+        fields = _known(
+            self._fields, book, anew=anew, has_all=lambda known: all(field_named(n, known) for n in said)
+        )
+        sent: dict[str, dict[str, Any]] = {}
+        for name, value in said.items():
+            found = field_named(name, fields)
+            if found is None:
+                raise NotInAccount(
+                    f"Constant Contact has no custom field “{name}”, so nothing was sent. "
+                    "Make it there, then send this sign-up again; take it off the form if it is not wanted."
+                )
+            # Two spellings of a name lead to one field: the newer one counts.
+            sent[found.custom_field_id] = _entry(found, value, by_id=by_id)
+        return list(sent.values())
+
+    def _tag_ids(self, tags: Mapping[str, bool], book: Book, *, anew: bool) -> Iterable[str]:
+        known = _known(
+            self._tags, book, anew=anew, has_all=lambda known: all(tag_named(name, known) for name in tags)
+        )
+        ids = [
+            (tag_named(name, known) or self._made(name, book, ours=ours)).tag_id
+            for name, ours in tags.items()
+        ]
+        return dict.fromkeys(ids)
+
+    def _made(self, name: str, book: Book, *, ours: bool) -> Tag:
+        if not ours:
+            raise NotInAccount(
+                f"Constant Contact has no tag “{name}”, and strangers make none, so nothing was sent. "
+                "Make it there, then send this sign-up again."
+            )
+        book()
+        try:
+            made = self._vendor.create_tag(name)
+        except Conflict:
+            # Another process made it since, or the vendor takes two names for one.
+            made_by_others = tag_named(name, self._tags.fetch(book).entries)
+            if made_by_others is None:
+                raise
+            return made_by_others
+        self._tags.add(made)
+        return made
+
+
+def _known(
+    directory: Directory[Entry], book: Book, *, anew: bool, has_all: Callable[[tuple[Entry, ...]], bool]
+) -> tuple[Entry, ...]:
+    known = None if anew else directory.known()
+    if known and (has_all(known.entries) or directory.known_within(JUST_FETCHED_MS)):
+        return known.entries
+    return directory.fetch(book).entries
+
+
+def _entry(field: CustomField, said: str | list[str], *, by_id: bool) -> dict[str, Any]:
+    value: CustomFieldValue = said if isinstance(said, str) else tuple(said)
+    try:
+        value = fitting(field, value)
+    except ValueError as wrong:
+        raise NotInAccount(
+            f"What was said in “{field.label}” does not suit that field in Constant Contact, so nothing was "
+            f"sent. {wrong} Change the field's type there, then send this sign-up again."
+        ) from None
+    entry: dict[str, Any] = {"custom_field_id": field.custom_field_id}
+    if by_id and field.choices:
+        return entry | {"choice_ids": choice_ids(field, value)}
+    # The contract of sign_up_form has no ids of choices, only values.
+    return entry | {"value": value if isinstance(value, str) else ", ".join(value)}
