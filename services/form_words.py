@@ -22,6 +22,8 @@ def rows(form: Form) -> Iterator[tuple[str, str]]:
         *(("Tag", tag) for tag in form.tags),
         ("Thanks", form.thank_you_message),
         ("Thank-you page", form.thank_you_url),
+        ("Protection", form.protection),
+        ("Most waiting", str(form.most_pending or "any number")),
         *(("Site", origin) for origin in form.origins),
         ("Protection", "keeps what contacts already have" if form.protect_existing else None),
         *(

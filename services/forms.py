@@ -62,6 +62,8 @@ FIELD_NAMES: tuple[FieldName, ...] = get_args(FieldName)
 # none: the honeypot alone, which guards every anonymous sign-up; standard: also the time it took to fill in;
 # captcha: a proof of work besides; the others: a third party's captcha besides.
 ProtectionLevel = Literal["none", "standard", "captcha", "turnstile", "hcaptcha", "recaptcha"]
+# What Constant Contact takes in a day.
+MOST_PENDING = 10_000
 REQUIRED = "This field is required."
 TAKEN = "There is a form of this short name already, maybe an archived one. Choose another."
 SENTENCES = {
@@ -71,6 +73,9 @@ SENTENCES = {
     "string_too_short": REQUIRED,
     "too_short": "Choose at least one.",
     "too_long": "Choose at most {max_length}.",
+    "int_parsing": "Enter a whole number.",
+    "greater_than_equal": "Enter a number of at least {ge}.",
+    "less_than_equal": "Enter a number of at most {le}.",
 }
 
 
@@ -113,6 +118,9 @@ def _wanted_for_sms(wording: str | None, info: ValidationInfo) -> str | None:
 
 CustomFieldName = Annotated[str, Field(pattern=r"^custom_fields\[[^\x00-\x1f\x7f-\x9f]{1,50}\]$")]
 LongText = Annotated[Text2000 | None, Blank, BeforeValidator(_with_plain_breaks)]
+MostPending = Annotated[
+    int, Field(ge=0, le=1_000_000), BeforeValidator(lambda value: MOST_PENDING if value == "" else value)
+]
 WebAddress = Annotated[str, Field(max_length=2000), AfterValidator(_web_address)]
 
 
@@ -163,6 +171,7 @@ class FormDraft(BaseModel):
     )
     sms_country: Country | None = None
     tags: Annotated[Tags, BeforeValidator(lambda value: gathered_tags(value) or ())] = ()
+    most_pending: MostPending = MOST_PENDING
 
 
 class Form(BaseModel):
@@ -189,6 +198,8 @@ class Form(BaseModel):
     sms_wordings: tuple[str, ...] = ()
     sms_country: str | None = None
     tags: tuple[str, ...] = ()
+    # How many of its sign-ups may wait for their delivery; 0 for any number.
+    most_pending: int = MOST_PENDING
 
     @property
     def consent(self) -> Consent | None:

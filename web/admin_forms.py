@@ -93,7 +93,15 @@ def _entered() -> dict[str, Any]:
         for name in (*FIELD_NAMES, *_custom_fields(posted))
         if name == "email" or f"show_{name}" in posted
     ]
-    texts = ("name", "wording", "thank_you_message", "thank_you_url", "sms_wording", "sms_country")
+    texts = (
+        "name",
+        "wording",
+        "thank_you_message",
+        "thank_you_url",
+        "sms_wording",
+        "sms_country",
+        "most_pending",
+    )
     level = {"protection": posted["protection"]} if "protection" in posted else {}
     return (
         level

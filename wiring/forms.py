@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from services import Delivery, FormDirectory, ProofOfWork, Protection, Quarantine, Rates
 from services.captcha import Captcha
 from services.captcha_providers import PROVIDERS, NoKeys, ThirdPartyCaptcha
+from services.ceiling import Ceiling
 from settings import Settings
 from store import Tables
 from wiring.captchas import build_captchas
@@ -23,6 +24,7 @@ class FormParts:
     proofs: ProofOfWork
     quarantine: Quarantine
     captchas: Mapping[str, ThirdPartyCaptcha]
+    ceiling: Ceiling
 
 
 def build_forms(
@@ -40,10 +42,15 @@ def build_forms(
         network=settings.signups_per_network,
         form=settings.signups_per_form,
     )
+    directory = FormDirectory(tables.forms, clock=clock)
+    ceiling = Ceiling(forms=directory, deliveries=tables.deliveries, pending=tables.pending)
     return FormParts(
-        directory=FormDirectory(tables.forms, clock=clock),
-        protection=Protection(secret_key=secret_key, rates=rates, captchas=captchas, clock=shared_clock),
+        directory=directory,
+        protection=Protection(
+            secret_key=secret_key, rates=rates, captchas=captchas, is_full=ceiling.is_full, clock=shared_clock
+        ),
         proofs=proofs,
         quarantine=Quarantine(suspected=tables.suspected, delivery=delivery, clock=shared_clock),
         captchas=third_party,
+        ceiling=ceiling,
     )

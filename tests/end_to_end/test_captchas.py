@@ -203,6 +203,10 @@ def test_it_fits_a_small_telephone(visitor: Page, guarded: Guarded, provider: Pr
     visitor.goto(f"{guarded.service.base}/forms/{provider.name}")
     expect(visitor.frame_locator("iframe").locator("html")).to_be_attached()
     assert narrow(visitor)
+    widget, form = visitor.locator("iframe").bounding_box(), visitor.locator("form").bounding_box()
+    assert widget
+    assert form
+    assert widget["width"] < form["width"]
 
 
 @pytest.mark.parametrize("provider", [PROVIDERS["recaptcha"]])

@@ -25,6 +25,7 @@ from services import (
     Verdicts,
     Vocabulary,
 )
+from services.ceiling import Ceiling
 from services.constant_contact import ConnectionUnusable, ConstantContact
 from services.delivery import Courier, Departures, Sender
 from services.permits import CallPermits
@@ -38,6 +39,7 @@ from store import (
     Disk,
     Forms,
     Meta,
+    PendingByForm,
     Salvage,
     Signups,
     Spool,
@@ -124,6 +126,9 @@ class House:
         self.verdicts = self.verdicts_waiting(0)
         self.seconds = 0.0
         self.forms = FormDirectory(Forms(self.database), clock=self.clock, monotonic=lambda: self.seconds)
+        self.ceiling = Ceiling(
+            forms=self.forms, deliveries=self.deliveries, pending=PendingByForm(self.database)
+        )
         self.proofs = ProofOfWork(secret_key="secret", clock=self.clock)
         self.protection = self.protection_by("secret", rates or Rates())
         self.quarantine = Quarantine(
@@ -153,6 +158,7 @@ class House:
             deliveries=self.deliveries,
             budget=self.budget,
             connection=self.connection,
+            suspected=SuspectedSignups(self.database),
             silent_seconds=lambda: self.silent_seconds,
             warnings=[],
             version="1.2.3",
@@ -161,7 +167,13 @@ class House:
 
     def protection_by(self, secret_key: str, rates: Rates) -> Protection:
         captchas = {"captcha": self.proofs}
-        return Protection(secret_key=secret_key, rates=rates, captchas=captchas, clock=self.clock)
+        return Protection(
+            secret_key=secret_key,
+            rates=rates,
+            captchas=captchas,
+            is_full=self.ceiling.is_full,
+            clock=self.clock,
+        )
 
     def verdicts_waiting(self, seconds: float, waiters: int = 2) -> Verdicts:
         return Verdicts(

@@ -112,3 +112,11 @@ def test_what_waits_and_what_was_lost_is_told_until_a_person_acts(house: House, 
     assert any("1 sign-ups were read back, 0 rows" in problem for problem in house.health.report().problems)
     next(tmp_path.glob("test.db.kept-*")).unlink()
     assert not any("read back" in problem for problem in house.health.report().problems)
+
+
+def test_suspected_sign_ups_are_told_and_no_problem(house: House) -> None:
+    """They wait for a person; the service does what it should."""
+    submission = read_form([("email", "a@example.org"), ("list_id", NEWSLETTER.list_id), ("website", "x")])
+    house.intake.accept(submission, ANONYMOUS, Evidence())
+    report = house.health.report()
+    assert (report.status, report.problems, report.pending, report.suspected) == ("ok", (), 0, 1)

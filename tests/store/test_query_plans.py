@@ -13,9 +13,10 @@ from store import Backlog, Database, Deliveries
 from store.claims import ANY_WAITING, CLAIM, CLAIM_FRESH, NEXT_DUE, NEXT_FRESH, YOUNGER
 from store.deliveries import BACKLOG, BEHIND, PENDING_UP_TO, RETRIED
 from store.events import RECENT
+from store.pending import NEXT_PAGE
 from store.retention import FINISHED, MASK, OLD_ATTEMPTS, OLD_SUSPECTED
 from store.signups import _FIND, _RECENT
-from store.suspected import FIND, WAITING_NEWEST_FIRST
+from store.suspected import COUNT, FIND, WAITING_NEWEST_FIRST
 from tests.postgresql_server import new_database
 
 NOW = 200_000
@@ -41,6 +42,8 @@ STATEMENTS = [
     pytest.param(RECENT, {"at_most": 10}, id="recent events"),
     pytest.param(OLD_SUSPECTED, {"until": 10}, id="suspected to remove"),
     pytest.param(WAITING_NEWEST_FIRST, {"at_most": 10}, id="suspected"),
+    pytest.param(COUNT, {}, id="count suspected"),
+    pytest.param(NEXT_PAGE, {"received": -1, "due": -1}, id="pending by form"),
     pytest.param(FIND, {"wanted": "s1"}, id="find suspected"),
 ]
 
