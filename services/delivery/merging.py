@@ -7,12 +7,12 @@ included.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from operator import itemgetter
 from typing import Any
 
-from services.delivery.filling import FILLABLE, PROTECT, beyond, told
+from services.delivery.filling import FILLABLE, PROTECT, SMS, beyond, told
 from store import Carried
 
 Timed = tuple[int, Mapping[str, Any]]
@@ -50,6 +50,14 @@ def merge(body: Mapping[str, Any], received_at: int, younger: Sequence[Carried])
         carried.append(row.delivery_id)
     said, offered = _kept_apart(wishes)
     return Merged(said, tuple(carried), max(at for at, _ in wishes), offered)
+
+
+def without_messages(merged: Merged) -> Merged:
+    """The same without the consent to text messages."""
+    body, offered = (
+        {name: value for name, value in said.items() if name != SMS} for said in (merged.body, merged.offered)
+    )
+    return replace(merged, body=body, offered=offered)
 
 
 def _in_order(wishes: Sequence[Timed]) -> dict[str, Any]:

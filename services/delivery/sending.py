@@ -16,7 +16,7 @@ from services.constant_contact import (
     SignedUp,
 )
 from services.delivery.filling import filled
-from services.delivery.merging import Merged
+from services.delivery.merging import Merged, without_messages
 from services.permits import CallPermits
 from store import Claimed
 
@@ -58,6 +58,9 @@ class Sender:
             held = self._vendor.find_contact(merged.body["email_address"])
             if stale and held is not None and held.left_after(merged.newest):
                 raise LeftSince
+            if stale and held is not None and held.left_messages_after(merged.newest):
+                # That was left alone; the rest of the wish was not.
+                merged = without_messages(merged)
             self._book_another(claimed, stop)
         if len(merged.body["email_address"]) <= LONGEST_SIGN_UP_ADDRESS:
             return self._vendor.sign_up(filled(merged.body, merged.offered, held))
