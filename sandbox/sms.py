@@ -15,6 +15,8 @@ SIGN_UP_CONSENT = (
 )
 CONSENT = ("sms_consent_permission", "consent_type")
 
+_DATES = {"explicit": ["opt_in_date"], "unsubscribed": ["opt_out_date"]}
+
 
 def sms_resource(
     channel: dict[str, Any], held: dict[str, Any] | None, source: str, now: str | None
@@ -22,7 +24,7 @@ def sms_resource(
     """The contract's `sms_channel` of a ContactResource, after `channel` of a request was accepted."""
     consents = [
         {name: given[name] for name in CONSENT}
-        | ({"opt_in_date": now} if given["sms_consent_permission"] == "explicit" else {})
+        | dict.fromkeys(_DATES.get(given["sms_consent_permission"], ()), now)
         | {"created_at": now, "updated_at": now}
         for given in channel["sms_channel_consents"]
     ]

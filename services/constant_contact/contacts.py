@@ -65,8 +65,16 @@ class Contact:
             return True
         if email.get("permission_to_send") != "unsubscribed":
             return False
-        opted_out_at = _moment(email.get("opt_out_date"))
-        return opted_out_at is None or opted_out_at > moment
+        return _later(email.get("opt_out_date"), moment)
+
+    def left_messages_after(self, moment: int) -> bool:
+        """Whether the person opted out of text messages after `moment` (epoch ms)."""
+        consents = (self.document.get("sms_channel") or {}).get("sms_channel_consents") or ()
+        return any(
+            consent.get("sms_consent_permission") == "unsubscribed"
+            and _later(consent.get("opt_out_date"), moment)
+            for consent in consents
+        )
 
 
 def contact(document: object) -> Contact:
@@ -156,6 +164,11 @@ def _fields(held: Sequence[Mapping[str, Any]], new: Sequence[Mapping[str, Any]])
 
 def _only(entry: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
     return {name: entry[name] for name in names if entry.get(name) is not None}
+
+
+def _later(iso: object, moment: int) -> bool:
+    at = _moment(iso)
+    return at is None or at > moment
 
 
 def _moment(iso: object) -> int | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 from services.constant_contact import (
@@ -17,6 +17,7 @@ from services.constant_contact import (
 )
 from services.custom_input import CustomFieldValue
 from services.custom_values import choice_ids, fitting
+from services.delivery.filling import SMS
 from services.delivery.merging import Merged
 from services.directory import Directory, Entry
 from services.vocabulary import Vocabulary, field_named, tag_named
@@ -59,6 +60,13 @@ class Named:
     def by_name(self) -> bool:
         """Whether anything in it was looked up."""
         return bool("custom_fields" in self.body or "custom_fields" in self.offered or self.tag_ids)
+
+    def without_messages(self) -> Named:
+        """The same without a consent to text messages."""
+        body, offered = (
+            {name: value for name, value in wish.items() if name != SMS} for wish in (self.body, self.offered)
+        )
+        return replace(self, body=body, offered=offered)
 
 
 class Naming:

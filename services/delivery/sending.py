@@ -97,6 +97,9 @@ class Sender:
             held = self._vendor.find_contact(address)
             if stale and held is not None and held.left_after(merged.newest):
                 raise LeftSince
+            if stale and held is not None and held.left_messages_after(merged.newest):
+                # That was left alone; the rest of the wish was not.
+                named = named.without_messages()
         if len(address) <= LONGEST_SIGN_UP_ADDRESS:
             book()
             return self._vendor.sign_up(filled(named.body, named.offered, held))

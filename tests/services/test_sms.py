@@ -11,10 +11,11 @@ import pytest
 
 from services import ANONYMOUS, Evidence, InvalidSubmission
 from services.errors import InvalidForm
+from services.sms import evidence
 from services.submission import Submission, read_form
 from services.wishes import payload_of
 from tests.services.account import PRESET_LIST_ID
-from tests.services.test_sending import CREATE, FIND, FORM, LONG, SHORT, Town
+from tests.services.test_sending import CREATE, DAY, FIND, FORM, LONG, SHORT, Town
 from tests.services.vendor import NEWSLETTER
 
 PAGE = "https://shop.example.net/spring"
@@ -61,8 +62,8 @@ def by_list(**fields: str) -> Submission:
     return read_form([("email", SHORT), ("list_id", NEWSLETTER.list_id), *fields.items()])
 
 
-def accept(town: Town, submission: Submission, evidence: Evidence = SEEN) -> str:
-    return town.intake.accept(submission, ANONYMOUS, evidence).id
+def accept(town: Town, submission: Submission, seen: Evidence = SEEN) -> str:
+    return town.intake.accept(submission, ANONYMOUS, seen).id
 
 
 def stored(town: Town) -> list[Any]:
@@ -126,6 +127,12 @@ def test_a_long_address_is_told_by_the_other_operations(town: Town) -> None:
     accept(town, by_form(LONG))
     assert sent(town)[-1] is None
     assert town.account.find(LONG)["sms_channel"]["sms_address"] == "7815551213"
+
+
+@pytest.mark.parametrize("fields", [{"sms_number": "+1 781 555 1212"}, {"sms_consent": "yes"}, {}])
+def test_without_number_and_tick_there_is_no_evidence(fields: dict[str, str]) -> None:
+    """Whatever was asked about before: what is not agreed to is never stored, and so never sent."""
+    assert evidence(by_form(**fields), page=PAGE) is None
 
 
 def test_where_no_page_is_told_our_own_address_stands(town: Town) -> None:
@@ -210,8 +217,8 @@ def test_without_a_form_the_number_tells_its_country(town: Town) -> None:
     assert "with its country" in refused(town, by_list(**MOBILE))["sms_number"]
     assert "sms_consent" in refused(town, by_list(sms_number="+1 781 555 1212"))
     accept(town, by_list(sms_number="+1 781 555 1212", sms_consent="Text me."))
-    (evidence,) = stored(town)
-    assert (evidence["consent"], evidence["consent_version"]) == ("Text me.", None)
+    (kept,) = stored(town)
+    assert (kept["consent"], kept["consent_version"]) == ("Text me.", None)
 
 
 @pytest.mark.parametrize(
@@ -223,9 +230,9 @@ def test_the_wording_that_was_seen_is_the_one_on_record(town: Town, sent_consent
     saved = town.forms.save(TEXTS | {"sms_wording": "Yes, weekly."})
     assert saved.sms_wordings == ("Yes, text me.", "Yes, weekly.")
     accept(town, by_form(**MOBILE | {"sms_consent": sent_consent}))
-    (evidence,) = stored(town)
-    assert evidence["consent_version"] == version
-    assert evidence["consent"] == saved.sms_wordings[version - 1]
+    (kept,) = stored(town)
+    assert kept["consent_version"] == version
+    assert kept["consent"] == saved.sms_wordings[version - 1]
 
 
 @pytest.mark.parametrize(
@@ -267,6 +274,38 @@ def test_a_stranger_takes_nobodys_number(town: Town, number: str, kept: str) -> 
     last = town.account.vendor.calls()[-1]["body"]
     assert ("sms_channel" in last) == (number == "781 555 1212")
     assert town.account.find(SHORT)["sms_channel"]["sms_address"] == kept
+
+
+def leave(town: Town, address: str) -> None:
+    """The person answers a text message with STOP."""
+    contact = town.account.find(address)
+    consent = {"sms_consent_permission": "unsubscribed", "consent_type": "promotional_sms"}
+    channel = {"full_sms_address": "17815551212", "sms_channel_consents": [consent]}
+    names = {"email_address": {"address": address}, "update_source": "Contact", "sms_channel": channel}
+    town.account.edit("PUT", f"/{contact['contact_id']}", names)
+
+
+@pytest.mark.parametrize("address", [SHORT, LONG])
+@pytest.mark.parametrize("protect", [True, False])
+@pytest.mark.parametrize("left_first", [True, False])
+def test_an_old_wish_does_not_undo_a_stop(town: Town, address: str, protect: bool, left_first: bool) -> None:
+    """Of what waited for more than a day, the number stays out if the person left it since."""
+    accept(town, by_form(address, **MOBILE))
+    town.deliver()
+    town.forms.save(TEXTS | {"protect_existing": protect})
+    town.later(60_000)
+    if left_first:
+        leave(town, address)
+        town.later(60_000)
+    signup_id = accept(town, by_form(address, **MOBILE))
+    if not left_first:
+        town.later(60_000)
+        leave(town, address)
+    town.later(DAY + 1)
+    town.deliver()
+    assert town.view(signup_id).status == "subscribed"
+    (consent,) = town.account.find(address)["sms_channel"]["sms_channel_consents"]
+    assert consent["sms_consent_permission"] == ("explicit" if left_first else "unsubscribed")
 
 
 def test_a_salvaged_sign_up_keeps_its_number(town: Town) -> None:
