@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from services import ANONYMOUS, Evidence, Handling, InvalidSubmission, Submission
+from services.constant_contact import CustomField
 from services.errors import InvalidForm
 from services.forms import Form, FormDirectory
 from services.submission import read_form
@@ -282,3 +284,76 @@ def test_a_store_that_was_never_there_breaks_no_answer(tmp_path: Path) -> None:
     assert forms.seen("spring-news") is None
     with pytest.raises(StoreError):
         forms.find("spring-news")
+
+
+SHOE_SIZE = {"name": "custom_fields[Shoe size]", "label": "Your shoes", "required": True}
+
+
+def of_sign_up(house: House) -> dict[str, Any]:
+    """The names that the wish holds."""
+    with house.database.reading() as connection:
+        wish = json.loads(connection.exec_driver_sql("SELECT payload FROM deliveries").scalar_one())
+    return {name: wish.get(name) for name in ("custom_fields", "tags")}
+
+
+def test_a_form_without_fields_still_asks_for_the_address(house: House) -> None:
+    """Also when nobody said anything about fields."""
+    saved = house.forms.save({name: value for name, value in FORM.items() if name != "fields"})
+    assert [(field.name, field.required) for field in saved.fields] == [("email", True)]
+
+
+def test_what_a_form_does_not_ask_for_nobody_sets_by_it(house: House) -> None:
+    """Custom fields too; in the spelling that the form has."""
+    house.forms.save(FORM | {"wording": "", "fields": [SHOE_SIZE]})
+    said = {"custom_fields[shoe_size]": "42", "custom_fields[Discount]": "100"}
+    house.intake.accept(post(**said), ANONYMOUS, Evidence())
+    assert of_sign_up(house) == {"custom_fields": {"Shoe size": "42"}, "tags": None}
+
+
+def test_a_required_custom_field_is_missed_by_its_name(house: House) -> None:
+    """Beside its input, and so is a value that does not fit what the account has."""
+    house.forms.save(FORM | {"wording": "", "fields": [SHOE_SIZE]})
+    assert refused(house, post()) == {"custom_fields[Shoe size]"}
+    house.vendor.fields = (CustomField("f-1", "Shoe size", "number"),)
+    house.vocabulary.fields.fetch()
+    assert refused(house, post(**{"custom_fields[shoe size]": "big"})) == {"custom_fields[Shoe size]"}
+
+
+def test_a_field_that_the_account_lost_is_taken_and_decided_at_delivery(house: House) -> None:
+    """The visitor cannot mend it."""
+    house.forms.save(FORM | {"wording": "", "fields": [SHOE_SIZE]})
+    house.vocabulary.fields.fetch()
+    house.intake.accept(post(**{"custom_fields[Shoe size]": "42"}), ANONYMOUS, Evidence())
+    assert of_sign_up(house)["custom_fields"] == {"Shoe size": "42"}
+
+
+@pytest.mark.parametrize(
+    ("sent", "given"),
+    [((), ["VIP", "Spring"]), (("Spring",), ["Spring"]), (("Mine",), ["VIP", "Spring"])],
+)
+def test_people_get_the_tags_of_the_form_or_those_of_them_that_were_chosen(
+    house: House, sent: tuple[str, ...], given: list[str]
+) -> None:
+    """An admin named them, so they are made where the account lacks them; nobody adds one of their own."""
+    house.forms.save(FORM | {"wording": "", "fields": [], "tags": ["VIP", " Spring ", "VIP", ""]})
+    house.vocabulary.tags.fetch()
+    pairs = [("form", "spring-news"), ("email", "ann@example.org"), *(("tags", tag) for tag in sent)]
+    house.intake.accept(read_form(pairs), ANONYMOUS, Evidence())
+    assert of_sign_up(house)["tags"] == dict.fromkeys(given, True)
+
+
+@pytest.mark.parametrize(
+    ("changes", "wrong"),
+    [
+        ({"tags": [str(number) for number in range(51)]}, "tags"),
+        ({"tags": ["x" * 256]}, "tags"),
+        ({"fields": [{"name": "custom_fields[]", "label": "x"}]}, "fields"),
+        ({"fields": [{"name": f"custom_fields[{'x' * 51}]", "label": "x"}]}, "fields"),
+        ({"fields": [{"name": "custom_fields[a\nb]", "label": "x"}]}, "fields"),
+        ({"fields": [{"name": "nothing", "label": "x"}]}, "fields"),
+    ],
+)
+def test_a_form_with_impossible_fields_or_tags_is_not_saved(
+    house: House, changes: dict[str, Any], wrong: str
+) -> None:
+    assert set(problems(house, **changes)) == {wrong}
