@@ -27,6 +27,9 @@ from services.intake import ANONYMOUS, Asker, Evidence, Intake
 from services.keys import ApiKeys, DrainToken
 from services.lists import ListDirectory, ListsView
 from services.metrics import Metrics
+from services.proof_of_work import ProofOfWork
+from services.protection import HONEYPOT, TOKEN, Protection, Rates
+from services.quarantine import Quarantine, SuspectView
 from services.repeats import Handling
 from services.signup_care import AddressUnclear, Case, Retry, SignupCare
 from services.signup_views import RecentView, SignupView
@@ -44,6 +47,9 @@ class Services:
     signups: SignupCare
     lists: ListDirectory
     forms: FormDirectory
+    protection: Protection
+    proofs: ProofOfWork
+    quarantine: Quarantine
     delivery: Delivery
     connection: ConnectionStatus
     connection_control: ConnectionControl
@@ -61,6 +67,8 @@ class Services:
 __all__ = [
     "ANONYMOUS",
     "FIELD_NAMES",
+    "HONEYPOT",
+    "TOKEN",
     "AddressUnclear",
     "AdminAccess",
     "ApiKeys",
@@ -92,6 +100,10 @@ __all__ = [
     "ListsView",
     "MalformedSubmission",
     "Metrics",
+    "ProofOfWork",
+    "Protection",
+    "Quarantine",
+    "Rates",
     "RecentView",
     "Retry",
     "ServiceError",
@@ -100,6 +112,7 @@ __all__ = [
     "SignupView",
     "StorageUnavailable",
     "Submission",
+    "SuspectView",
     "Task",
     "TokenClock",
     "TooManyAttempts",

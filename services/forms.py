@@ -38,6 +38,9 @@ FieldName = Literal[
     "country",
 ]
 FIELD_NAMES: tuple[FieldName, ...] = get_args(FieldName)
+# none: the honeypot alone, which guards every anonymous sign-up; standard: also the time it took to fill in;
+# captcha: a proof of work besides.
+ProtectionLevel = Literal["none", "standard", "captcha"]
 REQUIRED = "This field is required."
 TAKEN = "There is a form of this short name already, maybe an archived one. Choose another."
 SENTENCES = {
@@ -125,6 +128,7 @@ class FormDraft(BaseModel):
         Field(max_length=20),
         BeforeValidator(lambda value: tuple(dict.fromkeys(value))),
     ] = ()
+    protection: ProtectionLevel = "none"
 
 
 class Form(BaseModel):
@@ -142,6 +146,8 @@ class Form(BaseModel):
     thank_you_url: str | None
     origins: tuple[str, ...]
     archived: bool
+    # Forms saved before there was a choice are on sites as plain HTML, which brings no token.
+    protection: ProtectionLevel = "none"
 
     @property
     def consent(self) -> Consent | None:

@@ -13,12 +13,14 @@ from typing import Any
 import structlog
 
 from services.delivery import Delivery
-from services.errors import FieldError, InvalidSubmission, StorageUnavailable
+from services.errors import FieldError, InvalidSubmission, StorageUnavailable, TooManyAttempts
 from services.forms import Consent, Form, FormDirectory, fit
 from services.identifiers import new_id
 from services.lists import KEEP_MS, ListDirectory, ListsView
+from services.protection import Judgement, Protection
+from services.quarantine import Quarantine
 from services.repeats import Handling, key_of, repeated
-from services.signup_views import RecentView, SignupView, recent_view, signup_view
+from services.signup_views import RecentView, SignupView, queued_view, recent_view, signup_view
 from services.submission import Submission, read_form, read_json
 from services.verdicts import Verdict, Verdicts
 from services.wishes import wish_of
@@ -27,6 +29,7 @@ from store import (
     IdempotencyKey,
     KeyTaken,
     NewSignup,
+    OverLimit,
     Signups,
     Spool,
     SpoolImport,
@@ -47,6 +50,7 @@ class Asker:
 
 ANONYMOUS = Asker("form")
 PLAIN = Handling()
+TRUSTED = Judgement()
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,8 @@ class Intake:
         has_room: Callable[[], bool],
         lists: ListDirectory,
         forms: FormDirectory,
+        protection: Protection,
+        quarantine: Quarantine,
         delivery: Delivery,
         verdicts: Verdicts,
         public_list_ids: tuple[str, ...],
@@ -86,6 +92,8 @@ class Intake:
         self._refused_until = 0
         self._lists = lists
         self._forms = forms
+        self._protection = protection
+        self._quarantine = quarantine
         self._delivery = delivery
         self._verdicts = verdicts
         self._public_list_ids = frozenset(public_list_ids)
@@ -99,11 +107,14 @@ class Intake:
     ) -> Verdict:
         """Store the sign-up; when this returns, it is on disk: in the store, or in the spool before it.
 
-        One that is sent again is not stored again, unless either went to the spool.
+        One that is sent again is not stored again, unless either went to the spool. One that looks like a
+        program's is kept apart, and answered like one that waits.
 
         Raises:
             KeyReused: its key came with another sign-up; nothing was stored.
-            InvalidSubmission: form or list are unknown or not open to this asker, or the form requires more.
+            InvalidSubmission: form or list are unknown or not open to this asker, or the form requires more,
+                or was shown too long ago.
+            TooManyAttempts: it is one of a flood; nothing was stored.
             StorageUnavailable: nothing could be stored.
         """
         # Before a form changes what was sent: the same body must always have the same hash.
@@ -118,16 +129,22 @@ class Intake:
 
     def status(self, signup_id: str) -> SignupView | None:
         """Where that sign-up stands; None when there is none of that id."""
-        row = self._signups.find(signup_id)
-        if row is None and self._spool.holds(signup_id):
+        view = self._stored_view(signup_id)
+        if view is None and self._spool.holds(signup_id):
             return SignupView(signup_id, "queued", 0, None, None, None)
         # Between the two looks it may have been imported.
-        row = row or self._signups.find(signup_id)
-        return signup_view(row) if row else None
+        return view or self._stored_view(signup_id)
 
     def recent(self, limit: int) -> list[RecentView]:
         """The newest sign-ups first."""
         return [recent_view(row) for row in self._signups.recent(limit)]
+
+    def _stored_view(self, signup_id: str) -> SignupView | None:
+        if row := self._signups.find(signup_id):
+            return signup_view(row)
+        # As if it were queued: its sender is not to learn that it was found out.
+        kept_since = self._quarantine.received_at(signup_id)
+        return None if kept_since is None else queued_view(signup_id, kept_since)
 
     def _form(self, submission: Submission) -> Form | None:
         if submission.form is None:
@@ -179,10 +196,17 @@ class Intake:
             self._check_lists(submission, asker)
         else:
             submission, agreed = fit(submission, form)
+        judgement = TRUSTED
+        if asker == ANONYMOUS:
+            judgement = self._protection.judge(submission, form, evidence.network_address)
         signup = self._signup(submission, asker, evidence, form, agreed)
         payload = wish_of(submission)
-        if not self._stored(signup, payload, key):
-            self._spooled(signup, payload)
+        reasons = self._stored(signup, payload, key, judgement)
+        if reasons is None:
+            self._spooled(signup, payload, judgement.broken)
+            return Verdict(id=signup.id, status="queued")
+        if reasons:
+            log.info("signup_suspected", signup_id=signup.id, reasons=reasons)
             return Verdict(id=signup.id, status="queued")
         log.info("signup_accepted", signup_id=signup.id, asked_by=asker.name, lists=len(signup.list_ids))
         self._delivery.wake()
@@ -209,29 +233,34 @@ class Intake:
     def _refuses(self, now: int) -> bool:
         return 0 < self._refused_until - now <= SPOOL_FIRST_MS
 
-    def _stored(self, signup: NewSignup, payload: dict[str, Any], key: IdempotencyKey | None) -> bool:
+    def _stored(
+        self, signup: NewSignup, payload: dict[str, Any], key: IdempotencyKey | None, judgement: Judgement
+    ) -> tuple[str, ...] | None:
+        """Why it is kept apart, nothing for a sign-up like any other; None when the store refuses it."""
         if self._refuses(signup.received_at):
-            return False
+            return None
         if not self._has_room():
             raise StorageUnavailable
         try:
             # A wish must not be stored before an older one of the same person that is still in the spool.
             if not self._spooled_before.catch_up():
-                return False
-            self._signups.accept(signup, kind="sign_up", payload=payload, key=key)
+                return None
+            return self._signups.accept(signup, kind="sign_up", payload=payload, key=key, **vars(judgement))
+        except OverLimit as error:
+            raise TooManyAttempts(error.retry_after) from None
         except KeyTaken:
             raise  # the store is well, and the sign-up it has with this key is the one to tell of
         except StoreError as error:
             # The next ones do not wait for the same time-out.
             self._refused_until = self._clock() + SPOOL_FIRST_MS
             log.error("store_refused_signup", signup_id=signup.id, error=type(error).__name__)  # noqa: TRY400 - its text says nothing more
-            return False
-        return True
+            return None
 
-    def _spooled(self, signup: NewSignup, payload: dict[str, Any]) -> None:
+    def _spooled(self, signup: NewSignup, payload: dict[str, Any], broken: tuple[str, ...]) -> None:
         try:
-            # Without its Idempotency-Key, which only the store can take: sent again, it counts twice.
-            self._spool.keep(signup, kind="sign_up", payload=payload)
+            # Without its Idempotency-Key, which only the store can take: sent again, it counts twice. Nor can
+            # the spool count by the minute, or tell whether a proof was used before.
+            self._spool.keep(signup, kind="sign_up", payload=payload, broken=broken)
         except StoreError as error:
             self._refused_until = 0
             log.error("signup_not_stored", error=type(error).__name__)  # noqa: TRY400 - its text says nothing more

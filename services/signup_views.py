@@ -58,6 +58,11 @@ def signup_view(row: SignupStatus) -> SignupView:
     )
 
 
+def queued_view(signup_id: str, received_at: int) -> SignupView:
+    """Where a sign-up stands that was received then (epoch ms) and waits for its first attempt."""
+    return SignupView(signup_id, "queued", 0, None, received_at, None)
+
+
 def recent_view(row: RecentSignup) -> RecentView:
     """A line of the dashboard."""
     return RecentView(

@@ -143,6 +143,11 @@ def _none_if_unusable(value: object) -> object:
     return value if isinstance(value, str) and value.isprintable() and 0 < len(value) <= 2000 else None
 
 
+def _as_text(value: object) -> str:
+    """Whatever a program puts there counts, and none of it is an error that would tell it so."""
+    return "" if value is None else str(value)
+
+
 Address = Annotated[
     str,
     Field(max_length=LONGEST_ADDRESS, json_schema_extra={"format": "email"}),
@@ -198,6 +203,16 @@ class Submission(BaseModel):
     )
     redirect: Annotated[str | None, BeforeValidator(_none_if_unusable)] = Field(
         default=None, description="For forms: where to go afterwards, on a site of ALLOWED_ORIGINS."
+    )
+
+    form_token: Annotated[str | None, BeforeValidator(_none_if_unusable)] = Field(
+        default=None, description="From GET /forms/<slug>/token; tells when the form was shown."
+    )
+    altcha: Annotated[str | None, BeforeValidator(_none_if_unusable)] = Field(
+        default=None, description="The answer to GET /forms/<slug>/challenge, as ALTCHA sends it."
+    )
+    website: Annotated[str, BeforeValidator(_as_text)] = Field(
+        default="", description="Leave it empty: people do not see it, programs fill it in."
     )
 
     @property

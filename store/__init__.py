@@ -1,23 +1,26 @@
 """Every SQL statement of the application: sign-ups, their deliveries, the budget, the connection."""
 
 from store.allowance import PER_DAY, PER_SECOND, BudgetState
+from store.arrivals import Once
 from store.budget import Budget
 from store.connection import ConnectionRow, Connections
 from store.database import Database
 from store.deliveries import Backlog, Carried, Claimed, Deliveries, Wait
 from store.disk import Disk
-from store.errors import KeyTaken, StoreError, StoreMisconfigured, StoreUnavailable
+from store.errors import KeyTaken, OverLimit, StoreError, StoreMisconfigured, StoreUnavailable
 from store.events import Event, Events
 from store.expiry import Expiry
 from store.forms import Forms, StoredForm
 from store.idempotency import FirstUse, IdempotencyKey
 from store.meta import Meta
 from store.oauth_attempts import AttemptRow, OAuthAttempts
+from store.rates import Limit
 from store.salvage import Salvage, Salvaged
 from store.signup_records import Attempt, SignupRecord, SignupRecords, Sought
 from store.signups import NewSignup, RecentSignup, Signups, SignupStatus
 from store.spool import Spool
 from store.spool_import import Imported, SpoolImport
+from store.suspected import Suspect, SuspectedSignups
 from store.tables import Tables
 from store.throttles import SpentTokens, Throttles
 
@@ -44,9 +47,12 @@ __all__ = [
     "IdempotencyKey",
     "Imported",
     "KeyTaken",
+    "Limit",
     "Meta",
     "NewSignup",
     "OAuthAttempts",
+    "Once",
+    "OverLimit",
     "RecentSignup",
     "Salvage",
     "Salvaged",
@@ -62,6 +68,8 @@ __all__ = [
     "StoreMisconfigured",
     "StoreUnavailable",
     "StoredForm",
+    "Suspect",
+    "SuspectedSignups",
     "Tables",
     "Throttles",
     "Wait",

@@ -26,7 +26,7 @@ _NUMBERED = (
     "SELECT max(seq, (SELECT coalesce(max(id), 0) FROM deliveries))"
     " FROM sqlite_sequence WHERE name = 'deliveries'"
 )
-GROWING = ("signups", "deliveries", "events", "attempts")
+GROWING = ("signups", "suspected_signups", "deliveries", "events", "attempts")
 
 
 def adopt(old: Path, connection: Connection) -> None:

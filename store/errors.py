@@ -6,6 +6,7 @@ StoreError
 │   ├── StoreDamaged    the file is not what was written; it is examined before the next use
 │   └── RowRefused      this row only: the database takes others
 ├── KeyTaken            another sign-up has that Idempotency-Key: read which
+├── OverLimit           one of a flood, far over what is counted by the minute; nothing was stored
 └── StoreMisconfigured  a wrong setting: waiting mends nothing, a person must act
 """
 
@@ -48,6 +49,16 @@ class KeyTaken(StoreError):
 
 class StoreMisconfigured(StoreError):
     """The database must not be used as it stands; the message names the cause and the cure."""
+
+
+class OverLimit(StoreError):
+    """Some limits would be exceeded; `rules` names them, `retry_after` is in seconds."""
+
+    def __init__(self, rules: tuple[str, ...], *, retry_after: int) -> None:
+        """`retry_after` is when counting begins anew."""
+        self.rules = rules
+        self.retry_after = retry_after
+        super().__init__("too often within a minute")
 
 
 @contextmanager

@@ -1,9 +1,11 @@
 """Forgetting what nobody needs any more; sign-ups stay, as the proof of consent, and what is unfinished."""
 
+from typing import Any
+
 from sqlalchemy import BindParameter, Delete, Select, Update, bindparam, delete, select, update
 
 from store.database import Database
-from store.schema import KEEPS_PAYLOAD, attempts, deliveries
+from store.schema import KEEPS_PAYLOAD, attempts, deliveries, suspected_signups
 
 KEPT_DAYS = 30
 BATCH = 500
@@ -25,9 +27,17 @@ OLD_ATTEMPTS = (
     .limit(BATCH)
     .with_for_update(skip_locked=True)
 )
-_IDS: BindParameter[list[int]] = bindparam("ids", expanding=True)
+OLD_SUSPECTED = (
+    select(suspected_signups.c.id)
+    .where(suspected_signups.c.received_at <= bindparam("until"))
+    .order_by(suspected_signups.c.received_at)
+    .limit(BATCH)
+    .with_for_update(skip_locked=True)
+)
+_IDS: BindParameter[list[object]] = bindparam("ids", expanding=True)
 _BLANK = update(deliveries).where(deliveries.c.id.in_(_IDS)).values(payload="{}")
 _REMOVE = delete(attempts).where(attempts.c.id.in_(_IDS))
+_REMOVE_SUSPECTED = delete(suspected_signups).where(suspected_signups.c.id.in_(_IDS))
 
 
 class Retention:
@@ -37,7 +47,9 @@ class Retention:
         self._database = database
 
     def prune(self, now: int) -> int:
-        """Blank the payloads of what was delivered, and remove the attempts made, 30 days before `now`.
+        """Blank the payloads of what was delivered 30 days before `now`; remove attempts and suspects as old.
+
+        A suspect that nobody released in that time is taken for what it looked like.
 
         Args:
             now: epoch ms.
@@ -45,9 +57,14 @@ class Retention:
         Returns:
             How many rows changed; with as many as `BATCH * BATCHES_AT_ONCE` of a kind, some may be left.
         """
-        return self._in_batches(FINISHED, _BLANK, now) + self._in_batches(OLD_ATTEMPTS, _REMOVE, now)
+        work: tuple[tuple[Select[Any], Update | Delete], ...] = (
+            (FINISHED, _BLANK),
+            (OLD_ATTEMPTS, _REMOVE),
+            (OLD_SUSPECTED, _REMOVE_SUSPECTED),
+        )
+        return sum(self._in_batches(due, change, now) for due, change in work)
 
-    def _in_batches(self, due: Select[int], change: Update | Delete, now: int) -> int:
+    def _in_batches(self, due: Select[Any], change: Update | Delete, now: int) -> int:
         changed = 0
         for _ in range(BATCHES_AT_ONCE):
             with self._database.transaction() as connection:

@@ -85,7 +85,7 @@ suspected_signups = Table(
     Column("received_at", BigInteger, nullable=False),
     Column("form_id", BigInteger),
     Column("reasons", Text, nullable=False),
-    # What a release needs: the sign-up, its kind and its payload.
+    # What a release needs: the rows of the sign-up and of its delivery.
     Column("document", Text, nullable=False),
     Column("released_at", BigInteger),
     Index("ix_suspected_signups_received_at", "received_at", "id"),

@@ -4,15 +4,16 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import bindparam, select
 
 from store import idempotency
+from store.arrivals import Arrival, Arrivals, Once
 from store.database import Database
-from store.errors import StoreUnavailable
+from store.errors import OverLimit, StoreUnavailable
 from store.group_commit import GroupCommit
 from store.idempotency import FirstUse, IdempotencyKey
-from store.rows import insert_together
-from store.schema import deliveries, signups
+from store.rates import Floods, Limit, window
+from store.schema import deliveries, signups, suspected_signups
 
 
 @dataclass(frozen=True)
@@ -121,28 +122,14 @@ def rows_of(signup: NewSignup, kind: str, payload: Mapping[str, object]) -> Rows
     return row, delivery
 
 
-Claim = tuple[IdempotencyKey, str, int]
-
-
-def _insert(
-    connection: Connection, rows: Sequence[tuple[dict[str, object], dict[str, object], Claim | None]]
-) -> None:
-    claims = [claim for _, _, claim in rows if claim]
-    for key, signup_id, now in claims:
-        # KeyTaken fails the transaction; the group then stores one by one, and only its own writer hears it.
-        idempotency.claim(connection, key, signup_id, now)
-    insert_together(connection, signups, [signup for signup, _, _ in rows])
-    insert_together(connection, deliveries, [delivery for _, delivery, _ in rows])
-    if claims:
-        idempotency.forget_old(connection, max(now for _, _, now in claims))
-
-
 class Signups:
     """The sign-ups and where each of them stands."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._together = GroupCommit(database, _insert)
+        self._arrivals = Arrivals()
+        self._floods = Floods()
+        self._together = GroupCommit(database, self._arrivals.store)
 
     def accept(
         self,
@@ -151,7 +138,10 @@ class Signups:
         kind: str,
         payload: Mapping[str, object],
         key: IdempotencyKey | None = None,
-    ) -> None:
+        limits: Sequence[Limit] = (),
+        once: Once | None = None,
+        broken: tuple[str, ...] = (),
+    ) -> tuple[str, ...]:
         """Store a sign-up and its delivery, due at once, in one transaction: on return both are on disk.
 
         Args:
@@ -159,28 +149,51 @@ class Signups:
             kind: which change to the contact is wanted.
             payload: that change, as a JSON document.
             key: taken for this sign-up in the same transaction.
+            limits: what it counts for, in the same transaction.
+            once: what must not count for two sign-ups.
+            broken: the rules it breaks in any case.
+
+        Returns:
+            The rules for which it is kept apart, without a delivery, among the suspected ones: those broken,
+            those of the limits that it is over, that of `once`. Empty for a sign-up like any other.
 
         Raises:
+            OverLimit: it is one of a flood; it was not stored.
             KeyTaken: another sign-up has the key; nothing was stored.
             StoreUnavailable: nothing is known to be stored.
         """
-        rows = rows_of(signup, kind, payload)
-        claim = (key, signup.id, signup.received_at) if key else None
-        if self._database.one_writer:
-            self._together.write((*rows, claim))
-        else:
-            self._accept_alone(rows, claim)
+        arrival = Arrival(*rows_of(signup, kind, payload), key, limits, once, broken)
+        arrival.flood = self._floods.met(limits, now=signup.received_at)
+        if not arrival.flood:
+            self._store(arrival)
+        if arrival.flood:
+            self._floods.note(limits, arrival.flood, now=signup.received_at)
+            _, end = window(signup.received_at)
+            raise OverLimit(arrival.flood, retry_after=(end - signup.received_at) // 1000 + 1)
+        return arrival.reasons
 
-    def _accept_alone(self, rows: Rows, claim: Claim | None) -> None:
+    def _store(self, arrival: Arrival) -> None:
+        if self._database.one_writer:
+            self._together.write(arrival)
+        else:
+            self._store_alone(arrival)
+
+    def _store_alone(self, arrival: Arrival) -> None:
         committing = False
         try:
             with self._database.transaction() as connection:
-                _insert(connection, [(*rows, claim)])
+                self._arrivals.store(connection, [arrival])
                 committing = True
         except StoreUnavailable:
             # Only the answer to COMMIT may have been lost, and the row be there.
-            if not (committing and self.find(str(rows[0]["id"]))):
+            if not (committing and self._is_kept(arrival)):
                 raise
+
+    def _is_kept(self, arrival: Arrival) -> bool:
+        table = suspected_signups if arrival.reasons else signups
+        with self._database.reading() as connection:
+            found = connection.scalar(select(table.c.id).where(table.c.id == arrival.signup["id"]))
+        return found is not None
 
     def first_with(self, key_hash: str, *, now: int) -> FirstUse | None:
         """The sign-up that has the key at `now` (epoch ms), None when none has it (any more)."""

@@ -9,12 +9,13 @@ import os
 import threading
 import time
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from store.arrivals import suspect_row
 from store.disk import Disk
 from store.errors import StoreUnavailable
 from store.flock import flocked
@@ -29,10 +30,9 @@ _DAMAGED = "damaged-"
 
 @dataclass(frozen=True)
 class Spooled:
-    """One line that was read back whole: the columns of the sign-up and of its delivery."""
+    """One line that was read back whole: the rows it holds, and their tables by name."""
 
-    signup: Mapping[str, Any]
-    delivery: Mapping[str, Any]
+    rows: tuple[tuple[str, Mapping[str, Any]], ...]
 
 
 class Spool:
@@ -52,13 +52,17 @@ class Spool:
         self._largest = largest_bytes
         self._monotonic = monotonic
 
-    def keep(self, signup: NewSignup, *, kind: str, payload: Mapping[str, object]) -> None:
+    def keep(
+        self, signup: NewSignup, *, kind: str, payload: Mapping[str, object], broken: Sequence[str] = ()
+    ) -> None:
         """Append a sign-up with its delivery; on return the line is on disk.
+
+        With the rules that it has `broken` it comes to the suspected ones, and nothing is delivered.
 
         Raises:
             StoreUnavailable: nothing was kept.
         """
-        line = _line(signup, kind, payload)
+        line = _line(signup, kind, payload, broken)
         with _unavailable(), self._locked():
             self._append(line)
 
@@ -182,9 +186,13 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _line(signup: NewSignup, kind: str, payload: Mapping[str, object]) -> bytes:
+def _line(signup: NewSignup, kind: str, payload: Mapping[str, object], broken: Sequence[str]) -> bytes:
     row, delivery = rows_of(signup, kind, payload)
-    body = json.dumps({"signup": row, "delivery": delivery})
+    document = {"signup": row, "delivery": delivery}
+    if broken:
+        # Not beside the sign-up: an older version, which knows of no suspects, would deliver it.
+        document = {"suspected": suspect_row(row, delivery, broken)}
+    body = json.dumps(document)
     checked = f"{signup.id} {body}".encode()
     return f"{signup.id} {zlib.crc32(checked):08x} {body}\n".encode()
 
@@ -195,7 +203,9 @@ def _read(line: bytes) -> Spooled | None:
         if zlib.crc32(signup_id + b" " + body) != int(checksum, 16):
             return None
         document = json.loads(body)
-        return Spooled(signup=document["signup"], delivery=document["delivery"])
+        if "suspected" in document:
+            return Spooled((("suspected_signups", document["suspected"]),))
+        return Spooled((("signups", document["signup"]), ("deliveries", document["delivery"])))
     except (ValueError, KeyError, TypeError):
         return None
 

@@ -10,7 +10,7 @@ import structlog
 from store.database import Database
 from store.errors import RowRefused
 from store.rows import insert_unknown
-from store.schema import deliveries, signups
+from store.schema import metadata
 from store.spool import Spool, Spooled, lines
 
 log = structlog.get_logger(__name__)
@@ -94,6 +94,6 @@ class SpoolImport:
 
     def _insert(self, rows: Iterable[Spooled]) -> None:
         with self._database.transaction() as connection:
-            for row in rows:
-                insert_unknown(connection, signups, row.signup)
-                insert_unknown(connection, deliveries, row.delivery)
+            for spooled in rows:
+                for table, row in spooled.rows:
+                    insert_unknown(connection, metadata.tables[table], row)

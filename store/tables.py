@@ -14,6 +14,7 @@ from store.meta import Meta
 from store.oauth_attempts import OAuthAttempts
 from store.signup_records import SignupRecords
 from store.signups import Signups
+from store.suspected import SuspectedSignups
 from store.throttles import SpentTokens, Throttles
 
 
@@ -24,6 +25,7 @@ class Tables:
     database: Database
     signups: Signups
     signup_records: SignupRecords
+    suspected: SuspectedSignups
     deliveries: Deliveries
     budget: Budget
     connections: Connections
@@ -41,6 +43,7 @@ class Tables:
             database=database,
             signups=Signups(database),
             signup_records=SignupRecords(database),
+            suspected=SuspectedSignups(database),
             deliveries=Deliveries(database),
             budget=Budget(database),
             connections=Connections(database),

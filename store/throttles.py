@@ -1,6 +1,6 @@
 """Counting events per time window, and tokens that work once: for all processes together."""
 
-from sqlalchemy import delete, text
+from sqlalchemy import Connection, delete, text
 
 from store.database import Database
 from store.expiry import prune
@@ -50,7 +50,12 @@ class SpentTokens:
         if expires_at <= now:
             return False
         with self._database.transaction() as connection:
-            values = {"token_hash": token_hash, "expires_at": expires_at}
-            first = connection.execute(_SPEND, values).rowcount == 1
+            first = spend(connection, token_hash, expires_at)
             prune(connection, spent_tokens, now)
-            return bool(first)
+            return first
+
+
+def spend(connection: Connection, token_hash: str, expires_at: int) -> bool:
+    """True exactly once per hash, in the open transaction; kept until `expires_at` (epoch ms) at least."""
+    values = {"token_hash": token_hash, "expires_at": expires_at}
+    return bool(connection.execute(_SPEND, values).rowcount == 1)

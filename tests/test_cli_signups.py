@@ -12,7 +12,7 @@ from flask import Flask
 
 from app import create_app
 from settings import Settings
-from store import Claimed, Database, Deliveries
+from store import Claimed, Database, Deliveries, NewSignup, Signups
 from tests.store.conftest import accept
 
 NINE = 1_795_253_896_123  # 2026-11-21T09:38:16.123Z
@@ -182,3 +182,41 @@ def test_a_broken_database_is_told_in_one_sentence(app: Flask, tmp_path: Path, w
     assert answer.exit_code == 1
     assert "flask doctor" in answer.stderr
     assert "Traceback" not in answer.output
+
+
+def suspect(store: Database, name: str) -> None:
+    signup = NewSignup(
+        id=name,
+        received_at=NINE,
+        contact_key="ada@example.org",
+        email="ada@example.org",
+        person={},
+        list_ids=(),
+        source=None,
+        consent=None,
+        page=None,
+        network_address=None,
+        user_agent=None,
+        asked_by="form",
+    )
+    Signups(store).accept(signup, kind="sign_up", payload={}, broken=("honeypot",))
+
+
+def test_suspected_ones_are_listed_with_their_reasons(app: Flask, store: Database) -> None:
+    """A line each; that there is none is no output, so that a script may count lines."""
+    assert run(app, "suspected", "list").stdout == ""
+    suspect(store, "s1")
+    assert run(app, "suspected", "list").stdout.splitlines() == [
+        "s1  2026-11-21T09:38:16Z  ada@example.org  A field that people do not see was filled in."
+    ]
+
+
+def test_suspected_ones_are_released_by_their_ids(app: Flask, store: Database) -> None:
+    """One that does not wait is told, and the exit code says that there was one."""
+    suspect(store, "s1")
+    answer = run(app, "suspected", "release", "s1")
+    assert (answer.exit_code, answer.stdout) == (0, "s1 is due.\n")
+    assert run(app, "list").stdout.startswith("s1 ")
+    answer = run(app, "suspected", "release", "s1")
+    assert (answer.exit_code, answer.stdout) == (1, "")
+    assert "s1 does not wait here." in answer.stderr

@@ -9,6 +9,7 @@ from services import Services
 from web import (
     admin,
     admin_forms,
+    admin_suspected,
     api,
     cors,
     embed,
@@ -44,5 +45,5 @@ def register(app: Flask, services: Services) -> None:
     csrf = CSRFProtect(app)
     csrf.exempt(subscribe.blueprint)
     csrf.exempt(api.drain)
-    for part in (site, embed, subscribe, forms, api, openapi, admin, admin_forms):
+    for part in (site, embed, subscribe, forms, api, openapi, admin, admin_forms, admin_suspected):
         app.register_blueprint(part.blueprint)

@@ -16,6 +16,12 @@ from web.addresses import base_url
 from web.current import services
 from web.filled_form import INPUTS
 
+PROTECTIONS = {
+    "none": "Low: a field that people do not see, and limits. For plain HTML copied into a page.",
+    "standard": "Standard: also the time it took to fill in, and addresses that are thrown away.",
+    "captcha": "High: also half a second of work by the visitor's browser, which needs JavaScript.",
+}
+
 blueprint = Blueprint("admin_forms", __name__, url_prefix="/admin/forms")
 blueprint.before_request(guards.require_admin)
 
@@ -29,7 +35,8 @@ def index() -> str:
 @blueprint.get("/new")
 def new() -> Response:
     """An empty form to fill in."""
-    entered = {"fields": [{"name": "email", "label": INPUTS["email"][0], "required": True}]}
+    email = {"name": "email", "label": INPUTS["email"][0], "required": True}
+    entered = {"fields": [email], "protection": "standard"}
     return _editor(entered, form=None)
 
 
@@ -80,11 +87,16 @@ def _entered() -> dict[str, Any]:
         if name == "email" or f"show_{name}" in posted
     ]
     texts = ("name", "wording", "thank_you_message", "thank_you_url")
-    return {name: posted.get(name, "") for name in texts} | {
-        "list_ids": posted.getlist("list_ids"),
-        "fields": fields,
-        "origins": posted.get("origins", "").split(),
-    }
+    level = {"protection": posted["protection"]} if "protection" in posted else {}
+    return (
+        level
+        | {name: posted.get(name, "") for name in texts}
+        | {
+            "list_ids": posted.getlist("list_ids"),
+            "fields": fields,
+            "origins": posted.get("origins", "").split(),
+        }
+    )
 
 
 def _editor(
@@ -97,7 +109,10 @@ def _editor(
         choices={name: INPUTS[name][0] for name in FIELD_NAMES},
         errors=errors or {},
         form=form,
-        preview=filled_form.fill([("form", form.slug)], form=form) if form else None,
+        # What is pasted into a site stays there for years, and a token is good for a day.
+        snippet=filled_form.fill([("form", form.slug)], form=form) if form else None,
+        preview=filled_form.shown(form, services().protection.token(form)) if form else None,
+        protections=PROTECTIONS,
         # A list that is not known, or no longer, still shows that the form leads to it.
         list_names={list_id: list_id for list_id in entered.get("list_ids", ())} | _list_names(),
         base_url=base_url(),

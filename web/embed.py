@@ -1,4 +1,4 @@
-"""The script by which another site shows one of our forms."""
+"""The scripts by which another site shows one of our forms."""
 
 from __future__ import annotations
 
@@ -13,7 +13,19 @@ blueprint = Blueprint("embed", __name__)
 @blueprint.get("/embed.js")
 def script() -> Response:
     """The script; the page that includes it names the form."""
-    answer = current_app.send_static_file("embed.js")
+    return _for_all("embed.js")
+
+
+@blueprint.get("/proof.js")
+def proof() -> Response:
+    """The module that works for a form's proof; a page of another site imports it."""
+    answer = _for_all("proof.js")
+    answer.headers["Access-Control-Allow-Origin"] = "*"
+    return answer
+
+
+def _for_all(name: str) -> Response:
+    answer = current_app.send_static_file(name)
     answer.headers["Cache-Control"] = f"public, max-age={CACHED_SECONDS}"
     # A page that isolates itself (COEP) may load scripts of others only where these say so.
     answer.headers["Cross-Origin-Resource-Policy"] = "cross-origin"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from services import FieldError, Form
+from services import TOKEN, FieldError, Form
 from services.submission import OLDER_SPELLINGS
 
-HIDDEN = frozenset({"list_id", "list_ids", "form", "source", "consent", "redirect"})
+HIDDEN = frozenset({"list_id", "list_ids", "form", "source", "consent", "redirect", TOKEN})
 # name: (label, input type, autocomplete token of the HTML standard, longest)
 INPUTS = {
     "email": ("E-mail", "email", "email", 80),
@@ -61,6 +61,13 @@ class FilledForm:
     agreement: Agreement | None
     hidden: tuple[tuple[str, str], ...]
     other_errors: tuple[str, ...]
+    # The form that asks for a proof of work.
+    proof_for: str | None
+
+
+def shown(form: Form, token: str) -> FilledForm:
+    """The form as a page of ours shows it, before anybody typed; `token` says when that was."""
+    return fill([("form", form.slug), *([] if form.protection == "none" else [(TOKEN, token)])], form=form)
 
 
 def fill(
@@ -82,6 +89,7 @@ def fill(
         agreement=agreement,
         hidden=tuple((name, value) for name, value in named if name in HIDDEN - seen),
         other_errors=tuple(message for name, message in messages.items() if name not in seen),
+        proof_for=form.slug if form and form.protection == "captcha" else None,
     )
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 from flask import Blueprint, Response, jsonify, make_response, render_template, url_for
 from werkzeug.exceptions import NotFound
 
-from services import Form
+from services import HONEYPOT, Form
 from web import filled_form, headers
 from web.addresses import base_url
 from web.current import services
@@ -20,7 +22,7 @@ blueprint = Blueprint("forms", __name__, url_prefix="/forms")
 def page(slug: str) -> Response:
     """The form on a page of ours; needs no script."""
     form = _form(slug)
-    shown = filled_form.fill([("form", form.slug)], form=form)
+    shown = filled_form.shown(form, services().protection.token(form))
     answer = make_response(render_template("forms/page.html", name=form.name, form=shown))
     headers.allow_form(answer, form)
     return answer
@@ -46,10 +48,33 @@ def description(slug: str) -> Response:
             for field in form.fields
         ],
         consent=form.consent.model_dump() if form.consent else None,
+        protection={
+            "honeypot": HONEYPOT,
+            "token_url": None if form.protection == "none" else f"{base_url()}{url_for('.token', slug=slug)}",
+            "captcha": _captcha(form),
+        },
         thank_you={"message": form.thank_you_message, "url": form.thank_you_url},
     )
     answer.headers["Cache-Control"] = f"public, max-age={CACHED_SECONDS}"
     return answer
+
+
+@blueprint.get("/<slug>/token")
+def token(slug: str) -> Response:
+    """A token that says when the form was shown; for scripts that draw it."""
+    return jsonify(token=services().protection.token(_form(slug)))
+
+
+@blueprint.get("/<slug>/challenge")
+def challenge(slug: str) -> Response:
+    """A proof of work to ask for before the form is sent, as ALTCHA writes it."""
+    return jsonify(asdict(services().proofs.challenge(_form(slug).slug)))
+
+
+def _captcha(form: Form) -> dict[str, str] | None:
+    if form.protection != "captcha":
+        return None
+    return {"kind": "altcha", "challenge_url": f"{base_url()}{url_for('.challenge', slug=form.slug)}"}
 
 
 def _form(slug: str) -> Form:

@@ -84,6 +84,8 @@ def _paths_and_components() -> Document:
             "/subscribe": {"post": _subscribe()},
             "/signups/{id}": {"get": _signup()},
             "/forms/{slug}.json": {"get": _form()},
+            "/forms/{slug}/token": {"get": _token()},
+            "/forms/{slug}/challenge": {"get": _challenge()},
             "/lists": {"get": _lists()},
             "/health": {"get": _health()},
             "/metrics": {"get": _metrics()},
@@ -117,6 +119,7 @@ def _subscribe() -> Document:
             ),
             "303": {"description": "For a form in a browser: the thank-you page.", "headers": _APPLIED},
             **_problems(400, 401, 409, 413, 415, 422, page=True),
+            "429": _later("A flood from one place; nothing was stored.", page=True),
             **_unavailable("The sign-up cannot be stored at the moment; nothing was stored.", page=True),
         },
     }
@@ -147,26 +150,61 @@ def _form() -> Document:
     field = {"name": text, "label": text, "type": text, "autocomplete": text}
     field |= {"maxlength": {"type": "integer"}, "required": {"type": "boolean"}}
     consent = _object({"version": {"type": "integer"}, "wording": text})
-    thank_you = _object({"message": {"anyOf": [text, nothing]}, "url": {"anyOf": [text, nothing]}})
+    optional = {"anyOf": [text, nothing]}
+    thank_you = _object({"message": optional, "url": optional})
     form: Document = {"slug": text, "name": text, "action": text | {"format": "uri"}}
     form |= {"fields": {"type": "array", "items": _object(field)}}
+    captcha = _object({"kind": {"const": "altcha"}, "challenge_url": text})
+    form |= {
+        "protection": _object(
+            {"honeypot": text, "token_url": optional, "captcha": {"anyOf": [captcha, nothing]}}
+        )
+    }
     form |= {"consent": {"anyOf": [consent, nothing]}, "thank_you": thank_you}
     return {
         "summary": "What a script needs to draw a form.",
-        "parameters": [
-            {
-                "name": "slug",
-                "in": "path",
-                "required": True,
-                "description": "The form's short name.",
-                "schema": {"type": "string"},
-            }
-        ],
+        "parameters": [_slug()],
         "responses": {
             "200": _json("Its fields, its consent, and what follows.", _object(form)),
             **_problems(404),
             **_unavailable("The database cannot be used at the moment."),
         },
+    }
+
+
+def _token() -> Document:
+    return {
+        "summary": "When a form was shown, signed; send it along as form_token.",
+        "parameters": [_slug()],
+        "responses": {
+            "200": _json("Good for a day, not before two seconds.", _object({"token": {"type": "string"}})),
+            **_problems(404),
+            **_unavailable("The database cannot be used at the moment."),
+        },
+    }
+
+
+def _challenge() -> Document:
+    text = {"type": "string"}
+    asked = {"algorithm": {"const": "SHA-256"}, "challenge": text, "salt": text, "signature": text}
+    return {
+        "summary": "A proof of work; send its answer along as altcha.",
+        "parameters": [_slug()],
+        "responses": {
+            "200": _json("Good for ten minutes.", _object(asked | {"maxnumber": {"type": "integer"}})),
+            **_problems(404),
+            **_unavailable("The database cannot be used at the moment."),
+        },
+    }
+
+
+def _slug() -> Document:
+    return {
+        "name": "slug",
+        "in": "path",
+        "required": True,
+        "description": "The form's short name.",
+        "schema": {"type": "string"},
     }
 
 
@@ -268,8 +306,12 @@ def _problems(*statuses: int, page: bool = False) -> Document:
 
 
 def _unavailable(description: str, *, page: bool = False) -> Document:
+    return {"503": _later(description, page=page)}
+
+
+def _later(description: str, *, page: bool) -> Document:
     retry = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}}
-    return {"503": _problem(description, page=page) | {"headers": retry}}
+    return _problem(description, page=page) | {"headers": retry}
 
 
 def _problem(description: str, *, page: bool) -> Document:

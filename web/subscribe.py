@@ -24,12 +24,16 @@ from werkzeug.exceptions import NotFound, RequestEntityTooLarge, UnsupportedMedi
 from werkzeug.wrappers import Response as BaseResponse
 
 from services import (
+    TOKEN,
     Asker,
     Evidence,
+    FieldError,
+    Form,
     InvalidSubmission,
     MalformedSubmission,
     StorageUnavailable,
     Submission,
+    TooManyAttempts,
     Verdict,
 )
 from web import filled_form, guards, headers, preferences
@@ -41,6 +45,11 @@ log = structlog.get_logger(__name__)
 
 LONGEST_USER_AGENT = 500
 NOT_UTF8 = 'The form is not in UTF-8; its page asks for that by accept-charset="utf-8".'
+STATUS = {
+    InvalidSubmission: HTTPStatus.UNPROCESSABLE_ENTITY,
+    StorageUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+    TooManyAttempts: HTTPStatus.TOO_MANY_REQUESTS,
+}
 
 blueprint = Blueprint("subscribe", __name__)
 
@@ -77,7 +86,7 @@ def _from_form(asker: Asker) -> BaseResponse:
     try:
         submission = services().intake.read_form(pairs)
         verdict = _accept(submission, asker)
-    except (InvalidSubmission, StorageUnavailable) as error:
+    except (InvalidSubmission, StorageUnavailable, TooManyAttempts) as error:
         if not wants_page():
             raise
         return _with_mistakes(pairs, error)
@@ -144,16 +153,28 @@ def _next_page(submission: Submission, verdict: Verdict) -> str:
 
 
 def _with_mistakes(
-    pairs: Sequence[tuple[str, str]], error: InvalidSubmission | StorageUnavailable
+    pairs: Sequence[tuple[str, str]], error: InvalidSubmission | StorageUnavailable | TooManyAttempts
 ) -> Response:
     form = services().forms.seen(dict(pairs).get("form"))
     errors = error.errors if isinstance(error, InvalidSubmission) else ()
     notice = None if errors else str(error)
+    if form:
+        pairs = _with_token(pairs, form, errors)
     page = render_template("subscribe/form.html", form=filled_form.fill(pairs, errors, form), notice=notice)
-    status = HTTPStatus.UNPROCESSABLE_ENTITY if errors else HTTPStatus.SERVICE_UNAVAILABLE
-    answer = make_response(page, status)
-    if isinstance(error, StorageUnavailable):
+    answer = make_response(page, STATUS[type(error)])
+    if not isinstance(error, InvalidSubmission):
         answer.headers["Retry-After"] = str(error.retry_after)
     if form:
         headers.allow_form(answer, form)
     return answer
+
+
+def _with_token(
+    pairs: Sequence[tuple[str, str]], form: Form, errors: Sequence[FieldError]
+) -> Sequence[tuple[str, str]]:
+    """A form shown again keeps its token, which tells when it was first shown, unless that is the mistake."""
+    stale = any(error.field == TOKEN for error in errors)
+    if form.protection == "none" or (dict(pairs).get(TOKEN) and not stale):
+        return pairs
+    token = services().protection.token(form, shown_before=stale)
+    return [*((name, value) for name, value in pairs if name != TOKEN), (TOKEN, token)]

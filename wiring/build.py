@@ -15,7 +15,6 @@ from services import (
     ApiKeys,
     ConnectionStatus,
     DrainToken,
-    FormDirectory,
     ListDirectory,
     Services,
     SignupCare,
@@ -29,6 +28,7 @@ from settings import Settings
 from store import Database, Tables
 from store.clock import DatabaseClock
 from wiring.clock import clock
+from wiring.forms import build_forms
 from wiring.keeping import Keeping
 from wiring.signups import build_delivery, build_intake
 from wiring.token_care import seed_planter, token_care
@@ -92,12 +92,15 @@ def build_services(settings: Settings) -> Parts:
     )
     control = ConnectionControl(keeper, connector, tables.connections, sealer, on_refreshed=connected)
     tokens = TokenClock(tables.connections, clock=clock)
-    forms = FormDirectory(tables.forms, clock=clock)
+    forms = build_forms(settings, tables, delivery, shared_clock)
     services = Services(
         intake=build_intake(settings, tables, keeping, connection, lists, forms, delivery, shared_clock),
         signups=SignupCare(records=tables.signup_records, deliveries=tables.deliveries, clock=clock),
         lists=lists,
-        forms=forms,
+        forms=forms.directory,
+        protection=forms.protection,
+        proofs=forms.proofs,
+        quarantine=forms.quarantine,
         delivery=delivery,
         connection=connection,
         connection_control=control,

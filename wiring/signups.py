@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import sandbox
-from services import ConnectionStatus, Delivery, FormDirectory, Intake, ListDirectory, Verdicts
+from services import ConnectionStatus, Delivery, Intake, ListDirectory, Verdicts
 from services.delivery import Courier, Sender
 from settings import THREADS_PER_WORKER, Settings
 from store import Tables
+from wiring.forms import FormParts
 from wiring.keeping import Keeping
 
 
@@ -18,7 +19,7 @@ def build_intake(
     keeping: Keeping,
     connection: ConnectionStatus,
     lists: ListDirectory,
-    forms: FormDirectory,
+    forms: FormParts,
     delivery: Delivery,
     clock: Callable[[], int],
 ) -> Intake:
@@ -38,7 +39,9 @@ def build_intake(
         spooled_before=keeping.spool_import,
         has_room=tables.database.has_room,
         lists=lists,
-        forms=forms,
+        forms=forms.directory,
+        protection=forms.protection,
+        quarantine=forms.quarantine,
         delivery=delivery,
         verdicts=verdicts,
         public_list_ids=public_lists(settings),

@@ -17,6 +17,10 @@ from services import (
     Health,
     Intake,
     ListDirectory,
+    ProofOfWork,
+    Protection,
+    Quarantine,
+    Rates,
     SignupView,
     Verdicts,
 )
@@ -37,6 +41,7 @@ from store import (
     Signups,
     Spool,
     SpoolImport,
+    SuspectedSignups,
 )
 from tests.services.vendor import NEWSLETTER, ScriptedVendor
 
@@ -65,6 +70,7 @@ class House:
         deliveries: Deliveries | None = None,
         monotonic: Callable[[], float] = time.monotonic,
         after_fault_seconds: float = 0.05,
+        rates: Rates | None = None,
     ) -> None:
         """`api` takes the place of the scripted vendor."""
         self.clock = clock or Clock()
@@ -108,6 +114,11 @@ class House:
         self.verdicts = self.verdicts_waiting(0)
         self.seconds = 0.0
         self.forms = FormDirectory(Forms(self.database), clock=self.clock, monotonic=lambda: self.seconds)
+        self.proofs = ProofOfWork(secret_key="secret", clock=self.clock)
+        self.protection = self.protection_by("secret", rates or Rates())
+        self.quarantine = Quarantine(
+            suspected=SuspectedSignups(self.database), delivery=self.delivery, clock=self.clock
+        )
         self.intake = Intake(
             signups=self.signups,
             spool=self.spool,
@@ -115,6 +126,8 @@ class House:
             has_room=self.database.has_room,
             lists=self.lists,
             forms=self.forms,
+            protection=self.protection,
+            quarantine=self.quarantine,
             delivery=self.delivery,
             verdicts=self.verdicts,
             public_list_ids=(NEWSLETTER.list_id,),
@@ -134,6 +147,10 @@ class House:
             version="1.2.3",
             clock=self.clock,
         )
+
+    def protection_by(self, secret_key: str, rates: Rates) -> Protection:
+        captchas = {"captcha": self.proofs}
+        return Protection(secret_key=secret_key, rates=rates, captchas=captchas, clock=self.clock)
 
     def verdicts_waiting(self, seconds: float, waiters: int = 2) -> Verdicts:
         return Verdicts(

@@ -13,8 +13,9 @@ from store import Database
 from store.claims import ANY_WAITING, CLAIM, CLAIM_FRESH, NEXT_DUE, NEXT_FRESH, YOUNGER
 from store.deliveries import BACKLOG, BEHIND, PENDING_UP_TO, RETRIED
 from store.events import RECENT
-from store.retention import FINISHED, OLD_ATTEMPTS
+from store.retention import FINISHED, OLD_ATTEMPTS, OLD_SUSPECTED
 from store.signups import _FIND, _RECENT
+from store.suspected import FIND, WAITING_NEWEST_FIRST
 from tests.postgresql_server import new_database
 
 NOW = 200_000
@@ -37,6 +38,9 @@ STATEMENTS = [
     *LOOP,
     pytest.param(BACKLOG, {}, id="backlog"),
     pytest.param(RECENT, {"at_most": 10}, id="recent events"),
+    pytest.param(OLD_SUSPECTED, {"until": 10}, id="suspected to remove"),
+    pytest.param(WAITING_NEWEST_FIRST, {"at_most": 10}, id="suspected"),
+    pytest.param(FIND, {"wanted": "s1"}, id="find suspected"),
 ]
 
 

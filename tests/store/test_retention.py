@@ -2,9 +2,10 @@
 
 from sqlalchemy import text
 
-from store import Claimed, Database, Deliveries, Signups
+from store import Claimed, Database, Deliveries, Signups, SuspectedSignups
 from store.retention import BATCH, Retention
 from tests.store.conftest import accept
+from tests.store.test_suspected import keep
 
 DAY = 86_400_000
 NOW = 100 * DAY
@@ -84,3 +85,14 @@ def test_long_backlog_goes_in_batches(database: Database) -> None:
     assert retention.prune(NOW) == count
     assert set(payloads(database).values()) == {"blank"}
     assert retention.prune(NOW) == 0
+
+
+def test_suspected_sign_ups_are_removed(database: Database) -> None:
+    """Thirty days after they were received; what was released of them stays, as a sign-up."""
+    suspected = SuspectedSignups(database)
+    for age in (32, 31, 30, 29):
+        keep(database, f"{age} days", NOW - age * DAY)
+    assert suspected.release("32 days", now=NOW)
+    assert Retention(database).prune(NOW) == 3
+    assert [suspect.id for suspect in suspected.waiting(10)] == ["29 days"]
+    assert [signup.id for signup in Signups(database).recent(10)] == ["32 days"]

@@ -24,7 +24,7 @@ from services.submission import Submission
 from tests.web.conftest import API_KEY, MakeApp, connect, sign_in
 
 # For people; everything else must be described.
-PAGES = re.compile(r"^/($|forms/<slug>$|admin|oauth|static|thank-you|embed\.js|docs|openapi\.json)")
+PAGES = re.compile(r"^/($|forms/<slug>$|admin|oauth|static|thank-you|embed\.js|proof\.js|docs|openapi\.json)")
 DRAIN_TOKEN = "drain-token-0123456789"
 TRUTHS = (
     status_code_conformance,

@@ -1,0 +1,116 @@
+"""Sign-ups that arrive together: counted, told apart and stored, in one transaction.
+
+What is over a limit, or brings a proof that was used before, is kept apart. No row fails for another's sake,
+and a flood makes no transaction fail.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection
+
+from store import idempotency
+from store.expiry import prune
+from store.idempotency import IdempotencyKey
+from store.rates import Counted, Limit, count
+from store.rows import insert_together
+from store.schema import deliveries, signups, spent_tokens, suspected_signups, throttles
+from store.throttles import spend
+
+# Each sign-up leaves two rows of its own behind in `throttles` at most, and pruning takes a hundred.
+PRUNE_EVERY = 50
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Once:
+    """Something that counts for one sign-up; `rule` is what a second one breaks, `expires_at` is epoch ms."""
+
+    rule: str
+    token_hash: str
+    expires_at: int
+
+
+@dataclass
+class Arrival:
+    """A sign-up on its way in; `broken` are the rules it breaks in any case.
+
+    Outcome: `reasons` for which it is kept apart; `flood`, the limits that it is far over, and so not stored.
+    """
+
+    signup: Row
+    delivery: Row
+    key: IdempotencyKey | None = None
+    limits: Sequence[Limit] = ()
+    once: Once | None = None
+    broken: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
+    flood: tuple[str, ...] = ()
+
+    def outcome(self, counted: Counted) -> None:
+        """Take the limits into account."""
+        self.flood, self.reasons = counted.flood, (*self.broken, *counted.over)
+
+
+class Arrivals:
+    """Stores what arrives, in the transaction that is given."""
+
+    def __init__(self) -> None:
+        self._since_pruned = 0
+
+    def store(self, connection: Connection, batch: Sequence[Arrival]) -> None:
+        """Count each, and store those that are not part of a flood; says in each what became of it.
+
+        Raises:
+            KeyTaken: one has an Idempotency-Key that another sign-up has; the transaction must not commit.
+        """
+        now = max(arrival.signup["received_at"] for arrival in batch)
+        counted = count(connection, [arrival.limits for arrival in batch], now=now)
+        for arrival, found in zip(batch, counted, strict=True):
+            arrival.outcome(found)
+        stored = [arrival for arrival in batch if not arrival.flood]
+        keys = [(arrival.key, arrival.signup["id"]) for arrival in stored if arrival.key]
+        for key, signup_id in keys:
+            # KeyTaken fails the transaction; a group then stores one by one: only its own writer hears it.
+            idempotency.claim(connection, key, signup_id, now)
+        for arrival in stored:
+            if arrival.once and not spend(connection, arrival.once.token_hash, arrival.once.expires_at):
+                arrival.reasons += (arrival.once.rule,)
+        _insert(connection, stored)
+        self._prune(connection, batch, now)
+        if keys:
+            idempotency.forget_old(connection, now)
+
+    def _prune(self, connection: Connection, batch: Sequence[Arrival], now: int) -> None:
+        """Last in the transaction, see `prune`."""
+        if any(arrival.once for arrival in batch):
+            prune(connection, spent_tokens, now)
+        self._since_pruned += sum(1 for arrival in batch if arrival.limits)
+        if self._since_pruned >= PRUNE_EVERY:
+            self._since_pruned = 0
+            prune(connection, throttles, now)
+
+
+def suspect_row(signup: Mapping[str, Any], delivery: Mapping[str, Any], reasons: Sequence[str]) -> Row:
+    """What is kept of a sign-up that is kept apart: all that releasing it needs."""
+    return {
+        "id": signup["id"],
+        "received_at": signup["received_at"],
+        "form_id": signup["form_id"],
+        "reasons": json.dumps(list(reasons)),
+        "document": json.dumps({"signup": signup, "delivery": delivery}),
+    }
+
+
+def _insert(connection: Connection, stored: Sequence[Arrival]) -> None:
+    wanted = [arrival for arrival in stored if not arrival.reasons]
+    apart = [arrival for arrival in stored if arrival.reasons]
+    if wanted:
+        insert_together(connection, signups, [arrival.signup for arrival in wanted])
+        insert_together(connection, deliveries, [arrival.delivery for arrival in wanted])
+    if apart:
+        rows = [suspect_row(arrival.signup, arrival.delivery, arrival.reasons) for arrival in apart]
+        insert_together(connection, suspected_signups, rows)

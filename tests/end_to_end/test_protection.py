@@ -1,0 +1,118 @@
+"""A guarded form in a real browser: people get through wherever it is shown, hurried programs do not."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from sandbox import PRESET_LIST_ID
+from tests.end_to_end.consent import connect, form_fields
+from tests.end_to_end.processes import Deployment
+from tests.end_to_end.test_embed import POLICY, served, violations
+from tests.end_to_end.test_forms import Site, narrow, website
+
+pytestmark = pytest.mark.browser
+
+THANKS = "See you in spring."
+FASTEST_FILL_MS = 2_000
+
+
+@pytest.fixture(scope="module")
+def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Deployment, Site]]:
+    """The service with the form “guarded”, and a site that shows it."""
+    deployment, site = Deployment(tmp_path_factory.mktemp("guarded"), preset_list=PRESET_LIST_ID), Site()
+    with served(website(site)) as site.base:
+        deployment.start()
+        admin = connect(deployment)
+        page = f"{deployment.base}/admin/forms/new"
+        entered = form_fields(admin.get(page, timeout=10).text) | {
+            "slug": "guarded",
+            "name": "Newsletter",
+            "list_ids": PRESET_LIST_ID,
+            "thank_you_message": THANKS,
+            "origins": site.base,
+            "protection": "captcha",
+        }
+        assert admin.post(page, data=entered, timeout=10).url == f"{deployment.base}/admin/forms/guarded"
+        site.body = f'<script src="{deployment.base}/embed.js" data-form="guarded"></script>'
+        site.policy = POLICY.format(service=deployment.base)
+        yield deployment, site
+        deployment.stop()
+
+
+def sign_up(page: Page, email: str, *, after_ms: int) -> None:
+    """As somebody who takes so long to type."""
+    page.get_by_label("E-mail").fill(email)
+    page.wait_for_timeout(after_ms)
+    page.get_by_role("button", name="Sign up").click()
+    expect(page.get_by_text(THANKS)).to_be_visible()
+
+
+def outcome(service: Deployment, email: str) -> str | None:
+    """What became of it: None when it was sent, else why it is suspected."""
+    with sqlite3.connect(service.folder / "data" / "subscriber-sync.db") as database:
+        sent = database.execute("SELECT 1 FROM signups WHERE email = ?", (email,)).fetchone()
+        kept = database.execute(
+            "SELECT reasons FROM suspected_signups WHERE document LIKE ?", (f"%{email}%",)
+        ).fetchone()
+    assert bool(sent) != bool(kept)
+    return kept[0] if kept else None
+
+
+def test_a_person_gets_through_on_the_forms_own_page(page: Page, started: tuple[Deployment, Site]) -> None:
+    """The browser works for the proof by itself; the page has no barriers."""
+    service, _ = started
+    page.goto(f"{service.base}/forms/guarded")
+    assert violations(page) == []
+    sign_up(page, "own@example.org", after_ms=FASTEST_FILL_MS)
+    assert outcome(service, "own@example.org") is None
+
+
+def test_a_person_gets_through_on_another_site(page: Page, started: tuple[Deployment, Site]) -> None:
+    """Under a strict policy that allows the service's scripts and calls, and nothing else."""
+    service, site = started
+    problems: list[str] = []
+    page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+    page.goto(site.base)
+    expect(page.get_by_label("E-mail")).to_be_visible()
+    sign_up(page, "else@example.org", after_ms=FASTEST_FILL_MS)
+    assert outcome(service, "else@example.org") is None
+    assert problems == []
+
+
+def test_nobody_types_that_fast(page: Page, started: tuple[Deployment, Site]) -> None:
+    """A program that drives a browser is thanked as well, and kept apart."""
+    service, _ = started
+    page.goto(f"{service.base}/forms/guarded")
+    sign_up(page, "fast@example.org", after_ms=0)
+    assert outcome(service, "fast@example.org") == '["too_fast"]'
+
+
+def test_without_a_script_it_waits_for_a_person(chromium: Browser, started: tuple[Deployment, Site]) -> None:
+    """Nothing is lost."""
+    service, _ = started
+    context = chromium.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{service.base}/forms/guarded")
+    sign_up(page, "plain@example.org", after_ms=FASTEST_FILL_MS)
+    assert outcome(service, "plain@example.org") == '["no_proof"]'
+    context.close()
+
+
+def test_an_admin_decides(page: Page, started: tuple[Deployment, Site]) -> None:
+    """On a page without barriers, at 320 px too."""
+    service, _ = started
+    page.goto(f"{service.base}/forms/guarded")
+    sign_up(page, "released@example.org", after_ms=0)
+    page.goto(f"{service.base}/admin/sign-in")
+    page.get_by_label("Password").fill(service.password)
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("link", name="Suspected").click()
+    assert violations(page) == []
+    assert narrow(page)
+    page.get_by_role("button", name="Release released@example.org").click()
+    expect(page.get_by_text("It is delivered like any other sign-up.")).to_be_visible()
+    expect(page.get_by_role("button", name="Release released@example.org")).to_have_count(0)

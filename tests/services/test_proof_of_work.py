@@ -1,0 +1,162 @@
+"""A proof of work is asked for, and accepted once."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from dataclasses import asdict, replace
+from typing import Any
+
+import pytest
+
+from services import ANONYMOUS, Evidence, Form, ProofOfWork
+from services.captcha import CaptchaResult
+from services.proof_of_work import HIGHEST, LIVES_MS, Challenge
+from services.protection import RULES
+from services.submission import read_form
+from tests.services.conftest import House
+from tests.services.vendor import NEWSLETTER
+
+
+def payload(**fields: Any) -> str:
+    return base64.b64encode(json.dumps(fields).encode()).decode()
+
+
+def solve(challenge: Challenge) -> int:
+    """As a browser finds it."""
+    return next(
+        number
+        for number in range(challenge.maxnumber + 1)
+        if hashlib.sha256(f"{challenge.salt}{number}".encode()).hexdigest() == challenge.challenge
+    )
+
+
+def answer(challenge: Challenge) -> str:
+    """What ALTCHA's own widget sends."""
+    fields = asdict(challenge)
+    del fields["maxnumber"]
+    return payload(**fields, number=solve(challenge))
+
+
+NEWS = Form(
+    id=1,
+    slug="news",
+    name="News",
+    list_ids=(),
+    fields=(),
+    wordings=(),
+    thank_you_message=None,
+    thank_you_url=None,
+    origins=(),
+    archived=False,
+)
+
+
+@pytest.fixture
+def proofs(house: House) -> ProofOfWork:
+    return ProofOfWork(secret_key="secret", clock=house.clock)
+
+
+def check(proofs: ProofOfWork, sent: str | None) -> CaptchaResult:
+    """Of a submission by the form "news"."""
+    pairs = [("form", "news"), ("email", "ada@example.org"), *([("altcha", sent)] if sent else [])]
+    return proofs.check(read_form(pairs), NEWS, None)
+
+
+def fault(proofs: ProofOfWork, sent: str | None) -> str | None:
+    return check(proofs, sent).fault
+
+
+def test_a_right_answer_is_the_same_however_it_is_sent(proofs: ProofOfWork) -> None:
+    """In another JSON, or with digits moved from the number into the salt: it counts no second time."""
+    challenge = proofs.challenge("news")
+    assert challenge.algorithm == "SHA-256"
+    first = check(proofs, answer(challenge))
+    assert first.fault is None
+    assert first.once is not None
+    number = str(solve(challenge))
+    assert check(proofs, payload(**asdict(challenge), number=int(number), more=1)).once == first.once
+    moved = replace(challenge, salt=challenge.salt + number[0])
+    again = check(proofs, payload(**asdict(moved), number=int(number[1:] or 0)))
+    assert again.once == first.once or again.fault == "wrong_proof"
+
+
+def test_a_proof_counts_once(house: House) -> None:
+    """Whoever sends it again is kept apart."""
+    house.forms.save(
+        {"slug": "news", "name": "News", "list_ids": [NEWSLETTER.list_id], "protection": "captcha"}
+    )
+    form = house.forms.find("news")
+    assert form is not None
+    token, proof = house.protection.token(form, shown_before=True), answer(house.proofs.challenge("news"))
+    sent = [("form", "news"), ("email", "ada@example.org"), ("form_token", token), ("altcha", proof)]
+    for _ in range(3):
+        assert house.intake.accept(read_form(sent), ANONYMOUS, Evidence()).status == "queued"
+    assert len(house.intake.recent(10)) == 1
+    assert [suspect.reasons for suspect in house.quarantine.waiting(10)] == [(RULES["used_proof"],)] * 2
+
+
+def test_nobody_can_put_off_the_end_of_a_challenge(house: House, proofs: ProofOfWork) -> None:
+    """An expiry at the salt's very end could be lengthened by the number's first digits."""
+    challenge = proofs.challenge("news")
+    assert challenge.salt.endswith("&")
+    right = answer(challenge)
+    house.clock.now += LIVES_MS + 1_000
+    assert fault(proofs, right) == "used_proof"
+    later = challenge.salt.replace("expires=", "expires=9")
+    forged = payload(**asdict(replace(challenge, salt=later)), number=solve(challenge))
+    assert fault(proofs, forged) == "wrong_proof"
+
+
+def test_an_answer_counts_for_its_form_and_this_installation(house: House, proofs: ProofOfWork) -> None:
+    """A cheap form of elsewhere solves nothing here."""
+    assert fault(proofs, answer(proofs.challenge("other"))) == "wrong_proof"
+    elsewhere = ProofOfWork(secret_key="other", clock=house.clock)
+    assert fault(proofs, answer(elsewhere.challenge("news"))) == "wrong_proof"
+
+
+def test_a_made_up_challenge_is_no_work(proofs: ProofOfWork) -> None:
+    """Only what was signed here counts, however right the sum is."""
+    challenge = proofs.challenge("news")
+    easy = hashlib.sha256(f"{challenge.salt}0".encode()).hexdigest()
+    fields = asdict(replace(challenge, challenge=easy))
+    assert fault(proofs, payload(**fields, number=0)) == "wrong_proof"
+
+
+def test_guessing_costs_what_solving_costs(proofs: ProofOfWork) -> None:
+    """A number beside the right one is wrong, and the right ones are spread."""
+    challenge = proofs.challenge("news")
+    wrong = (solve(challenge) + 1) % HIGHEST
+    assert fault(proofs, payload(**asdict(challenge), number=wrong)) == "wrong_proof"
+    assert len({proofs.challenge("news").salt for _ in range(20)}) == 20
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        "",
+        "no base64!",
+        "AAAA",
+        payload(),
+        base64.b64encode(b"[]").decode(),
+        base64.b64encode(b'"salt"').decode(),
+        base64.b64encode(b"[" * 1_400).decode(),
+        payload(salt=1, number=1, signature="x"),
+        payload(salt="x", number=-1, signature="x"),
+        payload(salt="x", number=1, signature=None),
+        payload(salt="\ud800", number=1, signature="x"),
+        payload(salt="x", number="\ud800", signature="x"),
+        payload(salt="x", number=[1], signature="x"),
+        payload(salt=["x"], number=1, signature=["x"]),
+        payload(salt="x", number=1, signature="ä"),
+    ],
+)
+def test_nonsense_is_wrong_and_nothing_worse(proofs: ProofOfWork, sent: str) -> None:
+    """Whatever it is made of."""
+    assert fault(proofs, sent) == ("wrong_proof" if sent else "no_proof")
+
+
+def test_no_answer_is_told_apart(proofs: ProofOfWork) -> None:
+    """A browser without a script sends none."""
+    assert fault(proofs, None) == "no_proof"

@@ -1,0 +1,166 @@
+"""What looks like a program's is answered like any other, kept apart, and never sent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from services import ANONYMOUS, Asker, Evidence, Form, InvalidSubmission, Rates, Submission
+from services.submission import read_form, read_json
+from tests.services.conftest import House
+from tests.services.vendor import NEWSLETTER
+
+FORM: dict[str, Any] = {
+    "slug": "news",
+    "name": "News",
+    "list_ids": [NEWSLETTER.list_id],
+    "protection": "standard",
+}
+DAY_MS = 24 * 3_600_000
+
+
+@pytest.fixture
+def form(house: House) -> Form:
+    return house.forms.save(FORM)
+
+
+def post(**fields: str) -> Submission:
+    return read_form([("form", "news"), ("email", "ann@example.org"), *fields.items()])
+
+
+def shown(house: House, form: Form, ms_ago: int) -> str:
+    """The token of a form that was shown so long ago."""
+    house.clock.now -= ms_ago
+    token = house.protection.token(form)
+    house.clock.now += ms_ago
+    return token
+
+
+def sent(house: House) -> int:
+    return len(house.intake.recent(10))
+
+
+def rules(house: House, form: Form | None, submission: Submission) -> tuple[str, ...]:
+    return house.protection.judge(submission, form, None).broken
+
+
+def test_a_person_passes(house: House, form: Form) -> None:
+    """From two seconds after the form was shown to a day after."""
+    for ms_ago in (2_000, DAY_MS):
+        house.intake.accept(post(form_token=shown(house, form, ms_ago)), ANONYMOUS, Evidence())
+    assert sent(house) == 2
+    assert house.quarantine.count() == 0
+
+
+def test_a_program_is_told_what_a_person_is_told(house: House, form: Form) -> None:
+    """The answer and the status that it leads to are those of a queued sign-up."""
+    person = house.intake.accept(post(form_token=shown(house, form, 5_000)), ANONYMOUS, Evidence())
+    program = house.intake.accept(post(website="https://spam.example"), ANONYMOUS, Evidence())
+    assert vars(program) == vars(person) | {"id": program.id}
+    first, second = house.intake.status(person.id), house.intake.status(program.id)
+    assert first is not None
+    assert second is not None
+    assert vars(second) == vars(first) | {"id": program.id}
+    assert sent(house) == 1
+    assert [suspect.id for suspect in house.quarantine.waiting(10)] == [program.id]
+
+
+def test_the_honeypot_guards_lists_without_a_form(house: House) -> None:
+    """On forms and in JSON, whatever kind of value is put into it."""
+    pairs = [("email", "ann@example.org"), ("list_id", NEWSLETTER.list_id)]
+    assert rules(house, None, read_form([*pairs, ("website", "x")])) == ("honeypot",)
+    assert rules(house, None, read_form([*pairs, ("website", "")])) == ()
+    body = b'{"email": "ann@example.org", "list_id": "%s", "website": %s}'
+    for value in (b'"x"', b"1", b'["x"]', b'{"a": 1}', b"true"):
+        given = read_json(body % (NEWSLETTER.list_id.encode(), value))
+        assert rules(house, None, given) == ("honeypot",), value
+    for value in (b'""', b"null"):
+        assert rules(house, None, read_json(body % (NEWSLETTER.list_id.encode(), value))) == ()
+
+
+def test_without_the_form_being_shown_it_is_suspected(house: House, form: Form) -> None:
+    """No token, one that was made up, one of another form, one of another installation."""
+    other = house.forms.save(FORM | {"slug": "other"})
+    foreign = house.protection_by("other secret", Rates()).token(form)
+    assert rules(house, form, post()) == ("no_token",)
+    assert rules(house, form, post(form_token="")) == ("no_token",)
+    for token in ("made-up", "WyJuZXdzIiwwXQ.x", shown(house, other, 5_000), foreign):
+        assert rules(house, form, post(form_token=token)) == ("wrong_token",), token
+
+
+def test_nobody_fills_in_a_form_in_no_time(house: House, form: Form) -> None:
+    """Under two seconds it was a program; a token from the future was not filled in for long either."""
+    assert rules(house, form, post(form_token=shown(house, form, 1_999))) == ("too_fast",)
+    assert rules(house, form, post(form_token=shown(house, form, -60_000))) == ("too_fast",)
+
+
+def test_a_page_open_for_over_a_day_is_sent_again(house: House, form: Form) -> None:
+    """That happens to people: they are asked once more, and nothing is stored."""
+    with pytest.raises(InvalidSubmission) as caught:
+        house.intake.accept(post(form_token=shown(house, form, DAY_MS + 1)), ANONYMOUS, Evidence())
+    assert [error.field for error in caught.value.errors] == ["form_token"]
+    assert (sent(house), house.quarantine.count()) == (0, 0)
+    # The form that is shown again was filled in already: it may be sent at once.
+    again = house.protection.token(form, shown_before=True)
+    assert rules(house, form, post(form_token=again)) == ()
+
+
+def test_a_weaker_protection_asks_for_no_token(house: House) -> None:
+    """Plain HTML in somebody's page brings none; forms of before the choice are such."""
+    form = house.forms.save({key: value for key, value in FORM.items() if key != "protection"})
+    assert rules(house, form, post()) == ()
+    assert rules(house, form, post(website="x")) == ("honeypot",)
+
+
+def test_an_api_key_is_never_suspected(house: House, form: Form) -> None:
+    """Another server knows no tokens and may well have a field of that name."""
+    house.intake.accept(post(website="https://example.org"), Asker("api:12345678"), Evidence())
+    assert (sent(house), house.quarantine.count()) == (1, 0)
+
+
+def test_a_mistake_is_told_before_anything_is_suspected(house: House) -> None:
+    """So that a person learns of it, and a program that is refused leaves nothing behind."""
+    field = {"name": "first_name", "label": "Name", "required": True}
+    house.forms.save(FORM | {"fields": [field]})
+    with pytest.raises(InvalidSubmission):
+        house.intake.accept(post(website="x"), ANONYMOUS, Evidence())
+    assert house.quarantine.count() == 0
+
+
+def test_released_it_is_delivered_and_deleted_it_never_is(house: House, form: Form) -> None:
+    """A person decides, once."""
+    evidence = Evidence(network_address="192.0.2.1")
+    kept = house.intake.accept(post(website="x"), ANONYMOUS, evidence).id
+    house.clock.now += 1
+    dropped = house.intake.accept(post(website="x"), ANONYMOUS, evidence).id
+    (_, view) = house.quarantine.waiting(10)
+    assert (view.id, view.email, view.form_id) == (kept, "ann@example.org", form.id)
+    assert view.reasons == ("A field that people do not see was filled in.",)
+    assert house.quarantine.release(kept)
+    assert house.quarantine.delete(dropped)
+    assert not house.quarantine.release(kept)
+    assert not house.quarantine.delete(kept)
+    assert [signup.id for signup in house.intake.recent(10)] == [kept]
+    assert house.delivery.drain(1).delivered == 1
+    assert house.intake.status(dropped) is None
+
+
+@pytest.mark.parametrize(
+    ("email", "broken"),
+    [
+        ("ann@mailinator.com", ("disposable",)),
+        ("ANN@Box.Mailinator.COM", ("disposable",)),
+        ("ann@notmailinator.com", ()),
+        ("mailinator.com@example.org", ()),
+        ("ann@mailinator.com.example.org", ()),
+    ],
+)
+def test_an_address_to_throw_away_is_suspected(
+    house: House, form: Form, email: str, broken: tuple[str, ...]
+) -> None:
+    """By its domain, on forms that are protected; a person may mean it."""
+    fields = [("form", "news"), ("email", email), ("form_token", shown(house, form, 5_000))]
+    assert rules(house, form, read_form(fields)) == broken
+    weak = house.forms.save(FORM | {"protection": "none"})
+    assert rules(house, weak, read_form(fields)) == ()

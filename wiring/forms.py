@@ -1,0 +1,43 @@
+"""The forms, and what keeps programs out of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from services import Delivery, FormDirectory, ProofOfWork, Protection, Quarantine, Rates
+from services.captcha import Captcha
+from settings import Settings
+from store import Tables
+from wiring.clock import clock
+
+
+@dataclass(frozen=True)
+class FormParts:
+    """The forms, the rules that a sign-up by them must keep, and where those go that do not."""
+
+    directory: FormDirectory
+    protection: Protection
+    proofs: ProofOfWork
+    quarantine: Quarantine
+
+
+def build_forms(
+    settings: Settings, tables: Tables, delivery: Delivery, shared_clock: Callable[[], int]
+) -> FormParts:
+    """`shared_clock` is the one that all hosts of a database share."""
+    secret_key = settings.secret_key.get_secret_value()
+    proofs = ProofOfWork(secret_key=secret_key, clock=shared_clock)
+    # By the level of protection that asks for it.
+    captchas: dict[str, Captcha] = {"captcha": proofs}
+    rates = Rates(
+        address=settings.signups_per_address,
+        network=settings.signups_per_network,
+        form=settings.signups_per_form,
+    )
+    return FormParts(
+        directory=FormDirectory(tables.forms, clock=clock),
+        protection=Protection(secret_key=secret_key, rates=rates, captchas=captchas, clock=shared_clock),
+        proofs=proofs,
+        quarantine=Quarantine(suspected=tables.suspected, delivery=delivery, clock=shared_clock),
+    )
