@@ -4,6 +4,7 @@ A damaged file goes on accepting writes (five garbage pages among 5,000 rows: al
 so it is looked for. Source: https://sqlite.org/howtocorrupt.html, https://sqlite.org/pragma.html#pragma_quick_check.
 """
 
+import calendar
 import threading
 import time
 from contextlib import closing, suppress
@@ -81,6 +82,12 @@ def asides(path: Path) -> list[Path]:
     """The files that were set aside and are not read back yet, oldest first."""
     found = (file for why in AWAITING for file in path.parent.glob(f"{path.name}.{why}-*"))
     return sorted(file for file in found if not file.name.endswith((*_FAMILY[1:], "-draft")))
+
+
+def set_aside_at(aside: Path) -> int:
+    """When that was (epoch ms), by the name."""
+    _, day, time_of_day, _ = aside.name.rsplit("-", 3)
+    return calendar.timegm(time.strptime(day + time_of_day, "%Y%m%d%H%M%S")) * 1000
 
 
 def put_away(aside: Path) -> Path:

@@ -28,6 +28,8 @@ _NETWORK = ("nfs", "cifs", "smb", "9p", "fuse", "ceph", "glusterfs", "lustre", "
 _LARGE_LOG_BYTES = 16 * 1024 * 1024
 # A larger one is examined in the background: about 0.2 s.
 _EXAMINED_AT_START_BYTES = 256 * 1024 * 1024
+# About a million rows.
+_READ_BACK_MS = 600_000
 _EXPECTED_PRAGMAS = {"synchronous": 2, "foreign_keys": 1, "cell_size_check": 1}
 
 
@@ -80,7 +82,7 @@ class SQLiteBackend:
             raise StoreMisconfigured(
                 "DATABASE_URL: SQLite needs a file, as in sqlite:////home/app/data/app.db"
             )
-        self._path = Path(url.database).absolute()
+        self.file = self._path = Path(url.database).absolute()
         self._file_name = str(self._path)
         self._timeout = busy_timeout_seconds
         self._journal_rule = journal_rule
@@ -168,6 +170,12 @@ class SQLiteBackend:
     def full(self) -> bool:
         """Whether the rest of the disk is kept for finishing what is accepted."""
         return self._disk.full()
+
+    def rows_to_come(self, now: int) -> bool:
+        """Whether a file that was set aside lately is still to be read back."""
+        return any(
+            0 <= now - damage.set_aside_at(aside) < _READ_BACK_MS for aside in damage.asides(self._path)
+        )
 
     def check_kept(self) -> None:
         """Refuse to acknowledge a commit that went into a file which is no longer at our path."""

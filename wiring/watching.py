@@ -115,6 +115,7 @@ def build_housekeeping(tables: Tables, keeping: Keeping, delivery: Delivery) -> 
         Task("tidy", 60, tidy),
         Task("expiry", 3_600, lambda: expiry.run(clock())),
         Task("retention", 3_600, lambda: retention.prune(clock())),
+        Task("copies", 3_600, lambda: retention.prune_copies(clock())),
     ]
     if keeping.salvage is not None:
         tasks.append(Task("salvage", 5, keeping.salvage.run))
