@@ -73,6 +73,8 @@ class Salvage:
         """
         if not damage.asides(self._path):
             return []
+        # Whoever set it aside may still be taking over its small tables.
+        self._database.prepare()
         lock = self._path.with_name(self._path.name + "-salvage-lock")
         with flocked(lock, seconds=0) as alone:
             return [self._read_back(old) for old in damage.asides(self._path)] if alone else []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ from store.copies import Copies, Entry, changes, rows
 from store.retention import Retention
 from store.sqlite_driver import driver
 from tests.store.conftest import accept, in_threads, signup
-from tests.store.test_damage import payload_of
+from tests.store.test_damage import cut_in_half, empty, garbage_in_the_middle, no_database, payload_of
 
 DAY = 86_400_000
 NOW = 20_000 * DAY + 3_600_000
@@ -118,6 +118,26 @@ def test_what_was_lost_comes_back_as_it_was(house: House) -> None:
     last = house.salvage.last()
     assert last is not None
     assert (last.signups, last.copied) == (1, 2)
+
+
+@pytest.mark.parametrize("harm", [garbage_in_the_middle, cut_in_half, no_database, empty])
+def test_whatever_the_damage_all_that_was_accepted_comes_back(
+    house: House, harm: Callable[[Path], None]
+) -> None:
+    """With the states it had; beside it stands what was accepted since."""
+    for index in range(60):
+        house.accept(f"s{index:02}")
+    assert [house.deliver(NOW + second * 1_000) for second in range(3)]
+    before = house.states()
+    house.database.close()
+    harm(house.path)
+    house.database.look_for_damage()
+    house.accept("new")
+    house.salvage.run()
+    assert house.states() == before | {"new": "ready"}
+    with house.database.reading() as connection:
+        assert connection.exec_driver_sql("PRAGMA integrity_check").scalar() == "ok"
+        assert connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall() == []
 
 
 def test_the_number_of_each_is_right_among_those_stored_together(house: House) -> None:

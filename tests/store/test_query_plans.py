@@ -13,7 +13,14 @@ from store import Database
 from store.claims import ANY_WAITING, CLAIM, CLAIM_FRESH, NEXT_DUE, NEXT_FRESH, YOUNGER
 from store.deliveries import BACKLOG, BEHIND, PENDING_UP_TO, RETRIED
 from store.events import RECENT
-from store.retention import FINISHED, OLD_ATTEMPTS, OLD_SUSPECTED
+from store.retention import (
+    FINISHED,
+    OLD_ATTEMPTS,
+    OLD_SUSPECTED,
+    PARKED_OF_DAY,
+    SUSPECTED_OF_DAY,
+    UNFINISHED_OF_DAY,
+)
 from store.signups import _FIND, _RECENT
 from store.suspected import FIND, WAITING_NEWEST_FIRST
 from tests.postgresql_server import new_database
@@ -31,6 +38,8 @@ LOOP = [
     pytest.param(RETRIED, {"signup": "s1", "now": NOW}, id="retry"),
     pytest.param(FINISHED, {"until": 10}, id="payloads to blank"),
     pytest.param(OLD_ATTEMPTS, {"until": 10}, id="attempts to remove"),
+    pytest.param(UNFINISHED_OF_DAY, {"since": 60_000, "before": 60_010}, id="unfinished of a day"),
+    pytest.param(PARKED_OF_DAY, {"since": 60_000, "before": 60_010}, id="parked of a day"),
     pytest.param(_FIND, {"signup_id": "s1"}, id="find"),
     pytest.param(_RECENT, {"at_most": 10}, id="recent"),
 ]
@@ -39,6 +48,7 @@ STATEMENTS = [
     pytest.param(BACKLOG, {}, id="backlog"),
     pytest.param(RECENT, {"at_most": 10}, id="recent events"),
     pytest.param(OLD_SUSPECTED, {"until": 10}, id="suspected to remove"),
+    pytest.param(SUSPECTED_OF_DAY, {"since": 1, "before": 2}, id="suspected of a day"),
     pytest.param(WAITING_NEWEST_FIRST, {"at_most": 10}, id="suspected"),
     pytest.param(FIND, {"wanted": "s1"}, id="find suspected"),
 ]
