@@ -77,16 +77,15 @@ def _replace(connection: Connection, table: Table, row: dict[str, Any], conditio
 def _number_beyond(source: Any, connection: Connection) -> None:
     """Number new deliveries after all old ones: one contact's sign-ups are delivered by their numbers."""
     # Where they cannot be read: beyond those of any file before, since none counts faster than milliseconds.
-    seen = [time.time_ns() // 1_000_000]
-    with suppress(driver.Error, TypeError):
-        seen = [row[0] + _AHEAD for row in source.execute(_NUMBERED).fetchall()]
+    beyond = time.time_ns() // 1_000_000
+    with suppress(driver.Error, TypeError, IndexError):
+        beyond = source.execute(_NUMBERED).fetchall()[0][0] + _AHEAD
     highest = connection.scalar(select(func.coalesce(func.max(deliveries.c.id), 0)))
-    for number in seen:
-        connection.execute(text("DELETE FROM sqlite_sequence WHERE name = 'deliveries'"))
-        connection.execute(
-            text("INSERT INTO sqlite_sequence (name, seq) VALUES ('deliveries', :seq)"),
-            {"seq": max(number, highest or 0)},
-        )
+    connection.execute(text("DELETE FROM sqlite_sequence WHERE name = 'deliveries'"))
+    connection.execute(
+        text("INSERT INTO sqlite_sequence (name, seq) VALUES ('deliveries', :seq)"),
+        {"seq": max(beyond, highest or 0)},
+    )
 
 
 def _rows(source: Any, table: str) -> Iterator[dict[str, Any]]:

@@ -145,12 +145,9 @@ class Database:
         if self._backend.damaged():
             self.prepare()
 
-    def rows_to_come(self, now: int) -> bool:
-        """Whether rows of a file that was set aside are still to be put back at `now` (epoch ms).
-
-        False after ten minutes, since something must be in the way then.
-        """
-        return self._backend.rows_to_come(now)
+    def reading_back_since(self) -> int | None:
+        """When (epoch ms) a file was set aside whose rows are still to come; None when none are."""
+        return self._backend.reading_back_since()
 
     def tidy(self, *, idle: bool) -> None:
         """Keep the ballast on the disk, and when `idle` shrink a write-ahead log that has grown."""

@@ -15,7 +15,9 @@ from store.copies import Entry
 from store.database import Database
 from store.schema import PARKED, UNFINISHED, budget, deliveries
 
-_MENDING_MS = 1_000
+# For a million rows. After it something is in the way, for which the others must not wait.
+_READ_BACK_MS = 600_000
+_LOOK_AGAIN_MS = 1_000
 
 
 @dataclass(frozen=True)
@@ -175,9 +177,10 @@ class Deliveries:
             The delivery to send at once, or Wait, with nothing booked.
         """
         with locked_allowance(self._database, now, self._monotonic) as (connection, allowance):
-            if self._database.rows_to_come(now):
-                # An older wish of the same person may be among them.
-                return Wait(now + _MENDING_MS)
+            since = self._database.reading_back_since()
+            if since is not None and 0 <= now - since < _READ_BACK_MS:
+                # An older wish of the same person may be among what is to come.
+                return Wait(now + _LOOK_AGAIN_MS)
             opens_at = allowance.opens_at(per_day=claims.DELIVERIES_PER_DAY)
             if opens_at is not None:
                 return Wait(opens_at)

@@ -108,9 +108,9 @@ class PostgreSQLBackend:
 
     file = None  # its operator makes the backups
 
-    def rows_to_come(self, _now: int) -> bool:
+    def reading_back_since(self) -> int | None:
         """A server's files are never set aside."""
-        return False
+        return None
 
     def check_kept(self) -> None:
         """A commit that the server confirmed is kept."""

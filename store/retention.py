@@ -91,8 +91,6 @@ class Retention:
 
         At the latest 30 days after it; `now` is epoch ms. Returns how many days' copies went.
         """
-        if self._database.rows_to_come(now):
-            return 0
         old = [
             file
             for begins, file in self._database.copies.files()
@@ -103,6 +101,8 @@ class Retention:
         return len(old)
 
     def _waits(self, begins: int) -> bool:
+        if self._database.reading_back_since() is not None:
+            return True
         day = {"since": begins, "before": begins + DAY_MS}
         with self._database.reading() as connection:
             looks = (UNFINISHED_OF_DAY, PARKED_OF_DAY, SUSPECTED_OF_DAY)

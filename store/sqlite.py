@@ -28,8 +28,6 @@ _NETWORK = ("nfs", "cifs", "smb", "9p", "fuse", "ceph", "glusterfs", "lustre", "
 _LARGE_LOG_BYTES = 16 * 1024 * 1024
 # A larger one is examined in the background: about 0.2 s.
 _EXAMINED_AT_START_BYTES = 256 * 1024 * 1024
-# About a million rows.
-_READ_BACK_MS = 600_000
 _EXPECTED_PRAGMAS = {"synchronous": 2, "foreign_keys": 1, "cell_size_check": 1}
 
 
@@ -171,11 +169,9 @@ class SQLiteBackend:
         """Whether the rest of the disk is kept for finishing what is accepted."""
         return self._disk.full()
 
-    def rows_to_come(self, now: int) -> bool:
-        """Whether a file that was set aside lately is still to be read back."""
-        return any(
-            0 <= now - damage.set_aside_at(aside) < _READ_BACK_MS for aside in damage.asides(self._path)
-        )
+    def reading_back_since(self) -> int | None:
+        """When the newest file that is still to be read back was set aside."""
+        return max(map(damage.set_aside_at, damage.asides(self._path)), default=None)
 
     def check_kept(self) -> None:
         """Refuse to acknowledge a commit that went into a file which is no longer at our path."""
