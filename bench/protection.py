@@ -38,7 +38,9 @@ def _times(database: Database) -> tuple[list[float], list[float]]:
         {"slug": "news", "name": "News", "list_ids": [LIST], "fields": [], "protection": "standard"}
     )
     rates = Rates(address=20, network=100, form=POSTS)
-    protection = Protection(secret_key="bench", rates=rates, captchas={}, clock=lambda: now[0])
+    protection = Protection(
+        secret_key="bench", rates=rates, captchas={}, is_full=lambda _: False, clock=lambda: now[0]
+    )
     token = protection.token(form)
     now[0] += 5_000
     reading, counting = [], []

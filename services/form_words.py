@@ -21,6 +21,8 @@ def rows(form: Form) -> Iterator[tuple[str, str]]:
         ),
         ("Thanks", form.thank_you_message),
         ("Thank-you page", form.thank_you_url),
+        ("Protection", form.protection),
+        ("Most waiting", str(form.most_pending or "any number")),
         *(("Site", origin) for origin in form.origins),
         *(
             (f"Consent {number}", wording or "none was asked for")

@@ -41,6 +41,8 @@ FIELD_NAMES: tuple[FieldName, ...] = get_args(FieldName)
 # none: the honeypot alone, which guards every anonymous sign-up; standard: also the time it took to fill in;
 # captcha: a proof of work besides.
 ProtectionLevel = Literal["none", "standard", "captcha"]
+# What Constant Contact takes in a day.
+MOST_PENDING = 10_000
 REQUIRED = "This field is required."
 TAKEN = "There is a form of this short name already, maybe an archived one. Choose another."
 SENTENCES = {
@@ -50,6 +52,9 @@ SENTENCES = {
     "string_too_short": REQUIRED,
     "too_short": "Choose at least one.",
     "too_long": "Choose at most {max_length}.",
+    "int_parsing": "Enter a whole number.",
+    "greater_than_equal": "Enter a number of at least {ge}.",
+    "less_than_equal": "Enter a number of at most {le}.",
 }
 
 
@@ -84,6 +89,9 @@ def _with_the_address(fields: tuple[FormField, ...]) -> tuple[FormField, ...]:
 
 
 LongText = Annotated[Text2000 | None, Blank, BeforeValidator(_with_plain_breaks)]
+MostPending = Annotated[
+    int, Field(ge=0, le=1_000_000), BeforeValidator(lambda value: MOST_PENDING if value == "" else value)
+]
 WebAddress = Annotated[str, Field(max_length=2000), AfterValidator(_web_address)]
 
 
@@ -129,6 +137,7 @@ class FormDraft(BaseModel):
         BeforeValidator(lambda value: tuple(dict.fromkeys(value))),
     ] = ()
     protection: ProtectionLevel = "none"
+    most_pending: MostPending = MOST_PENDING
 
 
 class Form(BaseModel):
@@ -148,6 +157,8 @@ class Form(BaseModel):
     archived: bool
     # Forms saved before there was a choice are on sites as plain HTML, which brings no token.
     protection: ProtectionLevel = "none"
+    # How many of its sign-ups may wait for their delivery; 0 for any number.
+    most_pending: int = MOST_PENDING
 
     @property
     def consent(self) -> Consent | None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from services.connection import ConnectionStatus
-from store import Backlog, Budget, Database, Deliveries, Disk, Salvage, Spool, StoreError
+from store import Backlog, Budget, Database, Deliveries, Disk, Salvage, Spool, StoreError, SuspectedSignups
 
 OLD_BACKLOG_SECONDS = 3_600
 SILENT_SECONDS = 60
@@ -30,7 +30,10 @@ def salvage_problems(salvage: Salvage) -> list[str]:
 
 @dataclass(frozen=True)
 class HealthReport:
-    """`storable` is what decides over 200 or 503; `problems` hold no secrets and no personal data."""
+    """`storable` is what decides over 200 or 503; `problems` hold no secrets and no personal data.
+
+    `suspected` wait for a person to tell programs from people, a thousand at most: no fault of the service.
+    """
 
     status: str
     storable: bool
@@ -39,6 +42,7 @@ class HealthReport:
     oldest_pending_seconds: int
     problems: tuple[str, ...]
     version: str
+    suspected: int = 0
 
 
 class Health:
@@ -54,6 +58,7 @@ class Health:
         deliveries: Deliveries,
         budget: Budget,
         connection: ConnectionStatus,
+        suspected: SuspectedSignups,
         silent_seconds: Callable[[], float | None] | None = None,
         warnings: list[str],
         version: str,
@@ -70,6 +75,7 @@ class Health:
         self._deliveries = deliveries
         self._budget = budget
         self._connection = connection
+        self._suspected = suspected
         self._silent_seconds = silent_seconds
         self._warnings = warnings
         self._version = version
@@ -128,6 +134,7 @@ class Health:
             oldest_pending_seconds=oldest,
             problems=tuple(problems),
             version=self._version,
+            suspected=self._suspected.count(),
         )
 
     def _storage_problems(self) -> list[str]:

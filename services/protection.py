@@ -35,6 +35,7 @@ RULES = {
     "no_proof": "The proof of work was missing: it was sent without a script.",
     "wrong_proof": "The proof of work was wrong.",
     "used_proof": "The proof of work was used before, or is too old.",
+    "form_full": "As many sign-ups by this form waited for their delivery as it allows.",
     "address_rate": "Many sign-ups came from this address within a minute.",
     "network_rate": "Many sign-ups came from this network within a minute.",
     "form_rate": "Many sign-ups came by this form within a minute.",
@@ -71,14 +72,17 @@ class Protection:
         secret_key: str,
         rates: Rates,
         captchas: Mapping[str, Captcha],
+        is_full: Callable[[Form], bool],
         clock: Callable[[], int],
     ) -> None:
         """`captchas` by the level of a form's protection that asks for it; `clock` tells epoch ms.
 
-        Every process needs the same `secret_key`.
+        `is_full` tells whether enough sign-ups of a form wait already; every process needs the same
+        `secret_key`.
         """
         self._rates = rates
         self._captchas = captchas
+        self._is_full = is_full
         self._tokens = URLSafeSerializer(secret_key, salt="form token")
         self._clock = clock
 
@@ -118,11 +122,13 @@ class Protection:
     def _broken(self, submission: Submission, form: Form | None) -> tuple[str, ...]:
         if submission.website:
             return ("honeypot",)
-        if form is None or form.protection == "none":
+        if form is None:
             return ()
-        if is_disposable(submission.email):
-            return ("disposable",)
-        return self._by_token(submission.form_token, form)
+        broken: tuple[str, ...] = ()
+        if form.protection != "none":
+            disposable = is_disposable(submission.email)
+            broken = ("disposable",) if disposable else self._by_token(submission.form_token, form)
+        return broken or (("form_full",) if self._is_full(form) else ())
 
     def _by_token(self, token: str | None, form: Form) -> tuple[str, ...]:
         if token is None:

@@ -14,6 +14,7 @@ from store.forms import Forms, StoredForm
 from store.idempotency import FirstUse, IdempotencyKey
 from store.meta import Meta
 from store.oauth_attempts import AttemptRow, OAuthAttempts
+from store.pending import PendingByForm
 from store.rates import Limit
 from store.salvage import Salvage, Salvaged
 from store.signup_records import Attempt, SignupRecord, SignupRecords, Sought
@@ -53,6 +54,7 @@ __all__ = [
     "OAuthAttempts",
     "Once",
     "OverLimit",
+    "PendingByForm",
     "RecentSignup",
     "Salvage",
     "Salvaged",

@@ -35,7 +35,7 @@ OLD_SUSPECTED = (
     .limit(BATCH)
     .with_for_update(skip_locked=True)
 )
-# Ordered for the sake of PostgreSQL's plan, see `claims.ANY_WAITING`.
+# Ordered for the sake of the plan, see `claims.ANY_WAITING`.
 UNFINISHED_OF_DAY = (
     select(deliveries.c.id)
     .where(UNFINISHED, deliveries.c.received_at >= bindparam("since"))
@@ -45,8 +45,9 @@ UNFINISHED_OF_DAY = (
 )
 PARKED_OF_DAY = (
     select(deliveries.c.id)
-    .where(PARKED, deliveries.c.received_at + 0 >= bindparam("since"))
+    .where(PARKED, deliveries.c.received_at >= bindparam("since"))
     .where(deliveries.c.received_at < bindparam("before"))
+    .order_by(deliveries.c.id)
     .limit(1)
 )
 SUSPECTED_OF_DAY = (

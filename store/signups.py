@@ -189,10 +189,12 @@ class Signups:
                 committing = True
         except StoreUnavailable:
             # Only the answer to COMMIT may have been lost, and the row be there.
-            if not (committing and self._is_kept(arrival)):
+            if not (committing and self._is_as_told(arrival)):
                 raise
 
-    def _is_kept(self, arrival: Arrival) -> bool:
+    def _is_as_told(self, arrival: Arrival) -> bool:
+        if arrival.flood:
+            return True  # there is no row to look for
         table = suspected_signups if arrival.reasons else signups
         with self._database.reading() as connection:
             found = connection.scalar(select(table.c.id).where(table.c.id == arrival.signup["id"]))

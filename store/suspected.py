@@ -42,8 +42,12 @@ WAITING_NEWEST_FIRST = (
     .order_by(suspected_signups.c.received_at.desc(), suspected_signups.c.id.desc())
     .limit(bindparam("at_most"))
 )
-_COUNT = select(func.count()).select_from(
-    select(suspected_signups.c.id).where(_WAITING).limit(COUNTED_TO).subquery()
+COUNT = select(func.count()).select_from(
+    select(suspected_signups.c.id)
+    .where(_WAITING)
+    .order_by(suspected_signups.c.received_at.desc())
+    .limit(COUNTED_TO)
+    .subquery()
 )
 FIND = select(suspected_signups).where(suspected_signups.c.id == bindparam("wanted"))
 _RELEASE = (
@@ -79,7 +83,7 @@ class SuspectedSignups:
     def count(self) -> int:
         """How many wait for a decision, counted up to `COUNTED_TO`."""
         with self._database.reading() as connection:
-            return connection.scalar(_COUNT) or 0
+            return connection.scalar(COUNT) or 0
 
     def release(self, signup_id: str, *, now: int) -> bool:
         """Make it a sign-up like any other, due at `now` (epoch ms); False when it does not wait (any more).

@@ -12,6 +12,7 @@ from store.events import Events
 from store.forms import Forms
 from store.meta import Meta
 from store.oauth_attempts import OAuthAttempts
+from store.pending import PendingByForm
 from store.signup_records import SignupRecords
 from store.signups import Signups
 from store.suspected import SuspectedSignups
@@ -27,6 +28,7 @@ class Tables:
     signup_records: SignupRecords
     suspected: SuspectedSignups
     deliveries: Deliveries
+    pending: PendingByForm
     budget: Budget
     connections: Connections
     events: Events
@@ -45,6 +47,7 @@ class Tables:
             signup_records=SignupRecords(database),
             suspected=SuspectedSignups(database),
             deliveries=Deliveries(database),
+            pending=PendingByForm(database),
             budget=Budget(database),
             connections=Connections(database),
             events=Events(database),

@@ -56,6 +56,8 @@ def test_show_tells_every_wording(app: Flask) -> None:
         "Field            phone: Telephone",
         "Thanks           See you.",
         "                 Bring boots.",
+        "Protection       none",
+        "Most waiting     10000",
         f"Site             {SHOP}",
         "Consent 1        Yes, write to me.",
         "Consent 2        none was asked for",

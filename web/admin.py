@@ -69,7 +69,6 @@ def dashboard() -> str:
         signups=services().intake.recent(RECENT),
         events=services().events(EVENTS),
         happenings=HAPPENINGS,
-        suspected=services().quarantine.count(),
         sandbox_path=current_app.config["SANDBOX_PATH"],
         subscribe_url=f"{base_url()}/subscribe",
     )

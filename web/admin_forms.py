@@ -86,7 +86,7 @@ def _entered() -> dict[str, Any]:
         for name in FIELD_NAMES
         if name == "email" or f"show_{name}" in posted
     ]
-    texts = ("name", "wording", "thank_you_message", "thank_you_url")
+    texts = ("name", "wording", "thank_you_message", "thank_you_url", "most_pending")
     level = {"protection": posted["protection"]} if "protection" in posted else {}
     return (
         level

@@ -107,7 +107,7 @@ def build_services(settings: Settings) -> Parts:
         tokens=tokens,
         events=tables.events.recent,
         health=build_health(settings, tables, keeping, connection, delivery),
-        housekeeping=build_housekeeping(tables, keeping, delivery),
+        housekeeping=build_housekeeping(tables, keeping, forms, delivery),
         metrics=build_metrics(tables, connection, tokens),
         doctor=build_doctor(settings, tables, keeping, connection, control, tokens, lists),
         admin=_admin(settings, tables),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from services import Delivery, FormDirectory, ProofOfWork, Protection, Quarantine, Rates
 from services.captcha import Captcha
+from services.ceiling import Ceiling
 from settings import Settings
 from store import Tables
 from wiring.clock import clock
@@ -20,6 +21,7 @@ class FormParts:
     protection: Protection
     proofs: ProofOfWork
     quarantine: Quarantine
+    ceiling: Ceiling
 
 
 def build_forms(
@@ -35,9 +37,14 @@ def build_forms(
         network=settings.signups_per_network,
         form=settings.signups_per_form,
     )
+    directory = FormDirectory(tables.forms, clock=clock)
+    ceiling = Ceiling(forms=directory, deliveries=tables.deliveries, pending=tables.pending)
     return FormParts(
-        directory=FormDirectory(tables.forms, clock=clock),
-        protection=Protection(secret_key=secret_key, rates=rates, captchas=captchas, clock=shared_clock),
+        directory=directory,
+        protection=Protection(
+            secret_key=secret_key, rates=rates, captchas=captchas, is_full=ceiling.is_full, clock=shared_clock
+        ),
         proofs=proofs,
         quarantine=Quarantine(suspected=tables.suspected, delivery=delivery, clock=shared_clock),
+        ceiling=ceiling,
     )

@@ -19,6 +19,7 @@ from settings import Settings
 from store import Expiry, Tables
 from store.retention import Retention
 from wiring.clock import clock
+from wiring.forms import FormParts
 from wiring.keeping import Keeping
 from wiring.signups import public_lists
 from wiring.words import CALLBACK_PATH, VERSION
@@ -40,6 +41,7 @@ def build_health(
         deliveries=tables.deliveries,
         budget=tables.budget,
         connection=connection,
+        suspected=tables.suspected,
         silent_seconds=delivery.silent_seconds if settings.delivery == "thread" else None,
         warnings=settings.warnings(),
         version=VERSION,
@@ -97,7 +99,9 @@ def _deployment(settings: Settings) -> Deployment:
     )
 
 
-def build_housekeeping(tables: Tables, keeping: Keeping, delivery: Delivery) -> Housekeeping:
+def build_housekeeping(
+    tables: Tables, keeping: Keeping, forms: FormParts, delivery: Delivery
+) -> Housekeeping:
     """What is done now and then, in every serving process."""
     expiry, retention = Expiry(tables.database), Retention(tables.database)
 
@@ -113,6 +117,8 @@ def build_housekeeping(tables: Tables, keeping: Keeping, delivery: Delivery) -> 
         # Longer on a large database: a thousandth of the time is spent on it at most.
         Task("damage", 60, tables.database.look_for_damage, rest_factor=1_000),
         Task("tidy", 60, tidy),
+        # A long backlog takes long to count: a twentieth of the time is spent on it at most.
+        Task("ceiling", 5, forms.ceiling.count, rest_factor=20),
         Task("expiry", 3_600, lambda: expiry.run(clock())),
         Task("retention", 3_600, lambda: retention.prune(clock())),
         Task("copies", 3_600, lambda: retention.prune_copies(clock())),

@@ -24,6 +24,7 @@ from services import (
     SignupView,
     Verdicts,
 )
+from services.ceiling import Ceiling
 from services.constant_contact import ConnectionUnusable, ConstantContact
 from services.delivery import Courier, Sender
 from services.permits import CallPermits
@@ -37,6 +38,7 @@ from store import (
     Disk,
     Forms,
     Meta,
+    PendingByForm,
     Salvage,
     Signups,
     Spool,
@@ -114,6 +116,9 @@ class House:
         self.verdicts = self.verdicts_waiting(0)
         self.seconds = 0.0
         self.forms = FormDirectory(Forms(self.database), clock=self.clock, monotonic=lambda: self.seconds)
+        self.ceiling = Ceiling(
+            forms=self.forms, deliveries=self.deliveries, pending=PendingByForm(self.database)
+        )
         self.proofs = ProofOfWork(secret_key="secret", clock=self.clock)
         self.protection = self.protection_by("secret", rates or Rates())
         self.quarantine = Quarantine(
@@ -142,6 +147,7 @@ class House:
             deliveries=self.deliveries,
             budget=self.budget,
             connection=self.connection,
+            suspected=SuspectedSignups(self.database),
             silent_seconds=lambda: self.silent_seconds,
             warnings=[],
             version="1.2.3",
@@ -150,7 +156,13 @@ class House:
 
     def protection_by(self, secret_key: str, rates: Rates) -> Protection:
         captchas = {"captcha": self.proofs}
-        return Protection(secret_key=secret_key, rates=rates, captchas=captchas, clock=self.clock)
+        return Protection(
+            secret_key=secret_key,
+            rates=rates,
+            captchas=captchas,
+            is_full=self.ceiling.is_full,
+            clock=self.clock,
+        )
 
     def verdicts_waiting(self, seconds: float, waiters: int = 2) -> Verdicts:
         return Verdicts(

@@ -121,3 +121,11 @@ def test_a_second_copy_that_cannot_be_written_is_told(house: House, tmp_path: Pa
     report = house.health.report()
     assert (report.status, report.storable) == ("degraded", True)
     assert any("second copy" in problem and "Make room" in problem for problem in report.problems)
+
+
+def test_suspected_sign_ups_are_told_and_no_problem(house: House) -> None:
+    """They wait for a person; the service does what it should."""
+    submission = read_form([("email", "a@example.org"), ("list_id", NEWSLETTER.list_id), ("website", "x")])
+    house.intake.accept(submission, ANONYMOUS, Evidence())
+    report = house.health.report()
+    assert (report.status, report.problems, report.pending, report.suspected) == ("ok", (), 0, 1)

@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from services import ANONYMOUS, Asker, Evidence, Form, InvalidSubmission, Rates, Submission
+from services import (
+    ANONYMOUS,
+    Asker,
+    Evidence,
+    Form,
+    Handling,
+    InvalidSubmission,
+    KeyReused,
+    Rates,
+    Submission,
+    TooManyAttempts,
+)
+from services.protection import RULES
 from services.submission import read_form, read_json
+from store import Imported, SpoolImport
 from tests.services.conftest import House
+from tests.services.test_proof_of_work import answer
 from tests.services.vendor import NEWSLETTER
 
 FORM: dict[str, Any] = {
@@ -164,3 +179,83 @@ def test_an_address_to_throw_away_is_suspected(
     assert rules(house, form, read_form(fields)) == broken
     weak = house.forms.save(FORM | {"protection": "none"})
     assert rules(house, weak, read_form(fields)) == ()
+
+
+def refuse(house: House) -> None:
+    """The store takes nothing that is new."""
+    with house.database.transaction() as connection:
+        for table in ("deliveries", "suspected_signups"):
+            connection.exec_driver_sql(
+                f"CREATE TRIGGER no_{table} BEFORE INSERT ON {table} BEGIN SELECT RAISE(ABORT, 'full'); END"
+            )
+
+
+def take_back(house: House) -> None:
+    with house.database.transaction() as connection:
+        for table in ("deliveries", "suspected_signups"):
+            connection.exec_driver_sql(f"DROP TRIGGER no_{table}")
+
+
+def test_what_looks_like_a_program_while_the_store_is_away_is_not_sent_later(
+    house: House, form: Form
+) -> None:
+    """It waits in the spool as what it is; its answer and its status are a person's, before and after."""
+    refuse(house)
+    person = house.intake.accept(post(form_token=shown(house, form, 5_000)), ANONYMOUS, Evidence())
+    program = house.intake.accept(post(website="x"), ANONYMOUS, Evidence())
+    assert vars(program) == vars(person) | {"id": program.id}
+    assert house.spool.count() == 2
+    assert vars(house.view(program.id)) == vars(house.view(person.id)) | {"id": program.id}
+    take_back(house)
+    assert SpoolImport(house.database, house.spool).run() == Imported(signups=2, damaged=0)
+    assert [row.id for row in house.intake.recent(10)] == [person.id]
+    (suspect,) = house.quarantine.waiting(10)
+    assert (suspect.id, suspect.reasons) == (program.id, (RULES["honeypot"],))
+    assert house.view(program.id).status == "queued"
+    assert house.quarantine.release(program.id)
+    house.delivery.drain(5)
+    assert house.view(program.id).status == "subscribed"
+
+
+def test_a_suspected_sign_up_sent_again_is_told_of_the_first(house: House, form: Form) -> None:
+    """As a person's is: one answer, one suspect, and another body with the same key is refused."""
+    handling = Handling(key="k1")
+    answers = [house.intake.accept(post(website="x"), ANONYMOUS, Evidence(), handling) for _ in range(3)]
+    assert len({answer.id for answer in answers}) == 1
+    assert {answer.status for answer in answers} == {"queued"}
+    assert house.quarantine.count() == 1
+    with pytest.raises(KeyReused):
+        house.intake.accept(post(website="y"), ANONYMOUS, Evidence(), handling)
+    assert house.quarantine.release(answers[0].id)
+    house.delivery.drain(5)
+    again = house.intake.accept(post(website="x"), ANONYMOUS, Evidence(), handling)
+    assert (again.id, again.status) == (answers[0].id, "subscribed")
+
+
+def test_a_proof_that_is_sent_again_with_its_key_is_no_second_use(house: House) -> None:
+    """A person's script that repeats a post for a lost answer is not suspected."""
+    guarded = house.forms.save(FORM | {"slug": "guarded", "protection": "captcha"})
+    proof = answer(house.proofs.challenge("guarded"))
+    pairs = {"form_token": shown(house, guarded, 5_000), "altcha": proof}
+    submission = read_form([("form", "guarded"), ("email", "ann@example.org"), *pairs.items()])
+    first, again = (
+        house.intake.accept(submission, ANONYMOUS, Evidence(), Handling(key="k")) for _ in range(2)
+    )
+    assert first == again
+    assert (sent(house), house.quarantine.count()) == (1, 0)
+
+
+def test_programs_do_not_use_up_what_is_believed_of_a_form(tmp_path: Path) -> None:
+    """A crowd that is found out leaves the form's people alone; of itself it keeps only so many."""
+    house = House(tmp_path, rates=Rates(address=0, network=0, form=10))
+    form = house.forms.save(FORM)
+    outcomes = []
+    for _ in range(60):
+        try:
+            outcomes.append(house.intake.accept(post(website="x"), ANONYMOUS, Evidence()).status)
+        except TooManyAttempts:
+            outcomes.append("refused")
+    house.intake.accept(post(form_token=shown(house, form, 5_000)), ANONYMOUS, Evidence())
+    assert outcomes.count("queued") == house.quarantine.count() == 50
+    assert sent(house) == 1
+    house.database.close()

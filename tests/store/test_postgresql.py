@@ -9,11 +9,22 @@ import psycopg
 import pytest
 from sqlalchemy import make_url
 
-from store import Claimed, Database, Deliveries, Signups, StoreMisconfigured, StoreUnavailable, Wait
+from store import (
+    Claimed,
+    Database,
+    Deliveries,
+    Limit,
+    OverLimit,
+    Signups,
+    StoreMisconfigured,
+    StoreUnavailable,
+    SuspectedSignups,
+    Wait,
+)
 from store.postgresql import durability_problem, with_sslmode
 from store.retention import Retention
 from tests.postgresql_server import new_database
-from tests.store.conftest import accept
+from tests.store.conftest import accept, signup
 from tests.store.lost_answers import losing_proxy
 
 
@@ -190,6 +201,25 @@ def test_sign_up_whose_commit_was_not_answered_is_looked_up(
                 accept(database, "s1")
         assert proxy.lose_commit is None
         assert (Signups(database).find("s1") is not None) is stored
+        database.close()
+
+
+@pytest.mark.postgresql
+def test_a_suspected_one_whose_commit_was_not_answered_is_looked_up(
+    server_url: str, open_database: Callable[[str], Database]
+) -> None:
+    """Among the suspected: spooled as one in good standing it would be sent."""
+    with losing_proxy(server_url) as proxy:
+        database = open_database(proxy.url)
+        accept(database, "before")
+        proxy.lose_commit = "after"
+        signups, over = Signups(database), [Limit("address", "a", 0)]
+        with pytest.raises(OverLimit):
+            signups.accept(signup("flood"), kind="sign_up", payload={}, limits=over)
+        proxy.lose_commit = "after"
+        kept = signups.accept(signup("s1"), kind="sign_up", payload={}, broken=("honeypot",))
+        assert kept == ("honeypot",)
+        assert SuspectedSignups(database).find("s1") is not None
         database.close()
 
 

@@ -13,6 +13,7 @@ from store import Database
 from store.claims import ANY_WAITING, CLAIM, CLAIM_FRESH, NEXT_DUE, NEXT_FRESH, YOUNGER
 from store.deliveries import BACKLOG, BEHIND, PENDING_UP_TO, RETRIED
 from store.events import RECENT
+from store.pending import NEXT_PAGE
 from store.retention import (
     FINISHED,
     OLD_ATTEMPTS,
@@ -22,7 +23,7 @@ from store.retention import (
     UNFINISHED_OF_DAY,
 )
 from store.signups import _FIND, _RECENT
-from store.suspected import FIND, WAITING_NEWEST_FIRST
+from store.suspected import COUNT, FIND, WAITING_NEWEST_FIRST
 from tests.postgresql_server import new_database
 
 NOW = 200_000
@@ -50,6 +51,8 @@ STATEMENTS = [
     pytest.param(OLD_SUSPECTED, {"until": 10}, id="suspected to remove"),
     pytest.param(SUSPECTED_OF_DAY, {"since": 1, "before": 2}, id="suspected of a day"),
     pytest.param(WAITING_NEWEST_FIRST, {"at_most": 10}, id="suspected"),
+    pytest.param(COUNT, {}, id="count suspected"),
+    pytest.param(NEXT_PAGE, {"received": -1, "due": -1}, id="pending by form"),
     pytest.param(FIND, {"wanted": "s1"}, id="find suspected"),
 ]
 

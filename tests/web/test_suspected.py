@@ -196,7 +196,9 @@ def test_the_admin_sees_who_is_suspected_and_why(
         "do not see was filled",
     ):
         assert part in page
-    assert "Suspected (1)" in admin.get("/admin/").text
+    page = admin.get("/admin/").text
+    assert '<a href="/admin/suspected/">look at them</a>' in page
+    assert re.search(r"One sign-up looks\s+like a program's and waits for you", page)
 
 
 def test_the_admin_releases_and_deletes(
