@@ -85,6 +85,7 @@ class Doctor:
         place = findings.place(self._deployment.store_url)
         return [
             *findings.database(self._database.description(), place),
+            *findings.copies(self._database.copies.problem()),
             *findings.salvaged(salvage_problems(self._salvage) if self._salvage else []),
         ]
 

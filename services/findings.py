@@ -75,6 +75,11 @@ def spool(waiting: int, damaged: int, data_dir: Path) -> list[Finding]:
     return found
 
 
+def copies(problem: str | None) -> list[Finding]:
+    """Whether what is stored is also written down a second time."""
+    return [Finding(Level.PROBLEM, problem)] if problem else []
+
+
 def salvaged(problems: Iterable[str]) -> list[Finding]:
     """Whether the database had to begin anew."""
     return [Finding(Level.PROBLEM, problem) for problem in problems]

@@ -23,7 +23,8 @@ def salvage_problems(salvage: Salvage) -> list[str]:
     lost = "an unknown number of" if last.unreadable is None else last.unreadable
     return [
         f"The database file was damaged or taken away. {last.signups} sign-ups were read back, {lost} rows"
-        " could not be. The old file is kept in the data folder; delete it when you have looked at it."
+        f" could not be; {last.copied} sign-ups came from their second copy. The old file is kept in the data"
+        " folder; delete it when you have looked at it."
     ]
 
 
@@ -137,7 +138,8 @@ class Health:
         )
 
     def _storage_problems(self) -> list[str]:
-        problems = []
+        copies = self._database.copies.problem()
+        problems = [copies] if copies else []
         if self._disk.low():
             problems.append(f"Only {self._disk.free() // MEGABYTE} MB are free on the disk. Make room.")
         if waiting := self._spool.count():

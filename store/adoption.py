@@ -4,6 +4,7 @@ The tokens, the day's budget and the numbering come first, before the new file i
 rest.
 """
 
+import time
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
@@ -19,9 +20,8 @@ from store.schema import connection as connection_table
 from store.sqlite_driver import driver
 from store.torn_table import Gap, read
 
-_AHEAD = 1_000  # numbers that a process may have given out while the file was being moved
-# Where the numbers in use are not known, the new ones begin beyond any of them.
-_UNKNOWN_NUMBERS = 2**40
+# More than the log, if it was lost, or a process while the file was being moved, may have given out.
+_AHEAD = 1_000_000
 _NUMBERED = (
     "SELECT max(seq, (SELECT coalesce(max(id), 0) FROM deliveries))"
     " FROM sqlite_sequence WHERE name = 'deliveries'"
@@ -76,16 +76,16 @@ def _replace(connection: Connection, table: Table, row: dict[str, Any], conditio
 
 def _number_beyond(source: Any, connection: Connection) -> None:
     """Number new deliveries after all old ones: one contact's sign-ups are delivered by their numbers."""
-    seen = [_UNKNOWN_NUMBERS]
-    with suppress(driver.Error, TypeError):
-        seen = [row[0] + _AHEAD for row in source.execute(_NUMBERED).fetchall()]
+    # Where they cannot be read: beyond those of any file before, since none counts faster than milliseconds.
+    beyond = time.time_ns() // 1_000_000
+    with suppress(driver.Error, TypeError, IndexError):
+        beyond = source.execute(_NUMBERED).fetchall()[0][0] + _AHEAD
     highest = connection.scalar(select(func.coalesce(func.max(deliveries.c.id), 0)))
-    for number in seen:
-        connection.execute(text("DELETE FROM sqlite_sequence WHERE name = 'deliveries'"))
-        connection.execute(
-            text("INSERT INTO sqlite_sequence (name, seq) VALUES ('deliveries', :seq)"),
-            {"seq": max(number, highest or 0)},
-        )
+    connection.execute(text("DELETE FROM sqlite_sequence WHERE name = 'deliveries'"))
+    connection.execute(
+        text("INSERT INTO sqlite_sequence (name, seq) VALUES ('deliveries', :seq)"),
+        {"seq": max(beyond, highest or 0)},
+    )
 
 
 def _rows(source: Any, table: str) -> Iterator[dict[str, Any]]:

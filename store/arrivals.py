@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from store import idempotency
+from store.copies import Entry
 from store.expiry import prune
 from store.idempotency import IdempotencyKey
 from store.rates import Counted, Limit, count
@@ -38,7 +39,8 @@ class Once:
 class Arrival:
     """A sign-up on its way in; `broken` are the rules it breaks in any case.
 
-    Outcome: `reasons` for which it is kept apart; `flood`, the limits that it is far over, and so not stored.
+    Outcome: `reasons` for which it is kept apart; `flood`, the limits that it is far over, and so not stored;
+    on SQLite the `number` of its delivery.
     """
 
     signup: Row
@@ -49,6 +51,7 @@ class Arrival:
     broken: tuple[str, ...] = ()
     reasons: tuple[str, ...] = ()
     flood: tuple[str, ...] = ()
+    number: int = 0
 
     def outcome(self, counted: Counted) -> None:
         """Take the limits into account."""
@@ -94,6 +97,16 @@ class Arrivals:
             prune(connection, throttles, now)
 
 
+def copy_of(arrival: Arrival) -> Entry:
+    """The copy of a sign-up that was stored; its number says its place among the contact's."""
+    signup = arrival.signup
+    if arrival.reasons:
+        suspect = suspect_row(signup, arrival.delivery, arrival.reasons)
+        return Entry(signup["id"], signup["received_at"], rows={"suspected_signups": suspect})
+    delivery = {**arrival.delivery, "id": arrival.number}
+    return Entry(signup["id"], signup["received_at"], rows={"signups": signup, "deliveries": delivery})
+
+
 def suspect_row(signup: Mapping[str, Any], delivery: Mapping[str, Any], reasons: Sequence[str]) -> Row:
     """What is kept of a sign-up that is kept apart: all that releasing it needs."""
     return {
@@ -110,7 +123,9 @@ def _insert(connection: Connection, stored: Sequence[Arrival]) -> None:
     apart = [arrival for arrival in stored if arrival.reasons]
     if wanted:
         insert_together(connection, signups, [arrival.signup for arrival in wanted])
-        insert_together(connection, deliveries, [arrival.delivery for arrival in wanted])
+        last = insert_together(connection, deliveries, [arrival.delivery for arrival in wanted])
+        for before, arrival in enumerate(reversed(wanted)):
+            arrival.number = last - before
     if apart:
         rows = [suspect_row(arrival.signup, arrival.delivery, arrival.reasons) for arrival in apart]
         insert_together(connection, suspected_signups, rows)

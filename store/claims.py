@@ -51,6 +51,7 @@ CLAIM_FRESH = _claim("mine.received_at > :since AND mine.due_at + 0 <= :now", "m
 YOUNGER = (
     select(
         deliveries.c.id,
+        deliveries.c.signup_id,
         deliveries.c.payload,
         deliveries.c.received_at,
         deliveries.c.kind,

@@ -4,6 +4,7 @@ A damaged file goes on accepting writes (five garbage pages among 5,000 rows: al
 so it is looked for. Source: https://sqlite.org/howtocorrupt.html, https://sqlite.org/pragma.html#pragma_quick_check.
 """
 
+import calendar
 import threading
 import time
 from contextlib import closing, suppress
@@ -83,6 +84,12 @@ def asides(path: Path) -> list[Path]:
     return sorted(file for file in found if not file.name.endswith((*_FAMILY[1:], "-draft")))
 
 
+def set_aside_at(aside: Path) -> int:
+    """When that was (epoch ms), by the name."""
+    _, day, time_of_day, _ = aside.name.rsplit("-", 3)
+    return calendar.timegm(time.strptime(day + time_of_day, "%Y%m%d%H%M%S")) * 1000
+
+
 def put_away(aside: Path) -> Path:
     """Rename a file that was read back; it is kept for a person to look at and delete."""
     new = aside
@@ -109,8 +116,9 @@ def idle_connections(engine: Engine) -> int:
 def rescue(engine: Engine, path: Path, known: tuple[int, int] | None) -> Path | None:
     """Copy what an idle connection can still read of a file that was deleted or moved while in use.
 
-    `known` is the file's device and inode. None when there is no such connection, or another process has set
-    this very file aside. Two processes may both make a copy; the second one brings nothing new.
+    `known` is the file's device and inode. Without such a connection the copy is empty, so that the sign-ups
+    are taken from their second copies. None when another process has set this very file aside. Two processes
+    may both make a copy; the second one brings nothing new.
     """
     ours = path.parent.glob(f"{path.name}.*-????????-*")  # the names that are given here
     if any((status.st_dev, status.st_ino) == known for status in map(Path.stat, ours)):
@@ -121,7 +129,8 @@ def rescue(engine: Engine, path: Path, known: tuple[int, int] | None) -> Path | 
     held = [engine.pool.connect() for _ in range(idle_connections(engine))]
     try:
         # The last one out is the one that was opened first.
-        return _copied(held[-1].dbapi_connection, path) if held else None
+        rescued = _copied(held[-1].dbapi_connection, path) if held else None
+        return rescued or _empty(path)
     finally:
         for connection in held:
             connection.close()
@@ -151,6 +160,15 @@ def _copied(source: Any, path: Path) -> Path | None:
         return None
     log.critical("removed_file_rescued", kept_as=aside.name)
     return aside
+
+
+def _empty(path: Path) -> Path | None:
+    aside = _free_name(path, "removed")
+    with suppress(OSError):
+        aside.touch(0o600)
+        log.critical("removed_file_cannot_be_read", stands_for_it=aside.name)
+        return aside
+    return None
 
 
 def _wrong(path: Path, timeout: float, *, in_use: bool) -> str | None:

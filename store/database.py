@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Pool, make_url, text
 from sqlalchemy.exc import ArgumentError
 
 from store import sqlite
+from store.copies import Copies
 from store.errors import StoreError, StoreMisconfigured, StoreUnavailable, driver_errors_translated
 from store.postgresql import PostgreSQLBackend
 from store.sqlite import SQLiteBackend
@@ -52,6 +53,7 @@ class Database:
         """
         self.busy_timeout_seconds = busy_timeout_seconds
         self._backend = _backend(url, busy_timeout_seconds, journal_rule)
+        self.copies = Copies(self._backend.file)
         self._engine = self._backend.engine()
         self._pid = os.getpid()
         self._pools_of_parents: list[Pool] = []
@@ -88,12 +90,17 @@ class Database:
         return isinstance(self._backend, SQLiteBackend)
 
     @contextmanager
-    def transaction(self) -> Iterator[Connection]:
-        """A write transaction: committed to disk when the block ends, rolled back when it raises."""
+    def transaction(self, *, committed: Callable[[], None] = lambda: None) -> Iterator[Connection]:
+        """A write transaction: committed to disk when the block ends, rolled back when it raises.
+
+        `committed` runs after the commit, before the file is compared for the last time: whoever sets it
+        aside later finds what `committed` wrote down.
+        """
         with self._watched(), self._turn(), self._engine.connect() as connection:
             connection.exec_driver_sql(self._backend.begin)
             yield connection
             connection.commit()
+            committed()
             self._backend.check_kept()
 
     @contextmanager
@@ -137,6 +144,10 @@ class Database:
         self.prepare()
         if self._backend.damaged():
             self.prepare()
+
+    def reading_back_since(self) -> int | None:
+        """When (epoch ms) a file was set aside whose rows are still to come; None when none are."""
+        return self._backend.reading_back_since()
 
     def tidy(self, *, idle: bool) -> None:
         """Keep the ballast on the disk, and when `idle` shrink a write-ahead log that has grown."""

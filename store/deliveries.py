@@ -11,8 +11,13 @@ from sqlalchemy import Connection, Row, Update, bindparam, func, select, update
 from store import attempts, claims
 from store.allowance import PROBE_MS, ROW, Allowance, Wait, locked_allowance
 from store.budget import REFUSALS_KEPT
+from store.copies import Entry
 from store.database import Database
 from store.schema import PARKED, UNFINISHED, budget, deliveries
+
+# For a million rows. After it something is in the way, for which the others must not wait.
+_READ_BACK_MS = 600_000
+_LOOK_AGAIN_MS = 1_000
 
 
 @dataclass(frozen=True)
@@ -22,6 +27,7 @@ class Carried:
     delivery_id: int
     payload: Mapping[str, Any]
     received_at: int
+    signup_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -176,6 +182,10 @@ class Deliveries:
             The delivery to send at its `booked_at`, or Wait, with nothing booked.
         """
         with locked_allowance(self._database, now, self._monotonic) as (connection, allowance):
+            since = self._database.reading_back_since()
+            if since is not None and 0 <= now - since < _READ_BACK_MS:
+                # An older wish of the same person may be among what is to come.
+                return Wait(now + _LOOK_AGAIN_MS)
             opens_at = allowance.opens_at(per_day=claims.DELIVERIES_PER_DAY, ahead_ms=ahead_ms)
             if opens_at is not None:
                 return Wait(opens_at)
@@ -190,12 +200,25 @@ class Deliveries:
     ) -> bool:
         """Finish with success at `now` (epoch ms), together with the younger rows that the call carried."""
         done = {"now": now, "vendor_id": contact_id, "done": action}
-        with self._database.transaction() as connection:
+        ended = [_ended(claimed, "delivered", now, contact_id=contact_id, action=action)]
+        with self._database.transaction(committed=lambda: self._database.copies.write(ended)) as connection:
             kept = _finish(connection, claimed, _DELIVERED, done)
             _end_attempt(connection, claimed, now, "delivered", kept=kept, carried=carried)
             if kept and carried:
                 rows = {"carried": carried, "contact": claimed.contact_key, "leader": claimed.delivery_id}
                 connection.execute(_MERGED, done | rows)
+                ended += [
+                    _ended(
+                        other,
+                        "merged",
+                        now,
+                        contact_id=contact_id,
+                        action=action,
+                        merged_into=claimed.delivery_id,
+                    )
+                    for other in claimed.younger
+                    if other.delivery_id in carried
+                ]
         return kept
 
     def postpone(
@@ -228,7 +251,8 @@ class Deliveries:
 
     def park(self, claimed: Claimed, *, now: int, error: str) -> bool:
         """Set aside for a person at `now` (epoch ms); the row stays."""
-        with self._database.transaction() as connection:
+        ended = _ended(claimed, "parked", now, last_error=error)
+        with self._database.transaction(committed=lambda: self._database.copies.write([ended])) as connection:
             kept = _finish(connection, claimed, _PARKED, {"now": now, "error": error})
             _end_attempt(connection, claimed, now, f"parked: {error}", kept=kept)
         return kept
@@ -256,7 +280,7 @@ class Deliveries:
 
 def _claimed(connection: Connection, allowance: Allowance, row: Row[Any]) -> Claimed:
     younger = tuple(
-        Carried(other.id, json.loads(other.payload), other.received_at)
+        Carried(other.id, json.loads(other.payload), other.received_at, other.signup_id)
         for other in claims.younger(connection, row)
     )
     attempt_id = attempts.begin(
@@ -276,6 +300,14 @@ def _claimed(connection: Connection, allowance: Allowance, row: Row[Any]) -> Cla
         probe=allowance.half_open,
         younger=younger,
     )
+
+
+def _ended(delivery: Claimed | Carried, state: str, now: int, **more: object) -> Entry:
+    """For the copies, also when the lease is lost: the row may have gone with its file, the call was made."""
+    change = {"state": state, "due_at": None, "finished_at": now, **more}
+    if state != "parked":
+        change["payload"] = "{}"
+    return Entry(delivery.signup_id, delivery.received_at, changes={"deliveries": change})
 
 
 def _finish(connection: Connection, claimed: Claimed, statement: Update, values: dict[str, Any]) -> bool:

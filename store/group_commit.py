@@ -9,6 +9,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Generic, TypeVar
 from weakref import WeakSet
 
@@ -28,11 +29,13 @@ class GroupCommit(Generic[Row]):
         database: Database,
         insert: Callable[[Connection, Sequence[Row]], None],
         *,
+        committed: Callable[[Sequence[Row]], None] = lambda _rows: None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`insert` puts rows into an open transaction."""
+        """`insert` puts rows into an open transaction; `committed` is told which ones a commit has held."""
         self._database = database
         self._insert = insert
+        self._committed = committed
         self._monotonic = monotonic
         self._begin_anew()
         _all.add(self)
@@ -67,7 +70,7 @@ class GroupCommit(Generic[Row]):
     def _lead(self, mine: "_Write[Row]") -> None:
         batch: list[_Write[Row]] = []
         try:
-            with self._database.transaction() as connection:
+            with self._database.transaction(committed=lambda: self._tell(batch)) as connection:
                 batch = self._take()
                 self._insert(connection, [write.row for write in batch])
             for write in batch:
@@ -90,11 +93,14 @@ class GroupCommit(Generic[Row]):
                 write.error = StoreUnavailable("database is locked by another writer")
                 continue
             try:
-                with self._database.transaction() as connection:
+                with self._database.transaction(committed=partial(self._tell, [write])) as connection:
                     self._insert(connection, [write.row])
                 write.stored = True
             except Exception as error:  # noqa: BLE001 - its writer raises it
                 write.error = error
+
+    def _tell(self, batch: "list[_Write[Row]]") -> None:
+        self._committed([write.row for write in batch])
 
     def _take(self) -> "list[_Write[Row]]":
         with self._mutex:

@@ -1,5 +1,7 @@
 """Which schema a database has, and bringing it up to date; Alembic is imported only when there is work."""
 
+import os
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,4 +55,16 @@ def upgrade(connection: Connection) -> None:
     """Run the missing migrations inside the open transaction of `connection`; the caller commits."""
     from alembic import command  # noqa: PLC0415 - see HEAD
 
-    command.upgrade(configuration(connection), HEAD)
+    with _alembic:  # it keeps what it is at in its own module
+        command.upgrade(configuration(connection), HEAD)
+
+
+_alembic = threading.Lock()
+
+
+def _begin_anew_in_child() -> None:
+    global _alembic  # noqa: PLW0603 - a thread of the parent's may hold the old one
+    _alembic = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_begin_anew_in_child)

@@ -106,6 +106,12 @@ class PostgreSQLBackend:
         """A server says so when it is."""
         return False
 
+    file = None  # its operator makes the backups
+
+    def reading_back_since(self) -> int | None:
+        """A server's files are never set aside."""
+        return None
+
     def check_kept(self) -> None:
         """A commit that the server confirmed is kept."""
 

@@ -4,15 +4,24 @@ from collections.abc import Callable
 
 from sqlalchemy import BindParameter, Connection, bindparam, delete, select, update
 
+from store.copies import DAY_MS
 from store.database import Database
 from store.masking import masked
-from store.schema import KEEPS_PAYLOAD, attempts, deliveries, signups, suspected_signups
+from store.schema import (
+    KEEPS_PAYLOAD,
+    PARKED,
+    UNFINISHED,
+    attempts,
+    deliveries,
+    signups,
+    suspected_signups,
+)
 
 KEPT_DAYS = 30
 BATCH = 500
 BATCHES_AT_ONCE = 20  # more than a day's calls; a longer backlog is left to the next time
 
-_UNTIL_MS = KEPT_DAYS * 86_400_000
+_UNTIL_MS = KEPT_DAYS * DAY_MS
 # Rows that another process is at are left to it: neither waits for the other.
 FINISHED = (
     select(deliveries.c.id, deliveries.c.signup_id, signups.c.network_address, signups.c.user_agent)
@@ -35,6 +44,28 @@ OLD_SUSPECTED = (
     .order_by(suspected_signups.c.received_at)
     .limit(BATCH)
     .with_for_update(skip_locked=True)
+)
+# Ordered for the sake of the plan, see `claims.ANY_WAITING`.
+UNFINISHED_OF_DAY = (
+    select(deliveries.c.id)
+    .where(UNFINISHED, deliveries.c.received_at >= bindparam("since"))
+    .where(deliveries.c.received_at < bindparam("before"))
+    .order_by(deliveries.c.received_at)
+    .limit(1)
+)
+PARKED_OF_DAY = (
+    select(deliveries.c.id)
+    .where(PARKED, deliveries.c.received_at >= bindparam("since"))
+    .where(deliveries.c.received_at < bindparam("before"))
+    .order_by(deliveries.c.id)
+    .limit(1)
+)
+SUSPECTED_OF_DAY = (
+    select(suspected_signups.c.id)
+    .where(suspected_signups.c.released_at.is_(None), suspected_signups.c.received_at >= bindparam("since"))
+    .where(suspected_signups.c.received_at < bindparam("before"))
+    .order_by(suspected_signups.c.received_at)
+    .limit(1)
 )
 _IDS: BindParameter[list[object]] = bindparam("ids", expanding=True)
 _BLANK = update(deliveries).where(deliveries.c.id.in_(_IDS)).values(payload="{}")
@@ -69,6 +100,28 @@ class Retention:
         until = now - _UNTIL_MS
         work = (_forget_finished, _remove_attempts, _remove_suspected)
         return sum(self._in_batches(forget, until) for forget in work)
+
+    def prune_copies(self, now: int) -> int:
+        """Remove the copies of each day that is over, yesterday excepted, once nothing of it waits.
+
+        At the latest 30 days after it; `now` is epoch ms. Returns how many days' copies went.
+        """
+        old = [
+            file
+            for begins, file in self._database.copies.files()
+            if begins + 2 * DAY_MS <= now and (begins + DAY_MS + _UNTIL_MS <= now or not self._waits(begins))
+        ]
+        for file in old:
+            file.unlink(missing_ok=True)
+        return len(old)
+
+    def _waits(self, begins: int) -> bool:
+        if self._database.reading_back_since() is not None:
+            return True
+        day = {"since": begins, "before": begins + DAY_MS}
+        with self._database.reading() as connection:
+            looks = (UNFINISHED_OF_DAY, PARKED_OF_DAY, SUSPECTED_OF_DAY)
+            return any(connection.scalar(look, day) is not None for look in looks)
 
     def _in_batches(self, forget: Callable[[Connection, int], int], until: int) -> int:
         changed = 0

@@ -1,5 +1,7 @@
 """Reading back a database file that was set aside: every row that can still be read, none twice.
 
+What cannot be read is taken from the copies: the rows, and how each delivery ended.
+
 In short transactions, beside the running service; what it cannot start without is taken over earlier, see
 `adoption`.
 """
@@ -8,21 +10,22 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, suppress
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Connection, Table, bindparam, select, update
 
-from store import damage
+from store import copies, damage
 from store.adoption import GROWING, adopt_tables, opened
 from store.database import Database
 from store.errors import RowRefused
 from store.flock import flocked
 from store.meta import Meta
 from store.rows import insert_unknown
+from store.schema import UNFINISHED, deliveries, metadata, signups
 from store.schema import connection as connection_table
-from store.schema import deliveries, metadata, signups
 from store.torn_table import Gap, read
 
 log = structlog.get_logger(__name__)
@@ -32,18 +35,24 @@ _BATCH = 100
 _NO_DELIVERY = (
     "The record of this delivery was damaged. It may have been made already; send it again to be sure."
 )
+_UNFINISHED_ONE = update(deliveries).where(deliveries.c.signup_id == bindparam("mine"), UNFINISHED)
 
 Row = dict[str, Any]
+Entry = TypeVar("Entry")
 Payload = Callable[[Mapping[str, Any]], Mapping[str, object]]
 
 
 @dataclass(frozen=True)
 class Salvaged:
-    """What came back; `unreadable` counts rows of any table, None where their number is not known."""
+    """What came back; `unreadable` counts rows of any table, None where their number is not known.
+
+    `copied` counts the sign-ups that came from the copies, which are not among `signups`.
+    """
 
     signups: int
     unreadable: int | None
     connection: bool
+    copied: int = 0
 
 
 class Salvage:
@@ -64,6 +73,8 @@ class Salvage:
         """
         if not damage.asides(self._path):
             return []
+        # Whoever set it aside may still be taking over its small tables.
+        self._database.prepare()
         lock = self._path.with_name(self._path.name + "-salvage-lock")
         with flocked(lock, seconds=0) as alone:
             return [self._read_back(old) for old in damage.asides(self._path)] if alone else []
@@ -80,7 +91,7 @@ class Salvage:
         return bool(damage.asides(self._path))
 
     def _read_back(self, old: Path) -> Salvaged:
-        found, lost, unknown = 0, 0, False
+        found, copied, lost, unknown = 0, 0, 0, False
         with closing(opened(old)) as source:
             with self._database.transaction() as connection:
                 adopt_tables(source, connection)
@@ -94,12 +105,47 @@ class Salvage:
                     kept = self._keep(table, rows)
                     lost += sum(gap.rows or 0 for gap in gaps) + len(rows) - kept
                     found += kept if table is signups else 0
+                # Before the next table's rows, which refer to these.
+                put_back = self._put_back(table) if table.name in copies.COPIED else 0
+                copied += put_back if table is signups else 0
+        self._end_what_had_ended()
         self._deliver_the_rest()
-        salvaged = Salvaged(found, None if unknown else lost, self._connected())
+        salvaged = Salvaged(found, None if unknown else lost, self._connected(), copied)
         self._meta.put(_META_KEY, json.dumps(asdict(salvaged)))
         damage.put_away(old)
         log.critical("sqlite_file_salvaged", **asdict(salvaged))
         return salvaged
+
+    def _put_back(self, table: Table) -> int:
+        """Insert the copied rows that are in no row yet, and count them."""
+        put_back = 0
+        for _, file in self._database.copies.files():
+            for batch in _batches(copies.rows(file, table.name)):
+                put_back += self._keep(table, self._unknown(table, batch))
+        return put_back
+
+    def _unknown(self, table: Table, batch: list[Row]) -> list[Row]:
+        key = "signup_id" if table is deliveries else "id"
+        sought = select(table.c[key]).where(table.c[key].in_([row[key] for row in batch]))
+        with self._database.reading() as connection:
+            known = set(connection.scalars(sought))
+        return [row for row in batch if row[key] not in known]
+
+    def _end_what_had_ended(self) -> None:
+        """A page may have been read back as it was before its delivery ended."""
+        for _, file in self._database.copies.files():
+            ended = [
+                (signup_id, change)
+                for signup_id, change in copies.changes(file, deliveries.name).items()
+                if change and change["state"] != "parked"  # one may have been made due again since
+            ]
+            for batch in _batches(iter(ended)):
+                with self._database.transaction() as connection:
+                    for signup_id, change in batch:
+                        mine = (deliveries.c.signup_id == bindparam("mine"), UNFINISHED)
+                        connection.execute(
+                            update(deliveries).where(*mine).values(change), {"mine": signup_id}
+                        )
 
     def _keep(self, table: Table, rows: list[Row]) -> int:
         """Insert what is not known yet, and count the rows that are kept now."""
@@ -156,7 +202,7 @@ def _keep_row(connection: Connection, table: Table, row: Row) -> None:
     known = select(deliveries.c.id).where(deliveries.c.signup_id == row["signup_id"])
     if connection.scalar(known) is None:
         # Its number is taken, or the contact has a delivery under way.
-        del row["id"]
+        row.pop("id", None)
         if row["state"] == "sending":
             row["state"] = "ready"
         insert_unknown(connection, table, row)
@@ -182,11 +228,6 @@ def _check_document(document: object) -> None:
         raise RowRefused("a document cannot be read") from None
 
 
-def _batches(entries: Iterator[Row | Gap]) -> Iterator[list[Row | Gap]]:
-    batch: list[Row | Gap] = []
-    for entry in entries:
-        batch.append(entry)
-        if len(batch) >= _BATCH:
-            yield batch
-            batch = []
-    yield batch
+def _batches(entries: Iterator[Entry]) -> Iterator[list[Entry]]:
+    while batch := list(islice(entries, _BATCH)):
+        yield batch

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import bindparam, select
 
 from store import idempotency
-from store.arrivals import Arrival, Arrivals, Once
+from store.arrivals import Arrival, Arrivals, Once, copy_of
 from store.database import Database
 from store.errors import OverLimit, StoreUnavailable
 from store.group_commit import GroupCommit
@@ -136,7 +136,7 @@ class Signups:
         self._database = database
         self._arrivals = Arrivals()
         self._floods = Floods()
-        self._together = GroupCommit(database, self._arrivals.store)
+        self._together = GroupCommit(database, self._arrivals.store, committed=self._copy)
 
     def accept(
         self,
@@ -184,6 +184,9 @@ class Signups:
             self._together.write(arrival)
         else:
             self._store_alone(arrival)
+
+    def _copy(self, stored: Sequence[Arrival]) -> None:
+        self._database.copies.write(copy_of(arrival) for arrival in stored if not arrival.flood)
 
     def _store_alone(self, arrival: Arrival) -> None:
         committing = False

@@ -4,17 +4,16 @@ Personal data stands here as plain as in the database; the file is the owner's a
 """
 
 import errno
-import json
 import os
 import threading
 import time
-import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from store import checked_line
 from store.arrivals import suspect_row
 from store.disk import Disk
 from store.errors import StoreUnavailable
@@ -192,21 +191,19 @@ def _line(signup: NewSignup, kind: str, payload: Mapping[str, object], broken: S
     if broken:
         # Not beside the sign-up: an older version, which knows of no suspects, would deliver it.
         document = {"suspected": suspect_row(row, delivery, broken)}
-    body = json.dumps(document)
-    checked = f"{signup.id} {body}".encode()
-    return f"{signup.id} {zlib.crc32(checked):08x} {body}\n".encode()
+    return checked_line.written(signup.id, document)
 
 
 def _read(line: bytes) -> Spooled | None:
+    found = checked_line.read(line)
+    if found is None:
+        return None
+    _, document = found
     try:
-        signup_id, checksum, body = line.rstrip(b"\n").split(b" ", 2)
-        if zlib.crc32(signup_id + b" " + body) != int(checksum, 16):
-            return None
-        document = json.loads(body)
         if "suspected" in document:
             return Spooled((("suspected_signups", document["suspected"]),))
         return Spooled((("signups", document["signup"]), ("deliveries", document["delivery"])))
-    except (ValueError, KeyError, TypeError):
+    except KeyError:
         return None
 
 

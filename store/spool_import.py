@@ -7,6 +7,7 @@ from pathlib import Path
 
 import structlog
 
+from store.copies import Entry
 from store.database import Database
 from store.errors import RowRefused
 from store.rows import insert_unknown
@@ -93,7 +94,10 @@ class SpoolImport:
         return True
 
     def _insert(self, rows: Iterable[Spooled]) -> None:
-        with self._database.transaction() as connection:
+        copies, stored = self._database.copies, list[Entry]()
+        with self._database.transaction(committed=lambda: copies.write(stored)) as connection:
             for spooled in rows:
                 for table, row in spooled.rows:
                     insert_unknown(connection, metadata.tables[table], row)
+                # Also of a known one: what was cut off before may have been the copy.
+                stored += copies.of_rows(connection, dict(spooled.rows))

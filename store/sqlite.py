@@ -80,7 +80,7 @@ class SQLiteBackend:
             raise StoreMisconfigured(
                 "DATABASE_URL: SQLite needs a file, as in sqlite:////home/app/data/app.db"
             )
-        self._path = Path(url.database).absolute()
+        self.file = self._path = Path(url.database).absolute()
         self._file_name = str(self._path)
         self._timeout = busy_timeout_seconds
         self._journal_rule = journal_rule
@@ -168,6 +168,10 @@ class SQLiteBackend:
     def full(self) -> bool:
         """Whether the rest of the disk is kept for finishing what is accepted."""
         return self._disk.full()
+
+    def reading_back_since(self) -> int | None:
+        """When the newest file that is still to be read back was set aside."""
+        return max(map(damage.set_aside_at, damage.asides(self._path)), default=None)
 
     def check_kept(self) -> None:
         """Refuse to acknowledge a commit that went into a file which is no longer at our path."""

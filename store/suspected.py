@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Row, bindparam, delete, func, select, update
 
+from store.copies import Entry
 from store.database import Database
 from store.rows import insert_unknown
 from store.schema import deliveries, signups, suspected_signups
@@ -53,9 +54,13 @@ _RELEASE = (
     update(suspected_signups)
     .where(suspected_signups.c.id == bindparam("wanted"), _WAITING)
     .values(released_at=bindparam("now"))
-    .returning(suspected_signups.c.document)
+    .returning(suspected_signups.c.document, suspected_signups.c.received_at)
 )
-_DELETE = delete(suspected_signups).where(suspected_signups.c.id == bindparam("wanted"), _WAITING)
+_DELETE = (
+    delete(suspected_signups)
+    .where(suspected_signups.c.id == bindparam("wanted"), _WAITING)
+    .returning(suspected_signups.c.received_at)
+)
 
 
 class SuspectedSignups:
@@ -85,7 +90,8 @@ class SuspectedSignups:
 
         It keeps its id and the time it was received: that is when the person consented.
         """
-        with self._database.transaction() as connection:
+        copies, copied = self._database.copies, list[Entry]()
+        with self._database.transaction(committed=lambda: copies.write(copied)) as connection:
             row = connection.execute(_RELEASE, {"wanted": signup_id, "now": now}).one_or_none()
             if row is None:
                 return False
@@ -94,12 +100,22 @@ class SuspectedSignups:
             insert_unknown(connection, signups, document["signup"])
             delivery = {**document["delivery"], "received_at": now, "due_at": now}
             insert_unknown(connection, deliveries, delivery)
+            copied += copies.of_rows(connection, {"signups": document["signup"], "deliveries": delivery})
+            copied.append(_changed(signup_id, row.received_at, {"released_at": now}))
             return True
 
     def delete(self, signup_id: str) -> bool:
         """Remove it for good; False when it does not wait (any more)."""
-        with self._database.transaction() as connection:
-            return bool(connection.execute(_DELETE, {"wanted": signup_id}).rowcount)
+        copied = list[Entry]()
+        with self._database.transaction(committed=lambda: self._database.copies.write(copied)) as connection:
+            received_at = connection.scalar(_DELETE, {"wanted": signup_id})
+            if received_at is not None:
+                copied.append(_changed(signup_id, received_at, None))
+        return received_at is not None
+
+
+def _changed(signup_id: str, received_at: int, change: dict[str, Any] | None) -> Entry:
+    return Entry(signup_id, received_at, changes={"suspected_signups": change})
 
 
 def _suspect(row: Row[Any]) -> Suspect:

@@ -121,6 +121,7 @@ def build_housekeeping(
         Task("ceiling", 5, forms.ceiling.count, rest_factor=20),
         Task("expiry", 3_600, lambda: expiry.run(clock())),
         Task("retention", 3_600, lambda: retention.prune(clock())),
+        Task("copies", 3_600, lambda: retention.prune_copies(clock())),
     ]
     if keeping.salvage is not None:
         tasks.append(Task("salvage", 5, keeping.salvage.run))

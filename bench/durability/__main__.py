@@ -19,6 +19,7 @@ import gunicorn
 
 from bench.durability import (
     burst,
+    damage,
     kills,
     million,
     postgresql_crash,
@@ -118,6 +119,8 @@ def _refusals(run: Run) -> Iterator[Figure]:
     for harm in refusals.HARMS:
         outcome = refusals.run(run.folder(), seed=run.seed, harm=harm)
         yield from refusals.figures(outcome, seed=run.seed)
+    damaged = damage.run(run.folder(), seed=run.seed, people=run.of(300), pages=20)
+    yield from damage.figures(damaged, seed=run.seed)
 
 
 SCENARIOS: dict[str, Scenario] = {

@@ -20,17 +20,19 @@ from bench.durability.fleet import Fleet
 from bench.durability.verdict import read_notes, read_states
 
 SCENARIO = "the store refuses"
-FULL, DAMAGED, MOVED, DELETED = (
+FULL, DAMAGED, SHREDDED, MOVED, DELETED = (
     "disk full for 5 s",
     "20 pages overwritten, restart",
+    "200 pages overwritten, restart",
     "file moved away",
     "file deleted",
 )
-HARMS = (FULL, DAMAGED, MOVED, DELETED)
-_DATABASE = "subscriber-sync.db"
+HARMS = (FULL, DAMAGED, SHREDDED, MOVED, DELETED)
+DATABASE = "subscriber-sync.db"
 _DISK_MEGABYTES = 120
 _PAGE = 4096
 _PACE = 30
+_PACE_FOR_PAGES = 200  # so that there are 200 pages by then
 _BEFORE_SECONDS, _AFTER_SECONDS, _FULL_SECONDS = 5, 10, 5
 # Salvage runs in the background.
 _MENDED_SECONDS = 60
@@ -58,17 +60,18 @@ def run(folder: Path, *, seed: int, harm: str) -> Outcome:
         mount = f"mount -t tmpfs -o size={_DISK_MEGABYTES}m none {data}"
         command = " ".join(f"'{part}'" for part in fleet.webs[0].command)
         fleet.webs[0].command = ["unshare", "-Urm", "sh", "-c", f"{mount} && exec {command}"]
-    people = _PACE * (_BEFORE_SECONDS + _FULL_SECONDS + _AFTER_SECONDS)
+    pace = _PACE_FOR_PAGES if harm == SHREDDED else _PACE
+    people = pace * (_BEFORE_SECONDS + _FULL_SECONDS + _AFTER_SECONDS)
     with fleet.start(connected=False):
         if harm == FULL:
             # The file system exists in the processes' own mount namespace only.
             data = Path(f"/proc/{fleet.webs[0].pid}/root{data}")
-        crowd = Crowd(fleet.bases, folder / "notes", seed, people, pace=_PACE, repeats=0).start()
+        crowd = Crowd(fleet.bases, folder / "notes", seed, people, pace=pace, repeats=0).start()
         time.sleep(_BEFORE_SECONDS)
         before = len(crowd.thanked_at)
         _HARMS[harm](data, random.Random(seed))
         crowd.join(180)
-        if harm == DAMAGED:
+        if harm in (DAMAGED, SHREDDED):
             # The file is looked through at each start and every night; nobody waits for the night here.
             fleet.webs[0].end()
         names = list(read_notes(folder / "notes").values())
@@ -98,25 +101,37 @@ def _fill(data: Path, _chance: random.Random) -> None:
     filler.unlink()
 
 
-def _overwrite(data: Path, chance: random.Random) -> None:
-    with (data / _DATABASE).open("r+b", buffering=0) as file:
-        pages = os.fstat(file.fileno()).st_size // _PAGE
-        for page in chance.sample(range(pages // 2, pages), min(20, pages // 2)):
-            file.seek(page * _PAGE)
-            file.write(chance.randbytes(_PAGE))
+def overwrite(file: Path, chance: random.Random, *, pages: int, beyond: float = 0.5) -> int:
+    """Fill as many pages with garbage, chosen behind that part of the file; how many there were to choose."""
+    with file.open("r+b", buffering=0) as content:
+        there = os.fstat(content.fileno()).st_size // _PAGE
+        choice = range(int(there * beyond), there)
+        for page in chance.sample(choice, min(pages, len(choice))):
+            content.seek(page * _PAGE)
+            content.write(chance.randbytes(_PAGE))
+    return len(choice)
+
+
+def _damage(data: Path, chance: random.Random) -> None:
+    overwrite(data / DATABASE, chance, pages=20)
+
+
+def _shred(data: Path, chance: random.Random) -> None:
+    overwrite(data / DATABASE, chance, pages=200, beyond=0)
 
 
 def _move(data: Path, _chance: random.Random) -> None:
-    (data / _DATABASE).rename(data / "moved-away.db")
+    (data / DATABASE).rename(data / "moved-away.db")
 
 
 def _delete(data: Path, _chance: random.Random) -> None:
-    (data / _DATABASE).unlink()
+    (data / DATABASE).unlink()
 
 
 _HARMS: dict[str, Callable[[Path, random.Random], None]] = {
     FULL: _fill,
-    DAMAGED: _overwrite,
+    DAMAGED: _damage,
+    SHREDDED: _shred,
     MOVED: _move,
     DELETED: _delete,
 }
@@ -139,11 +154,11 @@ def _missing(thanked: list[str], data: Path) -> set[str]:
 def _stored(data: Path) -> set[str]:
     """Whom a copy of the files knows: SQLite itself finds no way into another mount namespace."""
     with tempfile.TemporaryDirectory() as folder:
-        for name in (_DATABASE, f"{_DATABASE}-wal"):
+        for name in (DATABASE, f"{DATABASE}-wal"):
             with suppress(FileNotFoundError):
                 (Path(folder) / name).write_bytes((data / name).read_bytes())
         try:
-            return set(read_states(f"sqlite:///{folder}/{_DATABASE}"))
+            return set(read_states(f"sqlite:///{folder}/{DATABASE}"))
         except DatabaseError:
             return set()
 
@@ -151,15 +166,11 @@ def _stored(data: Path) -> set[str]:
 def figures(outcome: Outcome, *, seed: int) -> list[Figure]:
     """The table's rows."""
     scenario = f"{SCENARIO}: {outcome.harm}"
-    lost_before = f"{outcome.lost_before} of {outcome.before}"
     return [
         Figure(
             scenario, "seed; accepted after; tries refused", f"{seed}; {outcome.after}; {outcome.refused}"
         ),
-        # What was on the destroyed pages themselves may be gone.
-        Figure(scenario, "accepted before, lost", lost_before)
-        if outcome.harm == DAMAGED
-        else zero(scenario, f"of {outcome.before} accepted before, lost", outcome.lost_before),
+        zero(scenario, f"of {outcome.before} accepted before, lost", outcome.lost_before),
         zero(scenario, "accepted after, lost", outcome.lost_after),
         at_most(scenario, "longest time without a thanks", round(outcome.silence, 1), 10, " s"),
     ]

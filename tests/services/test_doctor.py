@@ -311,3 +311,11 @@ def test_sign_ups_outside_the_database_are_told(house: House, deployment: Deploy
     assert f"warning: Sign-ups that wait in {tmp_path}/spool for the database: 2." in told
     assert f"problem: Lines in {tmp_path}/spool that could not be imported: 1." in told
     assert "problem: The database file was damaged or taken away." in told
+
+
+def test_a_second_copy_that_cannot_be_written(house: House, deployment: Deployment, tmp_path: Path) -> None:
+    """It is a problem, with its cure in the sentence."""
+    (tmp_path / "copies").touch()
+    (problem,) = [found for found in examine(house, deployment) if found.level is Level.PROBLEM]
+    assert "second copy" in problem.sentence
+    assert "Make room" in problem.sentence

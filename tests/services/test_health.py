@@ -114,6 +114,15 @@ def test_what_waits_and_what_was_lost_is_told_until_a_person_acts(house: House, 
     assert not any("read back" in problem for problem in house.health.report().problems)
 
 
+def test_a_second_copy_that_cannot_be_written_is_told(house: House, tmp_path: Path) -> None:
+    """Sign-ups are stored all the same, so it degrades and no more."""
+    (tmp_path / "copies").touch()
+    sign_up(house)
+    report = house.health.report()
+    assert (report.status, report.storable) == ("degraded", True)
+    assert any("second copy" in problem and "Make room" in problem for problem in report.problems)
+
+
 def test_suspected_sign_ups_are_told_and_no_problem(house: House) -> None:
     """They wait for a person; the service does what it should."""
     submission = read_form([("email", "a@example.org"), ("list_id", NEWSLETTER.list_id), ("website", "x")])

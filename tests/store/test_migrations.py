@@ -17,7 +17,7 @@ from store import Database, Signups, StoreMisconfigured
 from store.migrate import HEAD, configuration
 from store.schema import metadata
 from store.sqlite_driver import driver
-from tests.store.conftest import accept, in_processes
+from tests.store.conftest import accept, in_processes, in_threads
 
 
 def test_head_is_the_latest_migration(database: Database) -> None:
@@ -100,3 +100,16 @@ def test_alembic_is_imported_only_to_migrate(tmp_path: Path) -> None:
     script = "import sys, store; store.Database(sys.argv[1]).probe(); print('alembic' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", script, url], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
+
+
+def test_two_threads_may_migrate_at_the_same_time(tmp_path: Path) -> None:
+    """As when one mends a damaged file while another begins a new one: Alembic alone would mix them up."""
+
+    def migrate_one(number: int) -> str:
+        database = Database(f"sqlite:///{tmp_path / str(number) / 'app.db'}")
+        try:
+            return database.description()
+        finally:
+            database.close()
+
+    assert all(in_threads(2, migrate_one))

@@ -14,7 +14,15 @@ from store.claims import ANY_WAITING, CLAIM, CLAIM_FRESH, NEXT_DUE, NEXT_FRESH, 
 from store.deliveries import BACKLOG, BEHIND, PENDING_UP_TO, RETRIED
 from store.events import RECENT
 from store.pending import NEXT_PAGE
-from store.retention import FINISHED, MASK, OLD_ATTEMPTS, OLD_SUSPECTED
+from store.retention import (
+    FINISHED,
+    MASK,
+    OLD_ATTEMPTS,
+    OLD_SUSPECTED,
+    PARKED_OF_DAY,
+    SUSPECTED_OF_DAY,
+    UNFINISHED_OF_DAY,
+)
 from store.signups import _FIND, _RECENT
 from store.suspected import COUNT, FIND, WAITING_NEWEST_FIRST
 from tests.postgresql_server import new_database
@@ -33,6 +41,8 @@ LOOP = [
     pytest.param(FINISHED, {"until": 10}, id="payloads to blank"),
     pytest.param(OLD_ATTEMPTS, {"until": 10}, id="attempts to remove"),
     pytest.param(MASK, {"signup": "s1", "network": "192.0.2.0/24"}, id="mask"),
+    pytest.param(UNFINISHED_OF_DAY, {"since": 60_000, "before": 60_010}, id="unfinished of a day"),
+    pytest.param(PARKED_OF_DAY, {"since": 60_000, "before": 60_010}, id="parked of a day"),
     pytest.param(_FIND, {"signup_id": "s1"}, id="find"),
     pytest.param(_RECENT, {"at_most": 10}, id="recent"),
     pytest.param(BACKLOG, {"at_most": 10}, id="backlog"),
@@ -41,6 +51,7 @@ STATEMENTS = [
     *LOOP,
     pytest.param(RECENT, {"at_most": 10}, id="recent events"),
     pytest.param(OLD_SUSPECTED, {"until": 10}, id="suspected to remove"),
+    pytest.param(SUSPECTED_OF_DAY, {"since": 1, "before": 2}, id="suspected of a day"),
     pytest.param(WAITING_NEWEST_FIRST, {"at_most": 10}, id="suspected"),
     pytest.param(COUNT, {}, id="count suspected"),
     pytest.param(NEXT_PAGE, {"received": -1, "due": -1}, id="pending by form"),

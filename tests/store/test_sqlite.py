@@ -105,8 +105,8 @@ def test_file_is_private(tmp_path: Path) -> None:
     database = open_file(tmp_path / "data" / "app.db")
     accept(database, "s1")
     assert (tmp_path / "data").stat().st_mode & 0o777 == 0o700
-    for file in (tmp_path / "data").iterdir():
-        assert file.stat().st_mode & 0o777 == 0o600, file
+    for file in (tmp_path / "data").rglob("*"):
+        assert file.stat().st_mode & 0o777 == (0o700 if file.is_dir() else 0o600), file
     database.close()
 
 
