@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -24,6 +25,7 @@ from services import (
     Retry,
     Services,
 )
+from services.delivery import watch
 from services.findings import Level
 from services.form_words import rows as form_rows
 from services.signup_care import STATES
@@ -86,10 +88,16 @@ def sandbox(host: str, port: int) -> None:
     run_simple(host, port, create_sandbox(), threaded=True)
 
 
+HANGS = 1
+
+
 @click.command("worker")
 @with_appcontext
 def worker() -> None:
-    """Deliver until told to stop; for deployments with DELIVERY=off in the web processes."""
+    """Deliver until told to stop; for deployments with DELIVERY=off in the web processes.
+
+    Ends with status 1 when it hangs for a minute: have it started again, as systemd and containers do.
+    """
     _refuse_builtin_sandbox()
     delivery, stop = _services().delivery, threading.Event()
 
@@ -102,6 +110,10 @@ def worker() -> None:
     ticker, housekeeping = (current_app.extensions[name] for name in ("ticker", "housekeeping_thread"))
     ticker.start()
     housekeeping.start()
+    # A loop that hangs cannot be ended; whoever started this process starts another, leases cover the rest.
+    threading.Thread(
+        target=watch, args=(delivery, stop), kwargs={"end": lambda: os._exit(HANGS)}, daemon=True
+    ).start()
     # The sign-ups come from other processes, so nothing wakes this one: it looks every second.
     delivery.run(stop, longest_idle_seconds=1)
     housekeeping.stop()

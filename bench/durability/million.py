@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import statistics
 import time
 from collections.abc import Callable
@@ -32,16 +33,19 @@ _DELIVERY = (
     " [\"11111111-1111-4111-8111-111111111111\"]}', 'ready', :first + i, 0, 0"
 )
 _CALL_EVERY_MS = 300
+_PARTS = 20
+_PAGES = 8
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """Milliseconds of each claim and insert, seconds to the first answer, megabytes of a worker."""
+    """Milliseconds of each claim, insert and bare sync, seconds to the first answer, a worker's megabytes."""
 
     rows: int
     engine: str
     claims: list[float]
     inserts: list[float]
+    syncs: list[float]
     start: float
     memory_before: float
     memory_after: float
@@ -54,8 +58,15 @@ def run(folder: Path, *, rows: int, samples: int, database_url: str = "") -> Out
     database = Database(database_url or f"sqlite:///{data / 'subscriber-sync.db'}")
     now = int(time.time() * 1000)
     _fill(database, rows, now - 86_400_000 // 2)
-    claims = _claims(database, samples, now)
-    inserts = _inserts(database, samples, now)
+    # The disk's own times, taken in turn with ours: a busy disk is busy for both.
+    claims: list[float] = []
+    inserts: list[float] = []
+    syncs: list[float] = []
+    for part in range(_PARTS):
+        some = range(part * samples // _PARTS, (part + 1) * samples // _PARTS)
+        claims += _claims(database, some, now)
+        syncs += _syncs(data / "sync", len(some))
+        inserts += _inserts(database, some, now)
     engine = database.description()
     database.close()
     began = time.monotonic()
@@ -66,25 +77,30 @@ def run(folder: Path, *, rows: int, samples: int, database_url: str = "") -> Out
         before = max(map(_megabytes, fleet.webs[0].children()))
         Crowd(fleet.bases, folder / "notes", 2, 2_000).start().join(300)
         after = max(map(_megabytes, fleet.webs[0].children()))
-    return Outcome(rows, engine, claims, inserts, start, before, after)
+    return Outcome(rows, engine, claims, inserts, syncs, start, before, after)
 
 
 def _fill(database: Database, rows: int, first: int) -> None:
-    numbers = _NUMBERS["postgresql" if "PostgreSQL" in database.description() else "sqlite"]
+    numbers = _NUMBERS[database.dialect]
     signups = "id, received_at, contact_key, email, person, list_ids, asked_by"
     deliveries = "signup_id, received_at, contact_key, kind, payload, state, due_at, fence, attempts"
     with database.transaction() as connection:
-        if "PostgreSQL" in database.description():
+        if database.dialect == "postgresql":
             connection.execute(text("SET LOCAL statement_timeout = 0"))
         values = {"rows": rows, "first": first}
         for table, columns, row in (("signups", signups, _SIGNUP), ("deliveries", deliveries, _DELIVERY)):
             connection.execute(text(f"INSERT INTO {table} ({columns}) {numbers.format(row)}"), values)
+    if database.dialect == "postgresql":
+        # As autovacuum does a minute later.
+        with database.reading() as connection:
+            connection.execute(text("ANALYZE"))
 
 
-def _claims(database: Database, samples: int, now: int) -> list[float]:
-    """Claim and deliver `samples` rows, one each 300 ms of a clock of our own."""
-    deliveries, times = Deliveries(database), []
-    for number in range(samples):
+def _claims(database: Database, numbers: range, now: int) -> list[float]:
+    """Claim and deliver as many rows, one each 300 ms of a clock of our own."""
+    # The clock of our own knows nothing of waiting for locks.
+    deliveries, times = Deliveries(database, monotonic=lambda: 0.0), []
+    for number in numbers:
         at = now + number * _CALL_EVERY_MS
         began = time.perf_counter()
         claimed = deliveries.claim(at)
@@ -95,7 +111,18 @@ def _claims(database: Database, samples: int, now: int) -> list[float]:
     return times
 
 
-def _inserts(database: Database, samples: int, now: int) -> list[float]:
+def _syncs(file: Path, samples: int) -> list[float]:
+    """Append what a claim writes to the log, some pages, and sync it."""
+    with file.open("ab", buffering=0) as log:
+
+        def sync(_: int) -> None:
+            log.write(bytes(_PAGES * 4096))
+            os.fdatasync(log.fileno())
+
+        return [_timed(sync, number) for number in range(samples)]
+
+
+def _inserts(database: Database, numbers: range, now: int) -> list[float]:
     signups = Signups(database)
 
     def insert(number: int) -> None:
@@ -116,7 +143,7 @@ def _inserts(database: Database, samples: int, now: int) -> list[float]:
         )
         signups.accept(signup, kind="sign_up", payload={})
 
-    return [_timed(insert, number) for number in range(samples)]
+    return [_timed(insert, number) for number in numbers]
 
 
 def _timed(work: Callable[[int], None], number: int) -> float:
@@ -137,6 +164,11 @@ def figures(outcome: Outcome) -> list[Figure]:
     return [
         at_most(scenario, "claim, p99", round(_p99(outcome.claims), 2), 10, " ms"),
         at_most(scenario, "insert, p99", round(_p99(outcome.inserts), 2), 50, " ms"),
+        Figure(
+            scenario,
+            "for comparison: 32 KB written and synced on this disk, p50 and p99",
+            f"{statistics.median(outcome.syncs):.2f} and {_p99(outcome.syncs):.2f} ms",
+        ),
         Figure(
             scenario,
             "claim and insert, p50",

@@ -4,7 +4,7 @@ from services.delivery.courier import Courier, Outcome, Step
 from services.delivery.delivery import Delivery, DrainReport
 from services.delivery.departure import Departures, depart
 from services.delivery.sending import Sender
-from services.delivery.thread import DeliveryThread
+from services.delivery.thread import DeliveryThread, watch
 
 __all__ = [
     "Courier",
@@ -16,4 +16,5 @@ __all__ = [
     "Sender",
     "Step",
     "depart",
+    "watch",
 ]

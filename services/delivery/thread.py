@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 import structlog
 
@@ -56,3 +57,25 @@ class DeliveryThread:
                 self._begin()
         # It may have begun a loop at the very moment of the stop.
         self._stop_loop.set()
+
+
+def watch(
+    delivery: Delivery,
+    stop: threading.Event,
+    *,
+    end: Callable[[], None],
+    look_every_seconds: float = LOOK_EVERY_SECONDS,
+) -> None:
+    """Call `end` once the loop has been silent for a minute, for a process whose supervisor starts it anew.
+
+    Returns then, or when `stop` is set.
+    """
+    silent_before = False
+    while not stop.wait(look_every_seconds):
+        silent = (delivery.silent_seconds() or 0) > SILENT_SECONDS
+        # Twice in a row: a process that was frozen as a whole goes on by itself.
+        if silent and silent_before:
+            log.error("delivery_hangs")
+            end()
+            return
+        silent_before = silent

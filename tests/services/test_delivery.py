@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from services.constant_contact import SignedUp
-from services.delivery import Delivery, DeliveryThread, depart
+from services.delivery import Delivery, DeliveryThread, depart, watch
 from store import Claimed, StoreUnavailable
 from tests.services.conftest import Clock, House
 from tests.services.vendor import ScriptedVendor
@@ -351,6 +351,35 @@ def test_a_loop_that_died_or_hangs_is_replaced(
     thread.stop()
     if isinstance(delivery, Hanging):
         assert soon(lambda: delivery.ended == ["began", "ended"])
+
+
+class Ticking(Delivery):
+    """Tells what the test says about its last tick, look by look."""
+
+    def __init__(self, looks: list[float | None], stop: threading.Event, **parts: Any) -> None:
+        super().__init__(**parts)
+        self.looks, self._stop = looks, stop
+
+    def silent_seconds(self) -> float | None:
+        silent = self.looks.pop(0)
+        if not self.looks:
+            self._stop.set()
+        return silent
+
+
+@pytest.mark.parametrize(
+    ("looks", "ends"),
+    [([61.0, 66.0, 71.0], 1), ([None, 59.0, 60.0, 60.0], 0), ([90.0, 1.0, 2.0, 90.0, 1.0], 0)],
+    ids=["hangs", "is at work", "was frozen and goes on"],
+)
+def test_a_process_whose_loop_hangs_is_ended(house: House, looks: list[float | None], ends: int) -> None:
+    """Its supervisor starts another one; one that was only frozen goes on by itself."""
+    stop, ended = threading.Event(), []
+    delivery = Ticking(
+        looks, stop, courier=house.courier, deliveries=house.deliveries, lists=house.lists, clock=house.clock
+    )
+    watch(delivery, stop, end=lambda: ended.append(1), look_every_seconds=0.001)
+    assert len(ended) == ends
 
 
 def test_a_stopped_delivery_is_not_replaced(house: House, vendor: SlowVendor) -> None:

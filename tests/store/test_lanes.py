@@ -1,9 +1,10 @@
 """Who goes first when calls are scarce: today's people, a backlog of days, one probe after an outage."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from store import PER_DAY, Budget, Claimed, Database, Deliveries, Wait
-from tests.store.conftest import accept, opening
+from tests.store.conftest import accept, in_threads, opening
 
 NOON = int(datetime(2026, 3, 1, 12, tzinfo=UTC).timestamp() * 1000)
 MIDNIGHT = int(datetime(2026, 3, 2, tzinfo=UTC).timestamp() * 1000)
@@ -183,3 +184,50 @@ def test_clock_that_jumps_ahead_does_no_harm(database: Database) -> None:
     assert not outbox(database).delivered(early, now=NOON + HOUR, contact_id="early", action="created")
     assert outbox(database).delivered(owner, now=NOON + HOUR, contact_id="c", action="created")
     assert claim(database, NOON + HOUR + 2).signup_id == "s2"
+
+
+def six_ask(url: str, times: range, ask: Callable[[Database, int], bool]) -> int:
+    """How often six senders, each with connections of its own, get a call at those times."""
+
+    def sender(number: int) -> int:
+        own = Database(url)
+        try:
+            return sum(ask(own, now + number) for now in times)
+        finally:
+            own.close()
+
+    return sum(in_threads(6, sender))
+
+
+def test_six_senders_stop_at_the_days_limits_and_go_on_at_midnight(database: Database, url: str) -> None:
+    """Deliveries stop at 9,900, all other calls at 10,000; not one more before 00:00 UTC, not even ahead."""
+    for number in range(30):
+        accept(database, f"s{number}", at=MIDNIGHT - 50_000 + number)
+    used(database, 9_895)
+
+    def claims(own: Database, now: int) -> bool:
+        got = Deliveries(own, monotonic=lambda: 0.0).claim(now, ahead_ms=250)
+        return isinstance(got, Claimed)
+
+    def books(own: Database, now: int) -> bool:
+        return isinstance(Budget(own, monotonic=lambda: 0.0).book(now, ahead_ms=250), int)
+
+    evening = range(MIDNIGHT - 40_000, MIDNIGHT - 20_000, 2_000)
+    assert six_ask(url, evening, claims) == 5
+    used(database, 9_997)
+    assert six_ask(url, range(MIDNIGHT - 19_000, MIDNIGHT, 2_000), books) == 3
+    assert six_ask(url, range(MIDNIGHT - 1_000, MIDNIGHT, 100), claims) == 0
+    assert Budget(database).read().used == PER_DAY
+    assert six_ask(url, range(MIDNIGHT, MIDNIGHT + 3_000, 100), claims) >= 8
+    state = Budget(database).read()
+    assert (state.day, state.used <= 12) == ("2026-03-02", True)
+
+
+def test_no_call_of_tomorrow_is_booked_today(database: Database) -> None:
+    """The vendor would count it tomorrow, and that day one too many."""
+    backlog(database, 5)
+    last = MIDNIGHT - 1_000
+    for _ in range(4):
+        claim(database, last)
+    assert outbox(database).claim(MIDNIGHT - 100, ahead_ms=250) == Wait(MIDNIGHT)
+    assert outbox(database).claim(MIDNIGHT - 400, ahead_ms=250) == Wait(MIDNIGHT - 170)

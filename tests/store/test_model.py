@@ -1,5 +1,6 @@
 """Whatever happens in whatever order, the promises of the outbox hold: a machine tries to break them."""
 
+import itertools
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,7 +16,7 @@ from hypothesis.stateful import (
 )
 
 from store import PER_DAY, PER_SECOND, Budget, Claimed, Database, Deliveries
-from store.claims import DELIVERIES_PER_DAY
+from store.claims import BACKLOG_PER_DAY, DELIVERIES_PER_DAY
 from tests.store.conftest import accept, opening
 
 NOON = int(datetime(2026, 3, 1, 12, tzinfo=UTC).timestamp() * 1000)
@@ -59,10 +60,31 @@ class Outbox(RuleBasedStateMachine):
             found = connection.exec_driver_sql("SELECT * FROM deliveries ORDER BY id").all()
         return {row.id: row for row in found}
 
-    def booked(self) -> None:
-        """A call goes out at this moment."""
-        self.calls.append(self.time)
-        assert len([call for call in self.calls if call > self.time - SECOND]) <= PER_SECOND
+    def unfinished(self, rows: dict[int, Any]) -> list[Any]:
+        return [row for row in rows.values() if row.state in UNFINISHED]
+
+    def longest_due(self, rows: dict[int, Any]) -> Any:
+        """Of those that are due, and whose contact has none before it, the one that is due for longest."""
+        waiting = self.unfinished(rows)
+        free = [
+            row
+            for row in waiting
+            if row.due_at <= self.now
+            and (
+                row.state == "sending"
+                or not any(
+                    other.contact_key == row.contact_key and (other.id < row.id or other.state == "sending")
+                    for other in waiting
+                )
+            )
+        ]
+        return min(free, key=lambda row: (row.due_at, row.id))
+
+    def booked(self, ahead: int = 0) -> None:
+        """A call goes out so many milliseconds from now."""
+        self.calls = sorted([*self.calls, self.time + ahead])
+        fifths = zip(self.calls, self.calls[PER_SECOND:], strict=False)
+        assert all(fifth - first >= SECOND for first, fifth in fifths)
 
     @initialize()
     def begin(self) -> None:
@@ -76,10 +98,11 @@ class Outbox(RuleBasedStateMachine):
         for contact in "aabca":
             self.somebody_signs_up(contact)
 
-    @rule(contact=st.sampled_from("abc"))
-    def somebody_signs_up(self, contact: str) -> None:
+    @rule(contact=st.sampled_from("abc"), ago=st.sampled_from([0, 0, 5 * SECOND, 2 * HOUR]))
+    def somebody_signs_up(self, contact: str, ago: int = 0) -> None:
+        """Some time ago, where the store was away and a file kept it; what is stored first goes first."""
         self.names.append(f"s{len(self.names)}")
-        accept(self.database, self.names[-1], contact=contact, at=self.now)
+        accept(self.database, self.names[-1], contact=contact, at=self.now - ago)
 
     @rule(passed=moments)
     def time_passes(self, passed: int) -> None:
@@ -117,15 +140,17 @@ class Outbox(RuleBasedStateMachine):
     def worker_claims_at_once(self) -> None:
         self.worker_claims(0)
 
-    @rule(passed=st.sampled_from([300, 1_100]))
-    def worker_claims(self, passed: int) -> None:
+    @rule(passed=st.sampled_from([300, 900, 1_100]), ahead=st.sampled_from([0, 250]))
+    def worker_claims(self, passed: int, ahead: int = 0) -> None:
         self.time += passed
         before = self.rows()
         used_before = self.budget.read()
-        claimed = self.deliveries.claim(self.now, lease_ms=LEASE)
+        claimed = self.deliveries.claim(self.now, lease_ms=LEASE, ahead_ms=ahead)
         if not isinstance(claimed, Claimed):
+            assert claimed.until is not None or not self.unfinished(before)
             return
-        self.booked()
+        assert 0 <= claimed.booked_at - self.now <= ahead
+        self.booked(claimed.booked_at - self.now)
         if self.budget.read().day == used_before.day:
             assert used_before.used < DELIVERIES_PER_DAY
         row = before[claimed.delivery_id]
@@ -133,13 +158,13 @@ class Outbox(RuleBasedStateMachine):
         unfinished = [other for other in contacts if other.state in UNFINISHED]
         assert row.state == "sending" or row.id == min(other.id for other in unfinished)
         assert row.state == "sending" or all(other.state == "ready" for other in unfinished)
-        assert claimed.fence == row.fence + 1
-        younger = [before[other.delivery_id] for other in claimed.younger]
-        assert [other.id for other in younger] == sorted(other.id for other in younger)
-        for other in younger:
-            assert (other.contact_key, other.state, other.alone) == (row.contact_key, "ready", False)
-            assert other.id > row.id
-            assert not row.alone
+        assert row.due_at <= self.now
+        if used_before.used % 4 != 3 and used_before.used < BACKLOG_PER_DAY:
+            assert row.id == self.longest_due(before).id
+        assert (claimed.fence, claimed.attempts) == (row.fence + 1, row.attempts + 1)
+        rest = [] if row.alone else [other for other in unfinished if other.id > row.id]
+        free = itertools.takewhile(lambda other: other.state == "ready" and not other.alone, rest)
+        assert [other.delivery_id for other in claimed.younger] == [other.id for other in free]
         if self.probe is not None:
             assert self.now >= self.probe.booked_at + 20 * SECOND
         self.probe = claimed if claimed.probe else None
@@ -166,6 +191,7 @@ class Outbox(RuleBasedStateMachine):
     @precondition(lambda self: self.working)
     @rule(pick=picks, carries=st.integers(0, 3))
     def call_succeeds(self, pick: int, carries: int) -> None:
+        before = self.rows()
         claimed, counts = self.verdict(pick)
         if self.budget.read().failures:
             self.probe = None
@@ -175,16 +201,27 @@ class Outbox(RuleBasedStateMachine):
             claimed, now=self.now, contact_id="c", action="created", carried=carried
         )
         rows = self.rows()
-        if counts:
-            assert {rows[other].state for other in carried} <= {"merged"}
+        changed = {each for each in rows if rows[each] != before[each]}
+        assert changed == ({claimed.delivery_id, *carried} if counts else set())
+        assert {rows[other].state for other in carried if counts} <= {"merged"}
 
     @precondition(lambda self: self.working)
     @rule(pick=picks, later=moments, count=st.booleans(), alone=st.booleans())
     def call_is_to_be_repeated(self, pick: int, later: int, count: bool, alone: bool) -> None:
+        before = self.rows()
         claimed, counts = self.verdict(pick)
-        assert counts == self.deliveries.postpone(
-            claimed, due_at=self.now + later, error="409", count=count, alone=alone
-        )
+        due = self.now + later
+        assert counts == self.deliveries.postpone(claimed, due_at=due, error="409", count=count, alone=alone)
+        rows, old = self.rows(), before[claimed.delivery_id]
+        if not counts:
+            assert rows == before
+            return
+        row = rows[claimed.delivery_id]
+        assert (row.state, row.due_at, row.attempts) == ("ready", due, old.attempts - (not count))
+        assert bool(row.alone) == (bool(old.alone) or alone)
+        for other in rows.values():
+            if other.contact_key == row.contact_key and other.state == "ready" and other.id > row.id:
+                assert other.due_at == max(due, before[other.id].due_at)
 
     @precondition(lambda self: self.working)
     @rule(pick=picks)
@@ -203,6 +240,8 @@ class Outbox(RuleBasedStateMachine):
         name = self.names[pick % len(self.names)]
         (before,) = (row for row in self.rows().values() if row.signup_id == name)
         assert self.deliveries.retry(name, now=self.now) == (before.state == "parked")
+        after = self.rows()[before.id]
+        assert after == before or (after.state, after.due_at, after.attempts) == ("ready", self.now, 0)
 
     @invariant()
     def nothing_is_lost_and_what_is_done_stays_done(self) -> None:
