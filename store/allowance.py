@@ -143,6 +143,10 @@ class Allowance:
             state = replace(state, probe_until=at + PROBE_MS)
         return replace(self, state=state, calls=(*self.calls, at)[-PER_SECOND:])
 
+    def exhausted(self) -> "Allowance":
+        """Count four calls as just made."""
+        return replace(self, calls=(self.now,) * PER_SECOND)
+
     def throttled(self) -> "Allowance":
         """Widen the guard, as the vendor counted more calls in a second than we did."""
         guard = min(_LARGEST_GUARD_MS, int(self.state.guard_at(self.now) * 1.5) + 20)

@@ -76,7 +76,9 @@ class House:
             budget=budget,
             connection=connection,
             authorize=authorize,
-            departures=Departures(permits=permits, budget=budget, clock=clock),
+            departures=Departures(
+                permits=permits, budget=budget, clock=clock, monotonic=lambda: clock() / 1000
+            ),
             sender=Sender(vendor=api, permits=permits, vocabulary=vocabulary, clock=clock),
             clock=clock,
         )

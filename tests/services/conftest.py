@@ -110,7 +110,12 @@ class House:
             budget=self.budget,
             connection=self.connection,
             authorize=self.authorize,
-            departures=Departures(permits=self.permits, budget=self.budget, clock=self.clock),
+            departures=Departures(
+                permits=self.permits,
+                budget=self.budget,
+                clock=self.clock,
+                monotonic=lambda: self.clock() / 1000,
+            ),
             sender=Sender(vendor=api, permits=self.permits, vocabulary=self.vocabulary, clock=self.clock),
             clock=self.clock,
         )

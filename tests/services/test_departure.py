@@ -62,7 +62,7 @@ def disk(house: House) -> SlowDisk:
 @pytest.fixture
 def departures(house: House, disk: SlowDisk) -> Departures:
     permits = CallPermits(disk, clock=house.clock)
-    return Departures(permits=permits, budget=disk, clock=house.clock)
+    return Departures(permits=permits, budget=disk, clock=house.clock, monotonic=lambda: house.clock() / 1000)
 
 
 _numbers = count()
@@ -155,6 +155,31 @@ def test_a_clock_that_was_set_back_holds_nothing_up(house: House, departures: De
     stop = Waiting(house.clock)
     departures.wait_for(claimed, stop)
     assert stop.waited == 250
+
+
+def test_a_clock_that_was_set_forward_brings_no_fifth_call_into_a_second(
+    house: House, disk: SlowDisk
+) -> None:
+    """What left a moment ago seems to have left an hour ago, so that four more would go out at once."""
+    leapt = [0]
+    departures = Departures(
+        permits=CallPermits(disk, clock=house.clock),
+        budget=disk,
+        clock=house.clock,
+        monotonic=lambda: (house.clock() - leapt[0]) / 1000,
+    )
+    stop = Waiting(house.clock)
+    departures.wait_for(claim(house), stop)
+    leapt[0] = 3_600_000
+    house.clock.now += leapt[0]
+    early, began = [claim(house), claim(house)], house.clock.now
+    for claimed in early:
+        assert claimed.booked_at - began <= 0
+        departures.wait_for(claimed, stop)
+        assert house.clock.now - began >= 1_080
+    late = claim(house)
+    departures.wait_for(late, stop)
+    assert house.budget.read().used == 1 + 2 + 2 + 1
 
 
 def test_only_the_first_call_of_a_delivery_waits(house: House) -> None:
