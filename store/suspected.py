@@ -88,7 +88,8 @@ class SuspectedSignups:
     def release(self, signup_id: str, *, now: int) -> bool:
         """Make it a sign-up like any other, due at `now` (epoch ms); False when it does not wait (any more).
 
-        It keeps its id and the time it was received: that is when the person consented.
+        It keeps its id and the time it was received: that is when the person consented, and who left since is
+        not brought back by it.
         """
         copies, copied = self._database.copies, list[Entry]()
         with self._database.transaction(committed=lambda: copies.write(copied)) as connection:
@@ -98,7 +99,7 @@ class SuspectedSignups:
             document = json.loads(row.document)
             # Known already where it came by the spool as well: its commit had failed only seemingly.
             insert_unknown(connection, signups, document["signup"])
-            delivery = {**document["delivery"], "received_at": now, "due_at": now}
+            delivery = {**document["delivery"], "due_at": now}
             insert_unknown(connection, deliveries, delivery)
             copied += copies.of_rows(connection, {"signups": document["signup"], "deliveries": delivery})
             copied.append(_changed(signup_id, row.received_at, {"released_at": now}))

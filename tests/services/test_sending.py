@@ -209,6 +209,20 @@ def test_an_old_wish_brings_nobody_back_who_left_since(town: Town, address: str)
     assert contact["list_memberships"] == [EVENTS_ID]
 
 
+def test_a_released_suspect_brings_nobody_back_who_left_since(town: Town) -> None:
+    """An admin who decides days later knows nothing of that; the wish is as old as it is."""
+    contact_id = town.account.add(SHORT)
+    signup_id = town.sign_up(SHORT, website="https://spam.example")
+    assert town.deliver() == []
+    town.later(DAY)
+    town.account.unsubscribe(contact_id, SHORT)
+    town.later(DAY)
+    assert town.quarantine.release(signup_id)
+    assert town.deliver() == [(*FIND, 200)]
+    assert town.view(signup_id).last_error == LeftSince.plain
+    assert town.account.find(SHORT)["email_address"]["permission_to_send"] == "unsubscribed"
+
+
 def test_an_old_wish_does_not_revive_who_was_deleted_since(town: Town) -> None:
     """Somebody removed that contact after it had signed up."""
     contact_id = town.account.add(SHORT)
