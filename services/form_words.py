@@ -25,7 +25,7 @@ def rows(form: Form) -> Iterator[tuple[str, str]]:
         ("Protection", form.protection),
         ("Most waiting", str(form.most_pending or "any number")),
         *(("Site", origin) for origin in form.origins),
-        ("Protection", "keeps what contacts already have" if form.protect_existing else None),
+        ("Contacts", "keep what they have already" if form.protect_existing else None),
         *(
             (f"Consent {number}", wording or "none was asked for")
             for number, wording in enumerate(form.wordings, start=1)

@@ -15,6 +15,7 @@ OURS = frozenset(
     {
         "app",
         "cli",
+        "commands",
         "deadline",
         "in_process",
         "logs",

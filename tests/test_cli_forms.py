@@ -80,11 +80,19 @@ def test_create_makes_a_form_and_prints_its_address(app: Flask) -> None:
 
 def test_create_takes_everything_about_a_form(app: Flask) -> None:
     """As the page in the dashboard does."""
-    fields = ["--field", "first_name:required", "--field", "sms_number"]
+    fields = [
+        "--field",
+        "first_name:required",
+        "--field",
+        "sms_number",
+        "--field",
+        "custom_fields[Shoe size]",
+    ]
     consents = ["--consent", "Yes, write to me.", "--sms-consent", "Yes, text me.", "--sms-country", "us"]
     then = ["--thanks", "See you.", "--thank-you-page", "https://www.example.org/thanks"]
     sites = ["--origin", f"{SHOP}/a-page", "--origin", "https://www.example.org", "--protect-existing"]
-    assert run(app, *CREATE, *fields, *consents, *then, *sites).exit_code == 0
+    more = ["--tag", "Spring fair", "--tag", "Walk-in", "--protection", "standard"]
+    assert run(app, *CREATE, *fields, *consents, *then, *sites, *more).exit_code == 0
     assert run(app, "show", "spring-news").stdout.splitlines() == [
         "Form             spring-news",
         "State            in use",
@@ -93,11 +101,16 @@ def test_create_takes_everything_about_a_form(app: Flask) -> None:
         "Field            email, required: E-mail",
         "Field            first_name, required: First name",
         "Field            sms_number: Mobile number for text messages",
+        "Field            custom_fields[Shoe size]: Shoe size",
+        "Tag              Spring fair",
+        "Tag              Walk-in",
         "Thanks           See you.",
         "Thank-you page   https://www.example.org/thanks",
+        "Protection       standard",
+        "Most waiting     10000",
         f"Site             {SHOP}",
         "Site             https://www.example.org",
-        "Protection       keeps what contacts already have",
+        "Contacts         keep what they have already",
         "Consent 1        Yes, write to me.",
         "SMS consent 1    Yes, text me.",
         "SMS country      US",

@@ -1,0 +1,1 @@
+"""The `flask` commands by their subject: thin, each calls a use case and prints the outcome."""

@@ -1,0 +1,118 @@
+"""Run it, deliver by hand, and ask how it is."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from datetime import UTC, datetime
+
+import click
+from flask import current_app
+from flask.cli import with_appcontext
+from werkzeug.serving import run_simple
+
+from commands.reach import base_address, refuse_builtin_sandbox, services
+from sandbox import SANDBOX_CLIENT_ID, SANDBOX_CLIENT_SECRET, create_sandbox
+from services import ListsUnavailable
+from services.delivery import watch
+from services.findings import Level
+
+HANGS = 1
+
+
+@click.command("sandbox")
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=5001, show_default=True, type=click.IntRange(1, 65535))
+def sandbox(host: str, port: int) -> None:
+    """Run the stand-in for Constant Contact on a port of its own."""
+    click.echo(f"Sandbox on http://{host}:{port}/  ({SANDBOX_CLIENT_ID} / {SANDBOX_CLIENT_SECRET})")
+    run_simple(host, port, create_sandbox(), threaded=True)
+
+
+@click.command("worker")
+@with_appcontext
+def worker() -> None:
+    """Deliver until told to stop; for deployments with DELIVERY=off in the web processes.
+
+    Ends with status 1 when it hangs for a minute: have it started again, as systemd and containers do.
+    """
+    refuse_builtin_sandbox()
+    delivery, stop = services().delivery, threading.Event()
+
+    def end(*_: object) -> None:
+        stop.set()
+        delivery.wake()
+
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, end)
+    ticker, housekeeping = (current_app.extensions[name] for name in ("ticker", "housekeeping_thread"))
+    ticker.start()
+    housekeeping.start()
+    # A loop that hangs cannot be ended; whoever started this process starts another, leases cover the rest.
+    threading.Thread(
+        target=watch, args=(delivery, stop), kwargs={"end": lambda: os._exit(HANGS)}, daemon=True
+    ).start()
+    # The sign-ups come from other processes, so nothing wakes this one: it looks every second.
+    delivery.run(stop, longest_idle_seconds=1)
+    housekeeping.stop()
+    ticker.stop()
+
+
+@click.command("drain")
+@click.option("--seconds", default=25.0, show_default=True, help="Stop after this time.")
+@with_appcontext
+def drain(seconds: float) -> None:
+    """Deliver what is due, once."""
+    refuse_builtin_sandbox()
+    report = services().delivery.drain(seconds)
+    click.echo(
+        f"delivered {report.delivered}, postponed {report.postponed}, "
+        f"parked {report.parked}, still waiting {report.pending}"
+    )
+
+
+@click.command("lists")
+@with_appcontext
+def lists() -> None:
+    """Print the account's lists with their ids."""
+    refuse_builtin_sandbox()
+    try:
+        view = services().lists.read(refresh=True)
+    except ListsUnavailable as error:
+        raise click.ClickException(str(error)) from error
+    for entry in view.lists:
+        click.echo(f"{entry.list_id}  {entry.membership_count:>7}  {entry.name}")
+    if view.stale:
+        fetched = datetime.fromtimestamp(view.fetched_at / 1000, UTC)
+        click.echo(f"Constant Contact is away; these are of {fetched:%Y-%m-%d %H:%M} UTC.", err=True)
+
+
+@click.command("sign-in-link")
+@click.option("--welcome", is_flag=True, help="Say where to click as well.")
+@with_appcontext
+def sign_in_link(welcome: bool) -> None:
+    """Print a link that signs in as admin, once, within an hour."""
+    settings, base = current_app.extensions["settings"], base_address()
+    link = f"{base}/admin/sign-in/{services().admin.new_link_token()}"
+    if not welcome:
+        click.echo(link)
+        return
+    click.echo(f"\n  Subscriber Sync   {base}/")
+    if settings.builtin_sandbox:
+        click.echo(
+            f"  Sandbox           {base}/sandbox/   (plays Constant Contact until you set a client id)"
+        )
+    click.echo(f"  Sign in, once     {link}\n")
+
+
+@click.command("doctor")
+@click.option("--online", is_flag=True, help="Look for Constant Contact's hosts in the DNS as well.")
+@with_appcontext
+@click.pass_context
+def doctor(context: click.Context, online: bool) -> None:
+    """Say what is wrong and how to mend it; exit code 1 when there is a problem."""
+    found = services().doctor.examine(online=online)
+    for finding in found:
+        click.echo(str(finding))
+    context.exit(1 if any(finding.level is Level.PROBLEM for finding in found) else 0)

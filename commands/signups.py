@@ -1,0 +1,116 @@
+"""`flask signups`; it shows people's data in full."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+import click
+from flask.cli import with_appcontext
+
+from commands.reach import database_faults_told, services
+from services import AddressUnclear, Retry
+from services.signup_care import STATES
+from services.signup_export import csv_lines, json_lines
+from services.signup_words import WHAT_RETRY_LEADS_TO, line, rows
+
+
+@click.group("signups")
+def signups() -> None:
+    """Look after sign-ups. It shows people's data in full."""
+
+
+def _epoch_ms(_context: click.Context, _parameter: click.Parameter, value: str | None) -> int | None:
+    if value is None:
+        return None
+    try:
+        at = datetime.fromisoformat(value)
+    except ValueError:
+        raise click.BadParameter("a date like 2026-11-21 or a time like 2026-11-21T09:30, UTC") from None
+    return int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)
+
+
+@signups.command("list")
+@click.option("--state", type=click.Choice(STATES), help="Only those in this state.")
+@click.option("--email", help="Only those of this address.")
+@click.option("--since", callback=_epoch_ms, help="Only those received at this date or time (UTC) or later.")
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1))
+@with_appcontext
+def signups_list(state: str | None, email: str | None, since: int | None, limit: int) -> None:
+    """Print the newest sign-ups: id, time, state, address, last error."""
+    with _signup_faults_told():
+        found = services().signups.newest(limit=limit, state=state, email=email, since=since)
+    for record in found:
+        click.echo(line(record))
+    if not found:
+        click.echo("No such sign-up.", err=True)
+
+
+@signups.command("show")
+@click.argument("signup_id")
+@with_appcontext
+def signups_show(signup_id: str) -> None:
+    """Print everything about one sign-up, and what to do next."""
+    with _signup_faults_told():
+        case = services().signups.show(signup_id)
+    if case is None:
+        raise click.ClickException(f"There is no sign-up {signup_id}.")
+    for name, value in rows(case.record, case.attempts, case.what_next):
+        click.echo(f"{name:<16} {value}".rstrip())
+
+
+@signups.command("retry")
+@click.argument("signup_ids", nargs=-1)
+@click.option("--all-parked", is_flag=True, help="All that Constant Contact refused.")
+@with_appcontext
+@click.pass_context
+def signups_retry(context: click.Context, signup_ids: tuple[str, ...], all_parked: bool) -> None:
+    """Send parked sign-ups again; exit code 1 when one of them was not parked."""
+    if bool(signup_ids) == all_parked:
+        raise click.UsageError("Name the sign-ups, or say --all-parked.")
+    with _signup_faults_told():
+        if all_parked:
+            outcomes = [Retry.DUE] * services().signups.retry_all_parked()
+            click.echo(f"Sign-ups that are due again: {len(outcomes)}.")
+        else:
+            outcomes = [_retry(signup_id) for signup_id in signup_ids]
+    if Retry.DUE in outcomes:
+        click.echo(WHAT_RETRY_LEADS_TO)
+    context.exit(1 if set(outcomes) - {Retry.DUE} else 0)
+
+
+@signups.command("export")
+@click.option("--format", "form", type=click.Choice(["csv", "jsonl"]), default="csv", show_default=True)
+@click.option("--email", help="Only those of this address.")
+@with_appcontext
+def signups_export(form: str, email: str | None) -> None:
+    """Print every sign-up, oldest first, as a table (CSV) or as lines of JSON; always UTF-8."""
+    output = sys.stdout.buffer
+    with _signup_faults_told():
+        records = services().signups.all(email=email)
+        parts = csv_lines(records) if form == "csv" else json_lines(records)
+        for part in parts:
+            output.write(part.encode())
+    output.flush()
+
+
+@contextmanager
+def _signup_faults_told() -> Iterator[None]:
+    with database_faults_told():
+        try:
+            yield
+        except AddressUnclear as error:
+            raise click.UsageError(str(error)) from error
+
+
+def _retry(signup_id: str) -> Retry:
+    outcome = services().signups.retry(signup_id)
+    words = {
+        Retry.DUE: "is due again.",
+        Retry.NOT_PARKED: f"is not parked, so it is left alone: see `flask signups show {signup_id}`.",
+        Retry.UNKNOWN: "is not known.",
+    }
+    click.echo(f"{signup_id} {words[outcome]}", err=outcome is not Retry.DUE)
+    return outcome
