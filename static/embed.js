@@ -20,6 +20,7 @@
     input:not([type=checkbox]), select, textarea { margin-block-start: .25em; color: inherit; background: transparent; }
     option { color: initial; }
     fieldset { margin: 0; padding: 0; border: 0; display: grid; gap: .4em; }
+    legend { padding: 0 0 .25em; }
     [aria-invalid=true] { border-color: var(--signup-error, #b3261e); border-width: 2px; }
     .tick { display: grid; grid-template-columns: auto 1fr; gap: .6em; align-items: start; }
     .tick input { inline-size: 1.2em; block-size: 1.2em; margin: .1em 0 0; }

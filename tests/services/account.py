@@ -31,7 +31,7 @@ class Account:
         self.vendor = Vendor(app.test_client())
         self.vendor.settings(access_token_seconds=10**9)
         self._token = self.vendor.connect()["access_token"]
-        session = requests.Session()
+        self.session = session = requests.Session()
         session.auth = TokenAuth(self._token)
         session.mount(HOST, InProcessAdapter(app, dropped=ConnectionDropped))
         self.session, self.base_url = session, f"{HOST}/v3"
