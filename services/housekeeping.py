@@ -59,7 +59,13 @@ class Housekeeping:
         try:
             task.run()
         except StoreError as error:
-            log.warning("housekeeping_waits_for_store", task=task.name, error=type(error).__name__)
+            # Its text names the cause, and never the values of a row.
+            log.warning(
+                "housekeeping_waits_for_store",
+                task=task.name,
+                error=type(error).__name__,
+                detail=str(error),
+            )
         except Exception:  # a fault that nobody foresaw must not end the other tasks
             log.exception("housekeeping_fault", task=task.name)
         ended = self._clock()

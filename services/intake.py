@@ -271,7 +271,9 @@ class Intake:
         except StoreError as error:
             # The next ones do not wait for the same time-out.
             self._refused_until = self._clock() + SPOOL_FIRST_MS
-            log.error("store_refused_signup", signup_id=signup.id, error=type(error).__name__)  # noqa: TRY400 - its text says nothing more
+            log.error(  # noqa: TRY400 - its place says nothing more
+                "store_refused_signup", signup_id=signup.id, error=type(error).__name__, detail=str(error)
+            )
             return None
 
     def _spooled(self, signup: NewSignup, payload: dict[str, Any], broken: tuple[str, ...]) -> None:
@@ -281,7 +283,7 @@ class Intake:
             self._spool.keep(signup, kind="sign_up", payload=payload, broken=broken)
         except StoreError as error:
             self._refused_until = 0
-            log.error("signup_not_stored", error=type(error).__name__)  # noqa: TRY400 - its text says nothing more
+            log.error("signup_not_stored", error=type(error).__name__, detail=str(error))  # noqa: TRY400 - its place says nothing more
             raise StorageUnavailable from error
         log.warning("signup_spooled", signup_id=signup.id, asked_by=signup.asked_by)
 

@@ -152,7 +152,7 @@ class Spool:
             raise StoreUnavailable(f"the disk of {self._folder} is nearly full")
 
     def _files(self, *prefixes: str) -> list[Path]:
-        with suppress(FileNotFoundError, NotADirectoryError):
+        with _unavailable(), suppress(FileNotFoundError, NotADirectoryError):
             return sorted(file for file in self._folder.iterdir() if file.name.startswith(prefixes))
         return []
 

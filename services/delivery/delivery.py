@@ -138,7 +138,7 @@ class Delivery:
                 return 0 if step is None else self._rest(step)
             dispatcher.faulty.clear()
         except StoreError as error:
-            log.warning("delivery_waits_for_store", error=type(error).__name__)
+            log.warning("delivery_waits_for_store", error=type(error).__name__, detail=str(error))
         except Exception:  # a fault that nobody foresaw must not end the delivery of all sign-ups
             log.exception("delivery_fault")
         # Nobody wakes from this: each call that ends would, and the next one would meet the same fault.

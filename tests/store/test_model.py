@@ -171,6 +171,17 @@ class Outbox(RuleBasedStateMachine):
         self.owners[claimed.delivery_id] = claimed.fence
         self.working.append(claimed)
 
+    @precondition(lambda self: self.working)
+    @rule(pick=picks)
+    def worker_is_frozen_past_its_lease(self, pick: int) -> None:
+        """It comes back when another one is at its delivery."""
+        frozen = self.working[pick % len(self.working)]
+        self.worker_claims(LEASE + 1)
+        if any(each.delivery_id == frozen.delivery_id and each is not frozen for each in self.working):
+            self.working.remove(frozen)
+            self.working.insert(0, frozen)
+            self.call_succeeds(0, 3)
+
     @rule()
     def another_call_is_booked(self) -> None:
         before = self.budget.read()
