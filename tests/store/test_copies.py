@@ -84,6 +84,18 @@ class House:
         (aside,) = damage.asides(self.path)
         return damage.set_aside_at(aside)
 
+    def keep_aside(self) -> None:
+        """Keep the file as it is now."""
+        self.database.close()
+        shutil.copy(self.path, self.path.with_name("before"))
+
+    def set_back(self) -> None:
+        """Set aside the file as it was kept, as if its log was lost, and read it back."""
+        self.database.close()
+        self.path.with_name("before").rename(self.path.with_name(ASIDE))
+        shutil.copy(self.new, self.path)
+        self.salvage.run()
+
     def _delete(self, names: tuple[str, ...], tables: tuple[str, ...]) -> None:
         self.database.close()
         with closing(driver.connect(str(self.path))) as old:
@@ -176,13 +188,9 @@ def test_what_had_been_delivered_is_not_sent_again(house: House) -> None:
 def test_a_row_that_was_read_back_older_than_its_end_is_not_sent_again(house: House) -> None:
     """A log that is lost takes the end of a delivery with it, and leaves the row as it was."""
     house.accept("s1")
-    house.database.close()
-    shutil.copy(house.path, house.path.with_name("before"))
+    house.keep_aside()
     house.deliver()
-    house.database.close()
-    house.path.unlink()
-    house.path.with_name("before").rename(house.path.with_name(ASIDE))
-    house.salvage.run()
+    house.set_back()
     assert house.states() == {"s1": "delivered"}
 
 
@@ -196,18 +204,22 @@ def test_a_call_that_ended_while_its_file_was_set_aside_counts(house: House) -> 
     assert house.states() == {"s1": "delivered"}
 
 
-def test_a_parked_one_is_still_for_a_person(house: House) -> None:
-    """Sent again by itself it could come after a newer wish; one that was retried stays due."""
-    house.accept("s1")
-    house.accept("s2")
-    for _ in range(2):
+@pytest.mark.parametrize("lost", [("s1", "s2"), ()])
+def test_a_parked_one_is_still_for_a_person(house: House, lost: tuple[str, ...]) -> None:
+    """Lost or set back: sent again by itself it could come after a newer wish; one that was retried is due."""
+    for name in ("s1", "s2", "s3"):
+        house.accept(name)
+    house.keep_aside()
+    for _ in range(3):
         house.deliveries.park(house.claim(), now=NOW, error="Refused.")
-    assert house.deliveries.retry("s2", now=NOW)
-    house.lose("s1")
-    assert house.states() == {"s1": "parked", "s2": "ready"}
-    record = SignupRecords(house.database).find("s1")
+    assert house.deliveries.retry("s2", now=NOW + 1)
+    assert house.deliveries.put_back("Refused.", due_at=NOW + 2) == 2
+    house.deliveries.park(house.claim(NOW + 1_000), now=NOW + 1_000, error="Refused again.")
+    house.set_back() if not lost else house.lose(*lost)
+    record = SignupRecords(house.database).find("s2")
     assert record is not None
-    assert record.last_error == "Refused."
+    assert (record.state, record.last_error) == ("parked", "Refused again.")
+    assert house.states() == {"s1": "ready", "s2": "parked", "s3": "ready"}
 
 
 @pytest.mark.parametrize("table", ["signups", "deliveries"])
