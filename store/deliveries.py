@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Row, Update, bindparam, func, select, update
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from store import attempts, claims
 from store.allowance import PROBE_MS, ROW, Allowance, Wait, locked_allowance
@@ -138,6 +139,7 @@ RETRIED = (
     update(deliveries)
     .where(deliveries.c.signup_id == bindparam("signup"), PARKED)
     .values(state="ready", due_at=bindparam("now"), attempts=0, alone=False, finished_at=None)
+    .returning(deliveries.c.signup_id, deliveries.c.received_at)
 )
 # As many as are refused before it shows that the fault is everybody's; not again and again the same ones.
 _PUT_BACK = (
@@ -150,7 +152,8 @@ _PUT_BACK = (
             .limit(REFUSALS_KEPT - 1)
         )
     )
-    .values(state="ready", due_at=bindparam("due"), finished_at=None)
+    .values(state="ready", due_at=bindparam("now"), finished_at=None)
+    .returning(deliveries.c.signup_id, deliveries.c.received_at)
 )
 _PROBE_ENDED = (
     update(budget).where(ROW, budget.c.probe_until == bindparam("our_probe")).values(probe_until=None)
@@ -251,21 +254,29 @@ class Deliveries:
 
     def park(self, claimed: Claimed, *, now: int, error: str) -> bool:
         """Set aside for a person at `now` (epoch ms); the row stays."""
-        ended = _ended(claimed, "parked", now, last_error=error)
-        with self._database.transaction(committed=lambda: self._database.copies.write([ended])) as connection:
+        ended = list[Entry]()
+        with self._database.transaction(committed=lambda: self._database.copies.write(ended)) as connection:
             kept = _finish(connection, claimed, _PARKED, {"now": now, "error": error})
+            if kept:
+                ended.append(_ended(claimed, "parked", now, last_error=error))
             _end_attempt(connection, claimed, now, f"parked: {error}", kept=kept)
         return kept
 
     def retry(self, signup_id: str, *, now: int) -> bool:
         """Make a parked delivery due at `now` (epoch ms), as if never tried; False when it is not parked."""
-        with self._database.transaction() as connection:
-            return connection.execute(RETRIED, {"signup": signup_id, "now": now}).rowcount == 1
+        return self._due_again(RETRIED, {"signup": signup_id, "now": now}) == 1
 
     def put_back(self, error: str, *, due_at: int) -> int:
         """Make the last four parked with this `error` due at `due_at` (epoch ms); how many these are."""
-        with self._database.transaction() as connection:
-            return connection.execute(_PUT_BACK, {"error": error, "due": due_at}).rowcount
+        return self._due_again(_PUT_BACK, {"error": error, "now": due_at})
+
+    def _due_again(self, statement: ReturningUpdate[Any], values: dict[str, Any]) -> int:
+        noted = list[Entry]()
+        change = {"state": "ready", "due_at": values["now"], "finished_at": None}
+        with self._database.transaction(committed=lambda: self._database.copies.write(noted)) as connection:
+            for row in connection.execute(statement, values):
+                noted.append(Entry(row.signup_id, row.received_at, changes={"deliveries": change}))
+        return len(noted)
 
     def backlog(self) -> Backlog:
         """Count what is waiting and what needs a person, each up to COUNTED_UP_TO."""
@@ -303,7 +314,7 @@ def _claimed(connection: Connection, allowance: Allowance, row: Row[Any]) -> Cla
 
 
 def _ended(delivery: Claimed | Carried, state: str, now: int, **more: object) -> Entry:
-    """For the copies, also when the lease is lost: the row may have gone with its file, the call was made."""
+    """For the copies; of a call that was made also without a lease: its row may have gone with a file."""
     change = {"state": state, "due_at": None, "finished_at": now, **more}
     if state != "parked":
         change["payload"] = "{}"

@@ -129,23 +129,16 @@ class Salvage:
         sought = select(table.c[key]).where(table.c[key].in_([row[key] for row in batch]))
         with self._database.reading() as connection:
             known = set(connection.scalars(sought))
-        return [row for row in batch if row[key] not in known]
+        return list({row[key]: row for row in batch if row[key] not in known}.values())
 
     def _end_what_had_ended(self) -> None:
         """A page may have been read back as it was before its delivery ended."""
         for _, file in self._database.copies.files():
-            ended = [
-                (signup_id, change)
-                for signup_id, change in copies.changes(file, deliveries.name).items()
-                if change and change["state"] != "parked"  # one may have been made due again since
-            ]
-            for batch in _batches(iter(ended)):
+            for batch in _batches(iter(copies.changes(file, deliveries.name).items())):
                 with self._database.transaction() as connection:
                     for signup_id, change in batch:
-                        mine = (deliveries.c.signup_id == bindparam("mine"), UNFINISHED)
-                        connection.execute(
-                            update(deliveries).where(*mine).values(change), {"mine": signup_id}
-                        )
+                        if change and change["state"] != "ready":
+                            connection.execute(_UNFINISHED_ONE.values(change), {"mine": signup_id})
 
     def _keep(self, table: Table, rows: list[Row]) -> int:
         """Insert what is not known yet, and count the rows that are kept now."""

@@ -99,7 +99,7 @@ def _look(files: Mapping[str, bytes], root: Path) -> tuple[set[str], str]:
         spooled: set[str] = set()
         for path, content in files.items():
             place = Path(folder) / Path(path).relative_to(root)
-            if place.name.startswith(DATABASE):
+            if place.parent == Path(folder) and place.name.startswith(DATABASE):
                 place.write_bytes(content)
             elif SPOOL in place.parts:
                 spooled |= {key.decode() for key in _SPOOLED.findall(content)}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import resource
 import shutil
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -40,8 +42,10 @@ BREAKS_A_RULE = ("honeypot",)
 class House:
     """A database in use, whose rows can be torn out."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, new: Path) -> None:
+        """`new` is a database that is still empty."""
+        shutil.copy(new, path)
+        self.path, self.new = path, new
         self.database = Database(f"sqlite:///{path}", busy_timeout_seconds=2)
         self.signups = Signups(self.database)
         self.deliveries = Deliveries(self.database, monotonic=lambda: 0.0)
@@ -65,12 +69,34 @@ class House:
         return claimed.signup_id
 
     def lose(self, *names: str, tables: tuple[str, ...] = ("deliveries", "signups")) -> None:
-        """Set the file aside without these rows, as if their pages were torn, and read it back."""
-        self.tear_out(*names, tables=tables)
+        """Set the file aside without these rows, as another process does, and read it back."""
+        self._delete(names, tables)
+        self.path.rename(self.path.with_name(ASIDE))
+        shutil.copy(self.new, self.path)
         self.salvage.run()
 
-    def tear_out(self, *names: str, tables: tuple[str, ...] = ("deliveries", "signups")) -> int:
-        """The same without reading it back; tells when it was set aside (epoch ms)."""
+    def tear_out(self, *names: str) -> int:
+        """Have the file set aside, these rows torn out of it; tells when that was (epoch ms)."""
+        self._delete(names, ("deliveries", "signups"))
+        with self.path.open("r+b") as file:
+            file.write(bytes(100))
+        self.database.look_for_damage()
+        (aside,) = damage.asides(self.path)
+        return damage.set_aside_at(aside)
+
+    def keep_aside(self) -> None:
+        """Keep the file as it is now."""
+        self.database.close()
+        shutil.copy(self.path, self.path.with_name("before"))
+
+    def set_back(self) -> None:
+        """Set aside the file as it was kept, as if its log was lost, and read it back."""
+        self.database.close()
+        self.path.with_name("before").rename(self.path.with_name(ASIDE))
+        shutil.copy(self.new, self.path)
+        self.salvage.run()
+
+    def _delete(self, names: tuple[str, ...], tables: tuple[str, ...]) -> None:
         self.database.close()
         with closing(driver.connect(str(self.path))) as old:
             old.execute("PRAGMA foreign_keys = OFF")
@@ -78,11 +104,6 @@ class House:
                 key = "signup_id" if table == "deliveries" else "id"
                 old.executemany(f"DELETE FROM {table} WHERE {key} = ?", [(name,) for name in names])
             old.commit()
-        with self.path.open("r+b") as file:
-            file.write(bytes(100))
-        self.database.look_for_damage()
-        (aside,) = damage.asides(self.path)
-        return damage.set_aside_at(aside)
 
     def all(self, table: str) -> list[dict[str, Any]]:
         with self.database.reading() as connection:
@@ -102,8 +123,7 @@ class House:
 
 @pytest.fixture
 def house(tmp_path: Path, sqlite_templates: dict[str, Path]) -> Iterator[House]:
-    shutil.copy(sqlite_templates["sqlite-wal"], tmp_path / "app.db")
-    house = House(tmp_path / "app.db")
+    house = House(tmp_path / "app.db", sqlite_templates["sqlite-wal"])
     yield house
     house.database.close()
 
@@ -168,13 +188,9 @@ def test_what_had_been_delivered_is_not_sent_again(house: House) -> None:
 def test_a_row_that_was_read_back_older_than_its_end_is_not_sent_again(house: House) -> None:
     """A log that is lost takes the end of a delivery with it, and leaves the row as it was."""
     house.accept("s1")
-    house.database.close()
-    shutil.copy(house.path, house.path.with_name("before"))
+    house.keep_aside()
     house.deliver()
-    house.database.close()
-    house.path.unlink()
-    house.path.with_name("before").rename(house.path.with_name(ASIDE))
-    house.salvage.run()
+    house.set_back()
     assert house.states() == {"s1": "delivered"}
 
 
@@ -188,18 +204,22 @@ def test_a_call_that_ended_while_its_file_was_set_aside_counts(house: House) -> 
     assert house.states() == {"s1": "delivered"}
 
 
-def test_a_parked_one_is_still_for_a_person(house: House) -> None:
-    """Sent again by itself it could come after a newer wish; one that was retried stays due."""
-    house.accept("s1")
-    house.accept("s2")
-    for _ in range(2):
+@pytest.mark.parametrize("lost", [("s1", "s2"), ()])
+def test_a_parked_one_is_still_for_a_person(house: House, lost: tuple[str, ...]) -> None:
+    """Sent again by itself it could come after a newer wish; one that was retried is due."""
+    for name in ("s1", "s2", "s3"):
+        house.accept(name)
+    house.keep_aside()
+    for _ in range(3):
         house.deliveries.park(house.claim(), now=NOW, error="Refused.")
-    assert house.deliveries.retry("s2", now=NOW)
-    house.lose("s1")
-    assert house.states() == {"s1": "parked", "s2": "ready"}
-    record = SignupRecords(house.database).find("s1")
+    assert house.deliveries.retry("s2", now=NOW + 1)
+    assert house.deliveries.put_back("Refused.", due_at=NOW + 2) == 2
+    house.deliveries.park(house.claim(NOW + 1_000), now=NOW + 1_000, error="Refused again.")
+    house.set_back() if not lost else house.lose(*lost)
+    record = SignupRecords(house.database).find("s2")
     assert record is not None
-    assert record.last_error == "Refused."
+    assert (record.state, record.last_error) == ("parked", "Refused again.")
+    assert house.states() == {"s1": "ready", "s2": "parked", "s3": "ready"}
 
 
 @pytest.mark.parametrize("table", ["signups", "deliveries"])
@@ -265,6 +285,7 @@ def test_spooled_sign_ups_are_copied_with_their_import(house: House, tmp_path: P
     content = (tmp_path / "spool" / "waiting").read_bytes()
     spooled = SpoolImport(house.database, spool)
     spooled.run()
+    house.accept("s2")
     before = house.all("signups"), house.all("deliveries")
     shutil.rmtree(house.copies)
     (tmp_path / "spool" / "importing-1-1").write_bytes(content)
@@ -321,12 +342,27 @@ def test_a_copy_that_cannot_be_written_fails_no_sign_up(house: House) -> None:
 
 
 def test_a_disk_that_takes_a_part_of_a_line_is_told(tmp_path: Path) -> None:
-    """As a full one does at its last byte; a full device takes none."""
+    """As a full one does at its last bytes; the half line is not believed, and spoils no later one."""
     copies = Copies(tmp_path / "app.db")
-    (tmp_path / "copies").mkdir()
-    (tmp_path / "copies" / "app.db-1970-01-01").symlink_to("/dev/full")
-    copies.write([Entry("s1", 0, rows={"signups": {"id": "s1"}})])
+
+    def write(name: str) -> None:
+        copies.write([Entry(name, 0, rows={"signups": {"id": name}})])
+
+    write("s1")
+    ((_, file),) = copies.files()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (file.stat().st_size + 20, hard))
+    try:
+        with capture_logs():  # a file of its own, which would grow too large
+            write("s2")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, handler)
     assert "No space left" in (copies.problem() or "")
+    write("s3")
+    assert copies.problem() is None
+    assert [row["id"] for row in rows(file, "signups")] == ["s1", "s3"]
 
 
 def test_what_a_file_that_is_no_more_held_is_not_acknowledged_by_its_copy(house: House) -> None:
@@ -369,7 +405,7 @@ def test_no_day_is_removed_before_it_was_put_back(house: House) -> None:
 
 def test_another_database_in_the_folder_has_its_own(house: House, tmp_path: Path) -> None:
     """Nothing of one is put back into the other."""
-    other = House(tmp_path / "other.db")
+    other = House(tmp_path / "other.db", house.new)
     other.accept("elsewhere")
     house.accept("s1")
     house.lose("s1")

@@ -81,12 +81,12 @@ def together(
 
 def test_those_who_wait_share_one_commit(database: Database) -> None:
     """All rows brought while somebody else writes go to disk in one transaction, in order."""
-    insert = Insert()
-    group = GroupCommit(database, insert)
+    insert, told = Insert(), list[Sequence[str]]()
+    group = GroupCommit(database, insert, committed=told.append)
     with ThreadPoolExecutor(8) as pool:
         for future in together(group, database, pool, "abcdefgh"):
             future.result(10)
-    assert insert.batches == [list("abcdefgh")]
+    assert insert.batches == told == [list("abcdefgh")]
     assert all(stored(database, key) for key in "abcdefgh")
 
 
@@ -110,7 +110,8 @@ def test_nobody_returns_before_the_commit(database: Database) -> None:
 
 def test_a_row_that_cannot_be_stored_fails_alone(database: Database) -> None:
     """Of rows committed together one is refused: its writer is told, the others are stored."""
-    group = GroupCommit(database, Insert())
+    told = list[Sequence[str]]()
+    group = GroupCommit(database, Insert(), committed=told.append)
     group.write("b")
     with ThreadPoolExecutor(8) as pool:
         first, second, third = together(group, database, pool, "abc")
@@ -118,6 +119,7 @@ def test_a_row_that_cannot_be_stored_fails_alone(database: Database) -> None:
         third.result(10)
         with pytest.raises(StoreUnavailable, match="IntegrityError"):
             second.result(10)
+    assert told == [["b"], ["a"], ["c"]]
     assert stored(database, "a")
     assert stored(database, "c")
 
