@@ -248,7 +248,9 @@ class Outbox(RuleBasedStateMachine):
     @precondition(lambda self: self.names)
     @rule(pick=st.integers(0, 50))
     def person_has_it_tried_again(self, pick: int) -> None:
-        name = self.names[pick % len(self.names)]
+        parked = [row.signup_id for row in self.rows().values() if row.state == "parked"]
+        names = parked or self.names
+        name = names[pick % len(names)]
         (before,) = (row for row in self.rows().values() if row.signup_id == name)
         assert self.deliveries.retry(name, now=self.now) == (before.state == "parked")
         after = self.rows()[before.id]
