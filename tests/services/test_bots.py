@@ -154,5 +154,7 @@ def test_an_address_that_is_not_on_the_internet_says_nothing(
 def test_an_ipv6_network_is_a_household(house: House) -> None:
     """The first 64 bits; of IPv4 the first 24."""
     keys = [limit.key for limit in house.protection.limits("2a00:1450:4001:81b::200e", None)]
-    assert keys[:2] == ["sign-up:2a00:1450:4001:81b::200e", "sign-up:2a00:1450:4001:81b::/64"]
-    assert house.protection.limits("8.8.4.4", None)[1].key == "sign-up:8.8.4.0/24"
+    assert keys[:2] == ["sign-up:2a00:1450:4001:81b::200e", "sign-up:2a00:1450:4001:081b::/64"]
+    by_ipv4 = house.protection.limits("8.8.4.4", None)
+    assert by_ipv4[1].key == "sign-up:8.8.4.0/24"
+    assert house.protection.limits("::ffff:8.8.4.4", None) == by_ipv4
