@@ -102,7 +102,7 @@ class TestHousekeeping:
         assert self.deliveries(parts) == [("spooled", "ready", "{}")]
 
     def test_it_forgets_payloads_after_their_time(self, parts: Parts) -> None:
-        """What was delivered more than thirty days ago keeps its sign-up, not what was sent."""
+        """What was delivered more than thirty days ago keeps its sign-up, not what was sent, nor a copy."""
         long_ago, deliveries = clock() - 31 * 86_400_000, Deliveries(parts.database)
         payload = {"email_address": "old@example.org"}
         Signups(parts.database).accept(signup("old", at=long_ago), kind="sign_up", payload=payload)
@@ -110,8 +110,10 @@ class TestHousekeeping:
         assert isinstance(claimed, Claimed)
         deliveries.delivered(claimed, now=long_ago, contact_id="c", action="created")
         assert self.deliveries(parts) == [("old", "delivered", json.dumps(payload))]
+        assert len(parts.database.copies.files()) == 1
         parts.services.housekeeping.turn()
         assert self.deliveries(parts) == [("old", "delivered", "{}")]
+        assert parts.database.copies.files() == []
 
     def test_it_forgets_sign_in_links_after_their_time(self, parts: Parts) -> None:
         """A link that was used is remembered only for as long as it could be used again."""
