@@ -189,7 +189,6 @@ class Submission(BaseModel):
     redirect: Annotated[str | None, BeforeValidator(_none_if_unusable)] = Field(
         default=None, description="For forms: where to go afterwards, on a site of ALLOWED_ORIGINS."
     )
-
     # None, not empty: an Idempotency-Key's hash of the fields that were there before stays what it was.
     custom_fields: Annotated[CustomFields | None, Blank] = Field(
         default=None,
