@@ -6,6 +6,7 @@ The limits are the vendor's: 50 custom fields and 50 tags in a call, names of 50
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
@@ -19,6 +20,7 @@ CUSTOM_FIELD = re.compile(r"custom_fields\[(.+)\]", re.DOTALL)
 CustomFieldValue = str | tuple[str, ...]
 
 
+@lru_cache(maxsize=1024)
 def fold(name: str) -> str:
     """What two spellings of one custom field's name share: the vendor has it with underscores too."""
     return " ".join(name.replace("_", " ").split()).casefold()
