@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bench.server import LIST
 from services import FormDirectory, Protection, Rates
-from services.submission import read_form
+from services.bodies import read_form
 from store import Database, Forms
 from store.rates import count
 

@@ -10,8 +10,8 @@ from flask.cli import with_appcontext
 from commands.reach import base_address, database_faults_told, services
 from services import FIELD_NAMES, InvalidForm
 from services.custom_input import custom_name
+from services.form_draft import ProtectionLevel
 from services.form_words import rows
-from services.forms import ProtectionLevel
 from services.signup_words import printable
 from web.filled_form import INPUTS
 

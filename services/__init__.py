@@ -22,7 +22,8 @@ from services.errors import (
     StorageUnavailable,
     TooManyAttempts,
 )
-from services.forms import FIELD_NAMES, Form, FormDirectory
+from services.form_draft import FIELD_NAMES
+from services.forms import Form, FormDirectory
 from services.health import Health, HealthReport
 from services.housekeeping import Housekeeping, HousekeepingThread, Task
 from services.intake import ANONYMOUS, Asker, Evidence, Intake

@@ -13,6 +13,7 @@ from typing import Any
 import structlog
 
 from services import sms
+from services.bodies import read_form, read_json
 from services.consent import Consent
 from services.delivery import Delivery
 from services.errors import FieldError, InvalidSubmission, StorageUnavailable, TooManyAttempts
@@ -23,7 +24,7 @@ from services.protection import Judgement, Protection
 from services.quarantine import Quarantine
 from services.repeats import Handling, key_of, repeated
 from services.signup_views import RecentView, SignupView, queued_view, recent_view, signup_view
-from services.submission import Submission, read_form, read_json
+from services.submission import Submission
 from services.verdicts import Verdict, Verdicts
 from services.vocabulary import Vocabulary
 from services.wishes import STRANGER, makes_tags, wish_of

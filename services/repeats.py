@@ -12,6 +12,8 @@ from services.errors import KeyReused
 from services.submission import Submission
 from store import FirstUse, IdempotencyKey
 
+PROOFS = frozenset({"website", "form_token", "altcha", "captcha"})
+
 
 @dataclass(frozen=True)
 class Handling:
@@ -28,8 +30,9 @@ def key_of(sender: str, key: str, submission: Submission) -> IdempotencyKey:
     """The key as it is stored. Different senders may choose the same one.
 
     The body counts by what was read from it: the boundary of a multipart form differs each time it is sent.
+    So may what shows that no program sends it, which says nothing about the sign-up.
     """
-    read = submission.model_dump_json(exclude_none=True)
+    read = submission.model_dump_json(exclude_none=True, exclude=set(PROOFS))
     return IdempotencyKey(key_hash=_hash(f"{sender}\n{key}"), body_hash=_hash(read))
 
 

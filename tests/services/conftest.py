@@ -25,11 +25,11 @@ from services import (
     Verdicts,
     Vocabulary,
 )
+from services.bodies import read_form
 from services.ceiling import Ceiling
 from services.constant_contact import ConnectionUnusable, ConstantContact
 from services.delivery import Courier, Departures, Sender
 from services.permits import CallPermits
-from services.submission import read_form
 from services.wishes import payload_of
 from store import (
     Budget,

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from services import ANONYMOUS, Evidence, Form, Rates, TooManyAttempts
-from services.submission import read_form
+from services.bodies import read_form
 from tests.services.conftest import House
 from tests.services.test_proof_of_work import answer
 from tests.services.vendor import NEWSLETTER

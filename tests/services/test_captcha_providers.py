@@ -16,9 +16,10 @@ import responses
 from responses.matchers import urlencoded_params_matcher
 
 from deadline import DeadlineSession
+from services.bodies import read_form, read_json
 from services.captcha_providers import CAPTCHA_RULES, PROVIDERS, NoKeys, Provider, ThirdPartyCaptcha
 from services.forms import Form
-from services.submission import WIDGET_FIELDS, Submission, read_form, read_json
+from services.submission import WIDGET_FIELDS, Submission
 from tests.services.captcha_provider import SECRET_KEY, SITE_KEY, CaptchaProvider, served_provider
 
 SECONDS = 0.3

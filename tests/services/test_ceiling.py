@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from services import ANONYMOUS, Asker, Evidence, FormDirectory, InvalidForm
+from services.bodies import read_form
 from services.ceiling import Ceiling
-from services.submission import read_form
 from store import Deliveries, Forms, PendingByForm
 from store.pending import PAGE
 from tests.services.conftest import House

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from services import ANONYMOUS, Evidence, findings
+from services.bodies import read_form
 from services.connection import WORDS
 from services.constant_contact import Rejected
 from services.doctor import Deployment, Doctor
 from services.findings import Finding, Level
-from services.submission import read_form
 from services.token_ages import TokenClock
 from store import Database, StoreMisconfigured, StoreUnavailable
 from tests.services.conftest import House

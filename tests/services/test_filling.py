@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services import ANONYMOUS, Asker, Evidence
+from services.bodies import read_form
 from services.constant_contact import ConstantContact, Contact
 from services.delivery import Sender
 from services.delivery.filling import filled
 from services.delivery.merging import merge
-from services.submission import read_form
 from services.wishes import payload_of
 from store import Carried, Claimed
 from tests.services.account import EVENTS_ID, PRESET_LIST_ID, SOURCE_FIELD

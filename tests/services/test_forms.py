@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from services import ANONYMOUS, Evidence, Handling, InvalidSubmission, Submission
+from services.bodies import read_form
 from services.constant_contact import CustomField
 from services.errors import InvalidForm
 from services.forms import Form, FormDirectory
-from services.submission import read_form
 from store import Database, Forms, StoreError
 from tests.services.conftest import House
 from tests.services.vendor import EVENTS, NEWSLETTER

@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from services import FieldError, InvalidSubmission, MalformedSubmission, Submission
-from services.submission import MOST_LEVELS, MOST_VALUES, read_form, read_json
+from services.bodies import MOST_LEVELS, MOST_VALUES, read_form, read_json
 
 LIST = "11111111-1111-4111-8111-111111111111"
 GOOD: dict[str, Any] = {"email": "ada@example.org", "list_id": LIST}

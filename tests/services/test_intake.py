@@ -18,7 +18,7 @@ from services import (
     StorageUnavailable,
     Submission,
 )
-from services.submission import read_form
+from services.bodies import read_form
 from store import SpoolImport
 from tests.services.conftest import House
 from tests.services.vendor import EVENTS, NEWSLETTER

@@ -6,10 +6,10 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from services import ANONYMOUS, Evidence
+from services.bodies import read_form
 from services.connection import WORDS
 from services.constant_contact import Rejected
 from services.metrics import Metrics
-from services.submission import read_form
 from services.token_ages import TokenClock
 from tests.services.conftest import House
 from tests.services.vendor import NEWSLETTER

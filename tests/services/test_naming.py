@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from services import ANONYMOUS, Asker, Evidence
+from services.bodies import read_json
 from services.delivery import Outcome
 from services.delivery.courier import Step
-from services.submission import read_json
 from tests.services.account import PRESET_LIST_ID, SOURCE_FIELD
 from tests.services.conftest import Clock
 from tests.services.test_sending import CREATE, FIND, FORM, LONG, SHORT, Town

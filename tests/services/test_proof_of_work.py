@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from services import ANONYMOUS, Evidence, Form, ProofOfWork
+from services.bodies import read_form
 from services.captcha import CaptchaResult
 from services.proof_of_work import HIGHEST, LIVES_MS, Challenge
 from services.protection import RULES
-from services.submission import read_form
 from tests.services.conftest import House
 from tests.services.vendor import NEWSLETTER
 

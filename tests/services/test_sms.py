@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from services import ANONYMOUS, Evidence, InvalidSubmission
+from services.bodies import read_form
 from services.errors import InvalidForm
 from services.sms import evidence
-from services.submission import Submission, read_form
+from services.submission import Submission
 from services.wishes import payload_of
 from tests.services.account import PRESET_LIST_ID
 from tests.services.test_sending import CREATE, DAY, FIND, FORM, LONG, SHORT, Town

@@ -7,8 +7,8 @@ import threading
 import pytest
 
 from services import ANONYMOUS, Evidence
+from services.bodies import read_form
 from services.constant_contact import Unreachable
-from services.submission import read_form
 from tests.services.conftest import House
 from tests.services.vendor import NEWSLETTER
 

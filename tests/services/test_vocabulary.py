@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from services import ANONYMOUS, Asker, Evidence, InvalidSubmission
+from services.bodies import read_json
 from services.constant_contact import Choice, CustomField, Tag, Unreachable
-from services.submission import read_json
 from services.vocabulary import Offered
 from services.wishes import payload_of
 from tests.services.conftest import House
