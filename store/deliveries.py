@@ -316,8 +316,6 @@ def _claimed(connection: Connection, allowance: Allowance, row: Row[Any]) -> Cla
 def _ended(delivery: Claimed | Carried, state: str, now: int, **more: object) -> Entry:
     """For the copies; of a call that was made also without a lease: its row may have gone with a file."""
     change = {"state": state, "due_at": None, "finished_at": now, **more}
-    if state != "parked":
-        change["payload"] = "{}"
     return Entry(delivery.signup_id, delivery.received_at, changes={"deliveries": change})
 
 
