@@ -37,6 +37,9 @@ def filled(wish: Mapping[str, Any], offered: Mapping[str, Any], held: Contact | 
     Custom fields are those for the vendor, by id.
     """
     known = _has(held) if held else {}
+    if _number(offered) == _number(known):
+        # Nothing is overwritten, and the person's consent is a fresh one.
+        known.pop(SMS, None)
     taken = {entry["custom_field_id"] for entry in known.get(FIELDS, ())}
     left = [entry for entry in offered.get(FIELDS, ()) if entry["custom_field_id"] not in taken]
     fields = [*wish.get(FIELDS, ()), *left]
