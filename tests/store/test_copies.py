@@ -225,6 +225,38 @@ def test_a_parked_one_is_still_for_a_person(house: House, lost: tuple[str, ...])
     assert house.states() == {"s1": "ready", "s2": "parked", "s3": "ready"}
 
 
+def test_one_that_is_being_sent_again_is_left_to_its_sender(house: House) -> None:
+    """That it was made due again, as its copy says, is older than its claim."""
+    house.accept("s1")
+    house.deliveries.park(house.claim(), now=NOW, error="Refused.")
+    assert house.deliveries.retry("s1", now=NOW)
+    assert house.claim(NOW + 1_000).signup_id == "s1"
+    house.accept("s2")
+    house.lose("s2")
+    assert house.states() == {"s1": "sending", "s2": "ready"}
+
+
+def test_a_refusal_that_comes_too_late_is_not_noted(house: House) -> None:
+    """The lease was over, and another sender delivered it: that is its end."""
+    house.accept("s1")
+    late = house.claim()
+    assert house.deliver(NOW + 61_000) == "s1"
+    assert not house.deliveries.park(late, now=NOW + 62_000, error="Refused.")
+    house.lose("s1")
+    assert house.states() == {"s1": "delivered"}
+
+
+def test_a_sign_up_that_was_copied_twice_counts_once(house: House) -> None:
+    """An import of the spool that was cut off writes its copies again."""
+    house.accept("s1")
+    ((_, file),) = house.database.copies.files()
+    file.write_bytes(file.read_bytes() * 2)
+    house.lose("s1")
+    last = house.salvage.last()
+    assert last is not None
+    assert last.copied == 1
+
+
 @pytest.mark.parametrize("table", ["signups", "deliveries"])
 def test_half_of_a_pair_is_completed(house: House, table: str) -> None:
     """Neither a sign-up that only says "damaged" remains, nor a delivery that nobody knows the state of."""
