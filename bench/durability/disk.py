@@ -11,7 +11,7 @@ import os
 import random
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -94,6 +94,9 @@ class File:
         return bytes(content)
 
 
+Names = Mapping[str, File | None]
+
+
 class Disk:
     """The files and folders below one folder, which itself lasts."""
 
@@ -107,28 +110,29 @@ class Disk:
                     bytearray(path.read_bytes() if path.is_file() else b""), folder=path.is_dir()
                 )
         self.names_synced = dict(self.names)
-        self._names_since: list[tuple[str, File | None]] = []
+        self._names_since: list[Names] = []
 
     def holds(self, path: str) -> bool:
         """Whether a path is one of ours."""
         return path.startswith(f"{self.root}/") and not path.endswith(_IGNORED_ENDING)
 
-    def name(self, path: str, file: File | None) -> None:
-        """Give a file a name, or take the name away."""
-        if file is None:
-            self.names.pop(path, None)
-        else:
-            self.names[path] = file
-        self._names_since.append((path, file))
+    def name(self, changes: Names) -> None:
+        """Give files their names, or take names away: all of it reaches the disk, or nothing.
+
+        A rename is one change of two names: file systems with a journal (ext4, XFS, Btrfs, APFS) write both
+        in one transaction.
+        """
+        _rename(self.names, changes)
+        self._names_since.append(changes)
 
     def sync_names(self, folder: str, count: int) -> None:
         """Make the oldest `count` changes of names last, as far as they are in `folder`."""
         rest = []
-        for path, file in self._names_since[:count]:
-            if _folder_of(path) == folder:
-                _rename(self.names_synced, path, file)
+        for changes in self._names_since[:count]:
+            if folder in map(_folder_of, changes):
+                _rename(self.names_synced, changes)
             else:
-                rest.append((path, file))
+                rest.append(changes)
         self._names_since[:count] = rest
 
     @property
@@ -139,9 +143,9 @@ class Disk:
     def after_cut(self, chance: random.Random | None = None) -> dict[str, bytes]:
         """The files after a power cut: what was synced, and with `chance` a random half of the rest."""
         names = dict(self.names_synced)
-        for path, file in self._names_since:
+        for changes in self._names_since:
             if chance and chance.random() < 0.5:
-                _rename(names, path, file)
+                _rename(names, changes)
         # A file in a folder whose own name was lost is lost with it.
         reached = {path: file for path, file in names.items() if _folder_of(path) in {str(self.root), *names}}
         return {path: file.content(_some(file.since, chance)) for path, file in reached.items()}
@@ -159,11 +163,12 @@ def _some(changes: list[Change], chance: random.Random | None) -> list[Change]:
     return [change for change in changes if chance.random() < 0.5] if chance else []
 
 
-def _rename(names: dict[str, File], path: str, file: File | None) -> None:
-    if file is None:
-        names.pop(path, None)
-    else:
-        names[path] = file
+def _rename(names: dict[str, File], changes: Names) -> None:
+    for path, file in changes.items():
+        if file is None:
+            names.pop(path, None)
+        else:
+            names[path] = file
 
 
 @dataclass(frozen=True)
@@ -274,7 +279,7 @@ class Replay:
         if path not in self.disk.names:
             if "O_CREAT" not in call.arguments:
                 return
-            self.disk.name(path, File())
+            self.disk.name({path: File()})
         file = self.disk.names[path]
         if "O_TRUNC" in call.arguments:
             file.change(Change(size=0))
@@ -286,13 +291,13 @@ class Replay:
         if not any(self.disk.holds(path) for path in paths):
             return
         if call.name.startswith("mkdir"):
-            self.disk.name(paths[0], File(folder=True))
+            self.disk.name({paths[0]: File(folder=True)})
             return
         file = self.disk.names.get(paths[0])
+        moved: Names = {} if call.name.startswith("link") else {paths[0]: None}
         if not call.name.startswith("unlink") and file is not None:
-            self.disk.name(paths[1], file)
-        if not call.name.startswith("link"):
-            self.disk.name(paths[0], None)
+            moved = {**moved, paths[1]: file}
+        self.disk.name(moved)
 
 
 def _text(shown: str) -> str:
