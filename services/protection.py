@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from itsdangerous import BadData, URLSafeSerializer
 
@@ -147,6 +148,7 @@ class Protection:
         return ("too_fast",) if age < FASTEST_FILL_MS else ()
 
 
+@lru_cache(maxsize=1024)
 def _places(network_address: str | None) -> tuple[str | None, str | None]:
     """The address and its network (/24, for IPv6 /64); none for what is not on the internet.
 

@@ -52,6 +52,7 @@ class Copies:
         # Other databases may lie in the same folder.
         self._prefix = f"{database_file.name}-" if database_file else ""
         self._failed: str | None = None
+        self._today = (-1, "")
 
     def write(self, entries: Iterable[Entry]) -> None:
         """Append the lines, those of one day by one write; never raises, since the sign-ups are stored."""
@@ -67,7 +68,7 @@ class Copies:
         try:
             for day, lines in days.items():
                 # A line that was cut off must not spoil the next one, hence the first end of line.
-                self._append(self._file(self._folder, day), b"\n" + b"".join(lines))
+                self._append(self._file(day), b"\n" + b"".join(lines))
         except OSError as error:
             if self._failed is None:
                 log.critical("copies_not_written", error=type(error).__name__, errno=error.errno)
@@ -109,12 +110,12 @@ class Copies:
                 found.append((int(day.timestamp()) * 1000, file))
         return sorted(found)
 
-    def _append(self, file: Path, content: bytes) -> None:
+    def _append(self, file: str, content: bytes) -> None:
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
         try:
             descriptor = os.open(file, flags, 0o600)
         except FileNotFoundError:
-            file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            Path(file).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             descriptor = os.open(file, flags, 0o600)
         try:
             if os.write(descriptor, content) != len(content):  # a disk that fills up takes a part
@@ -122,8 +123,13 @@ class Copies:
         finally:
             os.close(descriptor)
 
-    def _file(self, folder: Path, day: int) -> Path:
-        return folder / f"{self._prefix}{date.fromordinal(_EPOCH + day)}"
+    def _file(self, day: int) -> str:
+        # Once a day, not for each sign-up.
+        known, file = self._today
+        if known != day:
+            file = f"{self._folder}/{self._prefix}{date.fromordinal(_EPOCH + day)}"
+            self._today = day, file
+        return file
 
     def _forbidden(self, folder: Path) -> str | None:
         """What another process of ours would meet; the folder is made at the first write."""

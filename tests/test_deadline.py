@@ -393,6 +393,9 @@ class RealClock(Clock):
     def __call__(self) -> int:
         return time.time_ns() // 1_000_000
 
+    def monotonic(self) -> float:
+        return time.monotonic()
+
 
 def test_first_calls_with_slow_handshakes_never_make_five_in_a_second(
     tmp_path: Path, certificate: Path

@@ -54,6 +54,8 @@ def _key() -> str | None:
 def _preferences() -> dict[str, str]:
     """Ours among those that the request names; of one named twice the first counts (RFC 7240 §2)."""
     found: dict[str, str] = {}
+    if "Prefer" not in request.headers:
+        return found
     for item in parse_list_header(", ".join(request.headers.getlist("Prefer"))):
         name, _, value = item.partition(";")[0].partition("=")
         found.setdefault(name.strip().lower(), value.strip().strip('"'))

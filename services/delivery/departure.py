@@ -77,8 +77,8 @@ class Departures:
         self._monotonic = monotonic
         self._looking = threading.Lock()
         self._looked: tuple[int, float] | None = None
-        # Bookings up to then (epoch ms) were made by a clock that had just been set forward.
-        self._doubtful_until = 0
+        # Bookings for these epoch ms were made by a clock that had just been set forward.
+        self._doubtful = range(0)
 
     def wait_for(self, claimed: Claimed, stop: threading.Event) -> None:
         """Return at the moment at which the claimed delivery's call may leave.
@@ -95,7 +95,7 @@ class Departures:
             if stop.is_set() or now - claimed.booked_at > FORSAKEN_MS:
                 raise NotSent
             self._look_at_clocks(now)
-            if booked_at > self._doubtful_until and self._in_time(now - booked_at, now):
+            if booked_at not in self._doubtful and self._in_time(now - booked_at, now):
                 return
             late_in_a_row += 1
             if late_in_a_row > PASSING:
@@ -112,7 +112,7 @@ class Departures:
                 return
             log.warning("clock_set_forward")
             self._budget.clock_set_forward(now)
-            self._doubtful_until = now + AHEAD_MS
+            self._doubtful = range(now - FORSAKEN_MS, now + AHEAD_MS + 1)
 
     def _in_time(self, late: int, now: int) -> bool:
         if late <= LATEST_DEPARTURE_MS:

@@ -46,7 +46,7 @@ class RealClock(Clock):
         return time.time_ns() // 1_000_000
 
     def monotonic(self) -> float:
-        return self() / 1000
+        return time.monotonic()
 
 
 def soon(condition: Callable[[], bool], seconds: float = 5) -> bool:

@@ -160,7 +160,10 @@ def test_a_clock_that_was_set_back_holds_nothing_up(house: House, departures: De
 def test_a_clock_that_was_set_forward_brings_no_fifth_call_into_a_second(
     house: House, disk: SlowDisk
 ) -> None:
-    """What left a moment ago seems to have left an hour ago, so that four more would go out at once."""
+    """What left a moment ago seems to have left an hour ago, so that four more would go out at once.
+
+    Set back again, it holds nothing up.
+    """
     leapt = [0]
     departures = Departures(
         permits=CallPermits(disk, clock=house.clock),
@@ -177,9 +180,15 @@ def test_a_clock_that_was_set_forward_brings_no_fifth_call_into_a_second(
         assert claimed.booked_at - began <= 0
         departures.wait_for(claimed, stop)
         assert house.clock.now - began >= 1_080
-    late = claim(house)
-    departures.wait_for(late, stop)
+    departures.wait_for(claim(house), stop)
     assert house.budget.read().used == 1 + 2 + 2 + 1
+    leapt[0] = 0
+    house.clock.now -= 3_600_000
+    # The calls of the time that has not come count as just now.
+    house.courier.claim()
+    house.clock.now += 2_000
+    departures.wait_for(claim(house), stop)
+    assert house.budget.read().used == 7
 
 
 def test_only_the_first_call_of_a_delivery_waits(house: House) -> None:
