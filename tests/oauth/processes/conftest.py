@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -189,3 +189,25 @@ def member(place: Place) -> Iterator[Callable[..., Member]]:
             return member
 
         yield start
+
+
+@dataclass(frozen=True)
+class Here:
+    """A deployment that is not yet connected: what a scenario moves, and where it looks."""
+
+    vendor: Vendor
+    stored: Stored
+    clock: Time
+    connect: Callable[[], None]
+    member: Callable[..., Member]
+
+
+@pytest.fixture
+def here(
+    vendor: Vendor,
+    stored: Stored,
+    clock: Time,
+    connect: Callable[[], None],
+    member: Callable[..., Member],
+) -> Here:
+    return Here(vendor, stored, clock, connect, member)
