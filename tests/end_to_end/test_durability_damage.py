@@ -17,7 +17,7 @@ pytestmark = [
 
 def test_damage_while_delivering_loses_nothing(tmp_path: Path, seed: int) -> None:
     """Neither what waited nor what was delivered: nobody is lost, doubled, or set back to an older wish."""
-    outcome = damage.run(tmp_path, seed=seed, people=40, pages=20)
+    outcome = damage.run(tmp_path, seed=seed, people=150, pages=20)
     verdict = outcome.verdict
     assert min(outcome.done, outcome.waiting) > 0
     assert list((tmp_path / "data").glob("*.kept-damaged-*"))
