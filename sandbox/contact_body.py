@@ -161,10 +161,6 @@ class BodyCheck:
         known = isinstance(given, list) and all(isinstance(tag, str) and tag in tags for tag in given)
         self._unless(known, "taggings: the tag does not exist")
 
-    def not_imitated(self, name: str) -> None:
-        """Refuse what the sandbox would otherwise swallow without a word."""
-        self._unless(name not in self._body, f"{name} is not imitated by the sandbox")
-
     def nested(self, name: str, check: Callable[[dict[str, Any]], None]) -> None:
         """Check an object member, if there is one."""
         if name not in self._body:

@@ -9,16 +9,13 @@ import pytest
 import requests
 from playwright.sync_api import Browser, Page, expect
 
-from sandbox import PRESET_LIST_ID
-from tests.end_to_end.consent import connect, form_fields
 from tests.end_to_end.processes import Deployment, wait_for
-from tests.end_to_end.test_embed import POLICY, served, violations
-from tests.end_to_end.test_forms import Site, narrow, website
+from tests.end_to_end.test_embed import POLICY, violations
+from tests.end_to_end.test_forms import THANKS, Site, narrow, offering
 
 pytestmark = pytest.mark.browser
 
 FIELDS = ("Shoe size", "Member since", "Vegetarian", "About you", "T-shirt", "Topics")
-THANKS = "See you in spring."
 AS_HELD = {
     "Shoe size": "42.5",
     "Member since": "2006-11-15",
@@ -31,25 +28,11 @@ AS_HELD = {
 
 @pytest.fixture(scope="module")
 def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Deployment, Site]]:
-    """The service with the form “more”, made by what the editor offers."""
-    deployment, site = Deployment(tmp_path_factory.mktemp("custom"), preset_list=PRESET_LIST_ID), Site()
-    with served(website(site)) as site.base:
-        deployment.start()
-        admin = connect(deployment)
-        admin.get(f"{deployment.base}/lists", params={"refresh": "1"}, timeout=10).raise_for_status()
-        page = f"{deployment.base}/admin/forms/new"
-        entered = form_fields(admin.get(page, timeout=10).text) | {
-            "slug": "more",
-            "name": "More about you",
-            "list_ids": PRESET_LIST_ID,
-            "thank_you_message": THANKS,
-            "origins": site.base,
-            "tags": "VIP\nSpring",
-            **{f"show_custom_fields[{name}]": "on" for name in FIELDS},
-        }
-        assert admin.post(page, data=entered, timeout=10).url == f"{deployment.base}/admin/forms/more"
-        yield deployment, site
-        deployment.stop()
+    """The service with the form “more”, which asks for every type of custom field and gives tags."""
+    fields = {f"show_custom_fields[{name}]": "on" for name in FIELDS}
+    more = {"name": "More about you", "tags": "VIP\nSpring"} | fields
+    with offering(tmp_path_factory.mktemp("custom"), "more", **more) as both:
+        yield both
 
 
 @pytest.fixture(params=[True, False], ids=["script", "no script"])

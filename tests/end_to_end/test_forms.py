@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 import requests
@@ -47,27 +49,28 @@ def website(site: Site) -> Flask:
     return app
 
 
-@pytest.fixture(scope="module")
-def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Deployment, Site]]:
-    """The service with the form “news” for one site; started once: no test changes what another sees."""
-    deployment, site = Deployment(tmp_path_factory.mktemp("forms"), preset_list=PRESET_LIST_ID), Site()
+@contextmanager
+def offering(folder: Path, slug: str, **entered: str) -> Iterator[tuple[Deployment, Site]]:
+    """The service with a form, made by what its editor offers, and a site that may show it."""
+    deployment, site = Deployment(folder, preset_list=PRESET_LIST_ID), Site()
     with served(website(site)) as site.base:
         deployment.start()
         admin = connect(deployment)
         admin.get(f"{deployment.base}/lists", params={"refresh": "1"}, timeout=10).raise_for_status()
         page = f"{deployment.base}/admin/forms/new"
-        entered = form_fields(admin.get(page, timeout=10).text) | {
-            "slug": "news",
-            "name": "Spring newsletter",
-            "list_ids": PRESET_LIST_ID,
-            "show_first_name": "on",
-            "wording": WORDING,
-            "thank_you_message": THANKS,
-            "origins": site.base,
-        }
-        assert admin.post(page, data=entered, timeout=10).url == f"{deployment.base}/admin/forms/news"
+        given = {"slug": slug, "list_ids": PRESET_LIST_ID, "thank_you_message": THANKS, "origins": site.base}
+        posted = form_fields(admin.get(page, timeout=10).text) | given | entered
+        assert admin.post(page, data=posted, timeout=10).url == f"{deployment.base}/admin/forms/{slug}"
         yield deployment, site
         deployment.stop()
+
+
+@pytest.fixture(scope="module")
+def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Deployment, Site]]:
+    """The service with the form “news” for one site; started once: no test changes what another sees."""
+    more = {"name": "Spring newsletter", "show_first_name": "on", "wording": WORDING}
+    with offering(tmp_path_factory.mktemp("forms"), "news", **more) as both:
+        yield both
 
 
 @pytest.fixture

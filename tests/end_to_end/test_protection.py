@@ -8,39 +8,23 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from sandbox import PRESET_LIST_ID
-from tests.end_to_end.consent import connect, form_fields
 from tests.end_to_end.processes import Deployment
-from tests.end_to_end.test_embed import POLICY, served, violations
-from tests.end_to_end.test_forms import Site, narrow, website
+from tests.end_to_end.test_embed import POLICY, violations
+from tests.end_to_end.test_forms import THANKS, Site, narrow, offering
 
 pytestmark = pytest.mark.browser
 
-THANKS = "See you in spring."
 FASTEST_FILL_MS = 2_000
 
 
 @pytest.fixture(scope="module")
 def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Deployment, Site]]:
     """The service with the form “guarded”, and a site that shows it."""
-    deployment, site = Deployment(tmp_path_factory.mktemp("guarded"), preset_list=PRESET_LIST_ID), Site()
-    with served(website(site)) as site.base:
-        deployment.start()
-        admin = connect(deployment)
-        page = f"{deployment.base}/admin/forms/new"
-        entered = form_fields(admin.get(page, timeout=10).text) | {
-            "slug": "guarded",
-            "name": "Newsletter",
-            "list_ids": PRESET_LIST_ID,
-            "thank_you_message": THANKS,
-            "origins": site.base,
-            "protection": "captcha",
-        }
-        assert admin.post(page, data=entered, timeout=10).url == f"{deployment.base}/admin/forms/guarded"
+    more = {"name": "Newsletter", "protection": "captcha"}
+    with offering(tmp_path_factory.mktemp("guarded"), "guarded", **more) as (deployment, site):
         site.body = f'<script src="{deployment.base}/embed.js" data-form="guarded"></script>'
         site.policy = POLICY.format(service=deployment.base)
         yield deployment, site
-        deployment.stop()
 
 
 def sign_up(page: Page, email: str, *, after_ms: int) -> None:
