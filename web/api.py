@@ -45,7 +45,9 @@ def health() -> Response:
     """How the service is; 503 only when sign-ups cannot be stored: a host restarts what answers that."""
     report = services().health.report()
     answer = asdict(report)
-    del answer["storable"]
+    # The first is the status code; the second is for the dashboard, and no matter of how the service is.
+    for name in ("storable", "suspected"):
+        del answer[name]
     return make_response(
         jsonify(answer), HTTPStatus.OK if report.storable else HTTPStatus.SERVICE_UNAVAILABLE
     )

@@ -281,7 +281,8 @@ def _schemas() -> Document:
         schemas |= made.pop("$defs", {})
         schemas[kind.__name__] = made
     # Decides over the status code and is not in the answer.
-    del schemas["HealthReport"]["properties"]["storable"]
+    for name in ("storable", "suspected"):
+        del schemas["HealthReport"]["properties"][name]
     schemas["HealthReport"]["required"].remove("storable")
     schemas["Submission"] = _as_sent(schemas["Submission"])
     for schema in schemas.values():

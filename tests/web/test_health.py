@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 
 from tests.web.conftest import MakeApp
 
-KEYS = {"status", "connection", "pending", "oldest_pending_seconds", "problems", "version", "suspected"}
+KEYS = {"status", "connection", "pending", "oldest_pending_seconds", "problems", "version"}
 
 
 def test_all_well(connected: FlaskClient) -> None:
