@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -96,3 +98,69 @@ def test_chatty_libraries_are_kept_quiet(capsys: pytest.CaptureFixture[str]) -> 
     logging.getLogger("urllib3.connectionpool").info("POST /token?x")
     logging.getLogger("werkzeug").info("GET /oauth2/authorize?state=x")
     assert capsys.readouterr().err == ""
+
+
+class SlowError:
+    """A standard error whose first line takes until it is let go."""
+
+    def __init__(self) -> None:
+        self.written: list[str] = []
+        self.busy, self.go_on = threading.Event(), threading.Event()
+
+    def write(self, text: str) -> None:
+        self.busy.set()
+        assert self.go_on.wait(10)
+        self.written.append(text)
+
+
+def test_a_thread_leaves_its_line_to_the_one_that_writes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slow log holds up one thread, not all; each line is written, in order."""
+    slow = SlowError()
+    monkeypatch.setattr(sys, "stderr", slow)
+    log = structlog.get_logger("x")
+    first = threading.Thread(target=log.info, args=("one",))
+    first.start()
+    assert slow.busy.wait(10)
+    log.info("two")  # returns although nothing can be written
+    log.info("three")
+    assert slow.written == []
+    slow.go_on.set()
+    first.join(10)
+    lines = "".join(slow.written).splitlines()
+    assert [json.loads(line)["event"] for line in lines] == ["one", "two", "three"]
+
+
+def test_lines_of_many_threads_stay_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    """None is lost, torn or written twice, whoever writes it."""
+    log = structlog.get_logger("x")
+
+    def tell(name: int) -> None:
+        for number in range(200):
+            log.info("event", name=name, number=number)
+
+    threads = [threading.Thread(target=tell, args=(name,)) for name in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert sorted((line["name"], line["number"]) for line in lines) == [
+        (name, number) for name in range(8) for number in range(200)
+    ]
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), ValueError("closed file")])
+def test_a_log_that_cannot_be_written_fails_nothing(
+    error: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever was thanked for a sign-up must not read of an error because the log's disk is full."""
+
+    class Full:
+        def write(self, _text: str) -> None:
+            raise error
+
+    with monkeypatch.context() as patched:
+        patched.setattr(sys, "stderr", Full())
+        structlog.get_logger("x").info("one")
+    structlog.get_logger("x").info("two")
+    assert last_line(capsys)["event"] == "two"
