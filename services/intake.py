@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import structlog
@@ -36,6 +37,7 @@ from store import (
     OverLimit,
     Signups,
     Spool,
+    SpoolFirst,
     SpoolImport,
     StoreError,
 )
@@ -261,10 +263,7 @@ class Intake:
         if not self._has_room():
             raise StorageUnavailable
         try:
-            # A wish must not be stored before an older one of the same person that is still in the spool.
-            if not self._spooled_before.catch_up():
-                return None
-            return self._signups.accept(signup, kind="sign_up", payload=payload, key=key, **vars(judgement))
+            return self._stored_in_order(signup, payload, key, judgement)
         except OverLimit as error:
             raise TooManyAttempts(error.retry_after) from None
         except KeyTaken:
@@ -276,6 +275,18 @@ class Intake:
                 "store_refused_signup", signup_id=signup.id, error=type(error).__name__, detail=str(error)
             )
             return None
+
+    def _stored_in_order(
+        self, signup: NewSignup, payload: dict[str, Any], key: IdempotencyKey | None, judgement: Judgement
+    ) -> tuple[str, ...] | None:
+        """A wish is not stored before an older one of the same person that is still in the spool."""
+        accept = partial(
+            self._signups.accept, signup, kind="sign_up", payload=payload, key=key, **vars(judgement)
+        )
+        try:
+            return accept()
+        except SpoolFirst:
+            return accept() if self._spooled_before.catch_up() else None
 
     def _spooled(self, signup: NewSignup, payload: dict[str, Any], broken: tuple[str, ...]) -> None:
         try:

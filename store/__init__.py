@@ -7,7 +7,7 @@ from store.connection import ConnectionRow, Connections
 from store.database import Database
 from store.deliveries import Backlog, Carried, Claimed, Deliveries
 from store.disk import Disk
-from store.errors import KeyTaken, OverLimit, StoreError, StoreMisconfigured, StoreUnavailable
+from store.errors import KeyTaken, OverLimit, SpoolFirst, StoreError, StoreMisconfigured, StoreUnavailable
 from store.events import Event, Events
 from store.expiry import Expiry
 from store.forms import Forms, StoredForm
@@ -65,6 +65,7 @@ __all__ = [
     "Sought",
     "SpentTokens",
     "Spool",
+    "SpoolFirst",
     "SpoolImport",
     "StoreError",
     "StoreMisconfigured",

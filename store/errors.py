@@ -4,7 +4,8 @@ StoreError
 ├── StoreUnavailable    locked, read-only, gone, refused, timed out: try again later
 │   ├── StoreFull       no room on the disk
 │   ├── StoreDamaged    the file is not what was written; it is examined before the next use
-│   └── RowRefused      this row only: the database takes others
+│   ├── RowRefused      this row only: the database takes others
+│   └── SpoolFirst      older ones are still in the spool: import them, then store again
 ├── KeyTaken            another sign-up has that Idempotency-Key: read which
 ├── OverLimit           one of a flood, far over what is counted by the minute; nothing was stored
 └── StoreMisconfigured  a wrong setting: waiting mends nothing, a person must act
@@ -41,6 +42,10 @@ class StoreDamaged(StoreUnavailable):
 
 class RowRefused(StoreUnavailable):
     """The values of one row are refused; other rows are not concerned."""
+
+
+class SpoolFirst(StoreUnavailable):
+    """Sign-ups that came earlier are still in the spool; this one was not stored before them."""
 
 
 class KeyTaken(StoreError):

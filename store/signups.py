@@ -1,15 +1,15 @@
 """What people submitted: kept for good, together with the delivery that carries it out."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import Connection, bindparam, select
 
 from store import idempotency
 from store.arrivals import Arrival, Arrivals, Once, copy_of
 from store.database import Database
-from store.errors import OverLimit, StoreUnavailable
+from store.errors import OverLimit, SpoolFirst, StoreUnavailable
 from store.group_commit import GroupCommit
 from store.idempotency import FirstUse, IdempotencyKey
 from store.rates import Floods, Limit, window
@@ -132,11 +132,13 @@ def rows_of(signup: NewSignup, kind: str, payload: Mapping[str, object]) -> Rows
 class Signups:
     """The sign-ups and where each of them stands."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, spooled: Callable[[], bool] = lambda: False) -> None:
+        """`spooled` tells whether older sign-ups wait in the spool; they must be stored first."""
         self._database = database
+        self._spooled = spooled
         self._arrivals = Arrivals()
         self._floods = Floods()
-        self._together = GroupCommit(database, self._arrivals.store, committed=self._copy)
+        self._together = GroupCommit(database, self._insert, committed=self._copy)
 
     def accept(
         self,
@@ -167,6 +169,7 @@ class Signups:
         Raises:
             OverLimit: it is one of a flood; it was not stored.
             KeyTaken: another sign-up has the key; nothing was stored.
+            SpoolFirst: what waits in the spool must be imported first; nothing was stored.
             StoreUnavailable: nothing is known to be stored.
         """
         arrival = Arrival(*rows_of(signup, kind, payload), key, limits, once, broken)
@@ -185,6 +188,12 @@ class Signups:
         else:
             self._store_alone(arrival)
 
+    def _insert(self, connection: Connection, batch: Sequence[Arrival]) -> None:
+        # One look for all that commit together, and with the turn to write: nothing is stored in between.
+        if self._spooled():
+            raise SpoolFirst("older sign-ups are still in the spool")
+        self._arrivals.store(connection, batch)
+
     def _copy(self, stored: Sequence[Arrival]) -> None:
         self._database.copies.write(copy_of(arrival) for arrival in stored if not arrival.flood)
 
@@ -192,7 +201,7 @@ class Signups:
         committing = False
         try:
             with self._database.transaction() as connection:
-                self._arrivals.store(connection, [arrival])
+                self._insert(connection, [arrival])
                 committing = True
         except StoreUnavailable:
             # Only the answer to COMMIT may have been lost, and the row be there.

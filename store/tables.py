@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from store.budget import Budget
@@ -39,11 +40,11 @@ class Tables:
     spent_tokens: SpentTokens
 
     @classmethod
-    def of(cls, database: Database) -> Tables:
-        """Every table of `database`; nothing is opened."""
+    def of(cls, database: Database, *, spooled: Callable[[], bool]) -> Tables:
+        """Every table of `database`; nothing is opened. `spooled`: whether sign-ups wait in the spool."""
         return cls(
             database=database,
-            signups=Signups(database),
+            signups=Signups(database, spooled=spooled),
             signup_records=SignupRecords(database),
             suspected=SuspectedSignups(database),
             deliveries=Deliveries(database),

@@ -84,6 +84,19 @@ def test_the_services_can_be_replaced(tmp_path: Path) -> None:
     assert create_app(settings, parts).extensions["services"] is parts.services
 
 
+def test_what_waits_in_the_spool_is_stored_before_the_next_sign_up(tmp_path: Path) -> None:
+    """Also where the housekeeping has not come by yet."""
+    app = create_app(Settings.from_env({"DATA_DIR": str(tmp_path)}))
+    Spool(tmp_path / "spool").keep(signup("spooled", at=clock()), kind="sign_up", payload={})
+    body = {"email": "ann@example.org", "list_id": PRESET_LIST_ID}
+    accepted = app.test_client().post("/subscribe", json=body, headers={"Prefer": "respond-async"})
+    database = app.extensions["database"]
+    with database.reading() as connection:
+        stored = connection.exec_driver_sql("SELECT signup_id FROM deliveries ORDER BY id").scalars().all()
+    assert stored == ["spooled", accepted.get_json()["id"]]
+    database.close()
+
+
 class TestHousekeeping:
     """One turn of what a serving process does now and then, with the collaborators it really has."""
 

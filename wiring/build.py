@@ -53,8 +53,9 @@ class Parts:
 
 def build_services(settings: Settings) -> Parts:
     """Every part with its real collaborators; nothing is opened yet."""
-    tables = Tables.of(Database(settings.store_url))
-    keeping = Keeping.of(settings, tables.database)
+    database = Database(settings.store_url)
+    keeping = Keeping.of(settings, database)
+    tables = Tables.of(database, spooled=keeping.spool.waits)
     stand_in = sandbox.create_sandbox() if settings.builtin_sandbox else None
     server, sealer = vendor.authorization_server(settings, stand_in), Sealer(settings.encryption_keys)
     events = ConnectionEvents(tables.events, clock=clock)

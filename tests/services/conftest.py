@@ -84,11 +84,11 @@ class House:
         self.database = Database(f"sqlite:///{path / 'test.db'}")
         self.vendor = ScriptedVendor()
         api = api or self.vendor
-        self.signups = Signups(self.database)
+        self.spool = Spool(path / "spool")
+        self.signups = Signups(self.database, spooled=self.spool.waits)
         self.deliveries = deliveries or Deliveries(self.database)
         self.budget, self.connections = Budget(self.database), Connections(self.database)
         self.meta = Meta(self.database)
-        self.spool = Spool(path / "spool")
         self.salvage = Salvage(self.database, path / "test.db", payload_of=payload_of)
         self.connection = ConnectionStatus(self.connections, clock=self.clock)
         self.lists = ListDirectory(

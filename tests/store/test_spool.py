@@ -12,7 +12,7 @@ from typing import cast
 
 import pytest
 
-from store import Database, Disk, Imported, Signups, Spool, SpoolImport, StoreUnavailable
+from store import Database, Disk, Imported, Signups, Spool, SpoolFirst, SpoolImport, StoreUnavailable
 from store.flock import flocked
 from tests.store.conftest import accept, signup
 
@@ -277,3 +277,15 @@ def test_the_check_writes_and_leaves_nothing(spool: Spool, tmp_path: Path) -> No
     assert {file.name for file in (tmp_path / "spool").iterdir()} == {"lock"}
     with pytest.raises(StoreUnavailable):
         Spool(tmp_path / "spool" / "lock" / "no-folder").check()
+
+
+def test_nothing_is_stored_before_what_waits_in_the_spool(database: Database, spool: Spool) -> None:
+    """The look is part of the transaction, so no other process can store in between."""
+    signups = Signups(database, spooled=spool.waits)
+    keep(spool, "s1")
+    with pytest.raises(SpoolFirst):
+        signups.accept(signup("s2"), kind="sign_up", payload=PAYLOAD)
+    assert ids(database) == []
+    SpoolImport(database, spool).run()
+    signups.accept(signup("s2"), kind="sign_up", payload=PAYLOAD)
+    assert ids(database) == ["s1", "s2"]
