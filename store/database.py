@@ -22,6 +22,8 @@ _PROBE = text(
     " ON CONFLICT (key) DO UPDATE SET value = excluded.value"
 )
 _PROBE_HOLDS_SECONDS = 1.5
+# What is stored meanwhile is far less than what is kept free.
+_ROOM_HOLDS_SECONDS = 0.1
 
 
 class Database:
@@ -60,7 +62,7 @@ class Database:
         self._opening = threading.Lock()
         self._prepared = False
         self._monotonic = monotonic
-        self._probed_until = -math.inf
+        self._probed_until = self._roomy_until = -math.inf
         _all.add(self)
 
     @property
@@ -133,8 +135,14 @@ class Database:
         self._probed_until = self._monotonic() + _PROBE_HOLDS_SECONDS
 
     def has_room(self) -> bool:
-        """Whether new sign-ups may take room on the disk; a server looks after its own."""
-        return not self._backend.full()
+        """Whether new sign-ups may take room on the disk, or could a moment ago; a server sees to its own."""
+        now = self._monotonic()
+        if now < self._roomy_until:
+            return True
+        if self._backend.full():
+            return False
+        self._roomy_until = now + _ROOM_HOLDS_SECONDS
+        return True
 
     def look_for_damage(self) -> None:
         """Examine a SQLite file as it is on disk; a damaged one is set aside at once, for a new one.

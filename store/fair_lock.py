@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-_POLL_SECONDS = 0.001  # flock has no timeout, and a thread that waits in the kernel cannot be called back
+_POLL_SECONDS = 0.0003  # flock has no timeout, and a thread that waits in the kernel cannot be called back
 _PATIENCE_SECONDS = 0.25  # a frozen process in the queue must not stop the others
 
 _held: set[int] = set()
@@ -27,7 +27,7 @@ class FairLock:
         path: Path,
         *,
         monotonic: Callable[[], float] = time.monotonic,
-        wait: Callable[[float], object] = lambda seconds: threading.Event().wait(seconds),
+        wait: Callable[[float], object] = time.sleep,
     ) -> None:
         """Locks files beside `path`, never `path` itself: closing one would drop SQLite's locks on it."""
         self._turn = path.with_name(path.name + "-writer-lock")

@@ -146,9 +146,14 @@ def test_a_full_disk_costs_no_acknowledged_sign_up(tmp_path: Path, journal: str)
 
 def test_a_nearly_full_disk_has_no_room_for_sign_ups(tmp_path: Path) -> None:
     """The intake asks before it stores."""
-    database = Database(f"sqlite:///{tmp_path}/app.db")
+    now = 0.0
+    database = Database(f"sqlite:///{tmp_path}/app.db", monotonic=lambda: now)
     accept(database, "s1")
     assert database.has_room()
-    database._backend._disk = Disk(tmp_path, full_bytes=2**60)  # type: ignore[union-attr]
+    roomy, full = database._backend._disk, Disk(tmp_path, full_bytes=2**60)  # type: ignore[union-attr]
+    database._backend._disk = full  # type: ignore[union-attr]
+    now = 0.1  # until then there was room a moment ago
     assert not database.has_room()
+    database._backend._disk = roomy  # type: ignore[union-attr]
+    assert database.has_room()
     database.close()
