@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
+import pytest
 import requests
 
 from settings import SECRETS_FOR_PRODUCTION
-from tests.end_to_end.processes import ROOT, Process, free_port
+from tests.end_to_end.processes import ROOT, Deployment, Process, free_port, wait_for
 
 GUNICORN = Path(sys.executable).parent / "gunicorn"
 
@@ -52,6 +55,32 @@ def test_development_starts_with_nothing_and_keeps_the_sandbox_in_one_process(tm
     finally:
         if app.running:
             app.stop()
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="needs two CPUs")
+def test_each_worker_keeps_to_a_cpu_of_its_own(deployment: Deployment) -> None:
+    """All its threads do, and those of a worker that takes the place of another."""
+    master = deployment.app.pid
+    wait_for("two workers on a CPU each", lambda: places(master) == 2)
+    for _ in range(2):
+        gone = workers(master)[-1]
+        os.kill(gone, signal.SIGKILL)
+        wait_for("another one", lambda: gone not in workers(master) and places(master) == 2)  # noqa: B023 - at once
+    assert os.sched_getaffinity(master) == os.sched_getaffinity(0)
+
+
+def workers(master: int) -> list[int]:
+    return [int(pid) for pid in Path(f"/proc/{master}/task/{master}/children").read_text().split()]
+
+
+def places(master: int) -> int:
+    """On how many CPUs two workers are, each with all its threads on a single one; else 0."""
+    used = []
+    with suppress(FileNotFoundError, ProcessLookupError):  # one ended while we looked
+        for worker in workers(master):
+            threads = [int(thread.name) for thread in Path(f"/proc/{worker}/task").iterdir()]
+            used.append({cpu for thread in threads for cpu in os.sched_getaffinity(thread)})
+    return len(set[int]().union(*used)) if [len(cpus) for cpus in used] == [1, 1] else 0
 
 
 def test_the_link_of_the_first_run_signs_in_once(tmp_path: Path) -> None:
