@@ -145,7 +145,7 @@ class Spool:
             os.close(descriptor)
 
     def _refuse_more_than_fits(self, size: int) -> None:
-        used = sum(file.stat().st_size for file in self._files(_WAITING, _IMPORTING, _DAMAGED))
+        used = sum(_size(file) for file in self._files(_WAITING, _IMPORTING, _DAMAGED))
         if used + size > self._largest:
             raise StoreUnavailable(f"the spool in {self._folder} has reached {self._largest} bytes")
         if self._disk.full():
@@ -214,6 +214,13 @@ def _content(file: Path) -> bytes:
         return file.read_bytes()
     except FileNotFoundError:  # imported since the folder was read
         return b""
+
+
+def _size(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except FileNotFoundError:  # imported since the folder was read
+        return 0
 
 
 def _write_synced(file: Path, content: bytes) -> None:

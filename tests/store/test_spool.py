@@ -257,6 +257,14 @@ def test_writers_and_importers_at_once_lose_nothing(database: Database, tmp_path
     assert len(ids(database)) == 80
 
 
+def test_a_file_that_is_gone_since_it_was_listed_refuses_nobody(spool: Spool, tmp_path: Path) -> None:
+    """An importer ends while somebody adds up the sizes; here a link that leads nowhere plays that file."""
+    keep(spool, "s1")
+    (tmp_path / "spool" / "importing-1").symlink_to(tmp_path / "gone")
+    keep(spool, "s2")
+    assert spool.count() == 2
+
+
 def test_a_frozen_writer_does_not_hold_up_the_others_for_ever(spool: Spool, tmp_path: Path) -> None:
     """Whoever cannot have the lock in time is told, instead of hanging."""
     keep(spool, "s1")
