@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from weakref import WeakSet
 
 from sqlalchemy import Connection, Pool, make_url, text
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from store import sqlite
 from store.copies import Copies
@@ -86,11 +86,6 @@ class Database:
                 self._backend.prepare(self._engine)
                 self._prepared = True
 
-    @property
-    def one_writer(self) -> bool:
-        """Whether writers wait for each other, so that it pays to commit together."""
-        return isinstance(self._backend, SQLiteBackend)
-
     @contextmanager
     def transaction(self, *, committed: Callable[[], None] = lambda: None) -> Iterator[Connection]:
         """A write transaction: committed to disk when the block ends, rolled back when it raises.
@@ -101,7 +96,13 @@ class Database:
         with self._watched(), self._turn(), self._engine.connect() as connection:
             connection.exec_driver_sql(self._backend.begin)
             yield connection
-            connection.commit()
+            try:
+                connection.commit()
+            except DBAPIError:
+                # It may be in the transaction still, which SQLAlchemy takes for ended: the pool would lend it
+                # to readers, and they would find what was never stored.
+                connection.invalidate()
+                raise
             committed()
             self._backend.check_kept()
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from store import Database, StoreMisconfigured, StoreUnavailable
+from store import Database, Signups, StoreMisconfigured, StoreUnavailable
 from store.sqlite import journal_for, network_file_system
 from store.sqlite_driver import driver
 from tests.store.conftest import accept
@@ -190,3 +190,32 @@ def test_standard_library_can_read_the_file(tmp_path: Path) -> None:
     reader = sqlite3.connect(tmp_path / "app.db")
     assert reader.execute("SELECT id FROM signups").fetchall() == [("s1",)]
     reader.close()
+
+
+READER = """
+import sqlite3, sys
+backup = sqlite3.connect(sys.argv[1], isolation_level=None)
+backup.execute("BEGIN")
+backup.execute("SELECT * FROM meta").fetchall()
+print("reads", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_commit_that_had_to_give_up_leaves_nothing_behind(tmp_path: Path) -> None:
+    """A backup reads for long: the rollback journal cannot end, and SQLite stays in the transaction."""
+    database, other = (open_file(tmp_path / "app.db", journal="truncate") for _ in range(2))
+    database.prepare()
+    command = [sys.executable, "-c", READER, str(tmp_path / "app.db")]
+    # A process of its own: within one, SQLite's locks are the same for all.
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as backup:
+        assert backup.stdout is not None
+        assert backup.stdout.readline() == "reads\n"
+        with pytest.raises(StoreUnavailable, match="locked"):
+            accept(database, "s1")
+        assert Signups(database).find("s1") is None
+        backup.communicate()
+    accept(other, "s2")
+    assert Signups(other).find("s1") is None
+    database.close()
+    other.close()
