@@ -9,7 +9,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any, Generic, TypeVar
 from weakref import WeakSet
 
@@ -30,12 +29,18 @@ class GroupCommit(Generic[Row]):
         insert: Callable[[Connection, Sequence[Row]], None],
         *,
         committed: Callable[[Sequence[Row]], None] = lambda _rows: None,
+        held: Callable[[Row], bool] = lambda _row: False,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`insert` puts rows into an open transaction; `committed` is told which ones a commit has held."""
+        """`insert` puts rows into an open transaction; `committed` is told which ones a commit has held.
+
+        `held` tells, and raises nothing, whether a commit that failed has held a row after all: the answer of
+        a server may be lost. Nothing is stored again then, for the commit may even be still under way.
+        """
         self._database = database
         self._insert = insert
         self._committed = committed
+        self._held = held
         self._monotonic = monotonic
         self._begin_anew()
         _all.add(self)
@@ -70,21 +75,33 @@ class GroupCommit(Generic[Row]):
     def _lead(self, mine: "_Write[Row]") -> None:
         batch: list[_Write[Row]] = []
         try:
-            with self._database.transaction(committed=lambda: self._tell(batch)) as connection:
-                batch = self._take()
-                self._insert(connection, [write.row for write in batch])
-            for write in batch:
-                write.stored = True
-        except Exception as error:  # noqa: BLE001 - each writer raises its own
-            if len(batch) > 1:
+            if self._attempt(batch, self._take) and len(batch) > 1:
                 self._one_by_one(batch)
-            else:
-                # Without a batch not even a transaction began: that is the same for all who wait.
-                batch = batch or self._take()
-                for write in batch:
-                    write.error = error
         finally:
             self._settle(batch or self._take(), mine)
+
+    def _attempt(self, batch: "list[_Write[Row]]", join: "Callable[[], list[_Write[Row]]]" = list) -> bool:
+        """Store the batch and those who join once the turn has come; True when each alone might still be."""
+        committing = False
+        try:
+            with self._database.transaction(committed=lambda: self._tell(batch)) as connection:
+                batch += join()
+                self._insert(connection, [write.row for write in batch])
+                committing = True
+        except Exception as error:  # noqa: BLE001 - each writer raises its own
+            # Without a batch not even a transaction began: that is the same for all who wait.
+            began = bool(batch)
+            batch += [] if began else join()
+            for write in batch:
+                write.error = error
+            if not committing:
+                return began
+            for write in batch:
+                write.stored = self._held(write.row)
+            return False
+        for write in batch:
+            write.stored = True
+        return False
 
     def _one_by_one(self, batch: "list[_Write[Row]]") -> None:
         """After a failure together: perhaps only one of the rows is at fault."""
@@ -92,12 +109,7 @@ class GroupCommit(Generic[Row]):
             if self._monotonic() > write.end:
                 write.error = StoreUnavailable("database is locked by another writer")
                 continue
-            try:
-                with self._database.transaction(committed=partial(self._tell, [write])) as connection:
-                    self._insert(connection, [write.row])
-                write.stored = True
-            except Exception as error:  # noqa: BLE001 - its writer raises it
-                write.error = error
+            self._attempt([write])
 
     def _tell(self, batch: "list[_Write[Row]]") -> None:
         self._committed([write.row for write in batch])

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, bindparam, select
@@ -9,7 +10,7 @@ from sqlalchemy import Connection, bindparam, select
 from store import idempotency
 from store.arrivals import Arrival, Arrivals, Once, copy_of
 from store.database import Database
-from store.errors import OverLimit, SpoolFirst, StoreUnavailable
+from store.errors import OverLimit, SpoolFirst, StoreError
 from store.group_commit import GroupCommit
 from store.idempotency import FirstUse, IdempotencyKey
 from store.rates import Floods, Limit, window
@@ -138,7 +139,7 @@ class Signups:
         self._spooled = spooled
         self._arrivals = Arrivals()
         self._floods = Floods()
-        self._together = GroupCommit(database, self._insert, committed=self._copy)
+        self._together = GroupCommit(database, self._insert, committed=self._copy, held=self._is_as_told)
 
     def accept(
         self,
@@ -175,18 +176,12 @@ class Signups:
         arrival = Arrival(*rows_of(signup, kind, payload), key, limits, once, broken)
         arrival.flood = self._floods.met(limits, now=signup.received_at)
         if not arrival.flood:
-            self._store(arrival)
+            self._together.write(arrival)
         if arrival.flood:
             self._floods.note(limits, arrival.flood, now=signup.received_at)
             _, end = window(signup.received_at)
             raise OverLimit(arrival.flood, retry_after=(end - signup.received_at) // 1000 + 1)
         return arrival.reasons
-
-    def _store(self, arrival: Arrival) -> None:
-        if self._database.one_writer:
-            self._together.write(arrival)
-        else:
-            self._store_alone(arrival)
 
     def _insert(self, connection: Connection, batch: Sequence[Arrival]) -> None:
         # One look for all that commit together, and with the turn to write: nothing is stored in between.
@@ -197,22 +192,12 @@ class Signups:
     def _copy(self, stored: Sequence[Arrival]) -> None:
         self._database.copies.write(copy_of(arrival) for arrival in stored if not arrival.flood)
 
-    def _store_alone(self, arrival: Arrival) -> None:
-        committing = False
-        try:
-            with self._database.transaction() as connection:
-                self._insert(connection, [arrival])
-                committing = True
-        except StoreUnavailable:
-            # Only the answer to COMMIT may have been lost, and the row be there.
-            if not (committing and self._is_as_told(arrival)):
-                raise
-
     def _is_as_told(self, arrival: Arrival) -> bool:
         if arrival.flood:
             return True  # there is no row to look for
         table = suspected_signups if arrival.reasons else signups
-        with self._database.reading() as connection:
+        found = None
+        with suppress(StoreError), self._database.reading() as connection:
             found = connection.scalar(select(table.c.id).where(table.c.id == arrival.signup["id"]))
         return found is not None
 

@@ -4,8 +4,9 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
@@ -165,6 +166,29 @@ def test_without_the_turn_all_who_wait_are_told_in_time(
     assert stored(waiting, "later")
     assert not stored(waiting, "0")
     waiting.close()
+
+
+def test_a_store_that_is_away_is_tried_once_for_all_who_wait(tmp_path: Path) -> None:
+    """Each on its own would wait for the same time-out, one after the other."""
+
+    class Away(Database):
+        tries, go_on = 0, threading.Event()
+
+        @contextmanager
+        def transaction(self, *, committed: Callable[[], None] = lambda: None) -> Iterator[Connection]:
+            self.tries += 1
+            assert self.go_on.wait(10)
+            raise StoreUnavailable("away")
+            yield
+
+    away = Away(f"sqlite:///{tmp_path}/app.db")
+    group = GroupCommit(away, Insert())
+    with ThreadPoolExecutor(3) as pool:
+        futures = [pool.submit(group.write, key) for key in "abc"]
+        until(lambda: len(group._queue) == 3)
+        away.go_on.set()
+        assert [str(future.exception(10)) for future in futures] == ["away"] * 3
+    assert away.tries == 1
 
 
 def test_a_writer_waits_no_longer_than_twice_the_timeout_for_a_stuck_leader(tmp_path: Path) -> None:

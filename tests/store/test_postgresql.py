@@ -1,7 +1,9 @@
 """PostgreSQL only: TLS, durability, time-outs, poolers."""
 
 import os
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 from typing import LiteralString
 
@@ -14,6 +16,7 @@ from store import (
     Database,
     Deliveries,
     Limit,
+    Once,
     OverLimit,
     Signups,
     StoreMisconfigured,
@@ -220,6 +223,78 @@ def test_a_suspected_one_whose_commit_was_not_answered_is_looked_up(
         kept = signups.accept(signup("s1"), kind="sign_up", payload={}, broken=("honeypot",))
         assert kept == ("honeypot",)
         assert SuspectedSignups(database).find("s1") is not None
+        database.close()
+
+
+class Gate:
+    """Holds up the first transaction that stores, so that those who come meanwhile share the second."""
+
+    def __init__(self, second: Callable[[], None]) -> None:
+        """`second` is called when that one has begun."""
+        self.reached, self.open = Event(), Event()
+        self.transactions = 0
+        self._second = second
+
+    def __call__(self) -> bool:
+        self.transactions += 1
+        self.reached.set()
+        assert self.open.wait(20)
+        if self.transactions == 2:
+            self._second()
+        return False
+
+
+def store_together(
+    database: Database, names: Sequence[str], second: Callable[[], None] = lambda: None
+) -> tuple[list[BaseException | None], int]:
+    """Store each from a thread of its own, all in one transaction: their errors, and how many it took."""
+    gate = Gate(second)
+    signups = Signups(database, spooled=gate)
+
+    def store(name: str) -> None:
+        once = Once("used_proof", f"token of {name}", 2**50)
+        assert signups.accept(signup(name), kind="sign_up", payload={}, once=once) == ()
+
+    with ThreadPoolExecutor(len(names) + 1) as pool:
+        pool.submit(store, f"before {names[0]}")
+        assert gate.reached.wait(10)
+        futures = []
+        for count, name in enumerate(names, start=2):
+            futures.append(pool.submit(store, name))
+            end = time.monotonic() + 10
+            while len(signups._together._queue) < count:
+                assert time.monotonic() < end
+                time.sleep(0.001)
+        gate.open.set()
+    return [future.exception() for future in futures], gate.transactions - 1
+
+
+@pytest.mark.postgresql
+def test_sign_ups_that_come_together_share_a_transaction(
+    server_url: str, open_database: Callable[[str], Database]
+) -> None:
+    """One that the server refuses does not hinder the others, which are then stored alone."""
+    database = open_database(server_url)
+    assert store_together(database, ["s1", "s2", "s3"]) == ([None] * 3, 1)
+    (fourth, refused, fifth), transactions = store_together(database, ["s4", "no\0text", "s5"])
+    assert (fourth, fifth, transactions) == (None, None, 4)
+    assert isinstance(refused, StoreUnavailable)
+    assert [Signups(database).find(name) is not None for name in ("s4", "s5")] == [True, True]
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize(("lost", "stored"), [("after", True), ("before", False)])
+def test_sign_ups_whose_common_commit_was_not_answered_are_looked_up(
+    server_url: str, open_database: Callable[[str], Database], lost: str, stored: bool
+) -> None:
+    """Stored a second time, each would be taken for a used proof, and kept apart as well."""
+    with losing_proxy(server_url) as proxy:
+        database, names = open_database(proxy.url), ["s1", "s2", "s3"]
+        errors, transactions = store_together(database, names, lambda: setattr(proxy, "lose_commit", lost))
+        assert proxy.lose_commit is None
+        assert [error is None for error in errors] == [stored] * 3
+        assert [Signups(database).find(name) is not None for name in names] == [stored] * 3
+        assert (SuspectedSignups(database).count(), transactions) == (0, 1)
         database.close()
 
 
