@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import os
 import random
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -56,13 +58,17 @@ def pre_fork(server: Any, worker: Any) -> None:
 
 def post_worker_init(worker: Any) -> None:
     """Keep this worker to one CPU, and start delivering: after the fork, since threads do not survive one."""
-    if _cpus:
-        # Threads that begin later do as the one that starts them.
-        os.sched_setaffinity(0, {_cpus[worker.place % len(_cpus)]})
+    with suppress(OSError):  # some hosts forbid it
+        if _cpus:
+            # Threads that begin later do as the one that starts them.
+            os.sched_setaffinity(0, {_cpus[worker.place % len(_cpus)]})
     # Imported in the worker: a master that held the app would hand old code to new workers on a reload.
     from app import start  # noqa: PLC0415
 
     start(worker.app.callable)
+    # What is here by now stays. Looking it through for garbage takes 0.1 s in which nobody is answered, and a
+    # call that is to leave now leaves late.
+    gc.freeze()
 
 
 def worker_exit(_server: Any, worker: Any) -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import os
+import runpy
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -95,6 +99,27 @@ def test_what_waits_in_the_spool_is_stored_before_the_next_sign_up(tmp_path: Pat
         stored = connection.exec_driver_sql("SELECT signup_id FROM deliveries ORDER BY id").scalars().all()
     assert stored == ["spooled", accepted.get_json()["id"]]
     database.close()
+
+
+def test_a_worker_starts_where_it_may_not_choose_its_cpu(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some hosts forbid it; a worker that ended there would be started again for ever."""
+
+    def forbid(*_: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "sched_setaffinity", forbid)
+    hooks = runpy.run_path("gunicorn.conf.py")
+    app = create_app(Settings.from_env({"DATA_DIR": str(tmp_path)}))
+    worker = SimpleNamespace(place=0, app=SimpleNamespace(callable=app))
+    hooks["post_worker_init"](worker)
+    try:
+        assert gc.get_freeze_count() > 10_000
+        assert app.test_client().get("/").status_code == 200
+    finally:
+        gc.unfreeze()
+        hooks["worker_exit"](None, worker)
 
 
 class TestHousekeeping:
