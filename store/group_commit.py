@@ -29,13 +29,13 @@ class GroupCommit(Generic[Row]):
         insert: Callable[[Connection, Sequence[Row]], None],
         *,
         committed: Callable[[Sequence[Row]], None] = lambda _rows: None,
-        held: Callable[[Row], bool] = lambda _row: False,
+        held: Callable[[Sequence[Row]], Sequence[bool]] = lambda rows: [False] * len(rows),
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """`insert` puts rows into an open transaction; `committed` is told which ones a commit has held.
 
-        `held` tells, and raises nothing, whether a commit that failed has held a row after all: the answer of
-        a server may be lost. Nothing is stored again then, for the commit may even be still under way.
+        `held` tells, and raises nothing, which rows a commit that failed has held after all: the answer of a
+        server may be lost. Nothing is stored again then, for the commit may even be still under way.
         """
         self._database = database
         self._insert = insert
@@ -96,8 +96,8 @@ class GroupCommit(Generic[Row]):
                 write.error = error
             if not committing:
                 return began
-            for write in batch:
-                write.stored = self._held(write.row)
+            for write, stored in zip(batch, self._held([write.row for write in batch]), strict=True):
+                write.stored = stored
             return False
         for write in batch:
             write.stored = True

@@ -139,7 +139,7 @@ class Signups:
         self._spooled = spooled
         self._arrivals = Arrivals()
         self._floods = Floods()
-        self._together = GroupCommit(database, self._insert, committed=self._copy, held=self._is_as_told)
+        self._together = GroupCommit(database, self._insert, committed=self._copy, held=self._held)
 
     def accept(
         self,
@@ -192,14 +192,14 @@ class Signups:
     def _copy(self, stored: Sequence[Arrival]) -> None:
         self._database.copies.write(copy_of(arrival) for arrival in stored if not arrival.flood)
 
-    def _is_as_told(self, arrival: Arrival) -> bool:
-        if arrival.flood:
-            return True  # there is no row to look for
-        table = suspected_signups if arrival.reasons else signups
-        found = None
+    def _held(self, batch: Sequence[Arrival]) -> list[bool]:
+        found = set[str]()
         with suppress(StoreError), self._database.reading() as connection:
-            found = connection.scalar(select(table.c.id).where(table.c.id == arrival.signup["id"]))
-        return found is not None
+            for table, apart in ((signups, False), (suspected_signups, True)):
+                ids = [arrival.signup["id"] for arrival in batch if bool(arrival.reasons) is apart]
+                found |= set(connection.scalars(select(table.c.id).where(table.c.id.in_(ids))))
+        # Of one that is part of a flood there is no row to look for.
+        return [bool(arrival.flood) or arrival.signup["id"] in found for arrival in batch]
 
     def first_with(self, key_hash: str, *, now: int) -> FirstUse | None:
         """The sign-up that has the key at `now` (epoch ms), None when none has it (any more)."""
