@@ -37,7 +37,7 @@ control_socket_disable = True
 accesslog = None
 
 # One of a process's threads computes at a time. Handing that right over between CPUs, with caches that know
-# nothing of the data, cost a third of the speed of accepting sign-ups.
+# nothing of the data, cost up to a quarter of the speed of accepting sign-ups.
 _cpus = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
 # The applications of a large host do not all begin with the first one.
 random.shuffle(_cpus)
