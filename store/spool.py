@@ -152,7 +152,7 @@ class Spool:
             raise StoreUnavailable(f"the disk of {self._folder} is nearly full")
 
     def _files(self, *prefixes: str) -> list[Path]:
-        # Every sign-up looks here, and an empty folder is the rule: no path is made for nothing.
+        # Whoever stores looks here first, and an empty folder is the rule: no path is made for nothing.
         with _unavailable(), suppress(FileNotFoundError, NotADirectoryError):
             names = os.listdir(self._folder)  # noqa: PTH208 - see above
             return sorted(self._folder / name for name in names if name.startswith(prefixes))
