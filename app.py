@@ -72,7 +72,7 @@ def start(app: Flask) -> None:
     """What a serving process begins after its fork: migrate the database, tend the tokens, deliver."""
     settings: Settings = app.extensions["settings"]
     for warning in settings.warnings():
-        log.critical("settings_warning", problem=warning)
+        log.critical("settings_warning", problem=warning.sentence)
     with suppress(OSError):
         # The rescue file needs a place also where PostgreSQL keeps everything else.
         settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -10,6 +10,7 @@ import hashlib
 import os
 import secrets
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -40,6 +41,18 @@ CAPTCHA_KEYS = {
     "RECAPTCHA": "Google's reCAPTCHA console, for the checkbox of version 2",
 }
 GENERATED_IN_DEVELOPMENT = ("SECRET_KEY", "ENCRYPTION_KEYS", "ADMIN_PASSWORD", "API_KEYS")
+
+
+@dataclass(frozen=True)
+class SettingsWarning:
+    """What works today and will hurt later; `public` is False for the state of a secret.
+
+    `code` is snake_case and stays when the sentence is reworded.
+    """
+
+    code: str
+    sentence: str
+    public: bool = True
 
 
 class SettingsError(Exception):
@@ -239,7 +252,7 @@ class Settings(BaseModel):
             return self.public_base_url.startswith("https://")
         return self.production
 
-    def _lost_data(self, mounts: str) -> list[str]:
+    def _lost_data(self, mounts: str) -> list[SettingsWarning]:
         """Only a warning: a service that does not start loses every sign-up, not those of one day."""
         if not self.production or not self.store_url.startswith("sqlite"):
             return []
@@ -247,38 +260,41 @@ class Settings(BaseModel):
         kind = _file_system(place, mounts)
         if kind not in VOLATILE_FILE_SYSTEMS:
             return []
-        return [
+        sentence = (
             f"Sign-ups and tokens are on a disk that ends with this machine or container ({kind}). "
             "Put DATA_DIR on a volume that stays, or set DATABASE_URL to a PostgreSQL database."
-        ]
+        )
+        return [SettingsWarning("data_on_passing_disk", sentence)]
 
-    def warnings(self, mounts: str | None = None) -> list[str]:
+    def warnings(self, mounts: str | None = None) -> list[SettingsWarning]:
         """What works today and will hurt later, in plain sentences without values.
 
         `mounts` is the text of /proc/mounts, read where it is None.
         """
         found = self._lost_data(_mounts() if mounts is None else mounts)
         if self.published_on_replit and self.database_url is None:
-            found.append(
+            sentence = (
                 "Sign-ups and tokens are on a disk that this host wipes at every publish. "
                 "Add a PostgreSQL database (DATABASE_URL) before you connect Constant Contact."
             )
+            found.append(SettingsWarning("data_wiped_at_publish", sentence))
         if self.production and self.public_base_url is None:
-            found.append(
+            sentence = (
                 "PUBLIC_BASE_URL is not set, so Constant Contact cannot be connected. "
                 "Set it to this service's https:// address."
             )
-        if (
-            self.production
-            and min(len(self.secret_key.get_secret_value()), *map(len, self.encryption_keys)) < 32
-        ):
-            found.append(
+            found.append(SettingsWarning("public_base_url_missing", sentence))
+        lengths = map(len, (self.secret_key.get_secret_value(), *self.encryption_keys))
+        if self.production and min(lengths) < 32:
+            sentence = (
                 "SECRET_KEY or a key in ENCRYPTION_KEYS is shorter than 32 characters. Make longer ones."
             )
+            found.append(SettingsWarning("secrets_short", sentence, public=False))
         if self.production and not self.public_list_ids:
-            found.append(
+            sentence = (
                 "PUBLIC_LIST_IDS is empty, so website forms are refused. Set the lists that anyone may join."
             )
+            found.append(SettingsWarning("public_lists_empty", sentence))
         return found
 
 

@@ -30,6 +30,7 @@ from services.intake import ANONYMOUS, Asker, Evidence, Intake
 from services.keys import ApiKeys, DrainToken
 from services.lists import ListDirectory, ListsView
 from services.metrics import Metrics
+from services.problems import Problem
 from services.proof_of_work import ProofOfWork
 from services.protection import HONEYPOT, TOKEN, Protection, Rates
 from services.quarantine import Quarantine, SuspectView
@@ -108,6 +109,7 @@ __all__ = [
     "ListsView",
     "MalformedSubmission",
     "Metrics",
+    "Problem",
     "ProofOfWork",
     "Protection",
     "Provider",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from services.errors import TooManyAttempts
+from services.problems import Problem
 from store import ConnectionRow, Connections, Throttles
 
 SAFE = "Sign-ups are safe: they are stored, and delivered as soon as that is possible."
@@ -35,6 +36,16 @@ class ConnectionView:
     account_user: str | None = None
     idle_days: int | None = None
     warning: str | None = None
+
+    def problems(self) -> tuple[Problem, ...]:
+        """What is wrong with the connection; strangers are not told which secret does not fit."""
+        found = []
+        if self.state != "connected":
+            public = self.state not in STATES_OF_SECRETS
+            found.append(Problem(f"connection_{self.state}", f"{self.sentence} {self.safe}", public=public))
+        if self.warning:
+            found.append(Problem("connection_idle", self.warning))
+        return tuple(found)
 
 
 class ConnectionControl(Protocol):
@@ -80,6 +91,7 @@ WORDS: dict[str, tuple[str, bool]] = {
     ),
 }
 UNUSABLE = frozenset({"undecryptable", "foreign_installation"})
+STATES_OF_SECRETS = UNUSABLE | {"credentials_rejected"}
 
 
 class ConnectionStatus:

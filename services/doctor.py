@@ -12,6 +12,7 @@ from services.connection import ConnectionControl, ConnectionStatus
 from services.findings import Finding
 from services.health import salvage_problems
 from services.lists import ListDirectory
+from services.problems import Problem
 from services.token_ages import TokenClock
 from store import Budget, Database, Deliveries, Salvage, Spool, StoreError
 
@@ -23,7 +24,7 @@ class Deployment:
     `store_url` may hold a password, which no finding repeats.
     """
 
-    warnings: tuple[str, ...]
+    warnings: tuple[Problem, ...]
     store_url: str
     data_dir: Path
     redirect_uri: str | None

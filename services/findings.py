@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from services.connection import IDLE_CRITICAL_DAYS, ConnectionView
 from services.health import OLD_BACKLOG_SECONDS
 from services.lists import ListsView
+from services.problems import Problem
 from services.token_ages import TokenAges
 from store import Backlog, BudgetState, StoreError, StoreMisconfigured
 
@@ -48,9 +49,9 @@ class Finding:
         return f"{self.level.value}: {self.sentence}" + (f" — {self.cure}" if self.cure else "")
 
 
-def settings(warnings: Iterable[str]) -> list[Finding]:
+def settings(warnings: Iterable[Problem]) -> list[Finding]:
     """The settings' own warnings, which name their cures."""
-    found = [Finding(Level.WARNING, warning) for warning in warnings]
+    found = [Finding(Level.WARNING, warning.sentence) for warning in warnings]
     return found or [Finding(Level.OK, "The settings are complete.")]
 
 
@@ -80,9 +81,9 @@ def copies(problem: str | None) -> list[Finding]:
     return [Finding(Level.PROBLEM, problem)] if problem else []
 
 
-def salvaged(problems: Iterable[str]) -> list[Finding]:
+def salvaged(problems: Iterable[Problem]) -> list[Finding]:
     """Whether the database had to begin anew."""
-    return [Finding(Level.PROBLEM, problem) for problem in problems]
+    return [Finding(Level.PROBLEM, problem.sentence) for problem in problems]
 
 
 def redirect(uri: str | None, *, sandbox: bool) -> list[Finding]:

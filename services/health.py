@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from services.connection import ConnectionStatus
+from services.problems import Problem
 from store import Backlog, Budget, Database, Deliveries, Disk, Salvage, Spool, StoreError, SuspectedSignups
 
 OLD_BACKLOG_SECONDS = 3_600
@@ -13,19 +14,21 @@ SILENT_SECONDS = 60
 MEGABYTE = 1024 * 1024
 
 
-def salvage_problems(salvage: Salvage) -> list[str]:
+def salvage_problems(salvage: Salvage) -> list[Problem]:
     """What became of a database file that was damaged or taken away, until a person deletes what is kept."""
     if salvage.waits():
-        return ["The database file was damaged or taken away. What it held is being read back."]
+        sentence = "The database file was damaged or taken away. What it held is being read back."
+        return [Problem("database_being_salvaged", sentence)]
     last = salvage.last()
     if last is None:
         return []
     lost = "an unknown number of" if last.unreadable is None else last.unreadable
-    return [
+    sentence = (
         f"The database file was damaged or taken away. {last.signups} sign-ups were read back, {lost} rows"
         f" could not be; {last.copied} sign-ups came from their second copy. The old file is kept in the data"
         " folder; delete it when you have looked at it."
-    ]
+    )
+    return [Problem("database_salvaged", sentence)]
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ class HealthReport:
     connection: str
     pending: int
     oldest_pending_seconds: int
-    problems: tuple[str, ...]
+    problems: tuple[Problem, ...]
     version: str
     suspected: int = 0
 
@@ -60,7 +63,7 @@ class Health:
         connection: ConnectionStatus,
         suspected: SuspectedSignups,
         silent_seconds: Callable[[], float | None] | None = None,
-        warnings: list[str],
+        warnings: Iterable[Problem],
         version: str,
         clock: Callable[[], int],
     ) -> None:
@@ -77,7 +80,7 @@ class Health:
         self._connection = connection
         self._suspected = suspected
         self._silent_seconds = silent_seconds
-        self._warnings = warnings
+        self._warnings = tuple(warnings)
         self._version = version
         self._clock = clock
 
@@ -102,30 +105,24 @@ class Health:
             "The database cannot be used. Sign-ups are safe: they are kept in a file"
             f" ({self._spool.count()} by now) and stored as soon as it can. See the log for the cause."
         )
-        return HealthReport("degraded", True, "unknown", 0, 0, (sentence,), self._version)
+        problem = Problem("database_away", sentence)
+        return HealthReport("degraded", True, "unknown", 0, 0, (problem,), self._version)
 
     def _unavailable(self, cause: str) -> HealthReport:
-        problems = (f"Sign-ups cannot be stored: {cause}",)
-        return HealthReport("unavailable", False, "unknown", 0, 0, problems, self._version)
+        problem = Problem("not_storable", f"Sign-ups cannot be stored: {cause}")
+        return HealthReport("unavailable", False, "unknown", 0, 0, (problem,), self._version)
 
     def _storable(self) -> HealthReport:
         connection, backlog = self._connection.read(), self._deliveries.backlog()
         oldest = 0
         if backlog.oldest_received_at is not None:
             oldest = max(0, (self._clock() - backlog.oldest_received_at) // 1000)
-        problems = [*self._warnings]
-        if connection.state != "connected":
-            problems.append(f"{connection.sentence} {connection.safe}")
-        if connection.warning:
-            problems.append(connection.warning)
-        problems += [*self._storage_problems(), *self._delivery_problems(backlog, oldest)]
-        if self._silent_seconds is not None and oldest > SILENT_SECONDS:
-            silent = self._silent_seconds()
-            if silent is None or silent > SILENT_SECONDS:
-                problems.append(
-                    "Sign-ups wait, and this process's delivery has not moved for a minute. It is started "
-                    "anew by itself; restart the service if this stays."
-                )
+        problems = [
+            *self._warnings,
+            *connection.problems(),
+            *self._storage_problems(),
+            *self._delivery_problems(backlog, oldest),
+        ]
         return HealthReport(
             status="degraded" if problems else "ok",
             storable=True,
@@ -137,25 +134,43 @@ class Health:
             suspected=self._suspected.count(),
         )
 
-    def _storage_problems(self) -> list[str]:
+    def _storage_problems(self) -> list[Problem]:
         copies = self._database.copies.problem()
-        problems = [copies] if copies else []
+        problems = [Problem("second_copy_failing", copies)] if copies else []
         if self._disk.low():
-            problems.append(f"Only {self._disk.free() // MEGABYTE} MB are free on the disk. Make room.")
+            sentence = f"Only {self._disk.free() // MEGABYTE} MB are free on the disk. Make room."
+            problems.append(Problem("disk_low", sentence))
         if waiting := self._spool.count():
-            problems.append(f"{waiting} sign-ups wait in a file to be stored in the database.")
+            sentence = f"{waiting} sign-ups wait in a file to be stored in the database."
+            problems.append(Problem("spool_waiting", sentence))
         if damaged := self._spool.damaged():
-            problems.append(f"{damaged} lines of the spool cannot be read; a person must look.")
+            sentence = f"{damaged} lines of the spool cannot be read; a person must look."
+            problems.append(Problem("spool_damaged", sentence))
         return problems + (salvage_problems(self._salvage) if self._salvage else [])
 
-    def _delivery_problems(self, backlog: Backlog, oldest: int) -> list[str]:
+    def _delivery_problems(self, backlog: Backlog, oldest: int) -> list[Problem]:
         problems = []
         budget = self._budget.read()
         if budget.paused_until is not None and budget.paused_until > self._clock():
             seconds = (budget.paused_until - self._clock()) // 1000 + 1
-            problems.append(f"Delivery pauses for another {seconds} s: {budget.pause_reason}")
+            sentence = f"Delivery pauses for another {seconds} s: {budget.pause_reason}"
+            problems.append(Problem("delivery_paused", sentence))
         if oldest > OLD_BACKLOG_SECONDS:
-            problems.append(f"The oldest sign-up has waited {oldest // 60} minutes for its delivery.")
+            sentence = f"The oldest sign-up has waited {oldest // 60} minutes for its delivery."
+            problems.append(Problem("backlog_old", sentence))
         if backlog.parked:
-            problems.append(f"Constant Contact refused {backlog.parked} of the sign-ups; a person must look.")
-        return problems
+            sentence = f"Constant Contact refused {backlog.parked} of the sign-ups; a person must look."
+            problems.append(Problem("signups_parked", sentence, public=False))
+        return problems + self._silence(oldest)
+
+    def _silence(self, oldest: int) -> list[Problem]:
+        if self._silent_seconds is None or oldest <= SILENT_SECONDS:
+            return []
+        silent = self._silent_seconds()
+        if silent is not None and silent <= SILENT_SECONDS:
+            return []
+        sentence = (
+            "Sign-ups wait, and this process's delivery has not moved for a minute. It is started "
+            "anew by itself; restart the service if this stays."
+        )
+        return [Problem("delivery_silent", sentence)]

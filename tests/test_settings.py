@@ -117,7 +117,7 @@ def test_a_replit_deployment_is_production_whatever_app_env_says() -> None:
 def test_sqlite_in_a_replit_deployment_is_warned_of() -> None:
     """The disk is wiped at each publish, and the warning says what to add."""
     settings = Settings.from_env(PRODUCTION | {"REPLIT_DEPLOYMENT": "1", "REPL_ID": "x"})
-    assert any("DATABASE_URL" in warning for warning in settings.warnings())
+    assert any("DATABASE_URL" in warning.sentence for warning in settings.warnings())
     assert settings.proxy_hops == 1
     with_database = Settings.from_env(
         PRODUCTION | {"REPLIT_DEPLOYMENT": "1", "DATABASE_URL": "postgres://h/d"}
@@ -204,7 +204,7 @@ def test_a_file_that_ends_with_the_machine_is_warned_of_in_production(place: str
 
     def told(**environ: str) -> list[str]:
         found = Settings.from_env(PRODUCTION | {"DATA_DIR": place, **environ}).warnings(MOUNTS)
-        return [warning for warning in found if "ends with this machine" in warning]
+        return [each.sentence for each in found if each.code == "data_on_passing_disk"]
 
     assert [f"({kind})" in warning for warning in told()] == ([True] if kind else [])
     assert told(DATABASE_URL="postgresql://host/app") == []

@@ -57,11 +57,7 @@ def dashboard() -> str:
         connection=connection,
         health=health,
         # The connection has its own section on the page.
-        problems=[
-            problem
-            for problem in health.problems
-            if not problem.startswith(connection.sentence) and problem != connection.warning
-        ],
+        problems=[problem.sentence for problem in health.problems if problem not in connection.problems()],
         lists=lists,
         lists_problem=lists_problem,
         list_names={entry.list_id: entry.name for entry in lists.lists} if lists else {},

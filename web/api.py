@@ -44,7 +44,7 @@ def lists() -> Response:
 def health() -> Response:
     """How the service is; 503 only when sign-ups cannot be stored: a host restarts what answers that."""
     report = services().health.report()
-    answer = asdict(report)
+    answer = asdict(report) | {"problems": [problem.sentence for problem in report.problems]}
     # The first is the status code; the second is for the dashboard, and no matter of how the service is.
     for name in ("storable", "suspected"):
         del answer[name]

@@ -11,6 +11,7 @@ from services import (
     Housekeeping,
     ListDirectory,
     Metrics,
+    Problem,
     Task,
     TokenClock,
 )
@@ -43,7 +44,7 @@ def build_health(
         connection=connection,
         suspected=tables.suspected,
         silent_seconds=delivery.silent_seconds if settings.delivery == "thread" else None,
-        warnings=settings.warnings(),
+        warnings=_settings_problems(settings),
         version=VERSION,
         clock=clock,
     )
@@ -86,10 +87,14 @@ def build_doctor(
     )
 
 
+def _settings_problems(settings: Settings) -> tuple[Problem, ...]:
+    return tuple(Problem(found.code, found.sentence, found.public) for found in settings.warnings())
+
+
 def _deployment(settings: Settings) -> Deployment:
     base = settings.public_base_url
     return Deployment(
-        warnings=tuple(settings.warnings()),
+        warnings=_settings_problems(settings),
         store_url=settings.store_url,
         data_dir=settings.data_dir,
         redirect_uri=f"{base}{CALLBACK_PATH}" if base else None,

@@ -54,6 +54,19 @@ def test_every_state_has_its_sentences(house: House) -> None:
     assert WORDS["needs_reauthorization"][1]
 
 
+@pytest.mark.parametrize("state", [state for state in WORDS if state != "connected"])
+def test_a_problem_of_the_connection_has_a_code_and_strangers_learn_of_no_secret(
+    house: House, state: str
+) -> None:
+    """The code names the state; what says that a key or a secret does not fit is not for everybody."""
+    fail(house, state)
+    (problem,) = house.connection.read().problems()
+    assert problem.code == f"connection_{state}"
+    assert problem.sentence.startswith(WORDS[state][0])
+    of_secrets = state in {"credentials_rejected", "undecryptable", "foreign_installation"}
+    assert problem.public is not of_secrets
+
+
 @pytest.mark.parametrize(("days", "warned"), [(59, None), (60, "After 180 days"), (151, "Soon")])
 def test_an_idle_connection_is_warned_of(house: House, days: int, warned: str | None) -> None:
     """The vendor ends a refresh token that was unused for 180 days; from the 60th on it is said."""

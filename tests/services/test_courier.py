@@ -228,7 +228,7 @@ def test_five_contacts_refused_alike_pause_all_and_park_none(house: House) -> No
         step_when_open(house)
     assert len(house.vendor.signed_up) == 5
     assert {house.view(each).status for each in ids} == {"queued"}
-    problems = " ".join(house.health.report().problems)
+    problems = " ".join(problem.sentence for problem in house.health.report().problems)
     assert "Was a list or a custom field deleted?" in problems
     # Each probe is one call; while they are refused too, everything goes on waiting.
     for calls in (6, 7):

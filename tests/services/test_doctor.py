@@ -13,6 +13,7 @@ from services.connection import WORDS
 from services.constant_contact import Rejected
 from services.doctor import Deployment, Doctor
 from services.findings import Finding, Level
+from services.problems import Problem
 from services.token_ages import TokenClock
 from store import Database, StoreMisconfigured, StoreUnavailable
 from tests.services.conftest import House
@@ -121,7 +122,9 @@ def test_every_part_reaches_the_report(house: House, deployment: Deployment) -> 
         next_refresh_at=None,
     )
     lists = (NEWSLETTER.list_id, "99999999-9999-4999-8999-999999999999")
-    faulty = replace(deployment, warnings=("Mend this.",), public_list_ids=lists, delivers_itself=False)
+    faulty = replace(
+        deployment, warnings=(Problem("mend", "Mend this."),), public_list_ids=lists, delivers_itself=False
+    )
     told = "\n".join(bad(examine(house, faulty, decryptable=False)))
     for part in (
         "warning: Mend this.",

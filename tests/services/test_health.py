@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from services import ANONYMOUS, Evidence
+from services import ANONYMOUS, Evidence, HealthReport
 from services.bodies import read_form
 from services.constant_contact import Rejected, Unreachable
 from tests.services.conftest import House
@@ -16,6 +16,10 @@ from tests.services.vendor import NEWSLETTER
 def sign_up(house: House) -> None:
     submission = read_form([("email", "ann@example.org"), ("list_id", NEWSLETTER.list_id)])
     house.intake.accept(submission, ANONYMOUS, Evidence())
+
+
+def sentences(report: HealthReport) -> str:
+    return " ".join(problem.sentence for problem in report.problems)
 
 
 def test_all_is_well(house: House) -> None:
@@ -31,7 +35,7 @@ def test_a_missing_connection_degrades_and_says_that_sign_ups_are_safe(house: Ho
     house.connections.disconnect(now=house.clock.now)
     report = house.health.report()
     assert (report.status, report.storable, report.connection) == ("degraded", True, "disconnected")
-    assert "Sign-ups are safe" in report.problems[0]
+    assert "Sign-ups are safe" in report.problems[0].sentence
 
 
 def test_the_backlog_is_told_with_its_age(house: House) -> None:
@@ -40,7 +44,7 @@ def test_the_backlog_is_told_with_its_age(house: House) -> None:
     house.clock.now += 7_200_000
     report = house.health.report()
     assert (report.pending, report.oldest_pending_seconds) == (1, 7_200)
-    assert any("120 minutes" in problem for problem in report.problems)
+    assert "120 minutes" in sentences(report)
 
 
 @pytest.mark.parametrize("silent", [None, 60.5])
@@ -54,7 +58,7 @@ def test_a_delivery_that_has_stopped_is_a_problem_once_a_sign_up_waits(
     house.clock.now += 60_000
     assert house.health.report().problems == ()
     house.clock.now += 1_000
-    assert "has not moved for a minute" in " ".join(house.health.report().problems)
+    assert "has not moved for a minute" in sentences(house.health.report())
     house.silent_seconds = 60.0
     assert house.health.report().problems == ()
 
@@ -66,7 +70,7 @@ def test_a_pause_and_refused_sign_ups_are_problems(house: House) -> None:
     house.courier.step()
     sign_up(house)
     house.courier.step()
-    problems = " ".join(house.health.report().problems)
+    problems = sentences(house.health.report())
     assert "cannot be reached" in problems
     assert "refused 1 of the sign-ups" in problems
 
@@ -81,8 +85,8 @@ def test_a_store_that_cannot_be_written_degrades_while_the_spool_can(house: Hous
     sign_up(house)
     report = house.health.report()
     assert (report.status, report.storable) == ("degraded", True)
-    assert "database cannot be used" in report.problems[0]
-    assert "1 by now" in report.problems[0]
+    assert "database cannot be used" in report.problems[0].sentence
+    assert "1 by now" in report.problems[0].sentence
 
 
 def test_a_store_and_a_spool_that_cannot_be_written_are_unavailable(house: House, tmp_path: Path) -> None:
@@ -93,7 +97,7 @@ def test_a_store_and_a_spool_that_cannot_be_written_are_unavailable(house: House
         connection.exec_driver_sql("ALTER TABLE meta RENAME TO meta_gone")
     report = house.health.report()
     assert (report.status, report.storable) == ("unavailable", False)
-    assert "cannot be stored" in report.problems[0]
+    assert "cannot be stored" in report.problems[0].sentence
 
 
 def test_what_waits_and_what_was_lost_is_told_until_a_person_acts(house: House, tmp_path: Path) -> None:
@@ -104,14 +108,14 @@ def test_what_waits_and_what_was_lost_is_told_until_a_person_acts(house: House, 
     (tmp_path / "spool").mkdir()
     (tmp_path / "spool" / "waiting").write_bytes(b"one\ntwo\n")
     (tmp_path / "spool" / "damaged-1-1").write_bytes(b"one\n")
-    problems = " ".join(house.health.report().problems)
+    problems = sentences(house.health.report())
     assert "2 sign-ups wait in a file" in problems
     assert "1 lines of the spool cannot be read" in problems
     assert "being read back" in problems
     house.salvage.run()
-    assert any("1 sign-ups were read back, 0 rows" in problem for problem in house.health.report().problems)
+    assert "1 sign-ups were read back, 0 rows" in sentences(house.health.report())
     next(tmp_path.glob("test.db.kept-*")).unlink()
-    assert not any("read back" in problem for problem in house.health.report().problems)
+    assert "read back" not in sentences(house.health.report())
 
 
 def test_a_second_copy_that_cannot_be_written_is_told(house: House, tmp_path: Path) -> None:
@@ -120,7 +124,8 @@ def test_a_second_copy_that_cannot_be_written_is_told(house: House, tmp_path: Pa
     sign_up(house)
     report = house.health.report()
     assert (report.status, report.storable) == ("degraded", True)
-    assert any("second copy" in problem and "Make room" in problem for problem in report.problems)
+    assert [problem.code for problem in report.problems] == ["second_copy_failing"]
+    assert "Make room" in sentences(report)
 
 
 def test_suspected_sign_ups_are_told_and_no_problem(house: House) -> None:
