@@ -22,11 +22,11 @@ import vendor
 import web
 from cli import register_commands
 from oauth.routes import create_blueprint
-from services import HousekeepingThread
+from services import SESSION_LIVES_MS, HousekeepingThread
 from services.delivery import DeliveryThread
 from settings import Settings
 from store import StoreError
-from wiring import CALLBACK_PATH, VERSION, Parts, build_services, clock, public_lists
+from wiring import CALLBACK_PATH, VERSION, Parts, build_services, clock, derived_keys, public_lists
 
 __all__ = ["VERSION", "build_services", "clock", "create_app", "start", "stop"]
 
@@ -59,6 +59,7 @@ def create_app(settings: Settings | None = None, services: Parts | None = None) 
     app.extensions["housekeeping_thread"] = HousekeepingThread(parts.services.housekeeping)
     app.extensions["ticker"] = parts.ticker
     app.extensions["plant_seed"] = parts.plant_seed
+    app.extensions["refresh_keys"] = parts.refresh_keys
     app.extensions["database"] = parts.database
     if parts.sandbox is not None:
         app.wsgi_app = DispatcherMiddleware(app.wsgi_app, {vendor.SANDBOX_PATH: parts.sandbox})  # type: ignore[method-assign]
@@ -79,6 +80,7 @@ def start(app: Flask) -> None:
     try:
         app.extensions["database"].prepare()
         app.extensions["plant_seed"]()
+        app.extensions["refresh_keys"]()
     except StoreError as error:
         # Not fatal: each use tries again, and /health says so meanwhile.
         log.critical("database_not_ready", error=type(error).__name__, problem=str(error))
@@ -97,16 +99,18 @@ def stop(app: Flask) -> None:
 
 
 def _flask_config(settings: Settings, parts: Parts) -> dict[str, Any]:
+    keys = derived_keys(settings)
     return {
         "VERSION": VERSION,
-        "SECRET_KEY": settings.secret_key.get_secret_value(),
+        "SECRET_KEY": keys.session_cookie,
+        "WTF_CSRF_SECRET_KEY": keys.csrf_token,
         "MAX_CONTENT_LENGTH": BODY_LIMIT,
         "MAX_FORM_MEMORY_SIZE": BODY_LIMIT,
         "SESSION_COOKIE_NAME": "subscriber_sync",
         "SESSION_COOKIE_SECURE": settings.secure_cookies,
         "SESSION_COOKIE_HTTPONLY": True,
         "SESSION_COOKIE_SAMESITE": "Lax",
-        "PERMANENT_SESSION_LIFETIME": timedelta(hours=12),
+        "PERMANENT_SESSION_LIFETIME": timedelta(milliseconds=SESSION_LIVES_MS),
         "PUBLIC_BASE_URL": settings.public_base_url,
         "ALLOWED_ORIGINS": settings.allowed_origins,
         "PUBLIC_LIST_IDS": public_lists(settings),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from services.admin_access import AdminAccess
+from services.admin_access import SESSION_LIVES_MS, AdminAccess
 from services.captcha_providers import PROVIDERS, Provider, ThirdPartyCaptcha
 from services.connection import ConnectionControl, ConnectionStatus, ConnectionView
 from services.constant_contact import CustomField
@@ -76,6 +76,7 @@ __all__ = [
     "FIELD_NAMES",
     "HONEYPOT",
     "PROVIDERS",
+    "SESSION_LIVES_MS",
     "TOKEN",
     "AddressUnclear",
     "AdminAccess",

@@ -40,9 +40,9 @@ class Challenge:
 class ProofOfWork:
     """Asks, and checks the answers; that each counts once is for the store to see to."""
 
-    def __init__(self, *, secret_key: str, clock: Callable[[], int]) -> None:
-        """`clock` tells epoch ms; every process needs the same `secret_key`."""
-        self._key = hashlib.sha256(b"proof of work:" + secret_key.encode()).digest()
+    def __init__(self, *, keys: Callable[[], tuple[str, ...]], clock: Callable[[], int]) -> None:
+        """`keys` are those whose challenges are known again, the first signs them; `clock` tells epoch ms."""
+        self._keys = keys
         self._clock = clock
 
     def challenge(self, slug: str) -> Challenge:
@@ -52,7 +52,7 @@ class ProofOfWork:
         # be answered again under a later expiry.
         salt = f"{secrets.token_hex(12)}?{urlencode({'expires': expires, 'form': slug})}&"
         hashed = _hash(salt, secrets.randbelow(HIGHEST + 1))
-        return Challenge(ALGORITHM, hashed, HIGHEST, salt, self._sign(hashed))
+        return Challenge(ALGORITHM, hashed, HIGHEST, salt, _sign(self._keys()[0], hashed))
 
     def check(self, submission: Submission, form: Form, network_address: str | None) -> CaptchaResult:  # noqa: ARG002 - the same for everybody
         """Whether the submission brings a right answer to a challenge for that form, see `Captcha`."""
@@ -63,7 +63,7 @@ class ProofOfWork:
             return CaptchaResult(fault="wrong_proof")
         salt, number, signature = read
         hashed = _hash(salt, number)
-        if not hmac.compare_digest(self._sign(hashed).encode(), signature.encode()):
+        if not self._is_ours(hashed, signature):
             return CaptchaResult(fault="wrong_proof")
         asked = parse_qs(salt.partition("?")[2])
         if asked["form"] != [form.slug]:
@@ -73,8 +73,14 @@ class ProofOfWork:
             return CaptchaResult(fault="used_proof")
         return CaptchaResult(once=Once("used_proof", f"proof:{hashed}", expires_at))
 
-    def _sign(self, hashed: str) -> str:
-        return hmac.new(self._key, hashed.encode(), hashlib.sha256).hexdigest()
+    def _is_ours(self, hashed: str, signature: str) -> bool:
+        return any(
+            hmac.compare_digest(_sign(key, hashed).encode(), signature.encode()) for key in self._keys()
+        )
+
+
+def _sign(key: str, hashed: str) -> str:
+    return hmac.new(key.encode(), hashed.encode(), hashlib.sha256).hexdigest()
 
 
 def _hash(salt: str, number: object) -> str:

@@ -71,7 +71,7 @@ class Protection:
     def __init__(
         self,
         *,
-        secret_key: str,
+        keys: Callable[[], tuple[str, ...]],
         rates: Rates,
         captchas: Mapping[str, Captcha],
         is_full: Callable[[Form], bool],
@@ -79,18 +79,19 @@ class Protection:
     ) -> None:
         """`captchas` by the level of a form's protection that asks for it; `clock` tells epoch ms.
 
-        `is_full` tells whether enough sign-ups of a form wait already; every process needs the same
-        `secret_key`.
+        `is_full` tells whether enough sign-ups of a form wait already. `keys` are those whose tokens are
+        believed; the first makes them.
         """
         self._rates = rates
         self._captchas = captchas
         self._is_full = is_full
-        self._tokens = URLSafeSerializer(secret_key, salt="form token")
+        self._keys = keys
         self._clock = clock
 
     def token(self, form: Form, *, shown_before: bool = False) -> str:
         """Says that `form` is shown now; `shown_before`: filled in already, so it may be sent at once."""
-        return self._tokens.dumps([form.slug, self._clock() - (FASTEST_FILL_MS if shown_before else 0)])
+        shown_at = self._clock() - (FASTEST_FILL_MS if shown_before else 0)
+        return _signer(self._keys()).dumps([form.slug, shown_at])
 
     def judge(self, submission: Submission, form: Form | None, network_address: str | None) -> Judgement:
         """What an anonymous submission does that a person would not, and what it counts for.
@@ -137,7 +138,7 @@ class Protection:
             # HTML that was copied into a site has none; there a third party's captcha stands for it.
             return () if form.protection in PROVIDERS else ("no_token",)
         try:
-            slug, shown_at = self._tokens.loads(token)
+            slug, shown_at = _signer(self._keys()).loads(token)
         except BadData:
             return ("wrong_token",)
         age = self._clock() - shown_at
@@ -146,6 +147,12 @@ class Protection:
         if age > TOKEN_LIVES_MS:
             raise InvalidSubmission([FieldError(TOKEN, STALE)])
         return ("too_fast",) if age < FASTEST_FILL_MS else ()
+
+
+@lru_cache(maxsize=8)
+def _signer(keys: tuple[str, ...]) -> URLSafeSerializer:
+    # It signs with the last one.
+    return URLSafeSerializer(list(reversed(keys)), salt="form token")
 
 
 @lru_cache(maxsize=1024)

@@ -1,6 +1,6 @@
 """Small documents by key, such as the cached lists."""
 
-from sqlalchemy import select, text
+from sqlalchemy import delete, select, text
 
 from store.database import Database
 from store.schema import meta
@@ -25,6 +25,12 @@ class Meta:
         with self._database.reading() as connection:
             return connection.scalar(select(meta.c.value).where(meta.c.key == key))
 
+    def starting_with(self, prefix: str) -> dict[str, str]:
+        """The texts of all keys that begin with `prefix`, by key."""
+        rows = select(meta.c.key, meta.c.value).where(meta.c.key.startswith(prefix, autoescape=True))
+        with self._database.reading() as connection:
+            return {row.key: row.value for row in connection.execute(rows)}
+
     def put(self, key: str, value: str) -> None:
         """Store the text, replacing an earlier one."""
         with self._database.transaction() as connection:
@@ -34,3 +40,8 @@ class Meta:
         """Store the text under a key that is not there yet; True to exactly one caller."""
         with self._database.transaction() as connection:
             return bool(connection.execute(_ADD, {"key": key, "value": value}).rowcount == 1)
+
+    def remove(self, key: str) -> None:
+        """Forget the key, whether or not it is there."""
+        with self._database.transaction() as connection:
+            connection.execute(delete(meta).where(meta.c.key == key))

@@ -1,6 +1,6 @@
 """Counting events per time window, and tokens that work once: for all processes together."""
 
-from sqlalchemy import Connection, delete, text
+from sqlalchemy import Connection, delete, select, text
 
 from store.database import Database
 from store.expiry import prune
@@ -53,6 +53,12 @@ class SpentTokens:
             first = spend(connection, token_hash, expires_at)
             prune(connection, spent_tokens, now)
             return first
+
+    def is_spent(self, token_hash: str) -> bool:
+        """Whether the token was used, as long as it is kept."""
+        known = select(spent_tokens.c.token_hash).where(spent_tokens.c.token_hash == token_hash)
+        with self._database.reading() as connection:
+            return connection.scalar(known) is not None
 
 
 def spend(connection: Connection, token_hash: str, expires_at: int) -> bool:

@@ -37,6 +37,8 @@ HAPPENINGS = {
     "seed_ignored": "CONSTANT_CONTACT_REFRESH_TOKEN was not used.",
 }
 
+MEANWHILE = "A link signs you in at once: run “flask sign-in-link” where the service runs."
+
 blueprint = Blueprint("admin", __name__, url_prefix="/admin")
 
 
@@ -82,14 +84,14 @@ def check_password() -> BaseResponse:
     """Let in whoever knows the password."""
     wanted = guards.after_sign_in(request.form.get("next"))
     try:
-        stamp = services().admin.sign_in(request.form.get("password", ""), request.remote_addr or "")
+        admin_session = services().admin.sign_in(request.form.get("password", ""), request.remote_addr or "")
     except TooManyAttempts as error:
-        page = _sign_in_page(wanted, str(error), HTTPStatus.TOO_MANY_REQUESTS)
+        page = _sign_in_page(wanted, f"{error} {MEANWHILE}", HTTPStatus.TOO_MANY_REQUESTS)
         page.headers["Retry-After"] = str(error.retry_after)
         return page
-    if stamp is None:
+    if admin_session is None:
         return _sign_in_page(wanted, "This is not the password.", HTTPStatus.UNAUTHORIZED)
-    return _signed_in(stamp, wanted)
+    return _signed_in(admin_session, wanted)
 
 
 @blueprint.get("/sign-in/<token>")
@@ -100,16 +102,17 @@ def sign_in_by_link(token: str) -> BaseResponse:
     if request.method == "HEAD":
         # Programs that preview links look first; looking must not use the link up.
         return Response()
-    stamp = services().admin.sign_in_by_link(token)
-    if stamp is None:
+    admin_session = services().admin.sign_in_by_link(token)
+    if admin_session is None:
         problem = "This link has been used or is too old. Sign in with the password, or make a new link."
         return _sign_in_page(guards.DASHBOARD, problem, HTTPStatus.UNAUTHORIZED)
-    return _signed_in(stamp, guards.DASHBOARD)
+    return _signed_in(admin_session, guards.DASHBOARD)
 
 
 @blueprint.post("/sign-out")
 def sign_out() -> BaseResponse:
-    """End the session in this browser."""
+    """End the session, here and wherever its cookie was copied to."""
+    services().admin.sign_out(session.get(guards.SESSION_KEY))
     session.clear()
     return redirect("/admin/sign-in", HTTPStatus.SEE_OTHER)
 
@@ -118,9 +121,9 @@ def _sign_in_page(wanted: str, problem: str | None = None, status: int = HTTPSta
     return make_response(render_template("admin/sign_in.html", wanted=wanted, problem=problem), status)
 
 
-def _signed_in(stamp: str, wanted: str) -> BaseResponse:
+def _signed_in(admin_session: str, wanted: str) -> BaseResponse:
     session.clear()
-    session[guards.SESSION_KEY] = stamp
+    session[guards.SESSION_KEY] = admin_session
     session.permanent = True
     if wanted == guards.DASHBOARD:
         return redirect(wanted, HTTPStatus.SEE_OTHER)

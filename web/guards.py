@@ -17,7 +17,7 @@ RETURN_TO = frozenset({DASHBOARD, CONNECT})
 
 
 def is_admin() -> bool:
-    """Whether the session was signed in with the current password."""
+    """Whether the session is signed in; the store is asked only about one that this service signed."""
     return services().admin.is_current(session.get(SESSION_KEY))
 
 

@@ -2,7 +2,8 @@
 
 from wiring.build import Parts, build_services
 from wiring.clock import clock
+from wiring.signing import derived_keys
 from wiring.signups import public_lists
 from wiring.words import CALLBACK_PATH, VERSION
 
-__all__ = ["CALLBACK_PATH", "VERSION", "Parts", "build_services", "clock", "public_lists"]
+__all__ = ["CALLBACK_PATH", "VERSION", "Parts", "build_services", "clock", "derived_keys", "public_lists"]

@@ -31,6 +31,7 @@ from store.clock import DatabaseClock
 from wiring.clock import clock
 from wiring.forms import build_forms
 from wiring.keeping import Keeping
+from wiring.signing import build_visitor_keys, derived_keys
 from wiring.signups import build_delivery, build_intake
 from wiring.token_care import seed_planter, token_care
 from wiring.watching import build_doctor, build_health, build_housekeeping, build_metrics
@@ -47,6 +48,7 @@ class Parts:
     ticker: Ticker
     plant_seed: Callable[[], None]
     starting: Callable[[], None]
+    refresh_keys: Callable[[], None]
     database: Database
     sandbox: Flask | None
 
@@ -100,7 +102,8 @@ def build_services(settings: Settings) -> Parts:
     )
     control = ConnectionControl(keeper, connector, tables.connections, sealer, on_refreshed=connected)
     tokens = TokenClock(tables.connections, clock=clock)
-    forms = build_forms(settings, tables, delivery, shared_clock)
+    visitor_keys = build_visitor_keys(settings, tables.meta, sealer, shared_clock)
+    forms = build_forms(settings, tables, visitor_keys, delivery, shared_clock)
     services = Services(
         intake=build_intake(
             settings, tables, keeping, connection, lists, forms, vocabulary, delivery, shared_clock
@@ -118,7 +121,7 @@ def build_services(settings: Settings) -> Parts:
         tokens=tokens,
         events=tables.events.recent,
         health=build_health(settings, tables, keeping, connection, delivery),
-        housekeeping=build_housekeeping(tables, keeping, forms, delivery),
+        housekeeping=build_housekeeping(tables, keeping, forms, delivery, visitor_keys),
         metrics=build_metrics(tables, connection, tokens),
         doctor=build_doctor(settings, tables, keeping, connection, control, tokens, lists),
         admin=_admin(settings, tables),
@@ -128,13 +131,15 @@ def build_services(settings: Settings) -> Parts:
     )
     plant_seed = seed_planter(settings, tables, sealer, events)
     starting = ConnectLimit(tables.throttles, clock=clock)
-    return Parts(services, connector, ticker, plant_seed, starting, tables.database, stand_in)
+    return Parts(
+        services, connector, ticker, plant_seed, starting, visitor_keys.refresh, tables.database, stand_in
+    )
 
 
 def _admin(settings: Settings, tables: Tables) -> AdminAccess:
     return AdminAccess(
         password=settings.admin_password.get_secret_value(),
-        secret_key=settings.secret_key.get_secret_value(),
+        keys=derived_keys(settings),
         throttles=tables.throttles,
         spent_tokens=tables.spent_tokens,
         clock=clock,

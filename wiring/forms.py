@@ -9,6 +9,7 @@ from services import Delivery, FormDirectory, ProofOfWork, Protection, Quarantin
 from services.captcha import Captcha
 from services.captcha_providers import PROVIDERS, NoKeys, ThirdPartyCaptcha
 from services.ceiling import Ceiling
+from services.visitor_keys import VisitorKeys
 from settings import Settings
 from store import Tables
 from wiring.captchas import build_captchas
@@ -28,11 +29,14 @@ class FormParts:
 
 
 def build_forms(
-    settings: Settings, tables: Tables, delivery: Delivery, shared_clock: Callable[[], int]
+    settings: Settings,
+    tables: Tables,
+    keys: VisitorKeys,
+    delivery: Delivery,
+    shared_clock: Callable[[], int],
 ) -> FormParts:
     """`shared_clock` is the one that all hosts of a database share."""
-    secret_key = settings.secret_key.get_secret_value()
-    proofs = ProofOfWork(secret_key=secret_key, clock=shared_clock)
+    proofs = ProofOfWork(keys=keys.proof_of_work, clock=shared_clock)
     # By the level of protection that asks for it.
     captchas: dict[str, Captcha] = {"captcha": proofs, **dict.fromkeys(PROVIDERS, NoKeys())}
     third_party = build_captchas(settings)
@@ -47,7 +51,7 @@ def build_forms(
     return FormParts(
         directory=directory,
         protection=Protection(
-            secret_key=secret_key, rates=rates, captchas=captchas, is_full=ceiling.is_full, clock=shared_clock
+            keys=keys.form_token, rates=rates, captchas=captchas, is_full=ceiling.is_full, clock=shared_clock
         ),
         proofs=proofs,
         quarantine=Quarantine(suspected=tables.suspected, delivery=delivery, clock=shared_clock),

@@ -16,6 +16,7 @@ from services import (
     TokenClock,
 )
 from services.doctor import Deployment
+from services.visitor_keys import VisitorKeys
 from settings import Settings
 from store import Expiry, Tables
 from store.retention import Retention
@@ -105,7 +106,7 @@ def _deployment(settings: Settings) -> Deployment:
 
 
 def build_housekeeping(
-    tables: Tables, keeping: Keeping, forms: FormParts, delivery: Delivery
+    tables: Tables, keeping: Keeping, forms: FormParts, delivery: Delivery, keys: VisitorKeys
 ) -> Housekeeping:
     """What is done now and then, in every serving process."""
     expiry, retention = Expiry(tables.database), Retention(tables.database)
@@ -123,6 +124,8 @@ def build_housekeeping(
         Task("damage", 60, tables.database.look_for_damage, rest_factor=1_000),
         Task("tidy", 60, tidy),
         # A long backlog takes long to count: a twentieth of the time is spent on it at most.
+        # Soon enough to know the tokens of a process that began with a new SECRET_KEY a moment ago.
+        Task("keys", 5, keys.refresh),
         Task("ceiling", 5, forms.ceiling.count, rest_factor=20),
         Task("expiry", 3_600, lambda: expiry.run(clock())),
         Task("retention", 3_600, lambda: retention.prune(clock())),

@@ -138,8 +138,8 @@ class House:
         self.ceiling = Ceiling(
             forms=self.forms, deliveries=self.deliveries, pending=PendingByForm(self.database)
         )
-        self.proofs = ProofOfWork(secret_key="secret", clock=self.clock)
-        self.protection = self.protection_by("secret", rates or Rates())
+        self.proofs = ProofOfWork(keys=lambda: ("secret",), clock=self.clock)
+        self.protection = self.protection_by(("secret",), rates or Rates())
         self.quarantine = Quarantine(
             suspected=SuspectedSignups(self.database), delivery=self.delivery, clock=self.clock
         )
@@ -174,10 +174,10 @@ class House:
             clock=self.clock,
         )
 
-    def protection_by(self, secret_key: str, rates: Rates) -> Protection:
+    def protection_by(self, keys: tuple[str, ...], rates: Rates) -> Protection:
         captchas = {"captcha": self.proofs}
         return Protection(
-            secret_key=secret_key,
+            keys=lambda: keys,
             rates=rates,
             captchas=captchas,
             is_full=self.ceiling.is_full,

@@ -55,7 +55,7 @@ NEWS = Form(
 
 @pytest.fixture
 def proofs(house: House) -> ProofOfWork:
-    return ProofOfWork(secret_key="secret", clock=house.clock)
+    return ProofOfWork(keys=lambda: ("secret",), clock=house.clock)
 
 
 def check(proofs: ProofOfWork, sent: str | None) -> CaptchaResult:
@@ -112,7 +112,7 @@ def test_nobody_can_put_off_the_end_of_a_challenge(house: House, proofs: ProofOf
 def test_an_answer_counts_for_its_form_and_this_installation(house: House, proofs: ProofOfWork) -> None:
     """A cheap form of elsewhere solves nothing here."""
     assert fault(proofs, answer(proofs.challenge("other"))) == "wrong_proof"
-    elsewhere = ProofOfWork(secret_key="other", clock=house.clock)
+    elsewhere = ProofOfWork(keys=lambda: ("other",), clock=house.clock)
     assert fault(proofs, answer(elsewhere.challenge("news"))) == "wrong_proof"
 
 

@@ -97,7 +97,7 @@ def test_the_honeypot_guards_lists_without_a_form(house: House) -> None:
 def test_without_the_form_being_shown_it_is_suspected(house: House, form: Form) -> None:
     """No token, one that was made up, one of another form, one of another installation."""
     other = house.forms.save(FORM | {"slug": "other"})
-    foreign = house.protection_by("other secret", Rates()).token(form)
+    foreign = house.protection_by(("other secret",), Rates()).token(form)
     assert rules(house, form, post()) == ("no_token",)
     assert rules(house, form, post(form_token="")) == ("no_token",)
     for token in ("made-up", "WyJuZXdzIiwwXQ.x", shown(house, other, 5_000), foreign):

@@ -61,8 +61,8 @@ def test_a_page_left_open_over_lunch_still_works(client: FlaskClient) -> None:
     client.get("/admin/sign-in")
     with client.session_transaction() as session:
         raw = session["csrf_token"]
-    key = client.application.secret_key
-    token = URLSafeTimedSerializer(key or "", salt="wtf-csrf-token", signer=ThreeHoursAgo).dumps(raw)
+    key = client.application.config["WTF_CSRF_SECRET_KEY"]
+    token = URLSafeTimedSerializer(key, salt="wtf-csrf-token", signer=ThreeHoursAgo).dumps(raw)
     answer = client.post("/admin/sign-in", data={"csrf_token": token, "password": PASSWORD})
     assert answer.status_code == 303
 
@@ -100,6 +100,7 @@ def test_guessing_is_slowed_down(client: FlaskClient) -> None:
     answer = sign_in(client)
     assert (answer.status_code, answer.mimetype) == (429, "text/html")
     assert int(answer.headers["Retry-After"]) > 0
+    assert "flask sign-in-link" in answer.text
 
 
 def test_signing_in_needs_a_csrf_token(client: FlaskClient) -> None:
@@ -167,6 +168,35 @@ def test_signing_out(admin: FlaskClient) -> None:
     answer = admin.post("/admin/sign-out", data={"csrf_token": token})
     assert (answer.status_code, answer.location) == (303, "/admin/sign-in")
     assert admin.get("/admin/").status_code == 303
+
+
+def test_signing_out_ends_a_copy_in_another_browser(
+    app: Flask, admin: FlaskClient, make_app: MakeApp
+) -> None:
+    """A cookie that was copied before is worth nothing after, in any process; other sessions go on."""
+    cookie, other = admin.get_cookie("subscriber_sync"), app.test_client()
+    assert cookie is not None
+    sign_in(other)
+    copies = [app.test_client(), make_app().test_client()]
+    for copy in copies:
+        copy.set_cookie("subscriber_sync", cookie.value)
+        assert copy.get("/admin/").status_code == 200
+    admin.post("/admin/sign-out", data={"csrf_token": csrf_token(admin.get("/admin/").text)})
+    for copy in copies:
+        for path in ("/admin/", "/admin/forms/", "/oauth/start"):
+            assert copy.get(path).status_code == 303
+        assert copy.get("/lists").status_code == 401
+    assert other.get("/admin/").status_code == 200
+
+
+def test_only_a_session_of_ours_is_looked_up(app: Flask, client: FlaskClient) -> None:
+    """Visitors, and whoever makes up a cookie, are told from an admin without the store."""
+    with app.extensions["database"].transaction() as connection:
+        connection.exec_driver_sql("DROP TABLE spent_tokens")
+    for value in ("", "x", "eyJhZG1pbiI6IngifQ.x.y"):
+        client.set_cookie("subscriber_sync", value)
+        assert client.get("/admin/").status_code == 303
+        assert client.get("/lists").status_code == 401
 
 
 def test_signing_out_needs_a_csrf_token(admin: FlaskClient) -> None:

@@ -11,9 +11,11 @@ from flask.testing import FlaskClient
 from itsdangerous import URLSafeSerializer
 
 from services import Services
+from services.derived_keys import derived_key
 from services.proof_of_work import Challenge
 from tests.services.test_proof_of_work import answer
 from tests.web.conftest import API_KEY, MakeApp, csrf_token
+from wiring import derived_keys
 
 ORIGIN = "https://shop.example.org"
 
@@ -43,7 +45,8 @@ def token(app: Flask, services: Services, *, ms_ago: int) -> str:
     form = services.forms.find("news")
     assert form is not None
     now = services.intake._clock()
-    serializer = URLSafeSerializer(app.config["SECRET_KEY"], salt="form token")
+    key = derived_key(derived_keys(app.extensions["settings"]).visitors, "form token")
+    serializer = URLSafeSerializer(key, salt="form token")
     return str(serializer.dumps([form.slug, now - ms_ago]))
 
 
@@ -317,3 +320,17 @@ def test_a_proof_counts_once_on_both_routes(
         ("The proof of work was used before, or is too old.",),
         ("The proof of work was missing: it was sent without a script.",),
     }
+
+
+def test_a_new_secret_key_sets_no_open_form_aside(app: Flask, make_app: MakeApp, list_id: str) -> None:
+    """Its token is believed by the next process, which signs with the new key; an admin's link is not."""
+    services = app.extensions["services"]
+    make_form(services, list_id)
+    app.extensions["refresh_keys"]()
+    held, link = token(app, services, ms_ago=3_000), services.admin.new_link_token()
+    changed = make_app(SECRET_KEY="another one, drawn by lot: 7f3a9c5e12")
+    changed.extensions["refresh_keys"]()
+    body = {"form": "news", "email": "ada@example.org", "form_token": held}
+    assert changed.test_client().post("/subscribe", json=body).status_code in {200, 201, 202}
+    assert counts(changed.extensions["services"]) == (1, 0)
+    assert changed.test_client().get(f"/admin/sign-in/{link}").status_code == 401
