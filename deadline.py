@@ -22,6 +22,14 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager, Timeou
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError
 
+# Bytes; the largest answers of those that are called here are pages of a few hundred kilobytes.
+LARGEST_BODY = 2 * 1024 * 1024
+_PIECE = 64 * 1024
+
+
+class AnswerTooLarge(requests.RequestException):
+    """The body had no end, or was larger than anything that was asked for."""
+
 
 class DeadlineSession(requests.Session):
     """Each call ends within `seconds`, from looking up the name to the last byte of the body.
@@ -30,9 +38,18 @@ class DeadlineSession(requests.Session):
     repeat that it sends is cut off at the same moment. With `stream=True` the body is covered where a hook
     reads it, not where the caller does. A call that is cut off raises requests.RequestException; its outcome
     is unknown, unless it is requests.ConnectTimeout, after which nothing was sent.
+
+    No redirect is followed or even looked at. A body larger than `largest_body` bytes, decompressed, is read
+    no further: AnswerTooLarge.
     """
 
-    def __init__(self, seconds: float, *, depart: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self,
+        seconds: float,
+        *,
+        depart: Callable[[], None] = lambda: None,
+        largest_body: int = LARGEST_BODY,
+    ) -> None:
         """`seconds` must be more than 0.
 
         `depart` is called for each request when its connection stands, before its first byte. It may wait,
@@ -42,7 +59,10 @@ class DeadlineSession(requests.Session):
         self._seconds = seconds
         self._depart = depart
         for scheme in ("http://", "https://"):
-            self.mount(scheme, _Adapter())
+            self.mount(scheme, _Adapter(largest_body))
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """There is none: requests would read the whole body, and an address that may be of any shape."""
 
     def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
         """Send as `requests.Session.send` does."""
@@ -190,7 +210,24 @@ class _HTTPSPool(HTTPSConnectionPool):
 
 
 class _Adapter(HTTPAdapter):
-    """Opens watched connections, also where a proxy stands in between."""
+    """Opens watched connections, also where a proxy stands in between, and reads bodies up to a size."""
+
+    def __init__(self, largest_body: int) -> None:
+        self._largest_body = largest_body
+        super().__init__()
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> requests.Response:
+        response = super().send(request, *args, **options)
+        body = bytearray()
+        # Decompressed by the piece: a small gzip file can hold gigabytes.
+        for piece in response.iter_content(_PIECE):
+            body.extend(piece)
+            if len(body) > self._largest_body:
+                response.close()
+                raise AnswerTooLarge("The answer is too large.", request=request)
+        # What `requests` itself keeps it in, and then reads it from.
+        response._content = bytes(body)
+        return response
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
         super().init_poolmanager(*args, **options)

@@ -19,9 +19,11 @@ from services.constant_contact import (
     ConstantContactError,
     Forbidden,
 )
-from services.delivery import depart
+from services.constant_contact.causes import words_of
+from services.delivery import NotSent, depart
 from services.permits import CallPermits
 from settings import Settings
+from store import StoreError
 
 SANDBOX_PATH = "/sandbox"
 AUTH_PATH = "/oauth2/default/v1"
@@ -39,6 +41,7 @@ def authorization_server(settings: Settings, stand_in: Flask | None) -> Authoriz
             base_url=settings.auth_url,
             client_id=settings.client_id or "",
             client_secret=settings.client_secret.get_secret_value(),
+            words_of=words_of,
         )
     session.mount(IN_PROCESS, InProcessAdapter(stand_in, dropped=sandbox.ConnectionDropped))
     return AuthorizationServer(
@@ -47,6 +50,7 @@ def authorization_server(settings: Settings, stand_in: Flask | None) -> Authoriz
         consent_base_url=f"{SANDBOX_PATH}{AUTH_PATH}",
         client_id=sandbox.SANDBOX_CLIENT_ID,
         client_secret=sandbox.SANDBOX_CLIENT_SECRET,
+        words_of=words_of,
     )
 
 
@@ -61,7 +65,9 @@ def constant_contact(
         adapter = InProcessAdapter(stand_in, dropped=sandbox.ConnectionDropped, depart=depart)
         session.mount(IN_PROCESS, adapter)
         base_url = f"{IN_PROCESS}/v3"
-    return ConstantContact(session, base_url=base_url, connection_errors=(OAuthError,))
+    return ConstantContact(
+        session, base_url=base_url, connection_errors=(OAuthError,), own_errors=(NotSent, StoreError)
+    )
 
 
 def authorizing(keeper: Keeper) -> Callable[[], None]:
@@ -86,6 +92,6 @@ def account_of(vendor: ConstantContact, permits: CallPermits) -> Callable[[str],
             # Pressing Connect again alone changes nothing about a scope, a role or a deactivated application.
             raise AccountUnusable(error.plain) from error
         except ConstantContactError as error:
-            raise AccountUnavailable from error
+            raise AccountUnavailable(error.reason) from error
 
     return ask

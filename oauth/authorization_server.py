@@ -6,14 +6,14 @@ Facts: https://developer.constantcontact.com/api_guide/server_flow.html and pkce
 import json
 import re
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
 
 import requests
 from requests.auth import HTTPBasicAuth
 from urllib3 import Timeout
-from urllib3.exceptions import NewConnectionError
+from urllib3.exceptions import LocationParseError, NewConnectionError
 
 from oauth.errors import Ambiguous, InvalidClient, InvalidGrant, NeverSent, Refused, TokenCallFailed
 from oauth.tokens import TokenPair, UnusableAnswer, parse_token_answer
@@ -24,6 +24,18 @@ _READ_SECONDS = 10
 TOTAL_SECONDS = 13.0
 _LARGEST_BODY = 64 * 1024
 _ERROR_CODE = re.compile(r"[a-z_]{1,40}")
+_UNSENT = (
+    requests.ConnectTimeout,
+    requests.exceptions.InvalidURL,
+    requests.exceptions.InvalidSchema,
+    requests.exceptions.MissingSchema,
+    requests.exceptions.InvalidHeader,
+    LocationParseError,
+)
+
+
+def _class_name(error: BaseException) -> str:
+    return type(error).__name__
 
 
 class AuthorizationServer:
@@ -36,6 +48,7 @@ class AuthorizationServer:
         client_id: The application's API key.
         client_secret: Its secret; goes out in the Basic header only (RFC 6749 section 2.3.1).
         consent_base_url: Where the browser finds the same server, when that is another address than ours.
+        words_of: Says in a few words why a call came to nothing, without anything that was sent.
     """
 
     def __init__(
@@ -46,12 +59,14 @@ class AuthorizationServer:
         client_id: str,
         client_secret: str,
         consent_base_url: str | None = None,
+        words_of: Callable[[BaseException], str] = _class_name,
     ) -> None:
         self._session = session
         self._base_url = base_url.rstrip("/")
         self._consent_base_url = (consent_base_url or base_url).rstrip("/")
         self._client_id = client_id
         self._basic = HTTPBasicAuth(client_id, client_secret)
+        self._words_of = words_of
 
     def authorize_url(
         self, redirect_uri: str, state: str, scopes: Sequence[str], code_challenge: str | None
@@ -97,8 +112,10 @@ class AuthorizationServer:
         # "from None": a transport exception holds the request, and its body is the token.
         try:
             status, body = self._post(form, seconds)
-        except requests.RequestException as error:
-            raise _transport_failure(error) from None
+        except TokenCallFailed:
+            raise
+        except Exception as error:  # noqa: BLE001 - known by its place: no list of classes is ever whole
+            raise _transport_failure(error, self._words_of(error)) from None
         if status != 200:
             raise _refusal(status, body)
         try:
@@ -131,15 +148,17 @@ class AuthorizationServer:
         return response.status_code, bytes(body)
 
 
-def _transport_failure(error: requests.RequestException) -> TokenCallFailed:
-    kind = type(error).__name__
-    if isinstance(error, requests.ConnectTimeout) or _before_sending(error):
-        return NeverSent(f"Constant Contact could not be reached ({kind}).")
-    return Ambiguous(f"Constant Contact's token answer was lost ({kind}).")
+def _transport_failure(error: Exception, words: str) -> TokenCallFailed:
+    if isinstance(error, _UNSENT) or _before_sending(error):
+        return NeverSent(f"Constant Contact could not be reached: {words}.")
+    return Ambiguous(f"Constant Contact's token answer was lost: {words}.")
 
 
 def _before_sending(error: BaseException) -> bool:
-    """Whether no connection was made: DNS, refused, or a certificate that does not hold."""
+    """Whether no connection was made: DNS, refused, a certificate that does not hold or is not there."""
+    if isinstance(error, OSError) and not isinstance(error, requests.RequestException):
+        # What fails on the wire has a class of requests; this is the file of certificates, read before.
+        return True
     reason = getattr(error.args[0], "reason", None) if error.args else None
     if isinstance(reason, NewConnectionError):
         return True
@@ -149,11 +168,12 @@ def _before_sending(error: BaseException) -> bool:
 
 def _refusal(status: int, body: bytes) -> TokenCallFailed:
     code = _error_code(body)
-    words = f"Constant Contact's token endpoint answered {status} {code}".rstrip() + "."
-    if status >= 500 or status < 400:
-        return Ambiguous(words)
+    words = f"Constant Contact's token endpoint answered {status} {code or ''}".rstrip() + "."
     if status == 429:
         return NeverSent(words)
+    if status >= 500 or status < 400 or code is None:
+        # Without an error of theirs it may be a proxy's page, in the place of an answer that was lost.
+        return Ambiguous(words if status >= 500 else f"{words[:-1]}, but not as Constant Contact does.")
     if status == 401 or code == "invalid_client":
         return InvalidClient(words)
     if status == 400 and code == "invalid_grant":
@@ -161,13 +181,16 @@ def _refusal(status: int, body: bytes) -> TokenCallFailed:
     return Refused(words)
 
 
-def _error_code(body: bytes) -> str:
-    """``error``, or ``errorCode`` as for an unknown client id; anything but a plain code is ignored."""
+def _error_code(body: bytes) -> str | None:
+    """``error``, or ``errorCode`` as for an unknown client id; empty where it is no plain code.
+
+    None where the body is in neither form: then it was not the authorization server that answered.
+    """
     try:
         answer = json.loads(body)
     except (ValueError, RecursionError):
-        return ""
-    if not isinstance(answer, dict):
-        return ""
-    code = answer.get("error") or answer.get("errorCode")
-    return code if isinstance(code, str) and _ERROR_CODE.fullmatch(code) else ""
+        return None
+    code = answer.get("error") or answer.get("errorCode") if isinstance(answer, dict) else None
+    if not isinstance(code, str):
+        return None
+    return code if _ERROR_CODE.fullmatch(code) else ""

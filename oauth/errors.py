@@ -159,9 +159,11 @@ class AccountUnusable(ConnectingFailed):
 class AccountUnavailable(ConnectingFailed):
     """Which account gave consent could not be found out; nothing was stored."""
 
-    def __init__(self) -> None:
+    def __init__(self, reason: str | None = None) -> None:
+        """``reason`` is a sentence that names the cause, where it is known."""
         super().__init__(
-            "Constant Contact gave access but did not say to which account. Press Connect again."
+            "Constant Contact gave access but did not say to which account."
+            f"{f' {reason}' if reason else ''} Press Connect again."
         )
 
 

@@ -26,7 +26,11 @@ from oauth.vault import StoredConnection, Vault
 
 LOST = "The answer to a refresh was lost, and Constant Contact no longer accepts the token sent with it."
 IDLE = "The connection was not used for 180 days."
-REFUSED = "Constant Contact no longer accepts the stored token."
+# No answer of ours was lost, so nothing here has spent the token.
+REFUSED = (
+    "Constant Contact no longer accepts the stored token, and no answer to us was lost: another service "
+    "probably uses the same application or the same refresh token. Give this one an application of its own."
+)
 # Sending and saving together stay below the 30 s that a stop waits for, and below the 30 s for which the
 # vendor honours a superseded token (Okta's default).
 _SENDING_SECONDS = 19.0

@@ -10,6 +10,8 @@ from typing import Any
 SHORTEST_SECONDS = 10
 LONGEST_SECONDS = 86_400
 _HEADER_SAFE = re.compile(r"[\x21-\x7e]+")
+# RFC 6749 appendix A: what a refresh token and a scope consist of.
+_VISIBLE = re.compile(r"[\x20-\x7e]+")
 
 
 class UnusableAnswer(ValueError):
@@ -47,9 +49,11 @@ def parse_token_answer(body: bytes, *, now: int) -> TokenPair:
     if str(answer.get("token_type")).lower() != "bearer":
         raise UnusableAnswer("not a bearer token")
     refresh = answer.get("refresh_token") or None
-    if refresh is not None and not isinstance(refresh, str):
+    if refresh is not None and not (isinstance(refresh, str) and _VISIBLE.fullmatch(refresh)):
         raise UnusableAnswer("refresh token is not text")
     scope = answer.get("scope")
+    if isinstance(scope, str) and not _VISIBLE.fullmatch(scope):
+        scope = None
     seconds = _believable(answer.get("expires_in")) or _claimed_seconds(access, now) or LONGEST_SECONDS
     return TokenPair(
         access=access,
@@ -85,5 +89,5 @@ def _claimed_seconds(access: str, now: int) -> int | None:
         claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
         # exp - iat is a duration, so a wrong clock on our side does not matter.
         return _believable(claims["exp"] - claims.get("iat", now / 1000))
-    except (IndexError, KeyError, ValueError, TypeError, AttributeError, RecursionError):
+    except (IndexError, KeyError, ValueError, TypeError, AttributeError, OverflowError, RecursionError):
         return None

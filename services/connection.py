@@ -92,6 +92,8 @@ WORDS: dict[str, tuple[str, bool]] = {
 }
 UNUSABLE = frozenset({"undecryptable", "foreign_installation"})
 STATES_OF_SECRETS = UNUSABLE | {"credentials_rejected"}
+# Their causes differ, and so do the cures.
+WITH_CAUSE = frozenset({"refresh_failing", "needs_reauthorization"})
 
 
 class ConnectionStatus:
@@ -106,6 +108,7 @@ class ConnectionStatus:
         """The state in words. Raises store.StoreUnavailable."""
         row = self._connections.read()
         sentence, connect = WORDS[row.state]
+        sentence = _with_cause(sentence, row)
         idle_days = self._idle_days(row)
         return ConnectionView(
             state=row.state,
@@ -163,6 +166,11 @@ class ConnectLimit:
         now = self._clock()
         if self._throttles.hit("connect", window_ms=CONNECT_WINDOW_MS, now=now) > CONNECTS_PER_WINDOW:
             raise TooManyAttempts(retry_after=(CONNECT_WINDOW_MS - now % CONNECT_WINDOW_MS) // 1000 + 1)
+
+
+def _with_cause(sentence: str, row: ConnectionRow) -> str:
+    """The sentence with the stored cause, which holds no secret and no text of the vendor."""
+    return f"{sentence} {row.last_error}" if row.state in WITH_CAUSE and row.last_error else sentence
 
 
 def _idle_warning(days: int | None) -> str | None:

@@ -11,7 +11,7 @@ import structlog
 from pydantic import TypeAdapter
 
 from services.connection import ConnectionStatus
-from services.constant_contact import ConstantContactError, Page
+from services.constant_contact import ConstantContactError, Page, Pages
 from services.permits import CallPermits
 from store import Meta
 
@@ -21,6 +21,7 @@ FRESH_MS = 5 * 60_000
 # In the background an hour is near enough, and costs 24 of the day's 10,000 calls for each kind.
 KEEP_MS = 60 * 60_000
 JUST_CONNECTED_MS = 10_000
+FIRST_PAUSE_MS = 20_000
 
 Entry = TypeVar("Entry")
 
@@ -63,6 +64,8 @@ class Directory(Generic[Entry]):
         self._meta = meta
         self._permits = permits
         self._clock = clock
+        self._failures = 0
+        self._again_at = 0
 
     def known(self) -> Known[Entry] | None:
         """The entries as last fetched, without any call; None before the first time."""
@@ -102,10 +105,21 @@ class Directory(Generic[Entry]):
         """
         if self.known_within(KEEP_MS) or not self._connection.usable() or self._just_connected():
             return False
+        now = self._clock()
+        if now < self._again_at <= now + KEEP_MS:
+            return False
         try:
             self.fetch()
         except ConstantContactError as error:
-            log.warning(f"{self._kind.name}_not_fetched", error=type(error).__name__, error_key=error.key)
+            # Each try may cost many calls of the day, so they come ever more seldom: hourly in the end.
+            self._again_at = now + min(KEEP_MS, FIRST_PAUSE_MS << min(self._failures, 10))
+            self._failures += 1
+            log.warning(
+                f"{self._kind.name}_not_fetched",
+                error=type(error).__name__,
+                error_key=error.key,
+                reason=error.reason,
+            )
         return True
 
     def fetch(self, book: Callable[[], object] | None = None) -> Known[Entry]:
@@ -117,13 +131,15 @@ class Directory(Generic[Entry]):
         now = self._clock()
         entries: list[Entry] = []
         page: str | None = None
+        pages = Pages()
         while True:
             (book or self._permits.take)()
             answer = self._fetch_page(page)
             entries += answer.entries
-            page = answer.next
+            page = pages.follow(answer.next)
             if page is None:
                 break
+        self._failures = 0
         return self._keep(tuple(entries), now)
 
     def add(self, entry: Entry) -> None:

@@ -124,7 +124,8 @@ def connection(view: ConnectionView, ages: TokenAges) -> list[Finding]:
         account = f" The account: {view.account_name}." if view.account_name else ""
         return [Finding(Level.OK, view.sentence + account)]
     lasts = view.state == "refresh_failing" and (ages.access_ends_in or 0) > 0
-    reason = f" The last error: {ages.last_error}" if ages.last_error else ""
+    told = not ages.last_error or ages.last_error in view.sentence
+    reason = "" if told else f" The last error: {ages.last_error}"
     return [
         Finding(
             Level.WARNING if lasts else Level.PROBLEM,

@@ -69,7 +69,7 @@ class ListDirectory:
         try:
             return _view(self._directory.read(refresh))
         except ConstantContactError as error:
-            raise ListsUnavailable(f"The lists are not known yet. {error.plain}") from error
+            raise ListsUnavailable(f"The lists are not known yet. {error.reason}") from error
 
     def keep_fresh(self) -> bool:
         """Fetch the lists before anybody asks; whether the vendor was asked."""

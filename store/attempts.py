@@ -2,10 +2,16 @@
 
 import json
 
-from sqlalchemy import Connection, bindparam, insert, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from store.schema import attempts
 
+# How the record of a call begins that came to nothing although others, at about that time, did not.
+FAILED_ALONE = "postponed, while others went through: "
+
+_FAILED_ALONE = select(func.count()).where(
+    attempts.c.delivery_id == bindparam("delivery"), attempts.c.outcome.startswith(FAILED_ALONE)
+)
 _BEGIN = insert(attempts).returning(attempts.c.id)
 _END = (
     update(attempts)
@@ -30,3 +36,8 @@ def end(
         connection.execute(_END, values)
     else:
         connection.execute(_END_CARRYING, values | {"ids": json.dumps(carried)})
+
+
+def failed_alone(connection: Connection, delivery_id: int) -> int:
+    """How many calls for that delivery came to nothing while those for others did not."""
+    return connection.scalar(_FAILED_ALONE, {"delivery": delivery_id}) or 0

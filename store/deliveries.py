@@ -232,6 +232,7 @@ class Deliveries:
         error: str | None,
         count: bool,
         alone: bool = False,
+        failed_alone: bool = False,
         now: int | None = None,
     ) -> bool:
         """Try again at `due_at`; without `count` this attempt is given back. Times are epoch ms.
@@ -239,6 +240,7 @@ class Deliveries:
         The contact's younger deliveries wait as long. `alone`: from now on the row goes out by itself, since
         a call that carried others was refused. `error`: a sentence, None where nothing was sent.
         `now`: when the call ended, for the record of attempts; its booking where nothing was sent.
+        `failed_alone` is for that record, too, see there.
         """
         statement = _POSTPONED_ALONE if alone else _POSTPONED
         values = {"due": due_at, "error": error, "given_back": 0 if count else 1}
@@ -248,9 +250,15 @@ class Deliveries:
                 behind = {"contact": claimed.contact_key, "leader": claimed.delivery_id, "due": due_at}
                 connection.execute(BEHIND, behind)
             ended = claimed.booked_at if now is None else now
-            outcome = "given back" if error is None else f"postponed: {error}"
+            noted = attempts.FAILED_ALONE if failed_alone else "postponed: "
+            outcome = "given back" if error is None else f"{noted}{error}"
             _end_attempt(connection, claimed, ended, outcome, kept=kept)
         return kept
+
+    def failed_alone(self, claimed: Claimed) -> int:
+        """How many of the delivery's calls failed while those of others succeeded, as `postpone` was told."""
+        with self._database.reading() as connection:
+            return attempts.failed_alone(connection, claimed.delivery_id)
 
     def park(self, claimed: Claimed, *, now: int, error: str) -> bool:
         """Set aside for a person at `now` (epoch ms); the row stays."""

@@ -113,7 +113,8 @@ class ThirdPartyCaptcha:
             raise NotChecked("too many calls at once")
         try:
             said = self._session.post(self.provider.verify_url, data=sent, allow_redirects=False)
-        except requests.RequestException as error:
+        except Exception as error:
+            # Known by its place: a file of certificates that is missing is no exception of requests.
             raise NotChecked(type(error).__name__) from error
         finally:
             self._waiting.release()

@@ -20,6 +20,7 @@ from services.constant_contact.errors import (
     Unauthorized,
     Unreachable,
 )
+from services.constant_contact.paging import Pages
 
 __all__ = [
     "LONGEST_SIGN_UP_ADDRESS",
@@ -37,6 +38,7 @@ __all__ = [
     "Misconfigured",
     "NoCallLeft",
     "Page",
+    "Pages",
     "QuotaExceeded",
     "Rejected",
     "Remedy",

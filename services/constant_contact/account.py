@@ -10,7 +10,7 @@ from typing import Any
 
 import requests
 
-from services.constant_contact.errors import Unreachable
+from services.constant_contact.fields import unlike
 
 # What the contract's x-authorization-privileges ask for a sign-up; a Campaign Creator lacks it.
 NEEDED = frozenset({"contacts:write"})
@@ -59,13 +59,15 @@ def account(user: str, summary: Mapping[str, Any], privileges: object) -> Accoun
     """
     account_id = summary.get("encoded_account_id")
     if not isinstance(account_id, str) or not account_id:
-        raise Unreachable(detail="an account without id")
+        raise unlike("an account without id")
     if not isinstance(privileges, list):
-        raise Unreachable(detail="privileges that are no list")
-    held = {entry.get("privilege_name") for entry in privileges if isinstance(entry, dict)}
+        raise unlike("privileges that are no list")
+    named = (entry.get("privilege_name") for entry in privileges if isinstance(entry, dict))
+    held = {name for name in named if isinstance(name, str)}
+    name = summary.get("organization_name")
     return Account(
         account_id=account_id,
-        name=str(summary.get("organization_name") or account_id),
+        name=name if isinstance(name, str) and name else account_id,
         user=user,
         may_manage_contacts=held >= NEEDED,
     )

@@ -1,8 +1,16 @@
-"""Turn an answer of Constant Contact into a typed failure."""
+"""Turn an answer of Constant Contact into a typed failure.
+
+Whoever stands between may answer in its place, a proxy's page for one. So a refusal counts only in one of the
+vendor's three error shapes, and all that cannot be read is Unreachable: the outcome is unknown, and nobody's
+sign-up is judged by it.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+import json
+import re
+from typing import NoReturn
+from urllib.parse import urlsplit
 
 import requests
 
@@ -18,7 +26,11 @@ from services.constant_contact.errors import (
     Unauthorized,
     Unreachable,
 )
+from services.constant_contact.fields import unlike
 
+# The largest answers are pages of 500 lists or contacts, far below this.
+LARGEST_BODY = 2 * 1024 * 1024
+HOST = re.compile(r"[A-Za-z0-9.-]{1,100}")
 BY_STATUS: dict[int, type[ConstantContactError]] = {
     400: Rejected,
     401: Unauthorized,
@@ -33,19 +45,25 @@ BY_STATUS: dict[int, type[ConstantContactError]] = {
 
 def failure(response: requests.Response) -> ConstantContactError:
     """The typed failure behind an answer that is not the expected success."""
-    key, detail = _said(response)
+    said = _said(response)
+    key, detail = said or (None, None)
     if response.status_code == 429:
-        kind: type[ConstantContactError] = QuotaExceeded if key == "quota_exceeded" else Throttled
-    elif response.status_code >= 500:
-        kind = ServerFault
-    else:
-        # What has a key was said by the API; a redirect or a proxy's page was not.
-        other = Rejected if key and response.status_code >= 400 else Unreachable
-        kind = BY_STATUS.get(response.status_code, other)
-    return kind(key=key, detail=detail)
+        return (QuotaExceeded if key == "quota_exceeded" else Throttled)(key=key, detail=detail)
+    if response.status_code >= 500:
+        return ServerFault(key=key, detail=detail)
+    if said is None or response.status_code < 400:
+        return not_theirs(response)
+    # A status without a meaning of its own is the API's only with a key; a gateway has messages alone.
+    kind = BY_STATUS.get(response.status_code) or (Rejected if key else None)
+    return kind(key=key, detail=detail) if kind else not_theirs(response)
 
 
-def json_object(response: requests.Response) -> dict[str, Any]:
+def not_theirs(response: requests.Response, what: str | None = None) -> Unreachable:
+    """What answered did not answer as Constant Contact does; `what` says how, else the body does."""
+    return unlike(f"status {response.status_code}, {what or _kind(response)}")
+
+
+def json_object(response: requests.Response) -> dict[str, object]:
     """The body as a JSON object.
 
     Raises:
@@ -53,24 +71,62 @@ def json_object(response: requests.Response) -> dict[str, Any]:
     """
     document = json_body(response)
     if not isinstance(document, dict):
-        raise Unreachable(detail=f"status {response.status_code} without a JSON object")
+        raise not_theirs(response)
     return document
 
 
 def json_body(response: requests.Response) -> object:
-    """The body's JSON, None where it holds none."""
-    try:
-        return response.json()
-    except requests.exceptions.JSONDecodeError:
+    """The body's JSON, None where it holds none that can be read."""
+    if len(response.content) > LARGEST_BODY:
         return None
+    try:
+        text = response.content.decode("utf-8-sig")
+        document = json.loads(text, parse_constant=_no_constant)
+        if "\\u" in text:
+            # Half a character, as "\\ud800" alone, is in no alphabet: no database and no page could take it.
+            json.dumps(document, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
+        # ValueError: no JSON, another charset, a number of thousands of digits, half a character.
+        return None
+    return document
 
 
-def _said(response: requests.Response) -> tuple[str | None, str | None]:
-    """error_key and message, out of three shapes: an array, a bare object, an object with a message only."""
+def _no_constant(name: str) -> NoReturn:
+    # Python reads NaN and Infinity, which are no JSON.
+    raise ValueError(name)
+
+
+def _said(response: requests.Response) -> tuple[str | None, str | None] | None:
+    """error_key and message, out of three shapes: an array, a bare object, an object with a message only.
+
+    None where it is none of them.
+    """
     document = json_body(response)
     if isinstance(document, list) and document:
         document = document[0]
     if not isinstance(document, dict):
-        return None, None
+        return None
     key, message = document.get("error_key"), document.get("error_message") or document.get("message")
-    return (key if isinstance(key, str) else None), (message if isinstance(message, str) else None)
+    key, message = key if isinstance(key, str) else None, message if isinstance(message, str) else None
+    return (key, message) if key or message else None
+
+
+def _kind(response: requests.Response) -> str:
+    if 300 <= response.status_code < 400:
+        return _redirect(response.headers.get("Location") or "")
+    if len(response.content) > LARGEST_BODY:
+        return "more than 2 MB"
+    start = response.content[:200].lstrip()
+    if not start:
+        return "without any content"
+    if start.startswith(b"<"):
+        return "a web page"
+    return "other JSON than promised" if json_body(response) is not None else "nothing that can be read"
+
+
+def _redirect(location: str) -> str:
+    try:
+        host = urlsplit(location).hostname or ""
+    except ValueError:
+        host = ""
+    return f"a redirect to {host}" if HOST.fullmatch(host) else "a redirect"

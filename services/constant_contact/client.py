@@ -9,21 +9,30 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urljoin, urlsplit
 
 import requests
 
 from services.constant_contact.account import Account, TokenAuth, account, claims
-from services.constant_contact.answers import failure, json_body, json_object
+from services.constant_contact.answers import failure, json_body, json_object, not_theirs
+from services.constant_contact.causes import words_of
 from services.constant_contact.contacts import SUB_RESOURCES, Contact, contact, creation, replacement
 from services.constant_contact.custom_fields import CustomField, Page, Tag, custom_field, tag
-from services.constant_contact.errors import Conflict, ConnectionUnusable, Unreachable
+from services.constant_contact.errors import (
+    Conflict,
+    ConnectionUnusable,
+    ConstantContactError,
+    Misconfigured,
+    Unreachable,
+)
+from services.constant_contact.fields import an_id, text, unlike
+from services.constant_contact.paging import address_of, next_link
 
 CONNECT_SECONDS = 3.0
 READ_SECONDS = 10.0
 # The contract allows 500 in words and 1,000 in its schema; an account holds 1,000 lists at most.
 LISTS_PER_PAGE = 500
 FIELDS_PER_PAGE, TAGS_PER_PAGE = 100, 500
+MOST_MEMBERS = 10**9
 
 
 @dataclass(frozen=True)
@@ -57,16 +66,24 @@ class ConstantContact:
     """The API behind a session whose `auth` adds the access token.
 
     `connection_errors` are what that `auth` raises when it has no token; they become ConnectionUnusable.
-    Every method raises ConstantContactError, never an exception of requests.
+    `own_errors` are raised by whoever books calls and holds them back: they say nothing about the vendor and
+    come out as they are. Whatever else a call raises is Unreachable: it is known by its place, as no list of
+    classes is ever whole. So every method raises ConstantContactError or one of `own_errors`.
     """
 
     def __init__(
-        self, session: requests.Session, *, base_url: str, connection_errors: tuple[type[Exception], ...] = ()
+        self,
+        session: requests.Session,
+        *,
+        base_url: str,
+        connection_errors: tuple[type[Exception], ...] = (),
+        own_errors: tuple[type[Exception], ...] = (),
     ) -> None:
         """`base_url` ends in /v3, without a slash."""
         self._session = session
         self._base_url = base_url
         self._connection_errors = connection_errors
+        self._own_errors: tuple[type[Exception], ...] = (ConstantContactError, *own_errors)
 
     def sign_up(self, person: Mapping[str, Any]) -> SignedUp:
         """Create or update a contact by its own wish; lists are appended, omitted fields stay.
@@ -77,9 +94,12 @@ class ConstantContact:
         if response.status_code not in {200, 201}:
             raise failure(response)
         answer = json_object(response)
-        contact_id, action = answer.get("contact_id"), answer.get("action")
-        if not isinstance(contact_id, str) or action not in {"created", "updated"}:
-            raise Unreachable(detail="a success without contact_id and action")
+        try:
+            contact_id, action = an_id(answer["contact_id"]), text(answer["action"])
+        except (KeyError, TypeError):
+            raise not_theirs(response, "a success without contact_id and action") from None
+        if action not in {"created", "updated"}:
+            raise not_theirs(response, "a success without contact_id and action")
         return SignedUp(contact_id=contact_id, action=action)
 
     def find_contact(self, address: str) -> Contact | None:
@@ -93,7 +113,7 @@ class ConstantContact:
             raise failure(response)
         found = json_object(response).get("contacts")
         if not isinstance(found, list):
-            raise Unreachable(detail="a success without contacts")
+            raise not_theirs(response, "a success without contacts")
         same = (one for one in map(contact, found) if one.address == address.lower())
         return next(same, None)
 
@@ -116,10 +136,10 @@ class ConstantContact:
         """
         address = f"{self._base_url}/contacts/{held.contact_id}"
         response = self._send("PUT", address, json=replacement(held, wish))
-        if response.status_code == 404:
-            raise Conflict(detail="the contact is gone")
         if response.status_code != 200:
-            raise failure(response)
+            refused = failure(response)
+            gone = response.status_code == 404 and isinstance(refused, Misconfigured)
+            raise Conflict(detail="the contact is gone") if gone else refused
         return SignedUp(contact(json_object(response)).contact_id, "updated")
 
     def contact_lists(self, page: str | None = None) -> ListsPage:
@@ -193,16 +213,15 @@ class ConstantContact:
         return account(user, json_object(summary), json_body(privileges))
 
     def _page(self, member: str, first: str, page: str | None) -> tuple[list[Any], str | None]:
-        # The vendor's links are absolute paths; they are followed on our own host only.
-        address = urljoin(self._base_url, page) if page else f"{self._base_url}{first}"
+        address = address_of(page, self._base_url) if page else f"{self._base_url}{first}"
         response = self._send("GET", address)
         if response.status_code != 200:
             raise failure(response)
         answer = json_object(response)
         found = answer.get(member)
         if not isinstance(found, list):
-            raise Unreachable(detail=f"a success without {member}")
-        return found, _next_link(answer)
+            raise not_theirs(response, f"a success without {member}")
+        return found, next_link(answer, self._base_url)
 
     def _send(self, method: str, address: str, **more: Any) -> requests.Response:
         try:
@@ -215,27 +234,23 @@ class ConstantContact:
             )
         except self._connection_errors as error:
             raise ConnectionUnusable(detail=type(error).__name__) from error
-        except requests.RequestException as error:
-            raise Unreachable(detail=type(error).__name__) from error
+        except self._own_errors:
+            raise
+        except Exception as error:
+            cause = words_of(error)
+            words = f"Constant Contact cannot be reached: {cause}."
+            raise Unreachable(detail=f"{type(error).__name__}: {cause}", words=words) from error
 
 
-def _contact_list(entry: Mapping[str, Any]) -> ContactList:
+def _contact_list(entry: Any) -> ContactList:
     try:
+        members, description = entry.get("membership_count"), entry.get("description")
         return ContactList(
-            list_id=str(entry["list_id"]),
-            name=str(entry["name"]),
-            description=str(entry.get("description") or ""),
-            favorite=bool(entry.get("favorite", False)),
-            membership_count=int(entry.get("membership_count") or 0),
+            list_id=an_id(entry["list_id"]),
+            name=text(entry["name"]),
+            description=description if isinstance(description, str) else "",
+            favorite=entry.get("favorite") is True,
+            membership_count=members if type(members) is int and 0 <= members <= MOST_MEMBERS else 0,
         )
-    except (KeyError, TypeError, ValueError):
-        raise Unreachable(detail="a list without id or name") from None
-
-
-def _next_link(answer: Mapping[str, Any]) -> str | None:
-    link = (answer.get("_links") or {}).get("next") or {}
-    href = link.get("href")
-    if not isinstance(href, str):
-        return None
-    parts = urlsplit(href)
-    return f"{parts.path}?{parts.query}" if parts.query else parts.path
+    except (KeyError, TypeError, AttributeError):
+        raise unlike("a list without id or name") from None

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from services.constant_contact.errors import TooManyFields, Unreachable
+from services.constant_contact.errors import TooManyFields
+from services.constant_contact.fields import an_id, an_object, objects, unlike
 
 # POST /contacts/sign_up_form: "email_address … maxLength: 50".
 LONGEST_SIGN_UP_ADDRESS = 50
@@ -78,11 +79,34 @@ class Contact:
 
 
 def contact(document: object) -> Contact:
-    """One entry of GET /contacts. Raises Unreachable when it has no id."""
-    found = document.get("contact_id") if isinstance(document, dict) else None
-    if not isinstance(document, dict) or not isinstance(found, str):
-        raise Unreachable(detail="a contact without id")
-    return Contact(found, document)
+    """One entry of GET /contacts. Raises Unreachable when it has no id, or parts that are not as promised."""
+    if not isinstance(document, dict):
+        raise unlike("a contact without id")
+    try:
+        _check(document)
+        return Contact(an_id(document["contact_id"]), document)
+    except (KeyError, TypeError):
+        raise unlike("a contact without id, or not as promised") from None
+
+
+def _check(document: Mapping[str, Any]) -> None:
+    """Look at all parts that are read or sent back later. Raises KeyError or TypeError."""
+    email = an_object(document.get("email_address"))
+    dated = (email.get("opt_out_date"), document.get("deleted_at"), email.get("address"))
+    held = [document.get(name) for name in PROPERTIES]
+    for value in (*dated, *held):
+        if value is not None and type(value) not in {str, int}:
+            raise TypeError("no text")
+    for entry in objects(document.get("custom_fields")):
+        an_id(entry["custom_field_id"])
+    lists = document.get("list_memberships")
+    if not isinstance(lists, list | None):
+        raise TypeError("no array")
+    for list_id in lists or []:
+        an_id(list_id)
+    objects(document.get("phone_numbers"))
+    objects(document.get("street_addresses"))
+    objects(an_object(document.get("sms_channel")).get("sms_channel_consents"))
 
 
 def creation(wish: Mapping[str, Any]) -> dict[str, Any]:
@@ -133,7 +157,7 @@ def _sub_resources(wish: Mapping[str, Any], held: Mapping[str, Any]) -> dict[str
     if number := wish.get("phone_number"):
         phones = [_only(entry, ("phone_number", "kind")) for entry in held.get("phone_numbers") or []]
         # The vendor takes three of a kind of thing; a fourth would push out one that is there.
-        if number not in {entry.get("phone_number") for entry in phones} and len(phones) < MOST_PHONES:
+        if number not in [entry.get("phone_number") for entry in phones] and len(phones) < MOST_PHONES:
             changed["phone_numbers"] = [*phones, {"phone_number": number, "kind": "other"}]
     if address := wish.get("street_address"):
         homes = [_only(entry, ADDRESS_PARTS) for entry in held.get("street_addresses") or []]
@@ -174,9 +198,9 @@ def _later(iso: object, moment: int) -> bool:
 def _moment(iso: object) -> int | None:
     try:
         at = datetime.fromisoformat(str(iso))
-    except ValueError:
+        return int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)
+    except (ValueError, OverflowError):
         return None
-    return int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)
 
 
 def _day_before(day: object, moment: int) -> bool:

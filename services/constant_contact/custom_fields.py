@@ -6,13 +6,13 @@ https://developer.constantcontact.com/api_guide/tags_overview.html
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from services.constant_contact.errors import Unreachable
+from services.constant_contact.fields import an_id, an_object, objects, text, unlike
 
 Entry = TypeVar("Entry")
+MOST_DECIMALS = 10
 
 
 @dataclass(frozen=True)
@@ -57,32 +57,37 @@ class Tag:
     name: str
 
 
-def custom_field(entry: Mapping[str, Any]) -> CustomField:
+def custom_field(entry: Any) -> CustomField:
     """One entry of GET /contact_custom_fields. Raises Unreachable when it is none."""
     try:
-        about = entry.get("metadata") or {}
+        about = an_object(entry.get("metadata"))
         decimals = about.get("decimal_places")
         return CustomField(
-            custom_field_id=str(entry["custom_field_id"]),
-            label=str(entry["label"]),
-            type=str(entry["type"]),
+            custom_field_id=an_id(entry["custom_field_id"]),
+            label=text(entry["label"]),
+            type=text(entry["type"]),
             choices=tuple(
-                Choice(str(choice["choice_id"]), str(choice["choice_label"]))
-                for choice in entry.get("choices") or ()
+                Choice(_choice_id(choice["choice_id"]), text(choice["choice_label"]))
+                for choice in objects(entry.get("choices"))
                 if not choice.get("deleted_at")
             ),
             whole=about.get("integer") is True,
             # Older fields have no metadata: what is not said is not demanded.
             positive=about.get("allow_negative") is False,
-            decimals=decimals if isinstance(decimals, int) else None,
+            decimals=decimals if type(decimals) is int and 0 <= decimals <= MOST_DECIMALS else None,
         )
     except (KeyError, TypeError, AttributeError):
-        raise Unreachable(detail="a custom field without id, label or type") from None
+        raise unlike("a custom field without id, label or type") from None
 
 
-def tag(entry: Mapping[str, Any]) -> Tag:
+def tag(entry: Any) -> Tag:
     """One entry of GET /contact_tags. Raises Unreachable when it is none."""
     try:
-        return Tag(tag_id=str(entry["tag_id"]), name=str(entry["name"]))
+        return Tag(tag_id=an_id(entry["tag_id"]), name=text(entry["name"]))
     except (KeyError, TypeError):
-        raise Unreachable(detail="a tag without id or name") from None
+        raise unlike("a tag without id or name") from None
+
+
+def _choice_id(value: object) -> str:
+    # A number in the contract, a text elsewhere.
+    return str(value) if type(value) is int and 0 <= value < 2**63 else an_id(value)

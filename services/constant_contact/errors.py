@@ -35,25 +35,35 @@ class Remedy(Enum):
 
 
 class ConstantContactError(Exception):
-    """Root. `plain` is a sentence for anybody; `key` is the vendor's error_key; `detail` is never shown."""
+    """Root. `plain` is a sentence for anybody; `key` is the vendor's error_key; `detail` is never shown.
+
+    `words` are a sentence of ours that says more than `plain`; they hold no secret and no text of the vendor.
+    """
 
     remedy: ClassVar[Remedy]
     plain: ClassVar[str]
 
-    def __init__(self, *, key: str | None = None, detail: str | None = None) -> None:
-        """Keep what the vendor said; neither part is shown to visitors."""
+    def __init__(
+        self, *, key: str | None = None, detail: str | None = None, words: str | None = None
+    ) -> None:
+        """Keep what the vendor said; `key` and `detail` are not shown to visitors."""
         self.key = key
         self.detail = detail
+        self.words = words
         super().__init__(self.plain)
 
     @property
     def reason(self) -> str:
         """The sentence with the vendor's key behind it, by which its support and its manual can be asked."""
-        return f"{self.plain} ({self.key})" if self.key and KEY.fullmatch(self.key) else self.plain
+        sentence = self.words or self.plain
+        return f"{sentence} ({self.key})" if self.key and KEY.fullmatch(self.key) else sentence
 
 
 class Unreachable(ConstantContactError):
-    """No answer that can be trusted: refused, timed out, cut, or not the vendor's JSON."""
+    """No answer that can be trusted: refused, timed out, cut, or not in the vendor's own form.
+
+    Its `words` name the cause, such as a certificate file that is missing.
+    """
 
     remedy = Remedy.PAUSE_ALL
     plain = "Constant Contact cannot be reached."

@@ -2,7 +2,7 @@
 
 from services.delivery.courier import Courier, Outcome, Step
 from services.delivery.delivery import Delivery, DrainReport
-from services.delivery.departure import Departures, depart
+from services.delivery.departure import Departures, NotSent, depart
 from services.delivery.sending import Sender
 from services.delivery.thread import DeliveryThread, watch
 
@@ -12,6 +12,7 @@ __all__ = [
     "DeliveryThread",
     "Departures",
     "DrainReport",
+    "NotSent",
     "Outcome",
     "Sender",
     "Step",

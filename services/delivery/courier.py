@@ -17,6 +17,7 @@ from services.constant_contact import (
     Remedy,
     SignedUp,
     Throttled,
+    Unreachable,
 )
 from services.delivery.decisions import Case, Decision, counts_as_refusal, decide
 from services.delivery.departure import Departures, NotSent, departing
@@ -168,6 +169,7 @@ class Courier:
             refused=refused,
             merged=bool(merged.carried),
             guard_ms=budget.guard_at(now),
+            failed_alone=self._failed_alone(claimed, error, others_fail=budget.failures > 0),
         )
         decision = decide(error, case)
         # Before the delivery is postponed, which ends the probe.
@@ -195,14 +197,20 @@ class Courier:
             error=error.reason,
             count=decision.counts,
             alone=decision.alone,
+            failed_alone=decision.failed_alone,
             now=now,
         )
         return Step(Outcome.POSTPONED)
 
+    def _failed_alone(self, claimed: Claimed, error: ConstantContactError, *, others_fail: bool) -> int:
+        if others_fail or not isinstance(error, Unreachable):
+            return 0
+        return self._deliveries.failed_alone(claimed)
+
     def _pause(self, error: ConstantContactError, decision: Decision, now: int) -> None:
         if decision.pause_until is None:
             return
-        reason = decision.reason or error.plain
+        reason = decision.reason or error.reason
         if isinstance(error, QuotaExceeded):
             self._budget.quota_exceeded(now, decision.pause_until, reason=reason)
         else:

@@ -16,6 +16,7 @@ from services.constant_contact import (
     ServerFault,
     Throttled,
     TooManyFields,
+    Unreachable,
 )
 from services.delivery.naming import NotInAccount
 
@@ -51,6 +52,7 @@ class Case:
     `attempts` counts this sign-up's calls with this one, `failures` everybody's failed calls in a row before,
     `refused` the different contacts, this one among them, that were refused with this error's key in a row.
     `merged` tells that the call carried other sign-ups of the contact; `guard_ms` how gentle the pace is.
+    `failed_alone` counts this sign-up's calls before that came to nothing while those of others succeeded.
     """
 
     now: int
@@ -60,6 +62,7 @@ class Case:
     refused: int = 0
     merged: bool = False
     guard_ms: int = 0
+    failed_alone: int = 0
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,8 @@ class Decision:
     """`park` puts the sign-up aside; else it is due again at `due_at`, and `counts` as one of its own tries.
 
     `pause_until` stops everybody, since the fault is not this sign-up's; `reason` says why where the error's
-    own sentence does not. `alone` sends it by itself the next time, `put_back` makes those due again that
+    own sentence does not. `failed_alone`: no try is used up, but it is noted that others succeeded meanwhile.
+    `alone` sends it by itself the next time, `put_back` makes those due again that
     were put aside for what has turned out to be everybody's fault. Times are epoch ms.
     """
 
@@ -78,6 +82,7 @@ class Decision:
     put_back: bool = False
     pause_until: int | None = None
     reason: str | None = None
+    failed_alone: bool = False
 
 
 def decide(error: ConstantContactError, case: Case) -> Decision:
@@ -125,6 +130,16 @@ def _server_fault(_: ConstantContactError, case: Case) -> Decision:
     )
 
 
+def _unreachable(error: ConstantContactError, case: Case) -> Decision:
+    # One row may be the cause, by what it is answered or by what a filter in between does not let pass.
+    # That shows only while others succeed: then its distance grows, and the eighth time it is parked.
+    decision = _everybody(error, case)
+    if case.failures or not case.failed_alone:
+        return replace(decision, failed_alone=case.failures == 0)
+    due_at = case.now + _growing(5 * SECOND, case.failed_alone - 1, LONGEST_BACKOFF)
+    return replace(decision, due_at=due_at, failed_alone=True, park=case.failed_alone + 1 >= POISONOUS)
+
+
 def _quota_exceeded(_: ConstantContactError, case: Case) -> Decision:
     # "The day resets at 00:00:00 UTC"; the jitter is added, because earlier than midnight is useless.
     since_midnight = case.now % DAY
@@ -169,6 +184,7 @@ BY_ERROR: dict[type[ConstantContactError], Rule] = {
     Rejected: _rejected,
     Conflict: _conflict,
     ServerFault: _server_fault,
+    Unreachable: _unreachable,
     QuotaExceeded: _quota_exceeded,
     Throttled: _throttled,
     NoCallLeft: _no_call_left,

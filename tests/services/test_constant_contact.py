@@ -86,9 +86,9 @@ ARRAY: list[dict[str, str]] = [{"error_key": "contacts.api.validation", "error_m
         ),
         (403, ARRAY, Forbidden, Remedy.NEEDS_PERSON),
         (404, {"message": "no Route matched"}, Misconfigured, Remedy.NEEDS_PERSON),
-        (405, [], Misconfigured, Remedy.NEEDS_PERSON),
+        (405, {"message": "no"}, Misconfigured, Remedy.NEEDS_PERSON),
         (409, ARRAY, Conflict, Remedy.RETRY),
-        (415, None, Misconfigured, Remedy.NEEDS_PERSON),
+        (415, ARRAY, Misconfigured, Remedy.NEEDS_PERSON),
         (429, [{"error_key": "throttled", "error_message": "slow"}], Throttled, Remedy.PAUSE_ALL),
         (429, {"error_key": "throttled", "error_message": "slow"}, Throttled, Remedy.PAUSE_ALL),
         (429, {"error_key": "quota_exceeded", "error_message": "day"}, QuotaExceeded, Remedy.PAUSE_ALL),
@@ -250,7 +250,8 @@ def test_a_user_without_an_account_costs_no_call(vendor: ConstantContact) -> Non
 @pytest.mark.parametrize(
     ("summary", "privileges", "expected"),
     [
-        ((401, {}), (200, HELD), Unauthorized),
+        ((401, {"message": "Unauthorized"}), (200, HELD), Unauthorized),
+        ((401, {}), (200, HELD), Unreachable),
         ((403, ARRAY), (200, HELD), Forbidden),
         ((200, {"organization_name": "River"}), (200, HELD), Unreachable),
         ((200, {"encoded_account_id": ""}), (200, HELD), Unreachable),
