@@ -10,8 +10,10 @@ from typing import Any
 SHORTEST_SECONDS = 10
 LONGEST_SECONDS = 86_400
 _HEADER_SAFE = re.compile(r"[\x21-\x7e]+")
-# RFC 6749 appendix A: what a refresh token and a scope consist of.
+# VSCHAR of RFC 6749 appendix A, of which a refresh token and a scope consist: anything else could be neither
+# stored nor sent back.
 _VISIBLE = re.compile(r"[\x20-\x7e]+")
+_LONGEST_SCOPE = 2_000
 
 
 class UnusableAnswer(ValueError):
@@ -52,15 +54,13 @@ def parse_token_answer(body: bytes, *, now: int) -> TokenPair:
     if refresh is not None and not (isinstance(refresh, str) and _VISIBLE.fullmatch(refresh)):
         raise UnusableAnswer("refresh token is not text")
     scope = answer.get("scope")
-    if isinstance(scope, str) and not _VISIBLE.fullmatch(scope):
-        scope = None
     seconds = _believable(answer.get("expires_in")) or _claimed_seconds(access, now) or LONGEST_SECONDS
     return TokenPair(
         access=access,
         refresh=refresh,
         issued_at=now,
         expires_at=now + seconds * 1000,
-        scope=scope if isinstance(scope, str) else None,
+        scope=scope[:_LONGEST_SCOPE] if isinstance(scope, str) and _VISIBLE.fullmatch(scope) else None,
     )
 
 

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
 
 from services.custom_input import custom_name, field_of, gathered_tags
 from services.errors import FieldError, InvalidSubmission, MalformedSubmission
-from services.submission import SENTENCES, SPELLINGS, Submission
+from services.plain_text import NamedTwice, admitted, mended, shortened, through, whole
+from services.submission import SENTENCES, SPELLINGS, UNSEEN, Submission
 
 # Far more than a form has; what comes behind would only cost time.
 MOST_VALUES, MOST_LEVELS = 500, 10
 TOO_MANY = f"The body has more than {MOST_VALUES} values."
+TWICE = "The body names a field twice."
+# Of a name that is not ours: the answer repeats it.
+LONGEST_NAME_BYTES = 100
 NO_LIST = "Choose at least one list: send list_id, list_ids or form."
+KNOWN = frozenset({"list_id", *Submission.model_fields})
 THINGS = {"list_ids": "lists", "tags": "tags", "custom_fields": "custom fields"}
 
 
@@ -66,7 +71,7 @@ def _once_each(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     fields = dict(pairs)
     if len(fields) < len(pairs):
         # RFC 8259 §4 leaves open which one counts: what somebody else checked may not be what we store.
-        raise MalformedSubmission("The body names a field twice.")
+        raise MalformedSubmission(TWICE)
     return fields
 
 
@@ -92,7 +97,7 @@ def _inside(value: object) -> Iterable[object]:
 
 
 def _read(document: Mapping[str, Any]) -> Submission:
-    fields = {SPELLINGS.get(name, name): value for name, value in document.items()}
+    fields, refused = _admitted(document)
     spelling = "list_id" if "list_id" in fields and "list_ids" not in fields else "list_ids"
     fields["list_ids"] = _gather_lists(fields.pop("list_id", None), fields.get("list_ids"))
     if "tags" in fields:
@@ -104,9 +109,59 @@ def _read(document: Mapping[str, Any]) -> Submission:
         submission = Submission.model_validate(fields)
     except ValidationError as error:
         errors = [_field_error(detail, spelling) for detail in error.errors()] + errors
-    if errors:
+    if errors := refused + errors:
         raise InvalidSubmission(_once_per_field(errors))
     return submission
+
+
+def _admitted(document: Mapping[str, Any]) -> tuple[dict[str, Any], list[FieldError]]:
+    """The fields behind the gate for text, by their names, and an error for each that did not pass it."""
+    fields: dict[str, Any] = {}
+    errors: list[FieldError] = []
+    for said, value in document.items():
+        name = SPELLINGS.get(said, said)
+        gate = _gate(name)
+        try:
+            if name == "custom_fields" and isinstance(value, dict):
+                fields[name] = _custom_fields(value, errors)
+            else:
+                fields[name if name in KNOWN else gate(name)] = through(value, gate)
+        except NamedTwice:
+            raise MalformedSubmission(TWICE) from None
+        except ValueError as wrong:
+            fields[name] = None
+            errors.append(FieldError(_told(name) or "body", str(wrong)))
+    return fields, errors
+
+
+def _gate(name: str) -> Callable[[str], str]:
+    """A visitor can mend what they see; the unseen costs no sign-up, and what is not ours is dropped."""
+    if name in UNSEEN:
+        return mended
+    return admitted if name in KNOWN else whole
+
+
+def _custom_fields(said: Mapping[str, Any], errors: list[FieldError]) -> dict[str, Any]:
+    """Each by itself, so that the answer can tell which one is wrong."""
+    fields: dict[str, Any] = {}
+    for name, value in said.items():
+        try:
+            fields |= _new({admitted(name): through(value, admitted)}, fields)
+        except NamedTwice:
+            raise
+        except ValueError as wrong:
+            errors.append(FieldError(field_of(_told(name)), str(wrong)))
+    return fields
+
+
+def _new(field: dict[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
+    if field.keys() & fields.keys():
+        raise NamedTwice
+    return field
+
+
+def _told(name: str) -> str:
+    return shortened(mended(name), LONGEST_NAME_BYTES)
 
 
 def _gather_lists(*values: object) -> object:
@@ -123,7 +178,7 @@ def _gather_lists(*values: object) -> object:
 def _field_error(detail: Any, spelling: str) -> FieldError:
     name = str(detail["loc"][0])
     if name == "custom_fields" and len(detail["loc"]) > 1:
-        name = field_of(str(detail["loc"][1]))
+        name = field_of(_told(str(detail["loc"][1])))
     if detail["type"] == "value_error":
         sentence = str(detail["ctx"]["error"])
     else:

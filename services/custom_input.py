@@ -11,7 +11,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
 
-from services.plain_text import without_controls, without_controls_but_breaks
+from services.plain_text import admitted, one_line
 
 MOST_CUSTOM_FIELDS = MOST_TAGS = 50
 LONGEST_NAME, LONGEST_VALUE, LONGEST_TAG, MOST_CHOICES = 50, 255, 255, 100
@@ -49,7 +49,7 @@ def _custom_text(value: object) -> str:
     text = str(value).lower() if isinstance(value, bool) else str(value).strip()
     if len(text) > LONGEST_VALUE:
         raise ValueError(f"Use at most {LONGEST_VALUE} characters.")
-    return without_controls_but_breaks(text)
+    return admitted(text)
 
 
 def _said(fields: dict[str, CustomFieldValue]) -> dict[str, CustomFieldValue] | None:
@@ -70,7 +70,7 @@ def gathered_tags(value: object) -> object:
     return tuple(tag for tag in dict.fromkeys(str(tag).strip() for tag in tags) if tag) or None
 
 
-CustomName = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME), AfterValidator(without_controls)]
+CustomName = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME), AfterValidator(one_line)]
 CustomValue = Annotated[
     CustomFieldValue,
     PlainValidator(_custom_value),
@@ -78,7 +78,7 @@ CustomValue = Annotated[
         {"anyOf": [{"type": ["string", "number", "boolean", "null"]}, {"type": "array", "items": {}}]}
     ),
 ]
-TagName = Annotated[str, Field(min_length=1, max_length=LONGEST_TAG), AfterValidator(without_controls)]
+TagName = Annotated[str, Field(min_length=1, max_length=LONGEST_TAG), AfterValidator(one_line)]
 CustomFields = Annotated[
     dict[CustomName, CustomValue], Field(max_length=MOST_CUSTOM_FIELDS), AfterValidator(_said)
 ]

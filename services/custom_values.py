@@ -8,10 +8,13 @@ from datetime import datetime
 
 from services.constant_contact import Choice, CustomField
 from services.custom_input import LONGEST_VALUE, CustomFieldValue
+from services.plain_text import shortened
 
 NO_DAY = "Enter a date like 2006-11-15: year, month, day."
 NUMBER = re.compile(r"-?\d{1,15}(?:\.(\d{1,15}))?")
 CENTS = 2
+# Of the choices in the sentence for a wrong one, which is stored with the sign-up where it shows late.
+LONGEST_OFFER_BYTES = 1_000
 YES, NO = frozenset({"true", "yes", "on", "1"}), frozenset({"false", "no", "off", "0"})
 
 
@@ -81,7 +84,8 @@ def _choice(field: CustomField, value: str) -> Choice:
     for choice in field.choices:
         if value.casefold() == choice.label.casefold():
             return choice
-    raise ValueError(f"Choose one of: {', '.join(choice.label for choice in field.choices)}.")
+    offered = shortened(", ".join(choice.label for choice in field.choices), LONGEST_OFFER_BYTES)
+    raise ValueError(f"Choose one of: {offered}.")
 
 
 _BY_TYPE: dict[str, Callable[[CustomField, str], str]] = {

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from typing import Annotated, Literal, get_args
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, Literal, get_args
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -18,8 +18,9 @@ from pydantic import (
 )
 
 from services.custom_input import Tags, custom_name, fold, gathered_tags
-from services.errors import FieldError
+from services.errors import FieldError, InvalidForm
 from services.origins import origin_of
+from services.plain_text import NOT_TEXT, admitted, one_line, through
 from services.submission import BIRTHDAY_FIELDS, Blank, Country, ListId, Submission, Text2000
 
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,48}[a-z0-9])?")
@@ -112,7 +113,7 @@ class FormField(BaseModel):
     model_config = ConfigDict(frozen=True, str_strip_whitespace=True)
 
     name: FieldName | CustomFieldName
-    label: Annotated[str, Field(min_length=1, max_length=100)]
+    label: Annotated[str, Field(min_length=1, max_length=100), AfterValidator(one_line)]
     required: bool = False
 
     @property
@@ -133,7 +134,7 @@ class FormDraft(BaseModel):
     model_config = ConfigDict(frozen=True, str_strip_whitespace=True)
 
     slug: Annotated[str, Field(pattern=f"^{SLUG.pattern}$")]
-    name: Annotated[str, Field(min_length=1, max_length=50)]
+    name: Annotated[str, Field(min_length=1, max_length=50), AfterValidator(one_line)]
     list_ids: Annotated[tuple[ListId, ...], Field(min_length=1, max_length=50)]
     fields: Annotated[tuple[FormField, ...], AfterValidator(_with_the_address)] = Field(
         default=(), validate_default=True
@@ -154,6 +155,20 @@ class FormDraft(BaseModel):
     sms_country: Country | None = None
     tags: Annotated[Tags, BeforeValidator(lambda value: gathered_tags(value) or ())] = ()
     most_pending: MostPending = MOST_PENDING
+
+
+def admitted_fields(entered: Mapping[str, Any]) -> dict[str, object]:
+    """What was filled in, behind the gate for text. Raises InvalidForm: some of it is no text."""
+    fields: dict[str, object] = {}
+    errors = []
+    for name, value in entered.items():
+        try:
+            fields[name] = through(value, admitted)
+        except ValueError as wrong:
+            errors.append(FieldError(name, str(wrong) or NOT_TEXT))
+    if errors:
+        raise InvalidForm(errors)
+    return fields
 
 
 def field_errors(error: ValidationError) -> list[FieldError]:

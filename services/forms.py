@@ -20,6 +20,7 @@ from services.form_draft import (
     FormDraft,
     FormField,
     ProtectionLevel,
+    admitted_fields,
     field_errors,
 )
 from services.origins import origin_of
@@ -184,7 +185,7 @@ class FormDirectory:
             InvalidForm: something is missing or wrong; nothing was changed.
         """
         try:
-            draft = FormDraft.model_validate(entered)
+            draft = FormDraft.model_validate(admitted_fields(entered))
         except ValidationError as error:
             raise InvalidForm(field_errors(error)) from None
         if new and self._forms.find(draft.slug):

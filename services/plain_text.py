@@ -1,25 +1,103 @@
-"""Text that strangers wrote, free of what steers a terminal, a header or a spreadsheet."""
+"""The one gate for text from outside: visitors, admins, headers and Constant Contact alike.
+
+Behind it a text holds no half characters (surrogates, which neither UTF-8 nor a database can write), no
+control characters of C0 and C1 but tabs and line breaks, nothing that turns the direction of what follows,
+and each letter in one spelling only (NFC, https://www.unicode.org/reports/tr15/). A text whose author can
+mend it is refused (`admitted`); any other is mended (`mended`), with U+FFFD for what was lost.
+"""
 
 from __future__ import annotations
 
 import re
+import unicodedata
+from collections.abc import Callable
 
 NOT_TEXT = "This is not valid text."
-# Unicode's category Cc.
-CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+NO_CONTROLS = "Control characters and line breaks are not allowed here."
+LOST = "\ufffd"
+
+_HALF = re.compile(r"[\ud800-\udfff]")
+# Unicode's category Cc, but for tab, line feed and carriage return.
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+_BREAK = re.compile(r"[\t\r\n]")
+# Embeddings, overrides and isolates (https://www.unicode.org/reports/tr9/): they let a text show otherwise
+# than it reads. Removed, not refused: telephones put them around numbers that are copied from their contacts.
+_DIRECTIONS = dict.fromkeys((*range(0x202A, 0x202F), *range(0x2066, 0x206A)))
+# LINE SEPARATOR and PARAGRAPH SEPARATOR.
+_UNIFORM = _DIRECTIONS | {0x2028: "\n", 0x2029: "\n"}
 
 
-def without_controls(value: str) -> str:
-    """The text as it is. Raises ValueError: it has control characters, line breaks, or was no UTF-8."""
-    # What a decoder leaves in the place of bytes that are no UTF-8: the original is lost.
-    if "\ufffd" in value:
+class NamedTwice(ValueError):
+    """Two names of one object are the same text behind the gate."""
+
+
+def admitted(value: str) -> str:
+    """The text as it is kept. Raises ValueError, with a sentence: it is none, or has control characters."""
+    if not value.isascii():
+        # What a decoder leaves in the place of bytes that are no UTF-8: the original is lost.
+        if _HALF.search(value) or LOST in value:
+            raise ValueError(NOT_TEXT)
+        value = _uniform(value)
+    if _CONTROL.search(value):
+        raise ValueError(NO_CONTROLS)
+    return value
+
+
+def one_line(value: str) -> str:
+    """An admitted text, without tabs and line breaks. Raises ValueError: it has some, or is not admitted."""
+    value = admitted(value)
+    if _BREAK.search(value):
+        raise ValueError(NO_CONTROLS)
+    return value
+
+
+def mended(value: str) -> str:
+    """The text with U+FFFD for each half character and control character; raises nothing."""
+    if not value.isascii():
+        value = _uniform(_HALF.sub(LOST, value))
+    return _CONTROL.sub(LOST, value)
+
+
+def whole(value: str) -> str:
+    """The same, but raises ValueError for half characters: who sends them sends something broken."""
+    if _HALF.search(value):
         raise ValueError(NOT_TEXT)
-    if CONTROL.search(value):
-        raise ValueError("Control characters and line breaks are not allowed here.")
+    return mended(value)
+
+
+def through(value: object, gate: Callable[[str], str]) -> object:
+    """A JSON value whose texts, names included, went through `gate` at every depth.
+
+    Raises:
+        NamedTwice: two names of an object are the same behind the gate.
+        ValueError: what the gate raises.
+    """
+    if isinstance(value, str):
+        return gate(value)
+    if isinstance(value, dict):
+        members = {gate(name): through(member, gate) for name, member in value.items()}
+        if len(members) < len(value):
+            raise NamedTwice
+        return members
+    if isinstance(value, list | tuple):
+        return [through(member, gate) for member in value]
     return value
 
 
-def without_controls_but_breaks(value: str) -> str:
-    """The same for a text of several lines."""
-    without_controls(value.translate({ord(character): None for character in "\r\n\t"}))
-    return value
+def shortened(value: str, most_bytes: int) -> str:
+    """As many whole characters as fit into so many bytes of UTF-8."""
+    if len(value) * 4 <= most_bytes:
+        return value
+    return value.encode(errors="replace")[:most_bytes].decode(errors="ignore")
+
+
+def header_text(value: str | None, most_bytes: int) -> str | None:
+    """A header of a request as it is kept, in one line and in at most so many bytes; None for nothing."""
+    if not value:
+        return None
+    # The length is looked at first: a server may take headers of any size.
+    return shortened(_BREAK.sub(" ", mended(value[:most_bytes])), most_bytes).strip() or None
+
+
+def _uniform(value: str) -> str:
+    return unicodedata.normalize("NFC", value.translate(_UNIFORM))

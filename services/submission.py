@@ -26,7 +26,7 @@ from pydantic import (
 
 from services.custom_input import CustomFields, Tags
 from services.origins import bare_page
-from services.plain_text import NOT_TEXT, without_controls, without_controls_but_breaks
+from services.plain_text import NOT_TEXT, admitted, one_line
 
 OLDER_SPELLINGS = {
     "firstName": "first_name",
@@ -39,6 +39,8 @@ OLDER_SPELLINGS = {
 # What the widgets of third parties' captchas call their answer.
 WIDGET_FIELDS = ("cf-turnstile-response", "h-captcha-response", "g-recaptcha-response")
 SPELLINGS = OLDER_SPELLINGS | dict.fromkeys(WIDGET_FIELDS, "captcha")
+# Fields that no visitor sees or can mend.
+UNSEEN = frozenset({"redirect", "referrer", "form_token", "altcha", "website", "captcha"})
 BIRTHDAY_FIELDS = ("birthday_month", "birthday_day")
 STREET_FIELDS = ("street", "city", "state", "postal_code", "country")
 PERSON_FIELDS = (
@@ -96,6 +98,11 @@ def _list_id(value: str) -> str:
         raise ValueError("This is not a list id; GET /lists shows the ids.") from None
 
 
+def _each_once(list_ids: tuple[str, ...]) -> tuple[str, ...]:
+    """One id has several spellings, which would be stored each."""
+    return tuple(dict.fromkeys(list_ids))
+
+
 def _number(value: object) -> object:
     """Forms send numbers as text, such as "07"."""
     text = value.strip() if isinstance(value, str) else ""
@@ -148,16 +155,16 @@ def _none_if_no_text(value: object) -> object:
 Address = Annotated[
     str,
     Field(max_length=LONGEST_ADDRESS, json_schema_extra={"format": "email"}),
-    AfterValidator(without_controls),
+    AfterValidator(one_line),
     AfterValidator(_address),
 ]
 ListId = Annotated[str, Field(json_schema_extra={"format": "uuid"}), AfterValidator(_list_id)]
-Line25 = Annotated[str, Field(max_length=25), AfterValidator(without_controls)]
-Line50 = Annotated[str, Field(max_length=50), AfterValidator(without_controls)]
-Line255 = Annotated[str, Field(max_length=255), AfterValidator(without_controls)]
+Line25 = Annotated[str, Field(max_length=25), AfterValidator(one_line)]
+Line50 = Annotated[str, Field(max_length=50), AfterValidator(one_line)]
+Line255 = Annotated[str, Field(max_length=255), AfterValidator(one_line)]
 Day = Annotated[str, Field(json_schema_extra={"format": "date"}), AfterValidator(_day)]
-Line100 = Annotated[str, Field(max_length=100), AfterValidator(without_controls)]
-Text2000 = Annotated[str, Field(max_length=2000), AfterValidator(without_controls_but_breaks)]
+Line100 = Annotated[str, Field(max_length=100), AfterValidator(one_line)]
+Text2000 = Annotated[str, Field(max_length=2000), AfterValidator(admitted)]
 Month = Annotated[int, Field(ge=1, le=12), BeforeValidator(_number)]
 DayOfMonth = Annotated[int, Field(ge=1, le=31), BeforeValidator(_number)]
 Blank = BeforeValidator(_none_if_blank)
@@ -188,7 +195,9 @@ class Submission(BaseModel):
     postal_code: Annotated[Line50 | None, Blank] = None
     country: Annotated[Line50 | None, Blank] = None
     list_ids: Annotated[
-        tuple[ListId, ...], Field(max_length=50, description="In an HTML form, repeat the field.")
+        tuple[ListId, ...],
+        Field(max_length=50, description="In an HTML form, repeat the field."),
+        AfterValidator(_each_once),
     ] = ()
     form: Annotated[str | None, Field(max_length=50), Blank] = Field(
         default=None, description="The short name of a form made in the dashboard, which knows its lists."

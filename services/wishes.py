@@ -6,13 +6,13 @@ change while a sign-up waits. A tag's value tells whether it may be made.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from services.delivery.filling import PROTECT
 from services.sms import channel
 from services.submission import BIRTHDAY_FIELDS, STREET_FIELDS, Submission
+from store import read_document
 
 # `asked_by` of a sign-up without an API key.
 STRANGER = "form"
@@ -42,8 +42,8 @@ def payload_of(row: Mapping[str, Any]) -> dict[str, Any]:
     """
     by_form, said = row.get("form_id") is not None, {}
     for name in ("custom_fields", "tags", "sms"):
-        said[name] = json.loads(row.get(name) or "null")
-    wish = _payload(row["email"], json.loads(row["list_ids"]), json.loads(row["person"]))
+        said[name] = read_document(row.get(name) or "null")
+    wish = _payload(row["email"], read_document(row["list_ids"]), read_document(row["person"]))
     makes = makes_tags(row["asked_by"], by_form=by_form)
     wish |= _by_name(said["custom_fields"], said["tags"], makes_tags=makes)
     return wish | _sms(said["sms"]) | ({PROTECT: True} if by_form and row["asked_by"] == STRANGER else {})

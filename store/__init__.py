@@ -7,6 +7,7 @@ from store.connection import ConnectionRow, Connections
 from store.database import Database
 from store.deliveries import Backlog, Carried, Claimed, Deliveries
 from store.disk import Disk
+from store.documents import read as read_document
 from store.errors import KeyTaken, OverLimit, SpoolFirst, StoreError, StoreMisconfigured, StoreUnavailable
 from store.events import Event, Events
 from store.expiry import Expiry
@@ -76,4 +77,5 @@ __all__ = [
     "Tables",
     "Throttles",
     "Wait",
+    "read_document",
 ]

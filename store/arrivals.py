@@ -4,14 +4,13 @@ What is over a limit, or brings a proof that was used before, is kept apart. No 
 and a flood makes no transaction fail.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection
 
-from store import idempotency
+from store import documents, idempotency
 from store.copies import Entry
 from store.expiry import prune
 from store.idempotency import IdempotencyKey
@@ -113,8 +112,8 @@ def suspect_row(signup: Mapping[str, Any], delivery: Mapping[str, Any], reasons:
         "id": signup["id"],
         "received_at": signup["received_at"],
         "form_id": signup["form_id"],
-        "reasons": json.dumps(list(reasons)),
-        "document": json.dumps({"signup": signup, "delivery": delivery}),
+        "reasons": documents.written(list(reasons)),
+        "document": documents.rows_written({"signup": signup, "delivery": delivery}),
     }
 
 

@@ -18,7 +18,7 @@ from typing import Any
 import structlog
 from sqlalchemy import Connection, select
 
-from store import checked_line
+from store import checked_line, documents
 from store.schema import deliveries
 
 log = structlog.get_logger(__name__)
@@ -60,10 +60,7 @@ class Copies:
             return
         days: dict[int, list[bytes]] = {}
         for entry in entries:
-            documents = {"rows": entry.rows, "changes": entry.changes}
-            line = checked_line.written(
-                entry.signup_id, {name: document for name, document in documents.items() if document}
-            )
+            line = checked_line.written(entry.signup_id, _body(entry))
             days.setdefault(entry.received_at // DAY_MS, []).append(line)
         try:
             for day, lines in days.items():
@@ -145,7 +142,7 @@ def rows(file: Path, table: str) -> Iterator[Row]:
         row = document.get("rows", {}).get(table)
         change = changed.get(signup_id, {})
         if row is not None and change is not None:
-            yield row | change
+            yield documents.row_read(row) | change
 
 
 def changes(file: Path, table: str) -> dict[str, Row | None]:
@@ -155,6 +152,15 @@ def changes(file: Path, table: str) -> dict[str, Row | None]:
         for signup_id, document in _documents(file)
         if table in document.get("changes", {})
     }
+
+
+def _body(entry: Entry) -> str:
+    members = []
+    if entry.rows:
+        members.append(f'"rows":{documents.rows_written(entry.rows)}')
+    if entry.changes:
+        members.append(f'"changes":{documents.written(entry.changes)}')
+    return f"{{{','.join(members)}}}"
 
 
 def _documents(file: Path) -> Iterator[tuple[str, Row]]:

@@ -1,6 +1,5 @@
 """The outbox: a row is one change wanted for one contact, claimed under a lease, finished by its fence."""
 
-import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -9,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Update, bindparam, func, select, update
 from sqlalchemy.sql.dml import ReturningUpdate
 
-from store import attempts, claims
+from store import attempts, claims, payloads
 from store.allowance import PROBE_MS, ROW, Allowance, Wait, locked_allowance
 from store.budget import REFUSALS_KEPT
 from store.copies import Entry
@@ -298,9 +297,11 @@ class Deliveries:
 
 
 def _claimed(connection: Connection, allowance: Allowance, row: Row[Any]) -> Claimed:
+    others = claims.younger(connection, row)
+    payload, *more = payloads.wholes(connection, [(each.signup_id, each.payload) for each in (row, *others)])
     younger = tuple(
-        Carried(other.id, json.loads(other.payload), other.received_at, other.signup_id)
-        for other in claims.younger(connection, row)
+        Carried(other.id, wish, other.received_at, other.signup_id)
+        for other, wish in zip(others, more, strict=True)
     )
     attempt_id = attempts.begin(
         connection,
@@ -308,10 +309,9 @@ def _claimed(connection: Connection, allowance: Allowance, row: Row[Any]) -> Cla
         now=allowance.starts_at,
         may_carry=tuple(other.delivery_id for other in younger),
     )
-    columns = dict(row._mapping)
+    columns = dict(row._mapping) | {"payload": payload}
     return Claimed(
         delivery_id=columns.pop("id"),
-        payload=json.loads(columns.pop("payload")),
         alone=bool(columns.pop("alone")),
         **columns,
         attempt_id=attempt_id,

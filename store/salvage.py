@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import structlog
 from sqlalchemy import Connection, Table, bindparam, select, update
 
-from store import copies, damage
+from store import copies, damage, documents, payloads
 from store.adoption import GROWING, adopt_tables, opened
 from store.database import Database
 from store.errors import RowRefused
@@ -34,6 +34,9 @@ _META_KEY = "salvage"
 _BATCH = 100
 _NO_DELIVERY = (
     "The record of this delivery was damaged. It may have been made already; send it again to be sure."
+)
+_NO_SIGNUP = (
+    "The record of this sign-up was damaged, and only the address is left. Ask the person to sign up again."
 )
 _UNFINISHED_ONE = update(deliveries).where(deliveries.c.signup_id == bindparam("mine"), UNFINISHED)
 
@@ -169,7 +172,7 @@ class Salvage:
                         "received_at": row["received_at"],
                         "contact_key": row["contact_key"],
                         "kind": "sign_up",
-                        "payload": json.dumps(dict(self._payload_of(row))),
+                        "payload": documents.written(dict(self._payload_of(row))),
                         "state": "parked",
                         "fence": 0,
                         "attempts": 0,
@@ -188,8 +191,10 @@ def _keep_row(connection: Connection, table: Table, row: Row) -> None:
     for document in ("person", "list_ids", "payload", "custom_fields", "tags", "sms"):
         if row.get(document) is not None:
             _check_document(row[document])
-    if table is deliveries:
-        insert_unknown(connection, signups, _stub(row))
+    if table is deliveries and insert_unknown(connection, signups, _stub(row)):
+        # What stood only in the sign-up is missing in the delivery.
+        incomplete = payloads.MARK in row["payload"] and row["state"] in {"ready", "sending"}
+        row |= _lost(row) if incomplete else {}
     if insert_unknown(connection, table, row) or table is not deliveries:
         return
     known = select(deliveries.c.id).where(deliveries.c.signup_id == row["signup_id"])
@@ -199,6 +204,15 @@ def _keep_row(connection: Connection, table: Table, row: Row) -> None:
         if row["state"] == "sending":
             row["state"] = "ready"
         insert_unknown(connection, table, row)
+
+
+def _lost(delivery: Row) -> Row:
+    return {
+        "state": "parked",
+        "due_at": None,
+        "finished_at": delivery["received_at"],
+        "last_error": _NO_SIGNUP,
+    }
 
 
 def _stub(delivery: Row) -> Row:
@@ -216,7 +230,7 @@ def _stub(delivery: Row) -> Row:
 
 def _check_document(document: object) -> None:
     try:
-        json.loads(str(document))
+        documents.read(str(document))
     except ValueError:
         raise RowRefused("a document cannot be read") from None
 

@@ -1,6 +1,5 @@
 """All that is known of a sign-up, for whoever looks after them; nothing here changes anything."""
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 from sqlalchemy import Row, Select, bindparam, select, tuple_
 
 from store.database import Database
+from store.documents import read
 from store.schema import PARKED, UNFINISHED, attempts, deliveries, forms, signups
 
 
@@ -165,7 +165,7 @@ class SignupRecords:
         own, carrier = record.delivery_id, record.merged_into
         with self._database.reading() as connection:
             rows = connection.execute(_ATTEMPTS, {"deliveries": [own, *([carrier] if carrier else [])]}).all()
-        found = [Attempt(**{**row._mapping, "carried": tuple(json.loads(row.carried))}) for row in rows]
+        found = [Attempt(**{**row._mapping, "carried": tuple(read(row.carried))}) for row in rows]
         return [attempt for attempt in found if attempt.delivery_id == own or own in attempt.carried]
 
     def signup_of(self, delivery_id: int) -> str | None:
@@ -189,10 +189,10 @@ class SignupRecords:
 def _record(row: Row[*tuple[Any, ...]]) -> SignupRecord:
     columns = dict(row._mapping)
     return SignupRecord(
-        person=json.loads(columns.pop("person")),
-        list_ids=tuple(json.loads(columns.pop("list_ids"))),
-        sms=json.loads(columns.pop("sms") or "null"),
-        custom_fields=json.loads(columns.pop("custom_fields") or "{}"),
-        tags=tuple(json.loads(columns.pop("tags") or "[]")),
+        person=read(columns.pop("person")),
+        list_ids=tuple(read(columns.pop("list_ids"))),
+        sms=read(columns.pop("sms") or "null"),
+        custom_fields=read(columns.pop("custom_fields") or "{}"),
+        tags=tuple(read(columns.pop("tags") or "[]")),
         **columns,
     )

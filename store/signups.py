@@ -1,15 +1,15 @@
 """What people submitted: kept for good, together with the delivery that carries it out."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, bindparam, select
 
-from store import idempotency
+from store import idempotency, payloads
 from store.arrivals import Arrival, Arrivals, Once, copy_of
 from store.database import Database
+from store.documents import read, written
 from store.errors import OverLimit, SpoolFirst, StoreError
 from store.group_commit import GroupCommit
 from store.idempotency import FirstUse, IdempotencyKey
@@ -109,12 +109,13 @@ Rows = tuple[dict[str, object], dict[str, object]]
 
 def rows_of(signup: NewSignup, kind: str, payload: Mapping[str, object]) -> Rows:
     """The sign-up and its delivery, due at once, as rows of their tables."""
-    row = vars(signup) | {
-        "person": json.dumps(dict(signup.person)),
-        "list_ids": json.dumps(signup.list_ids),
-        "sms": json.dumps(dict(signup.sms)) if signup.sms else None,
-        "custom_fields": json.dumps(dict(signup.custom_fields)) if signup.custom_fields else None,
-        "tags": json.dumps(list(signup.tags)) if signup.tags else None,
+    said = vars(signup)
+    row = said | {
+        "person": written(dict(signup.person)),
+        "list_ids": written(signup.list_ids),
+        "sms": written(dict(signup.sms)) if signup.sms else None,
+        "custom_fields": written(dict(signup.custom_fields)) if signup.custom_fields else None,
+        "tags": written(list(signup.tags)) if signup.tags else None,
     }
     delivery: dict[str, object] = {
         "signup_id": signup.id,
@@ -122,7 +123,7 @@ def rows_of(signup: NewSignup, kind: str, payload: Mapping[str, object]) -> Rows
         "due_at": signup.received_at,
         "contact_key": signup.contact_key,
         "kind": kind,
-        "payload": json.dumps(dict(payload)),
+        "payload": payloads.compact(payload, said),
         "state": "ready",
         "fence": 0,
         "attempts": 0,
@@ -219,8 +220,8 @@ class Signups:
         found = []
         for row in rows:
             columns = dict(row)
-            person = json.loads(columns.pop("person"))
+            person = read(columns.pop("person"))
             names = {name: person.get(name, "") for name in ("first_name", "last_name")}
-            columns["list_ids"] = tuple(json.loads(row["list_ids"]))
+            columns["list_ids"] = tuple(read(row["list_ids"]))
             found.append(RecentSignup(**columns, **names))
         return found

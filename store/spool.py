@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from store import checked_line
+from store import checked_line, documents
 from store.arrivals import suspect_row
 from store.disk import Disk
 from store.errors import StoreUnavailable
@@ -189,11 +189,11 @@ def sync_folder(folder: Path) -> None:
 
 def _line(signup: NewSignup, kind: str, payload: Mapping[str, object], broken: Sequence[str]) -> bytes:
     row, delivery = rows_of(signup, kind, payload)
-    document = {"signup": row, "delivery": delivery}
+    rows: dict[str, Mapping[str, Any]] = {"signup": row, "delivery": delivery}
     if broken:
         # Not beside the sign-up: an older version, which knows of no suspects, would deliver it.
-        document = {"suspected": suspect_row(row, delivery, broken)}
-    return checked_line.written(signup.id, document)
+        rows = {"suspected": suspect_row(row, delivery, broken)}
+    return checked_line.written(signup.id, documents.rows_written(rows))
 
 
 def _read(line: bytes) -> Spooled | None:
@@ -203,9 +203,10 @@ def _read(line: bytes) -> Spooled | None:
     _, document = found
     try:
         if "suspected" in document:
-            return Spooled((("suspected_signups", document["suspected"]),))
-        return Spooled((("signups", document["signup"]), ("deliveries", document["delivery"])))
-    except KeyError:
+            return Spooled((("suspected_signups", documents.row_read(document["suspected"])),))
+        signup, delivery = (documents.row_read(document[name]) for name in ("signup", "delivery"))
+        return Spooled((("signups", signup), ("deliveries", delivery)))
+    except (KeyError, AttributeError):
         return None
 
 

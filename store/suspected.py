@@ -1,6 +1,5 @@
 """Sign-ups that look like a program's: nothing is sent for them unless a person releases them."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +8,7 @@ from sqlalchemy import Row, bindparam, delete, func, select, update
 
 from store.copies import Entry
 from store.database import Database
+from store.documents import read, row_read
 from store.rows import insert_unknown
 from store.schema import deliveries, signups, suspected_signups
 
@@ -96,12 +96,12 @@ class SuspectedSignups:
             row = connection.execute(_RELEASE, {"wanted": signup_id, "now": now}).one_or_none()
             if row is None:
                 return False
-            document = json.loads(row.document)
+            document = read(row.document)
+            signup, delivery = row_read(document["signup"]), row_read(document["delivery"]) | {"due_at": now}
             # Known already where it came by the spool as well: its commit had failed only seemingly.
-            insert_unknown(connection, signups, document["signup"])
-            delivery = {**document["delivery"], "due_at": now}
+            insert_unknown(connection, signups, signup)
             insert_unknown(connection, deliveries, delivery)
-            copied += copies.of_rows(connection, {"signups": document["signup"], "deliveries": delivery})
+            copied += copies.of_rows(connection, {"signups": signup, "deliveries": delivery})
             copied.append(_changed(signup_id, row.received_at, {"released_at": now}))
             return True
 
@@ -120,16 +120,16 @@ def _changed(signup_id: str, received_at: int, change: dict[str, Any] | None) ->
 
 
 def _suspect(row: Row[Any]) -> Suspect:
-    signup = json.loads(row.document)["signup"]
+    signup = row_read(read(row.document)["signup"])
     return Suspect(
         id=row.id,
         received_at=row.received_at,
         email=signup["email"],
-        person=json.loads(signup["person"]),
-        list_ids=tuple(json.loads(signup["list_ids"])),
+        person=read(signup["person"]),
+        list_ids=tuple(read(signup["list_ids"])),
         form_id=row.form_id,
-        page=signup["page"],
-        network_address=signup["network_address"],
-        reasons=tuple(json.loads(row.reasons)),
+        page=signup.get("page"),
+        network_address=signup.get("network_address"),
+        reasons=tuple(read(row.reasons)),
         released_at=row.released_at,
     )

@@ -11,7 +11,9 @@ from typing import Any
 import requests
 
 from services.constant_contact.fields import unlike
+from services.plain_text import mended, shortened, through
 
+LONGEST_NAME_BYTES = 300
 # What the contract's x-authorization-privileges ask for a sign-up; a Campaign Creator lacks it.
 NEEDED = frozenset({"contacts:write"})
 
@@ -45,7 +47,7 @@ def claims(access_token: str) -> Mapping[str, Any]:
     """The token's claims, unverified: it came from the vendor itself. Empty where it is not a JWT."""
     try:
         payload = access_token.split(".")[1]
-        found = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+        found = through(json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))), mended)
     except (IndexError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
@@ -67,7 +69,7 @@ def account(user: str, summary: Mapping[str, Any], privileges: object) -> Accoun
     name = summary.get("organization_name")
     return Account(
         account_id=account_id,
-        name=name if isinstance(name, str) and name else account_id,
-        user=user,
+        name=shortened(name if isinstance(name, str) and name else account_id, LONGEST_NAME_BYTES),
+        user=shortened(user, LONGEST_NAME_BYTES),
         may_manage_contacts=held >= NEEDED,
     )

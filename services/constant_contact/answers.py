@@ -27,6 +27,7 @@ from services.constant_contact.errors import (
     Unreachable,
 )
 from services.constant_contact.fields import unlike
+from services.plain_text import mended, through
 
 # The largest answers are pages of 500 lists or contacts, far below this.
 LARGEST_BODY = 2 * 1024 * 1024
@@ -76,7 +77,7 @@ def json_object(response: requests.Response) -> dict[str, object]:
 
 
 def json_body(response: requests.Response) -> object:
-    """The body's JSON, None where it holds none that can be read."""
+    """The body's JSON behind the gate for text, None where it holds none that can be read."""
     if len(response.content) > LARGEST_BODY:
         return None
     try:
@@ -85,10 +86,10 @@ def json_body(response: requests.Response) -> object:
         if "\\u" in text:
             # Half a character, as "\\ud800" alone, is in no alphabet: no database and no page could take it.
             json.dumps(document, ensure_ascii=False).encode()
+        return through(document, mended)
     except (ValueError, RecursionError):
         # ValueError: no JSON, another charset, a number of thousands of digits, half a character.
         return None
-    return document
 
 
 def _no_constant(name: str) -> NoReturn:

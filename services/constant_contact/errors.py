@@ -23,6 +23,7 @@ from typing import ClassVar
 
 # Keys are shown to visitors; anything that is not plainly a key is not.
 KEY = re.compile(r"[a-z_]+(\.[a-z_]+){0,5}")
+LONGEST_KEY = 100
 
 
 class Remedy(Enum):
@@ -56,7 +57,8 @@ class ConstantContactError(Exception):
     def reason(self) -> str:
         """The sentence with the vendor's key behind it, by which its support and its manual can be asked."""
         sentence = self.words or self.plain
-        return f"{sentence} ({self.key})" if self.key and KEY.fullmatch(self.key) else sentence
+        named = self.key and len(self.key) <= LONGEST_KEY and KEY.fullmatch(self.key)
+        return f"{sentence} ({self.key})" if named else sentence
 
 
 class Unreachable(ConstantContactError):

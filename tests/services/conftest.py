@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,6 +46,7 @@ from store import (
     Spool,
     SpoolImport,
     SuspectedSignups,
+    payloads,
 )
 from tests.services.vendor import NEWSLETTER, ScriptedVendor
 
@@ -173,6 +175,12 @@ class House:
             version="1.2.3",
             clock=self.clock,
         )
+
+    def wish(self) -> dict[str, Any]:
+        """What the only delivery is to carry out."""
+        with self.database.reading() as connection:
+            row = connection.exec_driver_sql("SELECT signup_id, payload FROM deliveries").one()
+            return payloads.wholes(connection, [(row.signup_id, row.payload)])[0]
 
     def protection_by(self, keys: tuple[str, ...], rates: Rates) -> Protection:
         captchas = {"captcha": self.proofs}

@@ -81,7 +81,7 @@ def test_released_it_is_due_like_any_other(database: Database, suspected: Suspec
     with database.reading() as connection:
         row = connection.exec_driver_sql("SELECT * FROM signups").mappings().one()
         delivery = connection.execute(deliveries.select()).mappings().one()
-    expected = vars(signup("s1")) | {"person": '{"first_name": "Ada"}', "list_ids": '["l1", "l2"]'}
+    expected = vars(signup("s1")) | {"person": '{"first_name":"Ada"}', "list_ids": '["l1","l2"]'}
     assert {name: row[name] for name in expected} == expected
     assert (delivery["state"], delivery["due_at"], delivery["received_at"]) == ("ready", 500, 10)
     assert json.loads(delivery["payload"]) == PAYLOAD

@@ -1,0 +1,102 @@
+"""What a delivery carries out, stored without what its sign-up says already.
+
+A value that stands in the sign-up's own row is replaced by a mark and its name there; `whole` puts it back.
+Every text of a visitor is then in the database once.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import BindParameter, Connection, bindparam, select
+
+from store.documents import read, written
+from store.schema import signups
+
+# No text that comes in holds it.
+MARK = "\x06"
+# Where a text is no longer than the name that would stand for it, nothing is won.
+_SHORTEST = 4
+_LOST = object()
+_TEXTS = ("email", "consent", "page", "source")
+_PARTS = ("list_ids", "custom_fields", "tags")
+_SOURCES = (*_TEXTS, *_PARTS, "person", "sms")
+_IDS: BindParameter[list[str]] = bindparam("ids", expanding=True)
+SIGNUPS = select(signups.c.id, *(signups.c[name] for name in _SOURCES)).where(signups.c.id.in_(_IDS))
+
+
+def compact(payload: Mapping[str, Any], signup: Mapping[str, Any]) -> str:
+    """The payload as it is stored beside `signup`, which holds its documents as such and not as texts."""
+    sources = _sources(signup)
+    names = {value: name for name, value in sources.items() if isinstance(value, str)}
+    parts = [(name, sources[name]) for name in _PARTS if sources.get(name)]
+    return written(_with_marks(payload, names, parts))
+
+
+def whole(text: str, signup: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The payload again. What stood in a sign-up that was lost is missing in it."""
+    payload: dict[str, Any] = read(text)
+    if MARK not in text:
+        return payload
+    documents = {name: _read(signup[name]) for name in (*_PARTS, "person", "sms")} if signup else {}
+    found = _without_marks(payload, _sources({**(signup or {}), **documents}))
+    return found if isinstance(found, dict) else {}
+
+
+def wholes(connection: Connection, stored: Sequence[tuple[str, str]]) -> list[dict[str, Any]]:
+    """The payloads of several deliveries, each given by the id of its sign-up and its text, by one look."""
+    ids = [signup_id for signup_id, text in stored if MARK in text]
+    rows = connection.execute(SIGNUPS, {"ids": ids}).mappings().all() if ids else ()
+    known = {row["id"]: dict(row) for row in rows}
+    return [whole(text, known.get(signup_id)) for signup_id, text in stored]
+
+
+def _read(text: str | None) -> Any:
+    return read(text) if text else None
+
+
+def _sources(signup: Mapping[str, Any]) -> dict[str, Any]:
+    found = {name: value for name in (*_TEXTS, *_PARTS) if (value := signup.get(name))}
+    for name in ("list_ids", "tags"):
+        if name in found:
+            found[name] = list(found[name])
+    found |= {f"sms.{name}": value for name, value in (signup.get("sms") or {}).items()}
+    # Last, so that a text which stands twice gets the name that its own place in the payload has.
+    return found | (signup.get("person") or {})
+
+
+def _with_marks(value: Any, names: Mapping[str, str], parts: Sequence[tuple[str, Any]]) -> Any:
+    if isinstance(value, str):
+        name = names.get(value) if len(value) >= _SHORTEST else None
+        return f"{MARK}{name}" if name else value
+    if isinstance(value, Mapping):
+        for name, part in parts:
+            if value == part:
+                return f"{MARK}{name}"
+            if isinstance(part, list) and list(value) == part and _one_flag(value):
+                return [f"{MARK}{name}", next(iter(value.values()))]
+        return {name: _with_marks(member, names, parts) for name, member in value.items()}
+    if isinstance(value, list | tuple):
+        same = (name for name, part in parts if part == list(value))
+        name = next(same, None)
+        return f"{MARK}{name}" if name else [_with_marks(member, names, parts) for member in value]
+    return value
+
+
+def _one_flag(value: Mapping[str, Any]) -> bool:
+    """Whether every name has the same truth value, as tags have."""
+    flags = list(value.values())
+    return isinstance(flags[0], bool) and all(flag is flags[0] for flag in flags)
+
+
+def _without_marks(value: Any, sources: Mapping[str, Any]) -> Any:
+    if isinstance(value, str):
+        return sources.get(value[1:], _LOST) if value.startswith(MARK) else value
+    if isinstance(value, dict):
+        members = {name: _without_marks(member, sources) for name, member in value.items()}
+        return {name: member for name, member in members.items() if member is not _LOST}
+    if isinstance(value, list):
+        if len(value) == 2 and isinstance(value[1], bool) and str(value[0]).startswith(MARK):
+            return dict.fromkeys(sources.get(value[0][1:], ()), value[1])
+        members_of = (_without_marks(member, sources) for member in value)
+        return [member for member in members_of if member is not _LOST]
+    return value
