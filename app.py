@@ -74,6 +74,9 @@ def start(app: Flask) -> None:
     settings: Settings = app.extensions["settings"]
     for warning in settings.warnings():
         log.critical("settings_warning", problem=warning.sentence)
+    if not settings.production:
+        for weakness in settings.weak_secrets():
+            log.warning("weak_secret", problem=weakness, cure="production does not start with it")
     with suppress(OSError):
         # The rescue file needs a place also where PostgreSQL keeps everything else.
         settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)

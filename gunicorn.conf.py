@@ -19,8 +19,11 @@ except SettingsError as problem:
     # Here, before any fork: one message instead of a traceback from each worker.
     sys.exit(str(problem))
 
-_host = "0.0.0.0" if _settings.production else "127.0.0.1"  # noqa: S104 - a server is meant to be reached
-bind = f"{_host}:{_settings.port}"
+bind = _settings.listen_on
+# gunicorn itself believes no header of a proxy: which ones count, and from whom, is decided in one place
+# (web/forwarded.py).
+secure_scheme_headers: dict[str, str] = {}
+forwarder_headers = ""
 worker_class = "gthread"
 workers = _settings.web_concurrency
 threads = THREADS_PER_WORKER

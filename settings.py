@@ -7,6 +7,7 @@ variables count as absent, because many hosts cannot delete one.
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import os
 import secrets
 from collections.abc import Mapping
@@ -18,11 +19,16 @@ from urllib.parse import urlsplit
 from dotenv import dotenv_values
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
+import listening
+import secret_strength
+
 VENDOR_API_URL = "https://api.cc.email/v3"
 VENDOR_AUTH_URL = "https://authz.constantcontact.com/oauth2/default/v1"
 THREADS_PER_WORKER = 8
 # Not a variable of anybody's: filled in from what tells one installation from a copy of it.
 INSTALLATION = "installation"
+# Nor is this one: whether the host itself, not a person in .env, says where its proxy finds the service.
+BEHIND_PLATFORM = "behind_platform"
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 
 SECRETS_FOR_PRODUCTION = {
@@ -91,6 +97,13 @@ def _http_url(value: str) -> str:
     return value
 
 
+def _network(value: str) -> str:
+    try:
+        return str(ipaddress.ip_network(value))
+    except ValueError:
+        raise ValueError(f"“{value}” is not an address or a network such as 10.1.0.0/16") from None
+
+
 def _list_id(value: str) -> str:
     if len(value) != 36 or value.count("-") != 4:
         raise ValueError(f"“{value}” is not a list id; `flask lists` and GET /lists show the ids")
@@ -100,6 +113,7 @@ def _list_id(value: str) -> str:
 CommaList = Annotated[tuple[str, ...], BeforeValidator(_comma_list)]
 Origins = Annotated[tuple[Annotated[str, AfterValidator(_origin)], ...], BeforeValidator(_comma_list)]
 ListIds = Annotated[tuple[Annotated[str, AfterValidator(_list_id)], ...], BeforeValidator(_comma_list)]
+Networks = Annotated[tuple[Annotated[str, AfterValidator(_network)], ...], BeforeValidator(_comma_list)]
 Url = Annotated[str, BeforeValidator(_without_slash), AfterValidator(_http_url)]
 
 
@@ -118,6 +132,8 @@ class Settings(BaseModel):
     pkce: bool = Field(True, alias="CONSTANT_CONTACT_PKCE")
     public_base_url: Url | None = Field(None, alias="PUBLIC_BASE_URL")
     proxy_hops: int = Field(0, alias="PROXY_HOPS", ge=0, le=5)
+    proxy_addresses: Networks = Field((), alias="PROXY_ADDRESSES")
+    bind: Annotated[str, AfterValidator(listening.checked)] | None = Field(None, alias="BIND")
     database_url: str | None = Field(None, alias="DATABASE_URL")
     data_dir: Path = Field(Path("data"), alias="DATA_DIR")
     instances: int = Field(1, alias="INSTANCES", ge=1)
@@ -142,6 +158,7 @@ class Settings(BaseModel):
     port: int = Field(5000, alias="PORT", ge=1, le=65535)
     web_concurrency: int = Field(2, alias="WEB_CONCURRENCY", ge=1, le=64)
     published_on_replit: bool = Field(False, alias="REPLIT_DEPLOYMENT")
+    behind_platform: bool = Field(False, alias=BEHIND_PLATFORM)
     installation: str = Field("", alias=INSTALLATION)
 
     @classmethod
@@ -152,10 +169,16 @@ class Settings(BaseModel):
             SettingsError: naming every variable that is missing or wrong, with the cure.
         """
         if environ is None:
-            environ = {**{k: v or "" for k, v in dotenv_values(".env").items()}, **os.environ}
+            written = {name: value or "" for name, value in dotenv_values(".env").items()}
+            environ = {**written, **os.environ}
+        else:
+            written = {}
         values: dict[str, Any] = {name: value for name, value in environ.items() if value.strip()}
+        problems = _open_by_mistake(values)
         _apply_host(values)
-        problems = _missing_secrets(values)
+        port_of_host = "PORT" in values and not written.get("PORT", "").strip()
+        values[BEHIND_PLATFORM] = port_of_host or "REPL_ID" in values
+        problems += _missing_secrets(values)
         if values.get("APP_ENV") != "production" and not problems:
             _generate_secrets(values)
         try:
@@ -173,6 +196,7 @@ class Settings(BaseModel):
             *self._several_machines(),
             *self._insecure_base_url(),
             *self._weak_keys(),
+            *(self.weak_secrets() if self.production else ()),
             *self._half_captchas(),
             *self._foreign_vendor("CONSTANT_CONTACT_API_URL", self.api_url, VENDOR_API_URL),
             *self._foreign_vendor("CONSTANT_CONTACT_AUTH_URL", self.auth_url, VENDOR_AUTH_URL),
@@ -193,9 +217,24 @@ class Settings(BaseModel):
         return []
 
     def _weak_keys(self) -> list[str]:
-        if any(len(key) < 16 for key in self.encryption_keys):
+        # What seals in production is looked at more closely (weak_secrets).
+        if any(len(key) < 16 for key in self.encryption_keys[1 if self.production else 0 :]):
             return ["ENCRYPTION_KEYS: each key needs 16 characters at least, better 32"]
         return []
+
+    def weak_secrets(self) -> list[str]:
+        """Secrets that are easily guessed, or are the same, each with its cure; never their values."""
+        return secret_strength.weaknesses(
+            {
+                "SECRET_KEY": self.secret_key.get_secret_value(),
+                # The first one seals. Older ones only open, and cannot be given up at once.
+                "ENCRYPTION_KEYS": next(iter(self.encryption_keys), ""),
+                **secret_strength.numbered("API_KEYS", self.api_keys),
+                "DRAIN_TOKEN": self.drain_token.get_secret_value(),
+            },
+            {"ADMIN_PASSWORD": self.admin_password.get_secret_value()},
+            others={"CONSTANT_CONTACT_CLIENT_SECRET": self.client_secret.get_secret_value()},
+        )
 
     def _half_captchas(self) -> list[str]:
         problems = []
@@ -239,6 +278,23 @@ class Settings(BaseModel):
     def store_url(self) -> str:
         """Where sign-ups live: DATABASE_URL, else an SQLite file in DATA_DIR."""
         return self.database_url or f"sqlite:///{self.data_dir.resolve() / 'subscriber-sync.db'}"
+
+    @property
+    def listen_on(self) -> str:
+        """Where to listen, as gunicorn takes it: BIND, with PORT where it names none.
+
+        Without BIND, a service that believes a proxy in front listens for that proxy alone: whoever reached
+        the port from elsewhere could claim any address. Where the host says which port to listen on, its own
+        proxy is the only way in, and does not call from this machine.
+        """
+        behind_own_proxy = self.proxy_hops and not self.behind_platform
+        host = "127.0.0.1" if behind_own_proxy or not self.production else "0.0.0.0"  # noqa: S104 - see above
+        return listening.with_port(self.bind or host, self.port)
+
+    @property
+    def local_port(self) -> int:
+        """The port by which this machine reaches the service."""
+        return listening.port_of(self.bind or "") or self.port
 
     @property
     def fingerprint(self) -> str:
@@ -314,6 +370,26 @@ def _file_system(place: Path, mounts: str) -> str:
         if place.is_relative_to(point) and len(point.parts) >= len(best[0].parts):
             best = (point, kind)
     return best[1]
+
+
+def _open_by_mistake(values: Mapping[str, Any]) -> list[str]:
+    """A service on the internet that was never told to be one would run without any of its protections."""
+    parts = urlsplit(values.get("PUBLIC_BASE_URL", "").strip())
+    host = parts.hostname or ""
+    chosen = "APP_ENV" in values or values.get("REPLIT_DEPLOYMENT") == "1"
+    if chosen or parts.scheme != "https" or not _is_public(host) or host == values.get("REPLIT_DEV_DOMAIN"):
+        return []
+    return [
+        "APP_ENV is missing, and PUBLIC_BASE_URL is a public address: set APP_ENV=production, or"
+        " APP_ENV=development if nobody but you uses it (anybody could look into the sandbox there)"
+    ]
+
+
+def _is_public(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_global
+    except ValueError:
+        return bool(host) and host != "localhost" and not host.endswith(".localhost")
 
 
 def _apply_host(values: dict[str, Any]) -> None:

@@ -20,8 +20,8 @@ PRODUCTION = {
     "APP_ENV": "production",
     "CONSTANT_CONTACT_CLIENT_ID": "bench",
     "CONSTANT_CONTACT_CLIENT_SECRET": "bench",
-    "SECRET_KEY": "s" * 32,
-    "ENCRYPTION_KEYS": "e" * 32,
+    "SECRET_KEY": "7ab1d0e9f3c25846b0d97e61c8f4a235",
+    "ENCRYPTION_KEYS": "e94c07b2a85f1d63f07ca9125e8b3d64",
     "ADMIN_PASSWORD": "bench bench",
     "PUBLIC_LIST_IDS": LIST,
 }

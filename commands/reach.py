@@ -22,7 +22,7 @@ def services() -> Services:
 def base_address() -> str:
     """Where the service is reached: as it was set, else on this machine."""
     settings: Settings = current_app.extensions["settings"]
-    return settings.public_base_url or f"http://127.0.0.1:{settings.port}"
+    return settings.public_base_url or f"http://127.0.0.1:{settings.local_port}"
 
 
 def refuse_builtin_sandbox() -> None:

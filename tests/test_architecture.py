@@ -18,9 +18,11 @@ OURS = frozenset(
         "commands",
         "deadline",
         "in_process",
+        "listening",
         "logs",
         "oauth",
         "sandbox",
+        "secret_strength",
         "services",
         "settings",
         "store",
@@ -44,7 +46,11 @@ class Rule:
 
 
 RULES = {
-    "settings.py": Rule(frozenset(), FLASK | SQL | {"requests", "werkzeug", "gunicorn"}),
+    "secret_strength.py": Rule(frozenset(), FLASK | SQL | {"requests", "werkzeug", "gunicorn"}),
+    "listening.py": Rule(frozenset(), FLASK | SQL | {"requests", "werkzeug", "gunicorn"}),
+    "settings.py": Rule(
+        frozenset({"listening", "secret_strength"}), FLASK | SQL | {"requests", "werkzeug", "gunicorn"}
+    ),
     "web": Rule(frozenset({"services", "web"}), SQL | {"requests"}),
     "services": Rule(
         frozenset({"services", "store"}),

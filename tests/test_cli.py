@@ -57,7 +57,13 @@ def make_app(tmp_path: Path, control: Control) -> Iterator[MakeApp]:
 
     def make(**environ: str) -> Flask:
         settings = Settings.from_env(
-            {"DATA_DIR": str(tmp_path), "ADMIN_PASSWORD": PASSWORD_HASH, "DELIVERY": "off"} | environ
+            {
+                "APP_ENV": "development",
+                "DATA_DIR": str(tmp_path),
+                "ADMIN_PASSWORD": PASSWORD_HASH,
+                "DELIVERY": "off",
+            }
+            | environ
         )
         parts = build_services(settings)
         services = replace(parts.services, connection_control=control)

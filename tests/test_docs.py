@@ -10,11 +10,11 @@ import pytest
 from flask import Flask
 
 from app import VERSION, create_app
-from settings import INSTALLATION, Settings
+from settings import BEHIND_PLATFORM, INSTALLATION, Settings
 
 ROOT = Path(__file__).parent.parent
 # The host's own variables, which nobody sets by hand.
-OF_THE_HOST = {"REPLIT_DEPLOYMENT", INSTALLATION}
+OF_THE_HOST = {"REPLIT_DEPLOYMENT", INSTALLATION, BEHIND_PLATFORM}
 
 
 @pytest.fixture

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import secrets
 import stat
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
+from werkzeug.security import generate_password_hash
 
 from settings import SECRETS_FOR_PRODUCTION, Settings, SettingsError
 
@@ -14,8 +18,8 @@ PRODUCTION = {
     "APP_ENV": "production",
     "CONSTANT_CONTACT_CLIENT_ID": "client-id",
     "CONSTANT_CONTACT_CLIENT_SECRET": "client-secret",
-    "SECRET_KEY": "s" * 32,
-    "ENCRYPTION_KEYS": "e" * 32,
+    "SECRET_KEY": "7ab1d0e9f3c25846b0d97e61c8f4a235",
+    "ENCRYPTION_KEYS": "e94c07b2a85f1d63f07ca9125e8b3d64",
     "ADMIN_PASSWORD": "correct horse",
     "PUBLIC_BASE_URL": "https://signup.example.org/",
     "PUBLIC_LIST_IDS": "0a6a1b52-3d2a-4a3c-9c5e-0f5a3c1d2e01",
@@ -59,8 +63,10 @@ def test_missing_and_wrong_are_reported_together() -> None:
 
 def test_no_value_is_shown_with_a_problem_or_in_a_repr() -> None:
     """Messages and reprs hold no secret."""
-    settings = Settings.from_env(PRODUCTION | {"API_KEYS": "key-of-the-shop", "DRAIN_TOKEN": "drain-token"})
-    for value in ("client-secret", "s" * 32, "e" * 32, "correct horse", "key-of-the-shop", "drain-token"):
+    others = {"API_KEYS": "key-of-the-shop-0123456789", "DRAIN_TOKEN": "drain-token-0123456789"}
+    settings = Settings.from_env(PRODUCTION | others)
+    named = ("CONSTANT_CONTACT_CLIENT_SECRET", "SECRET_KEY", "ENCRYPTION_KEYS", "ADMIN_PASSWORD")
+    for value in (*(PRODUCTION[name] for name in named), *others.values()):
         assert value not in repr(settings)
     with pytest.raises(SettingsError) as caught:
         Settings.from_env(PRODUCTION | {"PORT": "not-a-port-but-a-secret"})
@@ -105,7 +111,8 @@ def test_an_env_file_fills_in_what_the_environment_lacks(
 )
 def test_the_public_address(tmp_path: Path, environ: dict[str, str], expected: str | None) -> None:
     """PUBLIC_BASE_URL, else Replit's domains in their order, else the request's own in development."""
-    assert Settings.from_env({"DATA_DIR": str(tmp_path), **environ}).public_base_url == expected
+    chosen = {"APP_ENV": "development", "DATA_DIR": str(tmp_path)}
+    assert Settings.from_env(chosen | environ).public_base_url == expected
 
 
 def test_a_replit_deployment_is_production_whatever_app_env_says() -> None:
@@ -176,7 +183,12 @@ def test_the_fingerprint_tells_a_copy_from_the_original(tmp_path: Path) -> None:
     assert Settings.from_env(PRODUCTION | {"CONSTANT_CONTACT_CLIENT_ID": "other"}).fingerprint != original
     moved = PRODUCTION | {"PUBLIC_BASE_URL": "https://signup.example.org:8443"}
     assert Settings.from_env(moved).fingerprint == original
-    assert Settings.from_env(PRODUCTION | {"SECRET_KEY": "t" * 32, "PORT": "81"}).fingerprint == original
+    assert (
+        Settings.from_env(
+            PRODUCTION | {"SECRET_KEY": "c8f4a2357ab1d0e9f3c25846b0d97e61", "PORT": "81"}
+        ).fingerprint
+        == original
+    )
     replit = {"DATA_DIR": str(tmp_path), "REPL_ID": "r-1"}
     one = Settings.from_env(replit | {"REPLIT_DOMAINS": "a.replit.app,b.example.org"})
     other = Settings.from_env(replit | {"REPLIT_DOMAINS": "b.example.org,a.replit.app"})
@@ -233,3 +245,202 @@ def test_a_captcha_is_switched_on_by_its_keys() -> None:
     assert Settings.from_env(PRODUCTION).captcha_keys == {}
     keys = {"HCAPTCHA_SITE_KEY": "site", "HCAPTCHA_SECRET_KEY": "secret", "TURNSTILE_SITE_KEY": " "}
     assert Settings.from_env(PRODUCTION | keys).captcha_keys == {"hcaptcha": ("site", "secret")}
+
+
+GOOD_KEY = "3f9a1c7e5b2d8046af61"
+WEAK = {
+    "too short": "k1",
+    "one character": "s" * 40,
+    "two by turns": "ab" * 20,
+    "one part again and again": "x7Kq2" * 8,
+    "a part cut off at the end": "x7Kq2mP9zx7Kq2mP9zx7Kq2",
+    "counting up": "abcdefghijklmnopqrstuvwxyz0123456789",
+    "counting down": "9876543210" * 3,
+    "pairs": "aabbccddeeffgghh",
+    "a keyboard": "qwertyuiopasdfghjkl",
+    "a well-known word": "changeme-changeme",
+    "with digits for letters": "P4ssw0rd-s3cret-4dm1n",
+    "one that asks to be replaced": "your-own-random-string-goes-in-this-place",
+    "another one": "replace-with-32-random-characters",
+}
+
+
+@pytest.mark.parametrize("name", ["SECRET_KEY", "ENCRYPTION_KEYS", "API_KEYS", "DRAIN_TOKEN"])
+@pytest.mark.parametrize("value", WEAK.values(), ids=WEAK)
+def test_a_weak_key_stops_production(name: str, value: str) -> None:
+    """What is short, repeats, counts or is a word; the message has name and cure, and never the value."""
+    with pytest.raises(SettingsError, match=rf"{name} is easily guessed: .*openssl rand") as caught:
+        Settings.from_env(PRODUCTION | {name: value})
+    assert value not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["a", "dev", "changeme", "Passw0rd123!", "hunter22", "aaaaaaaaaa", "12345678", "adminadmin"],
+)
+def test_a_weak_password_stops_production(value: str) -> None:
+    """Also with capitals, digits and signs where everybody puts them."""
+    with pytest.raises(SettingsError, match=r"ADMIN_PASSWORD is easily guessed: .* four words"):
+        Settings.from_env(PRODUCTION | {"ADMIN_PASSWORD": value})
+
+
+def test_half_a_hash_is_no_password() -> None:
+    """Taken for a hash, it would let nobody in."""
+    for value in ("scrypt:x", "scrypt:32768:8:1$salt$", generate_password_hash("a", "scrypt")[:-70]):
+        with pytest.raises(SettingsError, match="ADMIN_PASSWORD begins like a hash and is none"):
+            Settings.from_env(PRODUCTION | {"ADMIN_PASSWORD": value})
+
+
+def test_good_secrets_start(tmp_path: Path) -> None:
+    """Drawn by lot in any notation, several words, and the hash of a password."""
+    for _ in range(200):
+        for key in (secrets.token_hex(12), secrets.token_urlsafe(32), str(uuid4()), GOOD_KEY):
+            assert Settings.from_env(PRODUCTION | {"SECRET_KEY": key}).production
+    for password in ("correct horse", "x7Kq2mP9", generate_password_hash("a", "scrypt")):
+        assert Settings.from_env(PRODUCTION | {"ADMIN_PASSWORD": password}).production
+    several = {"API_KEYS": f"key-of-the-shop-0123456789,{GOOD_KEY}", "DRAIN_TOKEN": "drain-token-0123456789"}
+    assert Settings.from_env(PRODUCTION | several).production
+
+
+def test_one_message_names_every_weak_secret() -> None:
+    """The missing ones too, each once; of a list by the place."""
+    weak = {
+        "SECRET_KEY": "dev",
+        "ENCRYPTION_KEYS": "e" * 32,
+        "API_KEYS": f"{GOOD_KEY},k1",
+        "DRAIN_TOKEN": "t",
+    }
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_env(PRODUCTION | weak | {"ADMIN_PASSWORD": ""})
+    message = str(caught.value)
+    assert "ADMIN_PASSWORD is missing" in message
+    for name in ("SECRET_KEY", "ENCRYPTION_KEYS", r"API_KEYS (no. 2)", "DRAIN_TOKEN"):
+        assert message.count(f"{name} is easily guessed") == 1
+    assert "no. 1" not in message
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("SECRET_KEY", "ENCRYPTION_KEYS"),
+        ("SECRET_KEY", "DRAIN_TOKEN"),
+        ("API_KEYS", "DRAIN_TOKEN"),
+        ("API_KEYS", "ADMIN_PASSWORD"),
+        ("SECRET_KEY", "CONSTANT_CONTACT_CLIENT_SECRET"),
+    ],
+)
+def test_a_secret_stands_for_one_thing(names: tuple[str, str]) -> None:
+    """Who learns one of two that are the same has both."""
+    with pytest.raises(SettingsError, match=f"{names[0]} and {names[1]} are the same"):
+        Settings.from_env(PRODUCTION | dict.fromkeys(names, GOOD_KEY))
+
+
+def test_an_old_encryption_key_may_be_weak() -> None:
+    """It opens what it sealed until that is sealed anew; giving it up would end the connection."""
+    assert Settings.from_env(PRODUCTION | {"ENCRYPTION_KEYS": f"{GOOD_KEY},{'e' * 32}"}).production
+    with pytest.raises(SettingsError, match="ENCRYPTION_KEYS is easily guessed"):
+        Settings.from_env(PRODUCTION | {"ENCRYPTION_KEYS": f"{'e' * 32},{GOOD_KEY}"})
+
+
+def test_development_starts_with_weak_secrets_and_says_so(tmp_path: Path) -> None:
+    """A first try is not the place for `openssl rand`."""
+    weak = {"SECRET_KEY": "dev", "ADMIN_PASSWORD": "a", "API_KEYS": "k1"}
+    settings = Settings.from_env({"DATA_DIR": str(tmp_path)} | weak)
+    assert [sentence.split()[0] for sentence in settings.weak_secrets()] == [
+        "SECRET_KEY",
+        "API_KEYS",
+        "ADMIN_PASSWORD",
+    ]
+    assert Settings.from_env({"DATA_DIR": str(tmp_path)}).weak_secrets() == []
+
+
+PUBLIC = "https://signup.example.org"
+
+
+@pytest.mark.parametrize(
+    ("environ", "starts"),
+    [
+        ({"PUBLIC_BASE_URL": PUBLIC}, False),
+        ({"PUBLIC_BASE_URL": " HTTPS://signup.example.org/ ", "APP_ENV": " "}, False),
+        ({"PUBLIC_BASE_URL": "https://8.8.8.8"}, False),
+        ({"PUBLIC_BASE_URL": PUBLIC, "REPLIT_DEV_DOMAIN": "d.replit.dev"}, False),
+        ({"PUBLIC_BASE_URL": PUBLIC, "APP_ENV": "development"}, True),
+        ({"PUBLIC_BASE_URL": "https://d.replit.dev", "REPLIT_DEV_DOMAIN": "d.replit.dev"}, True),
+        ({"REPLIT_DOMAINS": "d.replit.dev", "REPLIT_DEV_DOMAIN": "d.replit.dev", "REPL_ID": "r"}, True),
+        ({"PUBLIC_BASE_URL": "https://localhost:8443"}, True),
+        ({"PUBLIC_BASE_URL": "https://app.localhost"}, True),
+        ({"PUBLIC_BASE_URL": "https://127.0.0.1"}, True),
+        ({"PUBLIC_BASE_URL": "https://192.168.1.5"}, True),
+        ({"PUBLIC_BASE_URL": "http://signup.example.org"}, True),
+        ({}, True),
+    ],
+)
+def test_a_public_address_asks_which_environment_it_is(
+    tmp_path: Path, environ: dict[str, str], *, starts: bool
+) -> None:
+    """A service on the internet that runs as development by mistake would have none of its protections."""
+    folder = tmp_path / "data"
+    if starts:
+        assert not Settings.from_env({"DATA_DIR": str(folder), **environ}).production
+        return
+    with pytest.raises(SettingsError, match=r"APP_ENV is missing.*APP_ENV=production"):
+        Settings.from_env({"DATA_DIR": str(folder), **environ})
+    assert not folder.exists()
+
+
+ANYWHERE, OWN_MACHINE = "0.0.0.0:5000", "127.0.0.1:5000"
+
+
+@pytest.mark.parametrize(
+    ("environ", "expected"),
+    [
+        ({}, ANYWHERE),
+        ({"PROXY_HOPS": "1"}, OWN_MACHINE),
+        ({"PROXY_HOPS": "2"}, OWN_MACHINE),
+        ({"PROXY_HOPS": "1", "PORT": "8080"}, "0.0.0.0:8080"),
+        ({"REPL_ID": "r-1"}, ANYWHERE),
+        ({"REPLIT_DEPLOYMENT": "1", "REPL_ID": "r-1"}, ANYWHERE),
+        ({"PROXY_HOPS": "1", "BIND": "0.0.0.0"}, ANYWHERE),
+        ({"PROXY_HOPS": "1", "BIND": "10.0.0.5:8000"}, "10.0.0.5:8000"),
+        ({"PROXY_HOPS": "1", "PORT": "8080", "BIND": "127.0.0.1"}, "127.0.0.1:8080"),
+        ({"BIND": "127.0.0.1:9000", "PORT": "8080"}, "127.0.0.1:9000"),
+        ({"BIND": "localhost"}, "localhost:5000"),
+        ({"BIND": "::1"}, "[::1]:5000"),
+        ({"BIND": "[::]:9000"}, "[::]:9000"),
+        ({"BIND": "unix:/run/signup.sock"}, "unix:/run/signup.sock"),
+        ({"BIND": "fd://3"}, "fd://3"),
+        ({"APP_ENV": "development"}, OWN_MACHINE),
+        ({"APP_ENV": "development", "PORT": "8080", "PROXY_HOPS": "1"}, "127.0.0.1:8080"),
+    ],
+)
+def test_where_it_listens(tmp_path: Path, environ: dict[str, str], expected: str) -> None:
+    """Behind a proxy of one's own on this machine alone; where BIND says; where a platform needs it."""
+    assert Settings.from_env(PRODUCTION | {"DATA_DIR": str(tmp_path)} | environ).listen_on == expected
+
+
+@pytest.mark.parametrize("given", ["process", "file", "both"])
+def test_a_port_that_somebody_wrote_down_is_no_platforms(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str
+) -> None:
+    """A PORT of the process's environment is the host's, unless the owner's .env names one as well."""
+    monkeypatch.chdir(tmp_path)
+    for name in [*os.environ]:
+        if name.startswith(("REPL", "PORT", "BIND")):
+            monkeypatch.delenv(name)
+    lines = PRODUCTION | {"PROXY_HOPS": "1"}
+    if given != "file":
+        monkeypatch.setenv("PORT", "8080")
+    if given != "process":
+        lines["PORT"] = "8080"
+    (tmp_path / ".env").write_text("".join(f"{name}='{value}'\n" for name, value in lines.items()))
+    assert Settings.from_env().listen_on == ("0.0.0.0:8080" if given == "process" else "127.0.0.1:8080")
+
+
+@pytest.mark.parametrize(
+    "bind",
+    ["everywhere now", "127.0.0.1:0", "127.0.0.1:70000", "[127.0.0.1]", "[::1", "http://x", ":80", "a:b"],
+)
+def test_a_bind_that_cannot_be_meant_is_refused(bind: str) -> None:
+    """At the start, by name."""
+    with pytest.raises(SettingsError, match="BIND"):
+        Settings.from_env(PRODUCTION | {"BIND": bind})

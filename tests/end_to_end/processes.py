@@ -94,8 +94,8 @@ class Deployment:
 
     password = "correct horse battery"
     api_key = "key-of-the-shop-0123456789"
-    secret_key = "s" * 40
-    encryption_key = "e" * 40
+    secret_key = "7ab1d0e9f3c25846b0d97e61c8f4a2359d"
+    encryption_key = "e94c07b2a85f1d63f07ca9125e8b3d64c1"
 
     def __init__(self, folder: Path, *, preset_list: str, database_url: str = "", **environ: str) -> None:
         """`environ` is added to the app's environment."""

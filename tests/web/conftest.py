@@ -35,6 +35,7 @@ def make_app(tmp_path: Path) -> Iterator[MakeApp]:
         app = create_app(
             Settings.from_env(
                 {
+                    "APP_ENV": "development",
                     "DATA_DIR": str(tmp_path),
                     "ADMIN_PASSWORD": PASSWORD_HASH,
                     "API_KEYS": API_KEY,
