@@ -15,9 +15,9 @@ from typing import Any
 import structlog
 from flask import Flask
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
-from werkzeug.middleware.proxy_fix import ProxyFix
 
 import logs
+import sandbox
 import vendor
 import web
 from cli import register_commands
@@ -26,7 +26,16 @@ from services import SESSION_LIVES_MS, HousekeepingThread
 from services.delivery import DeliveryThread
 from settings import Settings
 from store import StoreError
-from wiring import CALLBACK_PATH, VERSION, Parts, build_services, clock, derived_keys, public_lists
+from wiring import (
+    CALLBACK_PATH,
+    VERSION,
+    Parts,
+    build_services,
+    clock,
+    derived_keys,
+    proxy_rules,
+    public_lists,
+)
 
 __all__ = ["VERSION", "build_services", "clock", "create_app", "start", "stop"]
 
@@ -62,10 +71,10 @@ def create_app(settings: Settings | None = None, services: Parts | None = None) 
     app.extensions["refresh_keys"] = parts.refresh_keys
     app.extensions["database"] = parts.database
     if parts.sandbox is not None:
-        app.wsgi_app = DispatcherMiddleware(app.wsgi_app, {vendor.SANDBOX_PATH: parts.sandbox})  # type: ignore[method-assign]
-    if settings.proxy_hops:
-        hops = settings.proxy_hops
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+        guarded = web.SandboxGuard(app, parts.sandbox.wsgi_app, granted=sandbox.CONTROL_GRANTED)
+        app.wsgi_app = DispatcherMiddleware(app.wsgi_app, {vendor.SANDBOX_PATH: guarded})  # type: ignore[method-assign]
+    watch = parts.proxy_watch if settings.production else None
+    app.wsgi_app = web.Forwarded(app.wsgi_app, proxy_rules(settings), watch)  # type: ignore[method-assign]
     return app
 
 

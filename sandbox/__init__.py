@@ -12,10 +12,12 @@ from flask import Flask
 
 from . import account, authorization, contacts, control, custom_fields, gateway, lists, pages, tags
 from .authorization import SANDBOX_CLIENT_ID, SANDBOX_CLIENT_SECRET
+from .control import CONTROL_GRANTED
 from .errors import ConnectionDropped
 from .state import PRESET_LIST_ID, World
 
 __all__ = [
+    "CONTROL_GRANTED",
     "PRESET_LIST_ID",
     "SANDBOX_CLIENT_ID",
     "SANDBOX_CLIENT_SECRET",

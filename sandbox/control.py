@@ -1,7 +1,12 @@
-"""The control endpoints: tests and developers look into the sandbox and upset it. No authentication."""
+"""The control endpoints: tests and developers look into the sandbox and upset it.
+
+They answer this machine only, by the address that opened the connection; there is no password. Whoever mounts
+the sandbox may let others in, and must keep out whom a proxy on this machine speaks for.
+"""
 
 from __future__ import annotations
 
+import ipaddress
 import json
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -18,6 +23,9 @@ from .state import World, current_world
 
 blueprint = Blueprint("control", __name__, url_prefix="/_sandbox")
 
+# The name in the WSGI environment by which a mount says that the caller may.
+CONTROL_GRANTED = "sandbox.control_granted"
+
 _COUNTERS = (
     "api_calls",
     "token_calls",
@@ -28,6 +36,14 @@ _COUNTERS = (
     "abuse_refusals",
 )
 _PART = 200
+
+
+@blueprint.before_request
+def only_this_machine() -> tuple[dict[str, str], int] | None:
+    """Without an address the caller is in this process."""
+    if request.environ.get(CONTROL_GRANTED) or _is_this_machine(request.remote_addr):
+        return None
+    return {"error": "only this machine controls the sandbox"}, 403
 
 
 @blueprint.post("/reset")
@@ -155,6 +171,13 @@ def advance_clock() -> dict[str, Any]:
     with world.lock:
         world.advanced += seconds
         return {"clock": _clock(world)}
+
+
+def _is_this_machine(peer: str | None) -> bool:
+    try:
+        return peer is None or ipaddress.ip_address(peer).is_loopback
+    except ValueError:
+        return False
 
 
 def _body() -> dict[str, Any]:

@@ -33,6 +33,8 @@ from services.metrics import Metrics
 from services.problems import Problem
 from services.proof_of_work import ProofOfWork
 from services.protection import HONEYPOT, TOKEN, Protection, Rates
+from services.proxies import ProxyRules
+from services.proxy_watch import ProxyWatch
 from services.quarantine import Quarantine, SuspectView
 from services.repeats import Handling
 from services.signup_care import AddressUnclear, Case, Retry, SignupCare
@@ -114,6 +116,8 @@ __all__ = [
     "ProofOfWork",
     "Protection",
     "Provider",
+    "ProxyRules",
+    "ProxyWatch",
     "Quarantine",
     "Rates",
     "RecentView",

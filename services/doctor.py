@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,12 +49,14 @@ class Doctor:
         budget: Budget,
         spool: Spool,
         salvage: Salvage | None,
+        proxies: Callable[[], Iterable[Problem]],
         clock: Callable[[], int],
     ) -> None:
-        """`salvage` is for SQLite; `clock` tells epoch milliseconds."""
+        """`salvage` is for SQLite; `proxies` tells what requests showed; `clock` tells epoch milliseconds."""
         self._spool = spool
         self._salvage = salvage
         self._deployment = deployment
+        self._proxies = proxies
         self._database = database
         self._connection = connection
         self._control = control
@@ -87,6 +89,7 @@ class Doctor:
         return [
             *findings.database(self._database.description(), place),
             *findings.copies(self._database.copies.problem()),
+            *findings.proxies(self._proxies()),
             *findings.salvaged(salvage_problems(self._salvage) if self._salvage else []),
         ]
 

@@ -81,6 +81,12 @@ def copies(problem: str | None) -> list[Finding]:
     return [Finding(Level.PROBLEM, problem)] if problem else []
 
 
+def proxies(problems: Iterable[Problem]) -> list[Finding]:
+    """Whether what requests showed fits PROXY_HOPS."""
+    found = [Finding(Level.WARNING, problem.sentence) for problem in problems]
+    return found or [Finding(Level.OK, "Nothing that was seen speaks against PROXY_HOPS.")]
+
+
 def salvaged(problems: Iterable[Problem]) -> list[Finding]:
     """Whether the database had to begin anew."""
     return [Finding(Level.PROBLEM, problem.sentence) for problem in problems]

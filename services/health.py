@@ -64,12 +64,14 @@ class Health:
         suspected: SuspectedSignups,
         silent_seconds: Callable[[], float | None] | None = None,
         warnings: Iterable[Problem],
+        proxies: Callable[[], Iterable[Problem]] = tuple,
         version: str,
         clock: Callable[[], int],
     ) -> None:
-        """`warnings` are the settings' own; `salvage` is for SQLite; `clock` tells epoch milliseconds.
+        """`warnings` are the settings' own; `proxies` tells what requests showed about those in front.
 
-        `silent_seconds` tells when this process's own delivery last went round; None where others deliver.
+        `salvage` is for SQLite; `clock` tells epoch milliseconds. `silent_seconds` tells when this process's
+        own delivery last went round; None where others deliver.
         """
         self._database = database
         self._spool = spool
@@ -81,6 +83,7 @@ class Health:
         self._suspected = suspected
         self._silent_seconds = silent_seconds
         self._warnings = tuple(warnings)
+        self._proxies = proxies
         self._version = version
         self._clock = clock
 
@@ -119,6 +122,7 @@ class Health:
             oldest = max(0, (self._clock() - backlog.oldest_received_at) // 1000)
         problems = [
             *self._warnings,
+            *self._proxies(),
             *connection.problems(),
             *self._storage_problems(),
             *self._delivery_problems(backlog, oldest),

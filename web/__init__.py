@@ -24,9 +24,11 @@ from web import (
     times,
 )
 from web.addresses import base_url, may_call
+from web.forwarded import Forwarded
+from web.sandbox_guard import SandboxGuard
 from web.sessions import CookieSessions
 
-__all__ = ["base_url", "errors", "guards", "register"]
+__all__ = ["Forwarded", "SandboxGuard", "base_url", "errors", "guards", "register"]
 
 
 def register(app: Flask, services: Services) -> None:

@@ -2,8 +2,18 @@
 
 from wiring.build import Parts, build_services
 from wiring.clock import clock
+from wiring.proxies import proxy_rules
 from wiring.signing import derived_keys
 from wiring.signups import public_lists
 from wiring.words import CALLBACK_PATH, VERSION
 
-__all__ = ["CALLBACK_PATH", "VERSION", "Parts", "build_services", "clock", "derived_keys", "public_lists"]
+__all__ = [
+    "CALLBACK_PATH",
+    "VERSION",
+    "Parts",
+    "build_services",
+    "clock",
+    "derived_keys",
+    "proxy_rules",
+    "public_lists",
+]

@@ -16,6 +16,7 @@ from services import (
     ConnectionStatus,
     DrainToken,
     ListDirectory,
+    ProxyWatch,
     Services,
     SignupCare,
     TokenClock,
@@ -31,6 +32,7 @@ from store.clock import DatabaseClock
 from wiring.clock import clock
 from wiring.forms import build_forms
 from wiring.keeping import Keeping
+from wiring.proxies import build_proxy_watch
 from wiring.signing import build_visitor_keys, derived_keys
 from wiring.signups import build_delivery, build_intake
 from wiring.token_care import seed_planter, token_care
@@ -49,6 +51,7 @@ class Parts:
     plant_seed: Callable[[], None]
     starting: Callable[[], None]
     refresh_keys: Callable[[], None]
+    proxy_watch: ProxyWatch
     database: Database
     sandbox: Flask | None
 
@@ -102,6 +105,7 @@ def build_services(settings: Settings) -> Parts:
     )
     control = ConnectionControl(keeper, connector, tables.connections, sealer, on_refreshed=connected)
     tokens = TokenClock(tables.connections, clock=clock)
+    proxy_watch = build_proxy_watch(settings, tables.meta)
     visitor_keys = build_visitor_keys(settings, tables.meta, sealer, shared_clock)
     forms = build_forms(settings, tables, visitor_keys, delivery, shared_clock)
     services = Services(
@@ -120,10 +124,10 @@ def build_services(settings: Settings) -> Parts:
         connection_control=control,
         tokens=tokens,
         events=tables.events.recent,
-        health=build_health(settings, tables, keeping, connection, delivery),
-        housekeeping=build_housekeeping(tables, keeping, forms, delivery, visitor_keys),
+        health=build_health(settings, tables, keeping, connection, delivery, proxy_watch),
+        housekeeping=build_housekeeping(tables, keeping, forms, delivery, visitor_keys, proxy_watch),
         metrics=build_metrics(tables, connection, tokens),
-        doctor=build_doctor(settings, tables, keeping, connection, control, tokens, lists),
+        doctor=build_doctor(settings, tables, keeping, connection, control, tokens, lists, proxy_watch),
         admin=_admin(settings, tables),
         api_keys=ApiKeys(settings.api_keys),
         drain_token=DrainToken(settings.drain_token.get_secret_value()),
@@ -132,7 +136,15 @@ def build_services(settings: Settings) -> Parts:
     plant_seed = seed_planter(settings, tables, sealer, events)
     starting = ConnectLimit(tables.throttles, clock=clock)
     return Parts(
-        services, connector, ticker, plant_seed, starting, visitor_keys.refresh, tables.database, stand_in
+        services=services,
+        connector=connector,
+        ticker=ticker,
+        plant_seed=plant_seed,
+        starting=starting,
+        refresh_keys=visitor_keys.refresh,
+        proxy_watch=proxy_watch,
+        database=tables.database,
+        sandbox=stand_in,
     )
 
 

@@ -12,6 +12,7 @@ from services import (
     ListDirectory,
     Metrics,
     Problem,
+    ProxyWatch,
     Task,
     TokenClock,
 )
@@ -33,6 +34,7 @@ def build_health(
     keeping: Keeping,
     connection: ConnectionStatus,
     delivery: Delivery,
+    proxies: ProxyWatch,
 ) -> Health:
     """What `GET /health` asks."""
     return Health(
@@ -46,6 +48,7 @@ def build_health(
         suspected=tables.suspected,
         silent_seconds=delivery.silent_seconds if settings.delivery == "thread" else None,
         warnings=_settings_problems(settings),
+        proxies=proxies.problems,
         version=VERSION,
         clock=clock,
     )
@@ -71,6 +74,7 @@ def build_doctor(
     control: ConnectionControl,
     tokens: TokenClock,
     lists: ListDirectory,
+    proxies: ProxyWatch,
 ) -> Doctor:
     """What `flask doctor` asks."""
     return Doctor(
@@ -84,6 +88,7 @@ def build_doctor(
         budget=tables.budget,
         spool=keeping.spool,
         salvage=keeping.salvage,
+        proxies=proxies.problems,
         clock=clock,
     )
 
@@ -92,10 +97,17 @@ def _settings_problems(settings: Settings) -> tuple[Problem, ...]:
     return tuple(Problem(found.code, found.sentence, found.public) for found in settings.warnings())
 
 
+def _weak_in_development(settings: Settings) -> tuple[Problem, ...]:
+    """What production would not start with: for the doctor alone, since a first try is in order."""
+    if settings.production:
+        return ()
+    return tuple(Problem("weak_secret", sentence, public=False) for sentence in settings.weak_secrets())
+
+
 def _deployment(settings: Settings) -> Deployment:
     base = settings.public_base_url
     return Deployment(
-        warnings=_settings_problems(settings),
+        warnings=_settings_problems(settings) + _weak_in_development(settings),
         store_url=settings.store_url,
         data_dir=settings.data_dir,
         redirect_uri=f"{base}{CALLBACK_PATH}" if base else None,
@@ -106,7 +118,12 @@ def _deployment(settings: Settings) -> Deployment:
 
 
 def build_housekeeping(
-    tables: Tables, keeping: Keeping, forms: FormParts, delivery: Delivery, keys: VisitorKeys
+    tables: Tables,
+    keeping: Keeping,
+    forms: FormParts,
+    delivery: Delivery,
+    keys: VisitorKeys,
+    proxies: ProxyWatch,
 ) -> Housekeeping:
     """What is done now and then, in every serving process."""
     expiry, retention = Expiry(tables.database), Retention(tables.database)
@@ -126,6 +143,7 @@ def build_housekeeping(
         # A long backlog takes long to count: a twentieth of the time is spent on it at most.
         # Soon enough to know the tokens of a process that began with a new SECRET_KEY a moment ago.
         Task("keys", 5, keys.refresh),
+        Task("proxies", 5, proxies.exchange),
         Task("ceiling", 5, forms.ceiling.count, rest_factor=20),
         Task("expiry", 3_600, lambda: expiry.run(clock())),
         Task("retention", 3_600, lambda: retention.prune(clock())),

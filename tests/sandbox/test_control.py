@@ -171,3 +171,19 @@ def test_sandboxes_share_nothing() -> None:
     first, second = Vendor(create_sandbox().test_client()), Vendor(create_sandbox().test_client())
     first.settings(per_day=5)
     assert second.state()["settings"]["per_day"] == 10_000
+
+
+@pytest.mark.parametrize(
+    ("peer", "status"),
+    [("127.0.0.1", 200), ("::1", 200), ("9.9.9.9", 403), ("10.0.0.2", 403), ("2a00::1", 403), ("x", 403)],
+)
+def test_only_this_machine_controls_it(peer: str, status: int) -> None:
+    """Also where `flask sandbox --host` opens it to others; no header says who the caller is."""
+    client = create_sandbox().test_client()
+    answer = client.get(
+        "/_sandbox/state",
+        headers={"X-Forwarded-For": "127.0.0.1"},
+        environ_overrides={"REMOTE_ADDR": peer},
+    )
+    assert answer.status_code == status
+    assert client.get("/", environ_overrides={"REMOTE_ADDR": peer}).status_code == 200

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,7 @@ from store import (
     SuspectedSignups,
     payloads,
 )
+from tests.postgresql_server import new_database
 from tests.services.vendor import NEWSLETTER, ScriptedVendor
 
 
@@ -229,6 +231,18 @@ class House:
             scope="contact_data",
             now=now,
         )
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+def each_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """An empty database, on each engine."""
+    with ExitStack() as stack:
+        url = f"sqlite:///{tmp_path / 'each.db'}"
+        if request.param == "postgresql":
+            url = stack.enter_context(new_database(request.getfixturevalue("postgresql_url")))
+        database = Database(url)
+        stack.callback(database.close)
+        yield database
 
 
 @pytest.fixture

@@ -59,6 +59,7 @@ def examine(
     database: Database | None = None,
     decryptable: bool = True,
     online: bool = False,
+    proxies: tuple[Problem, ...] = (),
 ) -> list[Finding]:
     doctor = Doctor(
         deployment,
@@ -71,6 +72,7 @@ def examine(
         budget=house.budget,
         spool=house.spool,
         salvage=house.salvage,
+        proxies=lambda: proxies,
         clock=house.clock,
     )
     return doctor.examine(online=online)

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack
-from pathlib import Path
-
 import pytest
 
 from services import ProofOfWork
 from services.visitor_keys import KEPT_MS, PREFIX, VisitorKeys
 from store import Database, Meta, StoreError
-from tests.postgresql_server import new_database
 from tests.services.conftest import Clock, House
 from tests.services.test_proof_of_work import NEWS, answer, check
 
@@ -21,10 +16,9 @@ HOUR_MS = 3_600_000
 class Host:
     """Processes over one database, each with the key of its SECRET_KEY, and a seal that a test can lose."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, database: Database) -> None:
         self.clock = Clock()
-        self.database = Database(url)
-        self.meta = Meta(self.database)
+        self.meta = Meta(database)
         self.opens = True
 
     def process(self, own: str) -> VisitorKeys:
@@ -42,15 +36,9 @@ class Host:
         )
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
-def host(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Host]:
-    with ExitStack() as stack:
-        url = f"sqlite:///{tmp_path / 'keys.db'}"
-        if request.param == "postgresql":
-            url = stack.enter_context(new_database(request.getfixturevalue("postgresql_url")))
-        host = Host(url)
-        stack.callback(host.database.close)
-        yield host
+@pytest.fixture
+def host(each_database: Database) -> Host:
+    return Host(each_database)
 
 
 def test_a_new_secret_key_signs_by_itself_and_knows_the_one_before(host: Host) -> None:
@@ -105,7 +93,7 @@ def test_what_the_database_holds_is_sealed(host: Host) -> None:
 
 def test_without_the_store_the_own_key_counts() -> None:
     """Visitors are served all the same; nothing but the looking fails."""
-    keys = Host("postgresql://nobody:x@127.0.0.1:1/nothing").unseen("new")
+    keys = Host(Database("postgresql://nobody:x@127.0.0.1:1/nothing")).unseen("new")
     with pytest.raises(StoreError):
         keys.refresh()
     assert len(keys.form_token()) == len(keys.proof_of_work()) == 1

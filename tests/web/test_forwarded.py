@@ -1,0 +1,193 @@
+"""Whose word about a visitor counts, from the connection to the store; and who controls the sandbox."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from app import create_app
+from settings import Settings
+from tests.test_settings import PRODUCTION
+from tests.web.conftest import MakeApp, sign_in
+from wiring import Parts, build_services
+
+LIST = PRODUCTION["PUBLIC_LIST_IDS"]
+PUBLIC = "https://signup.example.org"
+FORGED = {
+    "X-Forwarded-For": "8.8.8.8",
+    "X-Forwarded-Host": "evil.example",
+    "X-Forwarded-Proto": "gopher",
+    "X-Forwarded-Port": "1",
+    "X-Forwarded-Prefix": "/evil",
+    "X-Real-Ip": "8.8.8.8",
+    "Forwarded": "for=8.8.8.8;host=evil.example;proto=gopher",
+}
+# What the proxy of our own says of a visitor who forges all of it.
+BY_PROXY = FORGED | {
+    "X-Forwarded-For": "8.8.8.8, 9.9.9.9",
+    "X-Forwarded-Host": "signup.example.org",
+    "X-Forwarded-Proto": "https",
+}
+
+Produce = Callable[..., tuple[Flask, Parts]]
+
+
+@pytest.fixture
+def produce(tmp_path: Path) -> Iterator[Produce]:
+    """Production under other settings, over the test's database."""
+    made: list[Parts] = []
+
+    def make(**environ: str) -> tuple[Flask, Parts]:
+        settings = Settings.from_env(PRODUCTION | {"DATA_DIR": str(tmp_path), **environ})
+        made.append(build_services(settings))
+        return create_app(settings, made[-1]), made[-1]
+
+    yield make
+    for parts in made:
+        parts.database.close()
+
+
+def evidence(parts: Parts) -> list[str | None]:
+    """The addresses of those who signed up, in their order."""
+    with parts.database.reading() as connection:
+        rows = connection.exec_driver_sql("SELECT network_address FROM signups ORDER BY received_at, id")
+        return list(rows.scalars())
+
+
+def subscribe(app: Flask, peer: str, headers: dict[str, str]) -> Any:
+    body = {"email": "ann@example.org", "list_id": LIST}
+    return app.test_client().post(
+        "/subscribe", json=body, headers=headers, base_url=PUBLIC, environ_overrides={"REMOTE_ADDR": peer}
+    )
+
+
+@pytest.mark.parametrize(
+    ("hops", "peer", "headers", "stored"),
+    [
+        ("0", "9.9.9.9", {}, "9.9.9.9"),
+        ("0", "9.9.9.9", FORGED, "9.9.9.9"),
+        ("0", "127.0.0.1", FORGED, "127.0.0.1"),
+        ("1", "127.0.0.1", BY_PROXY, "9.9.9.9"),
+        ("1", "10.0.0.2", BY_PROXY, "9.9.9.9"),
+        ("1", "", BY_PROXY, "9.9.9.9"),
+        ("1", "9.9.9.9", FORGED, "9.9.9.9"),
+        ("1", "2a00:1450::1", FORGED, "2a00:1450::1"),
+        ("1", "::ffff:9.9.9.9", FORGED, "::ffff:9.9.9.9"),
+        ("2", "127.0.0.1", BY_PROXY | {"X-Forwarded-For": "8.8.8.8, 9.9.9.9, 10.0.0.3"}, "9.9.9.9"),
+        ("2", "9.9.9.9", BY_PROXY, "9.9.9.9"),
+    ],
+)
+def test_the_address_that_is_stored_is_the_visitors(
+    produce: Produce, hops: str, peer: str, headers: dict[str, str], stored: str
+) -> None:
+    """As the proxies wrote it; what a visitor writes himself moves neither address nor link nor scheme."""
+    app, parts = produce(PROXY_HOPS=hops)
+    answer = subscribe(app, peer, headers)
+    assert answer.status_code in {201, 202}
+    assert evidence(parts) == [stored]
+    assert "evil.example" not in f"{answer.headers}{answer.text}"
+    page = app.test_client().get("/admin/sign-in", headers=headers, environ_overrides={"REMOTE_ADDR": peer})
+    assert "; Secure" in page.headers["Set-Cookie"]
+    assert "evil.example" not in f"{page.headers}{page.text}"
+
+
+def test_a_proxy_with_a_public_address_is_named(produce: Produce) -> None:
+    """As a cloud's load balancer has one."""
+    app, parts = produce(PROXY_HOPS="1", PROXY_ADDRESSES="130.211.0.0/22, 35.191.0.0/16")
+    subscribe(app, "35.191.0.9", BY_PROXY)
+    subscribe(app, "35.192.0.9", BY_PROXY)
+    assert evidence(parts) == ["9.9.9.9", "35.192.0.9"]
+
+
+@pytest.mark.parametrize(
+    ("hops", "peer", "headers", "words"),
+    [
+        ("0", "127.0.0.1", {"X-Forwarded-For": "9.9.9.9"}, "PROXY_HOPS is 0"),
+        ("0", "10.0.0.2", {}, "not public (10.0.0.2)"),
+        ("2", "127.0.0.1", {"X-Forwarded-For": "9.9.9.9"}, "Set PROXY_HOPS=1"),
+        ("1", "9.9.9.9", FORGED, "Set BIND=127.0.0.1"),
+    ],
+)
+def test_a_wrong_number_of_proxies_is_told_everywhere_but_to_strangers(
+    produce: Produce, hops: str, peer: str, headers: dict[str, str], words: str
+) -> None:
+    """In health, doctor and dashboard, from any process; it is gone once the setting was corrected."""
+    app, _ = produce(PROXY_HOPS=hops)
+    subscribe(app, peer, headers)
+    app.extensions["services"].housekeeping.turn()
+    _, other = produce(PROXY_HOPS=hops)
+    (problem,) = [p for p in other.services.health.report().problems if words in p.sentence]
+    assert not problem.public
+    assert any(words in finding.sentence for finding in other.services.doctor.examine())
+    _, corrected = produce(PROXY_HOPS=str(int(hops) + 1))
+    assert not [p for p in corrected.services.health.report().problems if "PROXY_HOPS" in p.sentence]
+
+
+def test_the_dashboard_shows_it(produce: Produce) -> None:
+    """To the admin, who can mend it."""
+    app, parts = produce(PROXY_HOPS="0")
+    browser = app.test_client()
+    link = parts.services.admin.new_link_token()
+    browser.get(f"/admin/sign-in/{link}", base_url=PUBLIC, headers={"X-Forwarded-For": "9.9.9.9"})
+    assert "PROXY_HOPS is 0" in browser.get("/admin/", base_url=PUBLIC).text
+
+
+def test_a_direct_visitor_and_a_probe_leave_nothing_to_tell(produce: Produce) -> None:
+    """Nor does a stranger who sends a header of his own where no proxy stands."""
+    app, parts = produce(PROXY_HOPS="0")
+    subscribe(app, "9.9.9.9", FORGED)
+    app.test_client().get("/health", base_url="http://127.0.0.1:5000")
+    assert not [p for p in parts.services.health.report().problems if "PROXY_HOPS" in p.sentence]
+
+
+class TestSandbox:
+    """The built-in sandbox shows and forgets everybody: not for strangers."""
+
+    CALLS = (("GET", "state"), ("GET", "requests"), ("POST", "reset"), ("POST", "faults"))
+
+    @pytest.mark.parametrize(
+        ("peer", "headers"),
+        [
+            ("9.9.9.9", {}),
+            ("10.0.0.2", {}),
+            ("2a00:1450::1", {}),
+            ("9.9.9.9", {"X-Forwarded-For": "127.0.0.1"}),
+            ("10.0.0.2", {"X-Forwarded-For": "::1"}),
+            ("127.0.0.1", {"X-Forwarded-For": "9.9.9.9"}),
+            ("127.0.0.1", {"X-Forwarded-For": "127.0.0.1"}),
+            ("127.0.0.1", {"Forwarded": "for=9.9.9.9"}),
+            ("127.0.0.1", {"X-Forwarded-Proto": "https"}),
+        ],
+    )
+    @pytest.mark.parametrize("hops", ["0", "1"])
+    def test_strangers_control_nothing(
+        self, make_app: MakeApp, peer: str, headers: dict[str, str], hops: str
+    ) -> None:
+        """Whatever they claim to be, and by a proxy on this machine too; the consent page stays open."""
+        client = make_app(PROXY_HOPS=hops).test_client()
+        for method, call in self.CALLS:
+            for path in (f"/sandbox/_sandbox/{call}", f"/sandbox//_sandbox/{call}"):
+                answer = client.open(
+                    path, method=method, json={}, headers=headers, environ_overrides={"REMOTE_ADDR": peer}
+                )
+                assert answer.status_code == 403, path
+        home = client.get("/sandbox/", headers=headers, environ_overrides={"REMOTE_ADDR": peer})
+        assert home.status_code == 200
+
+    def test_this_machine_and_admins_do(self, client: FlaskClient, admin: FlaskClient) -> None:
+        """An admin from anywhere, until signing out."""
+        for peer in ("127.0.0.1", "127.0.0.2", "::1", "::ffff:127.0.0.1"):
+            answer = client.get("/sandbox/_sandbox/state", environ_overrides={"REMOTE_ADDR": peer})
+            assert answer.status_code == 200
+        elsewhere = {"environ_overrides": {"REMOTE_ADDR": "9.9.9.9"}}
+        assert admin.get("/sandbox/_sandbox/state", **elsewhere).status_code == 200
+        assert admin.post("/sandbox/_sandbox/reset", **elsewhere).status_code == 200
+        other = client.application.test_client()
+        sign_in(other)
+        other.set_cookie("subscriber_sync", "forged")
+        assert other.get("/sandbox/_sandbox/state", **elsewhere).status_code == 403

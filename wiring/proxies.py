@@ -1,0 +1,27 @@
+"""The proxies in front, and who keeps an eye on their number."""
+
+from __future__ import annotations
+
+import hashlib
+from urllib.parse import urlsplit
+
+from services import ProxyRules, ProxyWatch
+from settings import Settings
+from store import Meta
+from wiring.clock import clock
+
+
+def proxy_rules(settings: Settings) -> ProxyRules:
+    """As the settings say."""
+    return ProxyRules(
+        hops=settings.proxy_hops,
+        addresses=settings.proxy_addresses,
+        public_host=urlsplit(settings.public_base_url or "").hostname,
+    )
+
+
+def build_proxy_watch(settings: Settings, meta: Meta) -> ProxyWatch:
+    """What was seen under other settings says nothing about these."""
+    deciding = (settings.proxy_hops, settings.proxy_addresses, settings.listen_on, settings.public_base_url)
+    told_apart = hashlib.sha256(repr(deciding).encode()).hexdigest()[:16]
+    return ProxyWatch(proxy_rules(settings), settings=told_apart, meta=meta, clock=clock)
