@@ -22,6 +22,6 @@ def proxy_rules(settings: Settings) -> ProxyRules:
 
 def build_proxy_watch(settings: Settings, meta: Meta) -> ProxyWatch:
     """What was seen under other settings says nothing about these."""
-    deciding = (settings.proxy_hops, settings.proxy_addresses, settings.listen_on, settings.public_base_url)
+    deciding = (settings.proxy_hops, settings.proxy_addresses, settings.bind, settings.public_base_url)
     told_apart = hashlib.sha256(repr(deciding).encode()).hexdigest()[:16]
     return ProxyWatch(proxy_rules(settings), settings=told_apart, meta=meta, clock=clock)
