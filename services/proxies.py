@@ -37,7 +37,8 @@ FORWARDED_HEADERS = (
     "HTTP_FORWARDED",
 )
 
-# What a request can show: nothing out of order, or one of these.
+# What a request can show: a visitor's address, or one of these.
+IN_ORDER = "in_order"
 UNCOUNTED = "proxy_not_counted"
 TOO_MANY_HOPS = "proxy_hops_too_many"
 PRIVATE_VISITOR = "visitors_without_address"
@@ -82,12 +83,15 @@ class ProxyRules:
         """Whether what `peer`, who opened the connection, forwards is believed; empty for a Unix socket."""
         return self.hops > 0 and self._may_be_proxy(peer)
 
-    def look(self, environ: Mapping[str, object]) -> Sight:
-        """What a request shows, before anything of what it forwards is believed; cheap enough for each."""
+    def look(self, environ: Mapping[str, object]) -> Sight | None:
+        """What a request shows, before anything that it forwards is believed; cheap enough for each.
+
+        None where it shows nothing, as that of a probe from within.
+        """
         peer = str(environ.get("REMOTE_ADDR", ""))
         if not self._may_be_proxy(peer):
             # Without PROXY_HOPS this is a visitor who speaks to the service itself.
-            return Sight(PAST_THE_PROXY, place_of(peer).network) if self.hops else Sight(None)
+            return Sight(PAST_THE_PROXY, place_of(peer).network) if self.hops else Sight(IN_ORDER)
         if not self.hops and any(environ.get(header) for header in FORWARDED_HEADERS):
             return Sight(UNCOUNTED, peer or "on this machine")
         header = str(environ.get("HTTP_X_FORWARDED_FOR") or "")
@@ -96,8 +100,8 @@ class ProxyRules:
             return Sight(TOO_MANY_HOPS, str(len(written)))
         visitor = written[-self.hops] if self.hops and written else peer
         if not is_internal(visitor):
-            return Sight(None)
-        return Sight(PRIVATE_VISITOR, visitor) if self._asks_for_public_host(environ) else NOTHING
+            return Sight(IN_ORDER)
+        return Sight(PRIVATE_VISITOR, visitor) if self._asks_for_public_host(environ) else None
 
     def _may_be_proxy(self, peer: str) -> bool:
         if is_internal(peer):
@@ -117,14 +121,10 @@ class ProxyRules:
 
 @dataclass(frozen=True)
 class Sight:
-    """What one request showed: `kind` is out of order, or None where the visitor's address is public."""
+    """What one request showed, and by which address or number."""
 
-    kind: str | None
+    kind: str
     detail: str = ""
-
-
-# Neither in order nor out of it, as a probe's request from within.
-NOTHING = Sight("")
 
 
 def _is_internal_address(host: str) -> bool:

@@ -11,14 +11,12 @@ from collections.abc import Callable
 from typing import Any
 
 from services.problems import Problem
-from services.proxies import PRIVATE_VISITOR, ProxyRules, Sight
+from services.proxies import IN_ORDER, PRIVATE_VISITOR, ProxyRules, Sight
 from store import Meta
 
 KEY = "proxy_sights"
 DAY_MS = 24 * 3_600_000
 FORGOTTEN_MS = 7 * DAY_MS
-# Beside what is out of order: that a visitor's address was seen.
-IN_ORDER = "in_order"
 
 
 class ProxyWatch:
@@ -32,10 +30,10 @@ class ProxyWatch:
         self._clock = clock
         self._seen: dict[str, tuple[int, str]] = {}
 
-    def note(self, sight: Sight) -> None:
+    def note(self, sight: Sight | None) -> None:
         """Remember what a request showed, in memory."""
-        if sight.kind != "":
-            self._seen[sight.kind or IN_ORDER] = (self._clock(), sight.detail)
+        if sight is not None:
+            self._seen[sight.kind] = (self._clock(), sight.detail)
 
     def exchange(self) -> None:
         """Tell the other processes what was seen here.

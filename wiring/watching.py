@@ -140,10 +140,10 @@ def build_housekeeping(
         # Longer on a large database: a thousandth of the time is spent on it at most.
         Task("damage", 60, tables.database.look_for_damage, rest_factor=1_000),
         Task("tidy", 60, tidy),
-        # A long backlog takes long to count: a twentieth of the time is spent on it at most.
         # Soon enough to know the tokens of a process that began with a new SECRET_KEY a moment ago.
         Task("keys", 5, keys.refresh),
         Task("proxies", 5, proxies.exchange),
+        # A long backlog takes long to count: a twentieth of the time is spent on it at most.
         Task("ceiling", 5, forms.ceiling.count, rest_factor=20),
         Task("expiry", 3_600, lambda: expiry.run(clock())),
         Task("retention", 3_600, lambda: retention.prune(clock())),

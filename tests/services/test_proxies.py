@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from services.proxies import (
+    IN_ORDER,
     PAST_THE_PROXY,
     PRIVATE_VISITOR,
     TOO_MANY_HOPS,
@@ -52,12 +53,12 @@ def test_forwarded_is_believed_from_within_and_from_named_networks(peer: str, *,
 
 
 @pytest.mark.parametrize(
-    ("hops", "peer", "headers", "kind"),
+    ("hops", "peer", "headers", "shown"),
     [
         # No proxy, and none counted.
-        (0, "9.9.9.9", {}, None),
-        (0, "9.9.9.9", {"X_FORWARDED_FOR": "8.8.8.8"}, None),
-        (0, "127.0.0.1", {"HOST": PROBED}, ""),
+        (0, "9.9.9.9", {}, IN_ORDER),
+        (0, "9.9.9.9", {"X_FORWARDED_FOR": "8.8.8.8"}, IN_ORDER),
+        (0, "127.0.0.1", {"HOST": PROBED}, None),
         # A proxy that is not counted.
         (0, "127.0.0.1", {"HOST": PROBED, "X_FORWARDED_FOR": "9.9.9.9"}, UNCOUNTED),
         (0, "10.0.0.2", {"X_FORWARDED_PROTO": "https"}, UNCOUNTED),
@@ -65,10 +66,10 @@ def test_forwarded_is_believed_from_within_and_from_named_networks(peer: str, *,
         (0, "", {"X_REAL_IP": "9.9.9.9"}, UNCOUNTED),
         (0, "10.0.0.2", {}, PRIVATE_VISITOR),
         # One that is.
-        (1, "127.0.0.1", {"X_FORWARDED_FOR": "9.9.9.9"}, None),
-        (1, "127.0.0.1", {"X_FORWARDED_FOR": "203.0.113.9"}, None),
-        (1, "", {"X_FORWARDED_FOR": "1.1.1.1, 2a00:1450::1"}, None),
-        (1, "127.0.0.1", {"HOST": PROBED}, ""),
+        (1, "127.0.0.1", {"X_FORWARDED_FOR": "9.9.9.9"}, IN_ORDER),
+        (1, "127.0.0.1", {"X_FORWARDED_FOR": "203.0.113.9"}, IN_ORDER),
+        (1, "", {"X_FORWARDED_FOR": "1.1.1.1, 2a00:1450::1"}, IN_ORDER),
+        (1, "127.0.0.1", {"HOST": PROBED}, None),
         (1, "127.0.0.1", {}, PRIVATE_VISITOR),
         (1, "127.0.0.1", {"HOST": "127.0.0.1", "X_FORWARDED_HOST": OPEN_HOST}, PRIVATE_VISITOR),
         (1, "127.0.0.1", {"HOST": f"{OPEN_HOST.upper()}:443"}, PRIVATE_VISITOR),
@@ -77,30 +78,31 @@ def test_forwarded_is_believed_from_within_and_from_named_networks(peer: str, *,
         # Fewer than are counted.
         (2, "10.0.0.2", {"X_FORWARDED_FOR": "9.9.9.9"}, TOO_MANY_HOPS),
         (3, "10.0.0.2", {"X_FORWARDED_FOR": "9.9.9.9, 8.8.8.8"}, TOO_MANY_HOPS),
-        (2, "10.0.0.2", {"X_FORWARDED_FOR": "9.9.9.9, 10.0.0.3"}, None),
+        (2, "10.0.0.2", {"X_FORWARDED_FOR": "9.9.9.9, 10.0.0.3"}, IN_ORDER),
         # Past the proxy.
         (1, "9.9.9.9", {}, PAST_THE_PROXY),
         (1, "9.9.9.9", {"X_FORWARDED_FOR": "8.8.8.8"}, PAST_THE_PROXY),
         (1, "2a00:1450::1", {"FORWARDED": "for=8.8.8.8"}, PAST_THE_PROXY),
     ],
 )
-def test_what_a_request_shows(hops: int, peer: str, headers: dict[str, str], kind: str | None) -> None:
+def test_what_a_request_shows(hops: int, peer: str, headers: dict[str, str], shown: str | None) -> None:
     """A proxy that is not counted, one too many, and who came past it; a probe from within shows nothing."""
     environ = {"REMOTE_ADDR": peer, "HTTP_HOST": OPEN_HOST} | {f"HTTP_{k}": v for k, v in headers.items()}
-    assert rules(hops).look(environ).kind == kind
+    sight = rules(hops).look(environ)
+    assert (sight.kind if sight else None) == shown
 
 
 @pytest.mark.parametrize("public_host", [None, "localhost", "127.0.0.1", "192.168.1.2"])
 def test_where_no_name_is_public_nobody_is_missed(public_host: str | None) -> None:
     """A service for one's own network has private visitors."""
     environ = {"REMOTE_ADDR": "192.168.1.7", "HTTP_HOST": public_host or "any"}
-    assert rules(0, public_host=public_host).look(environ).kind == ""
+    assert rules(0, public_host=public_host).look(environ) is None
 
 
 def test_a_stranger_is_told_by_his_network() -> None:
     """What is kept for a week is no person's address."""
     sight = rules(1).look({"REMOTE_ADDR": "9.9.9.9"})
-    assert sight.detail == "9.9.9.0/24"
+    assert sight == Sight(PAST_THE_PROXY, "9.9.9.0/24")
 
 
 class TestWatch:
@@ -135,7 +137,7 @@ class TestWatch:
         before.exchange()
         after = process("corrected")
         assert after.problems() == []
-        after.note(Sight(None))
+        after.note(Sight(IN_ORDER))
         after.exchange()
         assert process("corrected").problems() == []
 
@@ -158,7 +160,7 @@ class TestWatch:
         office.note(Sight(PRIVATE_VISITOR, "192.168.1.7"))
         office.exchange()
         assert [problem.code for problem in outside.problems()] == [PRIVATE_VISITOR]
-        outside.note(Sight(None))
+        outside.note(Sight(IN_ORDER))
         outside.exchange()
         office.note(Sight(PRIVATE_VISITOR, "192.168.1.7"))
         office.exchange()
@@ -169,17 +171,17 @@ class TestWatch:
     ) -> None:
         """However many requests come: once a day."""
         one, meta = process(), Meta(each_database)
-        for sight in (Sight(None), Sight(PAST_THE_PROXY, "9.9.9.0/24"), Sight("")):
+        for sight in (Sight(IN_ORDER), Sight(PAST_THE_PROXY, "9.9.9.0/24"), None):
             one.note(sight)
         one.exchange()
         kept = meta.get(KEY)
         clock.now += DAY_MS
         for number in range(100):
             one.note(Sight(PAST_THE_PROXY, f"9.9.{number}.0/24"))
-            one.note(Sight(None))
+            one.note(Sight(IN_ORDER))
             one.exchange()
         assert meta.get(KEY) == kept
         clock.now += 1
-        one.note(Sight(None))
+        one.note(Sight(IN_ORDER))
         one.exchange()
         assert meta.get(KEY) != kept

@@ -96,6 +96,16 @@ def test_the_address_that_is_stored_is_the_visitors(
     assert "evil.example" not in f"{page.headers}{page.text}"
 
 
+def test_one_sender_past_the_proxy_is_one_sender(produce: Produce) -> None:
+    """Of 120 sign-ups, each from another address by its own word, those of one address are believed."""
+    app, parts = produce(PROXY_HOPS="1")
+    for number in range(120):
+        subscribe(app, "9.9.9.9", FORGED | {"X-Forwarded-For": f"8.{number}.8.8"})
+    assert set(evidence(parts)) == {"9.9.9.9"}
+    # Twenty a minute, and a new minute may begin meanwhile.
+    assert 20 <= len(evidence(parts)) <= 40
+
+
 def test_a_proxy_with_a_public_address_is_named(produce: Produce) -> None:
     """As a cloud's load balancer has one."""
     app, parts = produce(PROXY_HOPS="1", PROXY_ADDRESSES="130.211.0.0/22, 35.191.0.0/16")
