@@ -32,7 +32,7 @@ timeout = 60
 graceful_timeout = 30
 keepalive = 5
 # Spreads kept connections over the workers; in development two servers would share a port unnoticed.
-reuse_port = _settings.production
+reuse_port = _settings.production and not bind.startswith(("unix:", "fd:"))
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - gunicorn's heartbeat file
 # Two apps of one user would share the socket's path in $HOME.
 control_socket_disable = True

@@ -184,6 +184,7 @@ def test_guesses_from_chosen_addresses_are_slowed_and_lock_nobody_out(start: Sta
     assert linked.ask("GET", "/admin/", elsewhere()).status_code == 200
 
 
+POSTED = "Content-Type: application/x-www-form-urlencoded"
 # Each is a request of its own; the proxy adds its line last.
 FORGERIES = [
     "X-Forwarded-For: 8.8.8.8, 9.9.9.9",
@@ -201,18 +202,44 @@ def test_no_header_of_a_visitor_moves_what_is_stored(start: Start) -> None:
     app = start(PROXY_HOPS="1")
     for number, forged in enumerate(FORGERIES):
         body = f"email=p{number}@example.org&list_id={PRESET_LIST_ID}"
-        head = f"Host: signup.example.org\r\nContent-Type: application/x-www-form-urlencoded\r\n{forged}"
-        answer = exchange(app.port, f"POST /subscribe HTTP/1.1\r\n{head}", body)
+        head = f"POST /subscribe HTTP/1.1\r\nHost: signup.example.org\r\n{POSTED}\r\n{forged}"
+        with socket.create_connection(("127.0.0.1", app.port)) as connection:
+            answer = exchange(connection, head, body)
         assert re.match(r"HTTP/1\.1 (303|20[12])", answer), (forged, answer)
         assert "evil" not in answer
     assert app.column("SELECT network_address FROM signups") == ["9.9.9.9"] * len(FORGERIES)
 
 
-def exchange(port: int, head: str, body: str) -> str:
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
-        request = f"{head}\r\nConnection: close\r\nContent-Length: {len(body)}\r\n\r\n{body}"
-        connection.sendall(request.encode())
-        return b"".join(iter(lambda: connection.recv(65_536), b"")).decode()
+def exchange(connection: socket.socket, head: str, body: str) -> str:
+    connection.settimeout(10)
+    request = f"{head}\r\nConnection: close\r\nContent-Length: {len(body)}\r\n\r\n{body}"
+    connection.sendall(request.encode())
+    return b"".join(iter(lambda: connection.recv(65_536), b"")).decode()
+
+
+class OnSocket(Production):
+    """Listens on a Unix socket; it has no port."""
+
+    def _answers(self) -> bool:
+        assert self.running, self.log.read_text()
+        return (self.folder / "app.sock").exists()
+
+
+def test_a_proxy_may_call_by_a_unix_socket(tmp_path: Path) -> None:
+    """Who may open it is the file system's to say; what is forwarded by it is believed."""
+    place = tmp_path / "app.sock"
+    app = OnSocket(tmp_path, platform=False, settings={"PROXY_HOPS": "1", "BIND": f"unix:{place}"})
+    app.start()
+    try:
+        assert app.listening() == set()
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(str(place))
+            head = f"POST /subscribe HTTP/1.1\r\nHost: signup.example.org\r\n{FORGERIES[0]}\r\n{POSTED}"
+            body = f"email=ann@example.org&list_id={PRESET_LIST_ID}"
+            assert re.match(r"HTTP/1\.1 (303|20[12])", exchange(connection, head, body))
+        assert app.column("SELECT network_address FROM signups") == ["9.9.9.9"]
+    finally:
+        app.stop()
 
 
 def test_a_proxy_that_is_not_counted_is_told(start: Start) -> None:

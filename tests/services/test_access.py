@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from contextlib import suppress
-from pathlib import Path
 
 import pytest
 from werkzeug.security import generate_password_hash
@@ -21,9 +20,8 @@ HASH = generate_password_hash("correct horse", "scrypt:1024:8:1")
 class Gate:
     """An admin access whose clock the test moves."""
 
-    def __init__(self, path: Path) -> None:
-        self.clock = Clock()
-        self.database = Database(f"sqlite:///{path / 'test.db'}")
+    def __init__(self, database: Database) -> None:
+        self.clock, self.database = Clock(), database
 
     def access(self, password: str = HASH, secret_key: str = "k" * 32) -> AdminAccess:
         return AdminAccess(
@@ -36,10 +34,8 @@ class Gate:
 
 
 @pytest.fixture
-def gate(tmp_path: Path) -> Iterator[Gate]:
-    gate = Gate(tmp_path)
-    yield gate
-    gate.database.close()
+def gate(each_database: Database) -> Gate:
+    return Gate(each_database)
 
 
 def test_only_the_right_password_signs_in(gate: Gate) -> None:
