@@ -23,7 +23,8 @@ KNOWN_WORDS = re.compile(
     "administrator|admin|changeit|changeme|change|replaceme|replace|placeholder|default|example|sample"
     "|supersecret|topsecret|secret|password|passwort|passwd|pass|letmein|welcome|iloveyou|monkey|dragon|login"
     "|production|development|subscriber|constantcontact|constant|contact|newsletter|your|here|insert|todo"
-    "|qwertzuiop|qwertyuiop|qwertz|qwerty|asdfghjkl|asdfgh|asdf|yxcvbn|zxcvbn|azerty|hunter|root|user|guest"
+    "|qwertzuiop|qwertyuiop|qwertz|qwerty|asdfghjkl|asdfgh|asdf|yxcvbn|zxcvbn|azerty|hunter|root|user|guest",
+    re.IGNORECASE,
 )
 # What says by itself that another value belongs in its place.
 PLACEHOLDER = re.compile(
@@ -73,7 +74,7 @@ def _cure(name: str) -> str:
         return "Choose a longer one, such as four words that have nothing to do with each other."
     if name == "ENCRYPTION_KEYS":
         return "Put the output of `openssl rand -hex 32` and a comma in front; the old key goes on opening."
-    return "Set it to the output of `openssl rand -hex 32`."
+    return f"Set {name} to the output of `openssl rand -hex 32`."
 
 
 def _same(secrets: Mapping[str, str]) -> list[tuple[str, ...]]:
@@ -104,7 +105,7 @@ def _weakness(secret: str, shortest: int, least_bits: float) -> str | None:
 
 def _without_words(secret: str) -> str:
     """Every known word as one character."""
-    plain, left, end = secret.lower().translate(LETTERS_FOR_DIGITS), "", 0
+    plain, left, end = secret.translate(LETTERS_FOR_DIGITS), "", 0
     for word in KNOWN_WORDS.finditer(plain):
         left += secret[end : word.start()] + "\0"
         end = word.end()

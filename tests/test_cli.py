@@ -261,3 +261,12 @@ def test_a_dead_database_is_told_without_a_traceback(
     assert "The database cannot be used (`flask doctor` says more): " in answer.output
     assert "Traceback" not in answer.output
     assert "problem: The database at " in run(app, "doctor").output
+
+
+def test_doctor_says_what_production_would_not_start_with(make_app: MakeApp) -> None:
+    """In development that is advice: the exit code is the same as without."""
+    weak = {"SECRET_KEY": "dev", "API_KEYS": "k1"}
+    answer, without = run(make_app(**weak), "doctor"), run(make_app(), "doctor")
+    assert "warning: SECRET_KEY is easily guessed" in answer.output
+    assert "warning: API_KEYS is easily guessed" in answer.output
+    assert answer.exit_code == without.exit_code

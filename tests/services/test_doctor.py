@@ -324,3 +324,12 @@ def test_a_second_copy_that_cannot_be_written(house: House, deployment: Deployme
     (problem,) = [found for found in examine(house, deployment) if found.level is Level.PROBLEM]
     assert "second copy" in problem.sentence
     assert "Make room" in problem.sentence
+
+
+def test_what_requests_showed_of_the_proxies_is_a_finding(house: House, deployment: Deployment) -> None:
+    """With its cure; a warning, since sign-ups get in."""
+    sight = Problem("proxy_not_counted", "A proxy is not counted. Set PROXY_HOPS=1.", public=False)
+    found = [f for f in examine(house, deployment, proxies=(sight,)) if "PROXY_HOPS" in f.sentence]
+    assert found == [Finding(Level.WARNING, sight.sentence)]
+    found = [f for f in examine(house, deployment) if "PROXY_HOPS" in f.sentence]
+    assert [finding.level for finding in found] == [Level.OK]
