@@ -6,6 +6,7 @@ import gc
 import itertools
 import os
 import random
+import resource
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -24,15 +25,18 @@ bind = _settings.listen_on
 # (web/forwarded.py).
 secure_scheme_headers: dict[str, str] = {}
 forwarder_headers = ""
-worker_class = "gthread"
+# A request gets a thread when it is complete: slow peers hold none.
+worker_class = "serving.worker.BufferingWorker"
 workers = _settings.web_concurrency
 threads = THREADS_PER_WORKER
-# A delivery call may take 15 s; a worker that is killed earlier would leave its row to the lease.
-timeout = 60
+# A worker whose loop says nothing for so long is frozen, and what it has accepted waits until it is killed.
+# Calls to Constant Contact are made by threads of their own and keep no loop silent.
+timeout = 30
 graceful_timeout = 30
 keepalive = 5
-# Spreads kept connections over the workers; in development two servers would share a port unnoticed.
-reuse_port = _settings.production and not bind.startswith(("unix:", "fd:"))
+# One queue for all: with a queue for each worker, a frozen one keeps its share of the visitors waiting, and
+# those in the queue of one that ends are reset. The workers share kept connections among themselves.
+reuse_port = False
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - gunicorn's heartbeat file
 # Two apps of one user would share the socket's path in $HOME.
 control_socket_disable = True
@@ -47,7 +51,11 @@ random.shuffle(_cpus)
 
 
 def on_starting(server: Any) -> None:
-    """Keep the built-in sandbox to one process: its state lives in memory."""
+    """Allow as many open connections as the host does; keep the built-in sandbox to one process."""
+    with suppress(OSError, ValueError):
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    # The sandbox's state lives in memory.
     if _settings.builtin_sandbox and server.num_workers != 1:
         server.log.info("One worker only, because the built-in sandbox keeps its state in memory.")
         server.num_workers = 1

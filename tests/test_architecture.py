@@ -24,6 +24,7 @@ OURS = frozenset(
         "sandbox",
         "secret_strength",
         "services",
+        "serving",
         "settings",
         "store",
         "vendor",
@@ -58,6 +59,7 @@ RULES = {
         {"constant_contact": frozenset({"requests"}), "captcha_providers": frozenset({"requests"})},
     ),
     "oauth": Rule(frozenset({"oauth"}), FLASK | SQL, {"routes.py": frozenset({"flask"})}),
+    "serving": Rule(frozenset({"serving"}), FLASK | SQL | {"requests", "werkzeug"}),
     "store": Rule(frozenset({"store"}), FLASK | {"requests", "werkzeug"}),
     "sandbox": Rule(
         frozenset({"sandbox"}), (FLASK - {"flask"}) | SQL | {"requests", "pydantic", "structlog"}
@@ -123,6 +125,7 @@ def test_every_layer_imports_only_what_it_may() -> None:
         ("oauth/keeper.py", "from store.connection import Connections", "oauth/keeper.py imports store"),
         ("store/signups.py", "import services.intake", "store/signups.py imports services"),
         ("sandbox/state.py", "from settings import Settings", "sandbox/state.py imports settings"),
+        ("serving/worker.py", "import settings", "serving/worker.py imports settings"),
         ("settings.py", "import store", "settings.py imports store"),
     ],
 )

@@ -6,7 +6,6 @@ import json
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -120,9 +119,7 @@ def test_workers_that_are_renewed_in_the_middle_of_a_refresh_keep_its_tokens(see
     assert refreshes(seeded)[0]["status"] is None, "the refresh is to be under way"
 
     def renewed() -> bool:
-        # A connection that waits for a worker that ends is reset: each has a queue of its own (reuse_port).
-        with suppress(requests.ConnectionError):
-            requests.get(f"{seeded.base}/", timeout=10)
+        requests.get(f"{seeded.base}/", timeout=10).raise_for_status()
         return not workers(seeded) & before
 
     wait_for("the renewal of both workers", renewed)

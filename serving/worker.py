@@ -1,0 +1,172 @@
+"""gunicorn's threaded worker, in which slow peers cost no thread.
+
+gunicorn's own (`gthread`) gives a connection a thread as soon as one byte is there, and its loop waits up to
+two seconds for a peer to close. Here the loop reads head and body, sends what a peer does not take at once,
+and closes; a thread has a connection only from the last byte of a request until its answer is made.
+"""
+
+from __future__ import annotations
+
+import errno
+import resource
+import selectors
+import threading
+import time
+from concurrent.futures import Future
+from typing import Any, ClassVar
+
+from gunicorn.errors import ConfigError
+from gunicorn.workers.gthread import ThreadWorker
+
+from serving.connection import Connection
+from serving.connections import Connections
+from serving.limits import Limits
+from serving.sharing import NOBODY, Loads
+
+ACCEPTS_AT_ONCE = 32
+OUT_OF_RESOURCES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+TURN_SECONDS = 1.0
+START_SECONDS = 600
+# For how long a worker that serves more peers than another one leaves a new connection to that one.
+DEFERENCE_SECONDS = 0.003
+
+
+class BufferingWorker(ThreadWorker):  # type: ignore[misc] # gunicorn has no types
+    """Hands complete requests to its threads; what waits for a peer waits in `connections`."""
+
+    limits: ClassVar[Limits] = Limits()
+    clock = staticmethod(time.monotonic)
+    loads: ClassVar[Loads] = Loads(time.monotonic)
+    alive: bool
+    place = 0  # set before the fork
+
+    @classmethod
+    def check_config(cls, cfg: Any, _log: Any) -> None:
+        """Refuse what this worker does not do.
+
+        Raises:
+            ConfigError: TLS is configured.
+        """
+        if cfg.is_ssl:
+            raise ConfigError("This service speaks plain HTTP. Let the web server in front of it end TLS.")
+
+    def init_process(self) -> None:
+        """Load the application, which may take longer than gunicorn lets a worker be silent, and serve."""
+        self.serving = threading.Event()
+        threading.Thread(target=self._notify_until_serving, name="starting", daemon=True).start()
+        super().init_process()
+
+    def run(self) -> None:
+        """Serve until told to stop, then finish what has begun."""
+        self.serving.set()
+        self.cfg.set("sendfile", False)  # it would go past the stream
+        open_files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        self.connections = Connections(
+            self.poller,
+            self.limits.within(open_files),
+            submit=self.enqueue_req,
+            keepalive=self.cfg.keepalive,
+            clock=self.clock,
+            log=self.log,
+        )
+        self.next_look = 0.0
+        self.accept_at = 0.0
+        self.rebalance = False
+        answers = self.method_queue
+        self.poller.register(answers.fileno(), selectors.EVENT_READ, answers.run_callbacks)
+        while self.alive:
+            pause = self.accept_at - self.clock()
+            self.set_accept_enabled(pause <= 0 and not self.connections.crowded)
+            self._turn(min(pause, TURN_SECONDS) if pause > 0 else TURN_SECONDS)
+        self._stop()
+
+    def accept(self, listener: Any) -> None:
+        """Take connections that wait at the door, unless another worker serves fewer peers."""
+        # When the pause has just passed, the other one is frozen, or busier than its number tells.
+        in_turn = 0 <= self.clock() - self.accept_at < DEFERENCE_SECONDS
+        for _ in range(ACCEPTS_AT_ONCE):
+            if not in_turn and self._surplus() > 0:
+                self.accept_at = self.clock() + DEFERENCE_SECONDS
+                return
+            if not self._accept_one(listener):
+                return
+
+    def handle(self, conn: Connection) -> bool:
+        """In a thread: answer the request, and send as much as the peer takes at once."""
+        conn.reusable = super().handle(conn) is True and conn.taken_as_framed
+        try:
+            conn.stream.flush()
+        except OSError:
+            conn.reusable = False
+        return conn.reusable
+
+    def handle_request(self, req: Any, conn: Connection) -> bool:
+        """In a thread: as gunicorn does it, but for what the loop has seen to already."""
+        # To rebalance: the peer's next connection goes to the worker that serves fewest.
+        if not conn.frame.whole or self.rebalance:
+            req.force_close()
+        if conn.invited or not conn.frame.whole:
+            req._expected_100_continue = False  # gunicorn would say it once more
+        return bool(super().handle_request(req, conn))
+
+    def finish_request(self, conn: Connection, fs: Future[bool]) -> None:
+        """In the loop: a thread is done with the connection."""
+        if fs.cancelled() or fs.exception() is not None:
+            conn.reusable = False
+        self.connections.answered(conn)
+
+    def _notify_until_serving(self) -> None:
+        end = self.clock() + START_SECONDS
+        while not self.serving.wait(TURN_SECONDS) and self.clock() < end:
+            self.notify()
+
+    def _accept_one(self, listener: Any) -> bool:
+        try:
+            peer, address = listener.accept()
+        except (BlockingIOError, ConnectionAbortedError):
+            return False
+        except OSError as problem:
+            if problem.errno not in OUT_OF_RESOURCES:
+                raise
+            self.connections.give_way()
+            return False
+        peer.setblocking(False)
+        server = listener.getsockname()
+        self.connections.welcome(Connection(self.cfg, peer, address, server, self.limits))
+        return True
+
+    def _surplus(self) -> int:
+        """How many peers more than the least busy worker this one serves."""
+        lively = self.connections.lively
+        self.loads.tell(self.place, lively if self.alive else NOBODY)
+        least = self.loads.least_of_others(self.place)
+        return 0 if least is None else lively - least
+
+    def _turn(self, seconds: float) -> None:
+        self.wait_for_and_dispatch_events(seconds)
+        self.rebalance = self._surplus() > 1 + self.connections.lively // 8
+        now = self.clock()
+        if now >= self.next_look:
+            self.next_look = now + (TURN_SECONDS if self.alive else TURN_SECONDS / 10)
+            self.notify()
+            self.alive = self.alive and self.is_parent_alive()
+            self.connections.expire()
+
+    def _stop(self) -> None:
+        """Answer what has come so far, also what waits at the door: whoever is there would be reset."""
+        self.set_accept_enabled(False)
+        self.loads.tell(self.place, NOBODY)
+        for listener in self.sockets:
+            for _ in range(self.cfg.backlog):
+                if not self._accept_one(listener):
+                    break
+            listener.close()
+        end = self.clock() + self.cfg.graceful_timeout
+        self.connections.stop(end)
+        self.next_look = 0.0
+        while len(self.connections) and self.clock() < end:
+            self._turn(TURN_SECONDS / 10)
+        self.tpool.shutdown(wait=False)
+        self.connections.close()
+        self.poller.close()
+        self.method_queue.close()
