@@ -6,7 +6,7 @@ import platform
 
 import gunicorn
 
-from bench import accept, boot, burst, protection, token, token_wait
+from bench import accept, boot, burst, protection, slow_peers, token, token_wait
 
 
 def main() -> None:
@@ -16,6 +16,7 @@ def main() -> None:
         ("Start", boot.measure()),
         ("Accepting sign-ups", accept.measure()),
         ("A burst", burst.measure()),
+        ("Slow peers", slow_peers.measure()),
         ("Waiting for a token", token_wait.measure()),
         ("Protection of forms", protection.measure()),
         ("Access token", token.measure()),
