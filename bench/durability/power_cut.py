@@ -18,7 +18,7 @@ from bench.durability.fleet import Fleet, Supervised
 from bench.durability.verdict import read_notes
 from store import Database
 from store.sqlite_driver import driver
-from tests.end_to_end.processes import free_port
+from tests.ports import free_port
 
 SCENARIO = "power cut"
 DATABASE = "subscriber-sync.db"

@@ -13,7 +13,8 @@ import pytest
 import requests
 
 from settings import SECRETS_FOR_PRODUCTION
-from tests.end_to_end.processes import ROOT, Deployment, Process, free_port, wait_for
+from tests.end_to_end.processes import ROOT, Deployment, Process, wait_for
+from tests.ports import free_port
 
 GUNICORN = Path(sys.executable).parent / "gunicorn"
 

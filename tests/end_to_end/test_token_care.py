@@ -90,7 +90,7 @@ def test_no_token_and_no_secret_is_found_anywhere(short_lived: Deployment) -> No
         browser.get(f"{base}{path}", timeout=10) for path in ("/", "/admin/", "/health", "/lists", "/nothing")
     ]
     pages += [requests.get(f"{base}{path}", headers=key, timeout=10) for path in ("/lists", "/metrics")]
-    pages += [browser.get(f"{base}/oauth/callback?code=c0de&state=st4te", timeout=10)]
+    pages += [browser.get(f"{base}/oauth/callback?code=code-of-a-stranger&state=st4te", timeout=10)]
     places = {answer.url: answer.text + str(answer.headers) for answer in pages}
     places |= {path.name: path.read_bytes().decode("latin-1") for path in short_lived.folder.rglob("*.db*")}
     places["log"] = short_lived.app.log.read_text()
@@ -98,7 +98,7 @@ def test_no_token_and_no_secret_is_found_anywhere(short_lived: Deployment) -> No
         for secret in secrets:
             assert secret not in text, f"a secret stands in {place}"
         assert not re.search(r"eyJ[\w-]{10,}\.eyJ", text), f"a JWT stands in {place}"
-    assert "c0de" not in places["log"]
+    assert "code-of-a-stranger" not in places["log"]
 
 
 def read_row(deployment: Deployment) -> Any:

@@ -51,7 +51,7 @@ def test_deny_sends_access_denied_back(vendor: Vendor) -> None:
     assert answer["error"] == "access_denied"
     assert answer["error_description"]
     assert answer["state"] == "opaque"
-    assert "code" not in answer
+    assert answer.keys() == {"error", "error_description", "state"}
 
 
 @pytest.mark.parametrize(

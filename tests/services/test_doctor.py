@@ -106,7 +106,7 @@ def test_a_sound_deployment_has_nothing_but_ok(house: House, deployment: Deploym
     ):
         assert part in text
     assert "SQLite 3." in text
-    assert "DNS" not in text
+    assert "in the DNS" not in text
 
 
 def test_every_part_reaches_the_report(house: House, deployment: Deployment) -> None:

@@ -256,7 +256,7 @@ def test_a_value_that_was_taken_unseen_and_does_not_fit_waits_for_a_person(town:
     assert town.deliver() == [FIELDS]
     told = str(town.view(signup_id).last_error)
     assert "“Shoe size”" in told
-    assert "life" not in told
+    assert "of my life" not in told
 
 
 def test_when_tagging_fails_it_is_all_done_again_and_comes_to_the_same(town: Town) -> None:

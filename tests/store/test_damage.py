@@ -215,7 +215,7 @@ def delete(path: Path) -> None:
 
 def delete_all(path: Path) -> None:
     for file in path.parent.glob(f"{path.name}*"):
-        if "lock" not in file.name:
+        if not file.match("*lock*"):
             file.unlink()
 
 

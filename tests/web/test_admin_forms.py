@@ -245,7 +245,7 @@ def test_what_is_copied_works_on_another_site(make_app: MakeApp) -> None:
     assert 'value="version 1"' in html
     assert "Yes &amp; “no” &lt;b&gt;" in html
     assert "R&amp;D &lt;name&gt;" in html
-    assert "csrf" not in html
+    assert "csrf_token" not in html
     assert all(line.strip() for line in html.split("\n"))
     assert 'fetch("https://signup.example.com/subscribe"' in script
     assert 'form: "spring-news"' in script

@@ -86,10 +86,10 @@ def test_the_cookie_is_secure_over_https(make_app: MakeApp) -> None:
 
 def test_a_wrong_password_is_401(client: FlaskClient) -> None:
     """The page says so, and nobody is signed in."""
-    answer = sign_in(client, "wrong")
+    answer = sign_in(client, "a wrong guess")
     assert answer.status_code == 401
     assert "This is not the password." in answer.text
-    assert "wrong" not in answer.text
+    assert "a wrong guess" not in answer.text
     assert client.get("/admin/").status_code == 303
 
 

@@ -54,7 +54,9 @@ def test_a_required_number_demands_the_tick(app: Flask, client: FlaskClient) -> 
 def test_a_form_without_the_field_shows_nothing_of_it(app: Flask, client: FlaskClient) -> None:
     """Also where a wording is left from before."""
     make(app, sms_wording=WORDING)
-    assert "sms_" not in client.get("/forms/spring-news").text
+    page = client.get("/forms/spring-news").text
+    assert "sms_number" not in page
+    assert "sms_consent" not in page
     assert client.get("/forms/spring-news.json").get_json()["sms_consent"] is None
 
 
