@@ -65,6 +65,7 @@ def pre_fork(server: Any, worker: Any) -> None:
     """Give the worker the first place that no other one has; that of a worker that ended is free again."""
     taken = {other.place for other in server.WORKERS.values()}
     worker.place = next(place for place in itertools.count() if place not in taken)
+    worker.announce(worker.place)
 
 
 def post_worker_init(worker: Any) -> None:

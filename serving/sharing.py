@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import mmap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
-NOBODY = -1
+# In place of a number of peers: nobody works at that place, or somebody will soon.
+NOBODY, STARTING = -1, -2
 # A worker tells at least once a second. One that has not done so for longer is frozen, killed or overwhelmed.
 FRESH_SECONDS = 2.5
 
@@ -27,16 +28,21 @@ class Loads:
             self._loads[place] = NOBODY
 
     def tell(self, place: int, load: int) -> None:
-        """The worker at `place` serves so many peers, or NOBODY any longer."""
+        """The worker at `place` serves so many peers, or is STARTING, or serves NOBODY any longer."""
         self._loads[place % self._places] = load
         self._told[place % self._places] = self._clock()
 
     def least_of_others(self, place: int) -> int | None:
         """How many peers the least busy of the other workers serves; None without others."""
-        since = self._clock() - FRESH_SECONDS
-        others = [
-            load
-            for other, load in enumerate(self._loads)
-            if load != NOBODY and other != place % self._places and self._told[other] > since
-        ]
+        others = (load for other, load in self._fresh() if load >= 0 and other != place % self._places)
         return min(others, default=None)
+
+    def any_starting(self) -> bool:
+        """Whether a worker will serve soon."""
+        return any(load == STARTING for _, load in self._fresh())
+
+    def _fresh(self) -> Iterator[tuple[int, int]]:
+        since = self._clock() - FRESH_SECONDS
+        for place, load in enumerate(self._loads):
+            if load != NOBODY and self._told[place] > since:
+                yield place, load

@@ -21,7 +21,7 @@ from gunicorn.workers.gthread import ThreadWorker
 from serving.connection import Connection
 from serving.connections import Connections
 from serving.limits import Limits
-from serving.sharing import NOBODY, Loads
+from serving.sharing import NOBODY, STARTING, Loads
 
 ACCEPTS_AT_ONCE = 32
 OUT_OF_RESOURCES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
@@ -72,13 +72,19 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc] # gunicorn has no typ
         self.next_look = 0.0
         self.accept_at = 0.0
         self.rebalance = False
+        self.stop_by = 0.0
         answers = self.method_queue
         self.poller.register(answers.fileno(), selectors.EVENT_READ, answers.run_callbacks)
-        while self.alive:
+        while self.alive or self._is_being_replaced():
             pause = self.accept_at - self.clock()
             self.set_accept_enabled(pause <= 0 and not self.connections.crowded)
             self._turn(min(pause, TURN_SECONDS) if pause > 0 else TURN_SECONDS)
         self._stop()
+
+    @classmethod
+    def announce(cls, place: int) -> None:
+        """In the master, before the fork: a worker will serve at `place`."""
+        cls.loads.tell(place, STARTING)
 
     def accept(self, listener: Any) -> None:
         """Take connections that wait at the door, unless another worker serves fewer peers."""
@@ -119,6 +125,7 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc] # gunicorn has no typ
         end = self.clock() + START_SECONDS
         while not self.serving.wait(TURN_SECONDS) and self.clock() < end:
             self.notify()
+            self.loads.tell(self.place, STARTING)
 
     def _accept_one(self, listener: Any) -> bool:
         try:
@@ -134,6 +141,11 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc] # gunicorn has no typ
         server = listener.getsockname()
         self.connections.welcome(Connection(self.cfg, peer, address, server, self.limits))
         return True
+
+    def _is_being_replaced(self) -> bool:
+        """In a reload gunicorn stops workers before the new ones serve: until they do, go on."""
+        self.stop_by = self.stop_by or self.clock() + self.cfg.graceful_timeout / 2
+        return self.loads.any_starting() and self.clock() < self.stop_by
 
     def _surplus(self) -> int:
         """How many peers more than the least busy worker this one serves."""

@@ -13,7 +13,7 @@ from gunicorn.errors import ConfigError
 
 from app import BODY_LIMIT
 from serving.limits import Limits
-from serving.sharing import FRESH_SECONDS, NOBODY, Loads
+from serving.sharing import FRESH_SECONDS, NOBODY, STARTING, Loads
 from serving.worker import BufferingWorker
 
 
@@ -48,6 +48,19 @@ class TestLoads:
         assert [loads.least_of_others(place) for place in range(3)] == [4, 1, 1]
         loads.tell(0, NOBODY)
         assert [loads.least_of_others(place) for place in range(3)] == [4, 4, 7]
+
+    def test_a_worker_that_starts_is_known_until_it_serves(self) -> None:
+        """Those that it replaces go on until then; connections are not left to it."""
+        now = [5.0]
+        loads = Loads(lambda: now[0])
+        loads.tell(1, STARTING)
+        assert loads.any_starting()
+        assert loads.least_of_others(0) is None
+        loads.tell(1, 0)
+        assert not loads.any_starting()
+        loads.tell(2, STARTING)
+        now[0] += FRESH_SECONDS + 0.1
+        assert not loads.any_starting()
 
     def test_a_worker_that_is_silent_is_not_waited_for(self) -> None:
         """It is frozen or was killed: its number is old."""
