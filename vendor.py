@@ -30,6 +30,8 @@ AUTH_PATH = "/oauth2/default/v1"
 IN_PROCESS = "http://sandbox.invalid"
 # One API call, its repeat after a 401 included; a delivery's lease is 60 s.
 API_SECONDS = 15.0
+# To connect, and for each read.
+REACH_SECONDS = (3, 10)
 
 
 def authorization_server(settings: Settings, stand_in: Flask | None) -> AuthorizationServer:
@@ -95,3 +97,21 @@ def account_of(vendor: ConstantContact, permits: CallPermits) -> Callable[[str],
             raise AccountUnavailable(error.reason) from error
 
     return ask
+
+
+def reached(url: str) -> str | None:
+    """Make one call without a token, as any other with its TLS, proxies and limits; why it failed, in words.
+
+    Any answer will do: whether it is Constant Contact's own shows only with a token.
+    """
+    try:
+        with DeadlineSession(API_SECONDS) as session:
+            answer = session.get(url, timeout=REACH_SECONDS)
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is to be told of
+        return words_of(error)
+    if 300 <= answer.status_code < 400:
+        return f"it answers with a redirect ({answer.status_code}), as a network does that wants a sign-in"
+    return None
+    if 300 <= answer.status_code < 400:
+        return f"it answers with a redirect ({answer.status_code}), as a network does that wants a sign-in"
+    return None

@@ -111,7 +111,7 @@ def sign_in_link(welcome: bool) -> None:
 
 
 @click.command("doctor")
-@click.option("--online", is_flag=True, help="Look for Constant Contact's hosts in the DNS as well.")
+@click.option("--online", is_flag=True, help="Call Constant Contact's hosts as well.")
 @with_appcontext
 @click.pass_context
 def doctor(context: click.Context, online: bool) -> None:

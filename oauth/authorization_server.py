@@ -184,12 +184,15 @@ def _refusal(status: int, body: bytes) -> TokenCallFailed:
 def _error_code(body: bytes) -> str | None:
     """``error``, or ``errorCode`` as for an unknown client id; empty where it is no plain code.
 
-    None where the body is in neither form: then it was not the authorization server that answered.
+    None where the body is in neither form: then it was not the authorization server that answered. An empty
+    object stands for no reason given.
     """
     try:
         answer = json.loads(body)
     except (ValueError, RecursionError):
         return None
+    if answer == {}:
+        return ""
     code = answer.get("error") or answer.get("errorCode") if isinstance(answer, dict) else None
     if not isinstance(code, str):
         return None

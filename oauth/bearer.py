@@ -31,7 +31,8 @@ class BearerAuth(AuthBase):
     """Set as ``session.auth``. Bodies must be text or bytes, so that they can be sent again.
 
     A 401 means the token, so the call is repeated once with another one; a 403 means scope, role or a
-    deactivated application, which no token cures, so it is handed on (constant-contact error table).
+    deactivated application, which no token cures, so it is handed on (constant-contact error table). A web
+    page is a proxy's, with whatever status, and says nothing about the token.
 
     Args:
         keeper: Hands out the tokens.
@@ -55,6 +56,8 @@ class BearerAuth(AuthBase):
 
     def _repeat_once(self, token: str) -> Callable[..., requests.Response]:
         def on_response(response: requests.Response, **send: Any) -> requests.Response:
+            if _is_a_page(response):
+                return response
             if response.status_code != 401:
                 self._keeper.accepted()
                 return response
@@ -66,6 +69,8 @@ class BearerAuth(AuthBase):
             # The adapter calls no hooks, so a second 401 goes to the caller and nothing loops.
             repeated: requests.Response = response.connection.send(again, **send)
             repeated.history.append(response)
+            if _is_a_page(repeated):
+                return repeated
             if repeated.status_code == 401:
                 self._keeper.rejected_again()
             else:
@@ -73,3 +78,7 @@ class BearerAuth(AuthBase):
             return repeated
 
         return on_response
+
+
+def _is_a_page(response: requests.Response) -> bool:
+    return response.content.lstrip()[:1] == b"<"

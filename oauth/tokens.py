@@ -54,13 +54,16 @@ def parse_token_answer(body: bytes, *, now: int) -> TokenPair:
     if refresh is not None and not (isinstance(refresh, str) and _VISIBLE.fullmatch(refresh)):
         raise UnusableAnswer("refresh token is not text")
     scope = answer.get("scope")
+    if isinstance(scope, str) and not _VISIBLE.fullmatch(scope):
+        # Without a scope everything was granted; by one that cannot be read, nothing was.
+        scope = ""
     seconds = _believable(answer.get("expires_in")) or _claimed_seconds(access, now) or LONGEST_SECONDS
     return TokenPair(
         access=access,
         refresh=refresh,
         issued_at=now,
         expires_at=now + seconds * 1000,
-        scope=scope[:_LONGEST_SCOPE] if isinstance(scope, str) and _VISIBLE.fullmatch(scope) else None,
+        scope=scope[:_LONGEST_SCOPE] if isinstance(scope, str) else None,
     )
 
 

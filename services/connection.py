@@ -170,7 +170,8 @@ class ConnectLimit:
 
 def _with_cause(sentence: str, row: ConnectionRow) -> str:
     """The sentence with the stored cause, which holds no secret and no text of the vendor."""
-    return f"{sentence} {row.last_error}" if row.state in WITH_CAUSE and row.last_error else sentence
+    told = row.state in WITH_CAUSE and row.last_error
+    return f"{sentence} The last error: {row.last_error}" if told else sentence
 
 
 def _idle_warning(days: int | None) -> str | None:

@@ -33,6 +33,10 @@ class Deployment:
     vendor_urls: tuple[str, ...]
 
 
+def _no_call(_url: str) -> str | None:
+    return None
+
+
 class Doctor:
     """Looks at everything a deployment needs."""
 
@@ -51,8 +55,13 @@ class Doctor:
         salvage: Salvage | None,
         proxies: Callable[[], Iterable[Problem]],
         clock: Callable[[], int],
+        reach: Callable[[str], str | None] = _no_call,
     ) -> None:
-        """`salvage` is for SQLite; `proxies` tells what requests showed; `clock` tells epoch milliseconds."""
+        """`salvage` is for SQLite; `proxies` tells what requests showed; `clock` tells epoch milliseconds.
+
+        `reach` makes a call to an address of the vendor, and says in words why it came to nothing.
+        """
+        self._reach = reach
         self._spool = spool
         self._salvage = salvage
         self._deployment = deployment
@@ -81,7 +90,12 @@ class Doctor:
                 found += part()
         except StoreError as error:
             found += findings.unusable(deployment.store_url, error)
-        return found + (findings.hosts(deployment.vendor_urls) if online else [])
+        return found + (self._online() if online else [])
+
+    def _online(self) -> list[Finding]:
+        urls = self._deployment.vendor_urls
+        calls = [finding for url in urls for finding in findings.reached(url, self._reach(url))]
+        return calls + findings.hosts(urls)
 
     def _stored(self) -> list[Finding]:
         self._database.probe()

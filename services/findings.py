@@ -232,6 +232,17 @@ def hosts(urls: Iterable[str], resolve: Callable[[str, None], object] = socket.g
     return found
 
 
+def reached(url: str, failure: str | None) -> list[Finding]:
+    """Whether a call got through to `url`; `failure` says in words why not, without a full stop."""
+    host = urlsplit(url).hostname or url
+    if failure is None:
+        return [Finding(Level.OK, f"{host} answers.")]
+    cure = (
+        "See that this machine may call it: firewall, proxy (HTTPS_PROXY), certificates (REQUESTS_CA_BUNDLE)."
+    )
+    return [Finding(Level.PROBLEM, f"{host} cannot be used: {failure}.", cure)]
+
+
 def database_file(store_url: str) -> Path | None:
     """The file of an SQLite database, None for another one."""
     scheme, _, path = store_url.partition(":///")

@@ -220,7 +220,7 @@ def test_a_certificate_for_another_name_is_named(
 
 def test_plain_http_where_tls_is_expected_is_a_tls_fault(session: DeadlineSession) -> None:
     """A port that was mixed up."""
-    with serving(partial(answer, with_=HEAD + b"\r\n")) as address:
+    with serving(lambda connection: connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")) as address:
         assert reason_of(session, f"https://{address}").startswith("Constant Contact cannot be reached: ")
 
 

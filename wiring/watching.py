@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import vendor
 from services import (
     ConnectionControl,
     ConnectionStatus,
@@ -90,6 +91,7 @@ def build_doctor(
         salvage=keeping.salvage,
         proxies=proxies.problems,
         clock=clock,
+        reach=vendor.reached,
     )
 
 

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import requests
 import responses
-from urllib3.exceptions import MaxRetryError, NewConnectionError, SSLError
+from urllib3.exceptions import LocationParseError, MaxRetryError, NewConnectionError, SSLError
 
 from oauth.authorization_server import AuthorizationServer
 from oauth.errors import Ambiguous, InvalidClient, InvalidGrant, NeverSent, Refused, TokenCallFailed
@@ -92,12 +92,28 @@ BAD_CERTIFICATE = requests.exceptions.SSLError(
         ((401, '{"error": "invalid_client"}'), InvalidClient),
         ((401, '{"errorCode": "invalid_client", "errorSummary": "x"}'), InvalidClient),
         ((400, '{"error": "invalid_client"}'), InvalidClient),
-        ((401, "<html>"), InvalidClient),
+        ((401, "<html>"), Ambiguous),
+        ((403, "<html>"), Ambiguous),
+        ((400, '{"message": "blocked"}'), Ambiguous),
+        ((400, '{"error": 5}'), Ambiguous),
+        ((400, '{"error": "invalid_grant", "n": ' + "9" * 6_000 + "}"), Ambiguous),
+        ((401, "[" * 60_000), Ambiguous),
+        ((400, '{"error": "invalid_grant"}' + " " * 70_000), Ambiguous),
+        ((200, '{"access_token": "a", "token_type": "Bearer", "refresh_token": "\\ud800"}'), Ambiguous),
+        (
+            (200, '{"access_token": "a", "token_type": "Bearer", "expires_in": ' + "9" * 6_000 + "}"),
+            Ambiguous,
+        ),
+        (OSError("Could not find a suitable TLS CA certificate bundle, invalid path: /x.pem"), NeverSent),
+        (requests.exceptions.InvalidURL("bad"), NeverSent),
+        (LocationParseError("https://secret@x"), NeverSent),
+        (AttributeError("'NoneType' object has no attribute 'readline'"), Ambiguous),
+        (RecursionError("secret"), Ambiguous),
         ((401, '{"error": "invalid_grant"}'), InvalidClient),
         ((403, '{"error": "invalid_grant"}'), Refused),
         ((400, '{"error": "<script>secret"}'), Refused),
-        ((400, "[]"), Refused),
-        ((400, "invalid_grant"), Refused),
+        ((400, "[]"), Ambiguous),
+        ((400, "invalid_grant"), Ambiguous),
     ],
 )
 def test_each_failure_has_its_kind(

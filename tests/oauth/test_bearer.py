@@ -1,6 +1,7 @@
 """The Authorization header."""
 
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 import requests
@@ -124,6 +125,20 @@ def test_a_disabled_application_costs_one_forced_refresh_and_recovers_by_itself(
     http.replace(responses.POST, API, status=201)
     assert session.post(API).status_code == 201
     assert (vault.row.state, vault.row.last_error) == ("connected", None)
+
+
+@pytest.mark.parametrize("status", [401, 200, 403])
+def test_a_proxys_page_says_nothing_about_the_token(
+    session: requests.Session, http: responses.RequestsMock, vault: VaultInMemory, vendor: Vendor, status: int
+) -> None:
+    """Neither that it is refused, which costs a refresh, nor that it is accepted."""
+    http.post(API, status=401)
+    session.post(API)
+    assert vault.row.state == "api_rejected"
+    http.replace(responses.POST, API, status=status, body=" \n<html>Sign in to this network</html>")
+    vault.row = replace(vault.row, state="api_rejected")
+    assert session.post(API).status_code == status
+    assert (vault.row.state, vendor.issued) == ("api_rejected", 1)
 
 
 @pytest.mark.parametrize("status", [400, 403, 409, 429, 500])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -114,6 +114,25 @@ def test_only_while_others_succeed_is_a_server_fault_the_sign_ups_own(
     """The eighth such fault parks it; an outage neither counts nor parks, however long."""
     decision = decide(ServerFault(), case(attempts=attempts, failures=failures))
     assert (decision.counts, decision.park) == (counts, parks)
+
+
+@pytest.mark.parametrize(
+    ("alone", "failures", "noted", "due", "parks"),
+    [
+        (0, 0, True, (0, 0), False),
+        (1, 0, True, (5_000, 7_500), False),
+        (3, 0, True, (20_000, 30_000), False),
+        (7, 0, True, (320_000, 480_000), True),
+        (7, 1, False, (0, 0), False),
+    ],
+)
+def test_a_sign_up_that_alone_gets_no_answer_waits_longer_each_time_and_is_put_aside_in_the_end(
+    alone: int, failures: int, noted: bool, due: tuple[int, int], parks: bool
+) -> None:
+    """By a filter that does not let its words pass, say; while the others fail, too, it is nobody's own."""
+    decision = decide(Unreachable(), replace(case(failures=failures), failed_alone=alone))
+    assert (decision.failed_alone, decision.park, decision.counts) == (noted, parks, False)
+    assert due[0] <= decision.due_at - NOON <= due[1]
 
 
 def test_after_a_week_what_fails_by_itself_is_put_aside_and_what_fails_with_all_is_not() -> None:

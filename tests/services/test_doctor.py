@@ -333,3 +333,12 @@ def test_what_requests_showed_of_the_proxies_is_a_finding(house: House, deployme
     assert found == [Finding(Level.WARNING, sight.sentence)]
     found = [f for f in examine(house, deployment) if "PROXY_HOPS" in f.sentence]
     assert [finding.level for finding in found] == [Level.OK]
+
+
+def test_a_host_that_cannot_be_used_is_a_problem_with_its_cause() -> None:
+    """Found in the DNS is not enough: certificates and proxies stand between."""
+    (good,) = findings.reached("https://api.cc.email/v3", None)
+    assert (good.level, good.sentence) == (Level.OK, "api.cc.email answers.")
+    (bad,) = findings.reached("https://api.cc.email/v3", "the certificate file /x.pem is missing")
+    assert bad.level is Level.PROBLEM
+    assert bad.sentence == "api.cc.email cannot be used: the certificate file /x.pem is missing."

@@ -89,7 +89,8 @@ def answers() -> Iterator[tuple[str, dict[str, Any], Costs]]:
     yield "429 of queued activities", answer(429, {"message": "too many queued activities"}), THROTTLED
     yield "429 without a body", {"status": 429}, THROTTLED
     yield "503 of a proxy", {"status": 503, "body": "<html>down</html>"}, SERVER
-    yield "408 of a proxy", {"status": 408, "body": "<html>slow</html>"}, OUTAGE
+    for status in (400, 401, 403, 404, 408, 409, 415, 422, 451):
+        yield f"{status} of a proxy", {"status": status, "body": "<html>blocked</html>"}, OUTAGE
     for status in (301, 302, 307, 308):
         headers = {"Location": "https://elsewhere.example.org/"}
         yield f"{status} elsewhere", {"status": status, "headers": headers}, OUTAGE
@@ -98,6 +99,9 @@ def answers() -> Iterator[tuple[str, dict[str, Any], Costs]]:
     yield "201 with half a body", {"status": 201, "body": '{"contact_id":"c'}, OUTAGE
     yield "201 without an action", answer(201, {"contact_id": "c"}), OUTAGE
     yield "204", {"status": 204}, OUTAGE
+    yield "6,000 digits", {"status": 201, "body": "9" * 6_000}, OUTAGE
+    yield "200,000 brackets", {"status": 201, "body": "[" * 200_000}, OUTAGE
+    yield "half a character", {"status": 400, "body": '[{"error_key":"\\ud800"}]'}, OUTAGE
 
 
 def answer(status: int, body: Any) -> dict[str, Any]:
@@ -119,6 +123,10 @@ def transports() -> Iterator[tuple[str, dict[str, Any], Costs]]:
         "proxy": requests.exceptions.ProxyError("proxy"),
         "cut off": requests.exceptions.ChunkedEncodingError("incomplete read"),
         "undecodable": requests.exceptions.ContentDecodingError("gzip"),
+        "certificates missing": OSError("Could not find a suitable TLS CA certificate bundle"),
+        "a fault of urllib3": AttributeError("'NoneType' object has no attribute 'readline'"),
+        "an odd address": UnicodeError("label too long"),
+        "too deep": RecursionError(),
     }
     for name, fault in faults.items():
         yield name, {"body": fault}, OUTAGE
@@ -252,3 +260,66 @@ def test_after_a_used_up_day_the_first_call_is_soon_after_midnight(house: Connec
     assert house.budget.read().used == 10_000
     assert house.next_step() is Outcome.DELIVERED
     assert midnight < house.clock.now < midnight + 120_000
+
+
+STUCK = "stuck@example.org"
+
+
+@responses.activate
+@pytest.mark.parametrize(
+    "bad",
+    [
+        (403, {}, "<html>blocked</html>"),
+        (201, {}, "[" * 200_000),
+        requests.ConnectionError("reset"),
+        OSError("odd"),
+    ],
+    ids=["a filter's page", "brackets", "reset", "something else"],
+)
+def test_a_sign_up_that_alone_gets_no_answer_holds_up_nobody_and_is_put_aside(
+    house: Connected, bad: Exception | tuple[int, dict[str, str], str]
+) -> None:
+    """Eight calls of its own, each behind the others' sign-ups, which wait seconds; then it says why."""
+    calls: list[int] = []
+
+    def said(request: requests.PreparedRequest) -> tuple[int, dict[str, str], str]:
+        assert isinstance(request.body, bytes)
+        if STUCK not in request.body.decode():
+            return 201, {}, '{"contact_id": "c", "action": "created"}'
+        calls.append(house.clock.now)
+        if isinstance(bad, Exception):
+            raise bad
+        return bad
+
+    responses.add_callback("POST", SIGN_UP, callback=said)
+    stuck = house.sign_up(STUCK)
+    for number in range(200):
+        other, began = house.sign_up(f"p{number}@example.org"), house.clock.now
+        while house.view(other).status != "subscribed":
+            house.next_step()
+        assert house.clock.now - began <= 5_000
+        if house.view(stuck).status == "parked":
+            break
+        house.clock.now += 30_000
+    view = house.view(stuck)
+    assert view.status == "parked"
+    # Once or twice it is the probe after a failure, which counts for nobody.
+    assert 8 <= len(calls) <= 10
+    assert "Constant Contact" in (view.last_error or "")
+    assert house.courier.step().until is None
+
+
+@responses.activate
+def test_an_outage_of_hours_puts_nobody_aside(house: Connected) -> None:
+    """However many calls come to nothing: the others' do as well."""
+    responses.post(SIGN_UP, status=403, body="<html>blocked</html>")
+    ids = [house.sign_up(f"d{number}@example.org") for number in range(3)]
+    ends = house.clock.now + 6 * HOUR
+    while house.clock.now < ends:
+        step = house.courier.step()
+        house.clock.now = max(step.until or 0, house.clock.now)
+    assert {house.view(each).status for each in ids} == {"queued"}
+    assert "a web page" in (house.budget.read().pause_reason or "")
+    responses.replace("POST", SIGN_UP, status=201, json={"contact_id": "c", "action": "created"})
+    for _ in ids:
+        assert house.next_step() is Outcome.DELIVERED

@@ -73,3 +73,29 @@ def test_the_background_fetches_once_an_hour(house: House) -> None:
     house.connections.disconnect(now=house.clock.now)
     house.lists.keep_fresh()
     assert len(house.vendor.pages) == 2
+
+
+def test_pages_that_do_not_end_are_no_lists(house: House) -> None:
+    """Half of them must not pass for all; what was known stays, at a hundred calls at most."""
+    known = house.lists.read().lists
+    house.clock.now += 3_600_001
+    house.vendor.endless = True
+    house.vendor.pages.clear()
+    assert house.lists.read(refresh=True).stale
+    assert len(house.vendor.pages) == 2, "the first repeated link"
+    assert house.lists.read().lists == known
+
+
+def test_lists_that_cannot_be_had_are_asked_for_ever_more_seldom(house: House) -> None:
+    """A failure may cost a hundred calls, so the background comes to one try an hour."""
+    house.clock.now += 10_000
+    house.vendor.lists_error = Unreachable()
+    ends = house.clock.now + 24 * 3_600_000
+    while house.clock.now < ends:
+        house.lists.keep_fresh()
+        house.clock.now += 30_000
+    assert 24 <= len(house.vendor.pages) <= 34
+    house.vendor.lists_error = None
+    house.clock.now += 3_600_000
+    house.lists.keep_fresh()
+    assert house.lists.known() is not None

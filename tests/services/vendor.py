@@ -31,6 +31,7 @@ class ScriptedVendor(ConstantContact):
         self.signed_up: list[Mapping[str, Any]] = []
         self.pages: list[str | None] = []
         self.lists_error: ConstantContactError | None = None
+        self.endless = False
         self.fields: tuple[CustomField, ...] = ()
         self.made_tags: tuple[Tag, ...] = ()
         self.asked_for: list[str] = []
@@ -49,7 +50,7 @@ class ScriptedVendor(ConstantContact):
         self.pages.append(page)
         if self.lists_error:
             raise self.lists_error
-        if page is None:
+        if page is None or self.endless:
             return ListsPage((NEWSLETTER,), "/v3/contact_lists?cursor=2")
         return ListsPage((EVENTS,), None)
 
