@@ -8,7 +8,16 @@ from store.database import Database
 from store.deliveries import Backlog, Carried, Claimed, Deliveries
 from store.disk import Disk
 from store.documents import read as read_document
-from store.errors import KeyTaken, OverLimit, SpoolFirst, StoreError, StoreMisconfigured, StoreUnavailable
+from store.errors import (
+    KeyTaken,
+    OverLimit,
+    SpoolFirst,
+    StoreError,
+    StoreMisconfigured,
+    StoreSilent,
+    StoreUnavailable,
+    StoreUpgrading,
+)
 from store.events import Event, Events
 from store.expiry import Expiry
 from store.forms import Forms, StoredForm
@@ -70,7 +79,9 @@ __all__ = [
     "SpoolImport",
     "StoreError",
     "StoreMisconfigured",
+    "StoreSilent",
     "StoreUnavailable",
+    "StoreUpgrading",
     "StoredForm",
     "Suspect",
     "SuspectedSignups",

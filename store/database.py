@@ -13,14 +13,24 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from store import sqlite
 from store.copies import Copies
-from store.errors import StoreError, StoreMisconfigured, StoreUnavailable, driver_errors_translated
+from store.errors import (
+    StoreError,
+    StoreMisconfigured,
+    StoreSilent,
+    StoreUnavailable,
+    driver_errors_translated,
+)
+from store.opening import Opening
 from store.postgresql import PostgreSQLBackend
+from store.silence import Silence
 from store.sqlite import SQLiteBackend
 
 _PROBE = text(
     "INSERT INTO meta (key, value) VALUES ('probe', :value)"
     " ON CONFLICT (key) DO UPDATE SET value = excluded.value"
 )
+# For a command, which has nothing else to do; below the minute after which a silent delivery is started anew.
+PATIENCE_SECONDS = 30.0
 _PROBE_HOLDS_SECONDS = 1.5
 # What is stored meanwhile is far less than what is kept free.
 _ROOM_HOLDS_SECONDS = 0.1
@@ -59,8 +69,11 @@ class Database:
         self._engine = self._backend.engine()
         self._pid = os.getpid()
         self._pools_of_parents: list[Pool] = []
-        self._opening = threading.Lock()
+        self._mutex = threading.Lock()
+        self._opening: Opening | None = None
+        self._silence = Silence(monotonic)
         self._prepared = False
+        self.patience_seconds = PATIENCE_SECONDS
         self._monotonic = monotonic
         self._probed_until = self._roomy_until = -math.inf
         _all.add(self)
@@ -74,17 +87,26 @@ class Database:
         """Create or migrate the schema unless this process has seen it current already.
 
         Again when a SQLite file was replaced, deleted or damaged since: work goes on in the file that is
-        there, or in a new one.
+        there, or in a new one. Whoever comes meanwhile waits until `patience_seconds` after the beginning; a
+        serving process, which has a spool, sets them low.
         """
         if self._pid != os.getpid():
             self._forget_parent()
         if self._prepared and self._backend.sound():
             return
-        with self._opening, driver_errors_translated():
-            if not (self._prepared and self._backend.sound()):
+        with self._mutex:
+            if self._prepared and self._backend.sound():
+                return
+            if self._opening is None or self._opening.over:
                 self._prepared = False
-                self._backend.prepare(self._engine)
-                self._prepared = True
+                self._opening = Opening(self._open, self._monotonic)
+            opening = self._opening
+        opening.wait(self.patience_seconds)
+
+    def _open(self, upgrading: Callable[[], None]) -> None:
+        with driver_errors_translated():
+            self._backend.prepare(self._engine, upgrading)
+        self._prepared = True
 
     @contextmanager
     def transaction(self, *, committed: Callable[[], None] = lambda: None) -> Iterator[Connection]:
@@ -178,13 +200,22 @@ class Database:
 
     @contextmanager
     def _watched(self) -> Iterator[None]:
-        """Translate a failure, and let the backend act on it."""
+        """Translate a failure, and let the backend act on it; a server that is silent is left alone."""
+        self._silence.pass_or_raise()
         try:
             with driver_errors_translated():
                 yield
+        except StoreSilent:
+            self._silence.began()
+            raise
         except StoreError as error:
+            self._silence.tried()
             self._backend.failed(error)
             raise
+        except BaseException:
+            self._silence.tried()
+            raise
+        self._silence.ended()
 
     def _forget_parent(self) -> None:
         """Leave connections in use at the fork alone: two processes on one handle or socket damage data.
@@ -194,7 +225,9 @@ class Database:
         self._pools_of_parents.append(self._engine.pool)
         self._engine.dispose(close=False)
         self._backend.after_fork()
-        self._opening = threading.Lock()
+        self._mutex = threading.Lock()
+        self._opening = None
+        self._silence.forget_parent()
         self._pid = os.getpid()
 
 

@@ -3,6 +3,8 @@
 StoreError
 ├── StoreUnavailable    locked, read-only, gone, refused, timed out: try again later
 │   ├── StoreFull       no room on the disk
+│   ├── StoreSilent     the server does not answer
+│   ├── StoreUpgrading  the schema is being migrated to this release's
 │   ├── StoreDamaged    the file is not what was written; it is examined before the next use
 │   ├── RowRefused      this row only: the database takes others
 │   └── SpoolFirst      older ones are still in the spool: import them, then store again
@@ -20,6 +22,8 @@ from sqlalchemy import exc
 _TEXT_IS_SAFE = (exc.OperationalError, exc.InterfaceError, exc.ProgrammingError)
 # A short read says "disk I/O error", and a file that was emptied has no table any more.
 _DAMAGED = ("malformed", "not a database", "disk I/O error", "no such table")
+# Our own words, in `store.limits`, and those of psycopg for a server that takes a connection in silence.
+_SILENT = ("has not answered", "connection timeout expired", "ConnectionTimeout")
 _FULL = ("disk is full", "No space left")
 _OF_THE_ROW = (exc.IntegrityError, exc.DataError)
 
@@ -34,6 +38,14 @@ class StoreUnavailable(StoreError):
 
 class StoreFull(StoreUnavailable):
     """There is no room on the disk."""
+
+
+class StoreSilent(StoreUnavailable):
+    """A server took the connection or the statement, and has not answered in time."""
+
+
+class StoreUpgrading(StoreUnavailable):
+    """The schema is being migrated, or waits for its locks."""
 
 
 class StoreDamaged(StoreUnavailable):
@@ -85,6 +97,8 @@ def driver_errors_translated() -> Iterator[None]:
 
 def _translated(error: exc.DBAPIError) -> StoreUnavailable:
     message = _describe(error)
+    if any(sign in message for sign in _SILENT):
+        return StoreSilent(message)
     if any(sign in message for sign in _FULL):
         return StoreFull(message)
     if any(sign in message for sign in _DAMAGED):

@@ -1,15 +1,29 @@
 """PostgreSQL, direct or behind a transaction pooler: no session state, no LISTEN, no session locks."""
 
-from collections.abc import Iterator, Mapping
+import itertools
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine
+import structlog
+from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy.exc import OperationalError
 
 from store import migrate
 from store.errors import StoreError, StoreMisconfigured
+from store.limits import LimitedConnection, answers_within
+
+log = structlog.get_logger(__name__)
 
 # Any number, as long as it is the same in all processes.
 _MIGRATION_LOCK = 5_313_410_377
+
+# A table that is being read, or that another migration of the same moment has.
+_IN_THE_WAY = ("55P03", "40P01")
+_LONGEST_GAP_SECONDS = 4.0
+# For one statement of a migration, on a database of years.
+_MIGRATION_SECONDS = 3_600.0
 
 _LOOPBACK = ("127.0.0.1", "::1")
 
@@ -63,14 +77,18 @@ class PostgreSQLBackend:
         "BEGIN; SET LOCAL synchronous_commit = on; SET LOCAL statement_timeout = '5s';"
         " SET LOCAL lock_timeout = '2s'; SET LOCAL idle_in_transaction_session_timeout = '10s'"
     )
-    _begin_migration = "BEGIN; SET LOCAL synchronous_commit = on; SET LOCAL lock_timeout = '60s'"
+    # A migration may take its time, once it has its locks.
+    _begin_migration = (
+        "BEGIN; SET LOCAL synchronous_commit = on; SET LOCAL lock_timeout = '1s';"
+        " SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0"
+    )
 
     def __init__(self, url: URL) -> None:
         self._url = with_sslmode(url.set(drivername="postgresql+psycopg"))
 
     def engine(self) -> Engine:
         """Build the engine: few connections (small hosted plans allow about 97), renewed before 5 minutes."""
-        return create_engine(
+        engine = create_engine(
             self._url,
             isolation_level="AUTOCOMMIT",
             connect_args={
@@ -88,6 +106,8 @@ class PostgreSQLBackend:
             pool_timeout=5,
             hide_parameters=True,
         )
+        event.listen(engine, "do_connect", _connect)
+        return engine
 
     probe = ""  # what the server's disk has room for is its operator's business
 
@@ -126,8 +146,11 @@ class PostgreSQLBackend:
         """PostgreSQL queues writers itself."""
         yield
 
-    def prepare(self, engine: Engine) -> None:
-        """Create or migrate the schema under a lock that ends with the transaction.
+    def prepare(self, engine: Engine, upgrading: Callable[[], None]) -> None:
+        """Create or migrate the schema, one process at a time; `upgrading` is called before.
+
+        A dump, or whatever else reads for long, keeps a migration from its locks, and all that comes later
+        queues behind who waits for a lock. So it waits a second at most, then lets the others pass.
 
         Raises:
             StoreMisconfigured: newer or damaged schema, or a server that loses what it acknowledged.
@@ -136,11 +159,31 @@ class PostgreSQLBackend:
             self._check_durability(connection)
             if migrate.is_current(connection):
                 return
+        upgrading()
+        for tries in itertools.count():
+            if self._migrated(engine):
+                return
+            log.warning("database_upgrade_waits", cause="another process migrates, or a dump holds its locks")
+            threading.Event().wait(min(_LONGEST_GAP_SECONDS, 0.25 * 2 ** min(tries, 10)))
+
+    def _migrated(self, engine: Engine) -> bool:
+        """Try it once; False when somebody is in the way."""
+        with answers_within(_MIGRATION_SECONDS), engine.connect() as connection:
             connection.exec_driver_sql(self._begin_migration)
-            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
-            if not migrate.is_current(connection):
-                migrate.upgrade(connection)
+            ours = connection.exec_driver_sql(f"SELECT pg_try_advisory_xact_lock({_MIGRATION_LOCK})").scalar()
+            try:
+                if migrate.is_current(connection):
+                    connection.rollback()
+                    return True
+                if ours:
+                    migrate.upgrade(connection)
+            except OperationalError as error:
+                connection.rollback()
+                if getattr(error.orig, "sqlstate", None) not in _IN_THE_WAY:
+                    raise
+                return False
             connection.commit()
+            return bool(ours)
 
     def _check_durability(self, connection: Connection) -> None:
         connection.exec_driver_sql(self.begin)
@@ -155,3 +198,9 @@ class PostgreSQLBackend:
         with engine.connect() as connection:
             version = connection.exec_driver_sql("SHOW server_version").scalar_one()
         return f"PostgreSQL {str(version).split(' ', maxsplit=1)[0]}"
+
+
+def _connect(
+    _dialect: Any, _record: Any, args: tuple[Any, ...], options: dict[str, Any]
+) -> LimitedConnection:
+    return LimitedConnection.connect(*args, **options)

@@ -121,8 +121,10 @@ class SQLiteBackend:
                 raise StoreUnavailable("database is locked by another writer") from None
             yield
 
-    def prepare(self, engine: Engine) -> None:
+    def prepare(self, engine: Engine, upgrading: Callable[[], None]) -> None:
         """Create or migrate the file; one process at a time, whatever their number.
+
+        `upgrading` is called before it is migrated, by this process or another.
 
         Raises:
             StoreMisconfigured: network file system, newer or damaged schema, changed journal mode.
@@ -135,11 +137,12 @@ class SQLiteBackend:
                     " Put DATA_DIR on a local disk, or use PostgreSQL by DATABASE_URL."
                 )
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with self._alone() as ever_used:
+        with self._alone(upgrading) as ever_used:
             old = self._leave_old_file(engine, ever_used=ever_used)
             self._create_file()
             with engine.connect() as connection:
                 if not migrate.is_current(connection):
+                    upgrading()
                     self._migrate(connection)
                 if old is not None:
                     adoption.adopt(old, connection)
@@ -195,7 +198,7 @@ class SQLiteBackend:
                     connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
 
     @contextmanager
-    def _alone(self) -> Iterator[bool]:
+    def _alone(self, others: Callable[[], None]) -> Iterator[bool]:
         """Hold a lock beside the file; True when it was there before, so that this folder was ours.
 
         It is never deleted: a waiter would then lock a nameless file.
@@ -204,7 +207,11 @@ class SQLiteBackend:
         ever_used = lock.exists()
         descriptor = os.open(lock, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                others()
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
             yield ever_used
         finally:
             os.close(descriptor)
