@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
@@ -40,6 +41,10 @@ from wiring import (
 __all__ = ["VERSION", "build_services", "clock", "create_app", "start", "stop"]
 
 BODY_LIMIT = 64 * 1024
+# An upgrade is over by then, unless a dump or the like is in its way.
+OPENING_SECONDS = 5.0
+SERVING_PATIENCE_SECONDS = 0.8
+OPEN_AGAIN_SECONDS = 5.0
 
 log = structlog.get_logger(__name__)
 
@@ -70,6 +75,7 @@ def create_app(settings: Settings | None = None, services: Parts | None = None) 
     app.extensions["plant_seed"] = parts.plant_seed
     app.extensions["refresh_keys"] = parts.refresh_keys
     app.extensions["database"] = parts.database
+    app.extensions["stopping"] = threading.Event()
     if parts.sandbox is not None:
         guarded = web.SandboxGuard(app, parts.sandbox.wsgi_app, granted=sandbox.CONTROL_GRANTED)
         app.wsgi_app = DispatcherMiddleware(app.wsgi_app, {vendor.SANDBOX_PATH: guarded})  # type: ignore[method-assign]
@@ -89,13 +95,13 @@ def start(app: Flask) -> None:
     with suppress(OSError):
         # The rescue file needs a place also where PostgreSQL keeps everything else.
         settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    try:
-        app.extensions["database"].prepare()
-        app.extensions["plant_seed"]()
-        app.extensions["refresh_keys"]()
-    except StoreError as error:
-        # Not fatal: each use tries again, and /health says so meanwhile.
-        log.critical("database_not_ready", error=type(error).__name__, problem=str(error))
+    database = app.extensions["database"]
+    database.patience_seconds = OPENING_SECONDS
+    opened = _open(app)
+    # From here on a sign-up that finds the database being upgraded goes to the spool.
+    database.patience_seconds = SERVING_PATIENCE_SECONDS
+    if not opened:
+        threading.Thread(target=_open_later, args=(app,), name="open-later", daemon=True).start()
     app.extensions["ticker"].start()
     # Also where others deliver: what this process spooled lies on its own disk.
     app.extensions["housekeeping_thread"].start()
@@ -103,8 +109,30 @@ def start(app: Flask) -> None:
         app.extensions["delivery_thread"].start()
 
 
+def _open(app: Flask, *, tell: bool = True) -> bool:
+    """Migrate the database and see to what it keeps for a start; whether that was possible."""
+    try:
+        app.extensions["database"].prepare()
+        app.extensions["plant_seed"]()
+        app.extensions["refresh_keys"]()
+    except StoreError as error:
+        # Not fatal: each use tries again, and /health says so meanwhile.
+        if tell:
+            log.critical("database_not_ready", error=type(error).__name__, problem=str(error))
+        return False
+    return True
+
+
+def _open_later(app: Flask) -> None:
+    while not app.extensions["stopping"].wait(OPEN_AGAIN_SECONDS):
+        if _open(app, tell=False):
+            log.info("database_ready")
+            return
+
+
 def stop(app: Flask) -> None:
     """Finish the calls in flight, end the delivery and the care of the tokens."""
+    app.extensions["stopping"].set()
     app.extensions["delivery_thread"].stop()
     app.extensions["housekeeping_thread"].stop()
     app.extensions["ticker"].stop()

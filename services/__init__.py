@@ -25,6 +25,7 @@ from services.errors import (
 from services.form_draft import FIELD_NAMES
 from services.forms import Form, FormDirectory
 from services.health import Health, HealthReport
+from services.health_in_time import HealthInTime
 from services.housekeeping import Housekeeping, HousekeepingThread, Task
 from services.intake import ANONYMOUS, Asker, Evidence, Intake
 from services.keys import ApiKeys, DrainToken
@@ -63,7 +64,7 @@ class Services:
     connection_control: ConnectionControl
     tokens: TokenClock
     events: Callable[[int], list[Event]]
-    health: Health
+    health: HealthInTime
     housekeeping: Housekeeping
     metrics: Metrics
     doctor: Doctor
@@ -100,6 +101,7 @@ __all__ = [
     "FormDirectory",
     "Handling",
     "Health",
+    "HealthInTime",
     "HealthReport",
     "Housekeeping",
     "HousekeepingThread",

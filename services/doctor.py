@@ -12,9 +12,10 @@ from services.connection import ConnectionControl, ConnectionStatus
 from services.findings import Finding
 from services.health import salvage_problems
 from services.lists import ListDirectory
+from services.planned_waits import OWN_WAIT_MS, planned_waits, used_up
 from services.problems import Problem
 from services.token_ages import TokenClock
-from store import Budget, Database, Deliveries, Salvage, Spool, StoreError
+from store import Backlog, Budget, BudgetState, Database, Deliveries, Salvage, Spool, StoreError
 
 
 @dataclass(frozen=True)
@@ -123,11 +124,17 @@ class Doctor:
         return [
             *findings.waiting(backlog, age),
             *findings.refused(backlog),
-            *findings.pause(budget, now),
+            *findings.planned(self._waits(budget, backlog, now)),
+            *([] if used_up(budget, now) else findings.pause(budget, now)),
             *findings.worker(
                 self._deployment.delivers_itself, age, possible=self._connection.usable() and not paused
             ),
         ]
+
+    def _waits(self, budget: BudgetState, backlog: Backlog, now: int) -> list[Problem]:
+        own = self._deliveries.waiting_beyond(now + OWN_WAIT_MS)
+        # Who delivers has a finding of its own.
+        return planned_waits(budget, backlog, own, now=now, delivers_itself=True)
 
 
 def _folder(deployment: Deployment) -> Path:

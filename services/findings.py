@@ -208,6 +208,11 @@ def pause(budget: BudgetState, now: int) -> list[Finding]:
     return [Finding(Level.WARNING, sentence, "It goes on by itself.")]
 
 
+def planned(waits: Iterable[Problem]) -> list[Finding]:
+    """Waits that end by themselves at a known time."""
+    return [Finding(Level.OK if wait.planned else Level.WARNING, wait.sentence) for wait in waits]
+
+
 def worker(delivers_itself: bool, oldest_seconds: int, *, possible: bool) -> list[Finding]:
     """Whether somebody delivers where the web processes do not; only a sign-up that waits can show it."""
     if delivers_itself:

@@ -6,12 +6,27 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from services.connection import ConnectionStatus
+from services.planned_waits import OWN_WAIT_MS, planned_waits, used_up
 from services.problems import Problem
-from store import Backlog, Budget, Database, Deliveries, Disk, Salvage, Spool, StoreError, SuspectedSignups
+from store import (
+    Backlog,
+    Budget,
+    Database,
+    Deliveries,
+    Disk,
+    Salvage,
+    Spool,
+    StoreError,
+    StoreSilent,
+    StoreUpgrading,
+    SuspectedSignups,
+)
 
 OLD_BACKLOG_SECONDS = 3_600
 SILENT_SECONDS = 60
 MEGABYTE = 1024 * 1024
+# What is being looked at, for whoever waits for it.
+DATABASE, DISK, FOLDER = "The database", "The disk of the database", "The data folder"
 
 
 def salvage_problems(salvage: Salvage) -> list[Problem]:
@@ -86,29 +101,39 @@ class Health:
         self._proxies = proxies
         self._version = version
         self._clock = clock
+        self.looks_at = DATABASE
 
     def report(self) -> HealthReport:
         """Never raises: a store that cannot be used is what "unavailable" means."""
         try:
+            self.looks_at = DISK
             if not self._database.has_room():
                 return self._unavailable(
                     "the disk is nearly full, and the rest is kept for what is accepted."
                 )
+            self.looks_at = DATABASE
             self._database.probe()
             return self._storable()
-        except StoreError:
-            return self._without_store()
+        except StoreError as error:
+            return self._without_store(error)
 
-    def _without_store(self) -> HealthReport:
+    def _without_store(self, error: StoreError) -> HealthReport:
+        self.looks_at = FOLDER
         try:
             self._spool.check()
         except StoreError:
             return self._unavailable("the database cannot be written. See the log for the cause.")
+        code, what, see = "database_away", "The database cannot be used.", " See the log for the cause."
+        if isinstance(error, StoreUpgrading):
+            code, what, see = "database_upgrading", "The database is being upgraded to this release.", ""
+        elif isinstance(error, StoreSilent):
+            silent = max(1, int(self._database.silent_seconds() or 0))
+            code, what = "no_answer", f"The database has not answered for {silent} s."
         sentence = (
-            "The database cannot be used. Sign-ups are safe: they are kept in a file"
-            f" ({self._spool.count()} by now) and stored as soon as it can. See the log for the cause."
+            f"{what} Sign-ups are safe: they are kept in a file"
+            f" ({self._spool.count()} by now) and stored as soon as it can.{see}"
         )
-        problem = Problem("database_away", sentence)
+        problem = Problem(code, sentence)
         return HealthReport("degraded", True, "unknown", 0, 0, (problem,), self._version)
 
     def _unavailable(self, cause: str) -> HealthReport:
@@ -128,7 +153,7 @@ class Health:
             *self._delivery_problems(backlog, oldest),
         ]
         return HealthReport(
-            status="degraded" if problems else "ok",
+            status="degraded" if any(not problem.planned for problem in problems) else "ok",
             storable=True,
             connection=connection.state,
             pending=backlog.pending,
@@ -139,6 +164,7 @@ class Health:
         )
 
     def _storage_problems(self) -> list[Problem]:
+        self.looks_at = FOLDER
         copies = self._database.copies.problem()
         problems = [Problem("second_copy_failing", copies)] if copies else []
         if self._disk.low():
@@ -153,10 +179,17 @@ class Health:
         return problems + (salvage_problems(self._salvage) if self._salvage else [])
 
     def _delivery_problems(self, backlog: Backlog, oldest: int) -> list[Problem]:
-        problems = []
-        budget = self._budget.read()
-        if budget.paused_until is not None and budget.paused_until > self._clock():
-            seconds = (budget.paused_until - self._clock()) // 1000 + 1
+        self.looks_at = DATABASE
+        now, budget = self._clock(), self._budget.read()
+        problems = planned_waits(
+            budget,
+            backlog,
+            self._deliveries.waiting_beyond(now + OWN_WAIT_MS),
+            now=now,
+            delivers_itself=self._silent_seconds is not None,
+        )
+        if budget.paused_until is not None and budget.paused_until > now and not used_up(budget, now):
+            seconds = (budget.paused_until - now) // 1000 + 1
             sentence = f"Delivery pauses for another {seconds} s: {budget.pause_reason}"
             problems.append(Problem("delivery_paused", sentence))
         if oldest > OLD_BACKLOG_SECONDS:

@@ -3,9 +3,10 @@
 from store.allowance import PER_DAY, PER_SECOND, BudgetState, Wait
 from store.arrivals import Once
 from store.budget import Budget
+from store.claims import BACKLOG_PER_DAY, DELIVERIES_PER_DAY
 from store.connection import ConnectionRow, Connections
 from store.database import Database
-from store.deliveries import Backlog, Carried, Claimed, Deliveries
+from store.deliveries import Backlog, Carried, Claimed, Deliveries, OwnWait
 from store.disk import Disk
 from store.documents import read as read_document
 from store.errors import (
@@ -36,6 +37,8 @@ from store.tables import Tables
 from store.throttles import SpentTokens, Throttles
 
 __all__ = [
+    "BACKLOG_PER_DAY",
+    "DELIVERIES_PER_DAY",
     "PER_DAY",
     "PER_SECOND",
     "Attempt",
@@ -64,6 +67,7 @@ __all__ = [
     "OAuthAttempts",
     "Once",
     "OverLimit",
+    "OwnWait",
     "PendingByForm",
     "RecentSignup",
     "Salvage",

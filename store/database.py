@@ -186,6 +186,10 @@ class Database:
         with driver_errors_translated():
             self._backend.tidy(self._engine, idle=idle)
 
+    def silent_seconds(self) -> float | None:
+        """For how long a server has not answered, as far as anybody has asked; None when it does."""
+        return self._silence.seconds()
+
     def description(self) -> str:
         """Name engine and version for /health and logs, as in "SQLite 3.53.4 (journal wal)"."""
         self.prepare()

@@ -66,6 +66,15 @@ class Backlog:
     parked: int
 
 
+@dataclass(frozen=True)
+class OwnWait:
+    """Deliveries that wait for a time of their own: how many, the first time (epoch ms), its last error."""
+
+    count: int
+    first_due_at: int
+    last_error: str | None
+
+
 # A probe asks every few seconds, and counting a million rows takes a third of a second.
 COUNTED_UP_TO = 10_000
 
@@ -87,6 +96,12 @@ BACKLOG = select(
     .scalar_subquery()
     .label("oldest_received_at"),
     _PARKED_UP_TO.scalar_subquery().label("parked"),
+)
+WAITING_BEYOND = (
+    select(deliveries.c.due_at, deliveries.c.last_error)
+    .where(UNFINISHED, deliveries.c.due_at > bindparam("moment"), deliveries.c.state == "ready")
+    .order_by(deliveries.c.due_at)
+    .limit(1_000)
 )
 _OURS = (
     update(deliveries)
@@ -289,6 +304,14 @@ class Deliveries:
         """Count what is waiting and what needs a person, each up to COUNTED_UP_TO."""
         with self._database.reading() as connection:
             return Backlog(**connection.execute(BACKLOG, {"at_most": COUNTED_UP_TO}).one()._mapping)
+
+    def waiting_beyond(self, moment: int) -> OwnWait | None:
+        """Which deliveries wait for a time of their own beyond `moment` (epoch ms), a thousand at most."""
+        with self._database.reading() as connection:
+            rows = connection.execute(WAITING_BEYOND, {"moment": moment}).all()
+        if not rows:
+            return None
+        return OwnWait(len(rows), rows[0].due_at, rows[0].last_error)
 
     def pending_up_to(self, limit: int) -> int:
         """Count what is waiting, but no further than `limit`: cheap however long the backlog is."""

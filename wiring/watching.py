@@ -9,6 +9,7 @@ from services import (
     Delivery,
     Doctor,
     Health,
+    HealthInTime,
     Housekeeping,
     ListDirectory,
     Metrics,
@@ -36,9 +37,9 @@ def build_health(
     connection: ConnectionStatus,
     delivery: Delivery,
     proxies: ProxyWatch,
-) -> Health:
+) -> HealthInTime:
     """What `GET /health` asks."""
-    return Health(
+    health = Health(
         database=tables.database,
         spool=keeping.spool,
         salvage=keeping.salvage,
@@ -53,6 +54,7 @@ def build_health(
         version=VERSION,
         clock=clock,
     )
+    return HealthInTime(health, keeping.spool, version=VERSION)
 
 
 def build_metrics(tables: Tables, connection: ConnectionStatus, tokens: TokenClock) -> Metrics:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from services import ANONYMOUS, Evidence, HealthReport
 from services.bodies import read_form
-from services.constant_contact import Rejected, Unreachable
+from services.constant_contact import Conflict, QuotaExceeded, Rejected, Unreachable
+from services.delivery import Outcome
+from store import Database
 from tests.services.conftest import House
 from tests.services.vendor import NEWSLETTER
 
@@ -134,3 +139,96 @@ def test_suspected_sign_ups_are_told_and_no_problem(house: House) -> None:
     house.intake.accept(submission, ANONYMOUS, Evidence())
     report = house.health.report()
     assert (report.status, report.problems, report.pending, report.suspected) == ("ok", (), 0, 1)
+
+
+def booked(house: House, calls: int) -> None:
+    day = datetime.fromtimestamp(house.clock.now / 1000, UTC).date().isoformat()
+    with house.database.transaction() as connection:
+        connection.exec_driver_sql("UPDATE budget SET day = ?, used = ?", (day, calls))
+
+
+@pytest.mark.parametrize(
+    ("calls", "age_ms", "said"),
+    [
+        (10_000, 0, "Today's 10,000 calls are used up; delivery goes on at 00:00 UTC."),
+        (9_900, 0, "Today's 9,900 calls for deliveries are used up, and the other 100 are kept"),
+        (8_000, 3_600_001, "the delivery of older ones goes on at 00:00 UTC"),
+        (8_000, 0, None),
+        (7_999, 3_600_001, None),
+    ],
+)
+def test_a_day_that_is_used_up_has_a_name(house: House, calls: int, age_ms: int, said: str | None) -> None:
+    """Delivery waits for midnight, by plan, and everything does not work meanwhile; tomorrow it does."""
+    sign_up(house)
+    house.clock.now += age_ms
+    booked(house, calls)
+    sentences = [each.sentence for each in house.health.report().problems if each.code != "backlog_old"]
+    assert house.courier.step().outcome is (Outcome.IDLE if said else Outcome.DELIVERED)
+    if said is None:
+        assert not any("00:00 UTC" in sentence for sentence in sentences)
+        return
+    assert [said in sentence for sentence in sentences if "UTC" in sentence] == [True]
+    assert house.health.report().status == "degraded"
+    house.clock.now += 86_400_000
+    assert not any("00:00 UTC" in problem.sentence for problem in house.health.report().problems)
+
+
+def test_a_vendor_that_says_the_day_is_used_up_is_named_once(house: House) -> None:
+    """Other users of the key took the rest; the pause of the budget is the same wait."""
+    house.vendor.script = [QuotaExceeded()]
+    sign_up(house)
+    house.courier.step()
+    sentences = [problem.sentence for problem in house.health.report().problems]
+    assert sentences == ["Today's 10,000 calls are used up; delivery goes on at 00:00 UTC."]
+
+
+def test_an_address_that_the_vendor_has_flagged_waits_for_48_hours_and_says_so(house: House) -> None:
+    """The service is well, so the status stays; strangers are not told what became of a sign-up."""
+    house.vendor.script = [Rejected(key="contacts.api.invalid_email", detail="invalid email address")]
+    sign_up(house)
+    house.courier.step()
+    (problem,) = house.health.report().problems
+    assert (problem.code, problem.planned, problem.public) == ("signups_wait_for_their_time", True, False)
+    assert "One sign-up waits for a time of its own at 20" in problem.sentence
+    assert "48 hours" in problem.sentence
+    assert house.health.report().status == "ok"
+
+
+def test_a_sign_up_that_is_tried_again_later_is_named_with_its_time(house: House) -> None:
+    """Its own retry time, once that is more than a minute away."""
+    house.vendor.script = [Conflict()] * 8
+    sign_up(house)
+    for _ in range(8):
+        step = house.courier.step()
+        while step.outcome is Outcome.IDLE:
+            assert step.until is not None
+            house.clock.now = step.until
+            step = house.courier.step()
+    (problem,) = house.health.report().problems
+    assert "waits for a time of its own" in problem.sentence
+    assert "being changed at the same moment" in problem.sentence
+
+
+def test_a_delivery_elsewhere_is_named_while_something_waits(house: House) -> None:
+    """DELIVERY=off is a plan, too."""
+    house.health._silent_seconds = None
+    assert house.health.report().problems == ()
+    sign_up(house)
+    (problem,) = house.health.report().problems
+    assert "flask worker" in problem.sentence
+    assert house.health.report().status == "ok"
+
+
+def test_a_database_that_is_being_upgraded_is_said_to_be(house: House, tmp_path: Path) -> None:
+    """Another process holds the lock; sign-ups go to the spool meanwhile, which is counted."""
+    lock = os.open(tmp_path / "test.db-migration-lock", os.O_CREAT | os.O_RDWR)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    upgrading = Database(f"sqlite:///{tmp_path / 'test.db'}")
+    upgrading.patience_seconds = 0.1
+    house.health._database = upgrading
+    report = house.health.report()
+    os.close(lock)
+    upgrading.close()
+    assert (report.status, report.storable) == ("degraded", True)
+    assert [problem.code for problem in report.problems] == ["database_upgrading"]
+    assert "is being upgraded" in report.problems[0].sentence
