@@ -25,7 +25,7 @@ from services.form_draft import (
 )
 from services.origins import origin_of
 from services.submission import PERSON_FIELDS, SMS_FIELDS, Submission
-from store import Forms, StoredForm, StoreError
+from store import Forms, FormsCopy, StoredForm, StoreError
 
 log = structlog.get_logger(__name__)
 
@@ -137,8 +137,10 @@ class FormDirectory:
         *,
         clock: Callable[[], int],
         monotonic: Callable[[], float] = time.monotonic,
+        copy: FormsCopy | None = None,
     ) -> None:
-        """`clock` tells epoch ms, `monotonic` seconds."""
+        """`clock` tells epoch ms, `monotonic` seconds; `copy` is for a start while the store is away."""
+        self._copy = copy
         self._forms = forms
         self._clock = clock
         self._monotonic = monotonic
@@ -212,13 +214,26 @@ class FormDirectory:
         now = self._monotonic()
         if self._read_at is None or now - self._read_at >= KEEP_SECONDS:
             try:
-                self._known = {row.slug: _form(row) for row in self._forms.all()}
+                rows = self._forms.all()
+                self._known = {row.slug: _form(row) for row in rows}
+                if self._copy is not None:
+                    self._copy.keep(rows)
             except StoreError as error:
+                if self._read_at is None and not self._known:
+                    self._known = self._copied()
                 if self._read_at is None and not self._known:
                     raise
                 log.warning("forms_not_read", error=type(error).__name__)
             self._read_at = now
         return self._known
+
+    def _copied(self) -> Mapping[str, Form]:
+        rows = self._copy.kept() if self._copy is not None else []
+        try:
+            return {row.slug: _form(row) for row in rows}
+        except ValidationError:
+            # Of another release, perhaps.
+            return {}
 
 
 def _form(row: StoredForm) -> Form:

@@ -22,6 +22,7 @@ from store.errors import (
 from store.events import Event, Events
 from store.expiry import Expiry
 from store.forms import Forms, StoredForm
+from store.forms_copy import FormsCopy
 from store.idempotency import FirstUse, IdempotencyKey
 from store.meta import Meta
 from store.oauth_attempts import AttemptRow, OAuthAttempts
@@ -58,6 +59,7 @@ __all__ = [
     "Expiry",
     "FirstUse",
     "Forms",
+    "FormsCopy",
     "IdempotencyKey",
     "Imported",
     "KeyTaken",

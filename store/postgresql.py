@@ -22,6 +22,7 @@ _MIGRATION_LOCK = 5_313_410_377
 # A table that is being read, or that another migration of the same moment has.
 _IN_THE_WAY = ("55P03", "40P01")
 _LONGEST_GAP_SECONDS = 4.0
+_PING_SECONDS = 1.5
 # For one statement of a migration, on a database of years.
 _MIGRATION_SECONDS = 3_600.0
 
@@ -107,6 +108,14 @@ class PostgreSQLBackend:
             hide_parameters=True,
         )
         event.listen(engine, "do_connect", _connect)
+        ping = engine.dialect.do_ping
+
+        def quick_ping(dbapi_connection: Any) -> bool:
+            with answers_within(_PING_SECONDS):
+                return ping(dbapi_connection)
+
+        # It asks whether a kept connection still stands, before each use.
+        engine.dialect.do_ping = quick_ping  # type: ignore[method-assign]
         return engine
 
     probe = ""  # what the server's disk has room for is its operator's business

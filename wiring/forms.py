@@ -11,7 +11,7 @@ from services.captcha_providers import PROVIDERS, NoKeys, ThirdPartyCaptcha
 from services.ceiling import Ceiling
 from services.visitor_keys import VisitorKeys
 from settings import Settings
-from store import Tables
+from store import FormsCopy, Tables
 from wiring.captchas import build_captchas
 from wiring.clock import clock
 
@@ -46,7 +46,9 @@ def build_forms(
         network=settings.signups_per_network,
         form=settings.signups_per_form,
     )
-    directory = FormDirectory(tables.forms, clock=clock)
+    directory = FormDirectory(
+        tables.forms, clock=clock, copy=FormsCopy(settings.data_dir / "known-forms.json")
+    )
     ceiling = Ceiling(forms=directory, deliveries=tables.deliveries, pending=tables.pending)
     return FormParts(
         directory=directory,

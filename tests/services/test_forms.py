@@ -12,7 +12,7 @@ from services.bodies import read_form
 from services.constant_contact import CustomField
 from services.errors import InvalidForm
 from services.forms import Form, FormDirectory
-from store import Database, Forms, StoreError
+from store import Database, Forms, FormsCopy, StoreError
 from tests.services.conftest import House
 from tests.services.vendor import EVENTS, NEWSLETTER
 
@@ -214,6 +214,45 @@ def test_known_forms_serve_on_while_the_store_is_away(tmp_path: Path) -> None:
     (tmp_path / "app.db").mkdir()
     seconds[0] = 60
     assert forms.find("spring-news") is not None
+
+
+def test_a_process_that_starts_while_the_store_is_away_knows_the_forms(house: House, tmp_path: Path) -> None:
+    """Behind an upgrade, say: they stand in a copy beside the spool, which an earlier process wrote."""
+    file = tmp_path / "kept" / "known-forms.json"
+    house.forms.save(FORM)
+    before = FormDirectory(Forms(house.database), clock=house.clock, copy=FormsCopy(file))
+    assert before.find("spring-news") is not None
+    assert file.stat().st_mode & 0o077 == 0
+    (tmp_path / "file").touch()
+    away = Database(f"sqlite:///{tmp_path / 'file' / 'x.db'}")
+    started = FormDirectory(Forms(away), clock=house.clock, copy=FormsCopy(file))
+    assert started.find("spring-news") == before.find("spring-news")
+    with pytest.raises(StoreError):
+        started.find("another")
+    house.intake._forms = started
+    verdict = house.intake.accept(post(first_name="Ann", consent="Yes, write to me."), ANONYMOUS, Evidence())
+    assert house.view(verdict.id).status in {"queued", "received", "subscribed"}
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[1]", '[{"id": 1}]', "\ud800", "[" * 100_000])
+def test_a_copy_that_cannot_be_read_is_none(tmp_path: Path, content: str) -> None:
+    """Cut by a crash, say, or of another release."""
+    file = tmp_path / "known-forms.json"
+    file.write_bytes(content.encode("utf-8", "surrogatepass"))
+    (tmp_path / "file").touch()
+    away = Database(f"sqlite:///{tmp_path / 'file' / 'x.db'}")
+    forms = FormDirectory(Forms(away), clock=lambda: 0, copy=FormsCopy(file))
+    with pytest.raises(StoreError):
+        forms.find("spring-news")
+    assert forms.seen("spring-news") is None
+
+
+def test_a_copy_that_cannot_be_written_stops_nothing(house: House, tmp_path: Path) -> None:
+    """A full disk has other things to say."""
+    (tmp_path / "in-the-way").touch()
+    copy = FormsCopy(tmp_path / "in-the-way" / "known-forms.json")
+    house.forms.save(FORM)
+    assert FormDirectory(Forms(house.database), clock=house.clock, copy=copy).find("spring-news") is not None
 
 
 @pytest.mark.parametrize("slug", ["spring-news", " spring-news "])

@@ -12,7 +12,9 @@ import pytest
 
 from services.health import DATABASE, FOLDER, Health, HealthReport
 from services.health_in_time import HealthInTime
-from store import Spool, StoreUnavailable
+from store import Database, Spool, StoreUnavailable
+from store.sqlite_driver import driver
+from tests.services.conftest import House
 
 GOOD = HealthReport("ok", True, "connected", 0, 0, (), "1")
 
@@ -118,3 +120,25 @@ def test_what_looking_raises_comes_out(tmp_path: Path) -> None:
 
     with pytest.raises(ZeroDivisionError):
         HealthInTime(Faulty(), Spool(tmp_path), version="1").report()
+
+
+def test_a_database_that_somebody_holds_is_named(house: House, tmp_path: Path) -> None:
+    """Another program writes to the file for long: the usual wait for it is far over a second."""
+    health = HealthInTime(house.health, Spool(tmp_path / "spool"), version="1")
+    # Its own look of a moment ago would still count.
+    house.health._database = another = Database(f"sqlite:///{tmp_path / 'test.db'}")
+    another.prepare()
+    other = driver.connect(tmp_path / "test.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with in_a_second():
+        report = health.report()
+    assert (report.status, report.storable) == ("degraded", True)
+    assert "The database has not answered for 1 s." in report.problems[0].sentence
+    other.execute("ROLLBACK")
+    other.close()
+    for _ in range(1_000):
+        if (report := health.report()).status == "ok":
+            break
+        time.sleep(0.01)
+    assert report.status == "ok"
+    another.close()

@@ -1,0 +1,57 @@
+"""A copy of the forms beside the spool: what a sign-up by a form needs while the database is away.
+
+A process that starts meanwhile, behind an upgrade for one, knows no form yet. Nothing here is personal.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+
+import structlog
+
+from store.forms import StoredForm
+
+log = structlog.get_logger(__name__)
+
+
+class FormsCopy:
+    """One file; it may be missing, old or broken, and then the forms are not known."""
+
+    def __init__(self, path: Path) -> None:
+        """Nothing is opened."""
+        self._path = path
+        self._written: str | None = None
+
+    def keep(self, forms: Sequence[StoredForm]) -> None:
+        """Write the forms down if they have changed since the last time; a disk that fails is passed over."""
+        text = json.dumps([asdict(form) for form in forms], ensure_ascii=False, sort_keys=True)
+        if text == self._written:
+            return
+        draft = self._path.with_name(f"{self._path.name}-{os.getpid()}")
+        try:
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            draft.write_text(text, encoding="utf-8")
+            draft.chmod(0o600)
+            draft.replace(self._path)
+        except OSError as error:
+            log.warning("forms_not_copied", error=type(error).__name__)
+            with suppress(OSError):
+                draft.unlink(missing_ok=True)
+            return
+        self._written = text
+
+    def kept(self) -> list[StoredForm]:
+        """The forms as they were last written down, by any process."""
+        try:
+            entries = json.loads(self._path.read_text(encoding="utf-8"))
+            return [StoredForm(**{**entry, "wordings": tuple(entry["wordings"])}) for entry in entries]
+        except FileNotFoundError:
+            return []
+        except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
+            log.warning("forms_copy_not_read", error=type(error).__name__)
+            return []
