@@ -28,7 +28,12 @@ SECRET_NAMES = frozenset(
 # What every match of the two patterns contains.
 MAY_HIDE = re.compile(r"(?i)[@=\s]|eyJ")
 ADDRESS = re.compile(r"([\w.+-])[\w.+-]*@([\w-]+\.[\w.-]+)")
+# Control characters of C0 and C1, and what turns the direction of a line.
+_STEERING = r"\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069"
+STEERING, STEERING_OR_BREAK = re.compile(f"[{_STEERING}]"), re.compile(f"[{_STEERING}\t\n]")
 HIDDEN = "[hidden]"
+# In characters: one line must not fill the disk. A traceback takes less.
+LONGEST_VALUE = 20_000
 
 # One list for good: loggers keep the one that they first met.
 _chain: list[Any] = []
@@ -87,12 +92,28 @@ def _begin_anew_in_child() -> None:
 os.register_at_fork(after_in_child=_begin_anew_in_child)
 
 
+def without_steering(_logger: Any, _method: str, event: Any) -> Any:
+    """Show as escapes what would steer a terminal, or begin a line that nobody logged."""
+    return {
+        name: _shown(value, STEERING if name == "exception" else STEERING_OR_BREAK)
+        for name, value in event.items()
+    }
+
+
+def _shown(value: Any, steering: re.Pattern[str]) -> Any:
+    if not isinstance(value, str):
+        return value
+    return steering.sub(lambda found: found[0].encode("unicode_escape").decode(), value)
+
+
 def redact(_logger: Any, _method: str, event: Any) -> Any:
     """Hide secrets by name and by shape, and mask e-mail addresses, in every value of an event."""
     return {name: HIDDEN if name in SECRET_NAMES else _clean(value) for name, value in event.items()}
 
 
 def _clean(value: Any) -> Any:
+    if isinstance(value, str) and len(value) > LONGEST_VALUE:
+        value = f"{value[:LONGEST_VALUE]}…"
     # Most values hold none of the signs, and looking for them is far cheaper than the two substitutions.
     if isinstance(value, str) and MAY_HIDE.search(value):
         return ADDRESS.sub(r"\1***@\2", SECRET.sub(HIDDEN, value))
@@ -109,12 +130,13 @@ def configure(*, production: bool) -> None:
         # Plain tracebacks: local variables hold tokens and people's data.
         structlog.processors.format_exc_info,
     ]
-    renderer: Any = (
-        structlog.processors.JSONRenderer()
+    # JSON has escapes of its own.
+    rendering: list[Any] = (
+        [structlog.processors.JSONRenderer()]
         if production
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        else [without_steering, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
     )
-    _chain[:] = [*shared, redact, renderer]
+    _chain[:] = [*shared, redact, *rendering]
     structlog.configure(
         processors=_chain,
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
@@ -125,7 +147,7 @@ def configure(*, production: bool) -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, redact, renderer],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, redact, *rendering],
         )
     )
     root = logging.getLogger()

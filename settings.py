@@ -148,6 +148,8 @@ class Settings(BaseModel):
     signups_per_address: int = Field(20, alias="SIGNUPS_PER_MINUTE_AND_ADDRESS", ge=0)
     signups_per_network: int = Field(100, alias="SIGNUPS_PER_MINUTE_AND_NETWORK", ge=0)
     signups_per_form: int = Field(600, alias="SIGNUPS_PER_MINUTE_AND_FORM", ge=0)
+    suspected_most_rows: int = Field(10_000, alias="SUSPECTED_MOST_ROWS", ge=0)
+    suspected_most_megabytes: int = Field(50, alias="SUSPECTED_MOST_MEGABYTES", ge=0)
     delivery: Literal["thread", "off"] = Field("thread", alias="DELIVERY")
     turnstile_site_key: str | None = Field(None, alias="TURNSTILE_SITE_KEY")
     turnstile_secret_key: SecretStr = Field(SecretStr(""), alias="TURNSTILE_SECRET_KEY")

@@ -14,6 +14,7 @@ from typing import Any
 import structlog
 
 from services import sms
+from services.away_limits import AwayLimits
 from services.bodies import read_form, read_json
 from services.consent import Consent
 from services.delivery import Delivery
@@ -21,6 +22,7 @@ from services.errors import FieldError, InvalidSubmission, StorageUnavailable, T
 from services.forms import Form, FormDirectory, fit
 from services.identifiers import new_id
 from services.lists import KEEP_MS, ListDirectory, ListsView
+from services.plain_text import header_text
 from services.protection import Judgement, Protection
 from services.quarantine import Quarantine
 from services.repeats import Handling, key_of, repeated
@@ -45,6 +47,9 @@ from store import (
 log = structlog.get_logger(__name__)
 
 SPOOL_FIRST_MS = 2_000
+LONGEST_HEADER_BYTES = 500
+# IPv6 with an IPv4 address at its end; a proxy may be told anything.
+LONGEST_NETWORK_ADDRESS = 45
 
 
 @dataclass(frozen=True)
@@ -110,6 +115,7 @@ class Intake:
         self._vocabulary = vocabulary
         self._public_list_ids = frozenset(public_list_ids)
         self._clock = clock
+        self._away_limits = AwayLimits(clock)
 
     read_json = staticmethod(read_json)
     read_form = staticmethod(read_form)
@@ -224,7 +230,7 @@ class Intake:
         )
         reasons = self._stored(signup, payload, key, judgement)
         if reasons is None:
-            self._spooled(signup, payload, judgement.broken)
+            self._spooled(signup, payload, judgement)
             return Verdict(id=signup.id, status="queued")
         if reasons:
             log.info("signup_suspected", signup_id=signup.id, reasons=reasons)
@@ -288,16 +294,23 @@ class Intake:
         except SpoolFirst:
             return accept() if self._spooled_before.catch_up() else None
 
-    def _spooled(self, signup: NewSignup, payload: dict[str, Any], broken: tuple[str, ...]) -> None:
+    def _spooled(self, signup: NewSignup, payload: dict[str, Any], judgement: Judgement) -> None:
+        over, retry_after = self._away_limits.count(judgement.limits)
+        if retry_after is not None:
+            raise TooManyAttempts(retry_after)
+        broken = (*judgement.broken, *over)
         try:
             # Without its Idempotency-Key, which only the store can take: sent again, it counts twice. Nor can
-            # the spool count by the minute, or tell whether a proof was used before.
-            self._spool.keep(signup, kind="sign_up", payload=payload, broken=broken)
+            # the spool tell whether a proof was used before.
+            kept = self._spool.keep(
+                signup, kind="sign_up", payload=payload, broken=broken, proven=judgement.proven
+            )
         except StoreError as error:
             self._refused_until = 0
             log.error("signup_not_stored", error=type(error).__name__, detail=str(error))  # noqa: TRY400 - its place says nothing more
             raise StorageUnavailable from error
-        log.warning("signup_spooled", signup_id=signup.id, asked_by=signup.asked_by)
+        event = "signup_spooled" if kept else "suspected_signup_not_kept"
+        log.warning(event, signup_id=signup.id, asked_by=signup.asked_by)
 
     def _signup(
         self,
@@ -317,9 +330,9 @@ class Intake:
             list_ids=submission.list_ids,
             source=submission.source,
             consent=submission.consent,
-            page=evidence.page,
-            network_address=evidence.network_address,
-            user_agent=evidence.user_agent,
+            page=header_text(evidence.page, LONGEST_HEADER_BYTES),
+            network_address=header_text(evidence.network_address, LONGEST_NETWORK_ADDRESS),
+            user_agent=header_text(evidence.user_agent, LONGEST_HEADER_BYTES),
             asked_by=asker.name,
             form_id=form.id if form else None,
             consent_version=agreed.version if agreed else None,

@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
+from services.plain_text import shortened
+
+LONGEST_PAGE_BYTES = 500
 # A host as browsers send it, names of other scripts as xn--…; a semicolon would end a policy's directive.
 HOST = re.compile(r"[a-z0-9._-]+|[0-9a-f:.]+")
 DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -33,8 +36,8 @@ def origin_of(url: str) -> str | None:
 
 
 def bare_page(url: object) -> str | None:
-    """The page at that address, at most 500 characters: query and fragment may hold personal data and go."""
+    """The page at that address, at most 500 bytes: query and fragment may hold personal data and go."""
     if not isinstance(url, str) or not origin_of(url):
         return None
     parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}{parts.path}"[:500]
+    return shortened(f"{parts.scheme}://{parts.netloc}{parts.path}", LONGEST_PAGE_BYTES)

@@ -16,7 +16,7 @@ NOT_TEXT = "This is not valid text."
 NO_CONTROLS = "Control characters and line breaks are not allowed here."
 LOST = "\ufffd"
 
-_HALF = re.compile(r"[\ud800-\udfff]")
+HALF = re.compile(r"[\ud800-\udfff]")
 # Unicode's category Cc, but for tab, line feed and carriage return.
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _BREAK = re.compile(r"[\t\r\n]")
@@ -35,7 +35,7 @@ def admitted(value: str) -> str:
     """The text as it is kept. Raises ValueError, with a sentence: it is none, or has control characters."""
     if not value.isascii():
         # What a decoder leaves in the place of bytes that are no UTF-8: the original is lost.
-        if _HALF.search(value) or LOST in value:
+        if HALF.search(value) or LOST in value:
             raise ValueError(NOT_TEXT)
         value = _uniform(value)
     if _CONTROL.search(value):
@@ -54,33 +54,44 @@ def one_line(value: str) -> str:
 def mended(value: str) -> str:
     """The text with U+FFFD for each half character and control character; raises nothing."""
     if not value.isascii():
-        value = _uniform(_HALF.sub(LOST, value))
+        value = _uniform(HALF.sub(LOST, value))
     return _CONTROL.sub(LOST, value)
 
 
 def whole(value: str) -> str:
     """The same, but raises ValueError for half characters: who sends them sends something broken."""
-    if _HALF.search(value):
+    if HALF.search(value):
         raise ValueError(NOT_TEXT)
     return mended(value)
 
 
-def through(value: object, gate: Callable[[str], str]) -> object:
+def writable(value: str) -> str:
+    """What can be written of a text that an earlier release let in, else as it stands; raises nothing."""
+    return _CONTROL.sub(LOST, HALF.sub(LOST, value))
+
+
+def through(value: object, gate: Callable[[str], str], *, twice: bool = False) -> object:
     """A JSON value whose texts, names included, went through `gate` at every depth.
 
     Raises:
-        NamedTwice: two names of an object are the same behind the gate.
+        NamedTwice: two names of an object are the same behind the gate, and may not stand `twice`, the
+            second with one more U+FFFD.
         ValueError: what the gate raises.
     """
     if isinstance(value, str):
         return gate(value)
     if isinstance(value, dict):
-        members = {gate(name): through(member, gate) for name, member in value.items()}
-        if len(members) < len(value):
-            raise NamedTwice
+        members: dict[str, object] = {}
+        for name, member in value.items():
+            passed = gate(name)
+            while passed in members:
+                if not twice:
+                    raise NamedTwice
+                passed += LOST
+            members[passed] = through(member, gate, twice=twice)
         return members
     if isinstance(value, list | tuple):
-        return [through(member, gate) for member in value]
+        return [through(member, gate, twice=twice) for member in value]
     return value
 
 

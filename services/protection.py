@@ -40,6 +40,7 @@ RULES = {
     "form_full": "As many sign-ups by this form waited for their delivery as it allows.",
     "address_rate": "Many sign-ups came from this address within a minute.",
     "network_rate": "Many sign-ups came from this network within a minute.",
+    "store_away": "Sign-ups came from very many addresses within a minute, while the database was away.",
     "form_rate": "Many sign-ups came by this form within a minute.",
 } | CAPTCHA_RULES
 
@@ -57,12 +58,14 @@ class Rates:
 class Judgement:
     """What is to be known of a sign-up when it is stored.
 
-    The rules it breaks already, the limits it counts for, and what must not count for another one.
+    The rules it breaks already, the limits it counts for, what must not count for another one, and whether a
+    captcha was solved for it.
     """
 
     broken: tuple[str, ...] = ()
     limits: tuple[Limit, ...] = ()
     once: Once | None = None
+    proven: bool = False
 
 
 class Protection:
@@ -99,12 +102,13 @@ class Protection:
         Raises:
             InvalidSubmission: the token is a day old, which happens to people: they are asked to send again.
         """
-        broken, once = self._broken(submission, form), None
+        broken, once, proven = self._broken(submission, form), None, False
         captcha = self._captchas.get(form.protection) if form else None
         if captcha and form and not broken:
             result = captcha.check(submission, form, network_address)
             broken, once = ((result.fault,) if result.fault else ()), result.once
-        return Judgement(broken, self.limits(network_address, form, suspected=bool(broken)), once)
+            proven = not broken
+        return Judgement(broken, self.limits(network_address, form, suspected=bool(broken)), once, proven)
 
     def limits(
         self, network_address: str | None, form: Form | None, *, suspected: bool = False

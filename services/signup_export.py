@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Iterable, Iterator
 
+from services.plain_text import through, writable
 from services.signup_words import moment
 from services.submission import PERSON_FIELDS
 from store import SignupRecord
@@ -21,27 +23,36 @@ COLUMNS = (
 )
 # What makes spreadsheets take a cell for a formula, full-width forms included: whoever opens the file would
 # run what a stranger wrote into a form. https://owasp.org/www-community/attacks/CSV_Injection
-_FORMULA = tuple("=+-@＝＋－＠")
-_BREAKS = ("\t", "\r", "\n")
+_FORMULA = "=+\\-@＝＋－＠"
+# Also behind what a spreadsheet of another country may take for the end of a cell or of a row.
+_LEADS_TO_FORMULA = re.compile(rf"(?<=.)([;\t\r\n][\s\"]*)(?=[{_FORMULA}])", re.DOTALL)
+_IS_FORMULA = re.compile(rf"[\s\"]*[{_FORMULA}]|[\t\r\n]")
+# Excel reads a file as UTF-8 only if it begins with this.
+BYTE_ORDER_MARK = "\ufeff"
 
 
 def csv_lines(records: Iterable[SignupRecord]) -> Iterator[str]:
-    """RFC 4180 with a header; a cell that could be taken for a formula begins with an apostrophe."""
-    yield _row(COLUMNS)
+    """RFC 4180 with a header, for Excel too; what could be taken for a formula is led by an apostrophe.
+
+    Every record is a row. What cannot be written, or would steer a terminal, is marked by U+FFFD.
+    """
+    yield BYTE_ORDER_MARK + _row(COLUMNS)
     for record in records:
         members = _members(record)
         members["list_ids"] = " ".join(record.list_ids)
         # Names may hold any character, so nothing simpler could be read back.
         for name in ("custom_fields", "tags"):
-            members[name] = json.dumps(members[name], ensure_ascii=False) if members[name] else None
-        yield _row(_defused(members.get(name)) for name in COLUMNS)
+            said = through(members[name], writable, twice=True)
+            members[name] = json.dumps(said, ensure_ascii=False) if said else None
+        yield _row(_defused(_writable(members.get(name))) for name in COLUMNS)
 
 
 def json_lines(records: Iterable[SignupRecord]) -> Iterator[str]:
-    """One JSON object a line, with every column and the text as it was submitted."""
+    """One JSON object a line, with every column and the text as it was submitted; U+FFFD as in a table."""
     for record in records:
         members = _members(record)
-        yield json.dumps({name: members.get(name) for name in COLUMNS}, ensure_ascii=False) + "\n"
+        line = {name: through(members.get(name), writable, twice=True) for name in COLUMNS}
+        yield json.dumps(line, ensure_ascii=False) + "\n"
 
 
 def _members(record: SignupRecord) -> dict[str, object]:
@@ -58,7 +69,12 @@ def _row(cells: Iterable[object]) -> str:
     return line.getvalue()
 
 
+def _writable(cell: object) -> object:
+    return writable(cell) if isinstance(cell, str) else cell
+
+
 def _defused(cell: object) -> object:
-    if isinstance(cell, str) and (cell.lstrip().startswith(_FORMULA) or cell.startswith(_BREAKS)):
-        return f"'{cell}"
-    return cell
+    if not isinstance(cell, str):
+        return cell
+    defused = _LEADS_TO_FORMULA.sub(r"\1'", cell)
+    return f"'{defused}" if _IS_FORMULA.match(cell) else defused

@@ -27,19 +27,21 @@ from store.idempotency import FirstUse, IdempotencyKey
 from store.meta import Meta
 from store.oauth_attempts import AttemptRow, OAuthAttempts
 from store.pending import PendingByForm
-from store.rates import Limit
+from store.rates import FLOOD, Limit
 from store.salvage import Salvage, Salvaged
 from store.signup_records import Attempt, SignupRecord, SignupRecords, Sought
 from store.signups import NewSignup, RecentSignup, Signups, SignupStatus
 from store.spool import Spool
 from store.spool_import import Imported, SpoolImport
 from store.suspected import Suspect, SuspectedSignups
+from store.suspected_room import SuspectedCeiling, SuspectedRoom
 from store.tables import Tables
 from store.throttles import SpentTokens, Throttles
 
 __all__ = [
     "BACKLOG_PER_DAY",
     "DELIVERIES_PER_DAY",
+    "FLOOD",
     "PER_DAY",
     "PER_SECOND",
     "Attempt",
@@ -90,6 +92,8 @@ __all__ = [
     "StoreUpgrading",
     "StoredForm",
     "Suspect",
+    "SuspectedCeiling",
+    "SuspectedRoom",
     "SuspectedSignups",
     "Tables",
     "Throttles",

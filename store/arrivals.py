@@ -17,6 +17,7 @@ from store.idempotency import IdempotencyKey
 from store.rates import Counted, Limit, count
 from store.rows import insert_together
 from store.schema import deliveries, signups, spent_tokens, suspected_signups, throttles
+from store.suspected_room import CEILING, Room
 from store.throttles import spend
 
 # Each sign-up leaves two rows of its own behind in `throttles` at most, and pruning takes a hundred.
@@ -36,10 +37,10 @@ class Once:
 
 @dataclass
 class Arrival:
-    """A sign-up on its way in; `broken` are the rules it breaks in any case.
+    """A sign-up on its way in; `broken` are the rules it breaks in any case, `proven` says: by a person.
 
     Outcome: `reasons` for which it is kept apart; `flood`, the limits that it is far over, and so not stored;
-    on SQLite the `number` of its delivery.
+    `dropped`, suspected and not stored for want of room; on SQLite the `number` of its delivery.
     """
 
     signup: Row
@@ -48,9 +49,16 @@ class Arrival:
     limits: Sequence[Limit] = ()
     once: Once | None = None
     broken: tuple[str, ...] = ()
+    proven: bool = False
     reasons: tuple[str, ...] = ()
     flood: tuple[str, ...] = ()
+    dropped: bool = False
     number: int = 0
+
+    @property
+    def stored(self) -> bool:
+        """Whether there is a row of it."""
+        return not self.flood and not self.dropped
 
     def outcome(self, counted: Counted) -> None:
         """Take the limits into account."""
@@ -60,7 +68,9 @@ class Arrival:
 class Arrivals:
     """Stores what arrives, in the transaction that is given."""
 
-    def __init__(self) -> None:
+    def __init__(self, room: Room | None = None) -> None:
+        """`room` decides which suspected ones are kept; without one, the usual ceiling does."""
+        self._room = room or Room(CEILING, ample=lambda: True)
         self._since_pruned = 0
 
     def store(self, connection: Connection, batch: Sequence[Arrival]) -> None:
@@ -81,10 +91,25 @@ class Arrivals:
         for arrival in stored:
             if arrival.once and not spend(connection, arrival.once.token_hash, arrival.once.expires_at):
                 arrival.reasons += (arrival.once.rule,)
-        _insert(connection, stored)
+                arrival.proven = False
+        _insert_wanted(connection, [arrival for arrival in stored if not arrival.reasons])
+        self._keep_apart(connection, [arrival for arrival in stored if arrival.reasons], now)
         self._prune(connection, batch, now)
         if keys:
             idempotency.forget_old(connection, now)
+
+    def _keep_apart(self, connection: Connection, apart: Sequence[Arrival], now: int) -> None:
+        if not apart:
+            return
+        rows = [suspect_row(arrival.signup, arrival.delivery, arrival.reasons) for arrival in apart]
+        sizes = [(row["bytes"], arrival.proven) for row, arrival in zip(rows, apart, strict=True)]
+        kept = self._room.take(connection, sizes, now=now)
+        for arrival, stays in zip(apart, kept, strict=True):
+            arrival.dropped = not stays
+        if any(kept):
+            insert_together(
+                connection, suspected_signups, [row for row, stays in zip(rows, kept, strict=True) if stays]
+            )
 
     def _prune(self, connection: Connection, batch: Sequence[Arrival], now: int) -> None:
         """Last in the transaction, see `prune`."""
@@ -108,23 +133,20 @@ def copy_of(arrival: Arrival) -> Entry:
 
 def suspect_row(signup: Mapping[str, Any], delivery: Mapping[str, Any], reasons: Sequence[str]) -> Row:
     """What is kept of a sign-up that is kept apart: all that releasing it needs."""
+    document = documents.rows_written({"signup": signup, "delivery": delivery})
     return {
         "id": signup["id"],
         "received_at": signup["received_at"],
         "form_id": signup["form_id"],
         "reasons": documents.written(list(reasons)),
-        "document": documents.rows_written({"signup": signup, "delivery": delivery}),
+        "document": document,
+        "bytes": len(document.encode()),
     }
 
 
-def _insert(connection: Connection, stored: Sequence[Arrival]) -> None:
-    wanted = [arrival for arrival in stored if not arrival.reasons]
-    apart = [arrival for arrival in stored if arrival.reasons]
+def _insert_wanted(connection: Connection, wanted: Sequence[Arrival]) -> None:
     if wanted:
         insert_together(connection, signups, [arrival.signup for arrival in wanted])
         last = insert_together(connection, deliveries, [arrival.delivery for arrival in wanted])
         for before, arrival in enumerate(reversed(wanted)):
             arrival.number = last - before
-    if apart:
-        rows = [suspect_row(arrival.signup, arrival.delivery, arrival.reasons) for arrival in apart]
-        insert_together(connection, suspected_signups, rows)

@@ -167,6 +167,10 @@ class Database:
         self._roomy_until = now + _ROOM_HOLDS_SECONDS
         return True
 
+    def has_ample_room(self) -> bool:
+        """Whether the disk has more room than what is kept free for the sign-ups of people."""
+        return not self._backend.low()
+
     def look_for_damage(self) -> None:
         """Examine a SQLite file as it is on disk; a damaged one is set aside at once, for a new one.
 

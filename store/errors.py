@@ -89,6 +89,9 @@ def driver_errors_translated() -> Iterator[None]:
         yield
     except exc.DBAPIError as error:
         raise _translated(error) from None
+    except UnicodeEncodeError:
+        # Of a half character, in the words of the driver: its text would hold the value.
+        raise RowRefused("a text cannot be written as UTF-8") from None
     except exc.TimeoutError:
         raise StoreUnavailable("every database connection of this process is busy") from None
     except OSError as error:

@@ -31,7 +31,7 @@ _LOOPBACK = ("127.0.0.1", "::1")
 # A view: settings that a managed host hides are missing in it, where SHOW would raise.
 _SETTINGS = (
     "SELECT name, setting FROM pg_settings WHERE name IN"
-    " ('synchronous_commit', 'fsync', 'full_page_writes', 'neon.timeline_id')"
+    " ('synchronous_commit', 'fsync', 'full_page_writes', 'neon.timeline_id', 'server_encoding')"
     " UNION ALL SELECT 'aurora', 'on' WHERE to_regproc('aurora_version') IS NOT NULL"
 )
 _DURABLE = ("synchronous_commit", "fsync", "full_page_writes")
@@ -69,6 +69,18 @@ def durability_problem(settings: Mapping[str, str]) -> str | None:
     return None
 
 
+def encoding_problem(settings: Mapping[str, str]) -> str | None:
+    """Say that a database cannot hold every name, and the cure; None for UTF-8."""
+    encoding = settings.get("server_encoding", "UTF8")
+    if encoding == "UTF8":
+        return None
+    return (
+        f"The PostgreSQL database is in the encoding {encoding}, which cannot hold the names of all people."
+        " Make one in UTF-8 (CREATE DATABASE name ENCODING 'UTF8' TEMPLATE template0) and name it by"
+        " DATABASE_URL."
+    )
+
+
 class PostgreSQLBackend:
     """One PostgreSQL database; connections are in autocommit, transactions begin by `begin`."""
 
@@ -94,6 +106,7 @@ class PostgreSQLBackend:
             isolation_level="AUTOCOMMIT",
             connect_args={
                 "connect_timeout": 3,
+                "client_encoding": "UTF8",  # whatever PGCLIENTENCODING says
                 "tcp_user_timeout": 10_000,  # the keepalives do not end a wait for what was sent already
                 "prepare_threshold": None,  # a transaction pooler hands each transaction another server
                 "keepalives_idle": 10,
@@ -131,6 +144,10 @@ class PostgreSQLBackend:
         """A server reports damage by itself."""
         return False
 
+    def low(self) -> bool:
+        """A server's disk is its operator's business."""
+        return False
+
     def full(self) -> bool:
         """A server says so when it is."""
         return False
@@ -162,10 +179,11 @@ class PostgreSQLBackend:
         queues behind who waits for a lock. So it waits a second at most, then lets the others pass.
 
         Raises:
-            StoreMisconfigured: newer or damaged schema, or a server that loses what it acknowledged.
+            StoreMisconfigured: newer or damaged schema, a server that loses what it acknowledged, or a
+                database that is not in UTF-8.
         """
         with engine.connect() as connection:
-            self._check_durability(connection)
+            self._check_settings(connection)
             if migrate.is_current(connection):
                 return
         upgrading()
@@ -194,11 +212,12 @@ class PostgreSQLBackend:
             connection.commit()
             return bool(ours)
 
-    def _check_durability(self, connection: Connection) -> None:
+    def _check_settings(self, connection: Connection) -> None:
         connection.exec_driver_sql(self.begin)
         rows = connection.exec_driver_sql(_SETTINGS).all()
         connection.rollback()
-        problem = durability_problem({row.name: row.setting for row in rows})
+        settings = {row.name: row.setting for row in rows}
+        problem = encoding_problem(settings) or durability_problem(settings)
         if problem:
             raise StoreMisconfigured(problem)
 

@@ -16,6 +16,7 @@ from store.schema import (
     signups,
     suspected_signups,
 )
+from store.suspected_room import recount
 
 KEPT_DAYS = 30
 BATCH = 500
@@ -99,7 +100,11 @@ class Retention:
         """
         until = now - _UNTIL_MS
         work = (_forget_finished, _remove_attempts, _remove_suspected)
-        return sum(self._in_batches(forget, until) for forget in work)
+        changed = sum(self._in_batches(forget, until) for forget in work)
+        with self._database.transaction() as connection:
+            # Also what a spool or a salvaged file brought in.
+            recount(connection)
+        return changed
 
     def prune_copies(self, now: int) -> int:
         """Remove the copies of each day that is over, yesterday excepted, once nothing of it waits.

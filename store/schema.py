@@ -27,6 +27,7 @@ metadata = MetaData(
 UNFINISHED = text("state IN ('ready', 'sending')")
 SENDING = text("state = 'sending'")
 PARKED = text("state = 'parked'")
+WAITS = text("released_at IS NULL")
 KEEPS_PAYLOAD = text("state IN ('delivered', 'merged') AND payload <> '{}'")
 
 signups = Table(
@@ -88,7 +89,21 @@ suspected_signups = Table(
     # What a release needs: the rows of the sign-up and of its delivery.
     Column("document", Text, nullable=False),
     Column("released_at", BigInteger),
+    # Of the document.
+    Column("bytes", BigInteger, nullable=False, server_default="0"),
     Index("ix_suspected_signups_received_at", "received_at", "id"),
+    Index("ix_suspected_signups_waiting", "bytes", sqlite_where=WAITS, postgresql_where=WAITS),
+)
+
+# One row: what the suspected sign-ups that wait take, and how many were not kept for want of room.
+suspected_room = Table(
+    "suspected_room",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("rows", BigInteger, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("dropped", BigInteger, nullable=False),
+    Column("dropped_at", BigInteger),
 )
 
 deliveries = Table(

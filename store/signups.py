@@ -15,6 +15,7 @@ from store.group_commit import GroupCommit
 from store.idempotency import FirstUse, IdempotencyKey
 from store.rates import Floods, Limit, window
 from store.schema import deliveries, signups, suspected_signups
+from store.suspected_room import CEILING, Room, SuspectedCeiling
 
 
 @dataclass(frozen=True)
@@ -134,11 +135,20 @@ def rows_of(signup: NewSignup, kind: str, payload: Mapping[str, object]) -> Rows
 class Signups:
     """The sign-ups and where each of them stands."""
 
-    def __init__(self, database: Database, *, spooled: Callable[[], bool] = lambda: False) -> None:
-        """`spooled` tells whether older sign-ups wait in the spool; they must be stored first."""
+    def __init__(
+        self,
+        database: Database,
+        *,
+        spooled: Callable[[], bool] = lambda: False,
+        ceiling: SuspectedCeiling = CEILING,
+    ) -> None:
+        """`spooled` tells whether older sign-ups wait in the spool; they must be stored first.
+
+        `ceiling` is how much of the suspected ones is kept.
+        """
         self._database = database
         self._spooled = spooled
-        self._arrivals = Arrivals()
+        self._arrivals = Arrivals(Room(ceiling, ample=database.has_ample_room))
         self._floods = Floods()
         self._together = GroupCommit(database, self._insert, committed=self._copy, held=self._held)
 
@@ -152,6 +162,7 @@ class Signups:
         limits: Sequence[Limit] = (),
         once: Once | None = None,
         broken: tuple[str, ...] = (),
+        proven: bool = False,
     ) -> tuple[str, ...]:
         """Store a sign-up and its delivery, due at once, in one transaction: on return both are on disk.
 
@@ -163,10 +174,12 @@ class Signups:
             limits: what it counts for, in the same transaction.
             once: what must not count for two sign-ups.
             broken: the rules it breaks in any case.
+            proven: it comes from a person, so it is kept however many are suspected.
 
         Returns:
             The rules for which it is kept apart, without a delivery, among the suspected ones: those broken,
-            those of the limits that it is over, that of `once`. Empty for a sign-up like any other.
+            those of the limits that it is over, that of `once`. Empty for a sign-up like any other. Beyond
+            the ceiling of suspected ones it is counted and not kept.
 
         Raises:
             OverLimit: it is one of a flood; it was not stored.
@@ -174,7 +187,7 @@ class Signups:
             SpoolFirst: what waits in the spool must be imported first; nothing was stored.
             StoreUnavailable: nothing is known to be stored.
         """
-        arrival = Arrival(*rows_of(signup, kind, payload), key, limits, once, broken)
+        arrival = Arrival(*rows_of(signup, kind, payload), key, limits, once, broken, proven)
         arrival.flood = self._floods.met(limits, now=signup.received_at)
         if not arrival.flood:
             self._together.write(arrival)
@@ -191,7 +204,7 @@ class Signups:
         self._arrivals.store(connection, batch)
 
     def _copy(self, stored: Sequence[Arrival]) -> None:
-        self._database.copies.write(copy_of(arrival) for arrival in stored if not arrival.flood)
+        self._database.copies.write(copy_of(arrival) for arrival in stored if arrival.stored)
 
     def _held(self, batch: Sequence[Arrival]) -> list[bool]:
         found = set[str]()
@@ -199,8 +212,8 @@ class Signups:
             for table, apart in ((signups, False), (suspected_signups, True)):
                 ids = [arrival.signup["id"] for arrival in batch if bool(arrival.reasons) is apart]
                 found |= set(connection.scalars(select(table.c.id).where(table.c.id.in_(ids))))
-        # Of one that is part of a flood there is no row to look for.
-        return [bool(arrival.flood) or arrival.signup["id"] in found for arrival in batch]
+        # Of one that is not to be stored there is no row to look for.
+        return [not arrival.stored or arrival.signup["id"] in found for arrival in batch]
 
     def first_with(self, key_hash: str, *, now: int) -> FirstUse | None:
         """The sign-up that has the key at `now` (epoch ms), None when none has it (any more)."""

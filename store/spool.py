@@ -21,10 +21,14 @@ from store.flock import flocked
 from store.signups import NewSignup, rows_of
 
 LARGEST_BYTES = 64 * 1024 * 1024
+# Of the spool, for suspected sign-ups: the rest is for people.
+SUSPECTED_SHARE = 10
 _LOCK_SECONDS = 2.0
 _WAITING = "waiting"
 _IMPORTING = "importing-"
 _DAMAGED = "damaged-"
+# Suspected ones have files of their own, whose sizes tell what they take.
+_SUSPECTED = "suspected"
 
 
 @dataclass(frozen=True)
@@ -52,18 +56,29 @@ class Spool:
         self._monotonic = monotonic
 
     def keep(
-        self, signup: NewSignup, *, kind: str, payload: Mapping[str, object], broken: Sequence[str] = ()
-    ) -> None:
+        self,
+        signup: NewSignup,
+        *,
+        kind: str,
+        payload: Mapping[str, object],
+        broken: Sequence[str] = (),
+        proven: bool = False,
+    ) -> bool:
         """Append a sign-up with its delivery; on return the line is on disk.
 
-        With the rules that it has `broken` it comes to the suspected ones, and nothing is delivered.
+        With the rules that it has `broken` it comes to the suspected ones, and nothing is delivered. Those
+        have a tenth of the room, and none of what a disk that is nearly full has left: False where that is
+        taken, and nothing was kept. What is `proven` to come from a person has all the room.
 
         Raises:
             StoreUnavailable: nothing was kept.
         """
         line = _line(signup, kind, payload, broken)
         with _unavailable(), self._locked():
-            self._append(line)
+            if broken and not proven and not self._has_room_for_suspected(len(line)):
+                return False
+            self._append(line, _SUSPECTED if broken else _WAITING)
+        return True
 
     def check(self) -> None:
         """Return if a sign-up could be kept now; raises StoreUnavailable otherwise."""
@@ -77,11 +92,11 @@ class Spool:
 
     def waits(self) -> bool:
         """Whether anything is to be imported; costs one look at the folder."""
-        return bool(self._files(_WAITING, _IMPORTING))
+        return bool(self._files(_WAITING, _SUSPECTED, _IMPORTING))
 
     def count(self) -> int:
         """How many lines wait to be imported."""
-        return sum(_content(file).count(b"\n") for file in self._files(_WAITING, _IMPORTING))
+        return sum(_content(file).count(b"\n") for file in self._files(_WAITING, _SUSPECTED, _IMPORTING))
 
     def damaged(self) -> int:
         """How many lines could not be imported and are kept for a person."""
@@ -90,7 +105,7 @@ class Spool:
     def holds(self, signup_id: str) -> bool:
         """Whether that sign-up waits here."""
         start = b"\n" + signup_id.encode() + b" "
-        return any(start in b"\n" + _content(file) for file in self._files(_WAITING, _IMPORTING))
+        return any(start in b"\n" + _content(file) for file in self._files(_WAITING, _SUSPECTED, _IMPORTING))
 
     @contextmanager
     def set_aside(self) -> Iterator[list[Path]]:
@@ -101,10 +116,8 @@ class Spool:
         self._make_folder()
         with flocked(self._folder / "import-lock", seconds=0, monotonic=self._monotonic) as alone:
             if alone:
-                with self._locked(), suppress(FileNotFoundError):
-                    name = f"{_IMPORTING}{time.time_ns()}-{os.getpid()}"
-                    (self._folder / _WAITING).rename(self._folder / name)
-                    sync_folder(self._folder)
+                with self._locked():
+                    self._rename_for_import()
             yield self._files(_IMPORTING) if alone else []
 
     def finish(self, file: Path, damaged: list[bytes]) -> None:
@@ -121,8 +134,20 @@ class Spool:
         file.unlink()
         sync_folder(self._folder)
 
-    def _append(self, line: bytes) -> None:
-        path = self._folder / _WAITING
+    def _rename_for_import(self) -> None:
+        name = f"{_IMPORTING}{time.time_ns()}-{os.getpid()}"
+        for waiting, importing in ((_WAITING, name), (_SUSPECTED, f"{name}-{_SUSPECTED}")):
+            with suppress(FileNotFoundError):
+                (self._folder / waiting).rename(self._folder / importing)
+                sync_folder(self._folder)
+
+    def _has_room_for_suspected(self, size: int) -> bool:
+        files = self._files(_SUSPECTED, _IMPORTING, _DAMAGED)
+        used = sum(_size(file) for file in files if file.name.endswith(_SUSPECTED))
+        return used + size <= self._largest // SUSPECTED_SHARE and not self._disk.low()
+
+    def _append(self, line: bytes, name: str) -> None:
+        path = self._folder / name
         descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             size = os.fstat(descriptor).st_size
@@ -145,7 +170,7 @@ class Spool:
             os.close(descriptor)
 
     def _refuse_more_than_fits(self, size: int) -> None:
-        used = sum(_size(file) for file in self._files(_WAITING, _IMPORTING, _DAMAGED))
+        used = sum(_size(file) for file in self._files(_WAITING, _SUSPECTED, _IMPORTING, _DAMAGED))
         if used + size > self._largest:
             raise StoreUnavailable(f"the spool in {self._folder} has reached {self._largest} bytes")
         if self._disk.full():

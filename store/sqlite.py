@@ -168,6 +168,10 @@ class SQLiteBackend:
         self._suspect = self._suspect or emptied or damage.find(self._path, timeout=self._timeout) is not None
         return self._suspect
 
+    def low(self) -> bool:
+        """Whether what is left of the disk is kept for the sign-ups of people."""
+        return self._disk.low()
+
     def full(self) -> bool:
         """Whether the rest of the disk is kept for finishing what is accepted."""
         return self._disk.full()

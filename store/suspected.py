@@ -11,6 +11,7 @@ from store.database import Database
 from store.documents import read, row_read
 from store.rows import insert_unknown
 from store.schema import deliveries, signups, suspected_signups
+from store.suspected_room import SuspectedRoom, recount, room
 
 # A flood may have left more than anybody counts; each look at the health counts.
 COUNTED_TO = 1_000
@@ -85,6 +86,11 @@ class SuspectedSignups:
         with self._database.reading() as connection:
             return connection.scalar(COUNT) or 0
 
+    def room(self) -> SuspectedRoom:
+        """How much room they take, and how many were not kept for want of it."""
+        with self._database.reading() as connection:
+            return room(connection)
+
     def release(self, signup_id: str, *, now: int) -> bool:
         """Make it a sign-up like any other, due at `now` (epoch ms); False when it does not wait (any more).
 
@@ -103,6 +109,7 @@ class SuspectedSignups:
             insert_unknown(connection, deliveries, delivery)
             copied += copies.of_rows(connection, {"signups": signup, "deliveries": delivery})
             copied.append(_changed(signup_id, row.received_at, {"released_at": now}))
+            recount(connection)
             return True
 
     def delete(self, signup_id: str) -> bool:
@@ -112,6 +119,7 @@ class SuspectedSignups:
             received_at = connection.scalar(_DELETE, {"wanted": signup_id})
             if received_at is not None:
                 copied.append(_changed(signup_id, received_at, None))
+                recount(connection)
         return received_at is not None
 
 

@@ -17,6 +17,7 @@ from store.pending import PendingByForm
 from store.signup_records import SignupRecords
 from store.signups import Signups
 from store.suspected import SuspectedSignups
+from store.suspected_room import CEILING, SuspectedCeiling
 from store.throttles import SpentTokens, Throttles
 
 
@@ -40,11 +41,16 @@ class Tables:
     spent_tokens: SpentTokens
 
     @classmethod
-    def of(cls, database: Database, *, spooled: Callable[[], bool]) -> Tables:
-        """Every table of `database`; nothing is opened. `spooled`: whether sign-ups wait in the spool."""
+    def of(
+        cls, database: Database, *, spooled: Callable[[], bool], ceiling: SuspectedCeiling = CEILING
+    ) -> Tables:
+        """Every table of `database`; nothing is opened.
+
+        `spooled`: whether sign-ups wait in the spool; `ceiling`: how much of the suspected ones is kept.
+        """
         return cls(
             database=database,
-            signups=Signups(database, spooled=spooled),
+            signups=Signups(database, spooled=spooled, ceiling=ceiling),
             signup_records=SignupRecords(database),
             suspected=SuspectedSignups(database),
             deliveries=Deliveries(database),

@@ -38,7 +38,7 @@ WORDS: dict[int, tuple[str, str]] = {
     404: ("There is nothing at this address.", "Check the address for typing errors."),
     405: ("This address does not take that method.", "Use one of the methods in the Allow header."),
     409: ("The Idempotency-Key came with another sign-up.", "Choose a new key for each sign-up."),
-    413: ("This is too much for one request.", "Send at most 64 KB, in fewer parts."),
+    413: ("This is too much for one request.", "Send at most 16 KB, or 64 KB with an API key."),
     415: ("This content type is not accepted.", f"Send {JSON} or an HTML form ({' or '.join(FORMS)})."),
     422: ("Some fields need another look.", "Correct the fields that are named."),
     500: ("Something went wrong on our side.", "Try again in a moment; the cause is in the server's log."),

@@ -12,7 +12,6 @@ import structlog
 from flask import (
     Blueprint,
     Response,
-    current_app,
     jsonify,
     make_response,
     redirect,
@@ -24,6 +23,7 @@ from werkzeug.exceptions import NotFound, RequestEntityTooLarge, UnsupportedMedi
 from werkzeug.wrappers import Response as BaseResponse
 
 from services import (
+    ANONYMOUS,
     TOKEN,
     Asker,
     Evidence,
@@ -43,7 +43,7 @@ from web.errors import FORMS, JSON, URL_ENCODED, wants_page
 
 log = structlog.get_logger(__name__)
 
-LONGEST_USER_AGENT = 500
+ANONYMOUS_BODY_LIMIT = 16 * 1024
 NOT_UTF8 = 'The form is not in UTF-8; its page asks for that by accept-charset="utf-8".'
 STATUS = {
     InvalidSubmission: HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -58,6 +58,7 @@ blueprint = Blueprint("subscribe", __name__)
 def subscribe() -> BaseResponse:
     """Take one sign-up, as JSON or from an HTML form."""
     asker = guards.asker()
+    _limit_body(asker)
     if request.mimetype == JSON:
         raw = request.get_data(cache=False)
         _refuse_cut_off()
@@ -106,10 +107,17 @@ def _pairs() -> list[tuple[str, str]]:
         raise MalformedSubmission(NOT_UTF8) from None
 
 
+def _limit_body(asker: Asker) -> None:
+    if asker == ANONYMOUS:
+        request.max_content_length = request.max_form_memory_size = ANONYMOUS_BODY_LIMIT
+        if (request.content_length or 0) > ANONYMOUS_BODY_LIMIT:
+            raise RequestEntityTooLarge
+
+
 def _refuse_cut_off() -> None:
     # Werkzeug ends a chunked body silently at the limit (LimitedStream.readall): half a form would pass for a
     # whole one.
-    limit: int = current_app.config["MAX_CONTENT_LENGTH"]
+    limit = request.max_content_length or 0
     if request.content_length is None and request.stream.tell() >= limit:
         raise RequestEntityTooLarge
 
@@ -118,7 +126,7 @@ def _accept(submission: Submission, asker: Asker) -> Verdict:
     evidence = Evidence(
         page=page_of(request.headers.get("Referer"), request.headers.get("Origin")),
         network_address=request.remote_addr,
-        user_agent=request.headers.get("User-Agent", "")[:LONGEST_USER_AGENT] or None,
+        user_agent=request.headers.get("User-Agent"),
         service=base_url(),
     )
     return services().intake.accept(submission, asker, evidence, preferences.handling())

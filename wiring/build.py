@@ -31,7 +31,7 @@ from store import Database, Tables
 from store.clock import DatabaseClock
 from wiring.clock import clock
 from wiring.forms import build_forms
-from wiring.keeping import Keeping
+from wiring.keeping import Keeping, suspected_ceiling
 from wiring.proxies import build_proxy_watch
 from wiring.signing import build_visitor_keys, derived_keys
 from wiring.signups import build_delivery, build_intake
@@ -60,7 +60,7 @@ def build_services(settings: Settings) -> Parts:
     """Every part with its real collaborators; nothing is opened yet."""
     database = Database(settings.store_url)
     keeping = Keeping.of(settings, database)
-    tables = Tables.of(database, spooled=keeping.spool.waits)
+    tables = Tables.of(database, spooled=keeping.spool.waits, ceiling=suspected_ceiling(settings))
     stand_in = sandbox.create_sandbox() if settings.builtin_sandbox else None
     server, sealer = vendor.authorization_server(settings, stand_in), Sealer(settings.encryption_keys)
     events = ConnectionEvents(tables.events, clock=clock)

@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from services.findings import database_file
 from services.wishes import payload_of
 from settings import Settings
-from store import Database, Disk, Salvage, Spool, SpoolImport
+from store import Database, Disk, Salvage, Spool, SpoolImport, SuspectedCeiling
+
+MEGABYTE = 1024 * 1024
+
+
+def suspected_ceiling(settings: Settings) -> SuspectedCeiling:
+    """How much of the suspected sign-ups is kept."""
+    return SuspectedCeiling(settings.suspected_most_rows, settings.suspected_most_megabytes * MEGABYTE)
 
 
 @dataclass(frozen=True)

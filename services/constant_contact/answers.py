@@ -86,7 +86,7 @@ def json_body(response: requests.Response) -> object:
         if "\\u" in text:
             # Half a character, as "\\ud800" alone, is in no alphabet: no database and no page could take it.
             json.dumps(document, ensure_ascii=False).encode()
-        return through(document, mended)
+        return through(document, mended, twice=True)
     except (ValueError, RecursionError):
         # ValueError: no JSON, another charset, a number of thousands of digits, half a character.
         return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
@@ -12,14 +13,16 @@ from typing import Any
 
 import pytest
 
-from services.signup_export import COLUMNS, csv_lines, json_lines
+from services.signup_export import BYTE_ORDER_MARK, COLUMNS, csv_lines, json_lines
 from store import SignupRecord
 from tests.services.test_signup_words import NOW, RECORD
 
 
 def table(*records: SignupRecord) -> list[dict[str, str]]:
     """The CSV as another program reads it."""
-    return list(csv.DictReader(io.StringIO("".join(csv_lines(records)), newline="")))
+    text = "".join(csv_lines(records))
+    assert text.startswith(BYTE_ORDER_MARK)
+    return list(csv.DictReader(io.StringIO(text.removeprefix(BYTE_ORDER_MARK), newline="")))
 
 
 def test_a_table_holds_every_column() -> None:
@@ -106,3 +109,35 @@ def test_custom_fields_and_tags_can_be_read_back_from_a_cell() -> None:
     assert (none["custom_fields"], none["tags"]) == ("", "")
     (line,) = json_lines([replace(RECORD, custom_fields=said, tags=("x",))])
     assert (json.loads(line)["custom_fields"], json.loads(line)["tags"]) == (said, ["x"])
+
+
+@pytest.mark.parametrize("text", ["x;=1+1", "x\t=1", "x\n@SUM(A1)", 'x;" =1', "x\r\n+1", 'x;"＝1'])
+def test_a_formula_behind_a_foreign_separator_is_none(text: str) -> None:
+    """Where the list separator is a semicolon, a spreadsheet ends the cell there, in spite of the quotes."""
+    (row,) = table(replace(RECORD, source=text))
+    for part in re.split(r"[;\t\r\n]", row["source"]):
+        assert not part.lstrip('" ').startswith(tuple("=+-@＝")), row["source"]
+
+
+@pytest.mark.parametrize("bad", ["\ud800", "\x00", "\x1b[31m", "\x9b31m", "\x85", "\x7f"])
+@pytest.mark.parametrize("field", ["source", "consent", "last_error", "custom_fields", "tags", "person"])
+def test_every_row_is_written_and_what_cannot_be_is_marked(field: str, bad: str) -> None:
+    """Earlier releases let in half characters and controls, at any depth: neither ends an export."""
+    text = f"a{bad}b"
+    documents = {"custom_fields": {text: [text]}, "tags": (text,), "person": {"city": text}}
+    value = documents.get(field, text)
+    spoiled = replace(RECORD, **{field: value})
+    rows = table(RECORD, spoiled, RECORD)
+    lines = [json.loads(line) for line in json_lines([RECORD, spoiled, RECORD])]
+    assert len(rows) == len(lines) == 3
+    for part in ("".join(csv_lines([spoiled])), "".join(json_lines([spoiled]))):
+        assert "\ufffd" in part
+        assert not re.search(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]", part.encode().decode())
+
+
+def test_two_names_that_look_alike_when_marked_are_both_written() -> None:
+    """Neither ends the export, and neither takes the other's place."""
+    spoiled = replace(RECORD, custom_fields={f"a{chr(0xD800)}": "1", f"a{chr(0xDFFF)}": "2"})
+    (row,) = table(spoiled)
+    assert json.loads(row["custom_fields"]) == {"a\ufffd": "1", "a\ufffd\ufffd": "2"}
+    assert json.loads(next(json_lines([spoiled])))["custom_fields"] == json.loads(row["custom_fields"])

@@ -110,10 +110,23 @@ def test_a_wrong_key_is_never_taken_for_a_form(client: FlaskClient, list_id: str
     assert client.get("/health").get_json()["pending"] == 0
 
 
-def test_too_large_is_413(client: FlaskClient) -> None:
-    """Over 64 KB nothing is read."""
-    answer = client.post("/subscribe", data=b" " * (64 * 1024 + 1), content_type="application/json")
-    assert answer.status_code == 413
+@pytest.mark.parametrize(("headers", "most"), [({}, 16 * 1024), (by_key(), 64 * 1024)])
+def test_too_large_is_413(client: FlaskClient, list_id: str, headers: dict[str, str], most: int) -> None:
+    """A stranger may send 16 KB, the holder of an API key 64 KB; the answer says so."""
+    whole = f'{{"email":"ada@example.org","list_id":"{list_id}"}}'.encode().ljust(most)
+    sent = {"content_type": "application/json", "headers": headers}
+    assert client.post("/subscribe", data=whole, **sent).status_code < 300
+    answer = client.post("/subscribe", data=whole + b" ", **sent)
+    assert (answer.status_code, answer.content_type) == (413, "application/problem+json")
+    assert "16 KB" in answer.get_json()["detail"]
+
+
+@pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "multipart/form-data; boundary=b"])
+def test_too_large_a_form_is_a_page_with_413(client: FlaskClient, kind: str) -> None:
+    """A browser is told in words as well."""
+    answer = client.post("/subscribe", data=b"a" * (16 * 1024 + 1), content_type=kind)
+    assert (answer.status_code, answer.mimetype) == (413, "text/html")
+    assert "16 KB" in answer.text
 
 
 @pytest.mark.parametrize(
@@ -130,7 +143,7 @@ def test_too_large_without_a_length_is_413(
     """A chunked body has no length to refuse by; half a sign-up is still never taken for a whole one."""
     answer = client.post(
         "/subscribe",
-        data=start.replace("LIST", list_id).encode().ljust(64 * 1024 + 1),
+        data=start.replace("LIST", list_id).encode().ljust(16 * 1024 + 1),
         content_type=content_type,
         environ_overrides={"wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"},
     )
