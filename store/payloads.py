@@ -67,7 +67,8 @@ def _sources(signup: Mapping[str, Any]) -> dict[str, Any]:
 def _with_marks(value: Any, names: Mapping[str, str], parts: Sequence[tuple[str, Any]]) -> Any:
     if isinstance(value, str):
         name = names.get(value) if len(value) >= _SHORTEST else None
-        return f"{MARK}{name}" if name else value
+        # A text that begins like a mark is led by another one.
+        return f"{MARK}{name}" if name else f"{MARK}{value}" if value.startswith(MARK) else value
     if isinstance(value, Mapping):
         for name, part in parts:
             if value == part:
@@ -90,7 +91,9 @@ def _one_flag(value: Mapping[str, Any]) -> bool:
 
 def _without_marks(value: Any, sources: Mapping[str, Any]) -> Any:
     if isinstance(value, str):
-        return sources.get(value[1:], _LOST) if value.startswith(MARK) else value
+        if not value.startswith(MARK):
+            return value
+        return value[1:] if value.startswith(MARK * 2) else sources.get(value[1:], _LOST)
     if isinstance(value, dict):
         members = {name: _without_marks(member, sources) for name, member in value.items()}
         return {name: member for name, member in members.items() if member is not _LOST}

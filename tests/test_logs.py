@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import sys
 import threading
 from collections.abc import Iterator
@@ -164,3 +165,40 @@ def test_a_log_that_cannot_be_written_fails_nothing(
         structlog.get_logger("x").info("one")
     structlog.get_logger("x").info("two")
     assert last_line(capsys)["event"] == "two"
+
+
+@pytest.mark.parametrize("mine", [True, False], ids=["ours", "a library's"])
+@pytest.mark.parametrize(
+    "bad", ["\x1b[31m", "\x9b31m", "\x00", "\x7f", "\x85", "\u202e", "\u2028", "a\nb", "\r"]
+)
+def test_a_development_log_steers_no_terminal(
+    bad: str, mine: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What a stranger sent is shown as an escape, and begins no line of its own."""
+    logs.configure(production=False)
+    if mine:
+        structlog.get_logger("x").warning(f"event {bad}", path=bad, more=f"with blanks {bad}")
+    else:
+        logging.getLogger("third.party").warning("said %s", bad)
+    written = capsys.readouterr().err
+    assert written.count("\n") == 1
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e]", written)
+    assert "\\" in written
+
+
+def test_a_traceback_in_a_development_log_keeps_its_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    """And nothing else of what it repeats."""
+    logs.configure(production=False)
+    try:
+        raise ValueError("a\x1b[31mb")  # noqa: TRY301 - the traceback is meant
+    except ValueError:
+        logging.getLogger("third.party").exception("broke")
+    written = capsys.readouterr().err
+    assert written.count("\n") > 2
+    assert "\x1b" not in written
+
+
+def test_a_long_value_does_not_fill_the_disk(capsys: pytest.CaptureFixture[str]) -> None:
+    """One line has its length."""
+    structlog.get_logger("x").warning("event", detail="x" * 1_000_000)
+    assert len(capsys.readouterr().err) < 30_000

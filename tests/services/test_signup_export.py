@@ -124,7 +124,7 @@ def test_a_formula_behind_a_foreign_separator_is_none(text: str) -> None:
 def test_every_row_is_written_and_what_cannot_be_is_marked(field: str, bad: str) -> None:
     """Earlier releases let in half characters and controls, at any depth: neither ends an export."""
     text = f"a{bad}b"
-    documents = {"custom_fields": {text: [text]}, "tags": (text,), "person": {"city": text}}
+    documents: dict[str, Any] = {"custom_fields": {text: [text]}, "tags": (text,), "person": {"city": text}}
     value = documents.get(field, text)
     spoiled = replace(RECORD, **{field: value})
     rows = table(RECORD, spoiled, RECORD)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, quote
@@ -35,11 +34,11 @@ BODIES = st.fixed_dictionaries(
         "referrer": TEXT.map("https://www.example.org/{}".format),
     },
 )
-FIXED = {"email": "ada.lovelace@example.org", "list_id": NEWSLETTER.list_id}
+FIXED: dict[str, Any] = {"email": "ada.lovelace@example.org", "list_id": NEWSLETTER.list_id}
 NEEDED = {ord(letter): quote(letter) for letter in "%&=+"}
 
 
-def form_of(fields: Mapping[str, Any]) -> bytes:
+def form_of(fields: dict[str, Any]) -> bytes:
     """The body of a form that escapes nothing but what it must: the shortest that says it."""
     pairs = [(name, value) for name, value in fields.items() if isinstance(value, str)]
     for name, value in fields.get("custom_fields", {}).items():
@@ -104,7 +103,7 @@ HOSTILE = [FULL_OF_QUOTES, FULL_OF_EMOJI, FULL_OF_NAMES, FULL_OF_TAGS, FULL_OF_W
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 def test_at_most_twice_what_was_sent_and_two_kilobytes(
-    house: House, form: bool, trap: bool, fields: Mapping[str, Any]
+    house: House, form: bool, trap: bool, fields: dict[str, Any]
 ) -> None:
     """Whatever is in it, with its second copy, believed or suspected."""
     said = FIXED | fields
@@ -116,9 +115,7 @@ def test_at_most_twice_what_was_sent_and_two_kilobytes(
 
 @pytest.mark.parametrize("trap", [False, True], ids=["believed", "suspected"])
 @pytest.mark.parametrize("fields", HOSTILE, ids=["quotes", "emoji", "names", "tags", "words"])
-def test_the_files_grow_no_faster(
-    house: House, tmp_path: Path, trap: bool, fields: Mapping[str, Any]
-) -> None:
+def test_the_files_grow_no_faster(house: House, tmp_path: Path, trap: bool, fields: dict[str, Any]) -> None:
     """The same on the disk, where pages, indexes and the log count as well: 100 of a kind."""
     raw = form_of(FIXED | fields)
     assert taken(house, raw, form=True, trap=trap)

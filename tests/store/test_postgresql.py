@@ -175,6 +175,27 @@ def test_server_that_loses_acknowledged_rows_is_refused(
     open_database(server_url).prepare()
 
 
+@pytest.mark.postgresql
+@pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])
+def test_a_database_in_another_encoding_is_refused(
+    server_url: str, open_database: Callable[[str], Database], encoding: str
+) -> None:
+    """At the start, with the cure, before a name is stored that cannot be read again."""
+    name = f"test_{encoding.lower()}"
+    create = f"CREATE DATABASE {name} ENCODING '{encoding}' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'"
+    with psycopg.connect(server_url, autocommit=True) as admin:
+        admin.execute(create)
+        try:
+            url = make_url(server_url).set(database=name).render_as_string(hide_password=False)
+            with pytest.raises(StoreMisconfigured, match=f"encoding {encoding}.*ENCODING 'UTF8'"):
+                open_database(url).prepare()
+            with psycopg.connect(url) as empty:
+                found = empty.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")
+                assert found.fetchone() == (0,)
+        finally:
+            admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
 def reload(admin: psycopg.Connection[tuple[str]], change: LiteralString, *, until: str) -> None:
     """Change the server's fsync and wait until new sessions see it."""
     admin.execute(change)

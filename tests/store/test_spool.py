@@ -12,7 +12,17 @@ from typing import cast
 
 import pytest
 
-from store import Database, Disk, Imported, Signups, Spool, SpoolFirst, SpoolImport, StoreUnavailable
+from store import (
+    Database,
+    Disk,
+    Imported,
+    Signups,
+    Spool,
+    SpoolFirst,
+    SpoolImport,
+    StoreUnavailable,
+    SuspectedSignups,
+)
 from store.flock import flocked
 from tests.store.conftest import accept, signup
 
@@ -297,3 +307,33 @@ def test_nothing_is_stored_before_what_waits_in_the_spool(database: Database, sp
     SpoolImport(database, spool).run()
     signups.accept(signup("s2"), kind="sign_up", payload=PAYLOAD)
     assert ids(database) == ["s1", "s2"]
+
+
+def test_suspected_ones_have_a_tenth_of_the_spool(database: Database, tmp_path: Path) -> None:
+    """A flood that comes while the store is away leaves the rest to people; a proof of a person has all."""
+    spool = Spool(tmp_path / "spool", largest_bytes=100_000)
+
+    def keep_suspected(name: str, *, proven: bool = False) -> bool:
+        broken = ("honeypot",)
+        return spool.keep(signup(name), kind="sign_up", payload=PAYLOAD, broken=broken, proven=proven)
+
+    kept = [name for name in (f"s{number}" for number in range(50)) if keep_suspected(name)]
+    assert 0 < sum(file.stat().st_size for file in (tmp_path / "spool").iterdir()) <= 10_000
+    assert 5 < len(kept) < 50
+    assert keep_suspected("proven", proven=True)
+    keep(spool, "person")
+    assert spool.holds("person")
+    assert spool.holds(kept[0])
+    assert spool.count() == len(kept) + 2
+    SpoolImport(database, spool).run()
+    assert ids(database) == ["person"]
+    assert {suspect.id for suspect in SuspectedSignups(database).waiting(100)} == {*kept, "proven"}
+    assert not spool.waits()
+
+
+def test_on_a_nearly_full_disk_only_people_are_spooled(tmp_path: Path) -> None:
+    """What is left under the mark where a person should make room is not for a flood."""
+    spool = Spool(tmp_path / "spool", disk=Disk(tmp_path, low_bytes=2**60, full_bytes=1))
+    assert not spool.keep(signup("s1"), kind="sign_up", payload=PAYLOAD, broken=("honeypot",))
+    keep(spool, "person")
+    assert spool.count() == 1
