@@ -24,6 +24,7 @@ from store import (
 
 OLD_BACKLOG_SECONDS = 3_600
 SILENT_SECONDS = 60
+DAY_MS = 86_400_000
 MEGABYTE = 1024 * 1024
 # What is being looked at, for whoever waits for it.
 DATABASE, DISK, FOLDER = "The database", "The disk of the database", "The data folder"
@@ -151,6 +152,7 @@ class Health:
             *connection.problems(),
             *self._storage_problems(),
             *self._delivery_problems(backlog, oldest),
+            *self._suspected_problems(),
         ]
         return HealthReport(
             status="degraded" if any(not problem.planned for problem in problems) else "ok",
@@ -177,6 +179,17 @@ class Health:
             sentence = f"{damaged} lines of the spool cannot be read; a person must look."
             problems.append(Problem("spool_damaged", sentence))
         return problems + (salvage_problems(self._salvage) if self._salvage else [])
+
+    def _suspected_problems(self) -> list[Problem]:
+        room = self._suspected.room()
+        if room.dropped_at is None or self._clock() - room.dropped_at > DAY_MS:
+            return []
+        sentence = (
+            f"Suspected sign-ups that were not kept, by now: {room.dropped}, the last within a day. As"
+            " many wait as SUSPECTED_MOST_ROWS and SUSPECTED_MOST_MEGABYTES allow, or the disk is nearly"
+            " full. Decide on those that wait at /admin/suspected/, or protect the form better."
+        )
+        return [Problem("suspected_not_kept", sentence, public=False)]
 
     def _delivery_problems(self, backlog: Backlog, oldest: int) -> list[Problem]:
         self.looks_at = DATABASE

@@ -13,9 +13,10 @@ from services import ANONYMOUS, Evidence, HealthReport
 from services.bodies import read_form
 from services.constant_contact import Conflict, QuotaExceeded, Rejected, Unreachable
 from services.delivery import Outcome
-from store import Database
+from store import Database, Signups, SuspectedCeiling
 from tests.services.conftest import House
 from tests.services.vendor import NEWSLETTER
+from tests.store.conftest import signup
 
 
 def sign_up(house: House) -> None:
@@ -232,3 +233,15 @@ def test_a_database_that_is_being_upgraded_is_said_to_be(house: House, tmp_path:
     assert (report.status, report.storable) == ("degraded", True)
     assert [problem.code for problem in report.problems] == ["database_upgrading"]
     assert "is being upgraded" in report.problems[0].sentence
+
+
+def test_suspected_ones_that_were_not_kept_are_told_for_a_day(house: House) -> None:
+    """To who may know; what can be done about it stands there."""
+    small = Signups(house.database, ceiling=SuspectedCeiling(rows=0))
+    said = signup("s1", at=house.clock.now)
+    assert small.accept(said, kind="sign_up", payload={}, broken=("honeypot",)) == ("honeypot",)
+    (problem,) = house.health.report().problems
+    assert (problem.code, problem.public) == ("suspected_not_kept", False)
+    assert "by now: 1" in problem.sentence
+    house.clock.now += 86_400_001
+    assert house.health.report().problems == ()

@@ -19,6 +19,7 @@ from store import (
     Events,
     Signups,
     StoreUnavailable,
+    SuspectedSignups,
 )
 from store.migrate import configuration
 from store.sqlite_driver import driver
@@ -113,6 +114,22 @@ def test_upgrade_leaves_deliveries_to_go_on_with(
     budget = Budget(database)
     assert (budget.read().guard_ms, budget.read().probe_until) == (100, None)
     assert budget.refused("400", "a") == 1
+
+
+def test_upgrade_counts_the_suspected_ones(
+    empty_url: str, first_release: Engine, open_database: Callable[[str], Database]
+) -> None:
+    """In rows and in bytes of what waits; what was released takes no room of theirs."""
+    with first_release.begin() as connection:
+        command.upgrade(configuration(connection), "0006")
+        connection.exec_driver_sql(
+            "INSERT INTO suspected_signups (id, received_at, reasons, document, released_at)"
+            " VALUES ('s1', 1, '[]', '{\"é\":1}', NULL), ('s2', 2, '[]', '{}', NULL),"
+            " ('s3', 3, '[]', '{}', 4)"
+        )
+    first_release.dispose()
+    room = SuspectedSignups(open_database(empty_url)).room()
+    assert (room.rows, room.bytes, room.dropped) == (2, len('{"é":1}'.encode()) + 2, 0)
 
 
 @pytest.mark.parametrize(
