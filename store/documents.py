@@ -52,10 +52,16 @@ def rows_written(rows: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def _row_written(row: Mapping[str, Any]) -> str:
-    plain = {name: value for name, value in row.items() if value is not None and name not in COLUMNS}
-    nested = [f'"{name}":{row[name]}' for name in row.keys() & COLUMNS if row[name] is not None]
+    plain, nested = {}, []
+    for name, value in row.items():
+        if value is None:
+            continue
+        if name in COLUMNS:
+            nested.append(f'"{name}":{value}')
+        else:
+            plain[name] = value
     text = written(plain)
-    return f"{text[:-1]}{',' if plain and nested else ''}{','.join(nested)}}}"
+    return f"{text[:-1]},{','.join(nested)}}}" if nested else text
 
 
 def row_read(row: Mapping[str, Any]) -> dict[str, Any]:

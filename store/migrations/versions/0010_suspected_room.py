@@ -22,7 +22,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_suspected_signups_waiting",
         "suspected_signups",
-        ["bytes"],
+        ["received_at", "id", "bytes"],
         sqlite_where=_WAITING,
         postgresql_where=_WAITING,
     )
