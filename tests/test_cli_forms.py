@@ -29,7 +29,10 @@ def test_list_shows_every_form(app: Flask) -> None:
     """A line each with its state; none is said on standard error."""
     assert "make one at /admin/forms/" in run(app, "list").stderr
     make(app)
-    make(app, slug="old", name="Old\x1b[2J letters")
+    make(app, slug="old", name="Old letters")
+    with app.extensions["database"].transaction() as connection:
+        # As an earlier release let it in.
+        connection.exec_driver_sql("UPDATE forms SET name = ? WHERE slug = 'old'", ("Old\x1b[2J letters",))
     run(app, "archive", "old")
     answer = run(app, "list")
     assert (answer.exit_code, answer.stderr) == (0, "")

@@ -166,7 +166,7 @@ def test_export_prints_every_signup(app: Flask, store: Database) -> None:
     accept(store, "s1", at=NINE)
     accept(store, "s2", at=NINE + 1)
     table = run(app, "export").stdout_bytes.decode().split("\r\n")
-    assert table[0].startswith("id,received_at,email,")
+    assert table[0].startswith("\ufeffid,received_at,email,")
     assert [row.split(",")[0] for row in table[1:]] == ["s1", "s2", ""]
     lines = run(app, "export", "--format", "jsonl", "--email", "s2@example.org").stdout.splitlines()
     assert [json.loads(line)["id"] for line in lines] == ["s2"]

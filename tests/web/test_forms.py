@@ -131,7 +131,7 @@ def test_a_post_by_a_form_is_put_on_record(app: Flask, client: FlaskClient) -> N
     assert stored(app) == [
         {
             "email": "ada@example.org",
-            "person": '{"first_name": "Ada"}',
+            "person": '{"first_name":"Ada"}',
             "list_ids": f'["{LIST_ID}"]',
             "consent": "Yes, write to me.",
             "consent_version": 1,
