@@ -248,6 +248,33 @@ def test_doctor_uses_the_network_only_when_asked(make_app: MakeApp) -> None:
     assert run(app, "doctor", "--online").output.count("127.0.0.1 is found in the DNS.") == 1
 
 
+def test_a_certificate_file_that_went_missing_is_named_wherever_one_looks(
+    make_app: MakeApp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The dashboard, /health and `doctor --online` say which; no page fails, and no try is used up."""
+    gone = tmp_path / "company-ca.pem"
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(gone))
+    urls = {
+        "CONSTANT_CONTACT_API_URL": "https://127.0.0.1:1/v3",
+        "CONSTANT_CONTACT_AUTH_URL": "https://127.0.0.1:1/a",
+    }
+    app = make_app(**ALONE, **urls, PUBLIC_LIST_IDS="11111111-1111-4111-8111-111111111111")
+    store_connection(app, age_ms=0)
+    client = app.test_client()
+    sign_in(client)
+    said = f"the certificate file {gone} is missing"
+    page = client.get("/admin/")
+    assert (page.status_code, said in page.text) == (200, True)
+    form = {"email": "ann@example.org", "list_id": "11111111-1111-4111-8111-111111111111"}
+    assert client.post("/subscribe", json=form).status_code == 202
+    run(app, "drain", "--seconds", "1")
+    problems = " ".join((client.get("/health").json or {})["problems"])
+    assert said in problems
+    assert said in client.get("/admin/").text
+    answer = run(app, "doctor", "--online")
+    assert answer.output.count(f"127.0.0.1 cannot be used: {said}") == 2
+
+
 @pytest.mark.parametrize("words", [("connection", "status"), ("connection", "refresh")])
 def test_a_dead_database_is_told_without_a_traceback(
     make_app: MakeApp, control: Control, tmp_path: Path, words: tuple[str, ...]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from oauth.refreshing import REFUSED
 from services.connection import WORDS
 from tests.services.conftest import House
 
@@ -52,6 +53,17 @@ def test_every_state_has_its_sentences(house: House) -> None:
             assert view.state == state
             assert "safe" in view.safe
     assert WORDS["needs_reauthorization"][1]
+
+
+def test_the_cause_of_a_refused_token_stands_in_the_sentence(house: House) -> None:
+    """Where no answer was lost, somebody else has spent the token; Connect alone would not end that."""
+    row = house.connections.read()
+    house.connections.record_failure(
+        generation=row.generation, state="needs_reauthorization", error=REFUSED, next_refresh_at=None
+    )
+    sentence = house.connection.read().sentence
+    assert "another service probably uses the same application or the same refresh token" in sentence
+    assert sentence in house.health.report().problems[0].sentence
 
 
 @pytest.mark.parametrize("state", [state for state in WORDS if state != "connected"])
