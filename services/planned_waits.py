@@ -78,7 +78,7 @@ def _elsewhere(backlog: Backlog, delivers_itself: bool) -> list[Problem]:
     if delivers_itself or not backlog.pending:
         return []
     sentence = "DELIVERY=off: what waits goes out when `flask worker` or `flask drain` runs."
-    return [Problem("delivery_elsewhere", sentence, planned=True)]
+    return [Problem("delivery_elsewhere", sentence, public=False, planned=True)]
 
 
 def _moment(at: int) -> str:

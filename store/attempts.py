@@ -9,7 +9,7 @@ from store.schema import attempts
 # How the record of a call begins that came to nothing although others, at about that time, did not.
 FAILED_ALONE = "postponed, while others went through: "
 
-_FAILED_ALONE = select(func.count()).where(
+FAILED_ALONE_BEFORE = select(func.count()).where(
     attempts.c.delivery_id == bindparam("delivery"), attempts.c.outcome.startswith(FAILED_ALONE)
 )
 _BEGIN = insert(attempts).returning(attempts.c.id)
@@ -40,4 +40,4 @@ def end(
 
 def failed_alone(connection: Connection, delivery_id: int) -> int:
     """How many calls for that delivery came to nothing while those for others did not."""
-    return connection.scalar(_FAILED_ALONE, {"delivery": delivery_id}) or 0
+    return connection.scalar(FAILED_ALONE_BEFORE, {"delivery": delivery_id}) or 0

@@ -10,8 +10,9 @@ import pytest
 from sqlalchemy import Connection
 
 from store import Backlog, Database, Deliveries
+from store.attempts import FAILED_ALONE_BEFORE
 from store.claims import ANY_WAITING, CLAIM, CLAIM_FRESH, NEXT_DUE, NEXT_FRESH, YOUNGER
-from store.deliveries import BACKLOG, BEHIND, PENDING_UP_TO, RETRIED
+from store.deliveries import BACKLOG, BEHIND, PENDING_UP_TO, RETRIED, WAITING_BEYOND
 from store.events import RECENT
 from store.pending import NEXT_PAGE
 from store.retention import (
@@ -46,6 +47,8 @@ LOOP = [
     pytest.param(_FIND, {"signup_id": "s1"}, id="find"),
     pytest.param(_RECENT, {"at_most": 10}, id="recent"),
     pytest.param(BACKLOG, {"at_most": 10}, id="backlog"),
+    pytest.param(WAITING_BEYOND, {"moment": NOW}, id="waiting for their own time"),
+    pytest.param(FAILED_ALONE_BEFORE, {"delivery": 1}, id="failed alone before"),
 ]
 STATEMENTS = [
     *LOOP,
