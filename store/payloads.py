@@ -1,7 +1,8 @@
 """What a delivery carries out, stored without what its sign-up says already.
 
 A value that stands in the sign-up's own row is replaced by a mark and its name there; `whole` puts it back.
-Every text of a visitor is then in the database once.
+Every text of a visitor is then in the database once. Whoever changes a stored payload takes `documents.read`
+and `documents.written`, which leave the marks alone.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,7 +19,8 @@ MARK = "\x06"
 _SHORTEST = 4
 _LOST = object()
 _TEXTS = ("email", "consent", "page", "source")
-_PARTS = ("list_ids", "custom_fields", "tags")
+# Not the lists, which are short, and by which deliveries are looked for.
+_PARTS = ("custom_fields", "tags")
 _SOURCES = (*_TEXTS, *_PARTS, "person", "sms")
 
 
@@ -69,9 +71,8 @@ def _read(text: str | None) -> Any:
 
 def _sources(signup: Mapping[str, Any]) -> dict[str, Any]:
     found = {name: value for name in (*_TEXTS, *_PARTS) if (value := signup.get(name))}
-    for name in ("list_ids", "tags"):
-        if name in found:
-            found[name] = list(found[name])
+    if "tags" in found:
+        found["tags"] = list(found["tags"])
     found |= {f"sms.{name}": value for name, value in (signup.get("sms") or {}).items()}
     # Last, so that a text which stands twice gets the name that its own place in the payload has.
     return found | (signup.get("person") or {})
