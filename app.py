@@ -64,7 +64,7 @@ def create_app(settings: Settings | None = None, services: Parts | None = None) 
             guard=web.guards.require_admin,
             starting=parts.starting,
             redirect_uri=lambda: f"{web.base_url()}{CALLBACK_PATH}",
-            home=lambda: f"{web.base_url()}/admin/",
+            home=lambda: f"{web.known_base_url() or ''}/admin/",
         )
     )
     app.register_error_handler(StoreError, web.errors.storage_unavailable)
@@ -152,6 +152,7 @@ def _flask_config(settings: Settings, parts: Parts) -> dict[str, Any]:
         "SESSION_COOKIE_SAMESITE": "Lax",
         "PERMANENT_SESSION_LIFETIME": timedelta(milliseconds=SESSION_LIVES_MS),
         "PUBLIC_BASE_URL": settings.public_base_url,
+        "PRODUCTION": settings.production,
         "ALLOWED_ORIGINS": settings.allowed_origins,
         "PUBLIC_LIST_IDS": public_lists(settings),
         "SANDBOX_PATH": vendor.SANDBOX_PATH if parts.sandbox else None,

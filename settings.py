@@ -51,7 +51,7 @@ GENERATED_IN_DEVELOPMENT = ("SECRET_KEY", "ENCRYPTION_KEYS", "ADMIN_PASSWORD", "
 
 @dataclass(frozen=True)
 class SettingsWarning:
-    """What works today and will hurt later; `public` is False for the state of a secret.
+    """What works today and will hurt later; `public` is False for the state of a secret and any weakness.
 
     `code` is snake_case and stays when the sentence is reworded.
     """
@@ -322,7 +322,7 @@ class Settings(BaseModel):
             f"Sign-ups and tokens are on a disk that ends with this machine or container ({kind}). "
             "Put DATA_DIR on a volume that stays, or set DATABASE_URL to a PostgreSQL database."
         )
-        return [SettingsWarning("data_on_passing_disk", sentence)]
+        return [SettingsWarning("data_on_passing_disk", sentence, public=False)]
 
     def warnings(self, mounts: str | None = None) -> list[SettingsWarning]:
         """What works today and will hurt later, in plain sentences without values.
@@ -335,24 +335,19 @@ class Settings(BaseModel):
                 "Sign-ups and tokens are on a disk that this host wipes at every publish. "
                 "Add a PostgreSQL database (DATABASE_URL) before you connect Constant Contact."
             )
-            found.append(SettingsWarning("data_wiped_at_publish", sentence))
+            found.append(SettingsWarning("data_wiped_at_publish", sentence, public=False))
         if self.production and self.public_base_url is None:
             sentence = (
-                "PUBLIC_BASE_URL is not set, so Constant Contact cannot be connected. "
-                "Set it to this service's https:// address."
+                "PUBLIC_BASE_URL is not set, so Constant Contact cannot be connected, and no form be shown "
+                "on another site. Set it to this service's https:// address."
             )
-            found.append(SettingsWarning("public_base_url_missing", sentence))
+            found.append(SettingsWarning("public_base_url_missing", sentence, public=False))
         lengths = map(len, (self.secret_key.get_secret_value(), *self.encryption_keys))
         if self.production and min(lengths) < 32:
             sentence = (
                 "SECRET_KEY or a key in ENCRYPTION_KEYS is shorter than 32 characters. Make longer ones."
             )
             found.append(SettingsWarning("secrets_short", sentence, public=False))
-        if self.production and not self.public_list_ids:
-            sentence = (
-                "PUBLIC_LIST_IDS is empty, so website forms are refused. Set the lists that anyone may join."
-            )
-            found.append(SettingsWarning("public_lists_empty", sentence))
         return found
 
 

@@ -34,6 +34,7 @@ class Order:
     expect: tuple[int, ...]
     per_second: float | None
     list_id: str
+    api_key: str | None
 
 
 def post_signups(
@@ -44,9 +45,10 @@ def post_signups(
     expect: tuple[int, ...] = (202,),
     per_second: float | None = None,
     list_id: str = LIST,
+    api_key: str | None = None,
 ) -> Load:
     """Post `total` sign-ups over that many connections; fails on any other answer than `expect`."""
-    order = Order(total, connections, expect, per_second, list_id)
+    order = Order(total, connections, expect, per_second, list_id, api_key)
     context = multiprocessing.get_context("spawn")
     with context.Pool(1) as pool:
         return pool.apply(_post, (server, order))
@@ -73,13 +75,16 @@ def _post(server: Server, order: Order) -> Load:
 
 def _one_connection(server: Server, order: Order, number: int, began: float, times: list[float]) -> None:
     connection = http.client.HTTPConnection(server.host, server.port, timeout=60)
+    headers = {"Content-Type": "application/json"}
+    if order.api_key:
+        headers["Authorization"] = f"Bearer {order.api_key}"
     for index in range(number, order.total, order.connections):
         body = json.dumps({"email": f"p{index}@example.org", "first_name": "Ann", "list_id": order.list_id})
         due = time.perf_counter()
         if order.per_second:
             due = began + index / order.per_second
             time.sleep(max(0, due - time.perf_counter()))
-        connection.request("POST", "/subscribe", body, {"Content-Type": "application/json"})
+        connection.request("POST", "/subscribe", body, headers)
         answer = connection.getresponse()
         answer.read()
         if answer.status in order.expect:

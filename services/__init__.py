@@ -22,7 +22,7 @@ from services.errors import (
     StorageUnavailable,
     TooManyAttempts,
 )
-from services.form_draft import FIELD_NAMES
+from services.form_draft import FIELD_NAMES, RESERVED_SLUGS
 from services.forms import Form, FormDirectory
 from services.health import Health, HealthReport
 from services.health_in_time import HealthInTime
@@ -31,6 +31,7 @@ from services.intake import ANONYMOUS, Asker, Evidence, Intake
 from services.keys import ApiKeys, DrainToken
 from services.lists import ListDirectory, ListsView
 from services.metrics import Metrics
+from services.open_lists import OpenLists
 from services.problems import Problem
 from services.proof_of_work import ProofOfWork
 from services.protection import HONEYPOT, TOKEN, Protection, Rates
@@ -42,7 +43,7 @@ from services.signup_care import AddressUnclear, Case, Retry, SignupCare
 from services.signup_views import RecentView, SignupView
 from services.submission import Submission
 from services.token_ages import TokenClock
-from services.verdicts import Verdict, Verdicts
+from services.verdicts import RECEIVED, Verdict, Verdicts
 from services.vocabulary import Vocabulary
 from store import Event
 
@@ -59,6 +60,7 @@ class Services:
     proofs: ProofOfWork
     quarantine: Quarantine
     captchas: Mapping[str, ThirdPartyCaptcha]
+    open_lists: OpenLists
     delivery: Delivery
     connection: ConnectionStatus
     connection_control: ConnectionControl
@@ -79,6 +81,8 @@ __all__ = [
     "FIELD_NAMES",
     "HONEYPOT",
     "PROVIDERS",
+    "RECEIVED",
+    "RESERVED_SLUGS",
     "SESSION_LIVES_MS",
     "TOKEN",
     "AddressUnclear",
@@ -114,6 +118,7 @@ __all__ = [
     "ListsView",
     "MalformedSubmission",
     "Metrics",
+    "OpenLists",
     "Problem",
     "ProofOfWork",
     "Protection",

@@ -49,6 +49,11 @@ class DerivedKeys:
         return derived_key(self.secret_key, "sign-in link")
 
     @property
+    def signup_ids(self) -> str:
+        """Tags the ids of sign-ups, so that they are known again."""
+        return derived_key(self.secret_key, "sign-up ids")
+
+    @property
     def visitors(self) -> str:
         """What the keys of all that visitors are given are made from."""
         return derived_key(self.secret_key, "visitors")

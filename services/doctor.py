@@ -12,6 +12,7 @@ from services.connection import ConnectionControl, ConnectionStatus
 from services.findings import Finding
 from services.health import salvage_problems
 from services.lists import ListDirectory
+from services.open_lists import OpenLists
 from services.planned_waits import OWN_WAIT_MS, planned_waits, used_up
 from services.problems import Problem
 from services.token_ages import TokenClock
@@ -50,6 +51,7 @@ class Doctor:
         control: ConnectionControl,
         tokens: TokenClock,
         lists: ListDirectory,
+        open_lists: OpenLists,
         deliveries: Deliveries,
         budget: Budget,
         spool: Spool,
@@ -72,6 +74,7 @@ class Doctor:
         self._control = control
         self._tokens = tokens
         self._lists = lists
+        self._open_lists = open_lists
         self._deliveries = deliveries
         self._budget = budget
         self._clock = clock
@@ -115,6 +118,7 @@ class Doctor:
             *findings.keys(opened=self._control.decryptable()),
             *findings.idle(view),
             *findings.public_lists(self._deployment.public_list_ids, self._lists.known()),
+            *findings.open_lists(self._open_lists.problems(), self._open_lists.weak_doors()),
         ]
 
     def _delivered(self) -> list[Finding]:

@@ -181,6 +181,15 @@ def public_lists(wanted: Iterable[str], known: ListsView | None) -> list[Finding
     return [Finding(Level.PROBLEM, sentence, "`flask lists` asks again and prints the ids there are.")]
 
 
+def open_lists(problems: Iterable[Problem], weak_doors: Iterable[str]) -> list[Finding]:
+    """Whether visitors find an open door, and only those that were meant to be open."""
+    cure = "Protect that form too, if its pages can bring what the protection asks for."
+    return [
+        *(Finding(Level.WARNING, problem.sentence) for problem in problems),
+        *(Finding(Level.WARNING, sentence, cure) for sentence in weak_doors),
+    ]
+
+
 def waiting(backlog: Backlog, oldest_seconds: int) -> list[Finding]:
     """Whether sign-ups get through."""
     if not backlog.pending:

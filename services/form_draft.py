@@ -25,6 +25,9 @@ from services.submission import BIRTHDAY_FIELDS, Blank, Country, ListId, Submiss
 
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,48}[a-z0-9])?")
 
+# What stands where a short name does in the addresses of the admin's pages.
+RESERVED_SLUGS = frozenset({"new"})
+
 FieldName = Literal[
     "email",
     "first_name",

@@ -16,6 +16,7 @@ from services.errors import FieldError, InvalidForm, InvalidSubmission
 from services.form_draft import (
     MOST_PENDING,
     REQUIRED,
+    RESERVED_SLUGS,
     SLUG,
     FormDraft,
     FormField,
@@ -30,6 +31,7 @@ from store import Forms, FormsCopy, StoredForm, StoreError
 log = structlog.get_logger(__name__)
 
 KEEP_SECONDS = 5.0
+RESERVED = "This short name is kept for a page of this service. Choose another."
 TAKEN = "There is a form of this short name already, maybe an archived one. Choose another."
 
 
@@ -162,6 +164,15 @@ class FormDirectory:
         except StoreError:
             return None
 
+    def in_use(self) -> list[Form]:
+        """Every form that takes sign-ups, as `find` knows them. Raises store.StoreError."""
+        return [form for form in self._kept().values() if not form.archived]
+
+    def protected(self) -> list[Form]:
+        """Every form with a protection, those in use first, then archived ones. Raises store.StoreError."""
+        found = [form for form in self._kept().values() if form.protection != "none"]
+        return sorted(found, key=lambda form: (form.archived, form.slug))
+
     def origins(self) -> frozenset[str]:
         """Every site whose scripts some form in use allows; none while the store is away from the start."""
         try:
@@ -192,6 +203,9 @@ class FormDirectory:
             raise InvalidForm(field_errors(error)) from None
         if new and self._forms.find(draft.slug):
             raise InvalidForm([FieldError("slug", TAKEN)])
+        # One of that name that is from before it was reserved may still be changed.
+        if draft.slug in RESERVED_SLUGS and not self._forms.find(draft.slug):
+            raise InvalidForm([FieldError("slug", RESERVED)])
         row = self._forms.save(
             draft.slug,
             name=draft.name,

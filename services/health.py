@@ -6,14 +6,16 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from services.connection import ConnectionStatus
+from services.open_lists import OpenLists
 from services.planned_waits import OWN_WAIT_MS, planned_waits, used_up
-from services.problems import Problem
+from services.problems import Problem, for_strangers
 from store import (
     Backlog,
     Budget,
     Database,
     Deliveries,
     Disk,
+    PublicBacklog,
     Salvage,
     Spool,
     StoreError,
@@ -78,6 +80,8 @@ class Health:
         budget: Budget,
         connection: ConnectionStatus,
         suspected: SuspectedSignups,
+        public_backlog: PublicBacklog,
+        open_lists: OpenLists,
         silent_seconds: Callable[[], float | None] | None = None,
         warnings: Iterable[Problem],
         proxies: Callable[[], Iterable[Problem]] = tuple,
@@ -97,6 +101,8 @@ class Health:
         self._budget = budget
         self._connection = connection
         self._suspected = suspected
+        self._public_backlog = public_backlog
+        self._open_lists = open_lists
         self._silent_seconds = silent_seconds
         self._warnings = tuple(warnings)
         self._proxies = proxies
@@ -104,8 +110,11 @@ class Health:
         self._clock = clock
         self.looks_at = DATABASE
 
-    def report(self) -> HealthReport:
-        """Never raises: a store that cannot be used is what "unavailable" means."""
+    def report(self, *, for_all: bool = False) -> HealthReport:
+        """Never raises: a store that cannot be used is what "unavailable" means.
+
+        `for_all` leaves out what strangers must not know: what is weak, and what became of single sign-ups.
+        """
         try:
             self.looks_at = DISK
             if not self._database.has_room():
@@ -114,7 +123,7 @@ class Health:
                 )
             self.looks_at = DATABASE
             self._database.probe()
-            return self._storable()
+            return self._storable(for_all=for_all)
         except StoreError as error:
             return self._without_store(error)
 
@@ -141,37 +150,46 @@ class Health:
         problem = Problem("not_storable", f"Sign-ups cannot be stored: {cause}")
         return HealthReport("unavailable", False, "unknown", 0, 0, (problem,), self._version)
 
-    def _storable(self) -> HealthReport:
-        connection, backlog = self._connection.read(), self._deliveries.backlog()
+    def _storable(self, *, for_all: bool) -> HealthReport:
+        connection = self._connection.read()
+        backlog = self._backlog_for_all() if for_all else self._deliveries.backlog()
         oldest = 0
         if backlog.oldest_received_at is not None:
             oldest = max(0, (self._clock() - backlog.oldest_received_at) // 1000)
-        problems = [
+        found = (
             *self._warnings,
             *self._proxies(),
+            *self._open_lists.problems(),
             *connection.problems(),
             *self._storage_problems(),
             *self._delivery_problems(backlog, oldest),
             *self._suspected_problems(),
-        ]
+        )
+        problems = for_strangers(found) if for_all else found
         return HealthReport(
             status="degraded" if any(not problem.planned for problem in problems) else "ok",
             storable=True,
             connection=connection.state,
             pending=backlog.pending,
             oldest_pending_seconds=oldest,
-            problems=tuple(problems),
+            problems=problems,
             version=self._version,
-            suspected=self._suspected.count(),
+            suspected=0 if for_all else self._suspected.count(),
         )
+
+    def _backlog_for_all(self) -> Backlog:
+        now, budget = self._clock(), self._budget.read()
+        # The first failure of all sets both; the first success ends both.
+        failing = budget.failures > 0 or (budget.paused_until or 0) > now or used_up(budget, now)
+        return self._public_backlog.read(now, standstill=failing or not self._connection.usable())
 
     def _storage_problems(self) -> list[Problem]:
         self.looks_at = FOLDER
         copies = self._database.copies.problem()
-        problems = [Problem("second_copy_failing", copies)] if copies else []
+        problems = [Problem("second_copy_failing", copies, public=False)] if copies else []
         if self._disk.low():
             sentence = f"Only {self._disk.free() // MEGABYTE} MB are free on the disk. Make room."
-            problems.append(Problem("disk_low", sentence))
+            problems.append(Problem("disk_low", sentence, public=False))
         if waiting := self._spool.count():
             sentence = f"{waiting} sign-ups wait in a file to be stored in the database."
             problems.append(Problem("spool_waiting", sentence))
@@ -189,7 +207,7 @@ class Health:
             " many wait as SUSPECTED_MOST_ROWS and SUSPECTED_MOST_MEGABYTES allow, or the disk is nearly"
             " full. Decide on those that wait at /admin/suspected/, or protect the form better."
         )
-        return [Problem("suspected_not_kept", sentence, public=False)]
+        return [Problem("suspected_not_kept", sentence, of_signups=True)]
 
     def _delivery_problems(self, backlog: Backlog, oldest: int) -> list[Problem]:
         self.looks_at = DATABASE
@@ -210,7 +228,7 @@ class Health:
             problems.append(Problem("backlog_old", sentence))
         if backlog.parked:
             sentence = f"Constant Contact refused {backlog.parked} of the sign-ups; a person must look."
-            problems.append(Problem("signups_parked", sentence, public=False))
+            problems.append(Problem("signups_parked", sentence, of_signups=True))
         return problems + self._silence(oldest)
 
     def _silence(self, oldest: int) -> list[Problem]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Generic, TypeVar
 
 from services.health import Health, HealthReport
@@ -84,11 +85,12 @@ class HealthInTime:
         self._spool = spool
         self._version = version
         self._reports = _Shared(health.report, monotonic)
+        self._reports_for_all = _Shared(partial(health.report, for_all=True), monotonic)
         self._spools = _Shared(self._spool_takes, monotonic)
 
-    def report(self) -> HealthReport:
-        """How the service is, within 0.8 s."""
-        look = self._reports.under_way()
+    def report(self, *, for_all: bool = False) -> HealthReport:
+        """How the service is, within 0.8 s; `for_all` as strangers are told."""
+        look = (self._reports_for_all if for_all else self._reports).under_way()
         if (found := look.within(LOOK_SECONDS)) is not None:
             return found
         silent = f"{self._health.looks_at} has not answered for {max(1, look.seconds)} s."

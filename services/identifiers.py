@@ -2,16 +2,42 @@
 
 from __future__ import annotations
 
+import hmac
 import ssl
 import uuid
 
+TAG_BITS = 32
+TAG = (1 << TAG_BITS) - 1
 
-def new_id(now: int) -> str:
-    """A UUIDv7 (RFC 9562 §5.7) for `now` in epoch milliseconds, with 74 random bits."""
-    # OpenSSL's generator, as unguessable as the system's: asking that one lets go of the interpreter, and a
-    # busy server then waits for it behind all other threads.
-    random = int.from_bytes(ssl.RAND_bytes(10)) >> 6
-    value = (
-        (now & (1 << 48) - 1) << 80 | 0x7 << 76 | (random >> 62) << 64 | 0b10 << 62 | random & (1 << 62) - 1
-    )
-    return str(uuid.UUID(int=value))
+
+class SignupIds:
+    """Gives each sign-up its id, and knows its own ids again without looking anywhere.
+
+    A stranger who asks for a sign-up is answered alike whether it was believed, is kept apart, was deleted or
+    never kept. The store cannot tell that of what it does not hold (any more); the id itself can.
+    """
+
+    def __init__(self, key: str) -> None:
+        """Every process needs the same `key`."""
+        self._key = key.encode()
+
+    def new(self, now: int) -> str:
+        """A UUIDv7 (RFC 9562 §5.7) for `now` in epoch milliseconds; 42 of its bits are random, 32 a tag."""
+        # OpenSSL's generator, as unguessable as the system's: asking that one lets go of the interpreter, and
+        # a busy server then waits for it behind all other threads.
+        random = int.from_bytes(ssl.RAND_bytes(10)) >> 6
+        value = (now & (1 << 48) - 1) << 80 | 0x7 << 76 | (random >> 62) << 64 | 0b10 << 62
+        value |= random & (1 << 62) - 1 & ~TAG
+        return str(uuid.UUID(int=value | self._tag(value)))
+
+    def gave(self, signup_id: str) -> bool:
+        """Whether the id was given out here; not known any more after a change of the key."""
+        try:
+            value = uuid.UUID(signup_id).int
+        except ValueError:
+            return False
+        return value & TAG == self._tag(value & ~TAG)
+
+    def _tag(self, untagged: int) -> int:
+        signed = hmac.digest(self._key, untagged.to_bytes(16), "sha256")
+        return int.from_bytes(signed[: TAG_BITS // 8])

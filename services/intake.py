@@ -20,15 +20,16 @@ from services.consent import Consent
 from services.delivery import Delivery
 from services.errors import FieldError, InvalidSubmission, StorageUnavailable, TooManyAttempts
 from services.forms import Form, FormDirectory, fit
-from services.identifiers import new_id
+from services.identifiers import SignupIds
 from services.lists import KEEP_MS, ListDirectory, ListsView
+from services.open_lists import OpenLists
 from services.plain_text import header_text
 from services.protection import Judgement, Protection
 from services.quarantine import Quarantine
 from services.repeats import Handling, key_of, repeated
-from services.signup_views import RecentView, SignupView, queued_view, recent_view, signup_view
+from services.signup_views import RecentView, SignupView, recent_view, signup_view, waiting_view
 from services.submission import Submission
-from services.verdicts import Verdict, Verdicts
+from services.verdicts import RECEIVED, Verdict, Verdicts
 from services.vocabulary import Vocabulary
 from services.wishes import STRANGER, makes_tags, wish_of
 from store import (
@@ -50,6 +51,7 @@ SPOOL_FIRST_MS = 2_000
 LONGEST_HEADER_BYTES = 500
 # IPv6 with an IPv4 address at its end; a proxy may be told anything.
 LONGEST_NETWORK_ADDRESS = 45
+NO_LIST = "The account has no such list. If it is new, call GET /lists?refresh=1 once."
 
 
 @dataclass(frozen=True)
@@ -93,11 +95,12 @@ class Intake:
         quarantine: Quarantine,
         delivery: Delivery,
         verdicts: Verdicts,
-        public_list_ids: tuple[str, ...],
+        open_lists: OpenLists,
         vocabulary: Vocabulary,
+        ids: SignupIds,
         clock: Callable[[], int],
     ) -> None:
-        """`public_list_ids` are open to anonymous forms; `clock` tells epoch milliseconds.
+        """`clock` tells epoch milliseconds.
 
         `has_room` tells whether the store's disk may take new sign-ups.
         """
@@ -113,7 +116,8 @@ class Intake:
         self._delivery = delivery
         self._verdicts = verdicts
         self._vocabulary = vocabulary
-        self._public_list_ids = frozenset(public_list_ids)
+        self._ids = ids
+        self._open_lists = open_lists
         self._clock = clock
         self._away_limits = AwayLimits(clock)
 
@@ -126,7 +130,10 @@ class Intake:
         """Store the sign-up; when this returns, it is on disk: in the store, or in the spool before it.
 
         One that is sent again is not stored again, unless either went to the spool. One that looks like a
-        program's is kept apart, and answered like one that waits.
+        program's is kept apart.
+
+        An anonymous asker gets the same verdict for every sign-up, and at once: neither what it says nor when
+        it comes may tell whether the address was known, or whether the sender was found out.
 
         Raises:
             KeyReused: its key came with another sign-up; nothing was stored.
@@ -138,7 +145,7 @@ class Intake:
         # Before a form changes what was sent: the same body must always have the same hash.
         key = key_of(asker.name, handling.key, submission) if handling.key else None
         if key and (first := self._first_with(key)):
-            return self._repeat(first, key, handling)
+            return self._repeat(first, key, asker, handling)
         try:
             return self._take(submission, asker, evidence, key, handling)
         except KeyTaken:
@@ -146,12 +153,16 @@ class Intake:
             return self.accept(submission, asker, evidence, handling)
 
     def status(self, signup_id: str) -> SignupView | None:
-        """Where that sign-up stands; None when there is none of that id."""
+        """Where that sign-up stands, for who may know it; None when there is none of that id."""
         view = self._stored_view(signup_id)
         if view is None and self._spool.holds(signup_id):
-            return SignupView(signup_id, "queued", 0, None, None, None)
+            return waiting_view(signup_id, "queued")
         # Between the two looks it may have been imported.
         return view or self._stored_view(signup_id)
+
+    def received(self, signup_id: str) -> bool:
+        """Whether that sign-up came in, which is all that a stranger learns, whatever became of it."""
+        return self._ids.gave(signup_id) or self.status(signup_id) is not None
 
     def recent(self, limit: int) -> list[RecentView]:
         """The newest sign-ups first."""
@@ -160,9 +171,7 @@ class Intake:
     def _stored_view(self, signup_id: str) -> SignupView | None:
         if row := self._signups.find(signup_id):
             return signup_view(row)
-        # As if it were queued: its sender is not to learn that it was found out.
-        kept_since = self._quarantine.received_at(signup_id)
-        return None if kept_since is None else queued_view(signup_id, kept_since)
+        return waiting_view(signup_id, "suspected") if self._quarantine.holds(signup_id) else None
 
     def _form(self, submission: Submission) -> Form | None:
         if submission.form is None:
@@ -188,9 +197,11 @@ class Intake:
             log.error("repeat_not_sought", error=type(error).__name__)  # noqa: TRY400 - its text says nothing more
             return None
 
-    def _repeat(self, first: FirstUse, key: IdempotencyKey, handling: Handling) -> Verdict:
+    def _repeat(self, first: FirstUse, key: IdempotencyKey, asker: Asker, handling: Handling) -> Verdict:
         signup_id = repeated(first, key)
         log.info("signup_repeated", signup_id=signup_id)
+        if asker == ANONYMOUS:
+            return Verdict(signup_id, RECEIVED)
         try:
             verdict = self._verdicts.reached(signup_id)
         except StoreError:
@@ -231,25 +242,25 @@ class Intake:
         reasons = self._stored(signup, payload, key, judgement)
         if reasons is None:
             self._spooled(signup, payload, judgement)
-            return Verdict(id=signup.id, status="queued")
-        if reasons:
+        elif reasons:
             log.info("signup_suspected", signup_id=signup.id, reasons=reasons)
-            return Verdict(id=signup.id, status="queued")
-        log.info("signup_accepted", signup_id=signup.id, asked_by=asker.name, lists=len(signup.list_ids))
-        self._delivery.wake()
+        else:
+            log.info("signup_accepted", signup_id=signup.id, asked_by=asker.name, lists=len(signup.list_ids))
+            self._delivery.wake()
+        if not trusted:
+            return Verdict(signup.id, RECEIVED)
+        if reasons is None:
+            return Verdict(signup.id, "queued")
         return self._verdicts.wait_for(signup.id, at_most=handling.wait_seconds)
 
     def _check_lists(self, submission: Submission, asker: Asker) -> None:
         if asker == ANONYMOUS:
-            known, closed = self._public_list_ids, "This list is not open for public sign-ups."
+            if objections := self._open_lists.objections(submission):
+                raise InvalidSubmission(objections)
         elif view := self._known_lists():
             known = frozenset(entry.list_id for entry in view.lists)
-            closed = "The account has no such list. If it is new, call GET /lists?refresh=1 once."
-        else:
-            return
-        unknown = [list_id for list_id in submission.list_ids if list_id not in known]
-        if unknown:
-            raise InvalidSubmission([FieldError("list_ids", f"{closed} ({', '.join(unknown)})")])
+            if unknown := [list_id for list_id in submission.list_ids if list_id not in known]:
+                raise InvalidSubmission([FieldError("list_ids", f"{NO_LIST} ({', '.join(unknown)})")])
 
     def _known_lists(self) -> ListsView | None:
         try:
@@ -322,7 +333,7 @@ class Intake:
     ) -> NewSignup:
         now = self._clock()
         return NewSignup(
-            id=new_id(now),
+            id=self._ids.new(now),
             received_at=now,
             contact_key=submission.email,
             email=submission.email,

@@ -71,7 +71,7 @@ def _own(own: OwnWait | None, now: int) -> list[Problem]:
         )
     if own.last_error:
         sentence += f" The last answer: {own.last_error}"
-    return [Problem("signups_wait_for_their_time", sentence, public=False, planned=True)]
+    return [Problem("signups_wait_for_their_time", sentence, planned=True, of_signups=True)]
 
 
 def _elsewhere(backlog: Backlog, delivers_itself: bool) -> list[Problem]:

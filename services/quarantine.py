@@ -39,10 +39,9 @@ class Quarantine:
         self._delivery = delivery
         self._clock = clock
 
-    def received_at(self, signup_id: str) -> int | None:
-        """When it was received (epoch ms); None for an id that is not kept here."""
-        found = self._suspected.find(signup_id)
-        return found.received_at if found else None
+    def holds(self, signup_id: str) -> bool:
+        """Whether it was kept here, released or not. Raises store.StoreUnavailable."""
+        return self._suspected.find(signup_id) is not None
 
     def waiting(self, limit: int) -> list[SuspectView]:
         """Those that nobody has decided on, newest first. Raises store.StoreUnavailable."""

@@ -58,9 +58,9 @@ def signup_view(row: SignupStatus) -> SignupView:
     )
 
 
-def queued_view(signup_id: str, received_at: int) -> SignupView:
-    """Where a sign-up stands that was received then (epoch ms) and waits for its first attempt."""
-    return SignupView(signup_id, "queued", 0, None, received_at, None)
+def waiting_view(signup_id: str, status: str) -> SignupView:
+    """Where a sign-up stands that has no delivery yet: spooled ("queued"), or kept apart ("suspected")."""
+    return SignupView(signup_id, status, 0, None, None, None)
 
 
 def recent_view(row: RecentSignup) -> RecentView:

@@ -14,11 +14,16 @@ POLL_SECONDS = 0.03
 LONGEST_QUEUE = 4
 # In a burst the next sign-up would ask the store three times for the same "no".
 NO_HOLDS_MS = 200
+# What strangers are told of every sign-up, see `services.intake`.
+RECEIVED = "received"
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """The sign-up is on disk; `status` is "subscribed" once Constant Contact confirmed it, else "queued"."""
+    """The sign-up is on disk; `status` is "subscribed" once Constant Contact confirmed it, else "queued".
+
+    To who has no API key it is "received" in any case.
+    """
 
     id: str
     status: str

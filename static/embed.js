@@ -8,6 +8,8 @@
   const slug = script.dataset.form;
   const TIMEOUT = 20000;
   const UNREACHABLE = "This could not be sent. Please check your connection and try again; what you typed is still here.";
+  // The same for everybody: whether an address was known before is nobody else's business.
+  const THANKS = "Thank you. If an e-mail asks you to confirm, please do.";
   const UNAVAILABLE = "Sorry, this form cannot be shown at the moment.";
 
   const STYLE = `
@@ -265,7 +267,7 @@
         location.assign(url);
         return;
       }
-      const done = make("p", { class: "done", role: "status", tabindex: "-1" }, message || "Thank you for signing up.");
+      const done = make("p", { class: "done", role: "status", tabindex: "-1" }, message || THANKS);
       this.root.host.replaceChildren();
       this.form.replaceWith(done);
       done.focus();

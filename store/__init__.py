@@ -27,6 +27,7 @@ from store.idempotency import FirstUse, IdempotencyKey
 from store.meta import Meta
 from store.oauth_attempts import AttemptRow, OAuthAttempts
 from store.pending import PendingByForm
+from store.public_backlog import PublicBacklog
 from store.rates import FLOOD, Limit
 from store.salvage import Salvage, Salvaged
 from store.signup_records import Attempt, SignupRecord, SignupRecords, Sought
@@ -73,6 +74,7 @@ __all__ = [
     "OverLimit",
     "OwnWait",
     "PendingByForm",
+    "PublicBacklog",
     "RecentSignup",
     "Salvage",
     "Salvaged",

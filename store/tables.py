@@ -14,6 +14,7 @@ from store.forms import Forms
 from store.meta import Meta
 from store.oauth_attempts import OAuthAttempts
 from store.pending import PendingByForm
+from store.public_backlog import PublicBacklog
 from store.signup_records import SignupRecords
 from store.signups import Signups
 from store.suspected import SuspectedSignups
@@ -31,6 +32,7 @@ class Tables:
     suspected: SuspectedSignups
     deliveries: Deliveries
     pending: PendingByForm
+    public_backlog: PublicBacklog
     budget: Budget
     connections: Connections
     events: Events
@@ -42,11 +44,17 @@ class Tables:
 
     @classmethod
     def of(
-        cls, database: Database, *, spooled: Callable[[], bool], ceiling: SuspectedCeiling = CEILING
+        cls,
+        database: Database,
+        *,
+        spooled: Callable[[], bool],
+        stranger: str,
+        ceiling: SuspectedCeiling = CEILING,
     ) -> Tables:
         """Every table of `database`; nothing is opened.
 
-        `spooled`: whether sign-ups wait in the spool; `ceiling`: how much of the suspected ones is kept.
+        `spooled`: whether sign-ups wait in the spool; `ceiling`: how much of the suspected ones is kept;
+        `stranger`: the `asked_by` of anonymous ones.
         """
         return cls(
             database=database,
@@ -55,6 +63,7 @@ class Tables:
             suspected=SuspectedSignups(database),
             deliveries=Deliveries(database),
             pending=PendingByForm(database),
+            public_backlog=PublicBacklog(database, stranger=stranger),
             budget=Budget(database),
             connections=Connections(database),
             events=Events(database),

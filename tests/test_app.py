@@ -172,11 +172,16 @@ class TestHousekeeping:
 )
 def test_forwarded_headers_count_only_behind_a_proxy(tmp_path: Path, hops: str, expected: str) -> None:
     """X-Forwarded-* of a stranger decide nothing; those of our proxy tell scheme and host."""
-    app = create_app(Settings.from_env({"DATA_DIR": str(tmp_path), "PROXY_HOPS": hops}))
+    key = "key-of-the-shop-0123456789"
+    app = create_app(Settings.from_env({"DATA_DIR": str(tmp_path), "PROXY_HOPS": hops, "API_KEYS": key}))
     answer = app.test_client().post(
         "/subscribe",
         json={"email": "ann@example.org", "list_id": PRESET_LIST_ID},
-        headers={"X-Forwarded-Proto": "https", "X-Forwarded-Host": "signup.example.org"},
+        headers={
+            "X-Forwarded-Proto": "https",
+            "X-Forwarded-Host": "signup.example.org",
+            "Authorization": f"Bearer {key}",
+        },
     )
     assert answer.json is not None
     assert answer.json["status_url"].startswith(f"{expected}/signups/")

@@ -23,12 +23,12 @@ from web import (
     subscribe,
     times,
 )
-from web.addresses import base_url, may_call
+from web.addresses import base_url, known_base_url, may_call
 from web.forwarded import Forwarded
 from web.sandbox_guard import SandboxGuard
 from web.sessions import CookieSessions
 
-__all__ = ["Forwarded", "SandboxGuard", "base_url", "errors", "guards", "register"]
+__all__ = ["Forwarded", "SandboxGuard", "base_url", "errors", "guards", "known_base_url", "register"]
 
 
 def register(app: Flask, services: Services) -> None:

@@ -4,18 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import cache
+from http import HTTPStatus
 from typing import Any
 
 from flask import current_app, request
+from werkzeug.exceptions import HTTPException
 
 from services.origins import bare_page, origin_of
 from web.current import services
 
 
-def base_url() -> str:
-    """The public address of this service, without a final slash; in development the request's own root."""
+class AddressUnknown(HTTPException):
+    """The page would name our address, which in production only PUBLIC_BASE_URL may say."""
+
+    code = HTTPStatus.SERVICE_UNAVAILABLE
+    description = "This service does not know its own address."
+
+
+def known_base_url() -> str | None:
+    """The public address of this service, without a final slash; in development the request's own root.
+
+    None in production without PUBLIC_BASE_URL: whoever sends a request chooses its Host header, so nothing
+    that others are shown, that is kept or that decides where to go may be made from it.
+    """
     configured: str | None = current_app.config["PUBLIC_BASE_URL"]
-    return configured or request.root_url.rstrip("/")
+    if configured or current_app.config["PRODUCTION"]:
+        return configured
+    return request.root_url.rstrip("/")
+
+
+def base_url() -> str:
+    """The same for what cannot do without. Raises AddressUnknown."""
+    known = known_base_url()
+    if known is None:
+        raise AddressUnknown
+    return known
 
 
 def allowed_origins(config: Mapping[str, Any]) -> tuple[str, ...]:
@@ -36,7 +59,7 @@ def may_call(origin: str) -> bool:
 def may_redirect_to(url: str, also: Iterable[str] = ()) -> bool:
     """Whether a form may send its visitor there: to an allowed site, to one of `also`, or to ours."""
     origin = origin_of(url)
-    allowed = {*allowed_origins(current_app.config), *also, origin_of(base_url())}
+    allowed = {*allowed_origins(current_app.config), *also, origin_of(known_base_url() or "")}
     return origin is not None and origin in allowed
 
 

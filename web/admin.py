@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from services import ListsUnavailable, ListsView, TooManyAttempts
 from web import guards
-from web.addresses import base_url
+from web.addresses import known_base_url
 from web.current import services
 
 RECENT = 20
@@ -52,7 +52,7 @@ def only_admins() -> BaseResponse | None:
 def dashboard() -> str:
     """Whether everything works, on one page."""
     connection = services().connection.read()
-    health = services().health.report()
+    health, base = services().health.report(), known_base_url()
     lists, lists_problem = _lists(connected=connection.state == "connected")
     return render_template(
         "admin/dashboard.html",
@@ -63,12 +63,13 @@ def dashboard() -> str:
         lists=lists,
         lists_problem=lists_problem,
         list_names={entry.list_id: entry.name for entry in lists.lists} if lists else {},
-        public_list_ids=current_app.config["PUBLIC_LIST_IDS"],
+        open_list_ids=services().open_lists.ids(),
+        has_forms=services().open_lists.by_forms(),
         signups=services().intake.recent(RECENT),
         events=services().events(EVENTS),
         happenings=HAPPENINGS,
         sandbox_path=current_app.config["SANDBOX_PATH"],
-        subscribe_url=f"{base_url()}/subscribe",
+        subscribe_url=f"{base}/subscribe" if base else None,
     )
 
 

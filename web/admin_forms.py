@@ -11,10 +11,10 @@ from flask import Blueprint, flash, make_response, redirect, render_template, re
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
-from services import FIELD_NAMES, PROVIDERS, Form, InvalidForm
+from services import FIELD_NAMES, PROVIDERS, RESERVED_SLUGS, Form, InvalidForm
 from services.custom_input import custom_name, field_of, fold
 from web import filled_form, guards, headers
-from web.addresses import base_url
+from web.addresses import known_base_url
 from web.current import services
 from web.filled_form import INPUTS
 
@@ -34,7 +34,9 @@ blueprint.before_request(guards.require_admin)
 @blueprint.get("/")
 def index() -> str:
     """Every form."""
-    return render_template("admin/forms.html", forms=services().forms.all(), list_names=_list_names())
+    forms = services().forms.all()
+    addresses = {form.slug: _address(form) for form in forms}
+    return render_template("admin/forms.html", forms=forms, addresses=addresses, list_names=_list_names())
 
 
 @blueprint.get("/new")
@@ -52,6 +54,7 @@ def create() -> Response:
 
 
 @blueprint.get("/<slug>")
+@blueprint.get("/<slug>/edit", endpoint="edit_reserved")
 def edit(slug: str) -> Response:
     """The form, what it looks like, and how to put it on a site."""
     form = _form(slug)
@@ -61,6 +64,7 @@ def edit(slug: str) -> Response:
 
 
 @blueprint.post("/<slug>")
+@blueprint.post("/<slug>/edit", endpoint="change_reserved")
 def change(slug: str) -> Response:
     """Save what was changed."""
     form = _form(slug)
@@ -83,7 +87,13 @@ def _save(entered: Mapping[str, Any], form: Form | None) -> Response:
         errors = {each.field: each.message for each in error.errors}
         return _editor(entered, form=form, errors=errors)
     flash("The form is saved.")
-    return redirect(url_for("admin_forms.edit", slug=saved.slug), HTTPStatus.SEE_OTHER)
+    return redirect(_address(saved), HTTPStatus.SEE_OTHER)
+
+
+def _address(form: Form) -> str:
+    """Where the form is edited; one that was made before its short name was reserved has the longer one."""
+    reserved = form.slug in RESERVED_SLUGS
+    return url_for("admin_forms.edit_reserved" if reserved else "admin_forms.edit", slug=form.slug)
 
 
 def _entered() -> dict[str, Any]:
@@ -155,7 +165,7 @@ def _editor(
         without_keys=entered.get("protection") in PROVIDERS.keys() - services().captchas.keys(),
         # A list that is not known, or no longer, still shows that the form leads to it.
         list_names={list_id: list_id for list_id in entered.get("list_ids", ())} | _list_names(),
-        base_url=base_url(),
+        base_url=known_base_url(),
     )
     answer = make_response(page, HTTPStatus.UNPROCESSABLE_ENTITY if errors else HTTPStatus.OK)
     if form:

@@ -42,15 +42,17 @@ def lists() -> Response:
 
 @blueprint.get("/health")
 def health() -> Response:
-    """How the service is; 503 only when sign-ups cannot be stored: a host restarts what answers that."""
-    report = services().health.report()
+    """How the service is; 503 only when sign-ups cannot be stored: a host restarts what answers that.
+
+    With ?strict=1 it is a 503 whenever not everything is well, for who watches and does not restart.
+    """
+    report = services().health.report(for_all=not guards.may_see_all())
     answer = asdict(report) | {"problems": [problem.sentence for problem in report.problems]}
     # The first is the status code; the second is for the dashboard, and no matter of how the service is.
     for name in ("storable", "suspected"):
         del answer[name]
-    return make_response(
-        jsonify(answer), HTTPStatus.OK if report.storable else HTTPStatus.SERVICE_UNAVAILABLE
-    )
+    well = report.status == "ok" if request.args.get("strict") == "1" else report.storable
+    return make_response(jsonify(answer), HTTPStatus.OK if well else HTTPStatus.SERVICE_UNAVAILABLE)
 
 
 @blueprint.get("/metrics")

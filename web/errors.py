@@ -21,6 +21,7 @@ from services import (
     StorageUnavailable,
     TooManyAttempts,
 )
+from web.addresses import AddressUnknown
 
 log = structlog.get_logger(__name__)
 
@@ -43,6 +44,10 @@ WORDS: dict[int, tuple[str, str]] = {
     422: ("Some fields need another look.", "Correct the fields that are named."),
     500: ("Something went wrong on our side.", "Try again in a moment; the cause is in the server's log."),
 }
+ADDRESS_UNKNOWN = (
+    "This service does not know its own address.",
+    "Set PUBLIC_BASE_URL to the https:// address that visitors use, and start it again.",
+)
 OTHERWISE = ("The request was refused.", "Check it and send it again.")
 STALE_PAGE = (
     "The page was open for too long, or the browser sent no cookie.",
@@ -54,6 +59,7 @@ def install(app: Flask) -> None:
     """Answer every error of the app; the most specific handler is taken."""
     app.register_error_handler(Exception, _unforeseen)
     app.register_error_handler(HTTPException, _refused)
+    app.register_error_handler(AddressUnknown, lambda _: answer(503, *ADDRESS_UNKNOWN))
     app.register_error_handler(CSRFError, lambda _: answer(400, *STALE_PAGE))
     app.register_error_handler(MalformedSubmission, lambda error: answer(400, str(error), WORDS[400][1]))
     app.register_error_handler(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from flask import Flask, Response, current_app
+from flask import Flask, Response, current_app, request
 
 from services import Form, Provider
-from web.addresses import allowed_origins, base_url
+from web.addresses import allowed_origins, known_base_url
 
 ONE_YEAR = 31_536_000
 
@@ -67,7 +67,9 @@ def install(app: Flask) -> None:
 
     @app.after_request
     def add_headers(answer: Response) -> Response:
-        wanted = for_https if base_url().startswith("https://") else fixed
+        # Where the address is not known, the request says how it came; nobody else is told.
+        https = (known_base_url() or request.root_url).startswith("https://")
+        wanted = for_https if https else fixed
         given = {name.lower() for name in answer.headers.keys()}  # noqa: SIM118 - iterating yields pairs
         for name, value in wanted.items():
             if name.lower() not in given:

@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 from pydantic.json_schema import models_json_schema
 
 from services import PROVIDERS, DrainReport, FieldError, HealthReport, ListsView, SignupView, Submission
-from web.addresses import base_url
+from web.addresses import known_base_url
 from web.errors import FORMS, JSON, WORDS
 from web.preferences import KEY_PATTERN
 
@@ -31,6 +31,7 @@ _APPLIED = {
     }
 }
 _QUEUED = {"id": {"type": "string", "format": "uuid"}, "status": {"const": "queued"}}
+_RECEIVED = {"id": {"type": "string", "format": "uuid"}, "status": {"const": "received"}}
 _HEADERS = (
     (
         "Idempotency-Key",
@@ -40,7 +41,8 @@ _HEADERS = (
     ),
     (
         "Prefer",
-        "respond-async: answer without waiting for Constant Contact; wait=n: wait n seconds at most.",
+        "With an API key. respond-async: answer without waiting for Constant Contact; wait=n: wait n seconds "
+        "at most.",
         {"type": "string", "examples": ["respond-async", "wait=1"]},
     ),
 )
@@ -72,7 +74,8 @@ def _description() -> Document:
             "version": current_app.config["VERSION"],
             "description": "Takes the sign-ups of a website's forms and brings them to Constant Contact.",
         },
-        "servers": [{"url": base_url()}],
+        # A relative address is one to the document's own host.
+        "servers": [{"url": known_base_url() or "/"}],
         **_paths_and_components(),
     }
 
@@ -106,16 +109,18 @@ def _subscribe() -> Document:
     return {
         "summary": "Take a sign-up.",
         "description": "On any 2xx the sign-up is on disk and will be delivered. "
-        "Without a key, only lists that are open to the public.",
+        "Without a key, only by a form or for lists that are open to the public, and the answer is the same "
+        "for all and comes at once: 202 received, or 303.",
         "security": [{}, {"apiKey": []}],
         "parameters": [_header(*header) for header in _HEADERS],
         "requestBody": {"required": True, "content": {kind: {"schema": body} for kind in (JSON, *FORMS)}},
         "responses": {
-            "200": _taken("A known contact; the lists were added to its own.", _SUBSCRIBED),
-            "201": _taken("A new contact.", _SUBSCRIBED),
+            "200": _taken("With a key: a known contact; the lists were added to its own.", _SUBSCRIBED),
+            "201": _taken("With a key: a new contact.", _SUBSCRIBED),
             "202": _taken(
-                "On disk, delivered as soon as possible.",
-                _QUEUED | {"status_url": {"type": "string", "format": "uri"}},
+                "On disk, delivered as soon as possible. With a key queued, without one received.",
+                _QUEUED | {"status_url": {"type": "string", "format": "uri-reference"}},
+                _RECEIVED,
             ),
             "303": {"description": "For a form in a browser: the thank-you page.", "headers": _APPLIED},
             **_problems(400, 401, 409, 413, 415, 422, page=True),
@@ -127,7 +132,8 @@ def _subscribe() -> Document:
 
 def _signup() -> Document:
     return {
-        "summary": "Where a sign-up stands.",
+        "summary": "Where a sign-up stands; without a key only that it was received.",
+        "security": [{}, {"apiKey": []}],
         "parameters": [
             {
                 "name": "id",
@@ -138,8 +144,11 @@ def _signup() -> Document:
             }
         ],
         "responses": {
-            "200": _json("Its state, without personal data.", _reference("SignupView")),
-            **_problems(404),
+            "200": _json(
+                "Its state, without personal data.",
+                {"anyOf": [_reference("SignupView"), _object(_RECEIVED)]},
+            ),
+            **_problems(401, 404),
             **_unavailable("The database cannot be used at the moment."),
         },
     }
@@ -237,9 +246,20 @@ def _health() -> Document:
     health = _reference("HealthReport")
     return {
         "summary": "How everything is.",
+        "description": "To strangers it names no weakness, and its counts do not tell what became of a "
+        "sign-up.",
+        "security": [{}, {"apiKey": []}],
+        "parameters": [
+            {
+                "name": "strict",
+                "in": "query",
+                "description": "1 answers 503 whenever status is not ok.",
+                "schema": {"enum": ["1"]},
+            }
+        ],
         "responses": {
             "200": _json("Sign-ups are accepted; problems says what needs attention.", health),
-            "503": _json("Sign-ups cannot be stored.", health),
+            "503": _json("Sign-ups cannot be stored, or with strict=1 something needs attention.", health),
         },
     }
 
@@ -284,6 +304,8 @@ def _schemas() -> Document:
     for name in ("storable", "suspected"):
         del schemas["HealthReport"]["properties"][name]
     schemas["HealthReport"]["required"].remove("storable")
+    # Each as its sentence; "Problem" is what an error answers.
+    schemas["HealthReport"]["properties"]["problems"] = {"type": "array", "items": {"type": "string"}}
     schemas["Submission"] = _as_sent(schemas["Submission"])
     for schema in schemas.values():
         del schema["description"]  # the docstring speaks to developers of this project
@@ -332,8 +354,10 @@ def _header(name: str, description: str, schema: Mapping[str, Any]) -> Document:
     return {"name": name, "in": "header", "description": description, "schema": dict(schema)}
 
 
-def _taken(description: str, properties: Mapping[str, Any]) -> Document:
-    return _json(description, _object(properties)) | {"headers": _APPLIED}
+def _taken(description: str, *either: Mapping[str, Any]) -> Document:
+    bodies = [_object(properties) for properties in either]
+    body = bodies[0] if len(bodies) == 1 else {"anyOf": bodies}
+    return _json(description, body) | {"headers": _APPLIED}
 
 
 def _json(description: str, schema: Mapping[str, Any]) -> Document:

@@ -9,28 +9,28 @@ from flask import request
 from werkzeug.http import parse_list_header
 from werkzeug.wrappers import Response
 
-from services import Handling, MalformedSubmission
+from services import ANONYMOUS, Asker, Handling, MalformedSubmission
 
 KEY_PATTERN = r"^[!-~]{1,255}$"
 _SECONDS = re.compile(r"[0-9]{1,9}")
 
 
-def handling() -> Handling:
-    """What the headers of the request ask for.
+def handling(asker: Asker) -> Handling:
+    """What the headers of the request ask for; how long to wait is for holders of an API key to say.
 
     Raises:
         MalformedSubmission: the key cannot be used; taken for none, a repeat would count twice.
     """
-    asked = _preferences()
+    asked = _preferences(asker)
     if "wait" in asked:
         return Handling(_key(), float(asked["wait"]))
     # RFC 7240 §4.1 and §4.3: at once, unless a time to wait is given as well.
     return Handling(_key(), 0 if "respond-async" in asked else None)
 
 
-def acknowledge(answer: Response) -> None:
+def acknowledge(answer: Response, asker: Asker) -> None:
     """Name the preferences that a successful answer has followed."""
-    asked = _preferences()
+    asked = _preferences(asker)
     followed = []
     if "respond-async" in asked and answer.status_code == HTTPStatus.ACCEPTED:
         followed.append("respond-async")
@@ -51,10 +51,10 @@ def _key() -> str | None:
     return key[1:-1] if len(key) > 2 and key[0] == key[-1] == '"' else key
 
 
-def _preferences() -> dict[str, str]:
+def _preferences(asker: Asker) -> dict[str, str]:
     """Ours among those that the request names; of one named twice the first counts (RFC 7240 §2)."""
     found: dict[str, str] = {}
-    if "Prefer" not in request.headers:
+    if asker == ANONYMOUS or "Prefer" not in request.headers:
         return found
     for item in parse_list_header(", ".join(request.headers.getlist("Prefer"))):
         name, _, value = item.partition(";")[0].partition("=")

@@ -17,10 +17,6 @@ def home() -> str:
 
 @blueprint.get("/thank-you")
 def thank_you() -> str:
-    """The end of a form without a page of its own; knows no more than the form and `?status=queued`."""
+    """The end of a form without a page of its own; the same for all, as it knows no more than the form."""
     form = services().forms.seen(request.args.get("form"))
-    return render_template(
-        "site/thank_you.html",
-        queued=request.args.get("status") == "queued",
-        message=form.thank_you_message if form else None,
-    )
+    return render_template("site/thank_you.html", message=form.thank_you_message if form else None)

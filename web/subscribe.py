@@ -24,6 +24,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from services import (
     ANONYMOUS,
+    RECEIVED,
     TOKEN,
     Asker,
     Evidence,
@@ -37,7 +38,7 @@ from services import (
     Verdict,
 )
 from web import captchas, filled_form, guards, headers, preferences
-from web.addresses import base_url, may_redirect_to, page_of
+from web.addresses import known_base_url, may_redirect_to, page_of
 from web.current import services
 from web.errors import FORMS, JSON, URL_ENCODED, wants_page
 
@@ -68,13 +69,17 @@ def subscribe() -> BaseResponse:
         answer = _from_form(asker)
     else:
         raise UnsupportedMediaType
-    preferences.acknowledge(answer)
+    preferences.acknowledge(answer, asker)
     return answer
 
 
 @blueprint.get("/signups/<uuid:signup_id>")
 def signup(signup_id: UUID) -> Response:
-    """How that sign-up stands, without personal data."""
+    """How that sign-up stands, without personal data; without an API key only that it was received."""
+    if guards.asker() == ANONYMOUS:
+        if not services().intake.received(str(signup_id)):
+            raise NotFound
+        return jsonify(id=str(signup_id), status=RECEIVED)
     view = services().intake.status(str(signup_id))
     if view is None:
         raise NotFound
@@ -93,7 +98,7 @@ def _from_form(asker: Asker) -> BaseResponse:
         return _with_mistakes(pairs, error)
     if not wants_page():
         return _as_json(verdict)
-    return redirect(_next_page(submission, verdict), HTTPStatus.SEE_OTHER)
+    return redirect(_next_page(submission, verdict.id), HTTPStatus.SEE_OTHER)
 
 
 def _pairs() -> list[tuple[str, str]]:
@@ -127,14 +132,18 @@ def _accept(submission: Submission, asker: Asker) -> Verdict:
         page=page_of(request.headers.get("Referer"), request.headers.get("Origin")),
         network_address=request.remote_addr,
         user_agent=request.headers.get("User-Agent"),
-        service=base_url(),
+        service=known_base_url(),
     )
-    return services().intake.accept(submission, asker, evidence, preferences.handling())
+    return services().intake.accept(submission, asker, evidence, preferences.handling(asker))
 
 
 def _as_json(verdict: Verdict) -> Response:
+    if verdict.status == RECEIVED:
+        # Without a Location: there is nothing more to be learned there.
+        return make_response(jsonify(id=verdict.id, status=RECEIVED), HTTPStatus.ACCEPTED)
     if verdict.status == "queued":
-        status_url = f"{base_url()}/signups/{verdict.id}"
+        # Not told from the Host header in production: then the address is relative to the request's own.
+        status_url = f"{known_base_url() or ''}/signups/{verdict.id}"
         answer = make_response(
             jsonify(id=verdict.id, status="queued", status_url=status_url), HTTPStatus.ACCEPTED
         )
@@ -146,19 +155,18 @@ def _as_json(verdict: Verdict) -> Response:
     return make_response(answer, HTTPStatus.OK if verdict.action == "updated" else HTTPStatus.CREATED)
 
 
-def _next_page(submission: Submission, verdict: Verdict) -> str:
+def _next_page(submission: Submission, signup_id: str) -> str:
     form = services().forms.seen(submission.form)
     if submission.redirect:
         if may_redirect_to(submission.redirect, also=form.redirects if form else ()):
             return submission.redirect
         # The sign-up is on disk by now; a wrong thank-you page must not make it look lost.
         log.warning(
-            "redirect_not_allowed", signup_id=verdict.id, cure="add the page's origin to ALLOWED_ORIGINS"
+            "redirect_not_allowed", signup_id=signup_id, cure="add the page's origin to ALLOWED_ORIGINS"
         )
     if form and form.thank_you_url:
         return form.thank_you_url
-    queued = "queued" if verdict.status == "queued" else None
-    return url_for("site.thank_you", form=form.slug if form else None, status=queued)
+    return url_for("site.thank_you", form=form.slug if form else None)
 
 
 def _with_mistakes(

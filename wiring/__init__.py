@@ -2,9 +2,9 @@
 
 from wiring.build import Parts, build_services
 from wiring.clock import clock
+from wiring.forms import public_lists
 from wiring.proxies import proxy_rules
 from wiring.signing import derived_keys
-from wiring.signups import public_lists
 from wiring.words import CALLBACK_PATH, VERSION
 
 __all__ = [

@@ -26,6 +26,7 @@ from services.connection import ConnectLimit
 from services.connection_events import ConnectionEvents
 from services.delivery import Departures, Sender
 from services.permits import CallPermits
+from services.wishes import STRANGER
 from settings import Settings
 from store import Database, Tables
 from store.clock import DatabaseClock
@@ -60,7 +61,12 @@ def build_services(settings: Settings) -> Parts:
     """Every part with its real collaborators; nothing is opened yet."""
     database = Database(settings.store_url)
     keeping = Keeping.of(settings, database)
-    tables = Tables.of(database, spooled=keeping.spool.waits, ceiling=suspected_ceiling(settings))
+    tables = Tables.of(
+        database,
+        spooled=keeping.spool.waits,
+        stranger=STRANGER,
+        ceiling=suspected_ceiling(settings),
+    )
     stand_in = sandbox.create_sandbox() if settings.builtin_sandbox else None
     server, sealer = vendor.authorization_server(settings, stand_in), Sealer(settings.encryption_keys)
     events = ConnectionEvents(tables.events, clock=clock)
@@ -119,15 +125,18 @@ def build_services(settings: Settings) -> Parts:
         proofs=forms.proofs,
         quarantine=forms.quarantine,
         captchas=forms.captchas,
+        open_lists=forms.open_lists,
         delivery=delivery,
         connection=connection,
         connection_control=control,
         tokens=tokens,
         events=tables.events.recent,
-        health=build_health(settings, tables, keeping, connection, delivery, proxy_watch),
+        health=build_health(settings, tables, keeping, connection, forms, delivery, proxy_watch),
         housekeeping=build_housekeeping(tables, keeping, forms, delivery, visitor_keys, proxy_watch),
         metrics=build_metrics(tables, connection, tokens),
-        doctor=build_doctor(settings, tables, keeping, connection, control, tokens, lists, proxy_watch),
+        doctor=build_doctor(
+            settings, tables, keeping, connection, control, tokens, lists, forms, proxy_watch
+        ),
         admin=_admin(settings, tables),
         api_keys=ApiKeys(settings.api_keys),
         drain_token=DrainToken(settings.drain_token.get_secret_value()),

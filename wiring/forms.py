@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+import sandbox
 from services import Delivery, FormDirectory, ProofOfWork, Protection, Quarantine, Rates
 from services.captcha import Captcha
 from services.captcha_providers import PROVIDERS, NoKeys, ThirdPartyCaptcha
 from services.ceiling import Ceiling
+from services.open_lists import OpenLists
 from services.visitor_keys import VisitorKeys
 from settings import Settings
 from store import FormsCopy, Tables
@@ -26,6 +28,7 @@ class FormParts:
     quarantine: Quarantine
     captchas: Mapping[str, ThirdPartyCaptcha]
     ceiling: Ceiling
+    open_lists: OpenLists
 
 
 def build_forms(
@@ -59,4 +62,16 @@ def build_forms(
         quarantine=Quarantine(suspected=tables.suspected, delivery=delivery, clock=shared_clock),
         captchas=third_party,
         ceiling=ceiling,
+        open_lists=OpenLists(
+            public_list_ids=public_lists(settings),
+            written_down=bool(settings.public_list_ids),
+            forms=directory,
+        ),
     )
+
+
+def public_lists(settings: Settings) -> tuple[str, ...]:
+    """The lists that anybody may join; on the sandbox its first one, so that a form can be tried at once."""
+    if not settings.public_list_ids and settings.uses_sandbox_application(sandbox.SANDBOX_CLIENT_ID):
+        return (sandbox.PRESET_LIST_ID,)
+    return settings.public_list_ids

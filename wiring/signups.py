@@ -1,16 +1,17 @@
-"""The way of a sign-up: in at the intake, out by the delivery; and which lists are open to anybody."""
+"""The way of a sign-up: in at the intake, out by the delivery."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-import sandbox
 from services import ConnectionStatus, Delivery, Intake, ListDirectory, Verdicts, Vocabulary
 from services.delivery import Courier, Departures, Sender
+from services.identifiers import SignupIds
 from settings import THREADS_PER_WORKER, Settings
 from store import Tables
 from wiring.forms import FormParts
 from wiring.keeping import Keeping
+from wiring.signing import derived_keys
 
 
 def build_intake(  # noqa: PLR0913, PLR0917 - collaborators, wired once
@@ -45,8 +46,9 @@ def build_intake(  # noqa: PLR0913, PLR0917 - collaborators, wired once
         quarantine=forms.quarantine,
         delivery=delivery,
         verdicts=verdicts,
-        public_list_ids=public_lists(settings),
+        open_lists=forms.open_lists,
         vocabulary=vocabulary,
+        ids=SignupIds(derived_keys(settings).signup_ids),
         clock=clock,
     )
 
@@ -74,10 +76,3 @@ def build_delivery(
     return Delivery(
         courier=courier, deliveries=tables.deliveries, lists=lists, vocabulary=vocabulary, clock=clock
     )
-
-
-def public_lists(settings: Settings) -> tuple[str, ...]:
-    """The lists that anybody may join; on the sandbox its first one, so that a form can be tried at once."""
-    if not settings.public_list_ids and settings.uses_sandbox_application(sandbox.SANDBOX_CLIENT_ID):
-        return (sandbox.PRESET_LIST_ID,)
-    return settings.public_list_ids

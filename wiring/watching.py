@@ -24,9 +24,8 @@ from settings import Settings
 from store import Expiry, Tables
 from store.retention import Retention
 from wiring.clock import clock
-from wiring.forms import FormParts
+from wiring.forms import FormParts, public_lists
 from wiring.keeping import Keeping
-from wiring.signups import public_lists
 from wiring.words import CALLBACK_PATH, VERSION
 
 
@@ -35,6 +34,7 @@ def build_health(
     tables: Tables,
     keeping: Keeping,
     connection: ConnectionStatus,
+    forms: FormParts,
     delivery: Delivery,
     proxies: ProxyWatch,
 ) -> HealthInTime:
@@ -48,6 +48,8 @@ def build_health(
         budget=tables.budget,
         connection=connection,
         suspected=tables.suspected,
+        public_backlog=tables.public_backlog,
+        open_lists=forms.open_lists,
         silent_seconds=delivery.silent_seconds if settings.delivery == "thread" else None,
         warnings=_settings_problems(settings),
         proxies=proxies.problems,
@@ -69,7 +71,7 @@ def build_metrics(tables: Tables, connection: ConnectionStatus, tokens: TokenClo
     )
 
 
-def build_doctor(
+def build_doctor(  # noqa: PLR0913, PLR0917 - collaborators, wired once
     settings: Settings,
     tables: Tables,
     keeping: Keeping,
@@ -77,6 +79,7 @@ def build_doctor(
     control: ConnectionControl,
     tokens: TokenClock,
     lists: ListDirectory,
+    forms: FormParts,
     proxies: ProxyWatch,
 ) -> Doctor:
     """What `flask doctor` asks."""
@@ -87,6 +90,7 @@ def build_doctor(
         control=control,
         tokens=tokens,
         lists=lists,
+        open_lists=forms.open_lists,
         deliveries=tables.deliveries,
         budget=tables.budget,
         spool=keeping.spool,

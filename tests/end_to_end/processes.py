@@ -159,16 +159,24 @@ class Deployment:
         requests.delete(f"{self.sandbox_base}/_sandbox/faults", timeout=5).raise_for_status()
 
     def subscribe(self, email: str, **fields: Any) -> requests.Response:
-        """Post a sign-up as JSON."""
+        """Post a sign-up as JSON, with the API key: strangers are not told what becomes of theirs."""
         return requests.post(
-            f"{self.base}/subscribe", json={"email": email, "list_id": self.preset_list, **fields}, timeout=30
+            f"{self.base}/subscribe",
+            json={"email": email, "list_id": self.preset_list, **fields},
+            headers=self.by_key,
+            timeout=30,
         )
 
+    @property
+    def by_key(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.api_key}"}
+
     def health(self) -> dict[str, Any]:
-        health: dict[str, Any] = requests.get(f"{self.base}/health", timeout=5).json()
+        """The exact figures, which need a key."""
+        health: dict[str, Any] = requests.get(f"{self.base}/health", headers=self.by_key, timeout=5).json()
         return health
 
     def status(self, signup_id: str) -> str:
-        answer = requests.get(f"{self.base}/signups/{signup_id}", timeout=5)
+        answer = requests.get(f"{self.base}/signups/{signup_id}", headers=self.by_key, timeout=5)
         status: str = answer.json()["status"]
         return status

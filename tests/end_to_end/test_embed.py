@@ -30,7 +30,7 @@ class Service:
 
     base: str = ""
     posted: list[dict[str, Any]] = field(default_factory=list)
-    answer: tuple[int, dict[str, Any]] = (202, {"status": "queued"})
+    answer: tuple[int, dict[str, Any]] = (202, {"status": "received"})
     delay: float = 0
     definition: dict[str, Any] = field(default_factory=dict)
     tokens: int = 0
@@ -255,7 +255,7 @@ def test_a_refused_field_keeps_what_was_typed(page: Page, service: Service, site
     expect(page.get_by_text("Use another address.")).to_be_visible()
     expect(page.get_by_label("E-mail")).to_be_focused()
     expect(page.get_by_label("E-mail")).to_have_value("ada@example.invalid")
-    service.answer = (201, {"status": "subscribed"})
+    service.answer = (202, {"status": "received"})
     page.get_by_label("E-mail").fill("ada@example.org")
     page.get_by_role("button", name="Sign up").click()
     expect(page.get_by_role("status")).to_be_visible()

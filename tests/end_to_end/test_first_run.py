@@ -43,11 +43,13 @@ def test_from_an_empty_folder_to_a_contact_in_the_list(deployment: Deployment, p
     queued = deployment.subscribe("cyd@example.org")
     assert (queued.status_code, queued.json()["status"]) == (202, "queued")
     status_url = queued.json()["status_url"]
-    assert requests.get(status_url, timeout=5).json()["status"] == "queued"
+    assert requests.get(status_url, headers=deployment.by_key, timeout=5).json()["status"] == "queued"
     deployment.sandbox.start()
     wait_for(
         "the delivery after the outage",
-        lambda: requests.get(status_url, timeout=5).json()["status"] == "subscribed",
+        lambda: (
+            requests.get(status_url, headers=deployment.by_key, timeout=5).json()["status"] == "subscribed"
+        ),
         seconds=40,
     )
     assert deployment.contact("cyd@example.org")

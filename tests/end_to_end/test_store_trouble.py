@@ -38,7 +38,7 @@ def subscribe(deployment: Deployment, count: int, of: str) -> list[str]:
 
 
 def on_record(deployment: Deployment, signup_id: str) -> bool:
-    answer = requests.get(f"{deployment.base}/signups/{signup_id}", timeout=5)
+    answer = requests.get(f"{deployment.base}/signups/{signup_id}", headers=deployment.by_key, timeout=5)
     return answer.status_code == 200 and answer.json()["status"] == "queued"
 
 

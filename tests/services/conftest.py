@@ -31,8 +31,10 @@ from services.bodies import read_form
 from services.ceiling import Ceiling
 from services.constant_contact import ConnectionUnusable, ConstantContact
 from services.delivery import Courier, Departures, Sender
+from services.identifiers import SignupIds
+from services.open_lists import OpenLists
 from services.permits import CallPermits
-from services.wishes import payload_of
+from services.wishes import STRANGER, payload_of
 from store import (
     Budget,
     Connections,
@@ -42,6 +44,7 @@ from store import (
     Forms,
     Meta,
     PendingByForm,
+    PublicBacklog,
     Salvage,
     Signups,
     Spool,
@@ -147,6 +150,9 @@ class House:
         self.quarantine = Quarantine(
             suspected=SuspectedSignups(self.database), delivery=self.delivery, clock=self.clock
         )
+        self.open_lists = OpenLists(
+            public_list_ids=(NEWSLETTER.list_id,), written_down=True, forms=self.forms
+        )
         self.intake = Intake(
             signups=self.signups,
             spool=self.spool,
@@ -158,8 +164,9 @@ class House:
             quarantine=self.quarantine,
             delivery=self.delivery,
             verdicts=self.verdicts,
-            public_list_ids=(NEWSLETTER.list_id,),
+            open_lists=self.open_lists,
             vocabulary=self.vocabulary,
+            ids=SignupIds("secret"),
             clock=self.clock,
         )
         self.silent_seconds: float | None = 0.0
@@ -172,6 +179,8 @@ class House:
             budget=self.budget,
             connection=self.connection,
             suspected=SuspectedSignups(self.database),
+            public_backlog=PublicBacklog(self.database, stranger=STRANGER),
+            open_lists=self.open_lists,
             silent_seconds=lambda: self.silent_seconds,
             warnings=[],
             version="1.2.3",

@@ -15,7 +15,7 @@ from services import ANONYMOUS, Evidence, Form, Rates, TooManyAttempts
 from services.bodies import read_form
 from tests.services.conftest import House
 from tests.services.test_proof_of_work import answer
-from tests.services.vendor import NEWSLETTER
+from tests.services.vendor import EVENTS, NEWSLETTER
 
 Post = dict[str, str]
 ONE = "8.8.4.4"
@@ -23,7 +23,7 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "forms.md"
 FORM: dict[str, Any] = {
     "slug": "news",
     "name": "News",
-    "list_ids": [NEWSLETTER.list_id],
+    "list_ids": [EVENTS.list_id],
     "fields": [],
     "protection": "standard",
 }

@@ -68,6 +68,7 @@ def examine(
         control=Control(decryptable=decryptable),
         tokens=TokenClock(house.connections, clock=house.clock),
         lists=house.lists,
+        open_lists=house.open_lists,
         deliveries=house.deliveries,
         budget=house.budget,
         spool=house.spool,

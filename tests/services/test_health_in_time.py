@@ -27,7 +27,7 @@ class Hanging(Health):
         self.looks = 0
         self.looks_at = DATABASE
 
-    def report(self) -> HealthReport:
+    def report(self, *, for_all: bool = False) -> HealthReport:
         self.looks += 1
         assert self.go_on.wait(20)
         return GOOD
@@ -115,7 +115,7 @@ def test_what_looking_raises_comes_out(tmp_path: Path) -> None:
     """A fault of our own is a 500 with a line in the log, as everywhere."""
 
     class Faulty(Hanging):
-        def report(self) -> HealthReport:
+        def report(self, *, for_all: bool = False) -> HealthReport:
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):

@@ -101,7 +101,7 @@ def take_back(house: House) -> None:
 def test_what_the_store_refuses_waits_in_the_spool(house: House) -> None:
     """It is queued under the id that was given, before the import and after."""
     refuse(house)
-    verdict = house.intake.accept(submission(NEWSLETTER.list_id), ANONYMOUS, Evidence())
+    verdict = house.intake.accept(submission(NEWSLETTER.list_id), SHOP, Evidence())
     assert verdict.status == "queued"
     assert house.intake.recent(10) == []
     waiting = house.intake.status(verdict.id)
@@ -122,9 +122,7 @@ def test_a_key_that_cannot_be_looked_up_turns_nobody_away(house: House) -> None:
     with house.database.transaction() as connection:
         connection.exec_driver_sql("ALTER TABLE idempotency_keys RENAME TO elsewhere")
     keyed = Handling(key="k-1")
-    assert (
-        house.intake.accept(submission(NEWSLETTER.list_id), ANONYMOUS, Evidence(), keyed).status == "queued"
-    )
+    assert house.intake.accept(submission(NEWSLETTER.list_id), SHOP, Evidence(), keyed).status == "queued"
     assert house.spool.count() == 1
 
 

@@ -21,6 +21,8 @@ PASSWORD = "correct horse"
 # A cheap hash: the tests are not about scrypt's cost.
 PASSWORD_HASH = generate_password_hash(PASSWORD, "scrypt:1024:8:1")
 API_KEY = "key-of-the-shop-0123456789"
+BY_KEY = {"Authorization": f"Bearer {API_KEY}"}
+THANKS = "Thank you. If an e-mail asks you to confirm, please do."
 SITE = "https://www.example.org"
 
 MakeApp = Callable[..., Flask]

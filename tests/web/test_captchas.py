@@ -195,7 +195,7 @@ def test_what_is_not_believed_is_kept_apart_and_answered_alike(
     calls.post(provider.verify_url, **said)
     answer = client.post("/subscribe", json=POST | {"captcha": "bad"})
     assert answer.status_code == 202
-    assert set(answer.get_json()) == {"id", "status", "status_url"}
+    assert set(answer.get_json()) == {"id", "status"}
     assert kept(app) == (0, [reason])
 
 

@@ -175,13 +175,14 @@ def test_the_form_to_copy_works(make_app: MakeApp) -> None:
     assert '<form action="/subscribe" method="post">' in page
 
 
-def test_without_public_lists_the_page_says_what_to_set(make_app: MakeApp) -> None:
-    """With a real account and no public list, the page names the variable."""
+def test_without_public_lists_the_page_says_what_to_do(make_app: MakeApp) -> None:
+    """With a real account and no public list, the page leads to a form."""
     app = make_app(CONSTANT_CONTACT_CLIENT_ID="id", CONSTANT_CONTACT_CLIENT_SECRET="secret")
     browser = app.test_client()
     sign_in(browser)
     page = browser.get("/admin/").text
-    assert "<code>PUBLIC_LIST_IDS</code>" in page
+    assert "No list is open to website forms yet" in page
+    assert '<a href="/admin/forms/new">' in page
     assert "built-in sandbox" not in page
 
 

@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from tests.store.conftest import in_threads
-from tests.web.conftest import API_KEY, SITE, MakeApp, connect, sign_in
+from tests.web.conftest import BY_KEY, SITE, MakeApp, connect, sign_in
 
 KEY = {"Idempotency-Key": "8e03978e-40d5-43e8-bc93-6894a57f9324"}
 FORM = {"Accept": "application/json"}
@@ -33,23 +33,34 @@ def test_a_repeat_is_answered_like_the_first_and_not_stored(
     app: Flask, client: FlaskClient, body: dict[str, str]
 ) -> None:
     """The same id, status and address; a sign-up without the key is another one."""
-    first = client.post("/subscribe", json=body, headers=KEY)
-    again = client.post("/subscribe", json=body, headers=KEY)
-    assert (first.status_code, again.status_code) == (202, 202)
-    assert again.get_json() == first.get_json()
-    assert again.location == first.location
-    assert stored(app) == ["ada@example.org"]
+    for sender in (KEY, KEY | BY_KEY):
+        first = client.post("/subscribe", json=body, headers=sender)
+        again = client.post("/subscribe", json=body, headers=sender)
+        assert (first.status_code, again.status_code) == (202, 202)
+        assert again.get_json() == first.get_json()
+        assert again.location == first.location
+    assert stored(app) == ["ada@example.org"] * 2
     assert client.post("/subscribe", json=body).get_json()["id"] != first.get_json()["id"]
+
+
+def test_a_strangers_repeat_tells_nothing_new(
+    connected: FlaskClient, app: Flask, body: dict[str, str]
+) -> None:
+    """Not even once Constant Contact has it: the answer would say whether the contact was known."""
+    first = connected.post("/subscribe", json=body, headers=KEY).get_json()
+    deliver(app)
+    again = connected.post("/subscribe", json=body, headers=KEY)
+    assert (again.status_code, again.get_json()) == (202, first)
 
 
 def test_a_repeat_tells_what_has_become_of_it(
     connected: FlaskClient, app: Flask, body: dict[str, str]
 ) -> None:
     """Once Constant Contact has it, each repeat says so, whatever the sender is ready to wait."""
-    first = connected.post("/subscribe", json=body, headers=KEY).get_json()
+    first = connected.post("/subscribe", json=body, headers=KEY | BY_KEY).get_json()
     deliver(app)
     for wish in ({}, {"Prefer": "respond-async"}):
-        answer = connected.post("/subscribe", json=body, headers=KEY | wish)
+        answer = connected.post("/subscribe", json=body, headers=KEY | BY_KEY | wish)
         assert answer.status_code == 201
         assert answer.get_json()["id"] == first["id"]
         assert (answer.get_json()["status"], answer.get_json()["action"]) == ("subscribed", "created")
@@ -82,7 +93,7 @@ def test_the_body_counts_by_its_meaning(app: Flask, client: FlaskClient, body: d
 def test_a_key_is_its_senders_own(app: Flask, client: FlaskClient, body: dict[str, str]) -> None:
     """Another sender that happens to choose the same key is not mistaken for the first."""
     form = client.post("/subscribe", json=body, headers=KEY)
-    shop = client.post("/subscribe", json=body, headers=KEY | {"Authorization": f"Bearer {API_KEY}"})
+    shop = client.post("/subscribe", json=body, headers=KEY | BY_KEY)
     assert form.get_json()["id"] != shop.get_json()["id"]
     assert len(stored(app)) == 2
 
@@ -133,7 +144,7 @@ def test_of_many_repeats_at_once_one_is_stored(app: Flask, body: dict[str, str])
 def test_a_repeated_form_is_thanked_again(app: Flask, client: FlaskClient, body: dict[str, str]) -> None:
     """Its visitor sees no difference."""
     for _ in range(2):
-        assert client.post("/subscribe", data=body, headers=KEY).location == "/thank-you?status=queued"
+        assert client.post("/subscribe", data=body, headers=KEY).location == "/thank-you"
     assert len(stored(app)) == 1
 
 
@@ -167,7 +178,7 @@ def test_who_does_not_wish_to_wait_does_not(
     answer = client.post(
         "/subscribe",
         json={"email": "ada@example.org", "list_id": list_id},
-        headers=[("Prefer", value) for value in prefer],
+        headers=[*BY_KEY.items(), *(("Prefer", value) for value in prefer)],
     )
     assert time.monotonic() - began < 8
     assert answer.status_code == 202
@@ -181,8 +192,18 @@ def test_a_wish_that_is_not_understood_is_passed_over(
     client: FlaskClient, body: dict[str, str], prefer: str
 ) -> None:
     """RFC 7240 asks for that; the answer does not claim to have followed it."""
-    answer = client.post("/subscribe", json=body, headers={"Prefer": prefer})
+    answer = client.post("/subscribe", json=body, headers=BY_KEY | {"Prefer": prefer})
     assert answer.status_code == 202
+    assert "Preference-Applied" not in answer.headers
+
+
+@pytest.mark.parametrize("prefer", ["respond-async", "wait=10", "respond-async, wait=0"])
+def test_a_strangers_wish_to_wait_is_passed_over(
+    client: FlaskClient, body: dict[str, str], prefer: str
+) -> None:
+    """Whoever may wait for the result may measure it."""
+    answer = client.post("/subscribe", json=body, headers={"Prefer": prefer})
+    assert (answer.status_code, answer.get_json()["status"]) == (202, "received")
     assert "Preference-Applied" not in answer.headers
 
 

@@ -7,14 +7,25 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
-from tests.web.conftest import SITE
+from tests.web.conftest import BY_KEY, SITE
 
 
-def test_the_holder_of_the_id_sees_how_it_stands(client: FlaskClient, list_id: str) -> None:
-    """The answer has exactly the promised keys, and no personal data."""
+def test_a_stranger_sees_that_it_was_received(client: FlaskClient, list_id: str) -> None:
+    """And nothing else; a wrong key is no stranger's."""
     body = {"email": "ada@example.org", "first_name": "Adalbertine", "list_id": list_id}
     signup_id = client.post("/subscribe", json=body).get_json()["id"]
     answer = client.get(f"/signups/{signup_id}", headers={"Origin": SITE})
+    assert (answer.status_code, answer.get_json()) == (200, {"id": signup_id, "status": "received"})
+    assert answer.headers["Access-Control-Allow-Origin"] == SITE
+    wrong = client.get(f"/signups/{signup_id}", headers={"Authorization": "Bearer wrong"})
+    assert wrong.status_code == 401
+
+
+def test_the_holder_of_a_key_sees_how_it_stands(client: FlaskClient, list_id: str) -> None:
+    """The answer has exactly the promised keys, and no personal data."""
+    body = {"email": "ada@example.org", "first_name": "Adalbertine", "list_id": list_id}
+    signup_id = client.post("/subscribe", json=body).get_json()["id"]
+    answer = client.get(f"/signups/{signup_id}", headers={"Origin": SITE, **BY_KEY})
     assert answer.status_code == 200
     assert set(answer.get_json()) == {
         "id",

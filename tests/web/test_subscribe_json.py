@@ -32,11 +32,11 @@ def test_a_new_contact_is_201_and_a_known_one_200(delivering: Flask, list_id: st
     """Once Constant Contact has confirmed, the answer says created or updated."""
     client = delivering.test_client()
     body = {"email": "ada@example.org", "first_name": "Ada", "list_id": list_id}
-    created = client.post("/subscribe", json=body)
+    created = client.post("/subscribe", json=body, headers=by_key())
     assert created.status_code == 201, created.text
     assert set(created.get_json()) == {"id", "status", "action", "contact_id"}
     assert (created.get_json()["status"], created.get_json()["action"]) == ("subscribed", "created")
-    updated = client.post("/subscribe", json=body)
+    updated = client.post("/subscribe", json=body, headers=by_key())
     assert updated.status_code == 200
     assert updated.get_json()["action"] == "updated"
     assert updated.get_json()["contact_id"] == created.get_json()["contact_id"]
@@ -44,7 +44,8 @@ def test_a_new_contact_is_201_and_a_known_one_200(delivering: Flask, list_id: st
 
 def test_without_a_verdict_it_is_202_with_the_way_to_it(client: FlaskClient, list_id: str) -> None:
     """A sign-up that waits tells where to look, absolutely, and looking there works."""
-    answer = client.post("/subscribe", json={"email": "ada@example.org", "list_id": list_id})
+    body = {"email": "ada@example.org", "list_id": list_id}
+    answer = client.post("/subscribe", json=body, headers=by_key())
     assert answer.status_code == 202
     document = answer.get_json()
     assert document == {
@@ -53,13 +54,14 @@ def test_without_a_verdict_it_is_202_with_the_way_to_it(client: FlaskClient, lis
         "status_url": f"http://localhost/signups/{document['id']}",
     }
     assert answer.location == document["status_url"]
-    assert client.get(document["status_url"]).get_json()["status"] == "queued"
+    assert client.get(document["status_url"], headers=by_key()).get_json()["status"] == "queued"
 
 
 def test_the_way_to_it_is_an_address_that_a_header_may_hold(make_app: MakeApp, list_id: str) -> None:
     """Headers are ASCII; the address of a service whose name is not is translated."""
     client = make_app(PUBLIC_BASE_URL="http://bücher.example").test_client()
-    answer = client.post("/subscribe", json={"email": "ada@example.org", "list_id": list_id})
+    body = {"email": "ada@example.org", "list_id": list_id}
+    answer = client.post("/subscribe", json=body, headers=by_key())
     assert answer.status_code == 202
     assert answer.location == f"http://xn--bcher-kva.example/signups/{answer.get_json()['id']}"
 
@@ -67,7 +69,8 @@ def test_the_way_to_it_is_an_address_that_a_header_may_hold(make_app: MakeApp, l
 def test_the_public_address_is_used(make_app: MakeApp, list_id: str) -> None:
     """Behind a proxy the status address is the configured one, not the request's host."""
     client = make_app(PUBLIC_BASE_URL="https://signup.example.com/").test_client()
-    answer = client.post("/subscribe", json={"email": "ada@example.org", "list_id": list_id})
+    body = {"email": "ada@example.org", "list_id": list_id}
+    answer = client.post("/subscribe", json=body, headers=by_key())
     assert answer.location.startswith("https://signup.example.com/signups/")
 
 
@@ -155,11 +158,14 @@ def test_a_dead_database_is_202_from_the_spool(make_app: MakeApp, list_id: str, 
     """The sign-up is kept beside the database; how it stands is not known before the database is back."""
     (tmp_path / "file").touch()
     client = make_app(DATABASE_URL=f"sqlite:///{tmp_path}/file/x.db").test_client()
-    answer = client.post("/subscribe", json={"email": "ada@example.org", "list_id": list_id})
+    body = {"email": "ada@example.org", "list_id": list_id}
+    answer = client.post("/subscribe", json=body, headers=by_key())
     assert (answer.status_code, answer.get_json()["status"]) == (202, "queued")
     assert b"ada@example.org" in (tmp_path / "spool" / "waiting").read_bytes()
-    status = client.get(answer.get_json()["status_url"])
+    status_url = answer.get_json()["status_url"]
+    status = client.get(status_url, headers=by_key())
     assert (status.status_code, status.headers["Retry-After"]) == (503, "30")
+    assert client.get(status_url).get_json()["status"] == "received"
 
 
 def test_a_dead_database_without_a_spool_is_503(make_app: MakeApp, list_id: str, tmp_path: Path) -> None:
