@@ -21,9 +21,10 @@ RECENT_MS = 5_000
 # Nobody watches for longer what became of a sign-up, and more rows need not be read.
 LONGEST_STANDSTILL_MS = 86_400_000
 
+# The sum keeps the planners from the index of due rows, which would have to be sorted, see `claims`.
 OLDEST_DUE = (
     select(deliveries.c.received_at)
-    .where(UNFINISHED, deliveries.c.due_at <= bindparam("now"))
+    .where(UNFINISHED, deliveries.c.due_at + 0 <= bindparam("now"))
     .order_by(deliveries.c.received_at)
     .limit(1)
 )
@@ -37,7 +38,8 @@ _JUST_ARRIVED = (
     select(signups.c.received_at)
     .select_from(signups.join(deliveries, deliveries.c.signup_id == signups.c.id))
     .where(signups.c.received_at >= bindparam("recent"), signups.c.asked_by == bindparam("stranger"))
-    .where(deliveries.c.state.not_in(("ready", "sending")))
+    # Finished, see the schema.
+    .where(deliveries.c.due_at.is_(None))
     .order_by(signups.c.received_at)
     .limit(COUNTED_UP_TO)
     .subquery()

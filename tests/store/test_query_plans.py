@@ -15,6 +15,8 @@ from store.claims import ANY_WAITING, CLAIM, CLAIM_FRESH, NEXT_DUE, NEXT_FRESH, 
 from store.deliveries import BACKLOG, BEHIND, PENDING_UP_TO, RETRIED, WAITING_BEYOND
 from store.events import RECENT
 from store.pending import NEXT_PAGE
+from store.public_backlog import COUNT as PUBLIC_COUNT
+from store.public_backlog import LAST_BEFORE, OLDEST_DUE
 from store.retention import (
     FINISHED,
     MASK,
@@ -49,6 +51,13 @@ LOOP = [
     pytest.param(BACKLOG, {"at_most": 10}, id="backlog"),
     pytest.param(WAITING_BEYOND, {"moment": NOW}, id="waiting for their own time"),
     pytest.param(FAILED_ALONE_BEFORE, {"delivery": 1}, id="failed alone before"),
+    pytest.param(OLDEST_DUE, {"now": NOW}, id="oldest due"),
+    pytest.param(LAST_BEFORE, {"first_waiting": 50_001}, id="last before"),
+    pytest.param(
+        PUBLIC_COUNT,
+        {"at_most": 10, "recent": 99_990, "stranger": "form", "since": 99_990},
+        id="public backlog",
+    ),
 ]
 STATEMENTS = [
     *LOOP,
@@ -107,6 +116,8 @@ FILL = (
     " FROM (NUMBERS) AS numbers",
     "INSERT INTO attempts (delivery_id, started_at, carried)"
     " SELECT id, received_at, '[]' FROM deliveries WHERE state = 'delivered'",
+    "INSERT INTO suspected_signups (id, received_at, reasons, document)"
+    " SELECT 'x' || i, i, '[]', '{}' FROM (NUMBERS) AS numbers WHERE i > 90000",
 )
 NUMBERS = {
     "sqlite": "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000)"
