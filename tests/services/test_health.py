@@ -13,6 +13,7 @@ from services import ANONYMOUS, Evidence, HealthReport
 from services.bodies import read_form
 from services.constant_contact import Conflict, QuotaExceeded, Rejected, Unreachable
 from services.delivery import Outcome
+from services.problems import MORE, Problem, for_strangers
 from store import Database, Signups, SuspectedCeiling
 from tests.services.conftest import House
 from tests.services.vendor import NEWSLETTER
@@ -189,7 +190,7 @@ def test_an_address_that_the_vendor_has_flagged_waits_for_48_hours_and_says_so(h
     sign_up(house)
     house.courier.step()
     (problem,) = house.health.report().problems
-    assert (problem.code, problem.planned, problem.public) == ("signups_wait_for_their_time", True, False)
+    assert (problem.code, problem.planned, problem.of_signups) == ("signups_wait_for_their_time", True, True)
     assert "One sign-up waits for a time of its own at 20" in problem.sentence
     assert "48 hours" in problem.sentence
     assert house.health.report().status == "ok"
@@ -241,7 +242,67 @@ def test_suspected_ones_that_were_not_kept_are_told_for_a_day(house: House) -> N
     said = signup("s1", at=house.clock.now)
     assert small.accept(said, kind="sign_up", payload={}, broken=("honeypot",)) == ("honeypot",)
     (problem,) = house.health.report().problems
-    assert (problem.code, problem.public) == ("suspected_not_kept", False)
+    assert (problem.code, problem.of_signups) == ("suspected_not_kept", True)
     assert "by now: 1" in problem.sentence
     house.clock.now += 86_400_001
     assert house.health.report().problems == ()
+
+
+FATES = ["believed", "suspected", "delivered", "refused"]
+
+
+def fate(house: House, what: str) -> None:
+    """An anonymous sign-up to which this happened."""
+    if what == "refused":
+        house.vendor.script = [Rejected()]
+    house.sign_up("ann@example.org", **({"website": "x"} if what == "suspected" else {}))
+    if what in {"delivered", "refused"}:
+        house.courier.step()
+
+
+@pytest.mark.parametrize("connected", [True, False])
+@pytest.mark.parametrize("seconds", [0, 5, 3_700])
+def test_strangers_are_told_the_same_whatever_became_of_a_sign_up(
+    tmp_path: Path, seconds: int, *, connected: bool
+) -> None:
+    """Status, counts and problems; also while nothing can be delivered, when an hour later all still wait."""
+    told = {}
+    for what in FATES if connected else ["believed", "suspected"]:
+        (tmp_path / what).mkdir()
+        house = House(tmp_path / what)
+        if connected:
+            house.connect()
+        fate(house, what)
+        house.clock.now += seconds * 1_000
+        if connected and seconds > 5:
+            house.courier.step()
+        report = house.health.report(for_all=True)
+        told[what] = report
+        house.database.close()
+    assert len(set(told.values())) == 1, told
+    if not connected:
+        assert (report.pending, report.oldest_pending_seconds) == (1, seconds)
+
+
+def test_strangers_are_told_of_no_weakness_and_no_secret(house: House) -> None:
+    """That there is something, they are; holders of a key read what."""
+    row = house.connections.read()
+    house.connections.record_failure(
+        generation=row.generation, state="credentials_rejected", error="why", next_refresh_at=None
+    )
+    assert [each.code for each in house.health.report().problems] == ["connection_credentials_rejected"]
+    told = house.health.report(for_all=True)
+    assert (told.status, told.connection) == ("degraded", "credentials_rejected")
+    assert [each.code for each in told.problems] == ["more_for_admins"]
+    assert "secret" not in sentences(told)
+
+
+def test_what_became_of_sign_ups_does_not_even_show_in_the_status() -> None:
+    """A problem of single sign-ups is none to strangers; one that is not public is named as one more."""
+    of_signups = Problem("signups_parked", "3 were refused.", of_signups=True)
+    weakness = Problem("secrets_short", "Make a longer one.", public=False)
+    plain = Problem("delivery_paused", "Delivery pauses.")
+    assert for_strangers([of_signups]) == ()
+    assert for_strangers([of_signups, plain]) == (plain,)
+    assert for_strangers([weakness, plain, weakness]) == (plain, MORE)
+    assert for_strangers([Problem("wait", "It ends by itself.", public=False, planned=True)]) == ()

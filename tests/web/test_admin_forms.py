@@ -11,7 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from services import Form
+from services import RESERVED_SLUGS, Form
 from tests.web.conftest import MakeApp, connect, csrf_token, sign_in
 from tests.web.forms import LIST_ID, SHOP, make
 
@@ -249,6 +249,51 @@ def test_what_is_copied_works_on_another_site(make_app: MakeApp) -> None:
     assert all(line.strip() for line in html.split("\n"))
     assert 'fetch("https://signup.example.com/subscribe"' in script
     assert 'form: "spring-news"' in script
+
+
+def static_words(app: Flask, parent: str) -> set[str]:
+    """What stands in the place of a short name below `parent` in some address."""
+    found = set()
+    for rule in app.url_map.iter_rules():
+        if rule.rule.startswith(parent):
+            word = rule.rule.removeprefix(parent).partition("/")[0]
+            found |= {word} if re.fullmatch(r"[a-z0-9-]+", word) else set()
+    return found
+
+
+@pytest.mark.parametrize("parent", ["/admin/forms/", "/forms/"])
+def test_no_short_name_is_taken_by_a_page(app: Flask, parent: str) -> None:
+    """A page that is added below a form's parent reserves its word, or hides a form of that name."""
+    assert static_words(app, parent) <= RESERVED_SLUGS
+
+
+@pytest.mark.parametrize("slug", sorted(RESERVED_SLUGS))
+def test_a_short_name_of_ours_is_refused(app: Flask, admin: FlaskClient, slug: str) -> None:
+    """Beside its field, with what to do; nothing is saved."""
+    page = post(admin, "/admin/forms/new", **ENTERED | {"slug": slug})
+    assert page.status_code == 422
+    assert "kept for a page of this service" in page.text
+    assert form(app, slug) is None
+
+
+def test_a_form_of_that_name_from_before_stays_within_reach(app: Flask, admin: FlaskClient) -> None:
+    """It is listed, shown, changed and archived; a new form can still be made."""
+    make(app, slug="older", name="Old")
+    with app.extensions["database"].transaction() as connection:
+        connection.exec_driver_sql("UPDATE forms SET slug = 'new'")
+    index = admin.get("/admin/forms/").text
+    assert '<a href="/admin/forms/new/edit"><strong>Old</strong></a>' in index
+    page = admin.get("/admin/forms/new/edit").text
+    assert "<h1>Old</h1>" in page
+    entered = ENTERED | {"name": "Renamed", "csrf_token": csrf_token(page)}
+    saved = admin.post("/admin/forms/new/edit", data=entered)
+    assert (saved.status_code, saved.location) == (303, "/admin/forms/new/edit")
+    found = form(app, "new")
+    assert found is not None
+    assert found.name == "Renamed"
+    assert "<h1>New form</h1>" in admin.get("/admin/forms/new").text
+    assert post(admin, "/admin/forms/new/archive").status_code == 303
+    assert app.test_client().get("/forms/new").status_code == 404
 
 
 def test_the_sites_are_asked_for_where_none_is_named(app: Flask, admin: FlaskClient) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import pytest
 from flask.testing import FlaskClient
 
-from tests.web.conftest import MakeApp
+from tests.web.conftest import BY_KEY, MakeApp, sign_in
+from tests.web.test_host import PRODUCTION
 
 KEYS = {"status", "connection", "pending", "oldest_pending_seconds", "problems", "version"}
 
@@ -44,3 +46,79 @@ def test_only_where_nothing_can_be_stored_is_it_503(make_app: MakeApp, tmp_path:
     assert (answer.status_code, answer.get_json()["status"]) == (503, "unavailable")
     assert set(answer.get_json()) == KEYS
     assert str(tmp_path) not in answer.text
+
+
+def told(client: FlaskClient, headers: dict[str, str] | None = None) -> tuple[int, str]:
+    """How many wait, and all problems."""
+    document = client.get("/health", headers=headers).get_json()
+    assert set(document) == KEYS
+    return document["pending"], " ".join(document["problems"])
+
+
+def test_a_suspected_sign_up_looks_like_one_that_waits(client: FlaskClient, list_id: str) -> None:
+    """To strangers; a key's holder and an admin are told what is true."""
+    body = {"email": "ada@example.org", "list_id": list_id}
+    for number, trap in enumerate(({}, {"website": "x"}, {}, {"website": "x"}), start=1):
+        client.post("/subscribe", json=body | trap)
+        assert told(client)[0] == number
+    assert told(client, BY_KEY)[0] == 2
+    sign_in(client)
+    assert told(client)[0] == 2
+
+
+def test_a_refused_sign_up_is_no_strangers_business(connected: FlaskClient, list_id: str) -> None:
+    """Its sender would know that it was believed, and an address that Constant Contact has blocked."""
+    refusal = [{"error_key": "contacts.api.validation.error", "error_message": "Not welcome."}]
+    fault = {"status": 400, "body": refusal}
+    match = {"path": "/v3/contacts/sign_up_form"}
+    connected.post("/sandbox/_sandbox/faults", json={"match": match, "times": None, "fault": fault})
+    stranger = connected.application.test_client()
+    stranger.post("/subscribe", json={"email": "ada@example.org", "list_id": list_id})
+    connected.application.extensions["services"].delivery.drain(5)
+    assert told(stranger) == (1, "")
+    assert stranger.get("/health").get_json()["status"] == "ok"
+    for client, headers in ((stranger, BY_KEY), (connected, None)):
+        assert "refused 1 of the sign-ups" in told(client, headers)[1]
+
+
+def test_a_weakness_is_told_to_holders_of_a_key_only(make_app: MakeApp) -> None:
+    """Strangers learn that there is something, and where an admin reads what."""
+    stranger = make_app(**PRODUCTION).test_client()
+    assert "PUBLIC_BASE_URL" in told(stranger, BY_KEY)[1]
+    problems = told(stranger)[1]
+    assert "Something needs an admin" in problems
+    assert "PUBLIC_BASE_URL" not in problems
+
+
+def test_a_wrong_key_is_a_strangers(client: FlaskClient) -> None:
+    """A probe with an old key must not take the service for dead."""
+    answer = client.get("/health", headers={"Authorization": "Bearer wrong"})
+    assert (answer.status_code, set(answer.get_json())) == (200, KEYS)
+
+
+@pytest.mark.parametrize("headers", [{}, BY_KEY], ids=["stranger", "key"])
+def test_who_asks_strictly_hears_503_whenever_not_all_is_well(
+    client: FlaskClient, headers: dict[str, str]
+) -> None:
+    """With the same document; any other value of the parameter asks for nothing."""
+    for query, status in (("?strict=1", 503), ("?strict=0", 200), ("", 200)):
+        answer = client.get(f"/health{query}", headers=headers)
+        assert (answer.status_code, answer.get_json()["status"]) == (status, "degraded")
+
+
+def test_strictly_well_is_200(connected: FlaskClient) -> None:
+    """Nothing needs attention."""
+    assert connected.get("/health?strict=1").status_code == 200
+
+
+def test_an_admin_is_answered_while_the_database_is_away(make_app: MakeApp, tmp_path: Path) -> None:
+    """Whether the session was signed out cannot be seen, which is no reason to answer 503."""
+    browser = make_app().test_client()
+    sign_in(browser)
+    cookie = browser.get_cookie("subscriber_sync")
+    assert cookie is not None
+    (tmp_path / "file").touch()
+    away = make_app(DATABASE_URL=f"sqlite:///{tmp_path}/file/x.db").test_client()
+    away.set_cookie("subscriber_sync", cookie.value)
+    answer = away.get("/health")
+    assert (answer.status_code, answer.get_json()["status"]) == (200, "degraded")
