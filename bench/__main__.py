@@ -6,7 +6,7 @@ import platform
 
 import gunicorn
 
-from bench import accept, boot, burst, protection, slow_peers, token, token_wait
+from bench import accept, answers, boot, burst, protection, slow_peers, token, token_wait
 
 
 def main() -> None:
@@ -17,6 +17,7 @@ def main() -> None:
         ("Accepting sign-ups", accept.measure()),
         ("A burst", burst.measure()),
         ("Slow peers", slow_peers.measure()),
+        ("What the time of an answer tells", answers.measure()),
         ("Waiting for a token", token_wait.measure()),
         ("Protection of forms", protection.measure()),
         ("Access token", token.measure()),

@@ -152,6 +152,14 @@ class Intake:
             # By a request that came in at the same time.
             return self.accept(submission, asker, evidence, handling)
 
+    def answered(self) -> None:
+        """Begin to deliver; to be called once a stranger's answer is sent.
+
+        Begun before, the delivery would take the interpreter from a sign-up that is believed, and its answer
+        would be a millisecond later than that of one that is kept apart.
+        """
+        self._delivery.wake()
+
     def status(self, signup_id: str) -> SignupView | None:
         """Where that sign-up stands, for who may know it; None when there is none of that id."""
         view = self._stored_view(signup_id)
@@ -246,11 +254,11 @@ class Intake:
             log.info("signup_suspected", signup_id=signup.id, reasons=reasons)
         else:
             log.info("signup_accepted", signup_id=signup.id, asked_by=asker.name, lists=len(signup.list_ids))
-            self._delivery.wake()
         if not trusted:
             return Verdict(signup.id, RECEIVED)
         if reasons is None:
             return Verdict(signup.id, "queued")
+        self._delivery.wake()
         return self._verdicts.wait_for(signup.id, at_most=handling.wait_seconds)
 
     def _check_lists(self, submission: Submission, asker: Asker) -> None:

@@ -70,6 +70,8 @@ def subscribe() -> BaseResponse:
     else:
         raise UnsupportedMediaType
     preferences.acknowledge(answer, asker)
+    if asker == ANONYMOUS:
+        answer.call_on_close(services().intake.answered)
     return answer
 
 

@@ -11,11 +11,13 @@ from typing import Any
 
 import pytest
 
+from services import ANONYMOUS, Evidence
+from services.bodies import read_form
 from services.constant_contact import SignedUp
 from services.delivery import Delivery, DeliveryThread, depart, watch
 from store import Claimed, StoreUnavailable
 from tests.services.conftest import Clock, House
-from tests.services.vendor import ScriptedVendor
+from tests.services.vendor import NEWSLETTER, ScriptedVendor
 
 
 class SlowVendor(ScriptedVendor):
@@ -200,6 +202,21 @@ def test_a_database_that_sleeps_is_not_woken_each_second(tmp_path: Path, vendor:
         signup_id = store_elsewhere(tmp_path)
         assert not soon(lambda: house.view(signup_id).status == "subscribed", 1.2)
         assert soon(lambda: house.view(signup_id).status == "subscribed", 3)
+    house.database.close()
+
+
+def test_a_strangers_sign_up_goes_out_once_its_answer_did(tmp_path: Path, vendor: SlowVendor) -> None:
+    """Not before, or the answer to one that is believed would come later than to one that is not."""
+    house = House(tmp_path, api=vendor, monotonic=Hurrying())
+    house.connect()
+    vendor.go_on.set()
+    with looping(house):
+        assert soon(lambda: house.delivery.silent_seconds() is not None)
+        submission = read_form([("email", "ann@example.org"), ("list_id", NEWSLETTER.list_id)])
+        accepted = house.intake.accept(submission, ANONYMOUS, Evidence())
+        assert not soon(lambda: house.view(accepted.id).status == "subscribed", 0.3)
+        house.intake.answered()
+        assert soon(lambda: house.view(accepted.id).status == "subscribed")
     house.database.close()
 
 
