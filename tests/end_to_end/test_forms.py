@@ -124,7 +124,7 @@ def test_its_own_page_with_a_script_running(page: Page, service: Deployment) -> 
     expect(page.get_by_text(THANKS)).to_be_visible()
     contact = wait_for("the contact's arrival", lambda: service.contact("own@example.org"))
     assert contact["list_memberships"] == [PRESET_LIST_ID]
-    expected = ('{"first_name": "Ada"}', WORDING, 1, f"{service.base}/forms/news")
+    expected = ('{"first_name":"Ada"}', WORDING, 1, f"{service.base}/forms/news")
     assert record(service, "own@example.org") == expected
 
 
