@@ -82,10 +82,13 @@ def test_a_read_that_waits_for_a_lock_has_an_end(
     """Somebody who alters a table by hand must not stop the service."""
     database = open_database(server_url)
     database.prepare()
-    with psycopg.connect(server_url) as other:
+    with ExitStack() as stack:
+        other = stack.enter_context(psycopg.connect(server_url))
+        other.execute("SET LOCAL idle_in_transaction_session_timeout = '10s'")
         other.execute("LOCK TABLE signups IN ACCESS EXCLUSIVE MODE")
-        with answers_within(0.3), soon(), pytest.raises(StoreUnavailable):
+        with answers_within(0.3), soon(), pytest.raises(StoreSilent):
             Signups(database).find("s1")
+        other.rollback()
 
 
 @pytest.mark.postgresql
@@ -178,6 +181,7 @@ def test_a_migration_behind_a_dump_holds_up_nobody(old_url: str) -> None:
         for table in ("signups", "deliveries", "forms", "meta"):
             dump.execute(f"LOCK TABLE {table} IN ACCESS SHARE MODE")
         old_release = stack.enter_context(psycopg.connect(old_url, autocommit=True))
+        old_release.execute("SET statement_timeout = '5s'")
         databases = [Database(old_url) for _ in range(2)]
         for database in databases:
             stack.callback(database.close)
