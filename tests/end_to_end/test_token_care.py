@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import time
 from collections.abc import Iterator
@@ -53,14 +54,14 @@ def answer_times(deployment: Deployment, *, seconds: float, name: str) -> list[f
 def test_a_slow_token_call_makes_no_visitor_wait(short_lived: Deployment) -> None:
     """A token call of 8 s, and the seconds without a token that it brings, show in no answer's time."""
     connect(short_lived)
-    usual = answer_times(short_lived, seconds=4, name="usual")
     control(short_lived, "faults", {"match": {"path": TOKEN_PATH}, "times": None, "fault": {"delay": 8}})
     slow = answer_times(short_lived, seconds=10, name="slow")
     log = requests.get(f"{short_lived.sandbox_base}/_sandbox/requests", timeout=5).json()["requests"]
     assert {"delay": 8} in [call["fault"] for call in log]
-    # Far below the 1.2 s of SUBSCRIBE_WAIT_SECONDS and the vendor's 8 s, far above a busy machine's moods.
-    assert median(slow) < median(usual) + 0.15
-    assert max(slow) < max(usual) + 0.6
+    # Half of the 1.2 s of SUBSCRIBE_WAIT_SECONDS, and of the vendor's 8 s: a busy machine may hold up one
+    # answer, but not half of them.
+    assert median(slow) < 0.6
+    assert max(slow) < 4
     short_lived.heal()
     wait_for("the queue to drain", lambda: short_lived.health()["pending"] == 0, seconds=40)
     assert short_lived.health()["connection"] == "connected"
@@ -80,7 +81,9 @@ def test_one_refresh_per_expiry_and_no_reconnect(short_lived: Deployment) -> Non
 def test_no_token_and_no_secret_is_found_anywhere(short_lived: Deployment) -> None:
     """Logs, every page and JSON answer, and the database file hold no token, code or key in clear."""
     browser = connect(short_lived)
-    answer_times(short_lived, seconds=12, name="leak")
+    numbers = itertools.count()
+    while short_lived.sandbox_state()["counters"]["refreshes"] < 1:
+        answer_times(short_lived, seconds=1, name=f"leak{next(numbers)}-")
     row = read_row(short_lived)
     sealer = Sealer([short_lived.encryption_key])
     secrets = [sealer.unseal(row.access_sealed or ""), sealer.unseal(row.refresh_sealed or "")]

@@ -152,13 +152,11 @@ def test_delay_then_proceed(api: Api, vendor: Vendor) -> None:
 
 def test_delay_holds_up_nobody_else(api: Api, vendor: Vendor) -> None:
     """While one call is delayed, others and the control endpoints are answered at once."""
-    vendor.fault(path=SIGN_UP, delay=0.5)
+    vendor.fault(path=SIGN_UP, delay=1.5)
     with ThreadPoolExecutor(1) as pool:
         slow = pool.submit(api, "POST", SIGN_UP, person())
         wait_until_edited(vendor)
-        started = time.monotonic()
         assert api("POST", SIGN_UP, person(email_address="bob@example.com")).status_code == 201
-        assert time.monotonic() - started < 0.3
         assert not slow.done()
     assert slow.result().status_code == 201
 
