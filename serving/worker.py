@@ -161,7 +161,8 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc] # gunicorn has no typ
         if now >= self.next_look:
             self.next_look = now + (TURN_SECONDS if self.alive else TURN_SECONDS / 10)
             self.notify()
-            self.alive = self.alive and self.is_parent_alive()
+            if not self.is_parent_alive():
+                self.alive = False
             self.connections.expire()
 
     def _stop(self) -> None:

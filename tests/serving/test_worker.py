@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import selectors
+import signal
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -117,3 +119,17 @@ def test_a_worker_that_serves_more_leaves_the_next_one_to_another_but_not_for_lo
     now[0] = worker.accept_at
     with pytest.raises(AssertionError, match="now"):
         worker.accept(Door(AssertionError("now")))
+
+
+def test_a_signal_in_the_middle_of_a_turn_is_not_lost() -> None:
+    """SIGTERM may come at any instruction, also while the worker looks for its parent."""
+    worker = AtTheDoor(SimpleNamespace(lively=0, expire=lambda: None))
+    worker.poller, worker.notify, worker.next_look = selectors.DefaultSelector(), lambda: None, 0.0
+    worker.method_queue.init()
+    worker.is_parent_alive = lambda: worker.handle_exit(signal.SIGTERM, None) is None
+    try:
+        worker._turn(0)
+    finally:
+        worker.poller.close()
+        worker.method_queue.close()
+    assert not worker.alive
