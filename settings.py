@@ -150,6 +150,12 @@ class Settings(BaseModel):
     signups_per_form: int = Field(600, alias="SIGNUPS_PER_MINUTE_AND_FORM", ge=0)
     suspected_most_rows: int = Field(10_000, alias="SUSPECTED_MOST_ROWS", ge=0)
     suspected_most_megabytes: int = Field(50, alias="SUSPECTED_MOST_MEGABYTES", ge=0)
+    # None: a multiple of the limit by the minute, see services.protection.Rates.
+    signups_per_hour_and_address: int | None = Field(None, alias="SIGNUPS_PER_HOUR_AND_ADDRESS", ge=0)
+    signups_per_day_and_address: int | None = Field(None, alias="SIGNUPS_PER_DAY_AND_ADDRESS", ge=0)
+    signups_per_hour_and_network: int | None = Field(None, alias="SIGNUPS_PER_HOUR_AND_NETWORK", ge=0)
+    signups_per_day_and_network: int | None = Field(None, alias="SIGNUPS_PER_DAY_AND_NETWORK", ge=0)
+    anonymous_share_of_day: int = Field(80, alias="ANONYMOUS_SHARE_OF_DAY", ge=0, le=100)
     delivery: Literal["thread", "off"] = Field("thread", alias="DELIVERY")
     turnstile_site_key: str | None = Field(None, alias="TURNSTILE_SITE_KEY")
     turnstile_secret_key: SecretStr = Field(SecretStr(""), alias="TURNSTILE_SECRET_KEY")

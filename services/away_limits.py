@@ -18,7 +18,7 @@ RULE = "store_away"
 
 
 class AwayLimits:
-    """The same limits as in the store."""
+    """The limits by the minute, as in the store; hours and days are not counted."""
 
     def __init__(self, clock: Callable[[], int]) -> None:
         """`clock` tells epoch ms."""
@@ -42,6 +42,11 @@ class AwayLimits:
                 return (RULE,), None
             self._hits.update(limit.key for limit in limits)
             hits = {limit.key: self._hits[limit.key] for limit in limits}
-        if any(hits[limit.key] > limit.most * FLOOD for limit in limits):
+        over = [
+            (limit.rule, hits[limit.key] > limit.minute * FLOOD)
+            for limit in limits
+            if limit.minute is not None and hits[limit.key] > limit.minute
+        ]
+        if any(far for _, far in over):
             return (), (MINUTE_MS - now % MINUTE_MS) // 1000 + 1
-        return tuple(limit.rule for limit in limits if hits[limit.key] > limit.most), None
+        return tuple(rule for rule, _ in over), None

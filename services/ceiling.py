@@ -19,9 +19,9 @@ class Ceiling:
         self._pending = pending
         self._full: frozenset[int] = frozenset()
 
-    def is_full(self, form: Form) -> bool:
+    def is_full(self, form: Form | None) -> bool:
         """Whether as many of the form's sign-ups wait as may, at the last count."""
-        return form.id in self._full
+        return form is not None and form.id in self._full
 
     def count(self) -> None:
         """Count what waits; by form only where it can be too many. Raises store.StoreUnavailable."""

@@ -290,6 +290,8 @@ class Intake:
         try:
             return self._stored_in_order(signup, payload, key, judgement)
         except OverLimit as error:
+            if judgement.found_out:
+                return judgement.broken  # answered like one that is kept: it is not to learn the limit
             raise TooManyAttempts(error.retry_after) from None
         except KeyTaken:
             raise  # the store is well, and the sign-up it has with this key is the one to tell of
@@ -316,13 +318,15 @@ class Intake:
     def _spooled(self, signup: NewSignup, payload: dict[str, Any], judgement: Judgement) -> None:
         over, retry_after = self._away_limits.count(judgement.limits)
         if retry_after is not None:
+            if judgement.found_out:
+                return  # answered like one that is kept, see `_stored`
             raise TooManyAttempts(retry_after)
         broken = (*judgement.broken, *over)
         try:
             # Without its Idempotency-Key, which only the store can take: sent again, it counts twice. Nor can
             # the spool tell whether a proof was used before.
             kept = self._spool.keep(
-                signup, kind="sign_up", payload=payload, broken=broken, proven=judgement.proven
+                signup, kind="sign_up", payload=payload, broken=broken, rank=judgement.rank
             )
         except StoreError as error:
             self._refused_until = 0

@@ -6,9 +6,8 @@ for a program would be lost. It is answered like any other and kept apart (servi
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from itsdangerous import BadData, URLSafeSerializer
@@ -18,8 +17,9 @@ from services.captcha_providers import CAPTCHA_RULES, PROVIDERS
 from services.disposable import is_disposable
 from services.errors import FieldError, InvalidSubmission
 from services.forms import Form
+from services.network_place import place_of
 from services.submission import Submission
-from store import Limit, Once
+from store import JUNK, PROVEN, UNSURE, Limit, Once
 
 HONEYPOT = "website"
 TOKEN = "form_token"  # noqa: S105 - the field's name
@@ -38,34 +38,72 @@ RULES = {
     "wrong_proof": "The proof of work was wrong.",
     "used_proof": "The proof of work was used before, or is too old.",
     "form_full": "As many sign-ups by this form waited for their delivery as it allows.",
+    "day_share": "This form had taken its share of the day's calls to Constant Contact.",
     "address_rate": "Many sign-ups came from this address within a minute.",
+    "address_rate_hour": "Many sign-ups came from this address within an hour.",
+    "address_rate_day": "Many sign-ups came from this address within a day.",
     "network_rate": "Many sign-ups came from this network within a minute.",
+    "network_rate_hour": "Many sign-ups came from this network within an hour.",
+    "network_rate_day": "Many sign-ups came from this network within a day.",
     "store_away": "Sign-ups came from very many addresses within a minute, while the database was away.",
-    "form_rate": "Many sign-ups came by this form within a minute.",
+    "form_rate": "Many sign-ups came by this form, or without a form, within a minute.",
 } | CAPTCHA_RULES
+# What only programs do, or people who do not mean it.
+JUNK_RULES = frozenset({"honeypot", "disposable"})
+# What says nothing about the sender.
+NOT_BY_ITS_FAULT = frozenset({"form_full", "day_share", "captcha_unchecked"})
+# A /48 is what a rented server comes with, but also a company with a network on each floor.
+SITE_NETWORKS = 2
 
 
 @dataclass(frozen=True)
 class Rates:
-    """How many sign-ups a minute are believed from one address, one network, by one form; 0: no limit."""
+    """How many sign-ups are believed from one address, from one network, and by one form; 0: no limit.
+
+    `address`, `network` and `form` are by the minute. The slower ones are, where they are None, five times as
+    much an hour and fifteen times as much a day: a school behind one address may sign up five classes of
+    twenty in an hour and fifteen in a day, and takes 3 % of the vendor's day.
+    """
 
     address: int = 20
     network: int = 100
     form: int = 600
+    address_hour: int | None = None
+    address_day: int | None = None
+    network_hour: int | None = None
+    network_day: int | None = None
+
+    def of_address(self) -> tuple[int | None, int | None, int | None]:
+        """By minute, hour and day; None: no limit."""
+        return _limited(self.address, self.address_hour, self.address_day)
+
+    def of_network(self) -> tuple[int | None, int | None, int | None]:
+        """By minute, hour and day; None: no limit."""
+        return _limited(self.network, self.network_hour, self.network_day)
+
+
+def _limited(minute: int, hour: int | None, day: int | None) -> tuple[int | None, int | None, int | None]:
+    hour, day = 5 * minute if hour is None else hour, 15 * minute if day is None else day
+    return minute or None, hour or None, day or None
 
 
 @dataclass(frozen=True)
 class Judgement:
     """What is to be known of a sign-up when it is stored.
 
-    The rules it breaks already, the limits it counts for, what must not count for another one, and whether a
-    captcha was solved for it.
+    The rules it breaks already, the limits it counts for, what must not count for another one, and how likely
+    it is a person's.
     """
 
     broken: tuple[str, ...] = ()
     limits: tuple[Limit, ...] = ()
     once: Once | None = None
-    proven: bool = False
+    rank: int = UNSURE
+
+    @property
+    def found_out(self) -> bool:
+        """Whether it gave itself away as a program's: of a flood of these not all are kept."""
+        return self.rank != PROVEN and any(rule not in NOT_BY_ITS_FAULT for rule in self.broken)
 
 
 class Protection:
@@ -77,17 +115,17 @@ class Protection:
         keys: Callable[[], tuple[str, ...]],
         rates: Rates,
         captchas: Mapping[str, Captcha],
-        is_full: Callable[[Form], bool],
+        used_up: Mapping[str, Callable[[Form | None], bool]],
         clock: Callable[[], int],
     ) -> None:
         """`captchas` by the level of a form's protection that asks for it; `clock` tells epoch ms.
 
-        `is_full` tells whether enough sign-ups of a form wait already. `keys` are those whose tokens are
-        believed; the first makes them.
+        `used_up` tells, by the rule that is broken then, whether a form, or None for what comes without one,
+        has had what it may have. `keys` are those whose tokens are believed; the first makes them.
         """
         self._rates = rates
         self._captchas = captchas
-        self._is_full = is_full
+        self._used_up = used_up
         self._keys = keys
         self._clock = clock
 
@@ -102,40 +140,50 @@ class Protection:
         Raises:
             InvalidSubmission: the token is a day old, which happens to people: they are asked to send again.
         """
-        broken, once, proven = self._broken(submission, form), None, False
+        broken, once, rank = self._broken(submission, form), None, UNSURE
         captcha = self._captchas.get(form.protection) if form else None
-        if captcha and form and not broken:
+        # Also where a rule is broken: whoever solved it is a person, and nothing of theirs goes unseen.
+        if captcha and form and (not broken or submission.altcha or submission.captcha):
             result = captcha.check(submission, form, network_address)
-            broken, once = ((result.fault,) if result.fault else ()), result.once
-            proven = not broken
-        return Judgement(broken, self.limits(network_address, form, suspected=bool(broken)), once, proven)
+            if result.fault is None:
+                once, rank = result.once, PROVEN
+            elif not broken:
+                broken = (result.fault,)
+        if rank != PROVEN and JUNK_RULES.intersection(broken):
+            rank = JUNK
+        broken = broken or tuple(rule for rule, is_used_up in self._used_up.items() if is_used_up(form))
+        judgement = Judgement(broken, once=once, rank=rank)
+        return replace(judgement, limits=self.limits(network_address, form, found_out=judgement.found_out))
 
     def limits(
-        self, network_address: str | None, form: Form | None, *, suspected: bool = False
+        self, network_address: str | None, form: Form | None, *, found_out: bool = False
     ) -> tuple[Limit, ...]:
         """What an anonymous sign-up counts for.
 
-        A form's suspected ones count by themselves: a crowd of programs must not make people suspected.
+        Those that were found out count by themselves: a crowd of programs must not make people suspected, be
+        it by the same form or from the same address. What is no public address has the limit of a network.
         """
-        address, network = _places(network_address)
-        by_form = f"{'suspected' if suspected else 'sign-up'} form:{form.id if form else None}"
-        limits = (
-            Limit("address_rate", f"sign-up:{address}", self._rates.address if address else 0),
-            Limit("network_rate", f"sign-up:{network}", self._rates.network if network else 0),
-            Limit("form_rate", by_form, self._rates.form if form else 0),
-        )
-        return tuple(limit for limit in limits if limit.most)
+        place, kind = place_of(network_address), "suspected" if found_out else "sign-up"
+        minute, hour, day = self._rates.of_network()
+        limits = [
+            Limit("network_rate", f"{kind}:{place.network}", minute, hour, day),
+            Limit("form_rate", f"{kind} form:{form.id if form else None}", self._rates.form or None),
+        ]
+        if place.public:
+            limits.insert(0, Limit("address_rate", f"{kind}:{place.address}", *self._rates.of_address()))
+        if place.site:
+            most = (SITE_NETWORKS * number if number else None for number in (minute, hour, day))
+            limits.append(Limit("network_rate", f"{kind}:{place.site}", *most))
+        return tuple(limit for limit in limits if any(limit.most))
 
     def _broken(self, submission: Submission, form: Form | None) -> tuple[str, ...]:
         if submission.website:
             return ("honeypot",)
-        if form is None:
+        if form is None or form.protection == "none":
             return ()
-        broken: tuple[str, ...] = ()
-        if form.protection != "none":
-            disposable = is_disposable(submission.email)
-            broken = ("disposable",) if disposable else self._by_token(submission.form_token, form)
-        return broken or (("form_full",) if self._is_full(form) else ())
+        if is_disposable(submission.email):
+            return ("disposable",)
+        return self._by_token(submission.form_token, form)
 
     def _by_token(self, token: str | None, form: Form) -> tuple[str, ...]:
         if token is None:
@@ -157,24 +205,3 @@ class Protection:
 def _signer(keys: tuple[str, ...]) -> URLSafeSerializer:
     # It signs with the last one.
     return URLSafeSerializer(list(reversed(keys)), salt="form token")
-
-
-@lru_cache(maxsize=1024)
-def _places(network_address: str | None) -> tuple[str | None, str | None]:
-    """The address and its network (/24, for IPv6 /64); none for what is not on the internet.
-
-    Such an address is a proxy's that PROXY_HOPS does not count, and stands for all visitors at once.
-    """
-    try:
-        address = ipaddress.ip_address(network_address or "")
-    except ValueError:
-        return None, None
-    if address.version == 6 and address.ipv4_mapped:
-        # As a server says it that takes IPv4 by an IPv6 socket.
-        address = address.ipv4_mapped
-    if not address.is_global:
-        return None, None
-    # Not by ip_network, which takes longer than all other rules.
-    if address.version == 4:
-        return str(address), f"{str(address).rpartition('.')[0]}.0/24"
-    return str(address), f"{address.exploded[:19]}::/64"

@@ -1,7 +1,8 @@
 """Every SQL statement of the application: sign-ups, their deliveries, the budget, the connection."""
 
 from store.allowance import PER_DAY, PER_SECOND, BudgetState, Wait
-from store.arrivals import Once
+from store.arrivals import JUNK, PROVEN, UNSURE, Once
+from store.believed import BelievedByForm
 from store.budget import Budget
 from store.claims import BACKLOG_PER_DAY, DELIVERIES_PER_DAY
 from store.connection import ConnectionRow, Connections
@@ -43,11 +44,15 @@ __all__ = [
     "BACKLOG_PER_DAY",
     "DELIVERIES_PER_DAY",
     "FLOOD",
+    "JUNK",
     "PER_DAY",
     "PER_SECOND",
+    "PROVEN",
+    "UNSURE",
     "Attempt",
     "AttemptRow",
     "Backlog",
+    "BelievedByForm",
     "Budget",
     "BudgetState",
     "Carried",

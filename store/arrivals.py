@@ -14,14 +14,17 @@ from store import documents, idempotency
 from store.copies import Entry
 from store.expiry import prune
 from store.idempotency import IdempotencyKey
-from store.rates import Counted, Limit, count
+from store.rates import Counted, Flood, Limit, count
 from store.rows import insert_together
-from store.schema import deliveries, signups, spent_tokens, suspected_signups, throttles
+from store.schema import deliveries, rates, signups, spent_tokens, suspected_signups
 from store.suspected_room import CEILING, Room
 from store.throttles import spend
 
-# Each sign-up leaves two rows of its own behind in `throttles` at most, and pruning takes a hundred.
-PRUNE_EVERY = 50
+# Each sign-up leaves three rows of its own behind in `rates` at most, and pruning takes a hundred.
+PRUNE_EVERY = 30
+# How likely a suspected sign-up is a person's, which is also their order. The first solved a captcha or was
+# sent by a key: nobody but a person deletes it. The second may be a person's, the third is no person's.
+PROVEN, UNSURE, JUNK = range(3)
 
 Row = dict[str, Any]
 
@@ -37,7 +40,7 @@ class Once:
 
 @dataclass
 class Arrival:
-    """A sign-up on its way in; `broken` are the rules it breaks in any case, `proven` says: by a person.
+    """A sign-up on its way in; `broken` are the rules it breaks in any case, `rank` is for the suspected.
 
     Outcome: `reasons` for which it is kept apart; `flood`, the limits that it is far over, and so not stored;
     `dropped`, suspected and not stored for want of room; on SQLite the `number` of its delivery.
@@ -49,11 +52,11 @@ class Arrival:
     limits: Sequence[Limit] = ()
     once: Once | None = None
     broken: tuple[str, ...] = ()
-    proven: bool = False
     reasons: tuple[str, ...] = ()
-    flood: tuple[str, ...] = ()
+    flood: tuple[Flood, ...] = ()
     dropped: bool = False
     number: int = 0
+    rank: int = UNSURE
 
     @property
     def stored(self) -> bool:
@@ -91,7 +94,7 @@ class Arrivals:
         for arrival in stored:
             if arrival.once and not spend(connection, arrival.once.token_hash, arrival.once.expires_at):
                 arrival.reasons += (arrival.once.rule,)
-                arrival.proven = False
+                arrival.rank = max(arrival.rank, UNSURE)
         _insert_wanted(connection, [arrival for arrival in stored if not arrival.reasons])
         self._keep_apart(connection, [arrival for arrival in stored if arrival.reasons], now)
         self._prune(connection, batch, now)
@@ -101,11 +104,14 @@ class Arrivals:
     def _keep_apart(self, connection: Connection, apart: Sequence[Arrival], now: int) -> None:
         if not apart:
             return
-        rows = [suspect_row(arrival.signup, arrival.delivery, arrival.reasons) for arrival in apart]
-        sizes = [(row["bytes"], arrival.proven) for row, arrival in zip(rows, apart, strict=True)]
+        rows = [suspect_row(each.signup, each.delivery, each.reasons, each.rank) for each in apart]
+        sizes = [(row["bytes"], row["rank"] == PROVEN) for row in rows]
         kept = self._room.take(connection, sizes, now=now)
         for arrival, stays in zip(apart, kept, strict=True):
             arrival.dropped = not stays
+            if arrival.dropped and arrival.key:
+                # Sent again with a better proof it is a new one, and not told of one that is nowhere.
+                idempotency.give_back(connection, arrival.key)
         if any(kept):
             insert_together(
                 connection, suspected_signups, [row for row, stays in zip(rows, kept, strict=True) if stays]
@@ -118,26 +124,30 @@ class Arrivals:
         self._since_pruned += sum(1 for arrival in batch if arrival.limits)
         if self._since_pruned >= PRUNE_EVERY:
             self._since_pruned = 0
-            prune(connection, throttles, now)
+            prune(connection, rates, now)
 
 
 def copy_of(arrival: Arrival) -> Entry:
     """The copy of a sign-up that was stored; its number says its place among the contact's."""
     signup = arrival.signup
     if arrival.reasons:
-        suspect = suspect_row(signup, arrival.delivery, arrival.reasons)
+        suspect = suspect_row(signup, arrival.delivery, arrival.reasons, arrival.rank)
         return Entry(signup["id"], signup["received_at"], rows={"suspected_signups": suspect})
     delivery = {**arrival.delivery, "id": arrival.number}
     return Entry(signup["id"], signup["received_at"], rows={"signups": signup, "deliveries": delivery})
 
 
-def suspect_row(signup: Mapping[str, Any], delivery: Mapping[str, Any], reasons: Sequence[str]) -> Row:
+def suspect_row(
+    signup: Mapping[str, Any], delivery: Mapping[str, Any], reasons: Sequence[str], rank: int
+) -> Row:
     """What is kept of a sign-up that is kept apart: all that releasing it needs."""
     document = documents.rows_written({"signup": signup, "delivery": delivery})
     return {
         "id": signup["id"],
         "received_at": signup["received_at"],
         "form_id": signup["form_id"],
+        "rank": rank,
+        "contact_key": signup["contact_key"],
         "reasons": documents.written(list(reasons)),
         "document": document,
         "bytes": len(document.encode()),

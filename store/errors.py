@@ -9,7 +9,7 @@ StoreError
 │   ├── RowRefused      this row only: the database takes others
 │   └── SpoolFirst      older ones are still in the spool: import them, then store again
 ├── KeyTaken            another sign-up has that Idempotency-Key: read which
-├── OverLimit           one of a flood, far over what is counted by the minute; nothing was stored
+├── OverLimit           one of a flood, far over what is believed in a minute, hour or day; not stored
 └── StoreMisconfigured  a wrong setting: waiting mends nothing, a person must act
 """
 
@@ -72,10 +72,10 @@ class OverLimit(StoreError):
     """Some limits would be exceeded; `rules` names them, `retry_after` is in seconds."""
 
     def __init__(self, rules: tuple[str, ...], *, retry_after: int) -> None:
-        """`retry_after` is when counting begins anew."""
+        """`retry_after` is when the count is lower at the earliest."""
         self.rules = rules
         self.retry_after = retry_after
-        super().__init__("too often within a minute")
+        super().__init__("far too often")
 
 
 @contextmanager

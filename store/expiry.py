@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, Table, delete, select
 
-from store.schema import oauth_attempts, spent_tokens, throttles
+from store.schema import oauth_attempts, rates, spent_tokens, throttles
 
 if TYPE_CHECKING:
     from store.database import Database
@@ -30,6 +30,6 @@ class Expiry:
 
     def run(self, now: int) -> None:
         """Delete some of the rows whose time is over at `now` (epoch ms)."""
-        for table in (oauth_attempts, spent_tokens, throttles):
+        for table in (oauth_attempts, spent_tokens, throttles, rates):
             with self._database.transaction() as connection:
                 prune(connection, table, now)

@@ -21,6 +21,8 @@ _FIRST_USE = text(
     "SELECT signup_id, body_hash FROM idempotency_keys WHERE key_hash = :key_hash AND created_at > :expired"
 )
 
+_GIVE_BACK = text("DELETE FROM idempotency_keys WHERE key_hash = :key_hash")
+
 
 @dataclass(frozen=True)
 class IdempotencyKey:
@@ -47,6 +49,11 @@ def claim(connection: Connection, key: IdempotencyKey, signup_id: str, now: int)
     values = vars(key) | {"signup_id": signup_id, "now": now, "expired": now - KEPT_MS}
     if connection.execute(_CLAIM, values).rowcount == 0:
         raise KeyTaken
+
+
+def give_back(connection: Connection, key: IdempotencyKey) -> None:
+    """Free the key that was claimed in this transaction."""
+    connection.execute(_GIVE_BACK, {"key_hash": key.key_hash})
 
 
 def first_use(connection: Connection, key_hash: str, now: int) -> FirstUse | None:

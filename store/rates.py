@@ -1,6 +1,10 @@
-"""How often something happens in a minute, counted in the transaction of what happens.
+"""How often something happens in any minute, hour and day, counted in the transaction of what happens.
 
 No request pays for a commit of its own, and what is rolled back was never counted.
+
+Each window is cut into six slices, and the slice that has begun counts together with the six before it. So no
+interval as long as the window holds more than the limit, wherever it begins; an event counts for the window's
+length at least and for a sixth more at most (a minute: 60 to 70 seconds).
 """
 
 from collections import Counter
@@ -10,32 +14,51 @@ from functools import lru_cache
 
 from sqlalchemy import Connection
 
-MINUTE_MS = 60_000
+from store.schema import RATE_SLICES, RATE_WINDOWS
+
 # So many times over a limit it is a flood: even keeping it apart would fill the disk.
 FLOOD = 5
+_KEYS_REMEMBERED = 10_000
+_LONGEST_SLICE_MS = max(RATE_WINDOWS.values()) // RATE_SLICES
 
 
 @dataclass(frozen=True)
 class Limit:
-    """At most `most` events under `key` in a minute; `rule` is what people call it."""
+    """At most so many events under `key` in any `minute`, `hour` and `day`; None: no limit there.
+
+    `rule` is what people call it.
+    """
 
     rule: str
     key: str
-    most: int
+    minute: int | None = None
+    hour: int | None = None
+    day: int | None = None
+
+    @property
+    def most(self) -> tuple[int | None, ...]:
+        """The limits, in the order of the windows."""
+        return tuple(getattr(self, window) for window in RATE_WINDOWS)
+
+
+@dataclass(frozen=True)
+class Flood:
+    """An event was far over the limit of `key`; the count is lower at `until` (epoch ms) at the earliest."""
+
+    rule: str
+    key: str
+    until: int
 
 
 @dataclass(frozen=True)
 class Counted:
-    """The rules of the limits that an event is over, and of those that it is far over."""
+    """The rules of the limits that an event is over, and the limits that it is far over.
+
+    A rule that is broken by the hour or the day is named so: `address_rate_hour`.
+    """
 
     over: tuple[str, ...] = ()
-    flood: tuple[str, ...] = ()
-
-
-def window(now: int) -> tuple[int, int]:
-    """Begin and end of the minute that holds `now`, all in epoch ms."""
-    start = now - now % MINUTE_MS
-    return start, start + MINUTE_MS
+    flood: tuple[Flood, ...] = ()
 
 
 def count(connection: Connection, events: Sequence[Sequence[Limit]], *, now: int) -> list[Counted]:
@@ -52,53 +75,95 @@ def count(connection: Connection, events: Sequence[Sequence[Limit]], *, now: int
     new = Counter(limit.key for limits in events for limit in limits)
     if not new:
         return [Counted() for _ in events]
-    start, end = window(now)
-    values = tuple(value for key in sorted(new) for value in (key, start, new[key], end))
-    found = connection.exec_driver_sql(_hits(len(new), connection.dialect.name), values)
-    before = {key: hits - new[key] for key, hits in found}
-    return [_counted(limits, before) for limits in events]
-
-
-def _counted(limits: Sequence[Limit], before: dict[str, int]) -> Counted:
-    for limit in limits:
-        before[limit.key] += 1
-    return Counted(
-        over=tuple(limit.rule for limit in limits if before[limit.key] > limit.most),
-        flood=tuple(limit.rule for limit in limits if before[limit.key] > limit.most * FLOOD),
+    slices = [now // (window_ms // RATE_SLICES) for window_ms in RATE_WINDOWS.values()]
+    expires_at = now + _LONGEST_SLICE_MS * (RATE_SLICES + 1)
+    values = tuple(
+        value
+        for key in sorted(new)
+        for value in (key, expires_at, *(part for begun in slices for part in (begun, new[key])))
     )
+    found = connection.exec_driver_sql(_hits(len(new), connection.dialect.name), values)
+    before = {key: [hits - new[key] for hits in by_window] for key, *by_window in found}
+    return [_counted(limits, before, now) for limits in events]
+
+
+def _counted(limits: Sequence[Limit], before: dict[str, list[int]], now: int) -> Counted:
+    over, flood = list[str](), list[Flood]()
+    for limit in limits:
+        hits = before[limit.key] = [number + 1 for number in before[limit.key]]
+        limited = [
+            (window, number, most)
+            for window, number, most in zip(RATE_WINDOWS, hits, limit.most, strict=True)
+            if most is not None
+        ]
+        broken = [window for window, number, most in limited if number > most]
+        if broken:
+            over.append(limit.rule if broken[0] == "minute" else f"{limit.rule}_{broken[0]}")
+        far = [window for window, number, most in limited if number > most * FLOOD]
+        if far:
+            flood.append(Flood(limit.rule, limit.key, _slice_ends(RATE_WINDOWS[far[-1]], now)))
+    return Counted(tuple(over), tuple(flood))
+
+
+def _slice_ends(window_ms: int, now: int) -> int:
+    slice_ms = window_ms // RATE_SLICES
+    return now - now % slice_ms + slice_ms
 
 
 @lru_cache(maxsize=64)
 def _hits(keys: int, dialect: str) -> str:
+    names = ["key", "expires_at", *(f"{window}_{part}" for window in RATE_WINDOWS for part in ("slice", 0))]
     mark = "?" if dialect == "sqlite" else "%s"
-    row = f"({', '.join([mark] * 4)})"
+    row = f"({', '.join([mark] * len(names))})"
+    changes = ["expires_at = excluded.expires_at", *(_moved(window) for window in RATE_WINDOWS)]
+    sums = [" + ".join(f"{window}_{place}" for place in range(RATE_SLICES + 1)) for window in RATE_WINDOWS]
+    # Names come from the schema.
     return (
-        f"INSERT INTO throttles (key, window_start, hits, expires_at) VALUES {', '.join([row] * keys)}"  # noqa: S608 - marks only
-        " ON CONFLICT (key) DO UPDATE SET hits = excluded.hits"
-        " + CASE WHEN throttles.window_start = excluded.window_start THEN throttles.hits ELSE 0 END,"
-        " window_start = excluded.window_start, expires_at = excluded.expires_at RETURNING key, hits"
+        f"INSERT INTO rates ({', '.join(names)}) VALUES {', '.join([row] * keys)}"  # noqa: S608
+        f" ON CONFLICT (key) DO UPDATE SET {', '.join(changes)} RETURNING key, {', '.join(sums)}"
     )
 
 
-class Floods:
-    """Keys that are far over their limit, remembered by this process to the end of the minute.
+def _moved(window: str) -> str:
+    """The slices as they stand in the slice of the new events, the newest first, and the events added.
 
-    The count only grows until then, so the rest of a flood is refused without touching the store.
+    An event that is a little behind the newest slice, as other processes' clocks and waits make it, counts as
+    new. One that is a window behind came after a clock was set back: then counting begins anew.
+    """
+    begun = f"rates.{window}_slice"
+    later = f"(excluded.{window}_slice - {begun})"
+    still = f"WHEN {later} BETWEEN -{RATE_SLICES} AND 0"
+    changes = [f"{window}_slice = CASE {still} THEN {begun} ELSE excluded.{window}_slice END"]
+    for place in range(RATE_SLICES + 1):
+        moves = [f"{still} THEN rates.{window}_{place}"]
+        moves += [f"WHEN {later} = {by} THEN rates.{window}_{place - by}" for by in range(1, place + 1)]
+        added = f"excluded.{window}_0 + " if place == 0 else ""
+        changes.append(f"{window}_{place} = {added}CASE {' '.join(moves)} ELSE 0 END")
+    return ", ".join(changes)
+
+
+class Floods:
+    """Keys that are far over their limit, remembered by this process while the count cannot fall.
+
+    Until then the rest of a flood is refused without touching the store.
     """
 
     def __init__(self) -> None:
-        self._start = 0
-        self._keys: frozenset[str] = frozenset()
+        self._until: dict[str, int] = {}
 
-    def note(self, limits: Sequence[Limit], flood: Sequence[str], *, now: int) -> None:
-        """Remember the keys of those limits whose rules are in `flood`, at `now` (epoch ms)."""
-        start, _ = window(now)
-        kept = self._keys if start == self._start else frozenset()
-        self._keys = kept | {limit.key for limit in limits if limit.rule in flood}
-        self._start = start
+    def note(self, flood: Sequence[Flood], *, now: int) -> None:
+        """Remember the keys of the `flood` that was met at `now` (epoch ms)."""
+        if len(self._until) > _KEYS_REMEMBERED:
+            self._until = {key: until for key, until in self._until.items() if until > now}
+        for each in flood:
+            self._until[each.key] = each.until
 
-    def met(self, limits: Sequence[Limit], *, now: int) -> tuple[str, ...]:
-        """The rules of those limits whose keys are remembered at `now` (epoch ms)."""
-        if window(now)[0] != self._start:
-            return ()
-        return tuple(limit.rule for limit in limits if limit.key in self._keys)
+    def met(self, limits: Sequence[Limit], *, now: int) -> tuple[Flood, ...]:
+        """Those of the `limits` whose keys are remembered at `now` (epoch ms)."""
+        known = ((limit, self._until.get(limit.key, 0)) for limit in limits)
+        # A clock that was set back leaves times that are too far off to be true.
+        return tuple(
+            Flood(limit.rule, limit.key, until)
+            for limit, until in known
+            if 0 < until - now <= _LONGEST_SLICE_MS
+        )

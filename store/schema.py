@@ -89,9 +89,15 @@ suspected_signups = Table(
     # What a release needs: the rows of the sign-up and of its delivery.
     Column("document", Text, nullable=False),
     Column("released_at", BigInteger),
+    # How likely it is a person's, see `suspected`: nobody but a person deletes what has the first rank.
+    Column("rank", Integer, nullable=False, server_default="1"),
+    # For the search; empty where an earlier release wrote it to a file.
+    Column("contact_key", Text),
     # Of the document.
     Column("bytes", BigInteger, nullable=False, server_default="0"),
     Index("ix_suspected_signups_received_at", "received_at", "id"),
+    Index("ix_suspected_signups_rank", "rank", "received_at", "id"),
+    Index("ix_suspected_signups_contact", "contact_key"),
     # With the bytes, so that counting them reads no row.
     Index(
         "ix_suspected_signups_waiting",
@@ -264,6 +270,22 @@ throttles = Table(
     Column("hits", BigInteger, nullable=False),
     Column("expires_at", BigInteger, nullable=False),
     Index("ix_throttles_expires_at", "expires_at"),
+)
+
+# Each window is a ring of slices, see `rates`: how many events came in the newest, in the one before, …
+RATE_WINDOWS = {"minute": 60_000, "hour": 3_600_000, "day": 86_400_000}
+RATE_SLICES = 6
+rates = Table(
+    "rates",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("expires_at", BigInteger, nullable=False),
+    *(
+        Column(f"{window}_{part}", BigInteger, nullable=False, server_default="0")
+        for window in RATE_WINDOWS
+        for part in ("slice", *range(RATE_SLICES + 1))
+    ),
+    Index("ix_rates_expires_at", "expires_at"),
 )
 
 spent_tokens = Table(

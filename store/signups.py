@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, bindparam, select
 
 from store import idempotency, payloads
-from store.arrivals import Arrival, Arrivals, Once, copy_of
+from store.arrivals import UNSURE, Arrival, Arrivals, Once, copy_of
 from store.database import Database
 from store.documents import read, written
 from store.errors import OverLimit, SpoolFirst, StoreError
 from store.group_commit import GroupCommit
 from store.idempotency import FirstUse, IdempotencyKey
-from store.rates import Floods, Limit, window
+from store.rates import Floods, Limit
 from store.schema import deliveries, signups, suspected_signups
 from store.suspected_room import CEILING, Room, SuspectedCeiling
 
@@ -162,7 +162,7 @@ class Signups:
         limits: Sequence[Limit] = (),
         once: Once | None = None,
         broken: tuple[str, ...] = (),
-        proven: bool = False,
+        rank: int = UNSURE,
     ) -> tuple[str, ...]:
         """Store a sign-up and its delivery, due at once, in one transaction: on return both are on disk.
 
@@ -174,7 +174,7 @@ class Signups:
             limits: what it counts for, in the same transaction.
             once: what must not count for two sign-ups.
             broken: the rules it breaks in any case.
-            proven: it comes from a person, so it is kept however many are suspected.
+            rank: how likely it is a person's, if it is kept apart.
 
         Returns:
             The rules for which it is kept apart, without a delivery, among the suspected ones: those broken,
@@ -187,14 +187,17 @@ class Signups:
             SpoolFirst: what waits in the spool must be imported first; nothing was stored.
             StoreUnavailable: nothing is known to be stored.
         """
-        arrival = Arrival(*rows_of(signup, kind, payload), key, limits, once, broken, proven)
+        arrival = Arrival(*rows_of(signup, kind, payload), key, limits, once, broken, rank=rank)
         arrival.flood = self._floods.met(limits, now=signup.received_at)
         if not arrival.flood:
             self._together.write(arrival)
         if arrival.flood:
-            self._floods.note(limits, arrival.flood, now=signup.received_at)
-            _, end = window(signup.received_at)
-            raise OverLimit(arrival.flood, retry_after=(end - signup.received_at) // 1000 + 1)
+            now = signup.received_at
+            self._floods.note(arrival.flood, now=now)
+            until = max(flood.until for flood in arrival.flood)
+            raise OverLimit(
+                tuple(flood.rule for flood in arrival.flood), retry_after=(until - now) // 1000 + 1
+            )
         return arrival.reasons
 
     def _insert(self, connection: Connection, batch: Sequence[Arrival]) -> None:

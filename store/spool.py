@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from store import checked_line, documents
-from store.arrivals import suspect_row
+from store.arrivals import PROVEN, UNSURE, suspect_row
 from store.disk import Disk
 from store.errors import StoreUnavailable
 from store.flock import flocked
@@ -62,20 +62,20 @@ class Spool:
         kind: str,
         payload: Mapping[str, object],
         broken: Sequence[str] = (),
-        proven: bool = False,
+        rank: int = UNSURE,
     ) -> bool:
         """Append a sign-up with its delivery; on return the line is on disk.
 
-        With the rules that it has `broken` it comes to the suspected ones, and nothing is delivered. Those
-        have a tenth of the room, and none of what a disk that is nearly full has left: False where that is
-        taken, and nothing was kept. What is `proven` to come from a person has all the room.
+        With the rules that it has `broken` it comes to the suspected ones, at `rank`; nothing is delivered.
+        Those have a tenth of the room, and none of what a disk that is nearly full has left: False where that
+        is taken, and nothing was kept. What is proven to come from a person has all the room.
 
         Raises:
             StoreUnavailable: nothing was kept.
         """
-        line = _line(signup, kind, payload, broken)
+        line = _line(signup, kind, payload, broken, rank)
         with _unavailable(), self._locked():
-            if broken and not proven and not self._has_room_for_suspected(len(line)):
+            if broken and rank > PROVEN and not self._has_room_for_suspected(len(line)):
                 return False
             self._append(line, _SUSPECTED if broken else _WAITING)
         return True
@@ -212,12 +212,14 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _line(signup: NewSignup, kind: str, payload: Mapping[str, object], broken: Sequence[str]) -> bytes:
+def _line(
+    signup: NewSignup, kind: str, payload: Mapping[str, object], broken: Sequence[str], rank: int
+) -> bytes:
     row, delivery = rows_of(signup, kind, payload)
     rows: dict[str, Mapping[str, Any]] = {"signup": row, "delivery": delivery}
     if broken:
         # Not beside the sign-up: an older version, which knows of no suspects, would deliver it.
-        rows = {"suspected": suspect_row(row, delivery, broken)}
+        rows = {"suspected": suspect_row(row, delivery, broken, rank)}
     return checked_line.written(signup.id, documents.rows_written(rows))
 
 

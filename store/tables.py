@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from store.believed import BelievedByForm
 from store.budget import Budget
 from store.connection import Connections
 from store.database import Database
@@ -33,6 +34,7 @@ class Tables:
     deliveries: Deliveries
     pending: PendingByForm
     public_backlog: PublicBacklog
+    believed: BelievedByForm
     budget: Budget
     connections: Connections
     events: Events
@@ -64,6 +66,7 @@ class Tables:
             deliveries=Deliveries(database),
             pending=PendingByForm(database),
             public_backlog=PublicBacklog(database, stranger=stranger),
+            believed=BelievedByForm(database),
             budget=Budget(database),
             connections=Connections(database),
             events=Events(database),

@@ -10,6 +10,7 @@ from services import Delivery, FormDirectory, ProofOfWork, Protection, Quarantin
 from services.captcha import Captcha
 from services.captcha_providers import PROVIDERS, NoKeys, ThirdPartyCaptcha
 from services.ceiling import Ceiling
+from services.day_share import DayShare
 from services.open_lists import OpenLists
 from services.visitor_keys import VisitorKeys
 from settings import Settings
@@ -29,6 +30,7 @@ class FormParts:
     captchas: Mapping[str, ThirdPartyCaptcha]
     ceiling: Ceiling
     open_lists: OpenLists
+    day_share: DayShare
 
 
 def build_forms(
@@ -48,15 +50,29 @@ def build_forms(
         address=settings.signups_per_address,
         network=settings.signups_per_network,
         form=settings.signups_per_form,
+        address_hour=settings.signups_per_hour_and_address,
+        address_day=settings.signups_per_day_and_address,
+        network_hour=settings.signups_per_hour_and_network,
+        network_day=settings.signups_per_day_and_network,
     )
     directory = FormDirectory(
         tables.forms, clock=clock, copy=FormsCopy(settings.data_dir / "known-forms.json")
     )
     ceiling = Ceiling(forms=directory, deliveries=tables.deliveries, pending=tables.pending)
+    day_share = DayShare(
+        forms=directory,
+        believed=tables.believed,
+        percent=settings.anonymous_share_of_day,
+        clock=shared_clock,
+    )
     return FormParts(
         directory=directory,
         protection=Protection(
-            keys=keys.form_token, rates=rates, captchas=captchas, is_full=ceiling.is_full, clock=shared_clock
+            keys=keys.form_token,
+            rates=rates,
+            captchas=captchas,
+            used_up={"form_full": ceiling.is_full, "day_share": day_share.is_used_up},
+            clock=shared_clock,
         ),
         proofs=proofs,
         quarantine=Quarantine(suspected=tables.suspected, delivery=delivery, clock=shared_clock),
@@ -67,6 +83,7 @@ def build_forms(
             written_down=bool(settings.public_list_ids),
             forms=directory,
         ),
+        day_share=day_share,
     )
 
 

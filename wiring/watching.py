@@ -153,6 +153,7 @@ def build_housekeeping(
         Task("proxies", 5, proxies.exchange),
         # A long backlog takes long to count: a twentieth of the time is spent on it at most.
         Task("ceiling", 5, forms.ceiling.count, rest_factor=20),
+        Task("day_share", 5, forms.day_share.count, rest_factor=20),
         Task("expiry", 3_600, lambda: expiry.run(clock())),
         Task("retention", 3_600, lambda: retention.prune(clock())),
         Task("copies", 3_600, lambda: retention.prune_copies(clock())),

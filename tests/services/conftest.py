@@ -30,12 +30,14 @@ from services import (
 from services.bodies import read_form
 from services.ceiling import Ceiling
 from services.constant_contact import ConnectionUnusable, ConstantContact
+from services.day_share import DayShare
 from services.delivery import Courier, Departures, Sender
 from services.identifiers import SignupIds
 from services.open_lists import OpenLists
 from services.permits import CallPermits
 from services.wishes import STRANGER, payload_of
 from store import (
+    BelievedByForm,
     Budget,
     Connections,
     Database,
@@ -145,6 +147,9 @@ class House:
         self.ceiling = Ceiling(
             forms=self.forms, deliveries=self.deliveries, pending=PendingByForm(self.database)
         )
+        self.day_share = DayShare(
+            forms=self.forms, believed=BelievedByForm(self.database), percent=80, clock=self.clock
+        )
         self.proofs = ProofOfWork(keys=lambda: ("secret",), clock=self.clock)
         self.protection = self.protection_by(("secret",), rates or Rates())
         self.quarantine = Quarantine(
@@ -199,7 +204,7 @@ class House:
             keys=lambda: keys,
             rates=rates,
             captchas=captchas,
-            is_full=self.ceiling.is_full,
+            used_up={"form_full": self.ceiling.is_full, "day_share": self.day_share.is_used_up},
             clock=self.clock,
         )
 

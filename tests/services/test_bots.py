@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 
 from services import ANONYMOUS, Evidence, Form, Rates, TooManyAttempts
 from services.bodies import read_form
+from store.rates import count as counted
 from tests.services.conftest import House
 from tests.services.test_proof_of_work import answer
 from tests.services.vendor import EVENTS, NEWSLETTER
@@ -48,10 +50,15 @@ class Attack:
         self._house = house
         self._numbers = count()
 
-    def run(self, times: int, make: Callable[[int], tuple[Post, str]]) -> dict[str, int]:
-        """`make` gives the fields and the address of the nth post."""
+    def run(
+        self, times: int, make: Callable[[int], tuple[Post, str]], *, anew: bool = True
+    ) -> dict[str, int]:
+        """`make` gives the fields and the address of the nth post; `anew`: as if nothing came before."""
         house, answers = self._house, Counter[str]()
-        house.clock.now += 60_000 - house.clock.now % 60_000
+        if anew:
+            house.clock.now += 60_000
+            with house.database.transaction() as connection:
+                connection.exec_driver_sql("DELETE FROM rates")
         sent, suspected = len(house.intake.recent(10_000)), self._suspected()
         posts = [make(number) for number in range(times)]
         with ThreadPoolExecutor(32) as pool:
@@ -143,18 +150,82 @@ def as_markdown(table: dict[str, dict[str, int]]) -> str:
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "172.17.0.1", "10.0.0.1", "::1", "unknown", None])
-def test_an_address_that_is_not_on_the_internet_says_nothing(
+def test_an_address_that_is_not_on_the_internet_is_one_network(
     house: House, form: Form, address: str | None
 ) -> None:
-    """It is a proxy's, and everybody's: only the form's limit counts then."""
-    assert [limit.rule for limit in house.protection.limits(address, form)] == ["form_rate"]
-    assert house.protection.limits(address, None) == ()
+    """It is a proxy's, and so perhaps everybody's; but whoever comes by it must have a limit, too."""
+    (network, by_form) = house.protection.limits(address, form)
+    assert (network.key, by_form.rule) == ("sign-up:no public address", "form_rate")
+    assert network == replace(house.protection.limits("8.8.4.4", form)[1], key=network.key)
 
 
 def test_an_ipv6_network_is_a_household(house: House) -> None:
-    """The first 64 bits; of IPv4 the first 24."""
-    keys = [limit.key for limit in house.protection.limits("2a00:1450:4001:81b::200e", None)]
-    assert keys[:2] == ["sign-up:2a00:1450:4001:81b::200e", "sign-up:2a00:1450:4001:081b::/64"]
+    """The first 64 bits, and the first 48 of who rents a server; of IPv4 the first 24."""
+    address, network, by_form, site = house.protection.limits("2a00:1450:4001:81b::200e", None)
+    assert address.key == "sign-up:2a00:1450:4001:81b::200e"
+    assert network.key == "sign-up:2a00:1450:4001:081b::/64"
+    assert (site.key, site.most) == ("sign-up:2a00:1450:4001::/48", (200, 1_000, 3_000))
+    assert by_form.key == "sign-up form:None"
     by_ipv4 = house.protection.limits("8.8.4.4", None)
     assert by_ipv4[1].key == "sign-up:8.8.4.0/24"
     assert house.protection.limits("::ffff:8.8.4.4", None) == by_ipv4
+
+
+@pytest.mark.parametrize(
+    ("senders", "at_most"),
+    [
+        (lambda _: ONE, 300),
+        (lambda n: f"8.8.4.{n % 250}", 1_500),
+        (lambda n: f"2a00:1450:4001:81b::{n:x}", 1_500),
+        (lambda n: f"2a00:1450:4001:{n % 50_000:x}::1", 3_000),
+        (lambda n: f"10.0.{n % 250}.{n % 200}", 1_500),
+    ],
+    ids=["address", "network", "IPv6 network", "IPv6 site", "no public address"],
+)
+def test_twenty_a_minute_are_no_28_800_a_day(
+    house: House, form: Form, senders: Callable[[int], str], at_most: int
+) -> None:
+    """The vendor takes 10,000: nobody who comes from one place gets a large part of them."""
+    believed = 0
+    with house.database.transaction() as connection:
+        for minute in range(24 * 60):
+            events = [house.protection.limits(senders(20 * minute + n), form) for n in range(20)]
+            found = counted(connection, events, now=house.clock.now + minute * 60_000)
+            believed += sum(not each.over for each in found)
+    assert 0 < believed <= at_most
+
+
+def test_a_class_behind_one_address_gets_through(house: House, form: Form) -> None:
+    """Thirty within two minutes, and two more classes in the same hour."""
+    limits, believed = house.protection.limits(ONE, form), 0
+    with house.database.transaction() as connection:
+        for minute in (0, 2, 20, 22, 40, 42):
+            found = counted(connection, [limits] * 15, now=house.clock.now + minute * 60_000)
+            believed += sum(not each.over for each in found)
+    assert believed == 90
+
+
+def test_people_behind_a_crowd_of_programs_are_believed(house: House, form: Form) -> None:
+    """What was found out counts for itself, by address, network and form; and is answered like all."""
+    attack = Attack(house)
+    trapped = attack.run(150, lambda _: ({"form": "news", "website": "x"}, ONE), anew=True)
+    assert trapped == {"sent": 0, "suspected": 100, "refused": 0}
+    person = {"form": "news", "form_token": shown_before(house, form)}
+    assert attack.run(20, lambda _: (person, ONE), anew=False) == {"sent": 20, "suspected": 0, "refused": 0}
+    # And the other way round: a crowd that is believed does not use up what is kept of programs.
+    attack.run(150, lambda _: (person, ONE), anew=True)
+    again = attack.run(100, lambda _: ({"form": "news", "website": "x"}, ONE), anew=False)
+    assert again == {"sent": 0, "suspected": 100, "refused": 0}
+
+
+def test_what_is_not_the_senders_fault_is_never_left_out(house: House) -> None:
+    """A full form, or a captcha that could not be checked: people are told to come back."""
+    full = house.forms.save(FORM | {"slug": "full", "protection": "none", "most_pending": 1})
+    house.intake.accept(read_form([("form", "full"), ("email", "a@example.org")]), ANONYMOUS, Evidence())
+    house.ceiling.count()
+    outcome = Attack(house).run(150, lambda _: ({"form": full.slug}, ONE), anew=False)
+    assert outcome == {"sent": 0, "suspected": 100, "refused": 50}
+
+
+def shown_before(house: House, form: Form) -> str:
+    return house.protection.token(form, shown_before=True)

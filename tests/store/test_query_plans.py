@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from store import Backlog, Database, Deliveries
 from store.attempts import FAILED_ALONE_BEFORE
+from store.believed import BY_FORM
 from store.claims import ANY_WAITING, CLAIM, CLAIM_FRESH, NEXT_DUE, NEXT_FRESH, YOUNGER
 from store.deliveries import BACKLOG, BEHIND, PENDING_UP_TO, RETRIED, WAITING_BEYOND
 from store.events import RECENT
@@ -163,6 +164,15 @@ def test_no_scan_and_no_sort_with_a_long_backlog(
 def test_a_long_backlog_is_counted_no_further_than_it_is_worth(full: Database) -> None:
     """Health probes ask every few seconds; the oldest row and small numbers stay exact."""
     assert Deliveries(full).backlog() == Backlog(pending=10_000, oldest_received_at=50_001, parked=5_000)
+
+
+def test_believed_of_an_hour_are_found_by_their_time(full: Database) -> None:
+    """Grouping sorts what was found, but only that is read."""
+    values: dict[str, object] = {"since": 60_000, "before": 60_500, "asker": "form"}
+    with full.reading() as connection:
+        plan = explain(connection, BY_FORM, values, small=False)
+    assert "ix_signups_received_at" in plan
+    assert "Seq Scan" not in plan
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """Sign-ups counted by the minute, in the transaction that stores them."""
 
+import random
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -18,13 +20,13 @@ from store import (
     SuspectedSignups,
 )
 from store.arrivals import PRUNE_EVERY, Arrival, Arrivals
-from store.rates import FLOOD, count
-from store.schema import throttles
+from store.rates import FLOOD, Counted, Flood, count
+from store.schema import RATE_SLICES, RATE_WINDOWS, rates
 from store.signups import rows_of
 from tests.store.conftest import in_threads
 from tests.store.test_suspected import signup
 
-MINUTE = 60_000
+MINUTE, HOUR, DAY = RATE_WINDOWS.values()
 ADDRESS, NETWORK = Limit("address", "a", 2), Limit("network", "n", 3)
 
 
@@ -53,29 +55,86 @@ def test_what_is_over_a_limit_is_kept_apart(database: Database) -> None:
     assert SuspectedSignups(database).count() == 3
 
 
-def test_counting_begins_anew_each_minute(database: Database) -> None:
-    """Also where the minute was one of a clock that ran ahead."""
+def test_the_edge_of_a_minute_is_no_edge(database: Database) -> None:
+    """As many as may just before it, and as many just after it, are twice as many as may."""
+    limit = Limit("address", "a", 20)
+    outcomes = [accept(database, f"a{n}", limit, at=10 * MINUTE - 450) for n in range(20)]
+    outcomes += [accept(database, f"b{n}", limit, at=10 * MINUTE + 450) for n in range(20)]
+    assert outcomes == [()] * 20 + [("address",)] * 20
+
+
+@pytest.mark.parametrize(
+    ("window", "length", "most"), [("minute", MINUTE, 12), ("hour", HOUR, 9), ("day", DAY, 9)]
+)
+def test_no_interval_holds_more_than_may(database: Database, window: str, length: int, most: int) -> None:
+    """Wherever it begins, and however the events come; and after a sixth more they count no longer."""
+    limit, chance = Limit("address", "a", **{window: most}), random.Random(7)
+    times, now = list[int](), 3 * DAY
+    for _ in range(150):
+        now += chance.choice((0, 1, length // 100, length // 13, length // 5))
+        with database.transaction() as connection:
+            if count(connection, [[limit]], now=now) == [Counted()]:
+                times.append(now)
+    for first, beyond in zip(times, times[most:], strict=False):
+        assert beyond - first >= length
+    with database.transaction() as connection:
+        assert count(connection, [[limit]], now=now + length + length // RATE_SLICES) == [Counted()]
+
+
+def test_the_slower_limits_add_up(database: Database) -> None:
+    """Twenty a minute are no 28,800 a day; each is named by its window, the shortest first."""
+    limit = Limit("address", "a", minute=2, hour=5, day=9)
+    names = Counter[tuple[str, ...]]()
+    with database.transaction() as connection:
+        for minute in range(24 * 60):
+            (found,) = count(connection, [[limit]], now=3 * DAY + minute * MINUTE)
+            names[found.over] += 1
+    assert names == {(): 5, ("address_hour",): 24 * 60 - 5}
+    patient, names = replace(limit, key="b"), Counter()
+    with database.transaction() as connection:
+        for hour in range(0, 20, 2):
+            for found in count(connection, [[patient]] * 2, now=3 * DAY + hour * HOUR):
+                names[found.over] += 1
+    assert names == {(): 9, ("address_day",): 11}
+
+
+def test_a_minute_that_another_process_has_begun_is_the_same(database: Database) -> None:
+    """Who waited for the turn to write comes with an older time: nothing begins anew by that."""
+    limit = Limit("address", "a", 2)
+    for name, at, reasons in (
+        ("s0", 10 * MINUTE + 1, ()),
+        ("s1", 10 * MINUTE - 9_000, ()),
+        ("s2", 10 * MINUTE - 1, ("address",)),
+        ("s3", 10 * MINUTE + 2, ("address",)),
+    ):
+        assert accept(database, name, limit, at=at) == reasons
+
+
+def test_counting_begins_anew_after_a_clock_was_set_back(database: Database) -> None:
+    """What was counted in a time that is still to come would count for as long as the clock was wrong."""
     for n in range(3):
-        accept(database, f"s{n}", ADDRESS, NETWORK, at=2 * MINUTE - 1)
-    assert accept(database, "s3", ADDRESS, at=2 * MINUTE) == ()
-    assert accept(database, "s4", ADDRESS, at=MINUTE) == ()
+        accept(database, f"s{n}", ADDRESS, NETWORK, at=50 * MINUTE)
+    assert accept(database, "s3", ADDRESS, at=MINUTE) == ()
 
 
-def test_minutes_past_are_removed(database: Database) -> None:
+def test_days_past_are_removed(database: Database) -> None:
     """Now and then, so that a flood of addresses leaves nothing behind."""
     signups = Signups(database)
     for n in range(2 * PRUNE_EVERY):
-        limits = [Limit("address", f"a{n}", 2), Limit("network", f"n{n}", 2)]
-        signups.accept(signup(f"s{n}", MINUTE * n), kind="sign_up", payload={}, limits=limits)
+        limits = [Limit(place, f"{place}{n}", 2) for place in ("address", "network", "site")]
+        signups.accept(signup(f"s{n}", 2 * DAY * n), kind="sign_up", payload={}, limits=limits)
     with database.reading() as connection:
-        assert connection.scalar(select(func.count()).select_from(throttles)) == 2
+        assert connection.scalar(select(func.count()).select_from(rates)) == 3
 
 
-def test_it_says_when_counting_begins_anew(database: Database) -> None:
-    """In whole seconds, rounded up."""
+def test_it_says_when_the_count_is_lower(database: Database) -> None:
+    """In whole seconds, rounded up: at the earliest when the slice is over."""
     with pytest.raises(OverLimit) as caught:
         accept(database, "s1", Limit("none", "k", 0), at=MINUTE + 1_500)
-    assert caught.value.retry_after == 59
+    assert caught.value.retry_after == 9
+    with pytest.raises(OverLimit) as caught:
+        accept(database, "s2", Limit("none", "k", day=0), at=MINUTE + 1_500)
+    assert caught.value.retry_after == 4 * 3_600 - 61
 
 
 def test_all_processes_count_together(
@@ -92,7 +151,7 @@ def test_all_processes_count_together(
 
 def test_suspected_ones_count_too_until_they_are_a_flood(database: Database) -> None:
     """Several times the limit is kept apart; the rest is refused and costs no room."""
-    most = ADDRESS.most * FLOOD
+    most = 2 * FLOOD
     for n in range(most):
         assert "x" in accept(database, f"s{n}", ADDRESS, broken=("x",))
     for n in range(most, most + 3):
@@ -103,7 +162,7 @@ def test_suspected_ones_count_too_until_they_are_a_flood(database: Database) -> 
 
 
 def test_a_flood_is_refused_without_the_store(database: Database) -> None:
-    """By the process that met it, to the end of the minute; others and later ones are not concerned."""
+    """By the process that met it, until the count falls; others and later ones are not concerned."""
     signups = Signups(database)
 
     def take(name: str, key: str, at: int) -> tuple[str, ...]:
@@ -118,13 +177,13 @@ def test_a_flood_is_refused_without_the_store(database: Database) -> None:
         assert (caught.value.rules, caught.value.retry_after) == (("address",), 2)
     assert hits(database, "flood") == FLOOD + 1
     assert take("other", "person", MINUTE + 59_000) == ()
-    assert take("later", "flood", 2 * MINUTE) == ()
+    assert take("later", "flood", 3 * MINUTE + 10_000) == ()
 
 
 def hits(database: Database, key: str) -> int:
     with database.reading() as connection:
-        found: int = connection.scalars(select(throttles.c.hits).where(throttles.c.key == key)).one()
-    return found
+        row = connection.execute(select(rates).where(rates.c.key == key)).mappings().one()
+    return sum(row[f"minute_{place}"] for place in range(RATE_SLICES + 1))
 
 
 def test_those_that_arrive_together_are_told_apart(database: Database) -> None:
@@ -134,7 +193,8 @@ def test_those_that_arrive_together_are_told_apart(database: Database) -> None:
     with database.transaction() as connection:
         Arrivals().store(connection, arrivals)
     assert [each.reasons for each in arrivals[:5]] == [(), *[("network",)] * 4]
-    assert [each.flood for each in arrivals] == [*[()] * 5, ("network",), ("network",), (), ()]
+    flood = (Flood("network", "n", MINUTE + 10_000),)
+    assert [each.flood for each in arrivals] == [*[()] * 5, flood, flood, (), ()]
     assert {row.id for row in Signups(database).recent(10)} == {"s0", "person", "server"}
     assert SuspectedSignups(database).count() == 4
     assert (hits(database, "n"), hits(database, "m")) == (7, 1)
@@ -196,4 +256,5 @@ def test_keys_are_locked_in_one_order(database: Database) -> None:
 
         event.listen(connection, "before_cursor_execute", note)
         count(connection, [limits, limits[::-1]], now=MINUTE)
-    assert [values[::4] for values in statements] == [("a", "b", "c")]
+    each = 2 + 2 * len(RATE_WINDOWS)
+    assert [values[::each] for values in statements] == [("a", "b", "c")]

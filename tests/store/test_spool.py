@@ -13,6 +13,8 @@ from typing import cast
 import pytest
 
 from store import (
+    PROVEN,
+    UNSURE,
     Database,
     Disk,
     Imported,
@@ -313,14 +315,14 @@ def test_suspected_ones_have_a_tenth_of_the_spool(database: Database, tmp_path: 
     """A flood that comes while the store is away leaves the rest to people; a proof of a person has all."""
     spool = Spool(tmp_path / "spool", largest_bytes=100_000)
 
-    def keep_suspected(name: str, *, proven: bool = False) -> bool:
+    def keep_suspected(name: str, *, rank: int = UNSURE) -> bool:
         broken = ("honeypot",)
-        return spool.keep(signup(name), kind="sign_up", payload=PAYLOAD, broken=broken, proven=proven)
+        return spool.keep(signup(name), kind="sign_up", payload=PAYLOAD, broken=broken, rank=rank)
 
     kept = [name for name in (f"s{number}" for number in range(50)) if keep_suspected(name)]
     assert 0 < sum(file.stat().st_size for file in (tmp_path / "spool").iterdir()) <= 10_000
     assert 5 < len(kept) < 50
-    assert keep_suspected("proven", proven=True)
+    assert keep_suspected("proven", rank=PROVEN)
     keep(spool, "person")
     assert spool.holds("person")
     assert spool.holds(kept[0])

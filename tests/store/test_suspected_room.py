@@ -3,7 +3,17 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from store import Database, Limit, Signups, Spool, SpoolImport, SuspectedCeiling, SuspectedSignups
+from store import (
+    PROVEN,
+    UNSURE,
+    Database,
+    Limit,
+    Signups,
+    Spool,
+    SpoolImport,
+    SuspectedCeiling,
+    SuspectedSignups,
+)
 from store.arrivals import Arrival, Arrivals, Once
 from store.retention import Retention
 from store.signups import rows_of
@@ -13,9 +23,9 @@ from tests.store.conftest import in_threads, signup
 TRAP = ("honeypot",)
 
 
-def keep(signups: Signups, name: str, *, proven: bool = False, more: str = "", at: int = 0) -> None:
+def keep(signups: Signups, name: str, *, rank: int = UNSURE, more: str = "", at: int = 0) -> None:
     said = type(signup(name))(**{**vars(signup(name, at=at)), "consent": more})
-    assert signups.accept(said, kind="sign_up", payload={}, broken=TRAP, proven=proven) == TRAP
+    assert signups.accept(said, kind="sign_up", payload={}, broken=TRAP, rank=rank) == TRAP
 
 
 def kept(database: Database) -> Sequence[str]:
@@ -54,12 +64,12 @@ def test_what_a_person_proved_is_kept_in_any_case(database: Database) -> None:
     """A captcha that was solved is worth a look, however full it is; a proof that was used before is not."""
     signups = Signups(database, ceiling=SuspectedCeiling(rows=1))
     keep(signups, "s0")
-    keep(signups, "person", proven=True)
+    keep(signups, "person", rank=PROVEN)
     limits = [Limit("address_rate", "a", 1)]
     signups.accept(signup("within"), kind="sign_up", payload={}, limits=limits)
     once = Once("used_proof", "hash", 1_000)
     for name in ("first", "again"):
-        signups.accept(signup(name), kind="sign_up", payload={}, limits=limits, once=once, proven=True)
+        signups.accept(signup(name), kind="sign_up", payload={}, limits=limits, once=once, rank=PROVEN)
     assert kept(database) == ["first", "person", "s0"]
 
 
@@ -111,7 +121,7 @@ def test_the_rest_of_a_disk_is_for_people(database: Database) -> None:
     """A suspected one takes nothing of what is kept free, unless a person proved to have sent it."""
     arrivals = [
         Arrival(*rows_of(signup("s0"), "sign_up", {}), broken=TRAP),
-        Arrival(*rows_of(signup("proven"), "sign_up", {}), broken=TRAP, proven=True),
+        Arrival(*rows_of(signup("proven"), "sign_up", {}), broken=TRAP, rank=PROVEN),
         Arrival(*rows_of(signup("person"), "sign_up", {})),
     ]
     with database.transaction() as connection:
