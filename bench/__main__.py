@@ -6,7 +6,7 @@ import platform
 
 import gunicorn
 
-from bench import accept, answers, boot, burst, protection, slow_peers, token, token_wait
+from bench import accept, answers, boot, burst, proof, protection, slow_peers, token, token_wait
 
 
 def main() -> None:
@@ -20,6 +20,7 @@ def main() -> None:
         ("What the time of an answer tells", answers.measure()),
         ("Waiting for a token", token_wait.measure()),
         ("Protection of forms", protection.measure()),
+        ("A proof of work, half a second of a telephone", proof.measure()),
         ("Access token", token.measure()),
     ):
         print(f"\n{title}")

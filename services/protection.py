@@ -117,12 +117,15 @@ class Protection:
         captchas: Mapping[str, Captcha],
         used_up: Mapping[str, Callable[[Form | None], bool]],
         clock: Callable[[], int],
+        seen: Callable[[str], None] = lambda _slug: None,
     ) -> None:
         """`captchas` by the level of a form's protection that asks for it; `clock` tells epoch ms.
 
         `used_up` tells, by the rule that is broken then, whether a form, or None for what comes without one,
-        has had what it may have. `keys` are those whose tokens are believed; the first makes them.
+        has had what it may have. `keys` are those whose tokens are believed; the first makes them. `seen` is
+        told the short name of a form for each of its anonymous posts.
         """
+        self._seen = seen
         self._rates = rates
         self._captchas = captchas
         self._used_up = used_up
@@ -140,6 +143,8 @@ class Protection:
         Raises:
             InvalidSubmission: the token is a day old, which happens to people: they are asked to send again.
         """
+        if form:
+            self._seen(form.slug)
         broken, once, rank = self._broken(submission, form), None, UNSURE
         captcha = self._captchas.get(form.protection) if form else None
         # Also where a rule is broken: whoever solved it is a person, and nothing of theirs goes unseen.

@@ -7,6 +7,7 @@
   const script = document.currentScript;
   const slug = script.dataset.form;
   const TIMEOUT = 20000;
+  const PROOF_GOOD = 9 * 60 * 1000; // a challenge lives for ten minutes
   const UNREACHABLE = "This could not be sent. Please check your connection and try again; what you typed is still here.";
   // The same for everybody: whether an address was known before is nobody else's business.
   const THANKS = "Thank you. If an e-mail asks you to confirm, please do.";
@@ -75,6 +76,7 @@
       if (sms && number) this.form.append(this.tick("sms_consent", sms.wording, number.required));
       if (consent) this.form.append(this.tick("consent", consent.wording, true));
       this.form.append(this.trap(), this.widget(), this.notice, this.button);
+      this.form.addEventListener("focusin", () => this.begin());
       this.form.addEventListener("submit", (event) => {
         event.preventDefault();
         this.submit();
@@ -174,14 +176,26 @@
       return found;
     }
 
+    // The browser works while the visitor types, so that nobody waits for it.
+    begin() {
+      const url = this.definition.protection?.captcha?.challenge_url;
+      if (!url) return;
+      if (this.begun && Date.now() - this.begun.at > PROOF_GOOD) this.begun = undefined;
+      if (this.begun) return;
+      const answer = import(new URL("proof.js", script.src)).then(({ solve }) => solve(url));
+      answer.catch(() => { this.begun = undefined; });
+      this.begun = { at: Date.now(), answer };
+    }
+
     // Without it the service looks twice at the sign-up, but it takes it.
     async proof() {
       if (this.captcha) return { captcha: this.captcha.answer() };
-      const url = this.definition.protection?.captcha?.challenge_url;
-      if (!url) return {};
+      this.begin();
+      const begun = this.begun;
+      this.begun = undefined; // it counts once
+      if (!begun) return {};
       try {
-        const { solve } = await import(new URL("proof.js", script.src));
-        return { altcha: await solve(url) };
+        return { altcha: await begun.answer };
       } catch {
         return {};
       }

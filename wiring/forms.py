@@ -11,6 +11,7 @@ from services.captcha import Captcha
 from services.captcha_providers import PROVIDERS, NoKeys, ThirdPartyCaptcha
 from services.ceiling import Ceiling
 from services.day_share import DayShare
+from services.form_load import FormLoad
 from services.open_lists import OpenLists
 from services.visitor_keys import VisitorKeys
 from settings import Settings
@@ -41,7 +42,8 @@ def build_forms(
     shared_clock: Callable[[], int],
 ) -> FormParts:
     """`shared_clock` is the one that all hosts of a database share."""
-    proofs = ProofOfWork(keys=keys.proof_of_work, clock=shared_clock)
+    load = FormLoad(clock=clock)
+    proofs = ProofOfWork(keys=keys.proof_of_work, clock=shared_clock, load=load)
     # By the level of protection that asks for it.
     captchas: dict[str, Captcha] = {"captcha": proofs, **dict.fromkeys(PROVIDERS, NoKeys())}
     third_party = build_captchas(settings)
@@ -73,6 +75,7 @@ def build_forms(
             captchas=captchas,
             used_up={"form_full": ceiling.is_full, "day_share": day_share.is_used_up},
             clock=shared_clock,
+            seen=load.note,
         ),
         proofs=proofs,
         quarantine=Quarantine(suspected=tables.suspected, delivery=delivery, clock=shared_clock),

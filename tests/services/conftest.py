@@ -32,6 +32,7 @@ from services.ceiling import Ceiling
 from services.constant_contact import ConnectionUnusable, ConstantContact
 from services.day_share import DayShare
 from services.delivery import Courier, Departures, Sender
+from services.form_load import FormLoad
 from services.identifiers import SignupIds
 from services.open_lists import OpenLists
 from services.permits import CallPermits
@@ -150,7 +151,8 @@ class House:
         self.day_share = DayShare(
             forms=self.forms, believed=BelievedByForm(self.database), percent=80, clock=self.clock
         )
-        self.proofs = ProofOfWork(keys=lambda: ("secret",), clock=self.clock)
+        self.load = FormLoad(clock=self.clock)
+        self.proofs = ProofOfWork(keys=lambda: ("secret",), clock=self.clock, load=self.load, highest=1_000)
         self.protection = self.protection_by(("secret",), rates or Rates())
         self.quarantine = Quarantine(
             suspected=SuspectedSignups(self.database), delivery=self.delivery, clock=self.clock
@@ -206,6 +208,7 @@ class House:
             captchas=captchas,
             used_up={"form_full": self.ceiling.is_full, "day_share": self.day_share.is_used_up},
             clock=self.clock,
+            seen=self.load.note,
         )
 
     def verdicts_waiting(self, seconds: float, waiters: int = 2) -> Verdicts:
