@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import click
 from flask.cli import with_appcontext
 
 from commands.reach import database_faults_told, services
+from services import RULES
+
+_REASON = click.option("--reason", type=click.Choice(sorted(RULES)), help="One of the rules they broke.")
 
 
 @click.group("suspected")
@@ -17,26 +21,71 @@ def suspected() -> None:
 
 @suspected.command("list")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1))
+@_REASON
+@click.option("--email", help="Those of one address.")
 @with_appcontext
-def suspected_list(limit: int) -> None:
-    """Print the newest that wait for a decision: id, time, address, what they did."""
+def suspected_list(limit: int, reason: str | None, email: str | None) -> None:
+    """Print those that wait, the likeliest people first: id, time, address, what they did."""
+    quarantine = services().quarantine
     with database_faults_told():
-        found = services().quarantine.waiting(limit)
+        found = quarantine.of_address(email, limit) if email else quarantine.waiting(limit, reason=reason)
     for suspect in found:
         at = datetime.fromtimestamp(suspect.received_at / 1000, UTC)
-        click.echo(f"{suspect.id}  {at:%Y-%m-%dT%H:%M:%SZ}  {suspect.email}  {' '.join(suspect.reasons)}")
+        words = [*suspect.reasons, *(["Solved a captcha."] if suspect.proven else [])]
+        click.echo(f"{suspect.id}  {at:%Y-%m-%dT%H:%M:%SZ}  {suspect.email}  {' '.join(words)}")
     if not found:
         click.echo("No sign-up is suspected.", err=True)
 
 
 @suspected.command("release")
-@click.argument("signup_ids", nargs=-1, required=True)
+@click.argument("signup_ids", nargs=-1)
+@_REASON
 @with_appcontext
 @click.pass_context
-def suspected_release(context: click.Context, signup_ids: tuple[str, ...]) -> None:
+def suspected_release(context: click.Context, signup_ids: tuple[str, ...], reason: str | None) -> None:
     """Deliver them like any other; exit code 1 when one of them does not wait here."""
+    quarantine = services().quarantine
+    if reason and not signup_ids:
+        _decide_all(quarantine.release_all, reason, "is due.")
+    else:
+        _decide(context, quarantine.release, signup_ids, reason, "is due.")
+
+
+@suspected.command("delete")
+@click.argument("signup_ids", nargs=-1)
+@_REASON
+@with_appcontext
+@click.pass_context
+def suspected_delete(context: click.Context, signup_ids: tuple[str, ...], reason: str | None) -> None:
+    """Remove them for good; by --reason without those that solved a captcha."""
+    quarantine = services().quarantine
+    if reason and not signup_ids:
+        _decide_all(quarantine.delete_all, reason, "is deleted.")
+    else:
+        _decide(context, quarantine.delete, signup_ids, reason, "is deleted.")
+
+
+def _decide(
+    context: click.Context,
+    decide: Callable[[str], bool],
+    signup_ids: tuple[str, ...],
+    reason: str | None,
+    done: str,
+) -> None:
+    if reason or not signup_ids:
+        raise click.UsageError("Name either ids or a --reason.")
     with database_faults_told():
-        outcomes = {signup_id: services().quarantine.release(signup_id) for signup_id in signup_ids}
-    for signup_id, released in outcomes.items():
-        click.echo(f"{signup_id} {'is due.' if released else 'does not wait here.'}", err=not released)
+        outcomes = {signup_id: decide(signup_id) for signup_id in signup_ids}
+    for signup_id, decided in outcomes.items():
+        click.echo(f"{signup_id} {done if decided else 'does not wait here.'}", err=not decided)
     context.exit(0 if all(outcomes.values()) else 1)
+
+
+def _decide_all(decide: Callable[..., int], reason: str, done: str) -> None:
+    """In steps, until none is left of what waits now."""
+    number = 0
+    with database_faults_told():
+        _, seen = services().quarantine.to_confirm(reason, 1)
+        while decided := decide(reason, seen=seen):
+            number += decided
+    click.echo(f"{number} {'sign-up' if number == 1 else 'sign-ups'}: each {done}")

@@ -34,10 +34,10 @@ from services.metrics import Metrics
 from services.open_lists import OpenLists
 from services.problems import Problem
 from services.proof_of_work import ProofOfWork
-from services.protection import HONEYPOT, TOKEN, Protection, Rates
+from services.protection import HONEYPOT, RULES, TOKEN, Protection, Rates
 from services.proxies import ProxyRules
 from services.proxy_watch import ProxyWatch
-from services.quarantine import Quarantine, SuspectView
+from services.quarantine import BULK_MOST, Quarantine, SuspectView
 from services.repeats import Handling
 from services.signup_care import AddressUnclear, Case, Retry, SignupCare
 from services.signup_views import RecentView, SignupView
@@ -78,11 +78,13 @@ class Services:
 
 __all__ = [
     "ANONYMOUS",
+    "BULK_MOST",
     "FIELD_NAMES",
     "HONEYPOT",
     "PROVIDERS",
     "RECEIVED",
     "RESERVED_SLUGS",
+    "RULES",
     "SESSION_LIVES_MS",
     "TOKEN",
     "AddressUnclear",

@@ -7,6 +7,7 @@ vendor cannot eat the web threads.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -130,7 +131,7 @@ class Intake:
         """Store the sign-up; when this returns, it is on disk: in the store, or in the spool before it.
 
         One that is sent again is not stored again, unless either went to the spool. One that looks like a
-        program's is kept apart.
+        program's is kept apart; sent again under its key with a better proof, it goes out.
 
         An anonymous asker gets the same verdict for every sign-up, and at once: neither what it says nor when
         it comes may tell whether the address was known, or whether the sender was found out.
@@ -145,6 +146,8 @@ class Intake:
         # Before a form changes what was sent: the same body must always have the same hash.
         key = key_of(asker.name, handling.key, submission) if handling.key else None
         if key and (first := self._first_with(key)):
+            if first.body_hash == key.body_hash and asker == ANONYMOUS:
+                self._try_again(first.signup_id, submission, evidence)
             return self._repeat(first, key, asker, handling)
         try:
             return self._take(submission, asker, evidence, key, handling)
@@ -204,6 +207,14 @@ class Intake:
             self._refused_until = self._clock() + SPOOL_FIRST_MS
             log.error("repeat_not_sought", error=type(error).__name__)  # noqa: TRY400 - its text says nothing more
             return None
+
+    def _try_again(self, signup_id: str, submission: Submission, evidence: Evidence) -> None:
+        """One that was kept apart goes out after all, if its sender shows by now that no program sends it."""
+        with suppress(StoreError, InvalidSubmission, StorageUnavailable):
+            if self._quarantine.waits(signup_id):
+                form = self._form(submission)
+                judgement = self._protection.judge(submission, form, evidence.network_address)
+                self._quarantine.try_again(signup_id, judgement)
 
     def _repeat(self, first: FirstUse, key: IdempotencyKey, asker: Asker, handling: Handling) -> Verdict:
         signup_id = repeated(first, key)

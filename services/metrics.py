@@ -15,7 +15,7 @@ from prometheus_client.registry import Collector
 
 from services.connection import WORDS, ConnectionStatus, ConnectionView
 from services.token_ages import TokenClock
-from store import Budget, Database, Deliveries, StoreError
+from store import Budget, Database, Deliveries, StoreError, SuspectedSignups
 
 # The states that a failed renewal leads to: passing, wrong secret, ended for good.
 FAILURES = ("refresh_failing", "credentials_rejected", "needs_reauthorization")
@@ -32,6 +32,7 @@ class Metrics(Collector):
         tokens: TokenClock,
         deliveries: Deliveries,
         budget: Budget,
+        suspected: SuspectedSignups,
         clock: Callable[[], int],
     ) -> None:
         """`clock` tells epoch milliseconds."""
@@ -40,6 +41,7 @@ class Metrics(Collector):
         self._tokens = tokens
         self._deliveries = deliveries
         self._budget = budget
+        self._suspected = suspected
         self._clock = clock
 
     def exposition(self, accept: str) -> tuple[bytes, str]:
@@ -52,7 +54,7 @@ class Metrics(Collector):
         try:
             self._database.probe()
             state = self._connection.read()
-            known = [self._state(state.state), *self._token(state), *self._delivery()]
+            known = [self._state(state.state), *self._token(state), *self._delivery(), self._kept_apart()]
         except StoreError:
             known = []
         yield _gauge("up", "Whether sign-ups can be stored.", 1 if known else 0)
@@ -84,6 +86,16 @@ class Metrics(Collector):
                 connection.idle_days,
             ),
         ]
+
+    def _kept_apart(self) -> GaugeMetricFamily:
+        family = GaugeMetricFamily(
+            "subscriber_sync_suspected",
+            "Suspected sign-ups that wait for a person, up to 1,000 of a rank; proven ones solved a captcha.",
+            labels=["rank"],
+        )
+        for rank, waiting in vars(self._suspected.counts()).items():
+            family.add_metric([rank], waiting)
+        return family
 
     def _delivery(self) -> list[GaugeMetricFamily]:
         now, backlog, budget = self._clock(), self._deliveries.backlog(), self._budget.read()

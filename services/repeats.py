@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from services.errors import KeyReused
 from services.submission import Submission
+from services.wishes import STRANGER
 from store import FirstUse, IdempotencyKey
 
 PROOFS = frozenset({"website", "form_token", "altcha", "captcha"})
@@ -29,10 +30,16 @@ class Handling:
 def key_of(sender: str, key: str, submission: Submission) -> IdempotencyKey:
     """The key as it is stored. Different senders may choose the same one.
 
+    Those without an API key all look alike: theirs counts for one form and one address, so that nobody takes
+    a stranger's.
+
     The body counts by what was read from it: the boundary of a multipart form differs each time it is sent.
     So may what shows that no program sends it, which says nothing about the sign-up.
     """
     read = submission.model_dump_json(exclude_none=True, exclude=set(PROOFS))
+    if sender == STRANGER:
+        where = submission.form or ",".join(sorted(submission.list_ids))
+        sender = f"{sender}\n{where}\n{submission.email}"
     return IdempotencyKey(key_hash=_hash(f"{sender}\n{key}"), body_hash=_hash(read))
 
 

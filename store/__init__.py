@@ -35,7 +35,7 @@ from store.signup_records import Attempt, SignupRecord, SignupRecords, Sought
 from store.signups import NewSignup, RecentSignup, Signups, SignupStatus
 from store.spool import Spool
 from store.spool_import import Imported, SpoolImport
-from store.suspected import Suspect, SuspectedSignups
+from store.suspected import Place, Suspect, SuspectedSignups, Waiting
 from store.suspected_room import SuspectedCeiling, SuspectedRoom
 from store.tables import Tables
 from store.throttles import SpentTokens, Throttles
@@ -79,6 +79,7 @@ __all__ = [
     "OverLimit",
     "OwnWait",
     "PendingByForm",
+    "Place",
     "PublicBacklog",
     "RecentSignup",
     "Salvage",
@@ -105,5 +106,6 @@ __all__ = [
     "Tables",
     "Throttles",
     "Wait",
+    "Waiting",
     "read_document",
 ]

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 
-from sqlalchemy import BindParameter, Connection, bindparam, delete, select, update
+from sqlalchemy import BindParameter, Connection, bindparam, delete, or_, select, update
 
+from store.arrivals import PROVEN
 from store.copies import DAY_MS
 from store.database import Database
 from store.masking import masked
@@ -42,6 +43,8 @@ OLD_ATTEMPTS = (
 OLD_SUSPECTED = (
     select(suspected_signups.c.id)
     .where(suspected_signups.c.received_at <= bindparam("until"))
+    # A person decides on those of the first rank, however long they wait.
+    .where(or_(suspected_signups.c.rank > PROVEN, suspected_signups.c.released_at.is_not(None)))
     .order_by(suspected_signups.c.received_at)
     .limit(BATCH)
     .with_for_update(skip_locked=True)
@@ -90,7 +93,7 @@ class Retention:
 
         The payloads of what was delivered are blanked; their sign-ups keep the network of the address and
         nothing of the browser. The attempts made are removed, and suspected sign-ups: one that nobody
-        released in that time is taken for what it looked like.
+        released in that time is taken for what it looked like, unless it was proven to be a person's.
 
         Args:
             now: epoch ms.

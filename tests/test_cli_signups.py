@@ -184,7 +184,7 @@ def test_a_broken_database_is_told_in_one_sentence(app: Flask, tmp_path: Path, w
     assert "Traceback" not in answer.output
 
 
-def suspect(store: Database, name: str) -> None:
+def suspect(store: Database, name: str, *rules: str) -> None:
     signup = NewSignup(
         id=name,
         received_at=NINE,
@@ -199,7 +199,7 @@ def suspect(store: Database, name: str) -> None:
         user_agent=None,
         asked_by="form",
     )
-    Signups(store).accept(signup, kind="sign_up", payload={}, broken=("honeypot",))
+    Signups(store).accept(signup, kind="sign_up", payload={}, broken=rules or ("honeypot",))
 
 
 def test_suspected_ones_are_listed_with_their_reasons(app: Flask, store: Database) -> None:
@@ -220,3 +220,18 @@ def test_suspected_ones_are_released_by_their_ids(app: Flask, store: Database) -
     answer = run(app, "suspected", "release", "s1")
     assert (answer.exit_code, answer.stdout) == (1, "")
     assert "s1 does not wait here." in answer.stderr
+
+
+def test_suspected_ones_are_decided_on_by_their_reason(app: Flask, store: Database) -> None:
+    """All at once; what is neither ids nor a reason, and a rule that is not known, is told."""
+    suspect(store, "s1", "honeypot")
+    suspect(store, "s2", "form_rate")
+    suspect(store, "s3", "honeypot", "form_rate")
+    assert len(run(app, "suspected", "list", "--reason", "form_rate").stdout.splitlines()) == 2
+    assert len(run(app, "suspected", "list", "--email", "Ada@example.org").stdout.splitlines()) == 3
+    assert run(app, "suspected", "list", "--email", "nobody").stdout == ""
+    assert run(app, "suspected", "delete", "--reason", "honeypot").stdout == "2 sign-ups: each is deleted.\n"
+    assert run(app, "suspected", "release", "--reason", "form_rate").stdout == "1 sign-up: each is due.\n"
+    for words in (["delete"], ["release", "s1", "--reason", "form_rate"], ["release", "--reason", "x"]):
+        assert run(app, "suspected", *words).exit_code == 2
+    assert run(app, "suspected", "delete", "s1").exit_code == 1

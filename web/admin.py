@@ -60,6 +60,7 @@ def dashboard() -> str:
         health=health,
         # The connection has its own section on the page.
         problems=[problem.sentence for problem in health.problems if problem not in connection.problems()],
+        suspected_new=services().quarantine.new() if health.suspected else 0,
         lists=lists,
         lists_problem=lists_problem,
         list_names={entry.list_id: entry.name for entry in lists.lists} if lists else {},

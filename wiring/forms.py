@@ -78,7 +78,9 @@ def build_forms(
             seen=load.note,
         ),
         proofs=proofs,
-        quarantine=Quarantine(suspected=tables.suspected, delivery=delivery, clock=shared_clock),
+        quarantine=Quarantine(
+            suspected=tables.suspected, meta=tables.meta, delivery=delivery, clock=shared_clock
+        ),
         captchas=third_party,
         ceiling=ceiling,
         open_lists=OpenLists(

@@ -67,6 +67,7 @@ def build_metrics(tables: Tables, connection: ConnectionStatus, tokens: TokenClo
         tokens=tokens,
         deliveries=tables.deliveries,
         budget=tables.budget,
+        suspected=tables.suspected,
         clock=clock,
     )
 

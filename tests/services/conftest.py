@@ -155,7 +155,10 @@ class House:
         self.proofs = ProofOfWork(keys=lambda: ("secret",), clock=self.clock, load=self.load, highest=1_000)
         self.protection = self.protection_by(("secret",), rates or Rates())
         self.quarantine = Quarantine(
-            suspected=SuspectedSignups(self.database), delivery=self.delivery, clock=self.clock
+            suspected=SuspectedSignups(self.database),
+            meta=self.meta,
+            delivery=self.delivery,
+            clock=self.clock,
         )
         self.open_lists = OpenLists(
             public_list_ids=(NEWSLETTER.list_id,), written_down=True, forms=self.forms

@@ -11,6 +11,7 @@ from services.connection import WORDS
 from services.constant_contact import Rejected
 from services.metrics import Metrics
 from services.token_ages import TokenClock
+from store import SuspectedSignups
 from tests.services.conftest import House
 from tests.services.vendor import NEWSLETTER
 
@@ -28,6 +29,7 @@ NAMES = {
     "parked",
     "calls_today",
     "paused",
+    *("suspected proven", "suspected unsure", "suspected junk"),
 }
 
 
@@ -39,6 +41,7 @@ def figures(house: House) -> dict[str, float]:
         tokens=TokenClock(house.connections, clock=house.clock),
         deliveries=house.deliveries,
         budget=house.budget,
+        suspected=SuspectedSignups(house.database),
         clock=house.clock,
     )
     text, _ = metrics.exposition("")
@@ -46,8 +49,8 @@ def figures(house: House) -> dict[str, float]:
     for family in text_string_to_metric_families(text.decode()):
         for sample in family.samples:
             name = sample.name.removeprefix("subscriber_sync_")
-            failure = f"{name} {sample.labels['class']}" if "class" in sample.labels else name
-            found[sample.labels.get("state", failure)] = sample.value
+            kind = sample.labels.get("class") or sample.labels.get("rank")
+            found[sample.labels.get("state", f"{name} {kind}" if kind else name)] = sample.value
     return found
 
 
@@ -154,9 +157,18 @@ def test_the_scraper_chooses_the_format(house: House, accept: str, content_type:
         tokens=TokenClock(house.connections, clock=house.clock),
         deliveries=house.deliveries,
         budget=house.budget,
+        suspected=SuspectedSignups(house.database),
         clock=house.clock,
     )
     text, found = metrics.exposition(accept)
     assert found.startswith(content_type)
     assert text.endswith(b"# EOF\n") is ("openmetrics" in accept)
     assert b"subscriber_sync_up 1.0\n" in text
+
+
+def test_what_is_kept_apart_is_counted_by_how_likely_it_is_a_persons(house: House) -> None:
+    """An alert on the proven ones tells of people who wait for somebody to look."""
+    for trap in ("x", "y"):
+        house.sign_up(website=trap)
+    found = figures(house)
+    assert [found[f"suspected {rank}"] for rank in ("proven", "unsure", "junk")] == [0, 0, 2]

@@ -21,6 +21,7 @@ from services import (
 from services.bodies import read_form, read_json
 from services.protection import RULES
 from store import Imported, SpoolImport
+from store.retention import Retention
 from tests.services.conftest import House
 from tests.services.test_proof_of_work import answer
 from tests.services.vendor import NEWSLETTER
@@ -40,7 +41,7 @@ def form(house: House) -> Form:
 
 
 def post(**fields: str) -> Submission:
-    return read_form([("form", "news"), ("email", "ann@example.org"), *fields.items()])
+    return read_form(({"form": "news", "email": "ann@example.org"} | fields).items())
 
 
 def shown(house: House, form: Form, ms_ago: int) -> str:
@@ -237,7 +238,7 @@ def test_a_suspected_sign_up_sent_again_is_told_of_the_first(house: House, form:
     assert {answer.status for answer in answers} == {"received"}
     assert house.quarantine.count() == 1
     with pytest.raises(KeyReused):
-        house.intake.accept(post(website="x", email="bob@example.org"), ANONYMOUS, Evidence(), handling)
+        house.intake.accept(post(website="x", source="footer"), ANONYMOUS, Evidence(), handling)
     assert house.quarantine.release(answers[0].id)
     house.delivery.drain(5)
     again = house.intake.accept(post(website="x"), ANONYMOUS, Evidence(), handling)
@@ -266,4 +267,124 @@ def test_programs_do_not_use_up_what_is_believed_of_a_form(tmp_path: Path) -> No
     house.intake.accept(post(form_token=shown(house, form, 5_000)), ANONYMOUS, Evidence())
     assert (outcomes.count("received"), house.quarantine.count()) == (60, 50)
     assert sent(house) == 1
+    house.database.close()
+
+
+def test_a_better_proof_under_the_same_key_releases_what_was_kept(house: House) -> None:
+    """The trap is empty and the proof of work is done now: the first one goes out, as of when it came."""
+    guarded = house.forms.save(FORM | {"slug": "guarded", "protection": "captcha"})
+    handling = Handling(key="k")
+
+    def send(**more: str) -> str:
+        pairs = {"form": "guarded", "email": "ann@example.org", "form_token": shown(house, guarded, 5_000)}
+        return house.intake.accept(read_form((pairs | more).items()), ANONYMOUS, Evidence(), handling).id
+
+    first, came_at = send(website="x"), house.clock.now
+    house.clock.now += 60_000
+    assert send() == first
+    assert house.quarantine.count() == 1, "without the proof it stays"
+    assert send(altcha="wrong") == first
+    assert house.quarantine.count() == 1
+    assert send(altcha=answer(house.proofs.challenge("guarded"))) == first
+    assert house.quarantine.count() == 0
+    assert [(row.id, row.received_at) for row in house.intake.recent(10)] == [(first, came_at)]
+    assert send(altcha=answer(house.proofs.challenge("guarded"))) == first
+    assert sent(house) == 1
+
+
+def test_a_better_proof_is_asked_of_each_kind_of_reason(house: House, form: Form) -> None:
+    """Without a token, too fast, at a time when too many came: the second try is judged like a new one."""
+    patient = {"form_token": shown(house, form, 5_000)}
+    for key, first in (("a", {}), ("b", {"form_token": shown(house, form, 0)}), ("c", {"website": "x"})):
+        for fields in (first, patient):
+            email = f"{key}@example.org"
+            house.intake.accept(post(**fields, email=email), ANONYMOUS, Evidence(), Handling(key=key))
+    assert (sent(house), house.quarantine.count()) == (3, 0)
+
+
+def test_a_second_try_counts_for_the_limits(tmp_path: Path) -> None:
+    """Otherwise a program would be found out first, and released without a limit."""
+    house = House(tmp_path, rates=Rates(address=2, network=0, form=0))
+    form = house.forms.save(FORM)
+    patient = {"form_token": shown(house, form, 5_000)}
+    evidence = Evidence(network_address="8.8.4.4")
+    for fields in ({"website": "x"}, patient):
+        for n in range(5):
+            submission = post(**fields, email=f"p{n}@example.org")
+            house.intake.accept(submission, ANONYMOUS, evidence, Handling(key=f"k{n}"))
+    assert (sent(house), house.quarantine.count()) == (2, 3)
+    house.database.close()
+
+
+def test_a_strangers_key_is_nobody_elses(house: House, form: Form) -> None:
+    """By form and address: whoever sends the same key for another is not told of the first, nor refused."""
+    house.forms.save(FORM | {"slug": "other", "protection": "none"})
+    patient = {"form_token": shown(house, form, 5_000)}
+    ids = {
+        house.intake.accept(submission, ANONYMOUS, Evidence(), Handling(key="1")).id
+        for submission in (
+            post(**patient),
+            post(**patient, email="bob@example.org"),
+            read_form([("form", "other"), ("email", "ann@example.org")]),
+            read_form([("list_id", NEWSLETTER.list_id), ("email", "ann@example.org")]),
+        )
+    }
+    assert (len(ids), sent(house)) == (4, 4)
+    # The key of who has an API key counts for all it sends.
+    shop = Asker("api:12345678")
+    house.intake.accept(post(), shop, Evidence(), Handling(key="1"))
+    with pytest.raises(KeyReused):
+        house.intake.accept(post(email="bob@example.org"), shop, Evidence(), Handling(key="1"))
+
+
+def test_who_solved_a_captcha_is_known_whatever_rule_they_broke(house: House) -> None:
+    """They are first in line, and no retention and no decision on many deletes them."""
+    guarded = house.forms.save(FORM | {"slug": "guarded", "protection": "captcha"})
+    house.clock.now += 60_000
+
+    def send(email: str, **more: str) -> str:
+        pairs = {"form": "guarded", "email": email} | more
+        return house.intake.accept(read_form(pairs.items()), ANONYMOUS, Evidence()).id
+
+    trap = send("a@example.org", website="x")
+    proven = send(
+        "ann@mailinator.com",
+        form_token=shown(house, guarded, 5_000),
+        altcha=answer(house.proofs.challenge("guarded")),
+    )
+    hurried = send(
+        "hurried@example.org",
+        form_token=shown(house, guarded, 10),
+        altcha=answer(house.proofs.challenge("guarded")),
+    )
+    unsure = send("b@example.org", form_token=shown(house, guarded, 5_000))
+    views = house.quarantine.waiting(10)
+    assert {view.id for view in views[:2]} == {proven, hurried}
+    assert [view.id for view in views[2:]] == [unsure, trap]
+    assert [view.proven for view in views] == [True, True, False, False]
+    assert house.quarantine.delete_all("disposable", seen=house.clock.now) == 0
+    assert Retention(house.database).prune(house.clock.now + 40 * DAY_MS) == 2
+    assert {view.id for view in house.quarantine.waiting(10)} == {proven, hurried}
+
+
+def test_a_flood_of_programs_does_not_drop_who_solved_a_captcha(tmp_path: Path) -> None:
+    """What is left out of a flood is what was found out and proved nothing."""
+    house = House(tmp_path, rates=Rates(address=1, network=0, form=0))
+    guarded = house.forms.save(FORM | {"slug": "guarded", "protection": "captcha"})
+    evidence = Evidence(network_address="8.8.4.4")
+    for _ in range(20):
+        house.intake.accept(
+            read_form([("form", "guarded"), ("email", "a@example.org"), ("website", "x")]),
+            ANONYMOUS,
+            evidence,
+        )
+    assert house.quarantine.count() == 5
+    pairs = {
+        "form": "guarded",
+        "email": "ann@mailinator.com",
+        "form_token": shown(house, guarded, 5_000),
+        "altcha": answer(house.proofs.challenge("guarded")),
+    }
+    kept = house.intake.accept(read_form(pairs.items()), ANONYMOUS, evidence)
+    assert house.quarantine.waiting(1)[0].id == kept.id
     house.database.close()

@@ -28,7 +28,7 @@ from store.retention import (
     UNFINISHED_OF_DAY,
 )
 from store.signups import _FIND, _RECENT
-from store.suspected import COUNT, FIND, WAITING_NEWEST_FIRST
+from store.suspected import COUNT, FIND, NEWER, OF_CONTACT, PAGE, SOUGHT
 from tests.postgresql_server import new_database
 
 NOW = 200_000
@@ -65,7 +65,12 @@ STATEMENTS = [
     pytest.param(RECENT, {"at_most": 10}, id="recent events"),
     pytest.param(OLD_SUSPECTED, {"until": 10}, id="suspected to remove"),
     pytest.param(SUSPECTED_OF_DAY, {"since": 1, "before": 2}, id="suspected of a day"),
-    pytest.param(WAITING_NEWEST_FIRST, {"at_most": 10}, id="suspected"),
+    pytest.param(PAGE, {"rank": 1, "at": 9, "before_id": "s", "at_most": 10}, id="suspected"),
+    pytest.param(OF_CONTACT, {"contact": "c1", "at_most": 10}, id="suspected of a contact"),
+    pytest.param(NEWER, {"since": 9}, id="newer suspected"),
+    pytest.param(
+        SOUGHT, {"seen": 9, "rank": 1, "reason": "%x%", "at": 1, "after_id": "s"}, id="suspected to decide on"
+    ),
     pytest.param(COUNT, {}, id="count suspected"),
     pytest.param(NEXT_PAGE, {"received": -1, "due": -1}, id="pending by form"),
     pytest.param(FIND, {"wanted": "s1"}, id="find suspected"),

@@ -15,6 +15,7 @@ from services.derived_keys import derived_key
 from services.proof_of_work import Challenge
 from tests.services.test_proof_of_work import answer
 from tests.web.conftest import API_KEY, BY_KEY, MakeApp, csrf_token
+from web.admin_suspected import AT_ONCE
 from wiring import derived_keys
 
 ORIGIN = "https://shop.example.org"
@@ -235,6 +236,85 @@ def test_the_admin_releases_and_deletes(
     assert client.get(f"/signups/{ids[1]}", headers=BY_KEY).status_code == 404
     for signup_id in ids:
         assert client.get(f"/signups/{signup_id}").get_json()["status"] == "received"
+
+
+def trapped(client: FlaskClient, list_id: str, number: int) -> None:
+    fields = {"list_id": list_id, "email": f"p{number}@example.org", "website": "x"}
+    client.post("/subscribe", json=fields)
+
+
+def test_the_admin_pages_through_all_of_them(admin: FlaskClient, client: FlaskClient, list_id: str) -> None:
+    """By links, without a script; each stands on one page, and a place that was made up begins anew."""
+    for number in range(AT_ONCE + 3):
+        trapped(client, list_id, number)
+    first = admin.get("/admin/suspected/").text
+    following = re.search(r'href="(/admin/suspected/\?after=[^"]+)">Next page', first)
+    assert following is not None
+    second = admin.get(following[1].replace("&amp;", "&")).text
+    found = [re.findall(r'"Release (p\d+@example.org)"', page) for page in (first, second)]
+    assert [len(page) for page in found] == [AT_ONCE, 3]
+    assert len({*found[0], *found[1]}) == AT_ONCE + 3
+    assert "Next page" not in second
+    for made_up in ("x", "9.1.s", "1.x.s", "1.99999999999999999999.s", "1.1.%00", "."):
+        assert admin.get(f"/admin/suspected/?after={made_up}").status_code == 200
+
+
+def test_the_admin_finds_one_address_and_one_reason(
+    services: Services, admin: FlaskClient, client: FlaskClient, list_id: str
+) -> None:
+    """However the address is spelled; what is no address is nobody's."""
+    make_form(services, list_id)
+    trapped(client, list_id, 1)
+    client.post("/subscribe", json={"form": "news", "email": "ann@example.org"})
+    for query, shown in (
+        ("address=+P1@Example.ORG", ["p1@example.org"]),
+        ("address=nobody@example.org", []),
+        ("address=%00", []),
+        ("reason=no_token", ["ann@example.org"]),
+        ("reason=honeypot", ["p1@example.org"]),
+        ("reason=made_up", ["ann@example.org", "p1@example.org"]),
+    ):
+        page = admin.get(f"/admin/suspected/?{query}").text
+        assert re.findall(r'"Release ([^"]+)"', page) == shown, query
+
+
+@pytest.mark.parametrize("decision", ["release", "delete"])
+def test_the_admin_decides_on_all_of_a_reason(
+    services: Services, admin: FlaskClient, client: FlaskClient, list_id: str, decision: str
+) -> None:
+    """After a page that asks, which a form token guards; what came after that page is not decided on."""
+    make_form(services, list_id)
+    for number in range(3):
+        trapped(client, list_id, number)
+    client.post("/subscribe", json={"form": "news", "email": "ann@example.org"})
+    listed = admin.get("/admin/suspected/?reason=honeypot").text
+    address = f"/admin/suspected/{decision}-all"
+    assert f'href="{address}?reason=honeypot"' in listed
+    page = admin.get(f"{address}?reason=honeypot").text
+    assert "p2@example.org" in page
+    assert services.quarantine.count() == 4, "asking changes nothing"
+    form = {name: hidden(page, name) for name in ("csrf_token", "reason", "seen")}
+    for wrong in ({"csrf_token": ""}, {"reason": "made_up"}, {"seen": "soon"}):
+        assert admin.post(address, data=form | wrong).status_code == 400
+    assert client.post(address, data=form).status_code in {303, 400}
+    assert admin.post(address, data=form | {"seen": "1"}).status_code == 303
+    assert services.quarantine.count() == 4
+    assert admin.post(address, data=form).location == "/admin/suspected/"
+    assert "Each of 3 sign-ups is" in admin.get("/admin/suspected/").text
+    assert [view.email for view in services.quarantine.waiting(10)] == ["ann@example.org"]
+    assert len(services.intake.recent(10)) == (3 if decision == "release" else 0)
+    assert admin.get(f"{address}?reason=made_up").status_code == 404
+    assert admin.get("/admin/suspected/keep-all?reason=honeypot").status_code == 404
+
+
+def test_the_dashboard_says_how_many_are_new(admin: FlaskClient, client: FlaskClient, list_id: str) -> None:
+    """Since an admin looked last; that others are still there is said as well."""
+    trapped(client, list_id, 1)
+    trapped(client, list_id, 2)
+    assert "wait for you, 2 new since you last looked: <a" in " ".join(admin.get("/admin/").text.split())
+    admin.get("/admin/suspected/")
+    page = " ".join(admin.get("/admin/").text.split())
+    assert "2 sign-ups look like a program's and wait for you: <a" in page
 
 
 def test_only_admins_see_them(make_app: MakeApp) -> None:
