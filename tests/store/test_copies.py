@@ -15,6 +15,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from store import (
+    PROVEN,
+    UNSURE,
     Claimed,
     Database,
     Deliveries,
@@ -344,6 +346,22 @@ def test_suspected_ones_come_back_undecided_and_decided_ones_stay_decided(house:
     assert released is not None
     assert released.released_at == NOW + 2 * DAY
     assert suspected.find("s3") is None
+
+
+def test_what_was_decided_on_together_stays_decided_and_a_rank_stays(house: House) -> None:
+    """Each release and deletion of many is copied by itself, and so is a proof that came later."""
+    suspected = SuspectedSignups(house.database)
+    for name in ("s1", "s2", "s3"):
+        house.suspect(name)
+    suspected.try_again("s1", now=NOW, believed=False, rank=PROVEN)
+    assert suspected.delete_of("honeypot", seen=NOW + DAY, most=1) == 2
+    house.suspect("s4")
+    house.lose("s1", "s2", "s3", "s4", tables=("deliveries", "signups", "suspected_signups"))
+    assert [(one.id, one.rank) for one in suspected.waiting(10)] == [("s1", PROVEN), ("s4", UNSURE)]
+    assert suspected.release_of("honeypot", seen=NOW + DAY, now=NOW + DAY, most=10) == 2
+    house.lose("s1", "s4", tables=("deliveries", "signups", "suspected_signups"))
+    assert suspected.waiting(10) == []
+    assert {row.id for row in Signups(house.database).recent(10)} == {"s1", "s4"}
 
 
 def test_a_line_that_was_cut_off_spoils_no_other(house: House) -> None:

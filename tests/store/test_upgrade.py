@@ -1,5 +1,6 @@
 """From the first schema to today's: nothing is lost, however many start at once and whatever stops it."""
 
+import json
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from alembic import command
-from sqlalchemy import Engine, create_engine, make_url
+from sqlalchemy import Engine, create_engine, inspect, make_url, text
 
 from store import (
     Budget,
@@ -177,3 +178,44 @@ def test_upgrade_that_fails_changes_nothing(
         open_database(empty_url).prepare()
     change(first_release, "DROP TABLE events")
     assert Connections(open_database(empty_url)).read() == UPGRADED
+
+
+def test_upgrade_ranks_what_is_suspected(
+    empty_url: str, first_release: Engine, open_database: Callable[[str], Database]
+) -> None:
+    """Junk goes last, and each is found by its address; what cannot be read is kept, and found without it."""
+    good = json.dumps({"signup": {"contact_key": "ada@example.org", "source": "half \ud800 a letter"}})
+    with first_release.begin() as connection:
+        command.upgrade(configuration(connection), "0006")
+        for number in range(700):
+            reasons = '["honeypot"]' if number % 2 else '["address_rate"]'
+            connection.execute(
+                text(
+                    "INSERT INTO suspected_signups (id, received_at, reasons, document)"
+                    " VALUES (:id, :at, :reasons, :document)"
+                ),
+                {"id": f"s{number:03}", "at": number, "reasons": reasons, "document": good},
+            )
+        connection.exec_driver_sql("UPDATE suspected_signups SET document = 'damaged' WHERE id = 's002'")
+    first_release.dispose()
+    with open_database(empty_url).reading() as connection:
+        counted = connection.exec_driver_sql(
+            "SELECT rank, contact_key, count(*) FROM suspected_signups GROUP BY rank, contact_key"
+        )
+        assert {tuple(row) for row in counted} == {
+            (1, "ada@example.org", 349),
+            (1, None, 1),
+            (2, "ada@example.org", 350),
+        }
+
+
+def test_the_step_back_takes_only_what_the_step_brought(first_release: Engine) -> None:
+    """A release of before finds its table as it was."""
+    with first_release.begin() as connection:
+        command.upgrade(configuration(connection), "0006")
+        columns = {column["name"] for column in inspect(connection).get_columns("suspected_signups")}
+        command.upgrade(configuration(connection), "0009")
+        command.downgrade(configuration(connection), "0006")
+        after = inspect(connection)
+        assert {column["name"] for column in after.get_columns("suspected_signups")} == columns
+        assert not after.has_table("rates")
