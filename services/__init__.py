@@ -24,7 +24,7 @@ from services.errors import (
 )
 from services.form_draft import FIELD_NAMES, RESERVED_SLUGS
 from services.forms import Form, FormDirectory
-from services.health import Health, HealthReport
+from services.health import SUSPECTED_WAITING, Health, HealthReport
 from services.health_in_time import HealthInTime
 from services.housekeeping import Housekeeping, HousekeepingThread, Task
 from services.intake import ANONYMOUS, Asker, Evidence, Intake
@@ -86,6 +86,7 @@ __all__ = [
     "RESERVED_SLUGS",
     "RULES",
     "SESSION_LIVES_MS",
+    "SUSPECTED_WAITING",
     "TOKEN",
     "AddressUnclear",
     "AdminAccess",

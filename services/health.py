@@ -22,12 +22,14 @@ from store import (
     StoreSilent,
     StoreUpgrading,
     SuspectedSignups,
+    Waiting,
 )
 
 OLD_BACKLOG_SECONDS = 3_600
 SILENT_SECONDS = 60
 DAY_MS = 86_400_000
 MEGABYTE = 1024 * 1024
+SUSPECTED_WAITING = "suspected_waiting"
 # What is being looked at, for whoever waits for it.
 DATABASE, DISK, FOLDER = "The database", "The disk of the database", "The data folder"
 
@@ -49,11 +51,25 @@ def salvage_problems(salvage: Salvage) -> list[Problem]:
     return [Problem("database_salvaged", sentence)]
 
 
+def suspected_problems(waiting: Waiting) -> list[Problem]:
+    """That some wait for a person, who alone can tell programs from people."""
+    number = sum(vars(waiting).values())
+    if not number:
+        return []
+    sentence = f"{number} sign-ups look like a program's and wait for you under Suspected."
+    if number == 1:
+        sentence = "One sign-up looks like a program's and waits for you under Suspected."
+    if waiting.proven:
+        sentence += f" Most likely people's, for they solved a captcha: {waiting.proven}."
+    return [Problem(SUSPECTED_WAITING, sentence, public=False)]
+
+
 @dataclass(frozen=True)
 class HealthReport:
     """`storable` is what decides over 200 or 503; `problems` hold no secrets and no personal data.
 
-    `suspected` wait for a person to tell programs from people, a thousand at most: no fault of the service.
+    `suspected` wait for a person to tell programs from people, a thousand of each rank at most: that is named
+    among the `problems`, but no fault of the service, whose `status` it does not change.
     """
 
     status: str
@@ -166,15 +182,17 @@ class Health:
             *self._suspected_problems(),
         )
         problems = for_strangers(found) if for_all else found
+        waiting = None if for_all else self._suspected.counts()
         return HealthReport(
             status="degraded" if any(not problem.planned for problem in problems) else "ok",
             storable=True,
             connection=connection.state,
             pending=backlog.pending,
             oldest_pending_seconds=oldest,
-            problems=problems,
+            # That some are suspected is no fault of the service, and nothing that strangers are told.
+            problems=(*problems, *(suspected_problems(waiting) if waiting else ())),
             version=self._version,
-            suspected=0 if for_all else self._suspected.count(),
+            suspected=sum(vars(waiting).values()) if waiting else 0,
         )
 
     def _backlog_for_all(self) -> Backlog:

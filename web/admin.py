@@ -7,7 +7,7 @@ from http import HTTPStatus
 from flask import Blueprint, Response, current_app, make_response, redirect, render_template, request, session
 from werkzeug.wrappers import Response as BaseResponse
 
-from services import ListsUnavailable, ListsView, TooManyAttempts
+from services import SUSPECTED_WAITING, ListsUnavailable, ListsView, TooManyAttempts
 from web import guards
 from web.addresses import known_base_url
 from web.current import services
@@ -59,7 +59,12 @@ def dashboard() -> str:
         connection=connection,
         health=health,
         # The connection has its own section on the page.
-        problems=[problem.sentence for problem in health.problems if problem not in connection.problems()],
+        problems=[
+            problem.sentence
+            for problem in health.problems
+            if problem not in connection.problems() and problem.code != SUSPECTED_WAITING
+        ],
+        suspected=[problem.sentence for problem in health.problems if problem.code == SUSPECTED_WAITING],
         suspected_new=services().quarantine.new() if health.suspected else 0,
         lists=lists,
         lists_problem=lists_problem,

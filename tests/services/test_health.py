@@ -16,6 +16,7 @@ from services.delivery import Outcome
 from services.problems import MORE, Problem, for_strangers
 from store import Database, Signups, SuspectedCeiling
 from tests.services.conftest import House
+from tests.services.test_proof_of_work import answer
 from tests.services.vendor import NEWSLETTER
 from tests.store.conftest import signup
 
@@ -135,12 +136,33 @@ def test_a_second_copy_that_cannot_be_written_is_told(house: House, tmp_path: Pa
     assert "Make room" in sentences(report)
 
 
-def test_suspected_sign_ups_are_told_and_no_problem(house: House) -> None:
-    """They wait for a person; the service does what it should."""
-    submission = read_form([("email", "a@example.org"), ("list_id", NEWSLETTER.list_id), ("website", "x")])
-    house.intake.accept(submission, ANONYMOUS, Evidence())
+def test_suspected_sign_ups_are_named_and_no_fault_of_the_service(house: House) -> None:
+    """Who solved a captcha is named; the status, which strangers see, is the same with and without them."""
+    form = house.forms.save(
+        {"slug": "news", "name": "News", "list_ids": [NEWSLETTER.list_id], "protection": "captcha"}
+    )
+    house.sign_up(website="x")
     report = house.health.report()
-    assert (report.status, report.problems, report.pending, report.suspected) == ("ok", (), 0, 1)
+    assert (report.status, report.pending, report.suspected) == ("ok", 0, 1)
+    (problem,) = report.problems
+    assert (problem.code, problem.public) == ("suspected_waiting", False)
+    assert problem.sentence == "One sign-up looks like a program's and waits for you under Suspected."
+    pairs = {
+        "form": "news",
+        "email": "ann@mailinator.com",
+        "form_token": house.protection.token(form, shown_before=True),
+        "altcha": answer(house.proofs.challenge("news")),
+    }
+    house.intake.accept(read_form(pairs.items()), ANONYMOUS, Evidence())
+    report = house.health.report()
+    assert report.status == "ok"
+    assert sentences(report) == (
+        "2 sign-ups look like a program's and wait for you under Suspected."
+        " Most likely people's, for they solved a captcha: 1."
+    )
+    for view in house.quarantine.waiting(10):
+        house.quarantine.delete(view.id)
+    assert house.health.report().problems == ()
 
 
 def booked(house: House, calls: int) -> None:

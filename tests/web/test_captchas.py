@@ -214,12 +214,12 @@ def test_the_forms_sites_and_the_allowed_ones_may_show_it(
     ("changes", "reason"),
     [
         ({}, "captcha_missing"),
-        ({"captcha": "good", "website": "https://spam.example"}, "honeypot"),
-        ({"captcha": "good", "email": "ada@mailinator.com"}, "disposable"),
-        ({"captcha": "good", "form_token": "nonsense"}, "wrong_token"),
+        ({"website": "https://spam.example"}, "honeypot"),
+        ({"email": "ada@mailinator.com"}, "disposable"),
+        ({"form_token": "nonsense"}, "wrong_token"),
     ],
 )
-def test_nobody_is_asked_about_what_is_suspected_anyway(
+def test_nobody_is_asked_where_there_is_no_answer(
     app: Flask, client: FlaskClient, calls: responses.RequestsMock, changes: dict[str, str], reason: str
 ) -> None:
     """A call costs a visitor's thread."""
@@ -227,6 +227,34 @@ def test_nobody_is_asked_about_what_is_suspected_anyway(
     client.post("/subscribe", json=POST | changes)
     assert kept(app) == (0, [reason])
     assert len(calls.calls) == 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"website": "https://spam.example"}, "honeypot"),
+        ({"email": "ada@mailinator.com"}, "disposable"),
+        ({"form_token": "nonsense"}, "wrong_token"),
+    ],
+)
+@pytest.mark.parametrize("good", [True, False])
+def test_who_solved_it_is_known_whatever_rule_they_broke(
+    app: Flask,
+    client: FlaskClient,
+    calls: responses.RequestsMock,
+    changes: dict[str, str],
+    reason: str,
+    *,
+    good: bool,
+) -> None:
+    """A browser may fill in a hidden field: such a person must be found among the programs."""
+    make(app, protection="turnstile")
+    said = GOOD if good else {"success": False, "error-codes": ["invalid-input-response"]}
+    calls.post(PROVIDERS["turnstile"].verify_url, json=said)
+    client.post("/subscribe", json=POST | changes | {"captcha": "x"})
+    assert kept(app) == (0, [reason])
+    (view,) = app.extensions["services"].quarantine.waiting(2)
+    assert view.proven is good
 
 
 def test_a_server_with_a_key_needs_no_captcha(
