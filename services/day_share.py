@@ -15,9 +15,10 @@ from services.forms import Form, FormDirectory
 from services.wishes import STRANGER
 from store import PER_DAY
 
-HOUR_MS = 3_600_000
-HOURS = 24
-# After so long nothing more is stored for an hour that is over, but by the import of the spool.
+# Short, so that no count reads for long: that would hold up the commits of a SQLite file without a log.
+SPAN_MS = 600_000
+SPANS = 144
+# After so long nothing more is stored for a span that is over, but by the import of the spool.
 _SETTLED_MS = 60_000
 
 
@@ -66,17 +67,17 @@ class DayShare:
         self._used_up = frozenset(form_id for form_id in (*forms, None) if calls[form_id] >= each)
 
     def _last_day(self) -> Counter[int | None]:
-        """By form; the hour that has begun and the 24 before it, so that no day holds more."""
+        """By form; the ten minutes that have begun and the day before them, so that no day holds more."""
         now = self._clock()
-        this_hour = now // HOUR_MS
+        newest = now // SPAN_MS
         found, settled = Counter[int | None](), dict[int, Counter[int | None]]()
-        for hour in range(this_hour - HOURS, this_hour + 1):
-            counted = self._past.get(hour)
+        for span in range(newest - SPANS, newest + 1):
+            counted = self._past.get(span)
             if counted is None:
-                since = hour * HOUR_MS
-                counted = self._believed.count(STRANGER, since=since, before=since + HOUR_MS)
-            if now >= (hour + 1) * HOUR_MS + _SETTLED_MS:
-                settled[hour] = counted
+                since = span * SPAN_MS
+                counted = self._believed.count(STRANGER, since=since, before=since + SPAN_MS)
+            if now >= (span + 1) * SPAN_MS + _SETTLED_MS:
+                settled[span] = counted
             found += counted
         self._past = settled
         return found

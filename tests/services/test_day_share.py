@@ -9,7 +9,7 @@ import pytest
 
 from services import Form
 from services.bodies import read_form
-from services.day_share import HOUR_MS, DayShare, calls_of
+from services.day_share import SPAN_MS, SPANS, DayShare, calls_of
 from tests.services.conftest import House
 from tests.services.vendor import NEWSLETTER
 
@@ -17,19 +17,19 @@ FORM: dict[str, Any] = {"slug": "news", "name": "News", "list_ids": [NEWSLETTER.
 
 
 class Believed:
-    """What was believed, by the hour that it came in; `asked` are the hours that were counted."""
+    """What was believed, by the span that it came in; `asked` are the spans that were counted."""
 
     def __init__(self) -> None:
-        self.hours: dict[int, Counter[int | None]] = {}
+        self.spans: dict[int, Counter[int | None]] = {}
         self.asked: list[int] = []
 
-    def add(self, form: Form | None, number: int, *, hour: int) -> None:
-        self.hours.setdefault(hour, Counter())[form.id if form else None] += number
+    def add(self, form: Form | None, number: int, *, span: int) -> None:
+        self.spans.setdefault(span, Counter())[form.id if form else None] += number
 
     def count(self, asker: str, *, since: int, before: int) -> Counter[int | None]:
-        assert (asker, before - since) == ("form", HOUR_MS)
-        self.asked.append(since // HOUR_MS)
-        return Counter(self.hours.get(since // HOUR_MS, {}))
+        assert (asker, before - since) == ("form", SPAN_MS)
+        self.asked.append(since // SPAN_MS)
+        return Counter(self.spans.get(since // SPAN_MS, {}))
 
 
 @pytest.fixture
@@ -53,14 +53,14 @@ def test_a_flooded_form_leaves_the_rest_to_the_others(
     """8,000 for all together; of the other 2,000 each form, and what comes without one, has an even part."""
     flooded, quiet = (house.forms.save(FORM | {"slug": slug}) for slug in ("flooded", "quiet"))
     house.forms.save(FORM | {"slug": "third"})
-    hour = house.clock.now // HOUR_MS
-    believed.add(flooded, 7_600, hour=hour)
-    believed.add(quiet, 399, hour=hour)
+    span = house.clock.now // SPAN_MS
+    believed.add(flooded, 7_600, span=span)
+    believed.add(quiet, 399, span=span)
     assert used_up(share, flooded, quiet, None) == [False, False, False]
-    believed.add(flooded, 1, hour=hour)
+    believed.add(flooded, 1, span=span)
     assert used_up(share, flooded, quiet, None) == [True, False, False]
-    believed.add(quiet, 101, hour=hour)
-    believed.add(None, 500, hour=hour)
+    believed.add(quiet, 101, span=span)
+    believed.add(None, 500, span=span)
     assert used_up(share, flooded, quiet, None) == [True, True, True]
     # Whatever anybody does, no more than the day's calls: 8,000 and four times 500.
     assert 7_601 + 500 + 500 <= 10_000
@@ -70,31 +70,31 @@ def test_it_counts_what_a_sign_up_costs(house: House, believed: Believed, share:
     """One that is looked up before, and tagged after, takes three calls."""
     costly = house.forms.save(FORM | {"protect_existing": True, "tags": ["new"]})
     assert (calls_of(costly), calls_of(None)) == (3, 1)
-    believed.add(costly, 2_666, hour=house.clock.now // HOUR_MS)
+    believed.add(costly, 2_666, span=house.clock.now // SPAN_MS)
     assert used_up(share, costly) == [False]
-    believed.add(costly, 1, hour=house.clock.now // HOUR_MS)
+    believed.add(costly, 1, span=house.clock.now // SPAN_MS)
     assert used_up(share, costly) == [True]
 
 
 def test_no_24_hours_hold_more(house: House, believed: Believed, share: DayShare) -> None:
-    """A flood before midnight counts after it; an hour that is over is counted once."""
+    """A flood before midnight counts after it; a span that is over is counted once."""
     form = house.forms.save(FORM)
-    hour = house.clock.now // HOUR_MS
-    believed.add(form, 9_000, hour=hour)
+    span = house.clock.now // SPAN_MS
+    believed.add(form, 9_000, span=span)
     assert used_up(share, form) == [True]
-    house.clock.now = (hour + 24) * HOUR_MS + 61_000
+    house.clock.now = (span + SPANS) * SPAN_MS + 61_000
     assert used_up(share, form) == [True]
     believed.asked.clear()
     assert used_up(share, form) == [True]
-    assert believed.asked == [hour + 24]
-    house.clock.now = (hour + 25) * HOUR_MS
+    assert believed.asked == [span + SPANS]
+    house.clock.now = (span + SPANS + 1) * SPAN_MS
     assert used_up(share, form) == [False]
 
 
 def test_a_share_of_all_is_no_limit(house: House, believed: Believed) -> None:
     """The vendor's own limit then makes sign-ups wait for the next day."""
     form = house.forms.save(FORM)
-    believed.add(form, 20_000, hour=house.clock.now // HOUR_MS)
+    believed.add(form, 20_000, span=house.clock.now // SPAN_MS)
     share = DayShare(forms=house.forms, believed=believed, percent=100, clock=house.clock)
     assert used_up(share, form) == [False]
 
