@@ -133,5 +133,8 @@ for (const field of document.querySelectorAll("input[data-challenge]")) {
     field.form.submit();
   });
   // The way back may show the page as it was left; a proof counts once.
-  addEventListener("pageshow", () => { sending = false; begun = undefined; });
+  addEventListener("pageshow", (event) => {
+    sending = false;
+    if (event.persisted) begun = undefined;
+  });
 }

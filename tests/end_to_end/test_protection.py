@@ -92,12 +92,42 @@ def test_an_admin_decides(page: Page, started: tuple[Deployment, Site]) -> None:
     page.goto(f"{service.base}/forms/guarded")
     page.locator("[name=website]").evaluate("field => { field.value = 'x'; }")
     sign_up(page, "released@example.org", after_ms=0)
-    page.goto(f"{service.base}/admin/sign-in")
-    page.get_by_label("Password").fill(service.password)
-    page.get_by_role("button", name="Sign in").click()
+    sign_in(page, service)
     page.get_by_role("link", name="Suspected").click()
     assert violations(page) == []
     assert narrow(page)
+    page.get_by_label("E-mail address").fill("Released@example.org")
+    page.get_by_role("button", name="Find").click()
+    assert violations(page) == []
     page.get_by_role("button", name="Release released@example.org").click()
     expect(page.get_by_text("It is delivered like any other sign-up.")).to_be_visible()
     expect(page.get_by_role("button", name="Release released@example.org")).to_have_count(0)
+
+
+def test_an_admin_decides_on_many(chromium: Browser, page: Page, started: tuple[Deployment, Site]) -> None:
+    """By a page that asks first; neither has barriers, and none of it needs a script."""
+    service, _ = started
+    for number in range(3):
+        service.subscribe(f"trapped{number}@example.org", website="x")
+    sign_in(page, service)
+    page.goto(f"{service.base}/admin/suspected/delete-all?reason=honeypot")
+    assert violations(page) == []
+    assert narrow(page)
+    context = chromium.new_context(java_script_enabled=False, storage_state=page.context.storage_state())
+    plain = context.new_page()
+    plain.goto(f"{service.base}/admin/suspected/")
+    plain.get_by_label("Reason").select_option("honeypot")
+    plain.get_by_role("button", name="Show").click()
+    plain.get_by_role("link", name="delete …").click()
+    expect(plain.get_by_text("trapped2@example.org")).to_be_visible()
+    plain.get_by_role("button", name="Delete them").click()
+    expect(plain.get_by_text("sign-ups is deleted.")).to_be_visible()
+    expect(plain.get_by_text("trapped2@example.org")).to_have_count(0)
+    context.close()
+
+
+def sign_in(page: Page, service: Deployment) -> None:
+    page.goto(f"{service.base}/admin/sign-in")
+    page.get_by_label("Password").fill(service.password)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("link", name="Suspected")).to_be_visible()
