@@ -53,11 +53,11 @@ def salvage_problems(salvage: Salvage) -> list[Problem]:
 
 def suspected_problems(waiting: Waiting) -> list[Problem]:
     """That some wait for a person, who alone can tell programs from people."""
-    number = sum(vars(waiting).values())
-    if not number:
+    if not waiting.total:
         return []
+    number = f"{waiting.total} or more" if waiting.more else waiting.total
     sentence = f"{number} sign-ups look like a program's and wait for you under Suspected."
-    if number == 1:
+    if waiting.total == 1:
         sentence = "One sign-up looks like a program's and waits for you under Suspected."
     if waiting.proven:
         sentence += f" Most likely people's, for they solved a captcha: {waiting.proven}."
@@ -192,7 +192,7 @@ class Health:
             # That some are suspected is no fault of the service, and nothing that strangers are told.
             problems=(*problems, *(suspected_problems(waiting) if waiting else ())),
             version=self._version,
-            suspected=sum(vars(waiting).values()) if waiting else 0,
+            suspected=waiting.total if waiting else 0,
         )
 
     def _backlog_for_all(self) -> Backlog:

@@ -71,6 +71,16 @@ class Waiting:
     unsure: int
     junk: int
 
+    @property
+    def total(self) -> int:
+        """All of them."""
+        return self.proven + self.unsure + self.junk
+
+    @property
+    def more(self) -> bool:
+        """Whether there may be more, for a rank was not counted to its end."""
+        return COUNTED_TO in {self.proven, self.unsure, self.junk}
+
 
 _T = suspected_signups.c
 _order = tuple_(_T.received_at, _T.id)
@@ -175,7 +185,7 @@ class SuspectedSignups:
 
     def count(self) -> int:
         """How many wait for a decision."""
-        return sum(vars(self.counts()).values())
+        return self.counts().total
 
     def counts(self) -> Waiting:
         """The same by rank."""

@@ -13,8 +13,9 @@ from services import ANONYMOUS, Evidence, HealthReport
 from services.bodies import read_form
 from services.constant_contact import Conflict, QuotaExceeded, Rejected, Unreachable
 from services.delivery import Outcome
+from services.health import suspected_problems
 from services.problems import MORE, Problem, for_strangers
-from store import Database, Signups, SuspectedCeiling
+from store import Database, Signups, SuspectedCeiling, Waiting
 from tests.services.conftest import House
 from tests.services.test_proof_of_work import answer
 from tests.services.vendor import NEWSLETTER
@@ -163,6 +164,13 @@ def test_suspected_sign_ups_are_named_and_no_fault_of_the_service(house: House) 
     for view in house.quarantine.waiting(10):
         house.quarantine.delete(view.id)
     assert house.health.report().problems == ()
+
+
+def test_a_flood_of_suspected_ones_is_not_counted_to_its_end() -> None:
+    """The sentence says so."""
+    (problem,) = suspected_problems(Waiting(proven=2, unsure=0, junk=1_000))
+    assert problem.sentence.startswith("1002 or more sign-ups look like a program's")
+    assert suspected_problems(Waiting(0, 0, 0)) == []
 
 
 def booked(house: House, calls: int) -> None:
