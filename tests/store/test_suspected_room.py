@@ -7,6 +7,7 @@ from store import (
     PROVEN,
     UNSURE,
     Database,
+    IdempotencyKey,
     Limit,
     Signups,
     Spool,
@@ -128,3 +129,14 @@ def test_the_rest_of_a_disk_is_for_people(database: Database) -> None:
         Arrivals(Room(SuspectedCeiling(), ample=lambda: False)).store(connection, arrivals)
     assert kept(database) == ["proven"]
     assert Signups(database).find("person") is not None
+
+
+def test_the_key_of_one_that_was_not_kept_is_free(database: Database) -> None:
+    """Its sender may try again with a better proof, and is not told of a sign-up that is nowhere."""
+    signups, key = Signups(database, ceiling=SuspectedCeiling(rows=0)), IdempotencyKey("k", "body")
+    signups.accept(signup("a"), kind="sign_up", payload={}, key=key, broken=TRAP)
+    assert signups.first_with("k", now=1) is None
+    assert signups.accept(signup("b"), kind="sign_up", payload={}, key=key) == ()
+    first = signups.first_with("k", now=1)
+    assert first is not None
+    assert first.signup_id == "b"
