@@ -128,13 +128,11 @@ def test_a_key_that_cannot_be_looked_up_turns_nobody_away(house: House) -> None:
 
 def test_a_taken_key_does_not_count_as_a_store_that_is_away(house: House) -> None:
     """The repeat hears of the first sign-up, and nothing goes to the spool."""
-    keyed = Handling(key="k-1")
-    first = house.intake.accept(submission(NEWSLETTER.list_id), ANONYMOUS, Evidence(), keyed)
+    keyed, shop = Handling(key="k-1"), Asker("api:12345678")
+    first = house.intake.accept(submission(NEWSLETTER.list_id), shop, Evidence(), keyed)
     with pytest.raises(KeyReused):
-        house.intake.accept(
-            submission(NEWSLETTER.list_id, email="b@example.org"), ANONYMOUS, Evidence(), keyed
-        )
-    assert house.intake.accept(submission(NEWSLETTER.list_id), ANONYMOUS, Evidence(), keyed).id == first.id
+        house.intake.accept(submission(NEWSLETTER.list_id, email="b@example.org"), shop, Evidence(), keyed)
+    assert house.intake.accept(submission(NEWSLETTER.list_id), shop, Evidence(), keyed).id == first.id
     assert house.spool.count() == 0
 
 
