@@ -168,6 +168,8 @@ def replace(world: World, contact: Contact, body: dict[str, Any]) -> None:
         raise Invalid("update_source must be Account to restore a deleted contact")
     if not memberships:
         raise Invalid("list_memberships: a contact must be on at least one list")
+    if contact.deleted_at is not None and contact.email:
+        _end_deletion(contact.email)
     if "email_address" in body:
         _replace_email(world, contact, body["email_address"], source)
     contact.properties = {name: body[name] for name in PROPERTIES if name in body}
@@ -177,10 +179,55 @@ def replace(world: World, contact: Contact, body: dict[str, Any]) -> None:
     contact.updated_at, contact.update_source, contact.deleted_at = now, source, None
 
 
+def check_return(world: World, body: dict[str, Any]) -> None:
+    """Hold a body against the contract's ContactResubscribeRequest.
+
+    Raises:
+        Invalid: `list_ids` does not hold 1 to 50 ids of lists (the upper bound is assumed).
+    """
+    check = _check(world, {"list_memberships": body.get("list_ids")})
+    check.list_memberships(least=1, required=True)
+    check.done()
+
+
+def ask_to_return(world: World, contact: Contact, list_ids: list[str]) -> None:
+    """Mail the contact a question; nothing about it changes before it confirms.
+
+    Contract: "You can only send a resubscribe email to the unsubscribed contact once. The contact is not
+    resubscribed until after you receive their confirmation." That the refusals are a 400 is assumed.
+
+    Raises:
+        Invalid: the contact is not unsubscribed, is deleted, or was asked before.
+    """
+    if contact.deleted_at is not None or contact.status != "unsubscribed":
+        raise Invalid("The contact is not unsubscribed")
+    if contact.return_asked_at is not None:
+        raise Invalid("A resubscribe email was sent to this contact before")
+    contact.return_asked_at, contact.return_lists = world.now(), list(dict.fromkeys(list_ids))
+
+
+def confirm_return(world: World, address: str) -> bool:
+    """What the contact does who follows the link of that mail; False when there is no such mail."""
+    contact = find_by_address(world, address)
+    if contact is None or not contact.return_lists or contact.status != "unsubscribed":
+        return False
+    _append_lists(contact, contact.return_lists)
+    contact.return_lists = []
+    _make_explicit(contact, world.now())
+    contact.updated_at, contact.update_source = world.now(), "Contact"
+    return True
+
+
 def delete(world: World, contact: Contact) -> None:
-    """Delete a contact; the record is kept, its memberships are not."""
+    """Delete a contact; the record is kept, its memberships are not.
+
+    Contract: the address of a deleted contact "contains opt_out_source and opt_out_date". That those of an
+    earlier opt-out stay, and that the permission does, is assumed.
+    """
     contact.deleted_at = contact.updated_at = world.now()
     contact.list_memberships.clear()
+    if contact.email and contact.email.opt_out_date is None:
+        contact.email.opt_out_source, contact.email.opt_out_date = "Account", contact.deleted_at
 
 
 def existing(world: World, contact_id: str) -> Contact:
@@ -228,8 +275,17 @@ def _set_permission(email: Email, body: dict[str, Any], source: str, now: float)
         email.opt_out_source, email.opt_out_date = source, now
         email.opt_out_reason = body.get("opt_out_reason")
     else:
-        email.opt_out_source = email.opt_out_date = email.opt_out_reason = None
+        _forget_opt_out(email)
     email.permission_to_send = permission
+
+
+def _end_deletion(email: Email) -> None:
+    if email.permission_to_send != "unsubscribed":
+        _forget_opt_out(email)
+
+
+def _forget_opt_out(email: Email) -> None:
+    email.opt_out_source = email.opt_out_date = email.opt_out_reason = None
 
 
 def _make_explicit(contact: Contact, now: float) -> None:
@@ -239,7 +295,7 @@ def _make_explicit(contact: Contact, now: float) -> None:
         return
     if email.permission_to_send != "explicit":
         email.permission_to_send, email.opt_in_source, email.opt_in_date = "explicit", "Contact", now
-    email.opt_out_source = email.opt_out_date = email.opt_out_reason = None
+    _forget_opt_out(email)
     email.updated_at = now
 
 

@@ -87,6 +87,18 @@ def replace(contact_id: UUID) -> dict[str, Any]:
         return contact.resource(SUB_RESOURCES)
 
 
+@blueprint.put("/resubscribe/<uuid:contact_id>")
+def ask_to_return(contact_id: UUID) -> dict[str, Any]:
+    """Mail an unsubscribed contact the question whether to come back, once."""
+    body, world = json_object(), current_world()
+    with world.lock:
+        contact = rules.existing(world, str(contact_id))
+        rules.check_return(world, body)
+    with _editing(world, contact.edit_key), world.lock:
+        rules.ask_to_return(world, contact, body["list_ids"])
+        return contact.resource(SUB_RESOURCES)
+
+
 @blueprint.delete("/<uuid:contact_id>")
 def delete(contact_id: UUID) -> tuple[str, int]:
     """Delete a contact."""

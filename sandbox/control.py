@@ -13,6 +13,7 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
+from . import contact_rules as rules
 from .call_log import Call
 from .contact_body import PROPERTIES
 from .custom_fields import resource as custom_field
@@ -173,6 +174,16 @@ def advance_clock() -> dict[str, Any]:
         return {"clock": _clock(world)}
 
 
+@blueprint.post("/confirm-return")
+def confirm_return() -> dict[str, str]:
+    """Follow the link of the mail that asks `email` whether to come back, as the person would."""
+    body, world = _body(), current_world()
+    with world.lock:
+        if not rules.confirm_return(world, str(body.get("email"))):
+            raise ControlRefused("email: nobody of this address was asked whether to come back")
+    return {"status": "confirmed"}
+
+
 def _is_this_machine(peer: str | None) -> bool:
     try:
         return peer is None or ipaddress.ip_address(peer).is_loopback
@@ -231,6 +242,8 @@ def _contact(contact: Contact) -> dict[str, Any]:
         "phone_number": contact.phone_numbers[0]["phone_number"] if contact.phone_numbers else None,
         "permission_to_send": email.permission_to_send if email else None,
         "opt_in_source": email.opt_in_source if email else None,
+        "opt_out_date": timestamp(email.opt_out_date) if email else None,
+        "return_asked_at": timestamp(contact.return_asked_at),
         "list_memberships": list(contact.list_memberships),
         "custom_fields": contact.sub_resource("custom_fields"),
         "sms_channel": contact.sms_channel,

@@ -116,6 +116,9 @@ class Contact:
     taggings: list[str] = field(default_factory=list)
     sign_ups: int = 0
     sms_channel: dict[str, Any] | None = None
+    # When the mail that asks whether to come back went out, and for which lists.
+    return_asked_at: float | None = None
+    return_lists: list[str] = field(default_factory=list)
 
     @property
     def edit_key(self) -> str:
