@@ -145,6 +145,7 @@ class Settings(BaseModel):
     allowed_origins: Origins = Field((), alias="ALLOWED_ORIGINS")
     public_list_ids: ListIds = Field((), alias="PUBLIC_LIST_IDS")
     subscribe_wait_seconds: float = Field(1.2, alias="SUBSCRIBE_WAIT_SECONDS", ge=0, le=10)
+    returning: Literal["confirm", "accept", "hold"] = Field("confirm", alias="RETURNING")
     signups_per_address: int = Field(20, alias="SIGNUPS_PER_MINUTE_AND_ADDRESS", ge=0)
     signups_per_network: int = Field(100, alias="SIGNUPS_PER_MINUTE_AND_NETWORK", ge=0)
     signups_per_form: int = Field(600, alias="SIGNUPS_PER_MINUTE_AND_FORM", ge=0)

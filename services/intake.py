@@ -257,6 +257,7 @@ class Intake:
             makes_tags=makes_tags(asker.name, by_form=by_form),
             protect_existing=form is not None and form.protect_existing and not trusted,
             sms=signup.sms,
+            own_word=trusted,
         )
         reasons = self._stored(signup, payload, key, judgement)
         if reasons is None:

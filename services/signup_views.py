@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from services.delivery.returning import ASKED
 from store import RecentSignup, SignupStatus
 
 STATUS = {
@@ -13,6 +14,14 @@ STATUS = {
     "delivered": "subscribed",
     "parked": "parked",
 }
+
+
+def status_of(state: str, action: str | None) -> str:
+    """A delivery's state in the words of the API.
+
+    Somebody who had left is not subscribed before they answer the vendor's question whether to come back.
+    """
+    return ASKED if action == ASKED else STATUS[state]
 
 
 @dataclass(frozen=True)
@@ -50,7 +59,7 @@ def signup_view(row: SignupStatus) -> SignupView:
     """Where the stored sign-up stands."""
     return SignupView(
         id=row.id,
-        status=STATUS[row.state],
+        status=status_of(row.state, row.action),
         attempts=row.attempts,
         last_error=row.last_error,
         next_attempt_at=row.due_at if row.state in {"ready", "sending"} else None,
@@ -74,7 +83,7 @@ def recent_view(row: RecentSignup) -> RecentView:
         list_ids=row.list_ids,
         source=row.source,
         asked_by=row.asked_by,
-        status=STATUS[row.state],
+        status=status_of(row.state, row.action),
         action=row.action,
         attempts=row.attempts,
         last_error=row.last_error,

@@ -6,12 +6,19 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from services.delivery.returning import ASKED, LeftSince
 from store import Attempt, SignupRecord
 
 WHAT_RETRY_LEADS_TO = (
     "The running service sends what is due within half a minute, unless Constant Contact is away or today's "
     "calls are used up; where DELIVERY=off, `flask worker` or the next drain does."
 )
+
+HAS_BEEN_ASKED = (
+    "Nothing to do: the person had left, and Constant Contact has mailed them the question whether to come "
+    "back. They are subscribed as soon as they say yes."
+)
+LEFT_SINCE = "Nothing to mend: it stays on record and is not sent, also not when it is retried."
 
 
 def moment(epoch_ms: int) -> str:
@@ -22,14 +29,15 @@ def moment(epoch_ms: int) -> str:
 def advice(record: SignupRecord, *, carrier: str | None, now: int) -> str:
     """What happens next, or what a person must do; `carrier` is the sign-up whose call carried this one."""
     if record.state == "delivered":
-        return "Nothing to do: Constant Contact has it."
+        return HAS_BEEN_ASKED if record.action == ASKED else "Nothing to do: Constant Contact has it."
     if record.state == "merged":
         return f"Nothing to do: the call for {carrier}, a sign-up of the same person, carried it."
     if record.state == "parked":
-        return (
+        mend = (
             "It stays here until a person decides. Mend what the last error says, "
             f"then run `flask signups retry {record.id}`."
         )
+        return LEFT_SINCE if record.last_error == LeftSince.plain else mend
     due_at = record.due_at or now
     if record.state == "sending":
         return (

@@ -133,6 +133,12 @@ def _country(value: str | None) -> str | None:
     return code
 
 
+def _returning(value: str | None) -> str | None:
+    if value not in {None, "accept"}:
+        raise ValueError("Send accept, or leave it out.")
+    return value
+
+
 def _none_if_blank(value: object) -> object:
     return None if isinstance(value, str) and not value.strip() else value
 
@@ -245,6 +251,12 @@ class Submission(BaseModel):
         description="The account's custom fields by name; an HTML form sends custom_fields[name].",
     )
     tags: Tags | None = Field(default=None, description="By name. In an HTML form, repeat the field.")
+
+    returning: Annotated[str | None, Blank, AfterValidator(_returning)] = Field(
+        default=None,
+        description="With an API key: accept, when you know that it is the person's own wish to come back.",
+        json_schema_extra={"enum": ["accept", None]},
+    )
 
     @property
     def person(self) -> dict[str, str]:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from services.connection import ConnectionStatus
+from services.signup_views import status_of
 from store import Budget, Deliveries, Signups, SignupStatus, StoreError
 
 POLL_SECONDS = 0.03
@@ -111,4 +112,4 @@ class Verdicts:
 def _verdict(row: SignupStatus) -> Verdict | None:
     if row.state not in {"delivered", "merged"}:
         return None
-    return Verdict(row.id, "subscribed", action=row.action, contact_id=row.contact_id)
+    return Verdict(row.id, status_of(row.state, row.action), action=row.action, contact_id=row.contact_id)

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from services.delivery.filling import PROTECT
+from services.delivery.returning import RETURNING
 from services.sms import channel
 from services.submission import BIRTHDAY_FIELDS, STREET_FIELDS, Submission
 from store import read_document
@@ -24,21 +25,26 @@ def wish_of(
     makes_tags: bool = False,
     protect_existing: bool = False,
     sms: Mapping[str, Any] | None = None,
+    own_word: bool = False,
 ) -> dict[str, Any]:
     """What the delivery of a new sign-up is to carry out.
 
     `makes_tags`: the tags that the account lacks are made; not those that a stranger named.
     `protect_existing`: it only fills in what is missing. `sms` is the evidence of a consent to text messages.
+    `own_word`: its sender may say what becomes of somebody who had left.
     """
     wish = _payload(submission.email, submission.list_ids, submission.person)
     wish |= _by_name(submission.custom_fields, submission.tags, makes_tags=makes_tags)
+    if own_word and submission.returning:
+        wish[RETURNING] = submission.returning
     return wish | _sms(sms) | ({PROTECT: True} if protect_existing else {})
 
 
 def payload_of(row: Mapping[str, Any]) -> dict[str, Any]:
     """The same as at first, from the columns of a stored sign-up.
 
-    Whether its form protected contacts is not in them, so each form's stranger counts as if it did.
+    Whether its form protected contacts is not in them, so each form's stranger counts as if it did; nor is
+    what a key's holder said of somebody who comes back, so the setting decides on that.
     """
     by_form, said = row.get("form_id") is not None, {}
     for name in ("custom_fields", "tags", "sms"):

@@ -27,6 +27,7 @@ from store.forms_copy import FormsCopy
 from store.idempotency import FirstUse, IdempotencyKey
 from store.meta import Meta
 from store.oauth_attempts import AttemptRow, OAuthAttempts
+from store.opt_outs import KnownOptOut, OptedOut, OptOuts, Outlook, Refresh, Standing
 from store.pending import PendingByForm
 from store.public_backlog import PublicBacklog
 from store.rates import FLOOD, Limit
@@ -71,17 +72,22 @@ __all__ = [
     "IdempotencyKey",
     "Imported",
     "KeyTaken",
+    "KnownOptOut",
     "Limit",
     "Meta",
     "NewSignup",
     "OAuthAttempts",
     "Once",
+    "OptOuts",
+    "OptedOut",
+    "Outlook",
     "OverLimit",
     "OwnWait",
     "PendingByForm",
     "Place",
     "PublicBacklog",
     "RecentSignup",
+    "Refresh",
     "Salvage",
     "Salvaged",
     "SignupRecord",
@@ -93,6 +99,7 @@ __all__ = [
     "Spool",
     "SpoolFirst",
     "SpoolImport",
+    "Standing",
     "StoreError",
     "StoreMisconfigured",
     "StoreSilent",

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Update, bindparam, func, select, update
 from sqlalchemy.sql.dml import ReturningUpdate
 
-from store import attempts, claims, payloads
+from store import attempts, claims, opt_outs, payloads
 from store.allowance import PROBE_MS, ROW, Allowance, Wait, locked_allowance
 from store.budget import REFUSALS_KEPT
 from store.copies import Entry
@@ -298,6 +298,8 @@ class Deliveries:
         with self._database.transaction(committed=lambda: self._database.copies.write(noted)) as connection:
             for row in connection.execute(statement, values):
                 noted.append(Entry(row.signup_id, row.received_at, changes={"deliveries": change}))
+            if noted:
+                opt_outs.doubt(connection)
         return len(noted)
 
     def backlog(self) -> Backlog:

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import structlog
 from sqlalchemy import Connection, Table, bindparam, select, update
 
-from store import copies, damage, documents, payloads
+from store import copies, damage, documents, opt_outs, payloads
 from store.adoption import GROWING, adopt_tables, opened
 from store.database import Database
 from store.errors import RowRefused
@@ -151,6 +151,7 @@ class Salvage:
             with self._database.transaction() as connection:
                 for row in rows:
                     _keep_row(connection, table, row)
+                opt_outs.doubt(connection)
         except RowRefused:
             return 0 if len(rows) == 1 else sum(self._keep(table, [row]) for row in rows)
         return len(rows)

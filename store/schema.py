@@ -195,6 +195,34 @@ budget = Table(
     Column("refusals", Text, nullable=False, server_default="{}"),
 )
 
+# Who left at the vendor. By a hash, since only look-ups are needed: erasing a person keeps the protection.
+opt_outs = Table(
+    "opt_outs",
+    metadata,
+    Column("contact_hash", Text, primary_key=True),
+    Column("left_at", BigInteger, nullable=False),
+    # When the vendor was last made to ask this contact whether to come back.
+    Column("asked_at", BigInteger),
+)
+
+# How far the account's list of them was read: one row, see `store/opt_outs.py`.
+opt_out_refresh = Table(
+    "opt_out_refresh",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("refreshed_at", BigInteger, nullable=False),
+    Column("doubts", BigInteger, nullable=False),
+    Column("settled", BigInteger, nullable=False),
+    Column("began_at", BigInteger),
+    Column("began_with", BigInteger),
+    Column("page", Text),
+    Column("lease_until", BigInteger, nullable=False),
+    Column("try_at", BigInteger, nullable=False),
+    Column("failures", BigInteger, nullable=False),
+    Column("day", Text, nullable=False),
+    Column("pages", BigInteger, nullable=False),
+)
+
 connection = Table(
     "connection",
     metadata,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import structlog
 
+from store import opt_outs
 from store.copies import Entry
 from store.database import Database
 from store.errors import RowRefused
@@ -101,3 +102,4 @@ class SpoolImport:
                     insert_unknown(connection, metadata.tables[table], row)
                 # Also of a known one: what was cut off before may have been the copy.
                 stored += copies.of_rows(connection, dict(spooled.rows))
+            opt_outs.doubt(connection)

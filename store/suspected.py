@@ -17,6 +17,7 @@ from sqlalchemy import (
     update,
 )
 
+from store import opt_outs
 from store.arrivals import JUNK, PROVEN, UNSURE, Once
 from store.copies import Entry
 from store.database import Database
@@ -301,6 +302,7 @@ class SuspectedSignups:
             copied += self._database.copies.of_rows(connection, {"signups": signup, "deliveries": delivery})
             copied.append(_changed(row.id, row.received_at, {"released_at": now}))
         if rows:
+            opt_outs.doubt(connection)
             recount(connection)
         return len(rows)
 

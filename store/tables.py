@@ -14,6 +14,7 @@ from store.events import Events
 from store.forms import Forms
 from store.meta import Meta
 from store.oauth_attempts import OAuthAttempts
+from store.opt_outs import OptOuts
 from store.pending import PendingByForm
 from store.public_backlog import PublicBacklog
 from store.signup_records import SignupRecords
@@ -37,6 +38,7 @@ class Tables:
     believed: BelievedByForm
     budget: Budget
     connections: Connections
+    opt_outs: OptOuts
     events: Events
     forms: Forms
     oauth_attempts: OAuthAttempts
@@ -69,6 +71,7 @@ class Tables:
             believed=BelievedByForm(database),
             budget=Budget(database),
             connections=Connections(database),
+            opt_outs=OptOuts(database),
             events=Events(database),
             forms=Forms(database),
             oauth_attempts=OAuthAttempts(database),

@@ -143,11 +143,11 @@ def _as_json(verdict: Verdict) -> Response:
     if verdict.status == RECEIVED:
         # Without a Location: there is nothing more to be learned there.
         return make_response(jsonify(id=verdict.id, status=RECEIVED), HTTPStatus.ACCEPTED)
-    if verdict.status == "queued":
+    if verdict.status != "subscribed":
         # Not told from the Host header in production: then the address is relative to the request's own.
         status_url = f"{known_base_url() or ''}/signups/{verdict.id}"
         answer = make_response(
-            jsonify(id=verdict.id, status="queued", status_url=status_url), HTTPStatus.ACCEPTED
+            jsonify(id=verdict.id, status=verdict.status, status_url=status_url), HTTPStatus.ACCEPTED
         )
         answer.location = status_url
         return answer

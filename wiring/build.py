@@ -25,6 +25,7 @@ from services import (
 from services.connection import ConnectLimit
 from services.connection_events import ConnectionEvents
 from services.delivery import Departures, Sender
+from services.opt_outs import OptOutTable
 from services.permits import CallPermits
 from services.wishes import STRANGER
 from settings import Settings
@@ -83,10 +84,20 @@ def build_services(settings: Settings) -> Parts:
     vocabulary = Vocabulary.of(
         vendor=api, connection=connection, meta=tables.meta, permits=permits, clock=clock
     )
-    sender = Sender(vendor=api, permits=permits, vocabulary=vocabulary, clock=shared_clock)
+    opt_outs = OptOutTable(
+        opt_outs=tables.opt_outs, vendor=api, permits=permits, connection=connection, clock=shared_clock
+    )
+    sender = Sender(
+        vendor=api,
+        permits=permits,
+        vocabulary=vocabulary,
+        opt_outs=opt_outs,
+        returning=settings.returning,
+        clock=shared_clock,
+    )
     departures = Departures(permits=permits, budget=tables.budget, clock=shared_clock)
     delivery = build_delivery(
-        tables, connection, lists, vocabulary, departures, sender, authorize, shared_clock
+        tables, connection, lists, vocabulary, opt_outs, departures, sender, authorize, shared_clock
     )
 
     def connected() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from services import ConnectionStatus, Delivery, Intake, ListDirectory, Verdicts, Vocabulary
 from services.delivery import Courier, Departures, Sender
 from services.identifiers import SignupIds
+from services.opt_outs import OptOutTable
 from settings import THREADS_PER_WORKER, Settings
 from store import Tables
 from wiring.forms import FormParts
@@ -53,11 +54,12 @@ def build_intake(  # noqa: PLR0913, PLR0917 - collaborators, wired once
     )
 
 
-def build_delivery(
+def build_delivery(  # noqa: PLR0913, PLR0917 - collaborators, wired once
     tables: Tables,
     connection: ConnectionStatus,
     lists: ListDirectory,
     vocabulary: Vocabulary,
+    opt_outs: OptOutTable,
     departures: Departures,
     sender: Sender,
     authorize: Callable[[], None],
@@ -71,8 +73,14 @@ def build_delivery(
         authorize=authorize,
         departures=departures,
         sender=sender,
+        opt_outs=opt_outs,
         clock=clock,
     )
     return Delivery(
-        courier=courier, deliveries=tables.deliveries, lists=lists, vocabulary=vocabulary, clock=clock
+        courier=courier,
+        deliveries=tables.deliveries,
+        lists=lists,
+        vocabulary=vocabulary,
+        opt_outs=opt_outs,
+        clock=clock,
     )

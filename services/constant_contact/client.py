@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlencode
 
 import requests
 
@@ -22,22 +24,24 @@ from services.constant_contact.errors import (
     ConnectionUnusable,
     ConstantContactError,
     Misconfigured,
+    NotAsked,
     Unreachable,
 )
 from services.constant_contact.fields import an_id, text, unlike
 from services.constant_contact.paging import address_of, next_link
+from store import OptedOut
 
 CONNECT_SECONDS = 3.0
 READ_SECONDS = 10.0
 # The contract allows 500 in words and 1,000 in its schema; an account holds 1,000 lists at most.
 LISTS_PER_PAGE = 500
-FIELDS_PER_PAGE, TAGS_PER_PAGE = 100, 500
+FIELDS_PER_PAGE, TAGS_PER_PAGE, CONTACTS_PER_PAGE = 100, 500, 500
 MOST_MEMBERS = 10**9
 
 
 @dataclass(frozen=True)
 class SignedUp:
-    """The vendor's answer to a sign-up; `action` is "created" or "updated"."""
+    """The vendor's answer to a sign-up; `action` is "created", "updated" or what was done instead."""
 
     contact_id: str
     action: str
@@ -141,6 +145,39 @@ class ConstantContact:
             gone = response.status_code == 404 and isinstance(refused, Misconfigured)
             raise Conflict(detail="the contact is gone") if gone else refused
         return SignedUp(contact(json_object(response)).contact_id, "updated")
+
+    def opt_outs(self, since: int, page: str | None = None) -> Page[OptedOut]:
+        """One page of who opted out or was deleted after `since` (epoch ms).
+
+        `page` is the link of the page before.
+
+        https://developer.constantcontact.com/api_guide/contacts_get_all.html
+        """
+        query = {
+            "status": "unsubscribed,deleted",
+            "optout_after": datetime.fromtimestamp(since / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "limit": str(CONTACTS_PER_PAGE),
+        }
+        found, following = self._page("contacts", f"/contacts?{urlencode(query)}", page)
+        contacts = [contact(entry) for entry in found]
+        left = (OptedOut(each.address, each.left_at or 0) for each in contacts if each.address)
+        return Page(tuple(left), following)
+
+    def ask_to_return(self, held: Contact, list_ids: Sequence[str]) -> None:
+        """Have a contact who opted out asked by mail whether to come back to these lists, once for ever.
+
+        Raises NotAsked when the vendor will not: it asks each contact once.
+
+        https://developer.constantcontact.com/api_guide/contacts_re-subscribe.html
+        """
+        address = f"{self._base_url}/contacts/resubscribe/{held.contact_id}"
+        response = self._send("PUT", address, json={"list_ids": list(list_ids)})
+        if response.status_code == 200:
+            return
+        error = failure(response)
+        if response.status_code in {400, 404, 409} and not isinstance(error, Unreachable):
+            raise NotAsked(key=error.key, detail=error.detail)
+        raise error
 
     def contact_lists(self, page: str | None = None) -> ListsPage:
         """One page of the account's lists with their member counts; `page` is the link of the page before.

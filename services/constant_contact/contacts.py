@@ -16,6 +16,8 @@ from services.constant_contact.fields import an_id, an_object, objects, unlike
 
 # POST /contacts/sign_up_form: "email_address … maxLength: 50".
 LONGEST_SIGN_UP_ADDRESS = 50
+# A day begins up to 14 hours before that of UTC, and is over everywhere 36 hours after that of UTC began.
+WEST_OF_UTC_MS, DAY_ANYWHERE_MS = 14 * 3_600_000, 36 * 3_600_000
 # What a PUT sets to null when it is left out.
 PROPERTIES = (
     "first_name",
@@ -49,24 +51,49 @@ class Contact:
     @property
     def address(self) -> str:
         """The address in lower case, empty where the contact has none."""
-        return str((self.document.get("email_address") or {}).get("address") or "").lower()
+        return str(self._email.get("address") or "").lower()
 
     @property
     def deleted(self) -> bool:
         """Whether the account has deleted it; the vendor keeps the record."""
         return bool(self.document.get("deleted_at"))
 
+    @property
+    def opted_out(self) -> bool:
+        """Whether it is the person who does not want to be written to.
+
+        A contact that the account merely deleted may come back by itself: “Unlike unsubscribed contacts,
+        deleted contacts can be revived”. One that had opted out before it was deleted may not.
+        """
+        unsubscribed = self._email.get("permission_to_send") == "unsubscribed"
+        return unsubscribed or (self.deleted and self._email.get("opt_out_source") == "Contact")
+
+    @property
+    def left_at(self) -> int | None:
+        """When (epoch ms) the person opted out or was deleted; None for who is there, or without a date.
+
+        For a deletion the contract tells the day, and the time only where the opt-out is the deletion itself;
+        without it the day counts to its end, wherever on earth.
+        """
+        moments = []
+        if self.opted_out or self.deleted:
+            moments.append(_moment(self._email.get("opt_out_date")))
+        if self.deleted:
+            began = _moment(str(self.document["deleted_at"])[:10])
+            if began is not None and (moments[0] is None or moments[0] < began - WEST_OF_UTC_MS):
+                moments.append(began + DAY_ANYWHERE_MS)
+        return max((moment for moment in moments if moment is not None), default=None)
+
     def left_after(self, moment: int) -> bool:
         """Whether the person opted out or was deleted after `moment` (epoch ms), and did not come back.
 
         A date that is missing counts as later: writing to somebody who left is worse than asking a person.
         """
-        email = self.document.get("email_address") or {}
-        if self.deleted and not _day_before(self.document["deleted_at"], moment):
-            return True
-        if email.get("permission_to_send") != "unsubscribed":
-            return False
-        return _later(email.get("opt_out_date"), moment)
+        return (self.opted_out or self.deleted) and (self.left_at is None or self.left_at > moment)
+
+    @property
+    def _email(self) -> Mapping[str, Any]:
+        return self.document.get("email_address") or {}
 
     def left_messages_after(self, moment: int) -> bool:
         """Whether the person opted out of text messages after `moment` (epoch ms)."""
@@ -201,9 +228,3 @@ def _moment(iso: object) -> int | None:
         return int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000)
     except (ValueError, OverflowError):
         return None
-
-
-def _day_before(day: object, moment: int) -> bool:
-    """Whether that day was over, anywhere on earth, when `moment` came; the contract tells the day only."""
-    began = _moment(str(day)[:10])
-    return began is not None and began + 36 * 3_600_000 <= moment

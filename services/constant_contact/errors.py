@@ -11,6 +11,7 @@ ConstantContactError
 ├── Forbidden            NEEDS_PERSON  403: scope, role or deactivated application
 ├── Misconfigured        NEEDS_PERSON  404, 405, 406, 415: a deleted list, or our mistake
 ├── Conflict             RETRY         409: two simultaneous edits of one contact
+├── NotAsked             PARK          who opted out is not asked (again) whether to come back
 ├── TooManyFields        PARK          more custom fields than one operation takes; nothing was sent
 └── Rejected             PARK          400 and any other 4xx: this sign-up as it stands
 """
@@ -135,6 +136,17 @@ class Conflict(ConstantContactError):
 
     remedy = Remedy.RETRY
     plain = "The contact was being changed at the same moment; it will be sent again."
+
+
+class NotAsked(ConstantContactError):
+    """The vendor does not mail somebody who opted out the question whether to come back."""
+
+    remedy = Remedy.PARK
+    plain = (
+        "This person had left and asks to come back. Constant Contact mails its question whether they really "
+        "want to only once, and refused to send it now, so nothing was changed. If you know that it is the "
+        "person's own wish, subscribe them in Constant Contact."
+    )
 
 
 class TooManyFields(ConstantContactError):

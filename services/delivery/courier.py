@@ -23,6 +23,7 @@ from services.delivery.decisions import Case, Decision, counts_as_refusal, decid
 from services.delivery.departure import Departures, NotSent, departing
 from services.delivery.merging import Merged, merge
 from services.delivery.sending import Sender
+from services.opt_outs import OptOutTable
 from services.permits import AHEAD_MS
 from store import Budget, Claimed, Deliveries, StoreError, Wait
 
@@ -65,6 +66,7 @@ class Courier:
         authorize: Callable[[], None],
         departures: Departures,
         sender: Sender,
+        opt_outs: OptOutTable,
         clock: Callable[[], int],
     ) -> None:
         """`clock` tells epoch milliseconds.
@@ -78,6 +80,7 @@ class Courier:
         self._authorize = authorize
         self._departures = departures
         self._sender = sender
+        self._opt_outs = opt_outs
         self._clock = clock
 
     def step(self) -> Step:
@@ -96,6 +99,9 @@ class Courier:
         except ConnectionUnusable as error:
             log.warning("delivery_waits_for_token", error=error.detail)
             return Step(Outcome.IDLE, until=self._clock() + UNUSABLE_CHECK_MS)
+        reading_until = self._opt_outs.before_claim()
+        if reading_until is not None:
+            return Step(Outcome.IDLE, until=reading_until)
         claimed = self._deliveries.claim(self._clock(), ahead_ms=AHEAD_MS)
         return Step(Outcome.IDLE, until=claimed.until) if isinstance(claimed, Wait) else claimed
 
@@ -105,14 +111,13 @@ class Courier:
         Raises:
             StoreUnavailable: the outcome could not be written down; the lease will end the delivery.
         """
-        merged = merge(claimed.payload, claimed.received_at, claimed.younger)
         try:
             with departing(lambda: self._departures.wait_for(claimed, stop)):
-                signed_up = self._sender.send(claimed, merged, stop)
+                merged, signed_up = self._sender.send(claimed, stop)
         except NotSent:
             return self.give_back(claimed)
         except ConstantContactError as error:
-            return self._failed(claimed, merged, error)
+            return self._failed(claimed, error)
         return self._delivered(claimed, merged, signed_up, stop)
 
     def give_back(self, claimed: Claimed) -> Step:
@@ -156,7 +161,7 @@ class Courier:
             carried=merged.carried,
         )
 
-    def _failed(self, claimed: Claimed, merged: Merged, error: ConstantContactError) -> Step:
+    def _failed(self, claimed: Claimed, error: ConstantContactError) -> Step:
         now, budget = self._clock(), self._budget.read()
         refused = 0
         if counts_as_refusal(error):
@@ -167,11 +172,14 @@ class Courier:
             attempts=claimed.attempts,
             failures=budget.failures,
             refused=refused,
-            merged=bool(merged.carried),
+            merged=bool(merge(claimed.payload, claimed.received_at, claimed.younger).carried),
             guard_ms=budget.guard_at(now),
             failed_alone=self._failed_alone(claimed, error, others_fail=budget.failures > 0),
         )
         decision = decide(error, case)
+        if decision.pause_until is not None and budget.failures:
+            # The vendor has been away for a while, in which people may have left.
+            self._opt_outs.doubt()
         # Before the delivery is postponed, which ends the probe.
         self._pause(error, decision, now)
         # Calls that were under way together are throttled together: one step of the guard is enough.

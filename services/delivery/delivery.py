@@ -13,6 +13,7 @@ import structlog
 from services.delivery.courier import Courier, Outcome, Step
 from services.delivery.dispatcher import Dispatcher
 from services.lists import ListDirectory
+from services.opt_outs import OptOutTable
 from services.vocabulary import Vocabulary
 from store import Deliveries, StoreError
 
@@ -49,6 +50,7 @@ class Delivery:
         deliveries: Deliveries,
         lists: ListDirectory,
         vocabulary: Vocabulary,
+        opt_outs: OptOutTable,
         clock: Callable[[], int],
         monotonic: Callable[[], float] = time.monotonic,
         after_fault_seconds: float = AFTER_FAULT_SECONDS,
@@ -61,6 +63,7 @@ class Delivery:
         self._deliveries = deliveries
         self._lists = lists
         self._vocabulary = vocabulary
+        self._opt_outs = opt_outs
         self._clock = clock
         self._monotonic = monotonic
         self._after_fault_seconds = after_fault_seconds
@@ -151,6 +154,7 @@ class Delivery:
             self._lists_at = now + LISTS_EVERY_SECONDS
             # One after the other: together they would hold a second's calls.
             self._lists.keep_fresh() or self._vocabulary.keep_fresh()
-        if step.until is None:
-            return LONGEST_IDLE_SECONDS
-        return max((step.until - self._clock()) / 1000, SHORTEST_REST_SECONDS)
+        pause = LONGEST_IDLE_SECONDS
+        if step.until is not None:
+            pause = max((step.until - self._clock()) / 1000, SHORTEST_REST_SECONDS)
+        return min(pause, self._opt_outs.fill())

@@ -14,6 +14,7 @@ from typing import Any
 
 from services.custom_input import fold
 from services.delivery.filling import FILLABLE, PROTECT, beyond, told
+from services.delivery.returning import RETURNING
 from store import Carried
 
 Timed = tuple[int, Mapping[str, Any]]
@@ -24,14 +25,13 @@ MOST = {"list_memberships": 50, "custom_fields": 50, "tags": 50}
 
 @dataclass(frozen=True)
 class Merged:
-    """What to send, the younger deliveries it carries, and when (epoch ms) the newest wish came in.
+    """What to send, and the younger deliveries it carries.
 
     `offered` goes along only where the contact has nothing yet.
     """
 
     body: Mapping[str, Any]
     carried: tuple[int, ...]
-    newest: int
     offered: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -50,7 +50,7 @@ def merge(body: Mapping[str, Any], received_at: int, younger: Sequence[Carried])
         wishes.append((row.received_at, row.payload))
         carried.append(row.delivery_id)
     said, offered = _kept_apart(wishes)
-    return Merged(said, tuple(carried), max(at for at, _ in wishes), offered)
+    return Merged(said, tuple(carried), offered)
 
 
 def _in_order(wishes: Sequence[Timed]) -> dict[str, Any]:
@@ -60,6 +60,7 @@ def _in_order(wishes: Sequence[Timed]) -> dict[str, Any]:
 def _kept_apart(wishes: Sequence[Timed]) -> tuple[dict[str, Any], dict[str, Any]]:
     """What may overwrite, and what only fills in; both as if the wishes had come one after the other."""
     both = _in_order(wishes)
+    both.pop(RETURNING, None)
     if not both.pop(PROTECT, False):
         return both, {}
     trusted = told(_in_order([timed for timed in wishes if not timed[1].get(PROTECT)]))

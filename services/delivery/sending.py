@@ -4,42 +4,38 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import ClassVar
 
 from services.constant_contact import (
     LONGEST_SIGN_UP_ADDRESS,
     Conflict,
     ConstantContact,
-    ConstantContactError,
     Contact,
     NoCallLeft,
     Rejected,
-    Remedy,
     SignedUp,
 )
 from services.delivery.departure import PATIENCE_MS
-from services.delivery.filling import filled
-from services.delivery.merging import Merged
+from services.delivery.filling import SMS, filled
+from services.delivery.merging import Merged, merge
 from services.delivery.naming import Named, Naming
+from services.delivery.returning import ASKED, Returning, ruling
+from services.opt_outs import OptOutTable
 from services.permits import CallPermits
 from services.vocabulary import Vocabulary
-from store import Claimed
+from store import Claimed, KnownOptOut
 
-# sign_up_form makes an unsubscribed contact explicit again and revives a deleted one, so a wish that was not
-# carried out at once is held against what the person did since.
-STALE_MS = 86_400_000
+# From then on a wish was not carried out at once, and the person may have left meanwhile.
+WAITED_MS = 60_000
 # The last call begins PATIENCE_MS after that at the latest and takes 15 s at most: within the lease of 60 s.
 LATEST_BOOKING_MS = 38_000
 
 
-class LeftSince(ConstantContactError):
-    """The person unsubscribed, or was deleted, after the sign-up; sending it would bring them back."""
+class _Known(Exception):
+    """The vendor has the contact already, which was not looked up before."""
 
-    remedy: ClassVar[Remedy] = Remedy.PARK
-    plain: ClassVar[str] = (
-        "The person left after this sign-up, which waited for more than a day, so it was not sent. "
-        "They come back with a new sign-up of their own."
-    )
+    def __init__(self, contact: Contact) -> None:
+        super().__init__()
+        self.contact = contact
 
 
 class Sender:
@@ -51,30 +47,82 @@ class Sender:
         vendor: ConstantContact,
         permits: CallPermits,
         vocabulary: Vocabulary,
+        opt_outs: OptOutTable,
+        returning: Returning,
         clock: Callable[[], int],
     ) -> None:
-        """`clock` tells epoch milliseconds."""
+        """`clock` tells epoch milliseconds.
+
+        `returning` is what becomes of somebody who had left, where the sender does not say.
+        """
         self._vendor = vendor
         self._permits = permits
         self._naming = Naming(vendor=vendor, vocabulary=vocabulary)
+        self._opt_outs = opt_outs
+        self._returning = returning
         self._clock = clock
 
-    def send(self, claimed: Claimed, merged: Merged, stop: threading.Event) -> SignedUp:
-        """Make the contact what the merged sign-ups ask for; safe to repeat from the start at any point.
+    def send(self, claimed: Claimed, stop: threading.Event) -> tuple[Merged, SignedUp]:
+        """Make the contact what the claimed sign-ups ask for; safe to repeat from the start at any point.
+
+        Returns:
+            What was carried out, which may be less than the claim could carry, and the vendor's answer.
 
         Raises:
             ConstantContactError: a call failed, or `stop` was set before a further one.
         """
         book = _Bookings(claimed, self._permits, stop, self._clock)
-        named = self._naming.named(merged, book)
+        covered, known = self._opt_outs.covers(claimed)
+        merged = merge(claimed.payload, claimed.received_at, claimed.younger)
+        held: Contact | None = None
+        if known is not None or not covered or merged.offered or self._may_have_left_messages(claimed):
+            book()
+            held = self._vendor.find_contact(claimed.payload["email_address"])
         try:
-            return self._carry_out(merged, named, book)
+            if held is None:
+                return merged, self._sign_up(merged, None, _consented_at(claimed), book)
+            return self._send_to(held, claimed, known, book)
+        except _Known as found:
+            return self._send_to(found.contact, claimed, known, book)
+
+    def _send_to(
+        self, held: Contact, claimed: Claimed, known: KnownOptOut | None, book: _Bookings
+    ) -> tuple[Merged, SignedUp]:
+        """Send what the contact's own wish allows; `known` is what was on record before it was looked up."""
+        asked_at = known.asked_at if known else None
+        allowed = ruling(claimed, held, setting=self._returning, asked_at=asked_at)
+        merged = merge(claimed.payload, claimed.received_at, allowed.younger)
+        if allowed.asks:
+            book()
+            self._vendor.ask_to_return(held, merged.body["list_memberships"])
+            self._opt_outs.asked(claimed.contact_key, held.left_at or 0)
+            return merged, SignedUp(held.contact_id, ASKED)
+        signed_up = self._sign_up(merged, held, _consented_at(claimed), book)
+        if known is not None:
+            self._opt_outs.forget(claimed.contact_key)
+        return merged, signed_up
+
+    def _may_have_left_messages(self, claimed: Claimed) -> bool:
+        """No list of the vendor's tells who left its text messages: a wish that waited looks for itself."""
+        waited = claimed.attempts > 1 or self._clock() - claimed.received_at > WAITED_MS
+        return waited and _consented_at(claimed) is not None
+
+    def _sign_up(
+        self, merged: Merged, held: Contact | None, consented_at: int | None, book: _Bookings
+    ) -> SignedUp:
+        """`consented_at` is when (epoch ms) text messages were last agreed to, None for never."""
+        named = self._naming.named(merged, book)
+        if held is not None and consented_at is not None and held.left_messages_after(consented_at):
+            # That was left alone; the rest of the wish was not.
+            named = named.without_messages()
+        try:
+            return self._carry_out(named, held, book)
         except Rejected:
             # A field or a tag may have been deleted in the account, or made anew, since they were looked up.
             again = self._anew(merged, named, book)
             if again is None:
                 raise
-            return self._carry_out(merged, again, book)
+            return self._carry_out(again, held, book)
 
     def _anew(self, merged: Merged, named: Named, book: _Bookings) -> Named | None:
         if not named.by_name:
@@ -82,42 +130,35 @@ class Sender:
         again = self._naming.named(merged, book, anew=True)
         return None if again == named else again
 
-    def _carry_out(self, merged: Merged, named: Named, book: _Bookings) -> SignedUp:
-        signed_up = self._sign_up(merged, named, book)
+    def _carry_out(self, named: Named, held: Contact | None, book: _Bookings) -> SignedUp:
+        signed_up = self._upsert(named, held, book)
         if named.tag_ids:
             book()
             self._vendor.add_tags(signed_up.contact_id, named.tag_ids)
         return signed_up
 
-    def _sign_up(self, merged: Merged, named: Named, book: _Bookings) -> SignedUp:
-        held, address = None, named.body["email_address"]
-        stale = self._clock() - merged.newest > STALE_MS
-        if stale or named.offered:
-            book()
-            held = self._vendor.find_contact(address)
-            if stale and held is not None and held.left_after(merged.newest):
-                raise LeftSince
-            if stale and held is not None and held.left_messages_after(merged.newest):
-                # That was left alone; the rest of the wish was not.
-                named = named.without_messages()
-        if len(address) <= LONGEST_SIGN_UP_ADDRESS:
-            book()
-            return self._vendor.sign_up(filled(named.body, named.offered, held))
-        return self._send_long(named, held, book)
-
-    def _send_long(self, named: Named, held: Contact | None, book: _Bookings) -> SignedUp:
-        if held is None:
-            book()
-            try:
-                return self._vendor.create_contact(filled(named.body, named.offered, held))
-            except Conflict:
-                # The answer names the contact in its text only.
-                book()
-                held = self._vendor.find_contact(named.body["email_address"])
-                if held is None:
-                    raise
+    def _upsert(self, named: Named, held: Contact | None, book: _Bookings) -> SignedUp:
+        wish = filled(named.body, named.offered, held)
         book()
-        return self._vendor.update_contact(held, filled(named.body, named.offered, held))
+        if len(wish["email_address"]) <= LONGEST_SIGN_UP_ADDRESS:
+            return self._vendor.sign_up(wish)
+        if held is not None:
+            return self._vendor.update_contact(held, wish)
+        try:
+            return self._vendor.create_contact(wish)
+        except Conflict:
+            # The answer names the contact in its text only.
+            book()
+            found = self._vendor.find_contact(wish["email_address"])
+            if found is None:
+                raise
+            raise _Known(found) from None
+
+
+def _consented_at(claimed: Claimed) -> int | None:
+    wishes = [(claimed.received_at, claimed.payload)]
+    wishes += [(other.received_at, other.payload) for other in claimed.younger]
+    return max((received_at for received_at, wish in wishes if SMS in wish), default=None)
 
 
 class _Bookings:

@@ -18,8 +18,9 @@ from oauth.sealing import Sealer
 from services import ConnectionStatus, Vocabulary
 from services.constant_contact import ConstantContact
 from services.delivery import Courier, Departures, Outcome, Sender
+from services.opt_outs import OptOutTable
 from services.permits import CallPermits
-from store import Budget, Connections, Database, Deliveries, Meta, Signups
+from store import Budget, Connections, Database, Deliveries, Meta, OptOuts, Signups
 from tests.oauth.vendor import DAY, HOUR, START, Answer, Clock, HttpAnswer, Vendor, given
 from tests.store.conftest import signup
 from vendor import authorizing
@@ -71,6 +72,9 @@ class House:
         vocabulary = Vocabulary.of(
             vendor=api, connection=connection, meta=Meta(database), permits=permits, clock=clock
         )
+        opt_outs = OptOutTable(
+            opt_outs=OptOuts(database), vendor=api, permits=permits, connection=connection, clock=clock
+        )
         self.courier = Courier(
             deliveries=self.deliveries,
             budget=budget,
@@ -79,7 +83,15 @@ class House:
             departures=Departures(
                 permits=permits, budget=budget, clock=clock, monotonic=lambda: clock() / 1000
             ),
-            sender=Sender(vendor=api, permits=permits, vocabulary=vocabulary, clock=clock),
+            sender=Sender(
+                vendor=api,
+                permits=permits,
+                vocabulary=vocabulary,
+                opt_outs=opt_outs,
+                returning="confirm",
+                clock=clock,
+            ),
+            opt_outs=opt_outs,
             clock=clock,
         )
         self.states: set[str] = set()

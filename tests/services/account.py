@@ -15,6 +15,7 @@ from services.constant_contact.account import TokenAuth
 from tests.sandbox.vendor import Vendor
 
 HOST = "http://sandbox.invalid"
+LEFT = "/v3/contacts?optout_after"
 EVENTS_ID = "22222222-2222-4222-8222-222222222222"
 SOURCE_FIELD, INTERESTS_FIELD = (
     "44444444-4444-4444-8444-444444444444",
@@ -70,8 +71,11 @@ class Account:
         return dict(contact)
 
     def calls_since(self, count: int) -> list[tuple[str, str, int]]:
-        """Method, path and status of the calls after the first `count`."""
-        return [(c["method"], c["path"], c["status"]) for c in self.vendor.calls()[count:]]
+        """Method, path and status of the calls after the first `count`; of the list of opt-outs `LEFT`."""
+        return [
+            (c["method"], LEFT if "optout_after" in c["query"] else c["path"], c["status"])
+            for c in self.vendor.calls()[count:]
+        ]
 
     @property
     def calls(self) -> int:

@@ -32,9 +32,11 @@ from services.ceiling import Ceiling
 from services.constant_contact import ConnectionUnusable, ConstantContact
 from services.day_share import DayShare
 from services.delivery import Courier, Departures, Sender
+from services.delivery.returning import Returning
 from services.form_load import FormLoad
 from services.identifiers import SignupIds
 from services.open_lists import OpenLists
+from services.opt_outs import OptOutTable
 from services.permits import CallPermits
 from services.wishes import STRANGER, payload_of
 from store import (
@@ -46,6 +48,7 @@ from store import (
     Disk,
     Forms,
     Meta,
+    OptOuts,
     PendingByForm,
     PublicBacklog,
     Salvage,
@@ -88,6 +91,7 @@ class House:
         monotonic: Callable[[], float] = time.monotonic,
         after_fault_seconds: float = 0.05,
         rates: Rates | None = None,
+        returning: Returning = "confirm",
     ) -> None:
         """`api` takes the place of the scripted vendor."""
         self.clock = clock or Clock()
@@ -116,6 +120,14 @@ class House:
             permits=self.permits,
             clock=self.clock,
         )
+        self.opt_outs = OptOuts(self.database)
+        self.opt_out_table = OptOutTable(
+            opt_outs=self.opt_outs,
+            vendor=api,
+            permits=self.permits,
+            connection=self.connection,
+            clock=self.clock,
+        )
         self.authorized = 0
         self.on_authorize: Callable[[], None] = lambda: None
         self.no_token: ConnectionUnusable | None = None
@@ -130,7 +142,15 @@ class House:
                 clock=self.clock,
                 monotonic=self.clock.monotonic,
             ),
-            sender=Sender(vendor=api, permits=self.permits, vocabulary=self.vocabulary, clock=self.clock),
+            sender=Sender(
+                vendor=api,
+                permits=self.permits,
+                vocabulary=self.vocabulary,
+                opt_outs=self.opt_out_table,
+                returning=returning,
+                clock=self.clock,
+            ),
+            opt_outs=self.opt_out_table,
             clock=self.clock,
         )
         self.delivery = Delivery(
@@ -138,6 +158,7 @@ class House:
             deliveries=self.deliveries,
             lists=self.lists,
             vocabulary=self.vocabulary,
+            opt_outs=self.opt_out_table,
             clock=self.clock,
             monotonic=monotonic,
             after_fault_seconds=after_fault_seconds,
@@ -243,7 +264,7 @@ class House:
         assert view is not None
         return view
 
-    def connect(self) -> None:
+    def connect(self, *, opt_outs_read: bool = True) -> None:
         now = self.clock.now
         self.connections.store_connected(
             access_sealed="sealed",
@@ -253,6 +274,21 @@ class House:
             scope="contact_data",
             now=now,
         )
+        if opt_outs_read:
+            self.nobody_left()
+
+    def use_up(self, calls: int) -> None:
+        """As if so many of the day's calls had been made."""
+        self.budget.book(self.clock.now)
+        with self.database.transaction() as connection:
+            connection.exec_driver_sql(f"UPDATE budget SET used = {calls}")
+        self.clock.now += 1_000
+
+    def nobody_left(self) -> None:
+        """As if the account's opt-outs had just been read, and there were none."""
+        self.opt_out_table.before_claim()
+        self.opt_outs.begin(self.clock.now, lease_ms=1)
+        self.opt_outs.keep((), following=None, day="")
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])

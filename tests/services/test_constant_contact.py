@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from services.constant_contact import (
     Contact,
     Forbidden,
     Misconfigured,
+    NotAsked,
     QuotaExceeded,
     Rejected,
     Remedy,
@@ -28,6 +30,7 @@ from services.constant_contact import (
     Unauthorized,
     Unreachable,
 )
+from store import OptedOut
 
 BASE = "https://api.cc.email/v3"
 SIGN_UP = f"{BASE}/contacts/sign_up_form"
@@ -454,3 +457,94 @@ def test_who_opted_out_after_a_moment_has_left(document: dict[str, str], left: b
 def test_who_was_deleted_on_a_day_that_may_be_later_has_left(deleted_at: str, left: bool) -> None:
     """The vendor tells the day only, in a zone that it does not tell."""
     assert Contact("c", {"deleted_at": deleted_at}).left_after(NOON) is left
+
+
+@responses.activate
+def test_who_opted_out_is_read_page_by_page(vendor: ConstantContact) -> None:
+    """Deleted ones too, on which the vendor shows an opt-out; addresses in small letters, times in ms."""
+    query = {"status": "unsubscribed,deleted", "optout_after": "2026-11-21T09:38:16Z", "limit": "500"}
+    left = {
+        "contact_id": "c-1",
+        "email_address": {
+            "address": "Ann@Example.org",
+            "permission_to_send": "unsubscribed",
+            "opt_out_date": "2026-11-21T09:40:00.500Z",
+        },
+    }
+    deleted = {
+        "contact_id": "c-2",
+        "deleted_at": "2026-11-22",
+        "email_address": {"address": "bob@example.org", "opt_out_source": "Account"},
+    }
+    responses.get(
+        f"{BASE}/contacts",
+        json={"contacts": [left], "_links": {"next": {"href": "/v3/contacts?cursor=2"}}},
+        match=[responses.matchers.query_param_matcher(query)],
+    )
+    responses.get(
+        f"{BASE}/contacts",
+        json={"contacts": [deleted, {"contact_id": "c-3"}]},
+        match=[responses.matchers.query_param_matcher({"cursor": "2"})],
+    )
+    first = vendor.opt_outs(1_795_253_896_123)
+    assert first.entries == (OptedOut("ann@example.org", 1_795_254_000_500),)
+    second = vendor.opt_outs(1_795_253_896_123, first.next)
+    # A day that is told without a time counts to its end, wherever on earth.
+    assert second.entries == (OptedOut("bob@example.org", 1_795_305_600_000 + 36 * 3_600_000),)
+    assert second.next is None
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        (400, ARRAY, NotAsked),
+        (404, ARRAY, NotAsked),
+        (409, ARRAY, NotAsked),
+        (403, ARRAY, Forbidden),
+        (503, ARRAY, ServerFault),
+    ],
+)
+@responses.activate
+def test_a_question_that_is_refused_is_the_persons_own_matter(
+    vendor: ConstantContact, status: int, body: Any, kind: type[ConstantContactError]
+) -> None:
+    """What is everybody's stays everybody's."""
+    responses.put(f"{BASE}/contacts/resubscribe/c-1", status=status, json=body)
+    with pytest.raises(kind):
+        vendor.ask_to_return(Contact("c-1", {}), ["l-1"])
+    assert json.loads(str(responses.calls[0].request.body, "utf-8")) == {"list_ids": ["l-1"]}  # type: ignore[arg-type]
+
+
+UNSUBSCRIBED = {"permission_to_send": "unsubscribed", "opt_out_date": "2026-11-21T10:00:00Z"}
+
+
+@pytest.mark.parametrize(
+    ("email", "deleted_at", "opted_out", "left_at"),
+    [
+        ({"permission_to_send": "explicit"}, None, False, None),
+        (UNSUBSCRIBED, None, True, "2026-11-21T10:00:00"),
+        ({"permission_to_send": "unsubscribed"}, None, True, None),
+        # Deleted by the account, at the moment that its opt-out tells.
+        (
+            {"opt_out_source": "Account", "opt_out_date": "2026-11-22T09:00:00Z"},
+            "2026-11-22",
+            False,
+            "2026-11-22T09:00:00",
+        ),
+        # Opted out long before that: the deletion has the day only.
+        (UNSUBSCRIBED | {"opt_out_source": "Contact"}, "2026-11-25", True, "2026-11-26T12:00:00"),
+        ({"opt_out_source": "Contact"}, "2026-11-25", True, "2026-11-26T12:00:00"),
+        ({}, "2026-11-25", False, "2026-11-26T12:00:00"),
+    ],
+)
+def test_when_somebody_left_and_by_whose_will(
+    email: dict[str, str], deleted_at: str | None, opted_out: bool, left_at: str | None
+) -> None:
+    """The latest moment that the vendor tells; what the account merely deleted did not opt out."""
+    document: dict[str, Any] = {"email_address": email}
+    if deleted_at:
+        document["deleted_at"] = deleted_at
+    contact = Contact("c-1", document)
+    at = contact.left_at
+    told = None if at is None else datetime.fromtimestamp(at / 1000, UTC).replace(tzinfo=None).isoformat()
+    assert (contact.opted_out, told) == (opted_out, left_at)

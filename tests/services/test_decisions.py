@@ -21,7 +21,7 @@ from services.constant_contact import (
     Unreachable,
 )
 from services.delivery.decisions import CONFIGURATION, DAY, FLAGGED_FOR, MINUTE, Case, decide
-from services.delivery.sending import LeftSince
+from services.delivery.returning import LeftSince
 
 NOON = 20_000 * DAY + DAY // 2
 HOUR = 60 * MINUTE

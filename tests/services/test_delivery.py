@@ -362,6 +362,7 @@ def test_a_loop_that_died_or_hangs_is_replaced(
         deliveries=house.deliveries,
         lists=house.lists,
         vocabulary=house.vocabulary,
+        opt_outs=house.opt_out_table,
         clock=house.clock,
     )
     thread = DeliveryThread(delivery, look_every_seconds=0.02)
@@ -403,6 +404,7 @@ def test_a_process_whose_loop_hangs_is_ended(house: House, looks: list[float | N
         deliveries=house.deliveries,
         lists=house.lists,
         vocabulary=house.vocabulary,
+        opt_outs=house.opt_out_table,
         clock=house.clock,
     )
     watch(delivery, stop, end=lambda: ended.append(1), look_every_seconds=0.001)

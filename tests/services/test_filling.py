@@ -20,7 +20,7 @@ from services.delivery.merging import merge
 from services.wishes import payload_of
 from store import Carried, Claimed
 from tests.services.account import EVENTS_ID, PRESET_LIST_ID, SOURCE_FIELD
-from tests.services.test_sending import CREATE, DAY, FIND, FORM, LONG, SHORT, Town
+from tests.services.test_sending import CREATE, DAY, FIND, FORM, LEFT, LONG, SHORT, Town
 
 KEY = Asker("key-1")
 NEWS: dict[str, Any] = {
@@ -150,15 +150,15 @@ def test_merged_with_a_trusted_wish_each_does_what_it_may(town: Town, stranger_f
     assert (contact["first_name"], contact["last_name"], contact["birthday_day"]) == ("Anna", "M", 6)
 
 
-def test_a_stranger_brings_back_who_had_left_without_changing_them(town: Town) -> None:
-    """Signing up is the person's own fresh action, which a look-up must not prevent."""
+def test_a_stranger_changes_nothing_of_who_had_left(town: Town) -> None:
+    """The look-up tells of the opt-out as well, and the vendor asks the person."""
     contact_id = town.account.add(SHORT, **KNOWN)
     town.account.unsubscribe(contact_id, SHORT)
     town.later(1_000)
     sign_up(town, SHORT, phone="666")
-    town.deliver()
+    assert town.deliver() == [(*FIND, 200), ("PUT", f"/v3/contacts/resubscribe/{contact_id}", 200)]
     contact = town.account.find(SHORT)
-    assert contact["email_address"]["permission_to_send"] == "explicit"
+    assert contact["email_address"]["permission_to_send"] == "unsubscribed"
     assert [each["phone_number"] for each in contact["phone_numbers"]] == ["1"]
 
 
@@ -184,7 +184,7 @@ def test_an_old_wish_is_looked_up_once_for_both_reasons(town: Town) -> None:
     town.account.add(SHORT, **KNOWN)
     sign_up(town, SHORT, **STRANGE)
     town.later(DAY + 1)
-    assert town.deliver() == [(*FIND, 200), (*FORM, 200)]
+    assert town.deliver() == [(*LEFT, 200), (*FIND, 200), (*FORM, 200)]
     assert town.account.find(SHORT)["first_name"] == "Ann"
 
 
@@ -210,8 +210,15 @@ def test_somebody_who_was_added_meanwhile_is_protected_too(town: Town) -> None:
     claimed = town.courier.claim()
     assert isinstance(claimed, Claimed)
     vendor = AddedMeanwhile(town)
-    sender = Sender(vendor=vendor, permits=town.permits, vocabulary=town.vocabulary, clock=town.clock)
-    sender.send(claimed, merge(claimed.payload, claimed.received_at, ()), threading.Event())
+    sender = Sender(
+        vendor=vendor,
+        permits=town.permits,
+        vocabulary=town.vocabulary,
+        opt_outs=town.opt_out_table,
+        returning="confirm",
+        clock=town.clock,
+    )
+    sender.send(claimed, threading.Event())
     contact = town.account.find(LONG)
     assert (vendor.looks, contact["first_name"], contact["last_name"]) == (2, "Ann", "M")
 

@@ -6,14 +6,16 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from services.constant_contact import Contact
 from services.delivery import Outcome
-from services.delivery.sending import LeftSince
-from store import Claimed
+from services.delivery.returning import Returning
+from store import Claimed, NewSignup
 from tests.services.account import EVENTS_ID, INTERESTS_FIELD, PRESET_LIST_ID, SOURCE_FIELD, Account
+from tests.services.account import LEFT as LEFT_PATH
 from tests.services.conftest import Clock, House
 from tests.services.vendor import ScriptedVendor
 
@@ -23,21 +25,43 @@ LONG = "ann.with.a.name.that.is.long@department.of.something.example.org"
 FORM = ("POST", "/v3/contacts/sign_up_form")
 CREATE = ("POST", "/v3/contacts")
 FIND = ("GET", "/v3/contacts")
+LEFT = ("GET", LEFT_PATH)
 
 
 class Town(House):
     """The house beside an account at the vendor, on one clock."""
 
-    def __init__(self, path: Path) -> None:
-        clock = Clock()
-        self.account = Account(clock)
-        super().__init__(path, api=self.account.api, clock=clock)
+    def __init__(self, path: Path, *, other: Town | None = None, returning: Returning = "confirm") -> None:
+        """Of `other` it has the account and the clock: the same installation, started again."""
+        clock = other.clock if other else Clock()
+        self.account: Account = other.account if other else Account(clock)
+        super().__init__(path, api=self.account.api, clock=clock, returning=returning)
 
     def deliver(self) -> list[tuple[str, str, int]]:
         """One step; the calls it made."""
         before = self.account.calls
         self.outcome = self.courier.step().outcome
         return self.account.calls_since(before)
+
+    def spooled(self, email: str, received_at: int) -> str:
+        """A sign-up that the store did not take when it came in; its id."""
+        signup = NewSignup(
+            id=str(uuid4()),
+            received_at=received_at,
+            contact_key=email,
+            email=email,
+            person={},
+            list_ids=(PRESET_LIST_ID,),
+            source=None,
+            consent=None,
+            page=None,
+            network_address=None,
+            user_agent=None,
+            asked_by="form",
+        )
+        payload = {"email_address": email, "list_memberships": [PRESET_LIST_ID]}
+        self.spool.keep(signup, kind="sign_up", payload=payload)
+        return signup.id
 
     def later(self, milliseconds: int) -> None:
         self.clock.now += milliseconds
@@ -147,19 +171,6 @@ def test_a_fourth_phone_number_pushes_out_none_of_three(town: Town) -> None:
 
 
 @pytest.mark.parametrize("address", [SHORT, LONG])
-def test_a_fresh_wish_brings_back_who_had_unsubscribed(town: Town, address: str) -> None:
-    """It is the person's own action: explicit again, and no further question asked."""
-    contact_id = town.account.add(address)
-    town.account.unsubscribe(contact_id, address)
-    town.later(1_000)
-    town.sign_up(address)
-    assert FIND not in [call[:2] for call in town.deliver()[:1]]
-    contact = town.account.find(address)
-    assert contact["email_address"]["permission_to_send"] == "explicit"
-    assert contact["list_memberships"] == [EVENTS_ID, PRESET_LIST_ID]
-
-
-@pytest.mark.parametrize("address", [SHORT, LONG])
 def test_a_fresh_wish_revives_a_deleted_contact(town: Town, address: str) -> None:
     """The vendor keeps its record, and asks for another word to restore it."""
     contact_id = town.account.add(address, first_name="Ann")
@@ -193,94 +204,10 @@ def test_a_call_that_was_cut_off_is_safe_to_repeat(town: Town, path: str, drop: 
     assert contact["list_memberships"] == [EVENTS_ID, PRESET_LIST_ID] if known else [PRESET_LIST_ID]
 
 
-@pytest.mark.parametrize("address", [SHORT, LONG])
-def test_an_old_wish_brings_nobody_back_who_left_since(town: Town, address: str) -> None:
-    """It asks first; the sign-up is put aside with a plain sentence, and the contact stays as it is."""
-    contact_id = town.account.add(address)
-    signup_id = town.sign_up(address)
-    town.later(DAY // 2)
-    town.account.unsubscribe(contact_id, address)
-    town.later(DAY)
-    assert town.deliver() == [(*FIND, 200)]
-    view = town.view(signup_id)
-    assert (view.status, view.last_error) == ("parked", LeftSince.plain)
-    contact = town.account.find(address)
-    assert contact["email_address"]["permission_to_send"] == "unsubscribed"
-    assert contact["list_memberships"] == [EVENTS_ID]
-
-
-def test_a_released_suspect_brings_nobody_back_who_left_since(town: Town) -> None:
-    """An admin who decides days later knows nothing of that; the wish is as old as it is."""
-    contact_id = town.account.add(SHORT)
-    signup_id = town.sign_up(SHORT, website="https://spam.example")
-    assert town.deliver() == []
-    town.later(DAY)
-    town.account.unsubscribe(contact_id, SHORT)
-    town.later(DAY)
-    assert town.quarantine.release(signup_id)
-    assert town.deliver() == [(*FIND, 200)]
-    assert town.view(signup_id).last_error == LeftSince.plain
-    assert town.account.find(SHORT)["email_address"]["permission_to_send"] == "unsubscribed"
-
-
-def test_an_old_wish_does_not_revive_who_was_deleted_since(town: Town) -> None:
-    """Somebody removed that contact after it had signed up."""
-    contact_id = town.account.add(SHORT)
-    signup_id = town.sign_up(SHORT)
-    town.later(DAY)
-    town.account.edit("DELETE", f"/{contact_id}")
-    town.later(DAY)
-    town.deliver()
-    assert town.view(signup_id).status == "parked"
-
-
-@pytest.mark.parametrize("address", [SHORT, LONG])
-@pytest.mark.parametrize("before", ["nothing", "unsubscribed", "deleted", "subscribed"])
-def test_an_old_wish_of_somebody_who_did_not_leave_since_is_sent(
-    town: Town, address: str, before: str
-) -> None:
-    """Who left before that had come back by it."""
-    if before != "nothing":
-        contact_id = town.account.add(address)
-        if before == "unsubscribed":
-            town.account.unsubscribe(contact_id, address)
-        if before == "deleted":
-            town.account.edit("DELETE", f"/{contact_id}")
-        town.later(3 * DAY)
-    signup_id = town.sign_up(address)
-    town.later(DAY + 1)
-    calls = town.deliver()
-    assert calls[0] == (*FIND, 200)
-    assert len(calls) == 2
-    assert town.view(signup_id).status == "subscribed"
-    assert PRESET_LIST_ID in town.account.find(address)["list_memberships"]
-    assert town.budget.read().used == 2
-
-
-def test_a_wish_of_today_that_is_carried_makes_the_old_one_fresh(town: Town) -> None:
-    """The person has just confirmed it by signing up again: nothing to ask."""
-    contact_id = town.account.add(SHORT)
-    first = town.sign_up(SHORT)
-    town.later(DAY)
-    town.account.unsubscribe(contact_id, SHORT)
-    town.later(DAY)
-    second = town.sign_up(SHORT)
-    assert town.deliver() == [(*FORM, 200)]
-    assert [town.view(each).status for each in (first, second)] == ["subscribed", "subscribed"]
-    assert town.view(second).contact_id == contact_id
-
-
-def test_a_day_old_wish_is_still_fresh(town: Town) -> None:
-    """Only beyond 24 hours a call more is spent."""
-    town.sign_up(SHORT)
-    town.later(DAY)
-    assert town.deliver() == [(*FORM, 201)]
-
-
 def test_the_probe_may_make_its_further_calls_while_all_others_wait(town: Town) -> None:
-    """After a long outage the probe is an old wish: it asks first, and must not wait for itself."""
+    """After an outage the probe looks its contact up first, and must not wait for itself."""
     signup_id = town.sign_up(SHORT)
-    town.later(DAY + 1)
+    town.later(60_001)
     town.budget.pause(until=town.clock.now, reason="away")
     town.later(1)
     assert len(town.deliver()) == 2
@@ -304,8 +231,10 @@ def test_a_further_call_that_finds_no_room_costs_no_try_and_pauses_nobody(tmp_pa
     vendor.house = house = House(tmp_path, api=vendor)
     house.connect()
     signup_id = house.sign_up()
-    house.clock.now += DAY + 1
-    assert house.courier.step().outcome is Outcome.POSTPONED
+    house.opt_outs.doubt()
+    claimed = house.deliveries.claim(house.clock.now)
+    assert isinstance(claimed, Claimed)
+    assert house.courier.carry(claimed, threading.Event()).outcome is Outcome.POSTPONED
     assert vendor.signed_up == []
     assert (house.view(signup_id).status, house.view(signup_id).attempts) == ("queued", 0)
     assert house.budget.read().failures == 1
@@ -315,10 +244,10 @@ def test_a_further_call_that_finds_no_room_costs_no_try_and_pauses_nobody(tmp_pa
 def test_a_stop_ends_the_waiting_for_a_further_call(town: Town) -> None:
     """A process that shall end gives the sign-up back instead of waiting for the budget."""
     signup_id = town.sign_up(SHORT)
-    town.later(DAY + 1)
     for _ in range(3):
         town.permits.take()
     claimed = town.courier.claim()
+    town.opt_outs.doubt()
     assert isinstance(claimed, Claimed)
     stop = StopAtFirstWait()
     assert town.courier.carry(claimed, stop).outcome is Outcome.POSTPONED

@@ -8,6 +8,7 @@ from typing import Any
 from services.constant_contact import (
     ConstantContact,
     ConstantContactError,
+    Contact,
     ContactList,
     CustomField,
     ListsPage,
@@ -17,6 +18,7 @@ from services.constant_contact import (
     Tag,
 )
 from services.delivery import depart
+from store import OptedOut
 
 NEWSLETTER = ContactList("11111111-1111-4111-8111-111111111111", "Newsletter", "", True, 3)
 EVENTS = ContactList("22222222-2222-4222-8222-222222222222", "Events", "", False, 0)
@@ -35,6 +37,8 @@ class ScriptedVendor(ConstantContact):
         self.fields: tuple[CustomField, ...] = ()
         self.made_tags: tuple[Tag, ...] = ()
         self.asked_for: list[str] = []
+        self.opt_outs_since: list[int] = []
+        self.looked_up: list[str] = []
 
     def sign_up(self, person: Mapping[str, Any]) -> SignedUp:
         depart()
@@ -45,6 +49,15 @@ class ScriptedVendor(ConstantContact):
         if isinstance(answer, Exception):
             raise answer
         return answer
+
+    def find_contact(self, address: str) -> Contact | None:
+        depart()
+        self.looked_up.append(address)
+        return None
+
+    def opt_outs(self, since: int, page: str | None = None) -> Page[OptedOut]:
+        self.opt_outs_since.append(since)
+        return Page((), None)
 
     def contact_lists(self, page: str | None = None) -> ListsPage:
         self.pages.append(page)

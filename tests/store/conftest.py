@@ -36,7 +36,7 @@ def postgresql_template(postgresql_url: str) -> Iterator[str]:
         yield str(make_url(url).database)
 
 
-_WITH_ROWS = ("alembic_version", "budget", "connection", "suspected_room")
+_WITH_ROWS = ("alembic_version", "budget", "connection", "opt_out_refresh", "suspected_room")
 _KEEP_AS_MIGRATED = ";".join(
     ["CREATE SCHEMA migrated", *(f"CREATE TABLE migrated.{name} AS TABLE {name}" for name in _WITH_ROWS)]
 )

@@ -15,6 +15,7 @@ from store.believed import BY_FORM
 from store.claims import ANY_WAITING, CLAIM, CLAIM_FRESH, NEXT_DUE, NEXT_FRESH, YOUNGER
 from store.deliveries import BACKLOG, BEHIND, PENDING_UP_TO, RETRIED, WAITING_BEYOND
 from store.events import RECENT
+from store.opt_outs import NEXT, OUTLOOK, STANDING
 from store.pending import NEXT_PAGE
 from store.public_backlog import COUNT as PUBLIC_COUNT
 from store.public_backlog import LAST_BEFORE, OLDEST_DUE
@@ -59,6 +60,7 @@ LOOP = [
         {"at_most": 10, "recent": 99_990, "stranger": "form", "since": 99_990},
         id="public backlog",
     ),
+    pytest.param(NEXT, {"now": NOW}, id="probably next"),
 ]
 STATEMENTS = [
     *LOOP,
@@ -74,6 +76,8 @@ STATEMENTS = [
     pytest.param(COUNT, {}, id="count suspected"),
     pytest.param(NEXT_PAGE, {"received": -1, "due": -1}, id="pending by form"),
     pytest.param(FIND, {"wanted": "s1"}, id="find suspected"),
+    pytest.param(OUTLOOK, {"now": NOW}, id="outlook"),
+    pytest.param(STANDING, {"contact": "c99999"}, id="standing"),
 ]
 
 

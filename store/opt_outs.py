@@ -1,0 +1,243 @@
+"""Who left at the vendor, as far as its list was read, and the one row that tells how far that is.
+
+The list is read in rounds, page by page, by whichever process holds the row's lease. A round that has come to
+the list's end makes the table as new as the round's beginning.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, case, delete, func, null, or_, select, text, update
+
+from store.database import Database
+from store.schema import UNFINISHED, budget, deliveries, opt_out_refresh, opt_outs
+
+
+@dataclass(frozen=True)
+class OptedOut:
+    """One entry of the vendor's list: who left, and when (epoch ms)."""
+
+    contact_key: str
+    left_at: int
+
+
+@dataclass(frozen=True)
+class KnownOptOut:
+    """An opt-out on record; `asked_at` is when the person was last asked to come back. Both are epoch ms."""
+
+    left_at: int
+    asked_at: int | None
+
+
+@dataclass(frozen=True)
+class Refresh:
+    """How far the vendor's list was read; times are epoch ms.
+
+    The table knows everybody who had left by `refreshed_at`, 0 before the first round has ended. `doubts`
+    counts the times that something was put back which may be older than an opt-out; a round settles those
+    that were there when it began. `page` is the link to go on with in the round that `began_at`.
+    Nobody else reads before `lease_until`, nor anybody before `try_at`. On `day` (UTC) `pages` were read.
+    """
+
+    refreshed_at: int
+    doubts: int
+    settled: int
+    began_at: int | None
+    page: str | None
+    lease_until: int
+    try_at: int
+    failures: int
+    day: str
+    pages: int
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """What decides whether to read before the next claim.
+
+    `next_received_at` (epoch ms) is that of the delivery that is probably next, None when none is due; `used`
+    counts the day's calls; `failing` tells that the last call failed.
+    """
+
+    refresh: Refresh
+    next_received_at: int | None
+    used: int
+    failing: bool
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How new the table is, the day's calls, and what the table knows of one contact."""
+
+    refresh: Refresh
+    used: int
+    opt_out: KnownOptOut | None
+
+
+_ROW = opt_out_refresh.c.name == "default"
+_STATE = tuple(
+    opt_out_refresh.c[name]
+    for name in (
+        *("refreshed_at", "doubts", "settled", "began_at", "page"),
+        *("lease_until", "try_at", "failures", "day", "pages"),
+    )
+)
+_WITH_BUDGET = opt_out_refresh.join(budget, budget.c.name == opt_out_refresh.c.name)
+NEXT = (
+    select(deliveries.c.received_at)
+    .where(UNFINISHED, deliveries.c.due_at <= bindparam("now"))
+    .order_by(deliveries.c.due_at, deliveries.c.id)
+    .limit(1)
+)
+OUTLOOK = (
+    select(
+        *_STATE,
+        budget.c.used,
+        budget.c.failures.label("calls_failed"),
+        NEXT.scalar_subquery().label("next_received_at"),
+    )
+    .select_from(_WITH_BUDGET)
+    .where(_ROW)
+)
+STANDING = (
+    select(*_STATE, budget.c.used, opt_outs.c.left_at, opt_outs.c.asked_at)
+    .select_from(_WITH_BUDGET.outerjoin(opt_outs, opt_outs.c.contact_hash == bindparam("contact")))
+    .where(_ROW)
+)
+_DOUBT = update(opt_out_refresh).where(_ROW).values(doubts=opt_out_refresh.c.doubts + 1)
+_BEGIN = (
+    update(opt_out_refresh)
+    .where(_ROW)
+    # A lease that is longer than any was given by a clock that has been set back since.
+    .where(
+        or_(
+            opt_out_refresh.c.lease_until <= bindparam("now"),
+            opt_out_refresh.c.lease_until > bindparam("until"),
+        )
+    )
+    .values(
+        lease_until=bindparam("until"),
+        began_at=func.coalesce(opt_out_refresh.c.began_at, bindparam("now")),
+        began_with=func.coalesce(opt_out_refresh.c.began_with, opt_out_refresh.c.doubts),
+    )
+    .returning(*_STATE)
+)
+_KEEP = text(
+    "INSERT INTO opt_outs (contact_hash, left_at) VALUES (:contact, :left_at)"
+    " ON CONFLICT (contact_hash) DO UPDATE SET left_at = excluded.left_at"
+)
+_ASKED = text(
+    "INSERT INTO opt_outs (contact_hash, left_at, asked_at) VALUES (:contact, :left_at, :asked_at)"
+    " ON CONFLICT (contact_hash) DO UPDATE SET left_at = excluded.left_at, asked_at = excluded.asked_at"
+)
+_FORGET = delete(opt_outs).where(opt_outs.c.contact_hash == bindparam("contact"))
+_PAGE_READ = {
+    "failures": 0,
+    "day": bindparam("today"),
+    "pages": case(
+        (opt_out_refresh.c.day == bindparam("today"), opt_out_refresh.c.pages + 1),
+        else_=1,
+    ),
+}
+_GO_ON = update(opt_out_refresh).where(_ROW).values(page=bindparam("following"), **_PAGE_READ)
+_ROUND_ENDED = (
+    update(opt_out_refresh)
+    .where(_ROW)
+    .values(
+        refreshed_at=func.coalesce(opt_out_refresh.c.began_at, opt_out_refresh.c.refreshed_at),
+        settled=func.coalesce(opt_out_refresh.c.began_with, opt_out_refresh.c.settled),
+        began_at=null(),
+        began_with=null(),
+        page=null(),
+        lease_until=0,
+        **_PAGE_READ,
+    )
+)
+_PAUSE = update(opt_out_refresh).where(_ROW).values(lease_until=0, try_at=bindparam("again_at"))
+_FAILED = _PAUSE.values(failures=opt_out_refresh.c.failures + 1)
+_ROUND_LOST = _FAILED.values(began_at=null(), began_with=null(), page=null())
+
+
+def doubt(connection: Connection) -> None:
+    """Note in this transaction that something may have been put back that is older than an opt-out."""
+    connection.execute(_DOUBT)
+
+
+class OptOuts:
+    """The table of opt-outs and the row that tells how new it is."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def outlook(self, now: int) -> Outlook:
+        """What decides whether to read the list before a claim at `now` (epoch ms)."""
+        with self._database.reading() as connection:
+            row = connection.execute(OUTLOOK, {"now": now}).one()
+        return Outlook(_refresh(row), row.next_received_at, row.used, row.calls_failed > 0)
+
+    def standing(self, contact_key: str) -> Standing:
+        """What is known of this contact, and how new that is."""
+        with self._database.reading() as connection:
+            row = connection.execute(STANDING, {"contact": _hash(contact_key)}).one()
+        known = None if row.left_at is None else KnownOptOut(row.left_at, row.asked_at)
+        return Standing(_refresh(row), row.used, known)
+
+    def doubt(self) -> None:
+        """What is known is too old for whatever waits now: nobody could ask the vendor for a while."""
+        with self._database.transaction() as connection:
+            doubt(connection)
+
+    def begin(self, now: int, *, lease_ms: int) -> Refresh | None:
+        """Take the lease for reading at `now` (epoch ms), and begin a round unless one is under way.
+
+        Returns:
+            How far the list was read; None when another process is reading.
+        """
+        with self._database.transaction() as connection:
+            row = connection.execute(_BEGIN, {"now": now, "until": now + lease_ms}).one_or_none()
+        return None if row is None else _refresh(row)
+
+    def keep(self, found: Sequence[OptedOut], *, following: str | None, day: str) -> None:
+        """Keep one page, read on `day` (UTC); `following` links to the next one.
+
+        None ends the round, and gives the lease back.
+        """
+        rows = [{"contact": _hash(entry.contact_key), "left_at": entry.left_at} for entry in found]
+        with self._database.transaction() as connection:
+            if rows:
+                connection.execute(_KEEP, rows)
+            if following is None:
+                connection.execute(_ROUND_ENDED, {"today": day})
+            else:
+                connection.execute(_GO_ON, {"today": day, "following": following})
+
+    def pause(self, again_at: int) -> None:
+        """Give the lease back; nobody reads before `again_at` (epoch ms)."""
+        with self._database.transaction() as connection:
+            connection.execute(_PAUSE, {"again_at": again_at})
+
+    def failed(self, again_at: int, *, lost: bool) -> None:
+        """The same after a failure; `lost`: the round cannot go on and has to begin anew."""
+        with self._database.transaction() as connection:
+            connection.execute(_ROUND_LOST if lost else _FAILED, {"again_at": again_at})
+
+    def forget(self, contact_key: str) -> None:
+        """This contact has come back."""
+        with self._database.transaction() as connection:
+            connection.execute(_FORGET, {"contact": _hash(contact_key)})
+
+    def asked(self, contact_key: str, *, left_at: int, now: int) -> None:
+        """The vendor asks this contact, who left at `left_at`, to come back at `now` (both epoch ms)."""
+        values = {"contact": _hash(contact_key), "left_at": left_at, "asked_at": now}
+        with self._database.transaction() as connection:
+            connection.execute(_ASKED, values)
+
+
+def _hash(contact_key: str) -> str:
+    return hashlib.sha256(contact_key.encode()).hexdigest()
+
+
+def _refresh(row: Any) -> Refresh:
+    return Refresh(*(getattr(row, column.name) for column in _STATE))
