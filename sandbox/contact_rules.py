@@ -179,6 +179,16 @@ def replace(world: World, contact: Contact, body: dict[str, Any]) -> None:
     contact.updated_at, contact.update_source, contact.deleted_at = now, source, None
 
 
+def opt_out(world: World, address: str) -> bool:
+    """What the contact does who follows the link in a mailing; False when there is no such contact."""
+    contact = find_by_address(world, address)
+    if contact is None or contact.email is None:
+        return False
+    _set_permission(contact.email, {"permission_to_send": "unsubscribed"}, "Contact", world.now())
+    contact.updated_at, contact.update_source = world.now(), "Contact"
+    return True
+
+
 def check_return(world: World, body: dict[str, Any]) -> None:
     """Hold a body against the contract's ContactResubscribeRequest.
 

@@ -174,6 +174,16 @@ def advance_clock() -> dict[str, Any]:
         return {"clock": _clock(world)}
 
 
+@blueprint.post("/unsubscribe")
+def unsubscribe() -> dict[str, str]:
+    """Opt out of everything, as the person of this `email` would by the link in a mailing."""
+    body, world = _body(), current_world()
+    with world.lock:
+        if not rules.opt_out(world, str(body.get("email"))):
+            raise ControlRefused("email: there is no contact with this address")
+    return {"status": "unsubscribed"}
+
+
 @blueprint.post("/confirm-return")
 def confirm_return() -> dict[str, str]:
     """Follow the link of the mail that asks `email` whether to come back, as the person would."""

@@ -30,7 +30,11 @@ _APPLIED = {
         "schema": {"type": "string"},
     }
 }
-_QUEUED = {"id": {"type": "string", "format": "uuid"}, "status": {"const": "queued"}}
+_QUEUED = {
+    "id": {"type": "string", "format": "uuid"},
+    # The latter of somebody who had left: Constant Contact has asked them whether to come back.
+    "status": {"enum": ["queued", "confirmation_sent"]},
+}
 _RECEIVED = {"id": {"type": "string", "format": "uuid"}, "status": {"const": "received"}}
 _HEADERS = (
     (

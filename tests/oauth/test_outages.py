@@ -136,6 +136,11 @@ def house(
         return 201, {}, json.dumps({"contact_id": "c-1", "action": "created"})
 
     http.add_callback(responses.POST, f"{API}/contacts/sign_up_form", callback=sign_up)
+
+    def nobody_left(_request: requests.PreparedRequest) -> HttpAnswer:
+        return given(vendor.outage) if vendor.outage is not None else (200, {}, '{"contacts": []}')
+
+    http.add_callback(responses.GET, f"{API}/contacts", callback=nobody_left)
     database = Database(f"sqlite:///{tmp_path / 'test.db'}")
     house = House(database, server, sealer, vendor, clock)
     house.connections.store_connected(

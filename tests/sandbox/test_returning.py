@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -47,6 +48,16 @@ def test_the_question_changes_nothing_until_it_is_answered(api: Api, vendor: Ven
     assert (back["permission_to_send"], back["opt_out_date"]) == ("explicit", None)
     assert back["list_memberships"] == [PRESET_LIST_ID, EVENTS]
     assert vendor.client.post("/_sandbox/confirm-return", json={"email": ADDRESS}).status_code == 400
+
+
+def test_a_contact_may_opt_out_by_itself(api: Api, vendor: Vendor) -> None:
+    """By the control endpoint, which stands for the link in a mailing."""
+    api("POST", SIGN_UP, person(email_address=ADDRESS))
+    unsubscribe = partial(vendor.client.post, "/_sandbox/unsubscribe")
+    assert unsubscribe(json={"email": ADDRESS}).status_code == 200
+    assert unsubscribe(json={"email": "nobody@example.com"}).status_code == 400
+    (shown,) = (api("GET", f"{CONTACTS}?status=unsubscribed").json or {})["contacts"]
+    assert shown["email_address"]["opt_out_source"] == "Contact"
 
 
 def test_the_question_is_mailed_once(api: Api, contact_id: str) -> None:

@@ -286,9 +286,9 @@ class House:
 
     def nobody_left(self) -> None:
         """As if the account's opt-outs had just been read, and there were none."""
-        self.opt_out_table.before_claim()
         self.opt_outs.begin(self.clock.now, lease_ms=1)
         self.opt_outs.keep((), following=None, day="")
+        self.opt_out_table.before_claim()
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
