@@ -101,13 +101,14 @@ class Health:
         silent_seconds: Callable[[], float | None] | None = None,
         warnings: Iterable[Problem],
         proxies: Callable[[], Iterable[Problem]] = tuple,
+        opt_outs: Callable[[], Iterable[Problem]] = tuple,
         version: str,
         clock: Callable[[], int],
     ) -> None:
         """`warnings` are the settings' own; `proxies` tells what requests showed about those in front.
 
-        `salvage` is for SQLite; `clock` tells epoch milliseconds. `silent_seconds` tells when this process's
-        own delivery last went round; None where others deliver.
+        `opt_outs` tells whether it is known who left. `salvage` is for SQLite; `clock` tells epoch ms.
+        `silent_seconds` tells when this process's own delivery last went round; None where others deliver.
         """
         self._database = database
         self._spool = spool
@@ -122,6 +123,7 @@ class Health:
         self._silent_seconds = silent_seconds
         self._warnings = tuple(warnings)
         self._proxies = proxies
+        self._opt_outs = opt_outs
         self._version = version
         self._clock = clock
         self.looks_at = DATABASE
@@ -179,6 +181,7 @@ class Health:
             *connection.problems(),
             *self._storage_problems(),
             *self._delivery_problems(backlog, oldest),
+            *self._opt_outs(),
             *self._suspected_problems(),
         )
         problems = for_strangers(found) if for_all else found

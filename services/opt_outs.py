@@ -24,13 +24,24 @@ from services.constant_contact import (
     Unreachable,
 )
 from services.permits import CallPermits
-from store import Claimed, KnownOptOut, OptOuts, Refresh, StoreError
+from services.problems import Problem
+from store import Claimed, KnownOptOut, OptOuts, Outlook, Refresh, Standing, StoreError
+from store.claims import BACKLOG_PER_DAY, DELIVERIES_PER_DAY, FRESH_MS
 
 log = structlog.get_logger(__name__)
 
 SECOND, MINUTE = 1_000, 60_000
+FAILURES_TOLD = 3
+UNREAD = (
+    "Constant Contact does not give its list of who unsubscribed. Nobody who left is brought back: until it "
+    "does, each sign-up is looked up first, which costs two of the day's calls instead of one."
+)
+BEING_READ = (
+    "The account's list of who unsubscribed is being read for the first time. Until it is known, each "
+    "sign-up is looked up first, which costs two of the day's calls instead of one."
+)
 # A minute costs 1,440 calls a day at most, ten cost 144; the day's calls decide which.
-FRESH_MS, FRESH_WHILE_BUSY_MS = MINUTE, 10 * MINUTE
+NEW_MS, NEW_WHILE_BUSY_MS = MINUTE, 10 * MINUTE
 BUSY_FROM_CALLS = 5_000
 # Between the look at the table and its use lie the claim and the wait for the call's turn.
 SLACK_MS = 30 * SECOND
@@ -44,7 +55,7 @@ PATIENCE_MS, LOOK_AGAIN_MS = 2 * SECOND, SECOND // 10
 FIRST_GAP_MS, LONGEST_GAP_MS = 10 * SECOND, 10 * MINUTE
 PAGES_AT_ONCE = 3
 # The first reading, 500 contacts a page, leaves most calls to sign-ups and a fifth of the day is its most.
-FILL_EVERY_MS, PAGES_PER_DAY, FILL_WHILE_USED = 2 * SECOND, 2_000, 8_000
+FILL_EVERY_MS, PAGES_PER_DAY = 2 * SECOND, 2_000
 LOOK_EVERY_MS = 30 * SECOND
 # Connecting asks the vendor several things within the second.
 JUST_CONNECTED_MS = 10 * SECOND
@@ -84,8 +95,14 @@ class OptOutTable:
         # After a failed call the next claim is the probe: its contact is looked up, see `covers`.
         if outlook.next_received_at is None or outlook.failing:
             return None
-        refresh = outlook.refresh
-        if self._new_enough(refresh, now, used=outlook.used, waited=now - outlook.next_received_at):
+        refresh, used = outlook.refresh, _used(outlook, now)
+        waited = now - outlook.next_received_at
+        if used >= DELIVERIES_PER_DAY:
+            return None
+        if used >= BACKLOG_PER_DAY and waited > FRESH_MS:
+            # It has to wait for tomorrow; what has come in within the hour may still go.
+            waited = 0
+        if self._new_enough(refresh, now, used=used, waited=waited):
             return None
         if now < refresh.lease_until <= now + LEASE_MS:
             return now + LOOK_AGAIN_MS if refresh.lease_until - now > LEASE_MS - PATIENCE_MS else None
@@ -114,12 +131,21 @@ class OptOutTable:
         standing, now = self._opt_outs.standing(claimed.contact_key), self._clock()
         received_at = min(claimed.received_at, *(other.received_at for other in claimed.younger), now)
         new_enough = self._new_enough(
-            standing.refresh, now, used=standing.used, waited=now - received_at, slack=SLACK_MS
+            standing.refresh, now, used=_used(standing, now), waited=now - received_at, slack=SLACK_MS
         )
         after_failure = claimed.attempts > 1 or claimed.probe
         if after_failure and now - standing.refresh.refreshed_at > JUST_REFRESHED_MS:
             new_enough = False
         return new_enough, standing.opt_out
+
+    def problems(self) -> list[Problem]:
+        """What health tells: while it is not known who left, each sign-up costs a call more."""
+        refresh = self._opt_outs.outlook(self._clock()).refresh
+        if refresh.failures >= FAILURES_TOLD:
+            return [Problem("opt_outs_unread", UNREAD)]
+        if not refresh.refreshed_at and refresh.pages:
+            return [Problem("opt_outs_being_read", BEING_READ, planned=True)]
+        return []
 
     def doubt(self) -> None:
         """The vendor could not be asked for a while: whatever waits now needs a table that is newer."""
@@ -139,7 +165,7 @@ class OptOutTable:
         if refresh.settled != refresh.doubts or refresh.refreshed_at < max(self._since, 1):
             return False
         busy = used >= BUSY_FROM_CALLS and waited <= MINUTE
-        longest = FRESH_WHILE_BUSY_MS if busy else FRESH_MS
+        longest = NEW_WHILE_BUSY_MS if busy else NEW_MS
         # One of the future was written by a clock that has been set back since.
         return -SLACK_MS <= now - refresh.refreshed_at <= longest + slack
 
@@ -152,7 +178,8 @@ class OptOutTable:
             return False
         if not self._connection.usable():
             return False
-        held_back = outlook.failing or outlook.used >= FILL_WHILE_USED or self._just_connected(now)
+        used_up = _used(outlook, now) >= BACKLOG_PER_DAY
+        held_back = outlook.failing or used_up or self._just_connected(now)
         if not held_back and not now < refresh.lease_until <= now + LEASE_MS and self._may_read(refresh, now):
             self._read(now, pages=1)
         return True
@@ -211,6 +238,11 @@ def _only_logged() -> Iterator[None]:
         yield
     except StoreError as error:
         log.warning("opt_out_not_noted", error=type(error).__name__)
+
+
+def _used(seen: Outlook | Standing, now: int) -> int:
+    """Today's calls."""
+    return seen.used if seen.day == _day(now) else 0
 
 
 def _day(now: int) -> str:

@@ -57,21 +57,23 @@ class Refresh:
 class Outlook:
     """What decides whether to read before the next claim.
 
-    `next_received_at` (epoch ms) is that of the delivery that is probably next, None when none is due; `used`
-    counts the day's calls; `failing` tells that the last call failed.
+    `next_received_at` (epoch ms) is that of the delivery that is probably next, None when none is due; on
+    `day` (UTC), that of the last call, `used` were made; `failing` tells that the last one failed.
     """
 
     refresh: Refresh
     next_received_at: int | None
+    day: str
     used: int
     failing: bool
 
 
 @dataclass(frozen=True)
 class Standing:
-    """How new the table is, the day's calls, and what the table knows of one contact."""
+    """How new the table is, how many calls `day` (UTC) took, and what the table knows of one contact."""
 
     refresh: Refresh
+    day: str
     used: int
     opt_out: KnownOptOut | None
 
@@ -94,6 +96,7 @@ NEXT = (
 OUTLOOK = (
     select(
         *_STATE,
+        budget.c.day.label("call_day"),
         budget.c.used,
         budget.c.failures.label("calls_failed"),
         NEXT.scalar_subquery().label("next_received_at"),
@@ -102,7 +105,7 @@ OUTLOOK = (
     .where(_ROW)
 )
 STANDING = (
-    select(*_STATE, budget.c.used, opt_outs.c.left_at, opt_outs.c.asked_at)
+    select(*_STATE, budget.c.day.label("call_day"), budget.c.used, opt_outs.c.left_at, opt_outs.c.asked_at)
     .select_from(_WITH_BUDGET.outerjoin(opt_outs, opt_outs.c.contact_hash == bindparam("contact")))
     .where(_ROW)
 )
@@ -175,14 +178,14 @@ class OptOuts:
         """What decides whether to read the list before a claim at `now` (epoch ms)."""
         with self._database.reading() as connection:
             row = connection.execute(OUTLOOK, {"now": now}).one()
-        return Outlook(_refresh(row), row.next_received_at, row.used, row.calls_failed > 0)
+        return Outlook(_refresh(row), row.next_received_at, row.call_day, row.used, row.calls_failed > 0)
 
     def standing(self, contact_key: str) -> Standing:
         """What is known of this contact, and how new that is."""
         with self._database.reading() as connection:
             row = connection.execute(STANDING, {"contact": _hash(contact_key)}).one()
         known = None if row.left_at is None else KnownOptOut(row.left_at, row.asked_at)
-        return Standing(_refresh(row), row.used, known)
+        return Standing(_refresh(row), row.call_day, row.used, known)
 
     def doubt(self) -> None:
         """What is known is too old for whatever waits now: nobody could ask the vendor for a while."""

@@ -142,7 +142,7 @@ def build_services(settings: Settings) -> Parts:
         connection_control=control,
         tokens=tokens,
         events=tables.events.recent,
-        health=build_health(settings, tables, keeping, connection, forms, delivery, proxy_watch),
+        health=build_health(settings, tables, keeping, connection, forms, delivery, proxy_watch, opt_outs),
         housekeeping=build_housekeeping(tables, keeping, forms, delivery, visitor_keys, proxy_watch),
         metrics=build_metrics(tables, connection, tokens),
         doctor=build_doctor(

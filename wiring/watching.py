@@ -19,6 +19,7 @@ from services import (
     TokenClock,
 )
 from services.doctor import Deployment
+from services.opt_outs import OptOutTable
 from services.visitor_keys import VisitorKeys
 from settings import Settings
 from store import Expiry, Tables
@@ -37,6 +38,7 @@ def build_health(
     forms: FormParts,
     delivery: Delivery,
     proxies: ProxyWatch,
+    opt_outs: OptOutTable,
 ) -> HealthInTime:
     """What `GET /health` asks."""
     health = Health(
@@ -53,6 +55,7 @@ def build_health(
         silent_seconds=delivery.silent_seconds if settings.delivery == "thread" else None,
         warnings=_settings_problems(settings),
         proxies=proxies.problems,
+        opt_outs=opt_outs.problems,
         version=VERSION,
         clock=clock,
     )

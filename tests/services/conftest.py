@@ -214,6 +214,7 @@ class House:
             open_lists=self.open_lists,
             silent_seconds=lambda: self.silent_seconds,
             warnings=[],
+            opt_outs=self.opt_out_table.problems,
             version="1.2.3",
             clock=self.clock,
         )

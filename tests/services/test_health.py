@@ -195,6 +195,7 @@ def test_a_day_that_is_used_up_has_a_name(house: House, calls: int, age_ms: int,
     house.clock.now += age_ms
     booked(house, calls)
     sentences = [each.sentence for each in house.health.report().problems if each.code != "backlog_old"]
+    house.nobody_left()
     assert house.courier.step().outcome is (Outcome.IDLE if said else Outcome.DELIVERED)
     if said is None:
         assert not any("00:00 UTC" in sentence for sentence in sentences)

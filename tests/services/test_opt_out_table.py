@@ -11,7 +11,7 @@ import pytest
 from services import opt_outs as rules
 from services.constant_contact import ConstantContactError, Misconfigured, Page, Rejected, ServerFault
 from services.delivery import Outcome
-from store import OptedOut
+from store import BACKLOG_PER_DAY, DELIVERIES_PER_DAY, OptedOut
 from tests.services.conftest import House
 from tests.services.test_sending import FIND, FORM, LEFT, SHORT, Town
 from tests.services.vendor import ScriptedVendor
@@ -111,6 +111,21 @@ def test_on_a_busy_day_ten_minutes_are_new_enough_for_what_has_just_come_in(town
     assert READ in town.deliver()
 
 
+def test_what_waits_for_tomorrow_uses_up_no_calls(town: Town) -> None:
+    """Behind an old backlog the vendor is asked every ten minutes, for the sign-ups of today that may go."""
+    town.sign_up("old@example.org")
+    town.later(2 * 60 * MINUTE)
+    town.use_up(BACKLOG_PER_DAY)
+    calls: list[Any] = []
+    for _ in range(61):
+        calls += town.deliver()
+        town.later(MINUTE)
+    assert calls == [READ] * 6
+    town.use_up(DELIVERIES_PER_DAY)
+    town.later(20 * MINUTE)
+    assert town.deliver() == []
+
+
 def test_nothing_due_is_no_reason_to_ask(town: Town) -> None:
     """While there is no traffic the vendor is left alone."""
     assert town.deliver() == []
@@ -168,10 +183,13 @@ def test_a_long_list_is_read_page_by_page_and_each_is_looked_up_until_then(
     house.clock.now += SECOND
     house.courier.step()
     assert (vendor.asked_pages, len(vendor.looked_up)) == ([None, "2"], 3)
+    told: list[list[str]] = []
     for _ in range(3):
         house.clock.now += 10 * SECOND
         house.opt_out_table.fill()
+        told.append([problem.code for problem in house.opt_out_table.problems() if problem.planned])
     assert vendor.asked_pages == [None, "2", "3", "4"]
+    assert told == [["opt_outs_being_read"], [], []]
     house.sign_up("after@example.org")
     house.clock.now += SECOND
     house.courier.step()
@@ -207,7 +225,7 @@ def test_the_first_reading_gives_way(lister: Callable[[int], tuple[House, Lister
     house, vendor = lister(3)
     house.clock.now += SECOND if reason == "just connected" else 11 * SECOND
     if reason == "used up":
-        house.use_up(rules.FILL_WHILE_USED)
+        house.use_up(BACKLOG_PER_DAY)
     if reason == "failing":
         house.budget.pause(until=house.clock.now, reason="away")
     if reason == "disconnected":
@@ -248,6 +266,12 @@ def test_when_the_list_cannot_be_had_each_is_looked_up(
         house.clock.now += 5 * SECOND
     assert (len(vendor.signed_up), len(vendor.looked_up)) == (20, 20)
     assert len(vendor.asked_pages) == 4
+    assert [problem.code for problem in house.opt_out_table.problems()] == ["opt_outs_unread"]
+    vendor.answer = lambda: None
+    house.clock.now += DAY
+    house.sign_up("after@example.org")
+    house.courier.step()
+    assert house.opt_out_table.problems() == []
     assert house.budget.read().paused_until is None
 
 
