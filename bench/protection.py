@@ -39,7 +39,12 @@ def _times(database: Database) -> tuple[list[float], list[float]]:
     )
     rates = Rates(address=20, network=100, form=POSTS)
     protection = Protection(
-        keys=lambda: ("bench",), rates=rates, captchas={}, used_up={}, clock=lambda: now[0]
+        keys=lambda: ("bench",),
+        rates=rates,
+        captchas={},
+        is_full=lambda _: False,
+        due_at=lambda _: None,
+        clock=lambda: now[0],
     )
     token = protection.token(form)
     now[0] += 5_000

@@ -2,7 +2,7 @@
 
 Constant Contact takes 10,000 calls a day. All anonymous sign-ups together take a share of them; the rest is
 divided evenly among the forms, and each may use its part whatever the others do. Only where both are used up,
-the form's sign-ups are kept apart.
+the form's sign-ups wait for the next day: they are stored like all, and are due later.
 """
 
 from __future__ import annotations
@@ -20,6 +20,10 @@ SPAN_MS = 600_000
 SPANS = 144
 # After so long nothing more is stored for a span that is over, but by the import of the spool.
 _SETTLED_MS = 60_000
+_DAY_MS = 86_400_000
+# After midnight, when the last of them has become older than what claims still call fresh (store/claims.py):
+# in the lane of fresh sign-ups they would take the calls that are kept for the other forms.
+_AFTER_MIDNIGHT_MS = 3_600_000
 
 
 class Believed(Protocol):
@@ -53,6 +57,13 @@ class DayShare:
     def is_used_up(self, form: Form | None) -> bool:
         """Whether `form`, None for what comes without one, had its share at the last count."""
         return (form.id if form else None) in self._used_up
+
+    def due_at(self, form: Form | None) -> int | None:
+        """When (epoch ms) a sign-up by `form` that comes now is due; None: at once."""
+        if not self.is_used_up(form):
+            return None
+        now = self._clock()
+        return now - now % _DAY_MS + _DAY_MS + _AFTER_MIDNIGHT_MS
 
     def count(self) -> None:
         """Count the calls that the sign-ups of the last 24 hours take. Raises store.StoreError."""

@@ -37,6 +37,16 @@ class NetworkPlace:
         return tuple(dict.fromkeys(place for place in (self.address, self.network, self.site) if place))
 
 
+def is_this_machine(network_address: str | None) -> bool:
+    """Whether a request came from the machine that the service runs on."""
+    try:
+        address = ipaddress.ip_address((network_address or "").strip())
+    except ValueError:
+        return False
+    mapped = address.ipv4_mapped if address.version == 6 else None
+    return (mapped or address).is_loopback
+
+
 _NOWHERE = NetworkPlace(NO_PUBLIC_ADDRESS, NO_PUBLIC_ADDRESS)
 
 

@@ -64,7 +64,12 @@ def _own(own: OwnWait | None, now: int) -> list[Problem]:
     sentence = f"{count} for a time of its own{each} at {_moment(own.first_due_at)}."
     if own.count > 1:
         sentence = sentence.replace("of its own", "of their own")
-    if own.first_due_at - now > LONG_MS:
+    if own.last_error is None:
+        sentence += (
+            " Its form has had its share of the day's calls (ANONYMOUS_SHARE_OF_DAY), and the rest is for"
+            " other forms."
+        )
+    elif own.first_due_at - now > LONG_MS:
         sentence += (
             " Constant Contact calls an address invalid for 48 hours when it was sent too often;"
             " it is tried once more then."

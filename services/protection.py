@@ -38,7 +38,6 @@ RULES = {
     "wrong_proof": "The proof of work was wrong.",
     "used_proof": "The proof of work was used before, or is too old.",
     "form_full": "As many sign-ups by this form waited for their delivery as it allows.",
-    "day_share": "This form had taken its share of the day's calls to Constant Contact.",
     "address_rate": "Many sign-ups came from this address within a minute.",
     "address_rate_hour": "Many sign-ups came from this address within an hour.",
     "address_rate_day": "Many sign-ups came from this address within a day.",
@@ -51,7 +50,7 @@ RULES = {
 # What only programs do, or people who do not mean it.
 JUNK_RULES = frozenset({"honeypot", "disposable"})
 # What says nothing about the sender.
-NOT_BY_ITS_FAULT = frozenset({"form_full", "day_share", "captcha_unchecked"})
+NOT_BY_ITS_FAULT = frozenset({"form_full", "captcha_unchecked"})
 # A /48 is what a rented server comes with, but also a company with a network on each floor.
 SITE_NETWORKS = 2
 
@@ -91,14 +90,15 @@ def _limited(minute: int, hour: int | None, day: int | None) -> tuple[int | None
 class Judgement:
     """What is to be known of a sign-up when it is stored.
 
-    The rules it breaks already, the limits it counts for, what must not count for another one, and how likely
-    it is a person's.
+    The rules it breaks already, the limits it counts for, what must not count for another one, how likely it
+    is a person's, and when (epoch ms) its delivery is due where that is not at once.
     """
 
     broken: tuple[str, ...] = ()
     limits: tuple[Limit, ...] = ()
     once: Once | None = None
     rank: int = UNSURE
+    due_at: int | None = None
 
     @property
     def found_out(self) -> bool:
@@ -115,20 +115,25 @@ class Protection:
         keys: Callable[[], tuple[str, ...]],
         rates: Rates,
         captchas: Mapping[str, Captcha],
-        used_up: Mapping[str, Callable[[Form | None], bool]],
+        is_full: Callable[[Form], bool],
+        due_at: Callable[[Form | None], int | None],
         clock: Callable[[], int],
         seen: Callable[[str], None] = lambda _slug: None,
+        unlimited: Callable[[str | None], bool] = lambda _address: False,
     ) -> None:
         """`captchas` by the level of a form's protection that asks for it; `clock` tells epoch ms.
 
-        `used_up` tells, by the rule that is broken then, whether a form, or None for what comes without one,
-        has had what it may have. `keys` are those whose tokens are believed; the first makes them. `seen` is
-        told the short name of a form for each of its anonymous posts.
+        `is_full` tells whether enough sign-ups of a form wait already; `due_at` when (epoch ms) a sign-up by
+        a form, None for what comes without one, is due, or None for at once. `keys` are those whose tokens
+        are believed; the first makes them. `seen` is told the short name of a form for each of its anonymous
+        posts. `unlimited` tells network addresses for which only the limit of a form counts.
         """
         self._seen = seen
         self._rates = rates
         self._captchas = captchas
-        self._used_up = used_up
+        self._is_full = is_full
+        self._due_at = due_at
+        self._unlimited = unlimited
         self._keys = keys
         self._clock = clock
 
@@ -156,8 +161,9 @@ class Protection:
                 broken = (result.fault,)
         if rank != PROVEN and JUNK_RULES.intersection(broken):
             rank = JUNK
-        broken = broken or tuple(rule for rule, is_used_up in self._used_up.items() if is_used_up(form))
-        judgement = Judgement(broken, once=once, rank=rank)
+        if not broken and form and self._is_full(form):
+            broken = ("form_full",)
+        judgement = Judgement(broken, once=once, rank=rank, due_at=self._due_at(form))
         return replace(judgement, limits=self.limits(network_address, form, found_out=judgement.found_out))
 
     def limits(
@@ -168,12 +174,12 @@ class Protection:
         Those that were found out count by themselves: a crowd of programs must not make people suspected, be
         it by the same form or from the same address. What is no public address has the limit of a network.
         """
-        place, kind = place_of(network_address), "suspected" if found_out else "sign-up"
-        minute, hour, day = self._rates.of_network()
-        limits = [
-            Limit("network_rate", f"{kind}:{place.network}", minute, hour, day),
-            Limit("form_rate", f"{kind} form:{form.id if form else None}", self._rates.form or None),
-        ]
+        kind = "suspected" if found_out else "sign-up"
+        by_form = Limit("form_rate", f"{kind} form:{form.id if form else None}", self._rates.form or None)
+        if self._unlimited(network_address):
+            return (by_form,) if form and any(by_form.most) else ()
+        place, (minute, hour, day) = place_of(network_address), self._rates.of_network()
+        limits = [Limit("network_rate", f"{kind}:{place.network}", minute, hour, day), by_form]
         if place.public:
             limits.insert(0, Limit("address_rate", f"{kind}:{place.address}", *self._rates.of_address()))
         if place.site:

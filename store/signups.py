@@ -108,8 +108,8 @@ _RECENT = (
 Rows = tuple[dict[str, object], dict[str, object]]
 
 
-def rows_of(signup: NewSignup, kind: str, payload: Mapping[str, object]) -> Rows:
-    """The sign-up and its delivery, due at once, as rows of their tables."""
+def rows_of(signup: NewSignup, kind: str, payload: Mapping[str, object], due_at: int | None = None) -> Rows:
+    """The sign-up and its delivery, due at once or at `due_at` (epoch ms), as rows of their tables."""
     said = vars(signup)
     row = said | {
         "person": written(dict(signup.person)),
@@ -121,7 +121,7 @@ def rows_of(signup: NewSignup, kind: str, payload: Mapping[str, object]) -> Rows
     delivery: dict[str, object] = {
         "signup_id": signup.id,
         "received_at": signup.received_at,
-        "due_at": signup.received_at,
+        "due_at": signup.received_at if due_at is None else due_at,
         "contact_key": signup.contact_key,
         "kind": kind,
         "payload": payloads.compact(payload, said),
@@ -152,7 +152,7 @@ class Signups:
         self._floods = Floods()
         self._together = GroupCommit(database, self._insert, committed=self._copy, held=self._held)
 
-    def accept(
+    def accept(  # noqa: PLR0913 - what the judgement of a sign-up says, one by one
         self,
         signup: NewSignup,
         *,
@@ -163,8 +163,9 @@ class Signups:
         once: Once | None = None,
         broken: tuple[str, ...] = (),
         rank: int = UNSURE,
+        due_at: int | None = None,
     ) -> tuple[str, ...]:
-        """Store a sign-up and its delivery, due at once, in one transaction: on return both are on disk.
+        """Store a sign-up and its delivery in one transaction: on return both are on disk.
 
         Args:
             signup: what was submitted.
@@ -175,6 +176,7 @@ class Signups:
             once: what must not count for two sign-ups.
             broken: the rules it breaks in any case.
             rank: how likely it is a person's, if it is kept apart.
+            due_at: when its delivery is due (epoch ms), None: at once.
 
         Returns:
             The rules for which it is kept apart, without a delivery, among the suspected ones: those broken,
@@ -187,7 +189,7 @@ class Signups:
             SpoolFirst: what waits in the spool must be imported first; nothing was stored.
             StoreUnavailable: nothing is known to be stored.
         """
-        arrival = Arrival(*rows_of(signup, kind, payload), key, limits, once, broken, rank=rank)
+        arrival = Arrival(*rows_of(signup, kind, payload, due_at), key, limits, once, broken, rank=rank)
         arrival.flood = self._floods.met(limits, now=signup.received_at)
         if not arrival.flood:
             self._together.write(arrival)

@@ -12,6 +12,7 @@ from services.captcha_providers import PROVIDERS, NoKeys, ThirdPartyCaptcha
 from services.ceiling import Ceiling
 from services.day_share import DayShare
 from services.form_load import FormLoad
+from services.network_place import is_this_machine
 from services.open_lists import OpenLists
 from services.visitor_keys import VisitorKeys
 from settings import Settings
@@ -73,9 +74,12 @@ def build_forms(
             keys=keys.form_token,
             rates=rates,
             captchas=captchas,
-            used_up={"form_full": ceiling.is_full, "day_share": day_share.is_used_up},
+            is_full=ceiling.is_full,
+            due_at=day_share.due_at,
             clock=shared_clock,
             seen=load.note,
+            # Whoever develops sends more than a visitor does.
+            unlimited=(lambda _: False) if settings.production else is_this_machine,
         ),
         proofs=proofs,
         quarantine=Quarantine(

@@ -30,7 +30,7 @@ from services import (
 from services.bodies import read_form
 from services.ceiling import Ceiling
 from services.constant_contact import ConnectionUnusable, ConstantContact
-from services.day_share import DayShare
+from services.day_share import Believed, DayShare
 from services.delivery import Courier, Departures, Sender
 from services.delivery.returning import Returning
 from services.form_load import FormLoad
@@ -92,8 +92,9 @@ class House:
         after_fault_seconds: float = 0.05,
         rates: Rates | None = None,
         returning: Returning = "confirm",
+        believed: Believed | None = None,
     ) -> None:
-        """`api` takes the place of the scripted vendor."""
+        """`api` takes the place of the scripted vendor, `believed` of the count of what was believed."""
         self.clock = clock or Clock()
         self.database = Database(f"sqlite:///{path / 'test.db'}")
         self.vendor = ScriptedVendor()
@@ -170,7 +171,10 @@ class House:
             forms=self.forms, deliveries=self.deliveries, pending=PendingByForm(self.database)
         )
         self.day_share = DayShare(
-            forms=self.forms, believed=BelievedByForm(self.database), percent=80, clock=self.clock
+            forms=self.forms,
+            believed=believed or BelievedByForm(self.database),
+            percent=80,
+            clock=self.clock,
         )
         self.load = FormLoad(clock=self.clock)
         self.proofs = ProofOfWork(keys=lambda: ("secret",), clock=self.clock, load=self.load, highest=1_000)
@@ -231,7 +235,8 @@ class House:
             keys=lambda: keys,
             rates=rates,
             captchas=captchas,
-            used_up={"form_full": self.ceiling.is_full, "day_share": self.day_share.is_used_up},
+            is_full=self.ceiling.is_full,
+            due_at=self.day_share.due_at,
             clock=self.clock,
             seen=self.load.note,
         )

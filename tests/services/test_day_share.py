@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from services import Form
+from services import ANONYMOUS, Evidence, Form
 from services.bodies import read_form
 from services.day_share import SPAN_MS, SPANS, DayShare, calls_of
+from services.delivery import Outcome
+from store.claims import FRESH_MS
 from tests.services.conftest import House
 from tests.services.vendor import NEWSLETTER
 
+DAY_MS, HOUR_MS = 86_400_000, 3_600_000
 FORM: dict[str, Any] = {"slug": "news", "name": "News", "list_ids": [NEWSLETTER.list_id]}
 
 
@@ -99,14 +104,56 @@ def test_a_share_of_all_is_no_limit(house: House, believed: Believed) -> None:
     assert used_up(share, form) == [False]
 
 
-def test_what_is_over_the_share_waits_for_a_person(house: House) -> None:
-    """It is stored, not sent, and the reason is named; a quiet form goes on as ever."""
-    flooded, quiet = (house.forms.save(FORM | {"slug": slug}) for slug in ("flooded", "quiet"))
-    sent = read_form([("form", "flooded"), ("email", "ann@example.org")])
-    assert house.protection.judge(sent, flooded, None).broken == ()
-    house.day_share._used_up = frozenset({flooded.id})
-    judgement = house.protection.judge(sent, flooded, None)
-    assert (judgement.broken, judgement.found_out) == (("day_share",), False)
-    assert house.protection.judge(sent, quiet, None).broken == ()
-    trapped = read_form([("form", "flooded"), ("email", "ann@example.org"), ("website", "x")])
-    assert house.protection.judge(trapped, flooded, None).broken == ("honeypot",)
+@pytest.fixture
+def flooded(tmp_path: Path, believed: Believed) -> Iterator[House]:
+    """Where the form “flooded” has had its share of the day, and the form “quiet” has not."""
+    house = House(tmp_path, believed=believed)
+    house.connect()
+    form, _ = (house.forms.save(FORM | {"slug": slug}) for slug in ("flooded", "quiet"))
+    believed.add(form, 8_000, span=house.clock.now // SPAN_MS)
+    house.day_share.count()
+    yield house
+    house.database.close()
+
+
+def post(house: House, slug: str, **more: str) -> str:
+    sent = read_form([("form", slug), ("email", f"{slug}@example.org"), *more.items()])
+    return house.intake.accept(sent, ANONYMOUS, Evidence()).id
+
+
+def test_what_is_over_the_share_waits_for_the_next_day(flooded: House) -> None:
+    """It is believed, and delivered once it takes nothing of what is kept for others; they go on as ever."""
+    due_at = flooded.clock.now - flooded.clock.now % DAY_MS + DAY_MS + HOUR_MS
+    over = post(flooded, "flooded")
+    post(flooded, "quiet")
+    assert flooded.courier.step().outcome is Outcome.DELIVERED
+    assert [person["email_address"] for person in flooded.vendor.signed_up] == ["quiet@example.org"]
+    assert flooded.courier.step().outcome is Outcome.IDLE
+    assert (flooded.view(over).status, flooded.view(over).next_attempt_at) == ("queued", due_at)
+    flooded.clock.now = due_at
+    assert flooded.courier.step().outcome is Outcome.DELIVERED
+    assert flooded.view(over).status == "subscribed"
+
+
+def test_a_flood_of_before_midnight_takes_no_call_that_is_kept_for_the_fresh(flooded: House) -> None:
+    """When it is due, it is older than what claims call fresh."""
+    form = flooded.forms.find("flooded")
+    tomorrow = flooded.clock.now - flooded.clock.now % DAY_MS + DAY_MS
+    for before_midnight in (1, HOUR_MS, DAY_MS):
+        flooded.clock.now = tomorrow - before_midnight
+        due_at = flooded.day_share.due_at(form)
+        assert due_at == tomorrow + HOUR_MS
+        assert due_at - flooded.clock.now > FRESH_MS
+
+
+def test_a_wait_for_the_share_has_a_name(flooded: House) -> None:
+    """An admin reads why sign-ups wait, and by which setting."""
+    post(flooded, "flooded")
+    told = {problem.code: problem for problem in flooded.health.report().problems}
+    assert "ANONYMOUS_SHARE_OF_DAY" in told["signups_wait_for_their_time"].sentence
+
+
+def test_a_trapped_one_is_kept_apart_whatever_the_share(flooded: House) -> None:
+    """What gave itself away waits for a person, not for a day."""
+    trapped = post(flooded, "flooded", website="x")
+    assert flooded.view(trapped).status == "suspected"

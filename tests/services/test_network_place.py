@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.network_place import NO_PUBLIC_ADDRESS, place_of
+from services.network_place import NO_PUBLIC_ADDRESS, is_this_machine, place_of
 
 
 def test_an_ipv4_address_belongs_to_its_24() -> None:
@@ -59,3 +59,21 @@ def test_what_is_no_public_address_is_one_place(address: str | None) -> None:
     place = place_of(address)
     assert place.all == (NO_PUBLIC_ADDRESS,)
     assert not place.public
+
+
+@pytest.mark.parametrize(
+    ("address", "is_it"),
+    [
+        ("127.0.0.1", True),
+        ("127.8.0.9", True),
+        ("::1", True),
+        ("::ffff:127.0.0.1", True),
+        ("10.0.0.1", False),
+        ("8.8.4.4", False),
+        ("localhost", False),
+        (None, False),
+    ],
+)
+def test_this_machine_is_known(address: str | None, is_it: bool) -> None:
+    """By its loopback addresses only: a name or a private network may be anybody's."""
+    assert is_this_machine(address) is is_it

@@ -201,3 +201,21 @@ class TestSandbox:
         sign_in(other)
         other.set_cookie("subscriber_sync", "forged")
         assert other.get("/sandbox/_sandbox/state", **elsewhere).status_code == 403
+
+
+def test_in_development_this_machine_has_no_limit(make_app: MakeApp, produce: Produce, list_id: str) -> None:
+    """Whoever develops sends more than a visitor does; in production a proxy may call from here."""
+    limits = {"SIGNUPS_PER_MINUTE_AND_NETWORK": "1", "SIGNUPS_PER_MINUTE_AND_FORM": "1"}
+    developing = make_app(**limits).test_client()
+    producing, parts = produce(**limits)
+    suspected = parts.services.quarantine
+    for peer, kept_apart in (("127.0.0.1", 0), ("10.1.2.3", 2)):
+        for _ in range(3):
+            body = {"email": "ann@example.org", "list_id": list_id}
+            answer = developing.post("/subscribe", json=body, environ_base={"REMOTE_ADDR": peer})
+            assert answer.status_code == 202
+        assert suspected.count() == kept_apart
+    # One database for both, and the minute has had its one.
+    body = {"email": "ann@example.org", "list_id": LIST}
+    producing.test_client().post("/subscribe", json=body, environ_base={"REMOTE_ADDR": "127.0.0.1"})
+    assert suspected.count() == 3
