@@ -61,7 +61,7 @@ def suspected_problems(waiting: Waiting) -> list[Problem]:
         sentence = "One sign-up looks like a program's and waits for you under Suspected."
     if waiting.proven:
         sentence += f" Most likely people's, for they solved a captcha: {waiting.proven}."
-    return [Problem(SUSPECTED_WAITING, sentence, public=False)]
+    return [Problem(SUSPECTED_WAITING, sentence, of_signups=True)]
 
 
 @dataclass(frozen=True)

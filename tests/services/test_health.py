@@ -18,7 +18,7 @@ from services.problems import MORE, Problem, for_strangers
 from store import Database, Signups, SuspectedCeiling, Waiting
 from tests.services.conftest import House
 from tests.services.test_proof_of_work import answer
-from tests.services.vendor import NEWSLETTER
+from tests.services.vendor import EVENTS, NEWSLETTER
 from tests.store.conftest import signup
 
 
@@ -140,13 +140,13 @@ def test_a_second_copy_that_cannot_be_written_is_told(house: House, tmp_path: Pa
 def test_suspected_sign_ups_are_named_and_no_fault_of_the_service(house: House) -> None:
     """Who solved a captcha is named; the status, which strangers see, is the same with and without them."""
     form = house.forms.save(
-        {"slug": "news", "name": "News", "list_ids": [NEWSLETTER.list_id], "protection": "captcha"}
+        {"slug": "news", "name": "News", "list_ids": [EVENTS.list_id], "protection": "captcha"}
     )
     house.sign_up(website="x")
     report = house.health.report()
     assert (report.status, report.pending, report.suspected) == ("ok", 0, 1)
     (problem,) = report.problems
-    assert (problem.code, problem.public) == ("suspected_waiting", False)
+    assert (problem.code, problem.of_signups) == ("suspected_waiting", True)
     assert problem.sentence == "One sign-up looks like a program's and waits for you under Suspected."
     pairs = {
         "form": "news",

@@ -118,7 +118,8 @@ def test_who_asks_strictly_hears_503_whenever_not_all_is_well(
 
 def test_strictly_well_is_200(connected: FlaskClient) -> None:
     """Nothing needs attention."""
-    assert connected.get("/health?strict=1").status_code == 200
+    answer = connected.get("/health?strict=1")
+    assert (answer.status_code, answer.get_json()["problems"]) == (200, [])
 
 
 def test_an_admin_is_answered_while_the_database_is_away(make_app: MakeApp, tmp_path: Path) -> None:
