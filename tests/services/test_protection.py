@@ -24,7 +24,7 @@ from store import Imported, SpoolImport
 from store.retention import Retention
 from tests.services.conftest import House
 from tests.services.test_proof_of_work import answer
-from tests.services.vendor import NEWSLETTER
+from tests.services.vendor import EVENTS, NEWSLETTER
 
 FORM: dict[str, Any] = {
     "slug": "news",
@@ -318,6 +318,8 @@ def test_a_second_try_counts_for_the_limits(tmp_path: Path) -> None:
 
 def test_a_strangers_key_is_nobody_elses(house: House, form: Form) -> None:
     """By form and address: whoever sends the same key for another is not told of the first, nor refused."""
+    # A list of its own, so that the public one stays open without a form.
+    house.forms.save(FORM | {"list_ids": [EVENTS.list_id]})
     house.forms.save(FORM | {"slug": "other", "protection": "none"})
     patient = {"form_token": shown(house, form, 5_000)}
     ids = {
