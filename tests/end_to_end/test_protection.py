@@ -108,7 +108,7 @@ def test_an_admin_decides_on_many(chromium: Browser, page: Page, started: tuple[
     """By a page that asks first; neither has barriers, and none of it needs a script."""
     service, _ = started
     for number in range(3):
-        service.subscribe(f"trapped{number}@example.org", website="x")
+        service.subscribe(f"trapped{number}@example.org", form="guarded", website="x")
     sign_in(page, service)
     page.goto(f"{service.base}/admin/suspected/delete-all?reason=honeypot")
     assert violations(page) == []
