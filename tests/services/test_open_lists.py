@@ -71,7 +71,7 @@ def test_an_archived_form_opens_nothing(house: House) -> None:
     house.forms.archive("news")
     told = refusal(house, list_id=NEWSLETTER.list_id)
     assert "no longer in use" in told["list_ids"]
-    assert "news" not in told["list_ids"].replace(NEWSLETTER.list_id, "")
+    assert "“news”" not in told["list_ids"]
     house.forms.save(FORM | {"slug": "other"})
     assert "“other”" in refusal(house, list_id=NEWSLETTER.list_id)["list_ids"]
 
