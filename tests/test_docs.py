@@ -77,6 +77,19 @@ def test_links_in_the_documents_lead_somewhere() -> None:
             assert (document.parent / target).exists(), f"{document.name}: {target}"
 
 
+def test_each_promise_of_security_names_tests_that_exist() -> None:
+    """A promise whose test was renamed or removed would be kept by nobody."""
+    text = (ROOT / "docs/security.md").read_text()
+    named = re.findall(r"`((?:\w+/)*test_\w+\.py)(?:::(test_\w+))?`", text)
+    files = [file for file, _ in named]
+    assert len(files) > 30
+    assert [file for file in files if not (ROOT / "tests" / file).is_file()] == []
+    tests = [(file, test) for file, test in named if test]
+    assert tests
+    missing = [test for file, test in tests if f"def {test}(" not in (ROOT / "tests" / file).read_text()]
+    assert missing == []
+
+
 def test_one_version_everywhere() -> None:
     """/health and pyproject.toml tell the same version."""
     assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"] == VERSION
