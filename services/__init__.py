@@ -23,6 +23,7 @@ from services.errors import (
     TooManyAttempts,
 )
 from services.form_draft import FIELD_NAMES, RESERVED_SLUGS
+from services.form_faults import FormFaults
 from services.forms import Form, FormDirectory
 from services.health import SUSPECTED_WAITING, Health, HealthReport
 from services.health_in_time import HealthInTime
@@ -39,7 +40,7 @@ from services.proxies import ProxyRules
 from services.proxy_watch import ProxyWatch
 from services.quarantine import BULK_MOST, Quarantine, SuspectView
 from services.repeats import Handling
-from services.signup_care import AddressUnclear, Case, Retry, SignupCare
+from services.signup_care import AddressUnclear, Case, Retry, SignupCare, UnusableDecision
 from services.signup_views import RecentView, SignupView
 from services.submission import Submission
 from services.token_ages import TokenClock
@@ -74,6 +75,7 @@ class Services:
     api_keys: ApiKeys
     drain_token: DrainToken
     vocabulary: Vocabulary
+    form_faults: FormFaults
 
 
 __all__ = [
@@ -106,6 +108,7 @@ __all__ = [
     "FieldError",
     "Form",
     "FormDirectory",
+    "FormFaults",
     "Handling",
     "Health",
     "HealthInTime",
@@ -143,6 +146,7 @@ __all__ = [
     "ThirdPartyCaptcha",
     "TokenClock",
     "TooManyAttempts",
+    "UnusableDecision",
     "Verdict",
     "Verdicts",
     "Vocabulary",

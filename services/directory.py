@@ -22,6 +22,7 @@ FRESH_MS = 5 * 60_000
 KEEP_MS = 60 * 60_000
 JUST_CONNECTED_MS = 10_000
 FIRST_PAUSE_MS = 20_000
+LOST_KEPT = 1_000
 
 Entry = TypeVar("Entry")
 
@@ -33,6 +34,8 @@ class Kind(Generic[Entry]):
     name: str
     meta_key: str
     entries: TypeAdapter[tuple[Entry, ...]]
+    # An entry's id and the name by which people know it.
+    named: Callable[[Entry], tuple[str, str]]
 
 
 @dataclass(frozen=True)
@@ -147,6 +150,25 @@ class Directory(Generic[Entry]):
         if known := self.known():
             self._keep((*known.entries, entry), known.fetched_at)
 
+    def names_lost(self) -> dict[str, str]:
+        """The names of entries that the account once had and has no longer, by their ids."""
+        kept = self._meta.get(self._lost_key)
+        return json.loads(kept) if kept else {}
+
+    @property
+    def _lost_key(self) -> str:
+        return f"{self._kind.meta_key}_lost"
+
+    def _remember_lost(self, entries: tuple[Entry, ...]) -> None:
+        before = self.known()
+        had = dict(map(self._kind.named, before.entries)) if before else {}
+        has = dict(map(self._kind.named, entries))
+        known = self.names_lost()
+        lost = {entry_id: name for entry_id, name in {**known, **had}.items() if entry_id not in has}
+        if lost != known:
+            # The newest of them: an account that makes lists for each day loses as many.
+            self._meta.put(self._lost_key, json.dumps(dict(list(lost.items())[-LOST_KEPT:])))
+
     def _just_connected(self) -> bool:
         # Connecting leads to the dashboard, which asks itself. Asked twice within the second that also holds
         # the account's calls, the first sign-up would have to wait for the next.
@@ -154,6 +176,7 @@ class Directory(Generic[Entry]):
         return connected_at is not None and self._clock() - connected_at < JUST_CONNECTED_MS
 
     def _keep(self, entries: tuple[Entry, ...], fetched_at: int) -> Known[Entry]:
+        self._remember_lost(entries)
         documents: list[Any] = self._kind.entries.dump_python(entries, mode="json")
         self._meta.put(
             self._kind.meta_key, json.dumps({"fetched_at": fetched_at, self._kind.name: documents})

@@ -57,6 +57,7 @@ class Doctor:
         spool: Spool,
         salvage: Salvage | None,
         proxies: Callable[[], Iterable[Problem]],
+        form_faults: Callable[[], list[str]] = list,
         clock: Callable[[], int],
         reach: Callable[[str], str | None] = _no_call,
     ) -> None:
@@ -65,6 +66,7 @@ class Doctor:
         `reach` makes a call to an address of the vendor, and says in words why it came to nothing.
         """
         self._reach = reach
+        self._form_faults = form_faults
         self._spool = spool
         self._salvage = salvage
         self._deployment = deployment
@@ -128,6 +130,8 @@ class Doctor:
         return [
             *findings.waiting(backlog, age),
             *findings.refused(backlog),
+            *findings.causes(budget),
+            *findings.forms(self._form_faults()),
             *findings.planned(self._waits(budget, backlog, now)),
             *([] if used_up(budget, now) else findings.pause(budget, now)),
             *findings.worker(

@@ -15,7 +15,7 @@ from services.health import OLD_BACKLOG_SECONDS
 from services.lists import ListsView
 from services.problems import Problem
 from services.token_ages import TokenAges
-from store import Backlog, BudgetState, StoreError, StoreMisconfigured
+from store import Backlog, BudgetState, Causes, StoreError, StoreMisconfigured
 
 MEGABYTE = 1024 * 1024
 LEAST_FREE_BYTES = 64 * MEGABYTE
@@ -206,6 +206,17 @@ def refused(backlog: Backlog) -> list[Finding]:
         return []
     sentence = f"Sign-ups that Constant Contact refused: {backlog.parked}. They are kept."
     return [Finding(Level.WARNING, sentence, "/admin/ says why.")]
+
+
+def causes(budget: BudgetState) -> list[Finding]:
+    """What whole kinds of sign-ups are refused for, which wait until it is mended."""
+    standing = [cause for cause in Causes.parse(budget.causes) if not cause.lifted]
+    return [Finding(Level.PROBLEM, cause.sentence) for cause in standing]
+
+
+def forms(faults: Iterable[str]) -> list[Finding]:
+    """Which form uses something that the account does not have any more."""
+    return [Finding(Level.PROBLEM, fault) for fault in faults]
 
 
 def pause(budget: BudgetState, now: int) -> list[Finding]:

@@ -12,6 +12,7 @@ from services.problems import Problem, for_strangers
 from store import (
     Backlog,
     Budget,
+    Causes,
     Database,
     Deliveries,
     Disk,
@@ -99,6 +100,7 @@ class Health:
         public_backlog: PublicBacklog,
         open_lists: OpenLists,
         silent_seconds: Callable[[], float | None] | None = None,
+        form_faults: Callable[[], list[str]] = list,
         warnings: Iterable[Problem],
         proxies: Callable[[], Iterable[Problem]] = tuple,
         opt_outs: Callable[[], Iterable[Problem]] = tuple,
@@ -121,6 +123,7 @@ class Health:
         self._public_backlog = public_backlog
         self._open_lists = open_lists
         self._silent_seconds = silent_seconds
+        self._form_faults = form_faults
         self._warnings = tuple(warnings)
         self._proxies = proxies
         self._opt_outs = opt_outs
@@ -250,6 +253,12 @@ class Health:
         if backlog.parked:
             sentence = f"Constant Contact refused {backlog.parked} of the sign-ups; a person must look."
             problems.append(Problem("signups_parked", sentence, of_signups=True))
+        problems += [
+            Problem("signups_refused_alike", cause.sentence, public=False)
+            for cause in Causes.parse(budget.causes)
+            if not cause.lifted
+        ]
+        problems += [Problem("form_outdated", fault, public=False) for fault in self._form_faults()]
         return problems + self._silence(oldest)
 
     def _silence(self, oldest: int) -> list[Problem]:

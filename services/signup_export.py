@@ -19,7 +19,7 @@ COLUMNS = (
     *("id", "received_at", "email", *_OF_PERSON.values(), "custom_fields", "list_ids", "tags", "source"),
     *("form", "consent_version", "consent", "page", "referrer", "network_address", "user_agent", "asked_by"),
     *("sms_number", "sms_country", "sms_consent", "sms_consent_version", "sms_page"),
-    *("state", "attempts", "last_error", "finished_at", "action", "contact_id"),
+    *("state", "attempts", "last_error", "finished_at", "action", "contact_id", "note"),
 )
 # What makes spreadsheets take a cell for a formula, full-width forms included: whoever opens the file would
 # run what a stranger wrote into a form. https://owasp.org/www-community/attacks/CSV_Injection

@@ -13,6 +13,7 @@ STATUS = {
     "merged": "subscribed",
     "delivered": "subscribed",
     "parked": "parked",
+    "dropped": "dropped",
 }
 
 

@@ -19,6 +19,10 @@ HAS_BEEN_ASKED = (
     "back. They are subscribed as soon as they say yes."
 )
 LEFT_SINCE = "Nothing to mend: it stays on record and is not sent, also not when it is retried."
+_ENDED = {
+    "delivered": "Nothing to do: Constant Contact has it.",
+    "dropped": "Nothing to do: a person decided that it is not to be sent.",
+}
 
 
 def moment(epoch_ms: int) -> str:
@@ -28,14 +32,14 @@ def moment(epoch_ms: int) -> str:
 
 def advice(record: SignupRecord, *, carrier: str | None, now: int) -> str:
     """What happens next, or what a person must do; `carrier` is the sign-up whose call carried this one."""
-    if record.state == "delivered":
-        return HAS_BEEN_ASKED if record.action == ASKED else "Nothing to do: Constant Contact has it."
+    if record.state in _ENDED:
+        return HAS_BEEN_ASKED if record.action == ASKED else _ENDED[record.state]
     if record.state == "merged":
         return f"Nothing to do: the call for {carrier}, a sign-up of the same person, carried it."
     if record.state == "parked":
         mend = (
             "It stays here until a person decides. Mend what the last error says, "
-            f"then run `flask signups retry {record.id}`."
+            f"then run `flask signups retry {record.id}`. `flask signups drop {record.id}` ends it instead."
         )
         return LEFT_SINCE if record.last_error == LeftSince.plain else mend
     due_at = record.due_at or now
@@ -79,6 +83,7 @@ def rows(record: SignupRecord, attempts: Iterable[Attempt], what_next: str) -> I
         ("Contact", f"{record.contact_id} ({record.action})" if record.contact_id else None),
         ("Finished", moment(record.finished_at) if record.finished_at is not None else None),
         ("Last error", record.last_error),
+        ("Note", record.note),
         *(("Call", _call(attempt)) for attempt in attempts),
     ]
     for name, value in known:

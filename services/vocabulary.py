@@ -20,8 +20,13 @@ from services.permits import CallPermits
 from services.submission import Submission
 from store import Meta, StoreError
 
-FIELDS = Kind("custom_fields", "custom_fields", TypeAdapter(tuple[CustomField, ...]))
-TAGS = Kind("tags", "contact_tags", TypeAdapter(tuple[Tag, ...]))
+FIELDS = Kind(
+    "custom_fields",
+    "custom_fields",
+    TypeAdapter(tuple[CustomField, ...]),
+    lambda field: (field.custom_field_id, field.label),
+)
+TAGS = Kind("tags", "contact_tags", TypeAdapter(tuple[Tag, ...]), lambda tag: (tag.tag_id, tag.name))
 IF_NEW = "If it is new, open a form's page in the dashboard, which looks it up."
 NO_FIELD = f"The account has no such custom field. {IF_NEW}"
 NO_TAG = f"The account has no such tag. {IF_NEW}"

@@ -3,7 +3,9 @@
 from store.allowance import PER_DAY, PER_SECOND, BudgetState, Wait
 from store.arrivals import JUNK, PROVEN, UNSURE, Once
 from store.believed import BelievedByForm
-from store.budget import Budget
+from store.budget import Budget, Met
+from store.care import Care
+from store.causes import Cause, Causes
 from store.claims import BACKLOG_PER_DAY, DELIVERIES_PER_DAY
 from store.connection import ConnectionRow, Connections
 from store.database import Database
@@ -31,6 +33,7 @@ from store.opt_outs import KnownOptOut, OptedOut, OptOuts, Outlook, Refresh, Sta
 from store.pending import PendingByForm
 from store.public_backlog import PublicBacklog
 from store.rates import FLOOD, Limit
+from store.refusals import SUSPICIOUS, Common, Refused
 from store.salvage import Salvage, Salvaged
 from store.signup_records import Attempt, SignupRecord, SignupRecords, Sought
 from store.signups import NewSignup, RecentSignup, Signups, SignupStatus
@@ -40,15 +43,26 @@ from store.suspected import Place, Suspect, SuspectedSignups, Waiting
 from store.suspected_room import SuspectedCeiling, SuspectedRoom
 from store.tables import Tables
 from store.throttles import SpentTokens, Throttles
+from store.traits import DOMAIN, FIELD, FORM, KNOWN_TAG, LIST, LONG, OLD, SETS, TAG, kind_and_name
 
 __all__ = [
     "BACKLOG_PER_DAY",
     "DELIVERIES_PER_DAY",
+    "DOMAIN",
+    "FIELD",
     "FLOOD",
+    "FORM",
     "JUNK",
+    "KNOWN_TAG",
+    "LIST",
+    "LONG",
+    "OLD",
     "PER_DAY",
     "PER_SECOND",
     "PROVEN",
+    "SETS",
+    "SUSPICIOUS",
+    "TAG",
     "UNSURE",
     "Attempt",
     "AttemptRow",
@@ -56,8 +70,12 @@ __all__ = [
     "BelievedByForm",
     "Budget",
     "BudgetState",
+    "Care",
     "Carried",
+    "Cause",
+    "Causes",
     "Claimed",
+    "Common",
     "ConnectionRow",
     "Connections",
     "Database",
@@ -74,6 +92,7 @@ __all__ = [
     "KeyTaken",
     "KnownOptOut",
     "Limit",
+    "Met",
     "Meta",
     "NewSignup",
     "OAuthAttempts",
@@ -88,6 +107,7 @@ __all__ = [
     "PublicBacklog",
     "RecentSignup",
     "Refresh",
+    "Refused",
     "Salvage",
     "Salvaged",
     "SignupRecord",
@@ -114,5 +134,6 @@ __all__ = [
     "Throttles",
     "Wait",
     "Waiting",
+    "kind_and_name",
     "read_document",
 ]

@@ -33,7 +33,10 @@ _LONGEST_PAUSE_MS = 25 * 60 * _MINUTE_MS  # over midnight, after a quota that wa
 ROW = budget.c.name == "default"
 READ = select(budget).where(ROW)
 LOCK = READ.with_for_update()
-_SAVED = ("day", "used", "paused_until", "pause_reason", "failures", "guard_ms", "guard_since", "probe_until")
+_SAVED = (
+    *("day", "used", "paused_until", "pause_reason", "failures", "guard_ms", "guard_since", "probe_until"),
+    *("refusals", "causes"),
+)
 _SAVE = (
     update(budget)
     .where(ROW)
@@ -74,6 +77,8 @@ class BudgetState:
     guard_ms: int = 100  # as a new row begins; long since shrunk to the smallest
     guard_since: int | None = None
     probe_until: int | None = None
+    refusals: str = "{}"  # see `store.refusals`
+    causes: str = "[]"  # see `store.causes`
 
     def guard_at(self, now: int) -> int:
         """Milliseconds added to the sliding second at `now`: grown by throttling, shrinking 5 % a minute."""
@@ -166,7 +171,11 @@ class Allowance:
 
 @contextmanager
 def locked_allowance(
-    database: Database, now: int, monotonic: Callable[[], float]
+    database: Database,
+    now: int,
+    monotonic: Callable[[], float],
+    *,
+    committed: Callable[[], None] = lambda: None,
 ) -> Iterator[tuple[Connection, Allowance]]:
     """A write transaction that holds the budget row, brought up to the present.
 
@@ -175,9 +184,10 @@ def locked_allowance(
         now: epoch ms when the caller looked at its clock.
         monotonic: a clock in seconds. A long wait for the lock makes `now` stale, and a call booked in the
             past would let five calls into one second; within the guard it does not matter.
+        committed: runs after the commit.
     """
     asked_at = monotonic()
-    with database.transaction() as connection:
+    with database.transaction(committed=committed) as connection:
         row = connection.execute(LOCK).one()
         waited = int((monotonic() - asked_at) * 1000)
         yield (

@@ -33,7 +33,8 @@ WHERE id = (
     ))
     ORDER BY {order} LIMIT 1 {lock}
 )
-RETURNING id, signup_id, kind, contact_key, payload, received_at, attempts, fence, alone
+RETURNING id, signup_id, kind, contact_key, payload, received_at, attempts, fence, alone, cause,
+    (SELECT form_id FROM signups WHERE signups.id = deliveries.signup_id) AS form_id
 """
 
 
@@ -48,6 +49,15 @@ def _claim(due: str, order: str) -> dict[str, TextClause]:
 CLAIM = _claim("mine.due_at <= :now", "mine.due_at, mine.id")
 # The sums keep the planners from the index of due rows, where a backlog of days comes before today's.
 CLAIM_FRESH = _claim("mine.received_at > :since AND mine.due_at + 0 <= :now", "mine.received_at")
+CLAIM_THIS = _claim("mine.id = :this AND mine.due_at + 0 <= :now", "mine.id")
+NEWCOMER = _claim(
+    "mine.received_at > :since AND mine.attempts = 0 AND mine.due_at + 0 <= :now", "mine.received_at DESC"
+)
+TAKEN = text(
+    "SELECT id, signup_id, kind, contact_key, payload, received_at, attempts, fence, alone, cause,"
+    " (SELECT form_id FROM signups WHERE signups.id = deliveries.signup_id) AS form_id"
+    " FROM deliveries WHERE id = :this"
+)
 YOUNGER = (
     select(
         deliveries.c.id,

@@ -146,12 +146,13 @@ def rows(file: Path, table: str) -> Iterator[Row]:
 
 
 def changes(file: Path, table: str) -> dict[str, Row | None]:
-    """What was written down last of each sign-up's row in `table`; None where it was removed."""
-    return {
-        signup_id: document["changes"][table]
-        for signup_id, document in _documents(file)
-        if table in document.get("changes", {})
-    }
+    """What was written down of each sign-up's row in `table`, later over earlier; None if it was removed."""
+    found: dict[str, Row | None] = {}
+    for signup_id, document in _documents(file):
+        if table in document.get("changes", {}):
+            change = document["changes"][table]
+            found[signup_id] = change and {**(found.get(signup_id) or {}), **change}
+    return found
 
 
 def _body(entry: Entry) -> str:

@@ -1,19 +1,23 @@
 """The outbox: a row is one change wanted for one contact, claimed under a lease, finished by its fence."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, Update, bindparam, func, select, update
+from sqlalchemy import Connection, Update, bindparam, func, select, update
 from sqlalchemy.sql.dml import ReturningUpdate
 
-from store import attempts, claims, opt_outs, payloads
-from store.allowance import PROBE_MS, ROW, Allowance, Wait, locked_allowance
-from store.budget import REFUSALS_KEPT
+from store import attempts, claims, opt_outs, payloads, put_aside
+from store.allowance import LOCK, PROBE_MS, READ, ROW, Wait, locked_allowance
+from store.budget import CAUSES_NOTED, REFUSALS_NOTED
+from store.causes import Cause, Causes
 from store.copies import Entry
 from store.database import Database
+from store.refusals import Refusals
 from store.schema import PARKED, UNFINISHED, budget, deliveries
+from store.selection import Selected, select_newcomer, select_next
+from store.traits import traits_of
 
 # For a million rows. After it something is in the way, for which the others must not wait.
 _READ_BACK_MS = 600_000
@@ -36,7 +40,8 @@ class Claimed:
 
     The call goes out at `booked_at`. `attempts` counts this one. `younger`, oldest first, wait for this
     delivery; name those that the call carried to `delivered`. A `probe` goes out after failures, and all
-    other calls wait for its outcome.
+    other calls wait for its outcome. A `control` was chosen for being unlike what was refused; `probe_of` is
+    the cause that others are put aside for, and that it tests.
     """
 
     delivery_id: int
@@ -52,6 +57,14 @@ class Claimed:
     probe: bool
     alone: bool
     younger: tuple[Carried, ...]
+    form_id: int | None = None
+    control: bool = False
+    probe_of: str | None = None
+
+    @property
+    def traits(self) -> frozenset[str]:
+        """What it has in common with others."""
+        return traits_of(self.payload, form_id=self.form_id, received_at=self.received_at, now=self.booked_at)
 
 
 @dataclass(frozen=True)
@@ -115,6 +128,8 @@ _DELIVERED = _OURS.values(
     contact_id=bindparam("vendor_id"),
     action=bindparam("done"),
     last_error=None,
+    cause=None,
+    note=bindparam("told"),
 )
 _MERGED = (
     update(deliveries)
@@ -128,10 +143,16 @@ _MERGED = (
         contact_id=bindparam("vendor_id"),
         action=bindparam("done"),
         last_error=None,
+        cause=None,
+        note=bindparam("told"),
     )
 )
 _PARKED = _OURS.values(
-    state="parked", due_at=None, finished_at=bindparam("now"), last_error=bindparam("error")
+    state="parked",
+    due_at=None,
+    finished_at=bindparam("now"),
+    last_error=bindparam("error"),
+    cause=bindparam("why"),
 )
 _POSTPONED = _OURS.values(
     state="ready",
@@ -152,21 +173,21 @@ _POSTPONED_ALONE = _POSTPONED.values(alone=True)
 RETRIED = (
     update(deliveries)
     .where(deliveries.c.signup_id == bindparam("signup"), PARKED)
-    .values(state="ready", due_at=bindparam("now"), attempts=0, alone=False, finished_at=None)
+    .values(
+        state="ready",
+        due_at=bindparam("now"),
+        attempts=0,
+        alone=False,
+        finished_at=None,
+        cause=put_aside.BY_PERSON,
+    )
     .returning(deliveries.c.signup_id, deliveries.c.received_at)
 )
-# As many as are refused before it shows that the fault is everybody's; not again and again the same ones.
+# Not again and again the same ones.
 _PUT_BACK = (
     update(deliveries)
-    .where(
-        deliveries.c.id.in_(
-            select(deliveries.c.id)
-            .where(PARKED, deliveries.c.last_error == bindparam("error"), deliveries.c.attempts <= 2)
-            .order_by(deliveries.c.id.desc())
-            .limit(REFUSALS_KEPT - 1)
-        )
-    )
-    .values(state="ready", due_at=bindparam("now"), finished_at=None)
+    .where(deliveries.c.id.in_(bindparam("ids", expanding=True)), PARKED, deliveries.c.attempts <= 2)
+    .values(state="ready", due_at=bindparam("now"), finished_at=None, cause=None)
     .returning(deliveries.c.signup_id, deliveries.c.received_at)
 )
 _PROBE_ENDED = (
@@ -198,26 +219,47 @@ class Deliveries:
         Returns:
             The delivery to send at its `booked_at`, or Wait, with nothing booked.
         """
-        with locked_allowance(self._database, now, self._monotonic) as (connection, allowance):
+        noted = list[Entry]()
+        with locked_allowance(
+            self._database, now, self._monotonic, committed=lambda: self._database.copies.write(noted)
+        ) as (connection, allowance):
             since = self._database.reading_back_since()
             if since is not None and 0 <= now - since < _READ_BACK_MS:
                 # An older wish of the same person may be among what is to come.
                 return Wait(now + _LOOK_AGAIN_MS)
             opens_at = allowance.opens_at(per_day=claims.DELIVERIES_PER_DAY, ahead_ms=ahead_ms)
-            if opens_at is not None:
-                return Wait(opens_at)
-            row = claims.take(connection, allowance, lease_ms)
-            if row is None:
-                return Wait(claims.next_due(connection, allowance))
-            allowance.booked(allowance.starts_at, probe=allowance.half_open).save(connection)
-            return _claimed(connection, allowance, row)
+            if opens_at is None:
+                selected = select_next(connection, allowance, lease_ms, noted)
+            else:
+                newcomer = select_newcomer(connection, allowance, lease_ms, ahead_ms=ahead_ms)
+                selected = newcomer or Wait(opens_at)
+            if isinstance(selected, Wait):
+                return selected
+            booked = selected.allowance.booked(allowance.starts_at, probe=allowance.half_open)
+            booked.save(connection)
+            return _claimed(connection, selected)
+
+    def waits_for_causes(self) -> bool:
+        """Whether there are causes for which deliveries are put aside, which a claim sees to."""
+        with self._database.reading() as connection:
+            return bool(Causes.parse(connection.execute(READ).one().causes))
 
     def delivered(
-        self, claimed: Claimed, *, now: int, contact_id: str, action: str, carried: tuple[int, ...] = ()
+        self,
+        claimed: Claimed,
+        *,
+        now: int,
+        contact_id: str,
+        action: str,
+        carried: tuple[int, ...] = (),
+        note: str | None = None,
     ) -> bool:
-        """Finish with success at `now` (epoch ms), together with the younger rows that the call carried."""
-        done = {"now": now, "vendor_id": contact_id, "done": action}
-        ended = [_ended(claimed, "delivered", now, contact_id=contact_id, action=action)]
+        """Finish with success at `now` (epoch ms), together with the younger rows that the call carried.
+
+        `note` is what a person should know of it, such as a list that was left out.
+        """
+        done = {"now": now, "vendor_id": contact_id, "done": action, "told": note}
+        ended = [_ended(claimed, "delivered", now, contact_id=contact_id, action=action, note=note)]
         with self._database.transaction(committed=lambda: self._database.copies.write(ended)) as connection:
             kept = _finish(connection, claimed, _DELIVERED, done)
             _end_attempt(connection, claimed, now, "delivered", kept=kept, carried=carried)
@@ -231,6 +273,7 @@ class Deliveries:
                         now,
                         contact_id=contact_id,
                         action=action,
+                        note=note,
                         merged_into=claimed.delivery_id,
                     )
                     for other in claimed.younger
@@ -274,27 +317,49 @@ class Deliveries:
         with self._database.reading() as connection:
             return attempts.failed_alone(connection, claimed.delivery_id)
 
-    def park(self, claimed: Claimed, *, now: int, error: str) -> bool:
-        """Set aside for a person at `now` (epoch ms); the row stays."""
+    def park(self, claimed: Claimed, *, now: int, error: str, cause: str | None = None) -> bool:
+        """Set aside at `now` (epoch ms), for a person or until the `cause` has gone; the row stays."""
         ended = list[Entry]()
         with self._database.transaction(committed=lambda: self._database.copies.write(ended)) as connection:
-            kept = _finish(connection, claimed, _PARKED, {"now": now, "error": error})
+            kept = _finish(connection, claimed, _PARKED, {"now": now, "error": error, "why": cause})
             if kept:
-                ended.append(_ended(claimed, "parked", now, last_error=error))
+                ended.append(_ended(claimed, "parked", now, last_error=error, cause=cause))
             _end_attempt(connection, claimed, now, f"parked: {error}", kept=kept)
         return kept
 
     def retry(self, signup_id: str, *, now: int) -> bool:
-        """Make a parked delivery due at `now` (epoch ms), as if never tried; False when it is not parked."""
-        return self._due_again(RETRIED, {"signup": signup_id, "now": now}) == 1
+        """Make a parked delivery due at `now` (epoch ms), as if never tried; False when it is not parked.
 
-    def put_back(self, error: str, *, due_at: int) -> int:
-        """Make the last four parked with this `error` due at `due_at` (epoch ms); how many these are."""
-        return self._due_again(_PUT_BACK, {"error": error, "now": due_at})
+        It is sent whatever others were refused for.
+        """
+        values = {"signup": signup_id, "now": now}
+        return self._due_again(RETRIED, values, cause=put_aside.BY_PERSON) == 1
 
-    def _due_again(self, statement: ReturningUpdate[Any], values: dict[str, Any]) -> int:
+    def put_back(self, delivery_ids: Sequence[int], *, due_at: int) -> int:
+        """Make those of them due at `due_at` (epoch ms) that are parked after a try or two; how many."""
+        return self._due_again(_PUT_BACK, {"ids": list(delivery_ids), "now": due_at})
+
+    def establish(self, cause: Cause, delivery_ids: Sequence[int], *, now: int) -> None:
+        """From `now` (epoch ms) put aside what has this cause, at first those that showed it.
+
+        The others are put aside by the claims that meet them.
+        """
         noted = list[Entry]()
-        change = {"state": "ready", "due_at": values["now"], "finished_at": None}
+        with self._database.transaction(committed=lambda: self._database.copies.write(noted)) as connection:
+            row = connection.execute(LOCK).one()
+            causes, refusals = Causes.parse(row.causes), Refusals.parse(row.refusals)
+            standing = causes.known.get(cause.id)
+            if standing is None or standing.lifted:
+                causes = causes.with_one(cause)
+                connection.execute(CAUSES_NOTED, {"causes_now": causes.dump()})
+            connection.execute(REFUSALS_NOTED, {"noted": refusals.without(delivery_ids).dump()})
+            put_aside.set_aside(connection, cause, delivery_ids, now, noted)
+
+    def _due_again(
+        self, statement: ReturningUpdate[Any], values: dict[str, Any], cause: str | None = None
+    ) -> int:
+        noted = list[Entry]()
+        change = {"state": "ready", "due_at": values["now"], "finished_at": None, "cause": cause}
         with self._database.transaction(committed=lambda: self._database.copies.write(noted)) as connection:
             for row in connection.execute(statement, values):
                 noted.append(Entry(row.signup_id, row.received_at, changes={"deliveries": change}))
@@ -321,7 +386,8 @@ class Deliveries:
             return connection.scalar(PENDING_UP_TO, {"at_most": limit}) or 0
 
 
-def _claimed(connection: Connection, allowance: Allowance, row: Row[Any]) -> Claimed:
+def _claimed(connection: Connection, selected: Selected) -> Claimed:
+    allowance, row = selected.allowance, selected.row
     others = claims.younger(connection, row)
     payload, *more = payloads.wholes(connection, [(each.signup_id, each.payload) for each in (row, *others)])
     younger = tuple(
@@ -335,6 +401,7 @@ def _claimed(connection: Connection, allowance: Allowance, row: Row[Any]) -> Cla
         may_carry=tuple(other.delivery_id for other in younger),
     )
     columns = dict(row._mapping) | {"payload": payload}
+    del columns["cause"]
     return Claimed(
         delivery_id=columns.pop("id"),
         alone=bool(columns.pop("alone")),
@@ -343,6 +410,8 @@ def _claimed(connection: Connection, allowance: Allowance, row: Row[Any]) -> Cla
         booked_at=allowance.starts_at,
         probe=allowance.half_open,
         younger=younger,
+        control=selected.control,
+        probe_of=selected.probe_of,
     )
 
 

@@ -28,7 +28,8 @@ UNFINISHED = text("state IN ('ready', 'sending')")
 SENDING = text("state = 'sending'")
 PARKED = text("state = 'parked'")
 WAITS = text("released_at IS NULL")
-KEEPS_PAYLOAD = text("state IN ('delivered', 'merged') AND payload <> '{}'")
+KEEPS_PAYLOAD = text("state IN ('delivered', 'merged', 'dropped') AND payload <> '{}'")
+HAS_CAUSE = text("state = 'parked' AND cause IS NOT NULL")
 
 signups = Table(
     "signups",
@@ -141,7 +142,13 @@ deliveries = Table(
     Column("merged_into", BigInteger),
     # After a call that carried others was refused: goes out by itself, so that only the culprit is parked.
     Column("alone", Boolean, nullable=False, server_default=false()),
-    CheckConstraint("state IN ('ready', 'sending', 'delivered', 'parked', 'merged')", name="state"),
+    # What a parked one waits for, see `store.causes`; in a ready one the mark that a person sent it again.
+    Column("cause", Text),
+    # What a person should know of one that has ended: which list was left out, why it was dropped.
+    Column("note", Text),
+    CheckConstraint(
+        "state IN ('ready', 'sending', 'delivered', 'parked', 'merged', 'dropped')", name="state"
+    ),
     CheckConstraint("(due_at IS NOT NULL) = (state IN ('ready', 'sending'))", name="due_at"),
     Index("ix_deliveries_signup", "signup_id", unique=True),
     Index("ix_deliveries_due", "due_at", "id", sqlite_where=UNFINISHED, postgresql_where=UNFINISHED),
@@ -154,6 +161,7 @@ deliveries = Table(
         postgresql_where=UNFINISHED,
     ),
     Index("ix_deliveries_parked", "id", sqlite_where=PARKED, postgresql_where=PARKED),
+    Index("ix_deliveries_cause", "cause", "id", sqlite_where=HAS_CAUSE, postgresql_where=HAS_CAUSE),
     Index(
         "ix_deliveries_finished", "finished_at", sqlite_where=KEEPS_PAYLOAD, postgresql_where=KEEPS_PAYLOAD
     ),
@@ -193,6 +201,7 @@ budget = Table(
     Column("guard_since", BigInteger),
     Column("probe_until", BigInteger),
     Column("refusals", Text, nullable=False, server_default="{}"),
+    Column("causes", Text, nullable=False, server_default="[]"),
 )
 
 # Who left at the vendor. By a hash, since only look-ups are needed: erasing a person keeps the protection.

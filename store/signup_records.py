@@ -45,6 +45,8 @@ class SignupRecord:
     sms: Mapping[str, Any] | None = None
     custom_fields: Mapping[str, str | list[str]] = field(default_factory=dict)
     tags: tuple[str, ...] = ()
+    # What a person should know of how it ended: a list that was left out, why it was dropped.
+    note: str | None = None
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ _OF_SIGNUP = (
 )
 _OF_DELIVERY = (
     *("state", "attempts", "last_error", "due_at"),
-    *("finished_at", "action", "contact_id", "merged_into"),
+    *("finished_at", "action", "contact_id", "merged_into", "note"),
 )
 _RECORD = select(
     *(signups.c[name] for name in _OF_SIGNUP),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from store.believed import BelievedByForm
 from store.budget import Budget
+from store.care import Care
 from store.connection import Connections
 from store.database import Database
 from store.deliveries import Deliveries
@@ -33,6 +34,7 @@ class Tables:
     signup_records: SignupRecords
     suspected: SuspectedSignups
     deliveries: Deliveries
+    care: Care
     pending: PendingByForm
     public_backlog: PublicBacklog
     believed: BelievedByForm
@@ -66,6 +68,7 @@ class Tables:
             signup_records=SignupRecords(database),
             suspected=SuspectedSignups(database),
             deliveries=Deliveries(database),
+            care=Care(database),
             pending=PendingByForm(database),
             public_backlog=PublicBacklog(database, stranger=stranger),
             believed=BelievedByForm(database),

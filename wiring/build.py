@@ -15,6 +15,7 @@ from services import (
     ApiKeys,
     ConnectionStatus,
     DrainToken,
+    FormFaults,
     ListDirectory,
     ProxyWatch,
     Services,
@@ -90,6 +91,7 @@ def build_services(settings: Settings) -> Parts:
     sender = Sender(
         vendor=api,
         permits=permits,
+        lists=lists,
         vocabulary=vocabulary,
         opt_outs=opt_outs,
         returning=settings.returning,
@@ -125,11 +127,19 @@ def build_services(settings: Settings) -> Parts:
     proxy_watch = build_proxy_watch(settings, tables.meta)
     visitor_keys = build_visitor_keys(settings, tables.meta, sealer, shared_clock)
     forms = build_forms(settings, tables, visitor_keys, delivery, shared_clock)
+    form_faults = FormFaults(forms.directory, lists, vocabulary)
     services = Services(
         intake=build_intake(
             settings, tables, keeping, connection, lists, forms, vocabulary, delivery, shared_clock
         ),
-        signups=SignupCare(records=tables.signup_records, deliveries=tables.deliveries, clock=clock),
+        signups=SignupCare(
+            records=tables.signup_records,
+            deliveries=tables.deliveries,
+            care=tables.care,
+            budget=tables.budget,
+            lists=lists,
+            clock=clock,
+        ),
         lists=lists,
         forms=forms.directory,
         protection=forms.protection,
@@ -142,12 +152,15 @@ def build_services(settings: Settings) -> Parts:
         connection_control=control,
         tokens=tokens,
         events=tables.events.recent,
-        health=build_health(settings, tables, keeping, connection, forms, delivery, proxy_watch, opt_outs),
+        health=build_health(
+            settings, tables, keeping, connection, forms, delivery, proxy_watch, opt_outs, form_faults
+        ),
         housekeeping=build_housekeeping(tables, keeping, forms, delivery, visitor_keys, proxy_watch),
         metrics=build_metrics(tables, connection, tokens),
         doctor=build_doctor(
-            settings, tables, keeping, connection, control, tokens, lists, forms, proxy_watch
+            settings, tables, keeping, connection, control, tokens, forms, proxy_watch, form_faults
         ),
+        form_faults=form_faults,
         admin=_admin(settings, tables),
         api_keys=ApiKeys(settings.api_keys),
         drain_token=DrainToken(settings.drain_token.get_secret_value()),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from services import ConnectionStatus, Delivery, Intake, ListDirectory, Verdicts, Vocabulary
-from services.delivery import Courier, Departures, Sender
+from services.delivery import CauseWords, Courier, Departures, Sender
 from services.identifiers import SignupIds
 from services.opt_outs import OptOutTable
 from settings import THREADS_PER_WORKER, Settings
@@ -73,6 +73,10 @@ def build_delivery(  # noqa: PLR0913, PLR0917 - collaborators, wired once
         authorize=authorize,
         departures=departures,
         sender=sender,
+        words=CauseWords(
+            list_names=lists.names,
+            form_names=lambda: {form.id: form.name for form in tables.forms.all()},
+        ),
         opt_outs=opt_outs,
         clock=clock,
     )

@@ -8,10 +8,10 @@ from services import (
     ConnectionStatus,
     Delivery,
     Doctor,
+    FormFaults,
     Health,
     HealthInTime,
     Housekeeping,
-    ListDirectory,
     Metrics,
     Problem,
     ProxyWatch,
@@ -30,7 +30,7 @@ from wiring.keeping import Keeping
 from wiring.words import CALLBACK_PATH, VERSION
 
 
-def build_health(
+def build_health(  # noqa: PLR0913, PLR0917 - collaborators, wired once
     settings: Settings,
     tables: Tables,
     keeping: Keeping,
@@ -39,6 +39,7 @@ def build_health(
     delivery: Delivery,
     proxies: ProxyWatch,
     opt_outs: OptOutTable,
+    form_faults: FormFaults,
 ) -> HealthInTime:
     """What `GET /health` asks."""
     health = Health(
@@ -53,6 +54,7 @@ def build_health(
         public_backlog=tables.public_backlog,
         open_lists=forms.open_lists,
         silent_seconds=delivery.silent_seconds if settings.delivery == "thread" else None,
+        form_faults=form_faults.sentences,
         warnings=_settings_problems(settings),
         proxies=proxies.problems,
         opt_outs=opt_outs.problems,
@@ -82,9 +84,9 @@ def build_doctor(  # noqa: PLR0913, PLR0917 - collaborators, wired once
     connection: ConnectionStatus,
     control: ConnectionControl,
     tokens: TokenClock,
-    lists: ListDirectory,
     forms: FormParts,
     proxies: ProxyWatch,
+    form_faults: FormFaults,
 ) -> Doctor:
     """What `flask doctor` asks."""
     return Doctor(
@@ -93,13 +95,14 @@ def build_doctor(  # noqa: PLR0913, PLR0917 - collaborators, wired once
         connection=connection,
         control=control,
         tokens=tokens,
-        lists=lists,
+        lists=form_faults.lists,
         open_lists=forms.open_lists,
         deliveries=tables.deliveries,
         budget=tables.budget,
         spool=keeping.spool,
         salvage=keeping.salvage,
         proxies=proxies.problems,
+        form_faults=form_faults.sentences,
         clock=clock,
         reach=vendor.reached,
     )

@@ -9,7 +9,7 @@ ConstantContactError
 ├── ConnectionUnusable   PAUSE_ALL     no valid access token can be had now
 ├── Unauthorized         NEEDS_PERSON  401 with a fresh token
 ├── Forbidden            NEEDS_PERSON  403: scope, role or deactivated application
-├── Misconfigured        NEEDS_PERSON  404, 405, 406, 415: a deleted list, or our mistake
+├── Misconfigured        PARK          404, 405, 406, 415: something in the sign-up, or our mistake
 ├── Conflict             RETRY         409: two simultaneous edits of one contact
 ├── NotAsked             PARK          who opted out is not asked (again) whether to come back
 ├── TooManyFields        PARK          more custom fields than one operation takes; nothing was sent
@@ -40,10 +40,12 @@ class ConstantContactError(Exception):
     """Root. `plain` is a sentence for anybody; `key` is the vendor's error_key; `detail` is never shown.
 
     `words` are a sentence of ours that says more than `plain`; they hold no secret and no text of the vendor.
+    `shared` names what in the sign-up is certain to be at fault, also for others that have it.
     """
 
     remedy: ClassVar[Remedy]
     plain: ClassVar[str]
+    shared: str | None = None
 
     def __init__(
         self, *, key: str | None = None, detail: str | None = None, words: str | None = None
@@ -127,7 +129,7 @@ class Forbidden(ConstantContactError):
 class Misconfigured(ConstantContactError):
     """404, 405, 406 or 415: something both sides rely on is not there."""
 
-    remedy = Remedy.NEEDS_PERSON
+    remedy = Remedy.PARK
     plain = "Constant Contact does not know what we asked for. Was a list deleted?"
 
 

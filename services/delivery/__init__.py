@@ -1,5 +1,6 @@
 """Delivery: from the stored sign-up to Constant Contact."""
 
+from services.delivery.causes import CauseWords
 from services.delivery.courier import Courier, Outcome, Step
 from services.delivery.delivery import Delivery, DrainReport
 from services.delivery.departure import Departures, NotSent, depart
@@ -7,6 +8,7 @@ from services.delivery.sending import Sender
 from services.delivery.thread import DeliveryThread, watch
 
 __all__ = [
+    "CauseWords",
     "Courier",
     "Delivery",
     "DeliveryThread",

@@ -19,13 +19,14 @@ from services.constant_contact import (
     Throttled,
     Unreachable,
 )
-from services.delivery.decisions import Case, Decision, counts_as_refusal, decide
+from services.delivery.causes import CauseWords
+from services.delivery.decisions import Case, Decision, decide, is_flagged, is_of_a_row, words_of
 from services.delivery.departure import Departures, NotSent, departing
 from services.delivery.merging import Merged, merge
 from services.delivery.sending import Sender
 from services.opt_outs import OptOutTable
 from services.permits import AHEAD_MS
-from store import Budget, Claimed, Deliveries, StoreError, Wait
+from store import Budget, Cause, Causes, Claimed, Common, Deliveries, Met, Refused, StoreError, Wait
 
 log = structlog.get_logger(__name__)
 
@@ -57,7 +58,7 @@ class Step:
 class Courier:
     """Claims, calls, finishes. Any number of threads and processes may do so: the claim keeps them apart."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - collaborators, wired once
         self,
         *,
         deliveries: Deliveries,
@@ -66,6 +67,7 @@ class Courier:
         authorize: Callable[[], None],
         departures: Departures,
         sender: Sender,
+        words: CauseWords,
         opt_outs: OptOutTable,
         clock: Callable[[], int],
     ) -> None:
@@ -80,6 +82,7 @@ class Courier:
         self._authorize = authorize
         self._departures = departures
         self._sender = sender
+        self._words = words
         self._opt_outs = opt_outs
         self._clock = clock
 
@@ -90,7 +93,7 @@ class Courier:
 
     def claim(self) -> Claimed | Step:
         """Take the next delivery, its call booked, or say when to ask again. Raises StoreUnavailable."""
-        if not self._deliveries.pending_up_to(1):
+        if not self._deliveries.pending_up_to(1) and not self._deliveries.waits_for_causes():
             return Step(Outcome.IDLE)
         if not self._connection.usable():
             return Step(Outcome.IDLE, until=self._clock() + UNUSABLE_CHECK_MS)
@@ -152,27 +155,29 @@ class Courier:
 
     def _write_down(self, claimed: Claimed, merged: Merged, signed_up: SignedUp) -> bool:
         now = self._clock()
-        self._budget.succeeded(now)
+        common = self._budget.succeeded(now, claimed.traits, control=claimed.control)
+        if common is not None:
+            self._put_aside(common, now)
         return self._deliveries.delivered(
             claimed,
             now=now,
             contact_id=signed_up.contact_id,
             action=signed_up.action,
             carried=merged.carried,
+            note=self._sender.left_out(merged),
         )
 
     def _failed(self, claimed: Claimed, error: ConstantContactError) -> Step:
         now, budget = self._clock(), self._budget.read()
-        refused = 0
-        if counts_as_refusal(error):
-            refused = self._budget.refused(error.key or "", claimed.contact_key)
+        met = self._met(claimed, error)
         case = Case(
             now=now,
             received_at=claimed.received_at,
             attempts=claimed.attempts,
             failures=budget.failures,
-            refused=refused,
-            merged=bool(merge(claimed.payload, claimed.received_at, claimed.younger).carried),
+            refused=met.count,
+            again=met.again,
+            merged=_carries(claimed),
             guard_ms=budget.guard_at(now),
             failed_alone=self._failed_alone(claimed, error, others_fail=budget.failures > 0),
         )
@@ -195,9 +200,12 @@ class Courier:
             paused_ms=decision.pause_until - now if decision.pause_until else 0,
         )
         if decision.put_back:
-            self._deliveries.put_back(error.reason, due_at=decision.due_at)
-        if decision.park:
-            self._deliveries.park(claimed, now=now, error=error.reason)
+            parked = [other.delivery_id for other in met.alike if other.delivery_id != claimed.delivery_id]
+            self._deliveries.put_back(parked, due_at=decision.due_at)
+        if decision.park or (claimed.probe_of and is_of_a_row(error)):
+            self._park(claimed, error, now)
+            if met.common is not None:
+                self._put_aside(met.common, now)
             return Step(Outcome.PARKED)
         self._deliveries.postpone(
             claimed,
@@ -208,12 +216,43 @@ class Courier:
             failed_alone=decision.failed_alone,
             now=now,
         )
+        if met.common is not None:
+            self._put_aside(met.common, now)
         return Step(Outcome.POSTPONED)
 
     def _failed_alone(self, claimed: Claimed, error: ConstantContactError, *, others_fail: bool) -> int:
         if others_fail or not isinstance(error, Unreachable):
             return 0
         return self._deliveries.failed_alone(claimed)
+
+    def _met(self, claimed: Claimed, error: ConstantContactError) -> Met:
+        """What this failure adds to what is known of refusals: nothing where it is a probe, or everybody's.
+
+        A call that carried others is repeated without them first.
+        """
+        if claimed.probe_of or _carries(claimed) or not is_of_a_row(error) or is_flagged(error):
+            return Met()
+        refusal = Refused.of(claimed.contact_key, claimed.delivery_id, words_of(error), claimed.traits)
+        return self._budget.refused(refusal, control=claimed.control)
+
+    def _park(self, claimed: Claimed, error: ConstantContactError, now: int) -> None:
+        """Put it aside: for a person, or with others for a cause that the account itself shows."""
+        if error.shared is None:
+            known = Causes.parse(self._budget.read().causes).known if claimed.probe_of else {}
+            standing = known.get(claimed.probe_of or "")
+            told = standing.sentence if standing else error.reason
+            self._deliveries.park(claimed, now=now, error=told, cause=claimed.probe_of)
+            return
+        cause = Cause.of((error.shared,), error.reason, now)
+        self._deliveries.establish(cause, (claimed.delivery_id,), now=now)
+        self._deliveries.park(claimed, now=now, error=error.reason, cause=cause.id)
+        log.warning("cause_found", traits=list(cause.traits))
+
+    def _put_aside(self, common: Common, now: int) -> None:
+        """What refused sign-ups have in common, and nobody who was taken, is what they are refused for."""
+        cause = Cause.of(common.traits, self._words.sentence(common), now)
+        self._deliveries.establish(cause, common.delivery_ids, now=now)
+        log.warning("cause_found", traits=list(cause.traits))
 
     def _pause(self, error: ConstantContactError, decision: Decision, now: int) -> None:
         if decision.pause_until is None:
@@ -222,4 +261,9 @@ class Courier:
         if isinstance(error, QuotaExceeded):
             self._budget.quota_exceeded(now, decision.pause_until, reason=reason)
         else:
-            self._budget.pause(until=decision.pause_until, reason=reason, now=now)
+            self._budget.pause(until=decision.pause_until, reason=reason, now=now, refused=is_of_a_row(error))
+
+
+def _carries(claimed: Claimed) -> bool:
+    """Whether the call was for younger sign-ups of the contact too."""
+    return bool(merge(claimed.payload, claimed.received_at, claimed.younger).carried)

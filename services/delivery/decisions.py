@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from services.constant_contact import (
     Conflict,
     ConstantContactError,
+    Misconfigured,
     NoCallLeft,
     QuotaExceeded,
     Rejected,
@@ -19,6 +20,7 @@ from services.constant_contact import (
     Unreachable,
 )
 from services.delivery.naming import NotInAccount
+from store import SUSPICIOUS
 
 SECOND = 1_000
 MINUTE = 60 * SECOND
@@ -31,8 +33,8 @@ LONGEST_BACKOFF = 15 * MINUTE
 GENTLEST_GUARD = 900
 QUARTER = 15 * MINUTE
 LONGEST_CONFLICT = 10 * MINUTE
-# As many different contacts refused in the same words, with no success between, are not each one's own fault.
-SUSPICIOUS = 5
+REFUSED_PAUSE = 15 * SECOND
+LONGEST_REFUSED_PAUSE = 15 * MINUTE
 POISONOUS = 8
 GIVE_UP_AFTER = 7 * DAY
 # The vendor's guard against abuse flags an address for 48 h and meanwhile calls it invalid.
@@ -49,9 +51,10 @@ CONFIGURATION = (
 class Case:
     """What is known besides the error; times are epoch ms.
 
-    `attempts` counts this sign-up's calls with this one, `failures` everybody's failed calls in a row before,
-    `refused` the different contacts, this one among them, that were refused with this error's key in a row.
-    `merged` tells that the call carried other sign-ups of the contact; `guard_ms` how gentle the pace is.
+    `attempts` counts this sign-up's calls with this one, `failures` everybody's pauses for failures before,
+    `refused` the different contacts, this one among them, that were refused in the same words in a row;
+    `again` tells that this one was among them already. `merged` tells that the call carried other sign-ups of
+    the contact; `guard_ms` how gentle the pace is.
     `failed_alone` counts this sign-up's calls before that came to nothing while those of others succeeded.
     """
 
@@ -60,6 +63,7 @@ class Case:
     attempts: int = 1
     failures: int = 0
     refused: int = 0
+    again: bool = False
     merged: bool = False
     guard_ms: int = 0
     failed_alone: int = 0
@@ -94,39 +98,53 @@ def decide(error: ConstantContactError, case: Case) -> Decision:
     return decision
 
 
-def counts_as_refusal(error: ConstantContactError) -> bool:
-    """Whether it is one of those that, met by many contacts in a row, point to the configuration."""
-    return isinstance(error, Rejected) and not _flagged(error)
+def is_of_a_row(error: ConstantContactError) -> bool:
+    """Whether it is said of what was sent, so that another row may fare better; else it is everybody's."""
+    return isinstance(error, ServerFault) or error.remedy in {Remedy.PARK, Remedy.RETRY}
+
+
+def is_flagged(error: ConstantContactError) -> bool:
+    """Whether it is the vendor's word for an address that is wrong, or was signed up too often of late."""
+    return isinstance(error, Rejected) and "invalid email" in (
+        f"{error.key} {error.detail}".lower().replace("_", " ")
+    )
+
+
+def words_of(error: ConstantContactError) -> str:
+    """The same for errors in the same words."""
+    return f"{type(error).__name__} {error.key or ''}"
 
 
 def _rejected(error: ConstantContactError, case: Case) -> Decision:
-    if _flagged(error):
+    if is_flagged(error):
         waited = case.now - case.received_at >= FLAGGED_FOR
         due_at = case.now + FLAGGED_FOR + _up_to(30 * MINUTE)
         return Decision(due_at=due_at, counts=True, park=waited)
-    if case.refused >= SUSPICIOUS:
-        # Due no earlier than the probe: a sign-up that comes in meanwhile is tried first, and may show that
-        # the others are at fault after all.
-        until = case.now + _growing(PERSON_PAUSE, case.failures, LONGEST_PERSON_PAUSE)
-        return Decision(due_at=until, pause_until=until, reason=CONFIGURATION, put_back=True)
     if case.merged:
         return Decision(due_at=case.now, counts=True, alone=True)
+    if case.refused >= SUSPICIOUS:
+        # The controls among them were refused as well. Due no earlier than the probe, so that another goes.
+        until = case.now + _growing(REFUSED_PAUSE, case.failures, LONGEST_REFUSED_PAUSE)
+        return Decision(due_at=until, pause_until=until, reason=CONFIGURATION, put_back=True)
     return Decision(due_at=case.now, counts=True, park=True)
 
 
 def _conflict(_: ConstantContactError, case: Case) -> Decision:
     gap = _growing(2 * SECOND, case.attempts - 1, LONGEST_CONFLICT)
-    return Decision(due_at=case.now + gap, counts=True)
+    pause = _growing(SECOND, case.failures, LONGEST_PAUSE) if case.refused >= SUSPICIOUS else None
+    return Decision(due_at=case.now + gap, counts=True, pause_until=pause and case.now + pause)
 
 
 def _server_fault(_: ConstantContactError, case: Case) -> Decision:
+    if case.merged:
+        return Decision(due_at=case.now, counts=True, alone=True)
     # It may be this row's own doing, which shows only while others succeed; its distance lets them pass.
-    own = case.failures == 0
+    own = not case.again and case.refused < SUSPICIOUS
     return Decision(
         due_at=case.now + _growing(5 * SECOND, case.attempts - 1, LONGEST_BACKOFF),
         counts=own,
         park=own and case.attempts >= POISONOUS,
-        pause_until=case.now + _growing(SECOND, case.failures, LONGEST_PAUSE),
+        pause_until=None if own else case.now + _growing(SECOND, case.failures, LONGEST_PAUSE),
     )
 
 
@@ -182,6 +200,7 @@ def _own_fault(error: ConstantContactError, case: Case) -> Decision:
 Rule = Callable[[ConstantContactError, Case], Decision]
 BY_ERROR: dict[type[ConstantContactError], Rule] = {
     Rejected: _rejected,
+    Misconfigured: _rejected,
     Conflict: _conflict,
     ServerFault: _server_fault,
     Unreachable: _unreachable,
@@ -197,10 +216,6 @@ BY_REMEDY: dict[Remedy, Rule] = {
     Remedy.PAUSE_ALL: _everybody,
     Remedy.NEEDS_PERSON: _needs_person,
 }
-
-
-def _flagged(error: ConstantContactError) -> bool:
-    return "invalid email" in f"{error.key} {error.detail}".lower().replace("_", " ")
 
 
 def _growing(first: int, times: int, longest: int) -> int:

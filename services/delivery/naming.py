@@ -21,6 +21,7 @@ from services.delivery.filling import SMS
 from services.delivery.merging import Merged
 from services.directory import Directory, Entry
 from services.vocabulary import Vocabulary, field_named, tag_named
+from store import FIELD, KNOWN_TAG
 
 # Many sign-ups that name the same lost field must not each ask the vendor for all fields.
 JUST_FETCHED_MS = 10_000
@@ -34,10 +35,14 @@ class NotInAccount(ConstantContactError):
     remedy: ClassVar[Remedy] = Remedy.PARK
     plain: ClassVar[str] = "The account has no place for something that this sign-up says."
 
-    def __init__(self, sentence: str) -> None:
-        """`sentence` names what is missing and what to do, and nothing personal."""
+    def __init__(self, sentence: str, shared: str | None = None) -> None:
+        """`sentence` names what is missing and what to do, and nothing personal.
+
+        `shared` is the trait that others may have too, None where it is this sign-up's alone.
+        """
         super().__init__()
         self._sentence = sentence
+        self.shared = shared
 
     @property
     def reason(self) -> str:
@@ -109,7 +114,8 @@ class Naming:
             if found is None:
                 raise NotInAccount(
                     f"Constant Contact has no custom field “{name}”, so nothing was sent. "
-                    "Make it there, then send this sign-up again; take it off the form if it is not wanted."
+                    "Make it there, then send this sign-up again; take it off the form if it is not wanted.",
+                    f"{FIELD}:{name}",
                 )
             # Two spellings of a name lead to one field: the newer one counts.
             sent[found.custom_field_id] = _entry(found, value, by_id=by_id)
@@ -129,7 +135,8 @@ class Naming:
         if not ours:
             raise NotInAccount(
                 f"Constant Contact has no tag “{name}”, and strangers make none, so nothing was sent. "
-                "Make it there, then send this sign-up again."
+                "Make it there, then send this sign-up again.",
+                f"{KNOWN_TAG}:{name}",
             )
         book()
         try:

@@ -9,16 +9,23 @@ from services.constant_contact import (
     LONGEST_SIGN_UP_ADDRESS,
     Conflict,
     ConstantContact,
+    ConstantContactError,
     Contact,
+    Misconfigured,
     NoCallLeft,
+    QuotaExceeded,
     Rejected,
     SignedUp,
+    Throttled,
 )
+from services.delivery.decisions import is_flagged
 from services.delivery.departure import PATIENCE_MS
 from services.delivery.filling import SMS, filled
+from services.delivery.live_lists import ListGone, LiveLists
 from services.delivery.merging import Merged, merge
 from services.delivery.naming import Named, Naming
 from services.delivery.returning import ASKED, Returning, ruling
+from services.lists import ListDirectory
 from services.opt_outs import OptOutTable
 from services.permits import CallPermits
 from services.vocabulary import Vocabulary
@@ -46,6 +53,7 @@ class Sender:
         *,
         vendor: ConstantContact,
         permits: CallPermits,
+        lists: ListDirectory,
         vocabulary: Vocabulary,
         opt_outs: OptOutTable,
         returning: Returning,
@@ -57,6 +65,7 @@ class Sender:
         """
         self._vendor = vendor
         self._permits = permits
+        self._lists = LiveLists(lists)
         self._naming = Naming(vendor=vendor, vocabulary=vocabulary)
         self._opt_outs = opt_outs
         self._returning = returning
@@ -67,6 +76,8 @@ class Sender:
 
         Returns:
             What was carried out, which may be less than the claim could carry, and the vendor's answer.
+
+        Lists that the account no longer has are left out.
 
         Raises:
             ConstantContactError: a call failed, or `stop` was set before a further one.
@@ -93,8 +104,7 @@ class Sender:
         allowed = ruling(claimed, held, setting=self._returning, asked_at=asked_at)
         merged = merge(claimed.payload, claimed.received_at, allowed.younger)
         if allowed.asks:
-            book()
-            self._vendor.ask_to_return(held, merged.body["list_memberships"])
+            self._ask(held, merged, book)
             self._opt_outs.asked(claimed.contact_key, held.left_at or 0)
             return merged, SignedUp(held.contact_id, ASKED)
         signed_up = self._sign_up(merged, held, _consented_at(claimed), book)
@@ -111,24 +121,62 @@ class Sender:
         self, merged: Merged, held: Contact | None, consented_at: int | None, book: _Bookings
     ) -> SignedUp:
         """`consented_at` is when (epoch ms) text messages were last agreed to, None for never."""
-        named = self._naming.named(merged, book)
-        if held is not None and consented_at is not None and held.left_messages_after(consented_at):
-            # That was left alone; the rest of the wish was not.
-            named = named.without_messages()
+        # What was missing may be there again, which only the vendor knows: that is what a probe asks.
+        merged = self._lists.kept_if_back(merged, book) if book.probe else self._lists.kept(merged)
+        named = self._named(merged, held, consented_at, book, anew=book.probe)
         try:
             return self._carry_out(named, held, book)
-        except Rejected:
-            # A field or a tag may have been deleted in the account, or made anew, since they were looked up.
-            again = self._anew(merged, named, book)
-            if again is None:
+        except (Rejected, Misconfigured) as error:
+            if book.probe or is_flagged(error):
                 raise
+            # A list, a field or a tag may have been deleted in the account, or made anew, meanwhile.
+            again = self._named(merged, held, consented_at, book, anew=True) if named.by_name else named
+            if again == named:
+                merged = self._without_lost_lists(merged, book, error)
+                again = self._named(merged, held, consented_at, book)
             return self._carry_out(again, held, book)
 
-    def _anew(self, merged: Merged, named: Named, book: _Bookings) -> Named | None:
-        if not named.by_name:
-            return None
-        again = self._naming.named(merged, book, anew=True)
-        return None if again == named else again
+    def _named(
+        self,
+        merged: Merged,
+        held: Contact | None,
+        consented_at: int | None,
+        book: _Bookings,
+        *,
+        anew: bool = False,
+    ) -> Named:
+        named = self._naming.named(merged, book, anew=anew)
+        if held is not None and consented_at is not None and held.left_messages_after(consented_at):
+            # That was left alone; the rest of the wish was not.
+            return named.without_messages()
+        return named
+
+    def _ask(self, held: Contact, merged: Merged, book: _Bookings) -> None:
+        merged = self._lists.kept(merged)
+        book()
+        try:
+            self._vendor.ask_to_return(held, merged.body["list_memberships"])
+        except (Rejected, Misconfigured) as error:
+            merged = self._without_lost_lists(merged, book, error)
+            book()
+            self._vendor.ask_to_return(held, merged.body["list_memberships"])
+
+    def _without_lost_lists(self, merged: Merged, book: _Bookings, refusal: ConstantContactError) -> Merged:
+        """The wish without the lists that a look shows to be gone; raises `refusal` if none is."""
+        try:
+            kept = self._lists.kept_anew(merged, book)
+        except (ListGone, NoCallLeft, Throttled, QuotaExceeded):
+            raise
+        except ConstantContactError:
+            # The refusal is the vendor's word on this sign-up, whatever ails the look-up.
+            raise refusal from None
+        if kept is merged:
+            raise refusal
+        return kept
+
+    def left_out(self, merged: Merged) -> str | None:
+        """What to tell a person of lists that were left out of what was sent."""
+        return self._lists.left_out(merged.body["list_memberships"])
 
     def _carry_out(self, named: Named, held: Contact | None, book: _Bookings) -> SignedUp:
         signed_up = self._upsert(named, held, book)
@@ -172,6 +220,7 @@ class _Bookings:
         self._stop = stop
         self._clock = clock
         self._first = True
+        self.probe = claimed.probe_of is not None
 
     def __call__(self) -> None:
         """Book a call; raises ConstantContactError when none can be had in time."""

@@ -15,9 +15,9 @@ from oauth.bearer import BearerAuth
 from oauth.errors import OAuthError
 from oauth.keeper import Keeper
 from oauth.sealing import Sealer
-from services import ConnectionStatus, Vocabulary
+from services import ConnectionStatus, ListDirectory, Vocabulary
 from services.constant_contact import ConstantContact
-from services.delivery import Courier, Departures, Outcome, Sender
+from services.delivery import CauseWords, Courier, Departures, Outcome, Sender
 from services.opt_outs import OptOutTable
 from services.permits import CallPermits
 from store import Budget, Connections, Database, Deliveries, Meta, OptOuts, Signups
@@ -69,6 +69,9 @@ class House:
         api = ConstantContact(session, base_url=API, connection_errors=(OAuthError,))
         permits = CallPermits(budget, clock=clock, authorize=authorize)
         connection = ConnectionStatus(self.connections, clock=clock)
+        lists = ListDirectory(
+            vendor=api, connection=connection, meta=Meta(database), permits=permits, clock=clock
+        )
         vocabulary = Vocabulary.of(
             vendor=api, connection=connection, meta=Meta(database), permits=permits, clock=clock
         )
@@ -86,12 +89,14 @@ class House:
             sender=Sender(
                 vendor=api,
                 permits=permits,
+                lists=lists,
                 vocabulary=vocabulary,
                 opt_outs=opt_outs,
                 returning="confirm",
                 clock=clock,
             ),
             opt_outs=opt_outs,
+            words=CauseWords(list_names=lists.names, form_names=dict),
             clock=clock,
         )
         self.states: set[str] = set()

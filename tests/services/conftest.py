@@ -31,7 +31,7 @@ from services.bodies import read_form
 from services.ceiling import Ceiling
 from services.constant_contact import ConnectionUnusable, ConstantContact
 from services.day_share import Believed, DayShare
-from services.delivery import Courier, Departures, Sender
+from services.delivery import CauseWords, Courier, Departures, Sender
 from services.delivery.returning import Returning
 from services.form_load import FormLoad
 from services.identifiers import SignupIds
@@ -91,12 +91,17 @@ class House:
         monotonic: Callable[[], float] = time.monotonic,
         after_fault_seconds: float = 0.05,
         rates: Rates | None = None,
+        url: str | None = None,
         returning: Returning = "confirm",
         believed: Believed | None = None,
     ) -> None:
-        """`api` takes the place of the scripted vendor, `believed` of the count of what was believed."""
+        """Wires it all.
+
+        `api` takes the place of the scripted vendor, `url` that of a database in `path`, `believed` that of the
+        count of what was believed.
+        """
         self.clock = clock or Clock()
-        self.database = Database(f"sqlite:///{path / 'test.db'}")
+        self.database = Database(url or f"sqlite:///{path / 'test.db'}")
         self.vendor = ScriptedVendor()
         api = api or self.vendor
         self.spool = Spool(path / "spool")
@@ -146,12 +151,17 @@ class House:
             sender=Sender(
                 vendor=api,
                 permits=self.permits,
+                lists=self.lists,
                 vocabulary=self.vocabulary,
                 opt_outs=self.opt_out_table,
                 returning=returning,
                 clock=self.clock,
             ),
             opt_outs=self.opt_out_table,
+            words=CauseWords(
+                list_names=self.lists.names,
+                form_names=lambda: {form.id: form.name for form in Forms(self.database).all()},
+            ),
             clock=self.clock,
         )
         self.delivery = Delivery(

@@ -195,7 +195,7 @@ def test_a_refused_call_for_several_parks_only_the_one_at_fault(house: House) ->
     """The leader is tried by itself; those behind it follow in a call of their own."""
     house.vendor.script = [Rejected(), Rejected(), SignedUp("c", "created")]
     bad, fine, too = house.sign_up(phone="bad"), house.sign_up(first_name="Ann"), house.sign_up()
-    outcomes = [house.courier.step().outcome for _ in range(3)]
+    outcomes = [step_when_open(house) for _ in range(3)]
     assert outcomes == [Outcome.POSTPONED, Outcome.PARKED, Outcome.DELIVERED]
     assert [body.get("phone_number") for body in house.vendor.signed_up] == ["bad", "bad", None]
     assert house.vendor.signed_up[2]["first_name"] == "Ann"
@@ -243,13 +243,11 @@ def test_five_contacts_refused_alike_pause_all_and_park_none(house: House) -> No
 
 @pytest.mark.parametrize("between", ["another key", "a success"])
 def test_refusals_that_have_nothing_in_common_park_each_its_own(house: House, between: str) -> None:
-    """Four bad sign-ups, something else, and a fifth are five bad sign-ups."""
-    refuse_all(house, 5)
-    other = SignedUp("c", "created") if between == "a success" else Rejected(key="other.key")
-    house.vendor.script.insert(4, other)
-    ids = [house.sign_up(email) for email in FIVE[:4]]
+    """Refused for five reasons, or with a success between, they are five bad sign-ups."""
+    keys = [f"key.{'abcde'[number]}" for number in range(5)] if between == "another key" else ["key"] * 5
+    house.vendor.errors = {email: Rejected(key=key) for email, key in zip(FIVE, keys, strict=True)}
+    ids = [house.sign_up(email) for email in FIVE]
     house.sign_up("else@example.org")
-    ids.append(house.sign_up(FIVE[4]))
     for _ in range(6):
         step_when_open(house)
     assert {house.view(each).status for each in ids} == {"parked"}

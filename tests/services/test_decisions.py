@@ -34,10 +34,11 @@ def case(
     attempts: int = 1,
     failures: int = 0,
     refused: int = 0,
+    again: bool = False,
     merged: bool = False,
     guard_ms: int = 100,
 ) -> Case:
-    return Case(now, now - age, attempts, failures, refused, merged, guard_ms)
+    return Case(now, now - age, attempts, failures, refused, again, merged, guard_ms)
 
 
 @dataclass(frozen=True)
@@ -55,13 +56,13 @@ class Fate:
     [
         (Unreachable(), Fate(counts=False, paused=(1_000, 1_500))),
         (ConnectionUnusable(), Fate(counts=False, paused=(1_000, 1_500))),
-        (ServerFault(), Fate(counts=True, due=(5_000, 7_500), paused=(1_000, 1_500))),
+        (ServerFault(), Fate(counts=True, due=(5_000, 7_500))),
         (Throttled(), Fate(counts=False)),
         (NoCallLeft(), Fate(counts=False, due=(1_000, 2_000))),
         (QuotaExceeded(), Fate(counts=False, paused=(DAY // 2 + 5_000, DAY // 2 + 90_000))),
         (Unauthorized(), Fate(counts=False, paused=(60_000, 90_000))),
         (Forbidden(), Fate(counts=False, paused=(60_000, 90_000))),
-        (Misconfigured(), Fate(counts=False, paused=(60_000, 90_000))),
+        (Misconfigured(), Fate(counts=True, parks=True)),
         (Conflict(), Fate(counts=True, due=(2_000, 3_000))),
         (Rejected(), Fate(counts=True, parks=True)),
         (LeftSince(), Fate(counts=True, parks=True)),
@@ -98,22 +99,27 @@ def test_a_conflict_comes_back_later_and_later(attempts: int, seconds: int) -> N
 @pytest.mark.parametrize(("attempts", "seconds"), [(2, 10), (5, 80), (7, 320), (20, 900)])
 def test_a_sign_up_that_breaks_the_server_lets_the_others_pass(attempts: int, seconds: int) -> None:
     """Its own distance doubles up to a quarter of an hour and outgrows the common pause."""
-    decision = decide(ServerFault(), case(attempts=attempts, failures=3))
+    decision = decide(ServerFault(), case(attempts=attempts, failures=3, refused=5))
     assert decision.pause_until is not None
     assert decision.due_at > decision.pause_until or attempts == 2
     assert seconds * 1_000 <= decision.due_at - NOON <= seconds * 1_500
 
 
 @pytest.mark.parametrize(
-    ("attempts", "failures", "counts", "parks"),
-    [(7, 0, True, False), (8, 0, True, True), (8, 1, False, False), (100, 5, False, False)],
+    ("attempts", "refused", "again", "counts", "parks"),
+    [
+        (7, 1, False, True, False),
+        (8, 1, False, True, True),
+        (8, 1, True, False, False),
+        (100, 5, False, False, False),
+    ],
 )
 def test_only_while_others_succeed_is_a_server_fault_the_sign_ups_own(
-    attempts: int, failures: int, counts: bool, parks: bool
+    attempts: int, refused: int, again: bool, counts: bool, parks: bool
 ) -> None:
-    """The eighth such fault parks it; an outage neither counts nor parks, however long."""
-    decision = decide(ServerFault(), case(attempts=attempts, failures=failures))
-    assert (decision.counts, decision.park) == (counts, parks)
+    """The eighth such fault parks it; an outage neither counts nor parks, however long, and pauses all."""
+    decision = decide(ServerFault(), case(attempts=attempts, refused=refused, again=again))
+    assert (decision.counts, decision.park, decision.pause_until is None) == (counts, parks, counts)
 
 
 @pytest.mark.parametrize(
@@ -141,9 +147,9 @@ def test_after_a_week_what_fails_by_itself_is_put_aside_and_what_fails_with_all_
     assert decide(Conflict(), case(age=week)).park
     assert not decide(Conflict(), case(age=week - 1)).park
     assert decide(ServerFault(), case(age=week)).park
-    for error in (Unreachable(), Throttled(), QuotaExceeded(), Forbidden(), Misconfigured(), NoCallLeft()):
+    for error in (Unreachable(), Throttled(), QuotaExceeded(), Forbidden(), NoCallLeft()):
         assert not decide(error, case(age=week)).park
-    assert not decide(ServerFault(), case(age=week, failures=1)).park
+    assert not decide(ServerFault(), case(age=week, refused=5)).park
 
 
 @pytest.mark.parametrize(
@@ -177,13 +183,13 @@ def test_a_refused_call_that_carried_others_is_repeated_alone() -> None:
     assert (decision.alone, decision.park, decision.due_at) == (True, False, NOON)
 
 
-@pytest.mark.parametrize("merged", [False, True])
-def test_five_contacts_refused_alike_pause_everybody_and_park_nobody(merged: bool) -> None:
-    """That is a deleted list, not five bad addresses; those put aside so far come back."""
-    decision = decide(Rejected(), case(refused=5, merged=merged))
+@pytest.mark.parametrize("error", [Rejected(), Misconfigured()])
+def test_five_contacts_refused_alike_pause_everybody_and_park_nobody(error: ConstantContactError) -> None:
+    """The controls were among them, so it is not five bad sign-ups; those put aside so far come back."""
+    decision = decide(error, case(refused=5))
     assert (decision.park, decision.counts, decision.put_back) == (False, False, True)
     assert decision.pause_until is not None
-    assert 60_000 <= decision.pause_until - NOON <= 90_000
+    assert 15_000 <= decision.pause_until - NOON <= 22_500
     assert (decision.due_at, decision.reason) == (decision.pause_until, CONFIGURATION)
     assert decide(Rejected(), case(refused=4)).park
 

@@ -50,7 +50,7 @@ class Costs:
 
 OUTAGE = Costs(all_wait=(1_000, 1_500))
 PERSON = Costs(all_wait=(60_000, 90_000))
-SERVER = Costs(tries=1, all_wait=(1_000, 1_500))
+SERVER = Costs(tries=1)
 THROTTLED = Costs(all_wait=(1_500, 1_500))
 QUOTA = Costs(all_wait=(5_000, DAY + 90_000))
 REFUSED = Costs("parked", tries=1)
@@ -69,12 +69,12 @@ def answers() -> Iterator[tuple[str, dict[str, Any], Costs]]:
         400: ("contacts.api.validation", REFUSED),
         401: ("unauthorized", PERSON),
         403: ("forbidden", PERSON),
-        404: ("not_found", PERSON),
-        405: ("method_not_allowed", PERSON),
-        406: ("not_acceptable", PERSON),
+        404: ("not_found", REFUSED),
+        405: ("method_not_allowed", REFUSED),
+        406: ("not_acceptable", REFUSED),
         409: ("contacts.api.conflict", CONFLICT),
         413: ("too_large", REFUSED),
-        415: ("unsupported_media_type", PERSON),
+        415: ("unsupported_media_type", REFUSED),
         422: ("unprocessable", REFUSED),
         500: ("internal", SERVER),
         502: ("bad_gateway", SERVER),

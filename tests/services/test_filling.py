@@ -213,6 +213,7 @@ def test_somebody_who_was_added_meanwhile_is_protected_too(town: Town) -> None:
     sender = Sender(
         vendor=vendor,
         permits=town.permits,
+        lists=town.lists,
         vocabulary=town.vocabulary,
         opt_outs=town.opt_out_table,
         returning="confirm",

@@ -14,7 +14,7 @@ from services.constant_contact import NotAsked
 from services.delivery import Outcome
 from services.delivery.returning import ASKED, AskedBefore, AsksToReturn, LeftSince, Returning
 from services.signup_care import SignupCare
-from store import SignupRecords, SpoolImport
+from store import Care, SignupRecords, SpoolImport
 from tests.services.account import EVENTS_ID, PRESET_LIST_ID
 from tests.services.test_sending import CREATE, FIND, FORM, LEFT, LONG, SHORT, Town
 
@@ -116,7 +116,8 @@ def test_so_does_who_was_never_tried_meanwhile(town: Town, away: int) -> None:
     town.later(away)
     calls = [call for _ in range(3) for call in town.deliver()]
     assert town.view(probe).status == "subscribed"
-    assert READ in calls
+    # What was tried itself is looked up itself.
+    assert READ in calls or LOOKED in calls
     assert_left_alone(town, signup_id)
 
 
@@ -159,7 +160,14 @@ def test_a_retry_by_hand_brings_nobody_back(town: Town, all_parked: bool) -> Non
     town.later(SECOND)
     leave(town)
     town.later(10 * SECOND)
-    care = SignupCare(records=SignupRecords(town.database), deliveries=town.deliveries, clock=town.clock)
+    care = SignupCare(
+        records=SignupRecords(town.database),
+        deliveries=town.deliveries,
+        care=Care(town.database),
+        budget=town.budget,
+        lists=town.lists,
+        clock=town.clock,
+    )
     if all_parked:
         assert care.retry_all_parked() == 1
     else:

@@ -6,14 +6,21 @@ import pytest
 import structlog
 
 from services.signup_care import AddressUnclear, Retry, SignupCare
-from store import Claimed, SignupRecord, SignupRecords
+from store import Care, Claimed, SignupRecord, SignupRecords
 from tests.services.conftest import House
 from tests.store.conftest import accept
 
 
 @pytest.fixture
 def care(house: House) -> SignupCare:
-    return SignupCare(records=SignupRecords(house.database), deliveries=house.deliveries, clock=house.clock)
+    return SignupCare(
+        records=SignupRecords(house.database),
+        deliveries=house.deliveries,
+        care=Care(house.database),
+        budget=house.budget,
+        lists=house.lists,
+        clock=house.clock,
+    )
 
 
 def claim(house: House) -> Claimed:

@@ -54,7 +54,7 @@ def test_quotes_commas_and_breaks_survive() -> None:
     """What was written comes back as it was; a line ends with CR LF."""
     wording = 'I said "yes", twice.\r\nBye\n'
     assert table(replace(RECORD, consent=wording), RECORD)[0]["consent"] == wording
-    assert next(csv_lines([])).endswith("contact_id\r\n")
+    assert next(csv_lines([])).endswith("contact_id,note\r\n")
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,7 @@ class ScriptedVendor(ConstantContact):
     def __init__(self, *script: Exception | SignedUp) -> None:
         self.script = list(script)
         self.refuses: set[str] = set()
+        self.errors: dict[str, Exception] = {}
         self.signed_up: list[Mapping[str, Any]] = []
         self.pages: list[str | None] = []
         self.lists_error: ConstantContactError | None = None
@@ -45,6 +46,8 @@ class ScriptedVendor(ConstantContact):
         self.signed_up.append(person)
         if person["email_address"] in self.refuses:
             raise Rejected(key="contacts.api.validation")
+        if error := self.errors.get(person["email_address"]):
+            raise error
         answer = self.script.pop(0) if self.script else SignedUp("contact-1", "created")
         if isinstance(answer, Exception):
             raise answer

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from store import PER_DAY, PER_SECOND, Budget, BudgetState, Database
+from store import PER_DAY, PER_SECOND, Budget, BudgetState, Database, Refused
 from tests.store.conftest import opening
 
 NOON = int(datetime(2026, 3, 1, 12, tzinfo=UTC).timestamp() * 1000)
@@ -275,29 +275,45 @@ def test_failure_during_the_rest_after_throttling_counts(budget: Budget) -> None
     assert budget.read().failures == 1
 
 
+def refuse(budget: Budget, words: str, contact: str) -> int:
+    refusal = Refused.of(contact, 1, words, {"list:a"})
+    return len(budget.refused(refusal, control=True).alike)
+
+
 def test_refusals_are_counted_by_different_contacts_in_a_row(budget: Budget) -> None:
-    """The same contact counts once, another key starts anew, five are all that is kept."""
-    assert [budget.refused("contacts.api.400", contact) for contact in ("a", "b", "a", "c")] == [1, 2, 2, 3]
-    assert budget.refused("other", "d") == 1
-    assert [budget.refused("contacts.api.400", str(number)) for number in range(7)] == [1, 2, 3, 4, 5, 5, 5]
+    """The same contact counts once, and other words by themselves."""
+    assert [refuse(budget, "400", contact) for contact in ("a", "b", "a", "c")] == [1, 2, 2, 3]
+    assert refuse(budget, "other", "d") == 1
+    assert refuse(budget, "400", "e") == 4
+    assert budget.refused(Refused.of("e", 1, "400", ()), control=True).again
 
 
 def test_success_ends_the_row_of_refusals(budget: Budget) -> None:
-    """Also while a pause lasts, which it does not end."""
-    budget.refused("400", "a")
+    """Also while a pause for something else lasts, which it does not end."""
+    refuse(budget, "400", "a")
     budget.succeeded(NOON)
-    assert budget.refused("400", "b") == 1
+    assert refuse(budget, "400", "b") == 1
     budget.pause(until=NOON + 5_000, reason="quota")
     budget.succeeded(NOON)
-    assert budget.refused("400", "c") == 1
+    assert refuse(budget, "400", "c") == 1
     assert budget.read().paused_until == NOON + 5_000
+
+
+def test_success_ends_a_pause_for_what_was_refused(budget: Budget) -> None:
+    """That all wait for it is refuted, as by a sign-up that came in meanwhile."""
+    refuse(budget, "400", "a")
+    budget.pause(until=NOON + 5_000, reason="refused", now=NOON, refused=True)
+    budget.succeeded(NOON + 1)
+    assert (budget.read().paused_until, budget.read().failures) == (None, 0)
 
 
 def test_refusals_keep_no_address(database: Database, budget: Budget) -> None:
     """Who erases a person would not look in the budget."""
-    budget.refused("400", "ada@example.org")
+    refuse(budget, "400", "ada@example.org")
     with database.reading() as connection:
-        assert "ada@" not in str(connection.exec_driver_sql("SELECT refusals FROM budget").scalar())
+        found = str(connection.exec_driver_sql("SELECT refusals FROM budget").scalar())
+    assert "list:a" in found
+    assert "ada@" not in found
 
 
 def test_clock_set_back_shortens_a_pause_by_as_much(budget: Budget) -> None:

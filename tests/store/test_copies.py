@@ -215,10 +215,13 @@ def test_a_parked_one_is_still_for_a_person(house: House, lost: tuple[str, ...])
     for name in ("s1", "s2", "s3"):
         house.accept(name)
     house.keep_aside()
+    ids = []
     for _ in range(3):
-        house.deliveries.park(house.claim(), now=NOW, error="Refused.")
+        claimed = house.claim()
+        ids.append(claimed.delivery_id)
+        house.deliveries.park(claimed, now=NOW, error="Refused.")
     assert house.deliveries.retry("s2", now=NOW + 1)
-    assert house.deliveries.put_back("Refused.", due_at=NOW + 2) == 2
+    assert house.deliveries.put_back(ids, due_at=NOW + 2) == 2
     house.deliveries.park(house.claim(NOW + 1_000), now=NOW + 1_000, error="Refused again.")
     house.set_back() if not lost else house.lose(*lost)
     record = SignupRecords(house.database).find("s2")

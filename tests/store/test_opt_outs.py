@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from store import (
+    Care,
     Claimed,
     Database,
     Deliveries,
@@ -135,7 +136,14 @@ def retry(database: Database, _: Spool) -> None:
 
 
 def put_back(database: Database, _: Spool) -> None:
-    assert Deliveries(database).put_back("no", due_at=20) == 1
+    assert Deliveries(database).put_back([1], due_at=20) == 1
+
+
+def replace_list(database: Database, _: Spool) -> None:
+    old, new = ("1" * 8 + "-1111-4111-8111-111111111111", "2" * 8 + "-1111-4111-8111-111111111111")
+    with database.transaction() as connection:
+        connection.exec_driver_sql(f'UPDATE deliveries SET payload = \'{{"list_memberships":["{old}"]}}\'')
+    assert Care(database).replace_list(old, new, now=20, note="Replaced.") == 1
 
 
 def release(database: Database, _: Spool) -> None:
@@ -148,7 +156,7 @@ def import_spool(database: Database, spool: Spool) -> None:
     assert SpoolImport(database, spool).run().signups == 1
 
 
-@pytest.mark.parametrize("put", [retry, put_back, release, import_spool])
+@pytest.mark.parametrize("put", [retry, put_back, replace_list, release, import_spool])
 def test_what_is_put_back_makes_the_table_doubtful_in_the_same_transaction(
     opt_outs: OptOuts,
     database: Database,

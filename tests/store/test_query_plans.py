@@ -12,13 +12,25 @@ from sqlalchemy import Connection
 from store import Backlog, Database, Deliveries
 from store.attempts import FAILED_ALONE_BEFORE
 from store.believed import BY_FORM
-from store.claims import ANY_WAITING, CLAIM, CLAIM_FRESH, NEXT_DUE, NEXT_FRESH, YOUNGER
+from store.claims import (
+    ANY_WAITING,
+    CLAIM,
+    CLAIM_FRESH,
+    CLAIM_THIS,
+    NEWCOMER,
+    NEXT_DUE,
+    NEXT_FRESH,
+    TAKEN,
+    YOUNGER,
+)
+from store.controls import ANYWHERE, OLDEST_RECEIVED
 from store.deliveries import BACKLOG, BEHIND, PENDING_UP_TO, RETRIED, WAITING_BEYOND
 from store.events import RECENT
 from store.opt_outs import NEXT, OUTLOOK, STANDING
 from store.pending import NEXT_PAGE
 from store.public_backlog import COUNT as PUBLIC_COUNT
 from store.public_backlog import LAST_BEFORE, OLDEST_DUE
+from store.put_aside import ANY_OF_CAUSE, NEWEST, OLDEST, PROBE
 from store.retention import (
     FINISHED,
     MASK,
@@ -43,6 +55,15 @@ LOOP = [
     pytest.param(PENDING_UP_TO, {"at_most": 5}, id="pending up to"),
     pytest.param(BEHIND, {"contact": "c99999", "leader": 1, "due": NOW}, id="behind"),
     pytest.param(RETRIED, {"signup": "s1", "now": NOW}, id="retry"),
+    pytest.param(CLAIM_THIS, {"now": NOW, "lease_until": NOW, "this": 90_001}, id="claim a control"),
+    pytest.param(NEWCOMER, {"now": NOW, "lease_until": NOW, "since": NOW - 100}, id="claim a newcomer"),
+    pytest.param(TAKEN, {"this": 90_001}, id="taken"),
+    pytest.param(OLDEST, {"now": NOW, "at_most": 60}, id="oldest due"),
+    pytest.param(NEWEST, {"since": 0, "at_most": 60}, id="newest"),
+    pytest.param(ANYWHERE, {"since": 70_000, "at_most": 60}, id="anywhere"),
+    pytest.param(OLDEST_RECEIVED, {}, id="oldest received"),
+    pytest.param(PROBE, {"now": NOW, "lease_until": NOW, "why": "x", "before": 2**62}, id="probe of a cause"),
+    pytest.param(ANY_OF_CAUSE, {"why": "x"}, id="any of a cause"),
     pytest.param(FINISHED, {"until": 10}, id="payloads to blank"),
     pytest.param(OLD_ATTEMPTS, {"until": 10}, id="attempts to remove"),
     pytest.param(MASK, {"signup": "s1", "network": "192.0.2.0/24"}, id="mask"),

@@ -9,15 +9,18 @@ from pathlib import Path
 import pytest
 from alembic import command
 from sqlalchemy import Engine, create_engine, inspect, make_url, text
+from sqlalchemy.exc import IntegrityError
 
 from store import (
     Budget,
+    Care,
     Claimed,
     Connections,
     Database,
     Deliveries,
     Event,
     Events,
+    Refused,
     Signups,
     StoreUnavailable,
     SuspectedSignups,
@@ -114,7 +117,9 @@ def test_upgrade_leaves_deliveries_to_go_on_with(
     assert [other.payload["signup"] for other in claimed.younger] == ["s2"]
     budget = Budget(database)
     assert (budget.read().guard_ms, budget.read().probe_until) == (100, None)
-    assert budget.refused("400", "a") == 1
+    assert len(budget.refused(Refused.of("ada@example.org", 1, "400", ()), control=False).alike) == 1
+    assert Deliveries(database).park(claimed, now=20, error="Refused.")
+    assert Care(database).drop("s1", now=30, note="No wish any more.")
 
 
 def test_upgrade_counts_the_suspected_ones(
@@ -212,10 +217,14 @@ def test_upgrade_ranks_what_is_suspected(
 def test_the_step_back_takes_only_what_the_step_brought(first_release: Engine) -> None:
     """A release of before finds its table as it was."""
     with first_release.begin() as connection:
-        command.upgrade(configuration(connection), "0006")
+        command.upgrade(configuration(connection), "0008")
         columns = {column["name"] for column in inspect(connection).get_columns("suspected_signups")}
         command.upgrade(configuration(connection), "0009")
-        command.downgrade(configuration(connection), "0006")
+        command.downgrade(configuration(connection), "0008")
         after = inspect(connection)
         assert {column["name"] for column in after.get_columns("suspected_signups")} == columns
         assert not after.has_table("rates")
+        command.downgrade(configuration(connection), "0007")
+        assert "cause" not in {column["name"] for column in inspect(connection).get_columns("deliveries")}
+        with pytest.raises(IntegrityError), connection.begin_nested():
+            connection.exec_driver_sql("UPDATE deliveries SET state = 'dropped', due_at = NULL")
