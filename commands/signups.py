@@ -11,7 +11,7 @@ import click
 from flask.cli import with_appcontext
 
 from commands.reach import database_faults_told, services
-from services import AddressUnclear, Retry
+from services import AddressUnclear, Retry, UnusableDecision
 from services.signup_care import STATES
 from services.signup_export import csv_lines, json_lines
 from services.signup_words import WHAT_RETRY_LEADS_TO, line, rows
@@ -64,14 +64,24 @@ def signups_show(signup_id: str) -> None:
 @signups.command("retry")
 @click.argument("signup_ids", nargs=-1)
 @click.option("--all-parked", is_flag=True, help="All that Constant Contact refused.")
+@click.option(
+    "--list",
+    "lists",
+    metavar="OLD=NEW",
+    help="All that wait or are parked for the list OLD, to the list NEW in its place; both by their ids.",
+)
 @with_appcontext
 @click.pass_context
-def signups_retry(context: click.Context, signup_ids: tuple[str, ...], all_parked: bool) -> None:
+def signups_retry(
+    context: click.Context, signup_ids: tuple[str, ...], all_parked: bool, lists: str | None
+) -> None:
     """Send parked sign-ups again; exit code 1 when one of them was not parked."""
-    if bool(signup_ids) == all_parked:
-        raise click.UsageError("Name the sign-ups, or say --all-parked.")
+    if [bool(signup_ids), all_parked, lists is not None].count(True) != 1:
+        raise click.UsageError("Name the sign-ups, or say --all-parked, or --list OLD=NEW.")
     with _signup_faults_told():
-        if all_parked:
+        if lists is not None:
+            outcomes = [Retry.DUE] * _replace_list(lists)
+        elif all_parked:
             outcomes = [Retry.DUE] * services().signups.retry_all_parked()
             click.echo(f"Sign-ups that are due again: {len(outcomes)}.")
         else:
@@ -79,6 +89,24 @@ def signups_retry(context: click.Context, signup_ids: tuple[str, ...], all_parke
     if Retry.DUE in outcomes:
         click.echo(WHAT_RETRY_LEADS_TO)
     context.exit(1 if set(outcomes) - {Retry.DUE} else 0)
+
+
+@signups.command("drop")
+@click.argument("signup_ids", nargs=-1, required=True)
+@click.option("--reason", required=True, help="Why; it stays on record with the sign-up.")
+@with_appcontext
+@click.pass_context
+def signups_drop(context: click.Context, signup_ids: tuple[str, ...], reason: str) -> None:
+    """Never send sign-ups that wait or are parked; they stay on record.
+
+    Exit code 1 when one of them could not be dropped.
+    """
+    with _signup_faults_told():
+        outcomes = [services().signups.drop(signup_id, reason) for signup_id in signup_ids]
+    for signup_id, dropped in zip(signup_ids, outcomes, strict=True):
+        words = "is dropped." if dropped else "neither waits nor is parked, so it is left alone."
+        click.echo(f"{signup_id} {words}", err=not dropped)
+    context.exit(0 if all(outcomes) else 1)
 
 
 @signups.command("export")
@@ -101,8 +129,17 @@ def _signup_faults_told() -> Iterator[None]:
     with database_faults_told():
         try:
             yield
-        except AddressUnclear as error:
+        except (AddressUnclear, UnusableDecision) as error:
             raise click.UsageError(str(error)) from error
+
+
+def _replace_list(lists: str) -> int:
+    old, equals, new = lists.partition("=")
+    if not equals:
+        raise click.UsageError("Say --list OLD=NEW, both by their ids; `flask lists` prints them.")
+    changed = services().signups.replace_list(old, new)
+    click.echo(f"Sign-ups that go to the other list and are due: {changed}.")
+    return changed
 
 
 def _retry(signup_id: str) -> Retry:

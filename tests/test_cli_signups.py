@@ -235,3 +235,40 @@ def test_suspected_ones_are_decided_on_by_their_reason(app: Flask, store: Databa
     for words in (["delete"], ["release", "s1", "--reason", "form_rate"], ["release", "--reason", "x"]):
         assert run(app, "suspected", *words).exit_code == 2
     assert run(app, "suspected", "delete", "s1").exit_code == 1
+
+
+OLD_LIST, NEW_LIST = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
+
+
+def test_retry_sends_what_waits_for_one_list_to_another(app: Flask, store: Database) -> None:
+    """It says how many; what is no list's id, or is not the account's, is named."""
+    accept(store, "s1", at=NINE)
+    with store.transaction() as connection:
+        connection.exec_driver_sql(
+            f'UPDATE deliveries SET payload = \'{{"list_memberships":["{OLD_LIST}"]}}\''
+        )
+    answer = run(app, "retry", "--list", f"{OLD_LIST}={NEW_LIST}")
+    assert answer.exit_code == 0
+    assert answer.stdout.startswith("Sign-ups that go to the other list and are due: 1.")
+    assert run(app, "retry", "--list", f"{OLD_LIST}={NEW_LIST}").stdout.splitlines() == [
+        "Sign-ups that go to the other list and are due: 0."
+    ]
+    for words in ("Spring=Summer", OLD_LIST, f"{OLD_LIST}={OLD_LIST}"):
+        assert run(app, "retry", "--list", words).exit_code == 2
+    assert run(app, "retry", "s1", "--list", f"{OLD_LIST}={NEW_LIST}").exit_code == 2
+    assert NEW_LIST in run(app, "show", "s1").stdout
+
+
+def test_drop_ends_a_sign_up_with_a_reason_that_stays(app: Flask, store: Database) -> None:
+    """Exit code 1 for one that cannot be dropped; without a reason nothing is."""
+    park(store, "s1")
+    assert run(app, "drop", "s1").exit_code == 2
+    assert run(app, "drop", "s1", "--reason", " ").exit_code == 2
+    answer = run(app, "drop", "s1", "--reason", "A test\nof ours")
+    assert (answer.exit_code, answer.stdout) == (0, "s1 is dropped.\n")
+    assert run(app, "drop", "s1", "--reason", "again").exit_code == 1
+    shown = run(app, "show", "s1").stdout
+    assert "Dropped: A test of ours" in shown
+    assert "not to be sent" in shown
+    assert "Dropped: A test of ours" in run(app, "export").stdout
+    assert "s1" in run(app, "list", "--state", "dropped").stdout

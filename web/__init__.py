@@ -9,6 +9,7 @@ from services import Services
 from web import (
     admin,
     admin_forms,
+    admin_signups,
     admin_suspected,
     api,
     cors,
@@ -47,5 +48,6 @@ def register(app: Flask, services: Services) -> None:
     csrf = CSRFProtect(app)
     csrf.exempt(subscribe.blueprint)
     csrf.exempt(api.drain)
-    for part in (site, embed, subscribe, forms, api, openapi, admin, admin_forms, admin_suspected):
+    admins = (admin, admin_forms, admin_signups, admin_suspected)
+    for part in (site, embed, subscribe, forms, api, openapi, *admins):
         app.register_blueprint(part.blueprint)

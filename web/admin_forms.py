@@ -35,8 +35,13 @@ blueprint.before_request(guards.require_admin)
 def index() -> str:
     """Every form."""
     forms = services().forms.all()
-    addresses = {form.slug: _address(form) for form in forms}
-    return render_template("admin/forms.html", forms=forms, addresses=addresses, list_names=_list_names())
+    return render_template(
+        "admin/forms.html",
+        forms=forms,
+        addresses={form.slug: _address(form) for form in forms},
+        list_names=services().lists.names(),
+        faults=services().form_faults.by_slug(),
+    )
 
 
 @blueprint.get("/new")
@@ -153,6 +158,7 @@ def _editor(
         known_tags=[tag.name for tag in offered.tags],
         errors=errors or {},
         form=form,
+        faults=services().form_faults.of(form) if form else [],
         # What is pasted into a site stays there for years, and a token is good for a day.
         snippet=filled_form.fill([("form", form.slug)], form=form, known=offered.fields) if form else None,
         # An admin's page runs no script of others.
@@ -164,7 +170,7 @@ def _editor(
         protections=_protections(str(entered.get("protection"))),
         without_keys=entered.get("protection") in PROVIDERS.keys() - services().captchas.keys(),
         # A list that is not known, or no longer, still shows that the form leads to it.
-        list_names={list_id: list_id for list_id in entered.get("list_ids", ())} | _list_names(),
+        list_names=_offered_lists(entered.get("list_ids", ())),
         base_url=known_base_url(),
     )
     answer = make_response(page, HTTPStatus.UNPROCESSABLE_ENTITY if errors else HTTPStatus.OK)
@@ -186,6 +192,8 @@ def _form(slug: str) -> Form:
     return form
 
 
-def _list_names() -> dict[str, str]:
-    known = services().lists.known()
-    return {entry.list_id: entry.name for entry in known.lists} if known else {}
+def _offered_lists(chosen: Iterable[str]) -> dict[str, str]:
+    """The account's lists to choose from by their ids, and those that are chosen, by the last name known."""
+    known, names = services().lists.known(), services().lists.names()
+    offered = {list_id: names.get(list_id, list_id) for list_id in chosen}
+    return offered | ({entry.list_id: entry.name for entry in known.lists} if known else {})
