@@ -18,6 +18,7 @@ from pathlib import Path
 import gunicorn
 
 from bench.durability import (
+    bad_rows,
     burst,
     damage,
     kills,
@@ -115,6 +116,13 @@ def _backlog(run: Run) -> Iterator[Figure]:
     yield from million.figures(outcome)
 
 
+def _bad_rows(run: Run) -> Iterator[Figure]:
+    yield from bad_rows.figures(bad_rows.run(run.folder(), bad=run.of(1_000), good=run.of(400)))
+    with PostgreSQL() as server:
+        outcome = bad_rows.run(run.folder(), bad=run.of(1_000), good=run.of(400), database_url=server.url)
+    yield from bad_rows.figures(outcome)
+
+
 def _refusals(run: Run) -> Iterator[Figure]:
     for harm in refusals.HARMS:
         outcome = refusals.run(run.folder(), seed=run.seed, harm=harm)
@@ -131,6 +139,7 @@ SCENARIOS: dict[str, Scenario] = {
     "two-instances": _two_instances,
     "clocks": _clocks,
     "refusals": _refusals,
+    "bad-rows": _bad_rows,
     "postgresql-crash": _postgresql_crash,
     "kills": _kills,
 }

@@ -97,8 +97,8 @@ class House:
     ) -> None:
         """Wires it all.
 
-        `api` takes the place of the scripted vendor, `url` that of a database in `path`, `believed` that of the
-        count of what was believed.
+        `api` takes the place of the scripted vendor, `url` that of a database in `path`, `believed` that of
+        the count of what was believed.
         """
         self.clock = clock or Clock()
         self.database = Database(url or f"sqlite:///{path / 'test.db'}")
