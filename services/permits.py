@@ -22,9 +22,14 @@ class CallPermits:
     """Books calls to the vendor, waiting out a gap of the current second."""
 
     def __init__(
-        self, budget: Budget, *, clock: Callable[[], int], authorize: Callable[[], None] = _always
+        self,
+        budget: Budget,
+        *,
+        clock: Callable[[], int],
+        authorize: Callable[[], None] = _always,
+        new_event: Callable[[], threading.Event] = threading.Event,
     ) -> None:
-        """`clock` tells epoch milliseconds.
+        """`clock` tells epoch milliseconds; the events of `new_event` are waited on for it to go on.
 
         `authorize` sees to a valid access token first, or raises ConnectionUnusable: a booked call must not
         wait for one, since it would reach the vendor in a second that others have booked.
@@ -32,6 +37,7 @@ class CallPermits:
         self._budget = budget
         self._clock = clock
         self._authorize = authorize
+        self._new_event = new_event
 
     def take(
         self,
@@ -57,12 +63,12 @@ class CallPermits:
         if not urgent:
             self._authorize()
         end = self._clock() + patience_ms
-        waiting = stop or threading.Event()
+        waiting = stop or self._new_event()
         while True:
             now = self._clock()
             booked = self._budget.book(now, own_probe=own_probe, ahead_ms=AHEAD_MS)
             if not isinstance(booked, Wait):
-                threading.Event().wait(min(booked - now, AHEAD_MS) / 1000)
+                self._new_event().wait(min(booked - now, AHEAD_MS) / 1000)
                 return booked
             until = booked.until or end
             if until > end or waiting.is_set():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -94,11 +95,12 @@ class House:
         url: str | None = None,
         returning: Returning = "confirm",
         believed: Believed | None = None,
+        new_event: Callable[[], threading.Event] = threading.Event,
     ) -> None:
         """Wires it all.
 
         `api` takes the place of the scripted vendor, `url` that of a database in `path`, `believed` that of
-        the count of what was believed.
+        the count of what was believed. What is waited on for the clock to go on are events of `new_event`.
         """
         self.clock = clock or Clock()
         self.database = Database(url or f"sqlite:///{path / 'test.db'}")
@@ -115,10 +117,10 @@ class House:
             vendor=api,
             connection=self.connection,
             meta=self.meta,
-            permits=CallPermits(self.budget, clock=self.clock),
+            permits=CallPermits(self.budget, clock=self.clock, new_event=new_event),
             clock=self.clock,
         )
-        self.permits = CallPermits(self.budget, clock=self.clock)
+        self.permits = CallPermits(self.budget, clock=self.clock, new_event=new_event)
         self.vocabulary = Vocabulary.of(
             vendor=api,
             connection=self.connection,

@@ -136,7 +136,9 @@ def retry(database: Database, _: Spool) -> None:
 
 
 def put_back(database: Database, _: Spool) -> None:
-    assert Deliveries(database).put_back([1], due_at=20) == 1
+    with database.reading() as connection:
+        ids = list(connection.exec_driver_sql("SELECT id FROM deliveries").scalars())
+    assert Deliveries(database).put_back(ids, due_at=20) == 1
 
 
 def replace_list(database: Database, _: Spool) -> None:
