@@ -204,7 +204,7 @@ def refused(backlog: Backlog) -> list[Finding]:
     """Whether a person must look."""
     if not backlog.parked:
         return []
-    sentence = f"Sign-ups that Constant Contact refused: {backlog.parked}. They are kept."
+    sentence = f"Sign-ups that were put aside and wait for a person: {backlog.parked}. They are kept."
     return [Finding(Level.WARNING, sentence, "/admin/ says why.")]
 
 

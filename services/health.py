@@ -251,7 +251,9 @@ class Health:
             sentence = f"The oldest sign-up has waited {oldest // 60} minutes for its delivery."
             problems.append(Problem("backlog_old", sentence))
         if backlog.parked:
-            sentence = f"Constant Contact refused {backlog.parked} of the sign-ups; a person must look."
+            sentence = (
+                f"Sign-ups that were put aside and wait for a person: {backlog.parked}. See /admin/signups/."
+            )
             problems.append(Problem("signups_parked", sentence, of_signups=True))
         problems += [
             Problem("signups_refused_alike", cause.sentence, public=False)

@@ -105,7 +105,7 @@ class Metrics(Collector):
         return [
             _gauge("pending", "Sign-ups that wait for their delivery.", backlog.pending),
             _gauge("oldest_pending_seconds", "How long the oldest of them has waited.", oldest),
-            _gauge("parked", "Sign-ups that Constant Contact refused: a person must look.", backlog.parked),
+            _gauge("parked", "Sign-ups that were put aside: a person must look.", backlog.parked),
             _gauge("calls_today", "Calls booked this UTC day, of 10,000.", calls),
             _gauge("paused", "Whether all calls pause.", 1 if (budget.paused_until or 0) > now else 0),
         ]

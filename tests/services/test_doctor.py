@@ -136,7 +136,7 @@ def test_every_part_reaches_the_report(house: House, deployment: Deployment) -> 
         "problem: ENCRYPTION_KEYS do not open",
         "problem: PUBLIC_LIST_IDS names lists that the account does not have: 99999999-",
         "problem: Sign-ups waiting: 1, the oldest for 2880 minutes.",
-        "warning: Sign-ups that Constant Contact refused: 1.",
+        "warning: Sign-ups that were put aside and wait for a person: 1.",
         "problem: DELIVERY=off, and for 2880 minutes",
     ):
         assert part in told

@@ -81,7 +81,7 @@ def test_a_pause_and_refused_sign_ups_are_problems(house: House) -> None:
     house.courier.step()
     problems = sentences(house.health.report())
     assert "cannot be reached" in problems
-    assert "refused 1 of the sign-ups" in problems
+    assert "put aside and wait for a person: 1" in problems
 
 
 def test_a_store_that_cannot_be_written_degrades_while_the_spool_can(house: House) -> None:

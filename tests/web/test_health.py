@@ -84,7 +84,7 @@ def test_a_refused_sign_up_is_no_strangers_business(connected: FlaskClient, list
     assert told(stranger) == (1, "")
     assert stranger.get("/health").get_json()["status"] == "ok"
     for client, headers in ((stranger, BY_KEY), (connected, None)):
-        assert "refused 1 of the sign-ups" in told(client, headers)[1]
+        assert "put aside and wait for a person: 1" in told(client, headers)[1]
 
 
 def test_a_weakness_is_told_to_holders_of_a_key_only(make_app: MakeApp) -> None:
