@@ -17,11 +17,12 @@ from oauth.keeper import Keeper
 from oauth.sealing import Sealer
 from services import ConnectionStatus, ListDirectory, Vocabulary
 from services.constant_contact import ConstantContact
-from services.delivery import CauseWords, Courier, Departures, Outcome, Sender
+from services.delivery import CauseWords, Courier, Departures, Outcome, Sender, Step
 from services.opt_outs import OptOutTable
 from services.permits import CallPermits
 from store import Budget, Connections, Database, Deliveries, Meta, OptOuts, Signups
 from tests.oauth.vendor import DAY, HOUR, START, Answer, Clock, HttpAnswer, Vendor, given
+from tests.patience import Patient
 from tests.store.conftest import signup
 from vendor import authorizing
 
@@ -67,7 +68,7 @@ class House:
         session.auth = BearerAuth(self.keeper, booked=lambda: None)
         budget, authorize = Budget(database), authorizing(self.keeper)
         api = ConstantContact(session, base_url=API, connection_errors=(OAuthError,))
-        permits = CallPermits(budget, clock=clock, authorize=authorize)
+        permits = CallPermits(budget, clock=clock, authorize=authorize, new_event=lambda: Patient(clock))
         connection = ConnectionStatus(self.connections, clock=clock)
         lists = ListDirectory(
             vendor=api, connection=connection, meta=Meta(database), permits=permits, clock=clock
@@ -116,7 +117,8 @@ class House:
         """What the background threads do until then."""
         while self.clock.now < until:
             self.keeper.tend()
-            step = self.courier.step()
+            claimed = self.courier.claim()
+            step = claimed if isinstance(claimed, Step) else self.courier.carry(claimed, Patient(self.clock))
             self.states.add(self.connections.read().state)
             self.clock.now += 300 if step.outcome is Outcome.DELIVERED else 2 * MINUTE
 

@@ -311,6 +311,7 @@ def test_a_sign_up_that_alone_gets_no_answer_holds_up_nobody_and_is_put_aside(
         return bad
 
     responses.add_callback("POST", SIGN_UP, callback=said)
+    nobody_left()
     stuck = house.sign_up(STUCK)
     for number in range(200):
         other, began = house.sign_up(f"p{number}@example.org"), house.clock.now
@@ -332,6 +333,7 @@ def test_a_sign_up_that_alone_gets_no_answer_holds_up_nobody_and_is_put_aside(
 def test_an_outage_of_hours_puts_nobody_aside(house: Connected) -> None:
     """However many calls come to nothing: the others' do as well."""
     responses.post(SIGN_UP, status=403, body="<html>blocked</html>")
+    nobody_left()
     ids = [house.sign_up(f"d{number}@example.org") for number in range(3)]
     ends = house.clock.now + 6 * HOUR
     while house.clock.now < ends:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,7 @@ from services.constant_contact import (
 from services.constant_contact.contacts import Contact
 from services.delivery import Step, depart
 from store import Care, NewSignup, Signups
+from tests.patience import Patient
 from tests.postgresql_server import new_database
 from tests.services.conftest import Clock, House
 from tests.services.vendor import EVENTS, NEWSLETTER, ScriptedVendor
@@ -83,18 +83,6 @@ class JudgingVendor(ScriptedVendor):
             raise Rejected(key="contacts.api.validation.error")
         if error := self.judge(body):
             raise error
-
-
-class Patient(threading.Event):
-    """Waiting takes the clock's time, and none of the test's."""
-
-    def __init__(self, clock: Clock) -> None:
-        super().__init__()
-        self._clock = clock
-
-    def wait(self, timeout: float | None = None) -> bool:
-        self._clock.now += int((timeout or 0) * 1000)
-        return False
 
 
 class Scene:
