@@ -122,10 +122,11 @@ class Allowance:
 
         Args:
             per_day: how much of the day's quota this kind of call may use up.
-            own_probe: the call belongs to the probe that is under way.
+            own_probe: the call belongs to the probe that is under way. A sign-up that comes in while all wait
+                is one too, so the pause is not for its further calls.
             ahead_ms: how long before its start a call may be booked; never over midnight, whose day it is.
         """
-        times = [self.state.paused_until or 0]
+        times = [0 if own_probe else self.state.paused_until or 0]
         if self.state.probing(self.now) and not own_probe:
             times.append(self.state.probe_until or 0)
         if self.state.used >= per_day:
