@@ -6,7 +6,7 @@ A process that starts meanwhile, behind an upgrade for one, knows no form yet. N
 from __future__ import annotations
 
 import json
-import os
+import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict
@@ -32,7 +32,8 @@ class FormsCopy:
         text = json.dumps([asdict(form) for form in forms], ensure_ascii=False, sort_keys=True)
         if text == self._written:
             return
-        draft = self._path.with_name(f"{self._path.name}-{os.getpid()}")
+        # Of this thread alone: another one would empty the file while this one gives it its name.
+        draft = self._path.with_name(f"{self._path.name}-{threading.get_native_id()}")
         try:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             draft.write_text(text, encoding="utf-8")
