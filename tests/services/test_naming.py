@@ -275,7 +275,7 @@ def test_when_tagging_fails_it_is_all_done_again_and_comes_to_the_same(town: Tow
     town.deliver()
     assert town.view(signup_id).status == "queued"
     assert (held(town), tags(town)) == ({"Shoe size": "42"}, [])
-    town.later(60_000)
+    town.later(30_000)
     assert town.deliver() == [(*FIND, 200), (*FORM, 200), TAGGED]
     assert (held(town), tags(town)) == ({"Shoe size": "42"}, ["VIP"])
     assert town.view(signup_id).status == "subscribed"
