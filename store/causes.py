@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, replace
 
 from store.traits import LIST, digest, kind_and_name
 
-FIRST_PROBE_MS = 30_000
+FIRST_PROBE_MS = 60_000
 LONGEST_GAP_MS = 1_800_000
 # More at a time would be no kinds any more.
 MOST = 50

@@ -18,7 +18,7 @@ _LOOKED_AT = 60
 _TRIES = 10
 
 OLDEST_RECEIVED = select(func.min(deliveries.c.received_at)).where(UNFINISHED)
-ANYWHERE = NEWEST.order_by(None).order_by(deliveries.c.received_at)
+ANYWHERE = NEWEST.order_by(None).order_by(deliveries.c.received_at, deliveries.c.due_at, deliveries.c.id)
 
 
 def take(

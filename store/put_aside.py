@@ -40,7 +40,8 @@ OLDEST = (
 NEWEST = (
     select(*_WISH, _FORM.label("form_id"))
     .where(UNFINISHED, deliveries.c.received_at > bindparam("since"))
-    .order_by(deliveries.c.received_at.desc())
+    # To the last row: of many that came in within one millisecond the first would be taken for the newest.
+    .order_by(deliveries.c.received_at.desc(), deliveries.c.due_at.desc(), deliveries.c.id.desc())
     .limit(bindparam("at_most"))
 )
 PUT_ASIDE = (
