@@ -15,6 +15,7 @@ from bench.durability.crowd import Crowd
 from bench.durability.figures import Figure, at_most
 from bench.durability.fleet import Fleet
 from store import Claimed, Database, Deliveries, NewSignup, Signups
+from store.limits import answers_within
 
 SCENARIO = "backlog"
 _NUMBERS = {
@@ -32,6 +33,7 @@ _DELIVERY = (
     ' \'{"email_address": "old\' || i || \'@example.org", "list_memberships":'
     " [\"11111111-1111-4111-8111-111111111111\"]}', 'ready', :first + i, 0, 0"
 )
+_FILLED_WITHIN_SECONDS = 600
 _CALL_EVERY_MS = 300
 _PARTS = 20
 _PAGES = 8
@@ -84,7 +86,7 @@ def _fill(database: Database, rows: int, first: int) -> None:
     numbers = _NUMBERS[database.dialect]
     signups = "id, received_at, contact_key, email, person, list_ids, asked_by"
     deliveries = "signup_id, received_at, contact_key, kind, payload, state, due_at, fence, attempts"
-    with database.transaction() as connection:
+    with answers_within(_FILLED_WITHIN_SECONDS), database.transaction() as connection:
         if database.dialect == "postgresql":
             connection.execute(text("SET LOCAL statement_timeout = 0"))
         values = {"rows": rows, "first": first}
@@ -92,7 +94,7 @@ def _fill(database: Database, rows: int, first: int) -> None:
             connection.execute(text(f"INSERT INTO {table} ({columns}) {numbers.format(row)}"), values)
     if database.dialect == "postgresql":
         # As autovacuum does a minute later.
-        with database.reading() as connection:
+        with answers_within(_FILLED_WITHIN_SECONDS), database.reading() as connection:
             connection.execute(text("ANALYZE"))
 
 
