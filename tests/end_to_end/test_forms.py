@@ -12,6 +12,7 @@ import pytest
 import requests
 from flask import Flask, Response
 from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 
 from sandbox import PRESET_LIST_ID
 from tests.end_to_end.consent import connect, form_fields
@@ -112,9 +113,13 @@ def record(service: Deployment, email: str) -> tuple[str, str, int, str | None]:
 
 
 def narrow(page: Page) -> bool:
+    """On a phone; the window is given the time that its new size takes, and a frame in the page the same."""
     page.set_viewport_size({"width": 320, "height": 640})
-    fits: bool = page.evaluate("document.documentElement.scrollWidth <= 320")
-    return fits
+    try:
+        page.wait_for_function("innerWidth === 320 && document.documentElement.scrollWidth <= 320")
+    except PlaywrightTimeoutError:
+        return False
+    return True
 
 
 def test_its_own_page_with_a_script_running(page: Page, service: Deployment) -> None:
