@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 
+from services.clock_leaps import ClockLeaps
 from services.constant_contact import NoCallLeft
 from store import Budget, Wait
 
@@ -12,6 +14,8 @@ from store import Budget, Wait
 # the last moment would find the place taken.
 AHEAD_MS = 250
 LONGEST_WAIT_MS = 1_500
+# From then on the lease may be over before the answer is there; a process that was frozen comes to this.
+FORSAKEN_MS = 15_000
 
 
 def _always() -> None:
@@ -28,9 +32,11 @@ class CallPermits:
         clock: Callable[[], int],
         authorize: Callable[[], None] = _always,
         new_event: Callable[[], threading.Event] = threading.Event,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """`clock` tells epoch milliseconds; the events of `new_event` are waited on for it to go on.
 
+        `monotonic` tells seconds that only grow, by which a clock that was set forward is noticed.
         `authorize` sees to a valid access token first, or raises ConnectionUnusable: a booked call must not
         wait for one, since it would reach the vendor in a second that others have booked.
         """
@@ -38,6 +44,8 @@ class CallPermits:
         self._clock = clock
         self._authorize = authorize
         self._new_event = new_event
+        leaps = ClockLeaps(budget, monotonic=monotonic, reach=range(-FORSAKEN_MS, AHEAD_MS + 1))
+        self.spoilt: Callable[[int, int], bool] = leaps.spoil
 
     def take(
         self,
@@ -69,7 +77,9 @@ class CallPermits:
             booked = self._budget.book(now, own_probe=own_probe, ahead_ms=AHEAD_MS)
             if not isinstance(booked, Wait):
                 self._new_event().wait(min(booked - now, AHEAD_MS) / 1000)
-                return booked
+                if not self.spoilt(booked, self._clock()):
+                    return booked
+                continue
             until = booked.until or end
             if until > end or waiting.is_set():
                 if urgent:

@@ -7,17 +7,12 @@ booking and the departure; so the calls reach the vendor as far apart as they we
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-import structlog
-
-from services.permits import AHEAD_MS, CallPermits
+from services.permits import AHEAD_MS, FORSAKEN_MS, CallPermits
 from store import Budget, Claimed
-
-log = structlog.get_logger(__name__)
 
 # What the budget's guard leaves to the network: a call may depart later than it was booked by the rest of it.
 ON_THE_WAY_MS = 40
@@ -26,10 +21,6 @@ LATEST_DEPARTURE_MS = 40
 PASSING = 3
 # Well within the lease: further calls of this claim, and the waits between them.
 PATIENCE_MS = 6_000
-# From then on the lease may be over before the answer is there; a process that was frozen comes to this.
-FORSAKEN_MS = 15_000
-# Clocks are adjusted slowly; what makes a leap was set.
-LEAP_MS = 1_000
 
 _departure: ContextVar[Callable[[], None] | None] = ContextVar("departure", default=None)
 
@@ -62,23 +53,11 @@ def depart() -> None:
 class Departures:
     """Holds each call back until the moment it was booked for; one that is late is booked anew."""
 
-    def __init__(
-        self,
-        *,
-        permits: CallPermits,
-        budget: Budget,
-        clock: Callable[[], int],
-        monotonic: Callable[[], float] = time.monotonic,
-    ) -> None:
-        """`clock` tells epoch milliseconds, `monotonic` seconds that only grow."""
+    def __init__(self, *, permits: CallPermits, budget: Budget, clock: Callable[[], int]) -> None:
+        """`clock` tells epoch milliseconds."""
         self._permits = permits
         self._budget = budget
         self._clock = clock
-        self._monotonic = monotonic
-        self._looking = threading.Lock()
-        self._looked: tuple[int, float] | None = None
-        # Bookings for these epoch ms were made by a clock that had just been set forward.
-        self._doubtful = range(0)
 
     def wait_for(self, claimed: Claimed, stop: threading.Event) -> None:
         """Return at the moment at which the claimed delivery's call may leave.
@@ -94,8 +73,7 @@ class Departures:
             now = self._clock()
             if stop.is_set() or now - claimed.booked_at > FORSAKEN_MS:
                 raise NotSent
-            self._look_at_clocks(now)
-            if booked_at not in self._doubtful and self._in_time(now - booked_at, now):
+            if not self._permits.spoilt(booked_at, now) and self._in_time(now - booked_at, now):
                 return
             late_in_a_row += 1
             if late_in_a_row > PASSING:
@@ -103,16 +81,6 @@ class Departures:
                 # until it covers them.
                 self._budget.throttled(now, reason="This machine is slow; calls go out with wider gaps.")
             booked_at = self._permits.take(own_probe=claimed.probe, patience_ms=PATIENCE_MS, stop=stop)
-
-    def _look_at_clocks(self, now: int) -> None:
-        with self._looking:
-            monotonic = self._monotonic()
-            before, self._looked = self._looked, (now, monotonic)
-            if before is None or now - before[0] - (monotonic - before[1]) * 1000 <= LEAP_MS:
-                return
-            log.warning("clock_set_forward")
-            self._budget.clock_set_forward(now)
-            self._doubtful = range(now - FORSAKEN_MS, now + AHEAD_MS + 1)
 
     def _in_time(self, late: int, now: int) -> bool:
         if late <= LATEST_DEPARTURE_MS:

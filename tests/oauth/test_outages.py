@@ -68,7 +68,13 @@ class House:
         session.auth = BearerAuth(self.keeper, booked=lambda: None)
         budget, authorize = Budget(database), authorizing(self.keeper)
         api = ConstantContact(session, base_url=API, connection_errors=(OAuthError,))
-        permits = CallPermits(budget, clock=clock, authorize=authorize, new_event=lambda: Patient(clock))
+        permits = CallPermits(
+            budget,
+            clock=clock,
+            authorize=authorize,
+            new_event=lambda: Patient(clock),
+            monotonic=lambda: clock() / 1000,
+        )
         connection = ConnectionStatus(self.connections, clock=clock)
         lists = ListDirectory(
             vendor=api, connection=connection, meta=Meta(database), permits=permits, clock=clock
@@ -84,9 +90,7 @@ class House:
             budget=budget,
             connection=connection,
             authorize=authorize,
-            departures=Departures(
-                permits=permits, budget=budget, clock=clock, monotonic=lambda: clock() / 1000
-            ),
+            departures=Departures(permits=permits, budget=budget, clock=clock),
             sender=Sender(
                 vendor=api,
                 permits=permits,

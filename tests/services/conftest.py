@@ -113,14 +113,16 @@ class House:
         self.meta = Meta(self.database)
         self.salvage = Salvage(self.database, path / "test.db", payload_of=payload_of)
         self.connection = ConnectionStatus(self.connections, clock=self.clock)
+        self.permits = CallPermits(
+            self.budget, clock=self.clock, new_event=new_event, monotonic=self.clock.monotonic
+        )
         self.lists = ListDirectory(
             vendor=api,
             connection=self.connection,
             meta=self.meta,
-            permits=CallPermits(self.budget, clock=self.clock, new_event=new_event),
+            permits=self.permits,
             clock=self.clock,
         )
-        self.permits = CallPermits(self.budget, clock=self.clock, new_event=new_event)
         self.vocabulary = Vocabulary.of(
             vendor=api,
             connection=self.connection,
@@ -144,12 +146,7 @@ class House:
             budget=self.budget,
             connection=self.connection,
             authorize=self.authorize,
-            departures=Departures(
-                permits=self.permits,
-                budget=self.budget,
-                clock=self.clock,
-                monotonic=self.clock.monotonic,
-            ),
+            departures=Departures(permits=self.permits, budget=self.budget, clock=self.clock),
             sender=Sender(
                 vendor=api,
                 permits=self.permits,

@@ -61,8 +61,8 @@ def disk(house: House) -> SlowDisk:
 
 @pytest.fixture
 def departures(house: House, disk: SlowDisk) -> Departures:
-    permits = CallPermits(disk, clock=house.clock)
-    return Departures(permits=permits, budget=disk, clock=house.clock, monotonic=lambda: house.clock() / 1000)
+    permits = CallPermits(disk, clock=house.clock, monotonic=house.clock.monotonic)
+    return Departures(permits=permits, budget=disk, clock=house.clock)
 
 
 _numbers = count()
@@ -166,10 +166,9 @@ def test_a_clock_that_was_set_forward_brings_no_fifth_call_into_a_second(
     """
     leapt = [0]
     departures = Departures(
-        permits=CallPermits(disk, clock=house.clock),
+        permits=CallPermits(disk, clock=house.clock, monotonic=lambda: (house.clock() - leapt[0]) / 1000),
         budget=disk,
         clock=house.clock,
-        monotonic=lambda: (house.clock() - leapt[0]) / 1000,
     )
     stop = Waiting(house.clock)
     departures.wait_for(claim(house), stop)
