@@ -1,11 +1,11 @@
-# make run · make test · make check · make bench · make lock
+# make run · make test · make test-clients · make check · make bench · make lock
 # make bench-durability: docs/durability.md
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null)
 
-.PHONY: run test check bench bench-durability lock clean
+.PHONY: run test test-clients check bench bench-durability lock clean
 .DEFAULT_GOAL := run
 
 run: $(VENV)/.runtime
@@ -14,6 +14,16 @@ run: $(VENV)/.runtime
 
 test: $(VENV)/.dev
 	$(BIN)/pytest -n 3 $(ARGS)
+
+# Other people's front ends and clients, from npm: the only target that needs Node.js.
+NPM := $(wildcard tests/front_ends/package-lock.json tests/oauth_clients/package-lock.json)
+
+test-clients: $(VENV)/.dev $(NPM:package-lock.json=node_modules/.installed)
+	$(BIN)/pytest $(ARGS) $(wildcard tests/front_ends tests/oauth_clients)
+
+%/node_modules/.installed: %/package-lock.json
+	cd $* && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -36,7 +46,7 @@ lock:
 	done
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache test-results
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache test-results tests/*/node_modules
 
 $(VENV)/bin/python:
 ifdef UV
