@@ -26,6 +26,7 @@ from web.addresses import AddressUnknown
 log = structlog.get_logger(__name__)
 
 JSON = "application/json"
+HTML = "text/html"
 URL_ENCODED = "application/x-www-form-urlencoded"
 FORMS = (URL_ENCODED, "multipart/form-data")
 KEPT_HEADERS = ("Allow", "Retry-After")
@@ -72,13 +73,22 @@ def install(app: Flask) -> None:
 
 
 def wants_page() -> bool:
-    """Whether a browser is waiting: it posted a form, or asks for HTML first."""
-    accepted = [kind for kind, quality in request.accept_mimetypes if quality > 0]
-    if request.mimetype in FORMS:
-        return JSON not in accepted or "text/html" in accepted
-    if request.mimetype == JSON:
+    """Whether a browser is waiting: only where Accept names text/html, and no JSON before it.
+
+    A form's content type says nothing: fetch, jQuery and curl send the same, accept anything at all, and
+    could not read the page to which a browser would be sent on.
+    """
+    if request.mimetype == JSON or wants_fragment():
         return False
-    return request.accept_mimetypes.best_match([JSON, "text/html"]) == "text/html"
+    named: dict[str, float] = {}
+    for kind, quality in request.accept_mimetypes:
+        named[kind.lower()] = max(quality, named.get(kind.lower(), 0.0))
+    return named.get(HTML, 0.0) > 0 and named[HTML] >= named.get(JSON, 0.0)
+
+
+def wants_fragment() -> bool:
+    """Whether htmx asks, which puts the answer's HTML into its page: https://htmx.org/reference/#request_headers."""
+    return request.headers.get("HX-Request", "").lower() == "true"
 
 
 def answer(
@@ -89,8 +99,11 @@ def answer(
     errors: Iterable[FieldError] = (),
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """An error as a page or as a problem document, as the request prefers."""
-    if wants_page():
+    """An error as a page, a piece of one or a problem document, as the request prefers."""
+    if wants_fragment():
+        messages = [error.message for error in errors] or [f"{happened} {cure}"]
+        made = make_response(render_template("subscribe/fragment.html", messages=messages), status)
+    elif wants_page():
         made = make_response(render_template("error.html", happened=happened, cure=cure), status)
     else:
         made = _problem(status, f"{happened} {cure}", errors)

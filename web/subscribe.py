@@ -40,7 +40,7 @@ from services import (
 from web import captchas, filled_form, guards, headers, preferences
 from web.addresses import known_base_url, may_redirect_to, page_of
 from web.current import services
-from web.errors import FORMS, JSON, URL_ENCODED, wants_page
+from web.errors import FORMS, JSON, URL_ENCODED, wants_fragment, wants_page
 
 log = structlog.get_logger(__name__)
 
@@ -64,7 +64,8 @@ def subscribe() -> BaseResponse:
         raw = request.get_data(cache=False)
         _refuse_cut_off()
         submission = services().intake.read_json(raw)
-        answer: BaseResponse = _as_json(_accept(submission, asker))
+        verdict = _accept(submission, asker)
+        answer: BaseResponse = _as_fragment(submission, verdict) if wants_fragment() else _as_json(verdict)
     elif request.mimetype in FORMS:
         answer = _from_form(asker)
     else:
@@ -98,6 +99,8 @@ def _from_form(asker: Asker) -> BaseResponse:
         if not wants_page():
             raise
         return _with_mistakes(pairs, error)
+    if wants_fragment():
+        return _as_fragment(submission, verdict)
     if not wants_page():
         return _as_json(verdict)
     return redirect(_next_page(submission, verdict.id), HTTPStatus.SEE_OTHER)
@@ -157,7 +160,23 @@ def _as_json(verdict: Verdict) -> Response:
     return make_response(answer, HTTPStatus.OK if verdict.action == "updated" else HTTPStatus.CREATED)
 
 
+def _as_fragment(submission: Submission, verdict: Verdict) -> Response:
+    """The thanks as htmx puts them into its page, or the way to the page of thanks that the site has."""
+    form = services().forms.seen(submission.form)
+    thanks = form.thank_you_message if form else None
+    answer = make_response(render_template("subscribe/fragment.html", thanks=thanks), HTTPStatus.ACCEPTED)
+    if page := _own_thanks(submission, verdict.id):
+        answer.headers["HX-Redirect"] = page
+    return answer
+
+
 def _next_page(submission: Submission, signup_id: str) -> str:
+    form = services().forms.seen(submission.form)
+    return _own_thanks(submission, signup_id) or url_for("site.thank_you", form=form.slug if form else None)
+
+
+def _own_thanks(submission: Submission, signup_id: str) -> str | None:
+    """The page of thanks that the sign-up or its form names, where it is allowed."""
     form = services().forms.seen(submission.form)
     if submission.redirect:
         if may_redirect_to(submission.redirect, also=form.redirects if form else ()):
@@ -166,9 +185,7 @@ def _next_page(submission: Submission, signup_id: str) -> str:
         log.warning(
             "redirect_not_allowed", signup_id=signup_id, cure="add the page's origin to ALLOWED_ORIGINS"
         )
-    if form and form.thank_you_url:
-        return form.thank_you_url
-    return url_for("site.thank_you", form=form.slug if form else None)
+    return form.thank_you_url if form else None
 
 
 def _with_mistakes(

@@ -12,6 +12,7 @@ import pytest
 import structlog
 from flask import Flask
 from flask.testing import FlaskClient
+from werkzeug.datastructures import Headers
 from werkzeug.security import generate_password_hash
 
 from app import create_app
@@ -25,7 +26,20 @@ BY_KEY = {"Authorization": f"Bearer {API_KEY}"}
 THANKS = "Thank you. If an e-mail asks you to confirm, please do."
 SITE = "https://www.example.org"
 
+BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+
 MakeApp = Callable[..., Flask]
+
+
+class Browser(FlaskClient):
+    """Sends a form as a browser does, with its Accept, unless the test says another."""
+
+    def open(self, *args: Any, **options: Any) -> Any:
+        form = isinstance(options.get("data"), dict | list) or "form" in str(options.get("content_type", ""))
+        headers = Headers(options.get("headers") or {})
+        if form and options.get("method") == "POST" and "Accept" not in headers:
+            headers["Accept"] = BROWSER
+        return super().open(*args, **options | {"headers": headers})
 
 
 @pytest.fixture
@@ -47,6 +61,7 @@ def make_app(tmp_path: Path) -> Iterator[MakeApp]:
                 }
             )
         )
+        app.test_client_class = Browser
         made.append(app)
         return app
 
