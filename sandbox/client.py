@@ -41,8 +41,10 @@ def authenticated() -> bool:
         TokenRefusal: 401 `invalid_client`, in the vendor's two shapes, or 400 for two ways at once.
     """
     basic, named = request.authorization, request.values.getlist("client_id")
+    # An empty one may as well be left out (RFC 6749 §2.3.1).
+    in_parameters = any(request.values.getlist("client_secret"))
     if basic is not None and basic.type == "basic":
-        if "client_secret" in request.values:
+        if in_parameters:
             raise TokenRefusal(
                 400,
                 {
@@ -56,7 +58,7 @@ def authenticated() -> bool:
         if not hmac.compare_digest(secret.encode(), SANDBOX_CLIENT_SECRET.encode()):
             raise _invalid_client("The client secret is invalid.")
         return True
-    if len(named) != 1 or "client_secret" in request.values or "Authorization" in request.headers:
+    if len(named) != 1 or in_parameters or "Authorization" in request.headers:
         raise authentication_missing()
     _check_id(named[0])
     return False

@@ -129,6 +129,11 @@ def test_who_does_not_name_itself_rightly(vendor: Vendor, form: dict[str, Any], 
     assert (answer.status_code, (answer.json or {})[shape]) == (401, "invalid_client")
 
 
+def test_an_empty_secret_is_none(vendor: Vendor) -> None:
+    """By RFC 6749 §2.3.1 an empty secret may as well be left out."""
+    assert refreshed(vendor, connected(vendor)["refresh_token"], client_secret="").status_code == 200
+
+
 def test_basic_credentials_beside_the_body(vendor: Vendor) -> None:
     """The same id twice does no harm, another one does, and two ways to show the secret are one too many."""
     token = vendor.connect()["refresh_token"]
