@@ -56,7 +56,8 @@ class Vendor:
         form = {name: values[0] for name, values in parse_qs(body, keep_blank_values=True).items()}
         with self._lock:
             self.forms.append(form)
-            self.authorizations.append(request.headers.get("Authorization"))
+            sent = request.headers.get("Authorization")
+            self.authorizations.append(None if sent is None else str(sent))
             self.meanwhile()
             canned = self.canned.pop(0) if self.canned else self.outage
             return self._issue(form) if canned is None else given(canned)
