@@ -33,7 +33,7 @@ LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 
 SECRETS_FOR_PRODUCTION = {
     "CONSTANT_CONTACT_CLIENT_ID": "the API key of your application in Constant Contact's developer portal",
-    "CONSTANT_CONTACT_CLIENT_SECRET": "the secret of the same application",
+    "CONSTANT_CONTACT_CLIENT_SECRET": "the secret of the same application, unless it uses the PKCE flow",
     "SECRET_KEY": "32 or more random characters, for example from `openssl rand -hex 32`; signs sessions",
     "ENCRYPTION_KEYS": "32 or more random characters, not those of SECRET_KEY; seals the tokens at rest",
     "ADMIN_PASSWORD": "the password you will sign in with at /admin/",
@@ -206,9 +206,18 @@ class Settings(BaseModel):
             *self._insecure_base_url(),
             *self._weak_keys(),
             *(self.weak_secrets() if self.production else ()),
+            *self._unproven_client(),
             *self._half_captchas(),
             *self._foreign_vendor("CONSTANT_CONTACT_API_URL", self.api_url, VENDOR_API_URL),
             *self._foreign_vendor("CONSTANT_CONTACT_AUTH_URL", self.auth_url, VENDOR_AUTH_URL),
+        ]
+
+    def _unproven_client(self) -> list[str]:
+        if not self.public_client or self.pkce:
+            return []
+        return [
+            "CONSTANT_CONTACT_CLIENT_SECRET is missing: set it to the secret of your application, or remove"
+            " CONSTANT_CONTACT_PKCE=0; without a secret, PKCE alone proves that it is you who connects"
         ]
 
     def _several_machines(self) -> list[str]:
@@ -278,6 +287,11 @@ class Settings(BaseModel):
     def builtin_sandbox(self) -> bool:
         """Whether the app answers as Constant Contact itself: in development, until a client id is set."""
         return not self.production and self.client_id is None
+
+    @property
+    def public_client(self) -> bool:
+        """Whether it connects without a secret, by PKCE alone, as the vendor's page pkce_flow has it."""
+        return self.client_id is not None and not self.client_secret.get_secret_value()
 
     def uses_sandbox_application(self, sandbox_client_id: str) -> bool:
         """Whether the vendor is a sandbox, built in or on its own port."""
@@ -414,13 +428,13 @@ def _apply_host(values: dict[str, Any]) -> None:
 
 
 def _missing_secrets(values: Mapping[str, Any]) -> list[str]:
-    if values.get("APP_ENV") == "production":
-        needed = SECRETS_FOR_PRODUCTION
-    elif "CONSTANT_CONTACT_CLIENT_ID" in values:
-        needed = {"CONSTANT_CONTACT_CLIENT_SECRET": SECRETS_FOR_PRODUCTION["CONSTANT_CONTACT_CLIENT_SECRET"]}
-    else:
-        needed = {}
-    return [f"{name} is missing: set it to {what}" for name, what in needed.items() if name not in values]
+    if values.get("APP_ENV") != "production":
+        return []
+    missing = [name for name in SECRETS_FOR_PRODUCTION if name not in values]
+    if "CONSTANT_CONTACT_CLIENT_ID" in values:
+        # An application may do without a secret: Settings.public_client.
+        missing = [name for name in missing if name != "CONSTANT_CONTACT_CLIENT_SECRET"]
+    return [f"{name} is missing: set it to {SECRETS_FOR_PRODUCTION[name]}" for name in missing]
 
 
 def _generate_secrets(values: dict[str, Any]) -> None:

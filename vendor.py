@@ -112,6 +112,3 @@ def reached(url: str) -> str | None:
     if 300 <= answer.status_code < 400:
         return f"it answers with a redirect ({answer.status_code}), as a network does that wants a sign-in"
     return None
-    if 300 <= answer.status_code < 400:
-        return f"it answers with a redirect ({answer.status_code}), as a network does that wants a sign-in"
-    return None

@@ -1,6 +1,7 @@
 """Constant Contact's authorization server: the consent page's address and the token endpoint.
 
-Facts: https://developer.constantcontact.com/api_guide/server_flow.html and pkce_flow.html.
+Facts: https://developer.constantcontact.com/api_guide/server_flow.html and pkce_flow.html; the latter is for
+public clients, those without a secret (RFC 6749 section 2.1).
 """
 
 import json
@@ -11,7 +12,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 import requests
-from requests.auth import HTTPBasicAuth
+from requests.auth import AuthBase, HTTPBasicAuth
 from urllib3 import Timeout
 from urllib3.exceptions import LocationParseError, NewConnectionError
 
@@ -46,7 +47,8 @@ class AuthorizationServer:
             end each call at the ``total`` of its ``urllib3.Timeout``, what its response hook reads included.
         base_url: Such as ``https://authz.constantcontact.com/oauth2/default/v1``.
         client_id: The application's API key.
-        client_secret: Its secret; goes out in the Basic header only (RFC 6749 section 2.3.1).
+        client_secret: Its secret; goes out in the Basic header only (RFC 6749 section 2.3.1). Empty for a
+            public client, which names itself in the body instead and must use PKCE.
         consent_base_url: Where the browser finds the same server, when that is another address than ours.
         words_of: Says in a few words why a call came to nothing, without anything that was sent.
     """
@@ -65,7 +67,8 @@ class AuthorizationServer:
         self._base_url = base_url.rstrip("/")
         self._consent_base_url = (consent_base_url or base_url).rstrip("/")
         self._client_id = client_id
-        self._basic = HTTPBasicAuth(client_id, client_secret)
+        self.public = not client_secret
+        self._proof: AuthBase = _NoPassword() if self.public else HTTPBasicAuth(client_id, client_secret)
         self._words_of = words_of
 
     def authorize_url(
@@ -125,6 +128,7 @@ class AuthorizationServer:
 
     def _post(self, form: Mapping[str, str], seconds: float) -> tuple[int, bytes]:
         body = bytearray()
+        named = {"client_id": self._client_id} if self.public else {}
 
         def read(response: requests.Response, **_: Any) -> None:
             with response:
@@ -135,8 +139,8 @@ class AuthorizationServer:
 
         response = self._session.post(
             f"{self._base_url}/token",
-            data=form,
-            auth=self._basic,
+            data={**form, **named},
+            auth=self._proof,
             headers={"Accept": "application/json"},
             # Documented at HTTPAdapter.send; the type stubs do not know it.
             timeout=Timeout(total=seconds, connect=_CONNECT_SECONDS, read=_READ_SECONDS),  # type: ignore[arg-type]
@@ -146,6 +150,13 @@ class AuthorizationServer:
             hooks={"response": read},
         )
         return response.status_code, bytes(body)
+
+
+class _NoPassword(AuthBase):
+    """Adds nothing; where a call has no authentication, requests takes a password from ~/.netrc."""
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        return request
 
 
 def _transport_failure(error: Exception, words: str) -> TokenCallFailed:

@@ -214,7 +214,7 @@ class Connector:
         try:
             return self._server.exchange(code, redirect_uri, verifier, self._clock())
         except InvalidClient:
-            raise CredentialsRejected from None
+            raise CredentialsRejected(public=self._server.public) from None
         except InvalidGrant:
             raise ExchangeFailed("The permission was too old or already used. Press Connect again.") from None
         except TokenCallFailed as failure:

@@ -68,10 +68,15 @@ class CredentialsRejected(OAuthError):
 
     default_state = "credentials_rejected"
 
-    def __init__(self, *, retry_at: int | None = None) -> None:
+    def __init__(self, *, public: bool, retry_at: int | None = None) -> None:
+        """``public`` says that we sent no secret, since none is set."""
         super().__init__(
-            "Constant Contact does not accept CONSTANT_CONTACT_CLIENT_ID and CONSTANT_CONTACT_CLIENT_SECRET. "
-            "Compare both with the application in the developer portal.",
+            "Constant Contact does not accept CONSTANT_CONTACT_CLIENT_ID without a secret. Compare it with "
+            "the application in the developer portal, and set CONSTANT_CONTACT_CLIENT_SECRET unless the "
+            "application uses the PKCE flow."
+            if public
+            else "Constant Contact does not accept CONSTANT_CONTACT_CLIENT_ID and "
+            "CONSTANT_CONTACT_CLIENT_SECRET. Compare both with the application in the developer portal.",
             retry_at=retry_at,
         )
 

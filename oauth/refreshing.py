@@ -163,8 +163,12 @@ class Refresher:
         if isinstance(failure, InvalidGrant):
             raise NeedsReauthorization(error)
         if isinstance(failure, InvalidClient):
-            raise CredentialsRejected(retry_at=retry_at)
+            raise self.credentials_rejected(retry_at)
         raise RefreshUnavailable(error, retry_at=retry_at)
+
+    def credentials_rejected(self, retry_at: int | None) -> CredentialsRejected:
+        """What to raise while the vendor does not accept the application."""
+        return CredentialsRejected(public=self._server.public, retry_at=retry_at)
 
     def _another_is_at_it(self, row: StoredConnection) -> bool:
         """Whether another process may hold the successor: we overslept our lease and it took over."""

@@ -64,7 +64,7 @@ _CURES: dict[type[OAuthError], tuple[int, str]] = {
         HTTPStatus.BAD_GATEWAY,
         "Wait a minute first. If it fails again, see that the application is active in the developer portal.",
     ),
-    CredentialsRejected: (HTTPStatus.BAD_GATEWAY, "Correct both settings, restart, then press Connect."),
+    CredentialsRejected: (HTTPStatus.BAD_GATEWAY, "Correct the settings, restart, then press Connect."),
 }
 # The vendor issued no tokens, so it had no cause to end the earlier ones of the same user.
 _WITHOUT_TOKENS = (AttemptUnknown, _Malformed, ConsentRefused, CredentialsRejected)

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 
 from oauth.admission import Admission
-from oauth.errors import CredentialsRejected, NeedsReauthorization, NotConnected, RefreshUnavailable
+from oauth.errors import NeedsReauthorization, NotConnected, RefreshUnavailable
 from oauth.margins import FORCED_REFRESH_MS, SLOW_RETRY_MS, lasts
 from oauth.refreshing import Refresher
 from oauth.vault import StoredConnection, Vault
@@ -132,7 +132,7 @@ class SingleFlight:
         self._admission.check_installation(row)
         if patient and self.paused(row):
             if row.state == "credentials_rejected":
-                raise CredentialsRejected(retry_at=row.next_refresh_at)
+                raise self._refresher.credentials_rejected(row.next_refresh_at)
             raise RefreshUnavailable(
                 "Refreshing the connection failed and is tried again soon.", retry_at=row.next_refresh_at
             )

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from flask import Flask
 
 from . import account, authorization, contacts, control, custom_fields, gateway, lists, pages, tags
-from .authorization import SANDBOX_CLIENT_ID, SANDBOX_CLIENT_SECRET
+from .client import SANDBOX_CLIENT_ID, SANDBOX_CLIENT_SECRET
 from .control import CONTROL_GRANTED
 from .errors import ConnectionDropped
 from .state import PRESET_LIST_ID, World

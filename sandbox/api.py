@@ -106,12 +106,17 @@ def page(
 
 
 def flag(parameters: dict[str, str], name: str) -> bool:
-    """A boolean parameter, false when absent.
+    """A boolean parameter, false when absent; 1 and 0 are what the vendor's own PHP kit sends.
 
     Raises:
         Invalid: neither true nor false.
     """
     value = parameters.get(name, "false").lower()
-    if value not in ("true", "false"):
+    if value not in ("true", "false", "1", "0"):
         raise Invalid(f"{name} must be true or false")
-    return value == "true"
+    return value in ("true", "1")
+
+
+def comma_list(text: str) -> set[str]:
+    """The values of a comma separated parameter, without blanks around them."""
+    return {part.strip() for part in text.split(",") if part.strip()}

@@ -1,11 +1,10 @@
-"""The authorization server: the page where a person signs in and consents, and the token endpoint.
+"""The authorization server: the page where a person signs in and consents, the token endpoint and its keys.
 
-Vendor page: server_flow; RFC 6749 §4.1 and §6, RFC 7636.
+Vendor pages: server_flow, pkce_flow; RFC 6749 §4.1 and §6, RFC 7636.
 """
 
 from __future__ import annotations
 
-import hmac
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -14,20 +13,15 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 from flask import Blueprint, Response, jsonify, make_response, redirect, render_template, request
 from werkzeug.wrappers import Response as WerkzeugResponse
 
+from . import jwt
+from .client import SANDBOX_CLIENT_ID, SCOPES, USERS, authenticated, invalid_request
 from .errors import TokenRefusal
 from .state import current_world
 from .tokens import Grant
 
-SANDBOX_CLIENT_ID = "sandbox-client"
-SANDBOX_CLIENT_SECRET = "sandbox-secret"  # noqa: S105 - public, it opens nothing but the sandbox
-SCOPES = ("contact_data", "campaign_data", "account_read", "account_update", "offline_access")
-USERS = {
-    "owner": "Owner (owner@example.com)",
-    "campaign_creator": "Campaign Creator",
-    "unassigned": "Unassigned user",
-}
+BASE = "/oauth2/default/v1"
 
-blueprint = Blueprint("authorization", __name__, url_prefix="/oauth2/default/v1")
+blueprint = Blueprint("authorization", __name__)
 
 
 @dataclass(frozen=True)
@@ -49,7 +43,7 @@ class AuthorizationRequest:
         return redirect(urlunsplit(parts._replace(query=query)), 303)
 
 
-@blueprint.route("/authorize", methods=["GET", "POST"])
+@blueprint.route(f"{BASE}/authorize", methods=["GET", "POST"])
 def authorize() -> Response | WerkzeugResponse:
     """Show the page, or act on its form; the request itself stays in the query all the while."""
     asked = _authorization_request()
@@ -70,17 +64,18 @@ def authorize() -> Response | WerkzeugResponse:
     return asked.back(code=code)
 
 
-@blueprint.post("/token")
+@blueprint.post(f"{BASE}/token")
 def token() -> Response:
-    """Exchange a code or a refresh token for tokens."""
-    _authenticate()
-    if request.args:
-        raise _invalid_request("Parameters belong into the body.")
+    """Exchange a code or a refresh token for tokens.
+
+    Parameters are taken from the body and, as the vendor's examples send them, from the query.
+    """
+    public = not authenticated()
     grant_type = _parameter("grant_type")
     if grant_type == "authorization_code":
-        answer = _redeem()
+        answer = _redeem(public=public)
     elif grant_type == "refresh_token":
-        answer = _refresh()
+        answer = _refresh(public=public)
     else:
         raise TokenRefusal(
             400, {"error": "unsupported_grant_type", "error_description": "The grant type is not supported."}
@@ -90,49 +85,36 @@ def token() -> Response:
     return response
 
 
-def _redeem() -> dict[str, Any]:
+@blueprint.get(f"{jwt.ISSUER_PATH}/v1/keys")
+@blueprint.get(f"{BASE}/keys")
+def keys() -> dict[str, list[dict[str, str]]]:
+    """The keys that sign access tokens, where the vendor has them and beside the token endpoint."""
+    return jwt.key_set()
+
+
+def _redeem(*, public: bool) -> dict[str, Any]:
     code, redirect_uri = _parameter("code"), _parameter("redirect_uri")
+    verifier = _parameter("code_verifier") if "code_verifier" in request.values else None
     world = current_world()
     with world.lock:
         policy, now = world.settings.policy, world.now()
-        return world.tokens.redeem(code, redirect_uri, request.form.get("code_verifier"), policy, now)
+        return world.tokens.redeem(code, redirect_uri, verifier, policy, now, public=public)
 
 
-def _refresh() -> dict[str, Any]:
+def _refresh(*, public: bool) -> dict[str, Any]:
     refresh_token = _parameter("refresh_token")
     world = current_world()
     with world.lock:
-        answer = world.tokens.refresh(refresh_token, world.settings.policy, world.now())
+        answer = world.tokens.refresh(refresh_token, world.settings.policy, world.now(), public=public)
         world.counters["refreshes"] += 1
     return answer
 
 
-def _authenticate() -> None:
-    """Basic authentication only, as the vendor has it; the two refusals differ in shape."""
-    client = request.authorization
-    if client is None or client.type != "basic":
-        raise TokenRefusal(
-            401, {"error": "invalid_client", "error_description": "Client authentication is missing."}
-        )
-    if client.username != SANDBOX_CLIENT_ID:
-        raise TokenRefusal(
-            401, {"errorCode": "invalid_client", "errorSummary": "Invalid value for 'client_id' parameter."}
-        )
-    if not hmac.compare_digest((client.password or "").encode(), SANDBOX_CLIENT_SECRET.encode()):
-        raise TokenRefusal(
-            401, {"error": "invalid_client", "error_description": "The client secret is invalid."}
-        )
-
-
 def _parameter(name: str) -> str:
-    values = request.form.getlist(name)
+    values = request.values.getlist(name)
     if len(values) != 1 or not values[0]:
-        raise _invalid_request(f"{name} must be given exactly once.")
+        raise invalid_request(f"{name} must be given exactly once.")
     return values[0]
-
-
-def _invalid_request(description: str) -> TokenRefusal:
-    return TokenRefusal(400, {"error": "invalid_request", "error_description": description})
 
 
 def _authorization_request() -> AuthorizationRequest | str:

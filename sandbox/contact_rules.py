@@ -26,7 +26,8 @@ def check_sign_up(world: World, body: dict[str, Any]) -> None:
         Invalid: with every problem found.
     """
     check = _check(world, body)
-    check.email(body, "email_address", 50)
+    if "email_address" in body or "sms_channel" not in body:
+        check.email(body, "email_address", 50)
     check.properties()
     check.text(body, "phone_number", 25)
     check.list_memberships(least=1, required=True)
@@ -44,8 +45,8 @@ def check_create(world: World, body: dict[str, Any]) -> None:
     """
     check = _check_contact(world, body)
     check.choice(body, "create_source", SOURCES, required=True)
-    if not {"first_name", "last_name", "email_address"} & set(body):
-        check.problem("one of first_name, last_name and email_address is required")
+    if not {"first_name", "last_name", "email_address", "sms_channel"} & set(body):
+        check.problem("one of first_name, last_name, email_address and sms_channel is required")
     check.list_memberships(least=0)
     check.done()
 
@@ -78,13 +79,26 @@ def _check_contact(world: World, body: dict[str, Any]) -> BodyCheck:
     return check
 
 
-def guard_against_abuse(world: World, address: str) -> None:
+def edit_key(world: World, body: dict[str, Any]) -> str:
+    """What the sign-up of `body` has in common with other edits of the same contact."""
+    known = _signing_up(world, body)
+    if known is not None:
+        return known.edit_key
+    address: str = body.get("email_address") or body["sms_channel"]["sms_address"]
+    return address.lower()
+
+
+def guard_against_abuse(world: World, body: dict[str, Any]) -> None:
     """Count a sign-up attempt (vendor's support: more than 5 in 24 h flag the address for 48 h).
+
+    One without an address is not counted (assumed).
 
     Raises:
         Invalid: the address is flagged; attempts made meanwhile do not prolong it (assumed).
     """
-    key, now = address.lower(), world.now()
+    key, now = body.get("email_address", "").lower(), world.now()
+    if not key:
+        return
     if now >= world.flagged_until.get(key, 0):
         attempts = [at for at in world.sign_up_attempts.get(key, []) if at > now - DAY]
         world.sign_up_attempts[key] = [*attempts, now]
@@ -103,15 +117,14 @@ def sign_up(world: World, body: dict[str, Any]) -> tuple[Contact, bool]:
         Invalid: the contact would be on more than 50 lists.
     """
     now = world.now()
-    contact = find_by_address(world, body["email_address"])
+    contact = _signing_up(world, body)
     created = contact is None
     if contact is None:
-        permission = "pending_confirmation" if world.settings.confirmed_opt_in else "explicit"
-        email = Email(body["email_address"], permission, "Contact", now, now)
-        email.opt_in_date = now if permission == "explicit" else None
-        contact = Contact(str(uuid4()), "Contact", now, now, email=email)
+        contact = Contact(str(uuid4()), "Contact", now, now)
     _append_lists(contact, body["list_memberships"])
-    if not created:
+    if contact.email is None and "email_address" in body:
+        contact.email = _signed_up_email(world, body["email_address"])
+    elif "email_address" in body:
         _make_explicit(contact, now)
     contact.properties |= {name: body[name] for name in PROPERTIES if name in body}
     named = [
@@ -254,6 +267,26 @@ def existing(world: World, contact_id: str) -> Contact:
 def find_by_address(world: World, address: str) -> Contact | None:
     """The contact with this address in whatever case, deleted ones included."""
     return world.contacts_by_address.get(address.lower())
+
+
+def _signing_up(world: World, body: dict[str, Any]) -> Contact | None:
+    """Who signs up, by address or number; where several share a number, who has no address (assumed)."""
+    by_address = find_by_address(world, body.get("email_address", ""))
+    if by_address is not None or "sms_channel" not in body:
+        return by_address
+    number = (body["sms_channel"]["dial_code"], body["sms_channel"]["sms_address"])
+    reached = [c for c in world.contacts.values() if c.sms_number == number]
+    without_address = [c for c in reached if c.email is None]
+    candidates = without_address if "email_address" in body else without_address or reached
+    return next(iter(candidates), None)
+
+
+def _signed_up_email(world: World, address: str) -> Email:
+    now = world.now()
+    permission = "pending_confirmation" if world.settings.confirmed_opt_in else "explicit"
+    email = Email(address, permission, "Contact", now, now)
+    email.opt_in_date = now if permission == "explicit" else None
+    return email
 
 
 def _keep(world: World, contact: Contact) -> None:

@@ -11,7 +11,7 @@ from uuid import UUID
 from flask import Blueprint, request
 
 from . import contact_rules as rules
-from .api import flag, json_object, page, page_parameters, scope_check
+from .api import comma_list, flag, json_object, page, page_parameters, scope_check
 from .errors import Conflict, Invalid, NotFound
 from .gateway import hold
 from .records import SUB_RESOURCES, Contact
@@ -27,6 +27,11 @@ _DATES: dict[str, Callable[[Contact], float | None]] = {
     "optout": lambda contact: contact.email.opt_out_date if contact.email else None,
 }
 _NOT_IMITATED = ("segment_id", "sms_status")
+# How many ids these parameters take, and what a contact holds of them.
+_HELD: dict[str, tuple[int, Callable[[Contact], list[str]]]] = {
+    "lists": (25, lambda contact: contact.list_memberships),
+    "tags": (50, lambda contact: contact.taggings),
+}
 
 
 @blueprint.post("/sign_up_form")
@@ -35,8 +40,9 @@ def sign_up() -> tuple[dict[str, Any], int]:
     body, world = json_object(), current_world()
     with world.lock:
         rules.check_sign_up(world, body)
-    with _editing(world, body["email_address"].lower()), world.lock:
-        rules.guard_against_abuse(world, body["email_address"])
+        key = rules.edit_key(world, body)
+    with _editing(world, key), world.lock:
+        rules.guard_against_abuse(world, body)
         contact, created = rules.sign_up(world, body)
     action, status = ("created", 201) if created else ("updated", 200)
     return {"contact_id": contact.contact_id, "action": action}, status
@@ -134,14 +140,14 @@ def _editing(world: World, key: str) -> Iterator[None]:
 
 
 def _include(parameters: dict[str, str]) -> set[str]:
-    include = {name.strip() for name in parameters.get("include", "").split(",") if name.strip()}
+    include = comma_list(parameters.get("include", ""))
     if not include <= set(SUB_RESOURCES):
         raise Invalid(f"include accepts {', '.join(SUB_RESOURCES)}")
     return include
 
 
 def _found(world: World, parameters: dict[str, str]) -> list[Contact]:
-    conditions = [_status_condition(parameters), *_date_conditions(parameters)]
+    conditions = [_status_condition(parameters), *_date_conditions(parameters), *_held_conditions(parameters)]
     candidates: Collection[Contact] = world.contacts.values()
     for name in _NOT_IMITATED:
         if name in parameters:
@@ -149,21 +155,29 @@ def _found(world: World, parameters: dict[str, str]) -> list[Contact]:
     if "email" in parameters:
         known = rules.find_by_address(world, parameters["email"])
         candidates = [known] if known else []
-    if "lists" in parameters:
-        lists = set(parameters["lists"].split(","))
-        if len(lists) > 25:
-            raise Invalid("lists accepts at most 25 ids")
-        conditions.append(lambda contact: not lists.isdisjoint(contact.list_memberships))
     return [c for c in candidates if all(condition(c) for condition in conditions)]
 
 
 def _status_condition(parameters: dict[str, str]) -> Callable[[Contact], bool]:
     if "status" not in parameters:
         return lambda contact: contact.deleted_at is None
-    statuses = set(parameters["status"].split(","))
-    if not statuses <= set(_STATUSES):
+    statuses = comma_list(parameters["status"])
+    if not statuses or not statuses <= set(_STATUSES):
         raise Invalid(f"status accepts {', '.join(_STATUSES)}")
     return lambda contact: "all" in statuses or contact.status in statuses
+
+
+def _held_conditions(parameters: dict[str, str]) -> Iterator[Callable[[Contact], bool]]:
+    for name, (most, held) in _HELD.items():
+        if name in parameters:
+            ids = comma_list(parameters[name].lower())
+            if len(ids) > most:
+                raise Invalid(f"{name} accepts at most {most} ids")
+            yield _held_condition(ids, held)
+
+
+def _held_condition(ids: set[str], held: Callable[[Contact], list[str]]) -> Callable[[Contact], bool]:
+    return lambda contact: not ids.isdisjoint(held(contact))
 
 
 def _date_conditions(parameters: dict[str, str]) -> Iterator[Callable[[Contact], bool]]:

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 from flask import Blueprint, Response, jsonify, request
 
-from .api import flag, json_object, page, page_parameters, scope_check
+from .api import comma_list, flag, json_object, page, page_parameters, scope_check
 from .errors import Conflict, Invalid, NotFound
 from .records import ContactList, timestamp
 from .state import World, current_world
@@ -112,8 +112,8 @@ def _existing(world: World, list_id: str) -> ContactList:
 
 
 def _found(world: World, parameters: dict[str, str]) -> list[ContactList]:
-    statuses = set(parameters.get("status", "active").split(","))
-    if not statuses <= {"all", "active", "deleted"}:
+    statuses = comma_list(parameters.get("status", "active"))
+    if not statuses or not statuses <= {"all", "active", "deleted"}:
         raise Invalid("status accepts all, active and deleted")
     name = parameters.get("name")
     return [
@@ -152,4 +152,4 @@ def _checked(body: dict[str, Any]) -> dict[str, Any]:
         problems.append("favorite must be true or false")
     if problems:
         raise Invalid(*problems)
-    return {"name": name, "description": description, "favorite": favorite}
+    return {"name": name, "description": description or "", "favorite": favorite}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, render_template
 
-from .authorization import SANDBOX_CLIENT_ID, SANDBOX_CLIENT_SECRET
+from .client import SANDBOX_CLIENT_ID, SANDBOX_CLIENT_SECRET
 from .state import current_world
 
 # No form-action: Chromium applies it to the redirect after the form, which leads back to the application.

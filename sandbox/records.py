@@ -32,7 +32,7 @@ class ContactList:
     name: str
     created_at: float
     updated_at: float
-    description: str | None = None
+    description: str = ""
     favorite: bool = False
     deleted_at: float | None = None
 
@@ -119,6 +119,12 @@ class Contact:
     # When the mail that asks whether to come back went out, and for which lists.
     return_asked_at: float | None = None
     return_lists: list[str] = field(default_factory=list)
+
+    @property
+    def sms_number(self) -> tuple[str, str] | None:
+        """Dial code and number for text messages."""
+        held = self.sms_channel
+        return (held["dial_code"], held["sms_address"]) if held else None
 
     @property
     def edit_key(self) -> str:

@@ -22,7 +22,7 @@ PRESET_LIST_ID = "11111111-1111-4111-8111-111111111111"
 _SEED_LISTS = (
     (PRESET_LIST_ID, "Newsletter", "The monthly letter"),
     ("22222222-2222-4222-8222-222222222222", "Events", "Invitations"),
-    ("33333333-3333-4333-8333-333333333333", "Volunteers", None),
+    ("33333333-3333-4333-8333-333333333333", "Volunteers", ""),
 )
 _SEED_FIELDS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("44444444-4444-4444-8444-444444444444", "Source", "string", ()),

@@ -6,23 +6,19 @@ process has never seen is taken on trust and its family is recreated with that t
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import hmac
 import secrets
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import uuid4
 
-from itsdangerous import BadData, URLSafeSerializer
-
-from . import jwt
+from . import jwt, refresh_tokens
+from .client import SANDBOX_CLIENT_ID, authentication_missing
 from .errors import Unauthorized, invalid_grant
+from .refresh_tokens import RefreshToken
 
 CODE_SECONDS = 300
 UNUSED_SECONDS = 180 * 86_400
-# Signing only has to keep a sandbox from taking strings by chance for tokens; this key is public.
-SIGNING_KEY = "the sandbox has no secrets"
 
 
 @dataclass(frozen=True)
@@ -47,11 +43,15 @@ class Code:
 
 @dataclass
 class Family:
-    """All tokens descending from one authorization; times are epoch seconds."""
+    """All tokens descending from one authorization; times are epoch seconds.
+
+    `public` tells whether it was given to an application without a secret.
+    """
 
     family_id: str
     grant: Grant
     mode: str
+    public: bool
     created_at: float
     used_at: float
     newest: int = 0
@@ -77,7 +77,6 @@ class TokenBook:
         """Start empty; tokens of unknown families issued up to `dead_until` (the last reset) are refused."""
         self._dead_until = dead_until
         self._codes: dict[str, Code] = {}
-        self._refresh = URLSafeSerializer(SIGNING_KEY, salt="refresh")
         self.families: dict[str, Family] = {}
         self.grace_hits = 0
         self.reuse_revocations = 0
@@ -89,16 +88,26 @@ class TokenBook:
         return code
 
     def redeem(
-        self, code: str, redirect_uri: str, verifier: str | None, policy: Policy, now: float
+        self,
+        code: str,
+        redirect_uri: str,
+        verifier: str | None,
+        policy: Policy,
+        now: float,
+        *,
+        public: bool = False,
     ) -> dict[str, Any]:
-        """Exchange a code for tokens (RFC 6749 §4.1.3, RFC 7636 §4.6).
+        """Exchange a code for tokens (RFC 6749 §4.1.3, RFC 7636 §4.6); `public` is one without a secret.
 
         Raises:
             TokenRefusal: `invalid_grant`; a code sent again also revokes what it once yielded (§4.1.2).
+                `invalid_client` where neither a secret nor PKCE tells who sends the code, which stays good.
         """
         known = self._codes.get(code)
         if known is None:
             raise invalid_grant("The authorization code is invalid or has expired.")
+        if public and known.challenge is None:
+            raise authentication_missing()
         if known.redeemed:
             self._revoke(known.family)
             raise invalid_grant("The authorization code was used before.")
@@ -109,28 +118,32 @@ class TokenBook:
             raise invalid_grant("The redirect_uri is not the one of the authorization request.")
         if not _verified(known.challenge, verifier):
             raise invalid_grant("PKCE verification failed.")
-        family = self._begin(known.grant, policy.mode, now)
+        family = self._begin(known.grant, policy.mode, now, public=public)
         known.family = family.family_id
         return self._pair(family, policy, now)
 
-    def refresh(self, token: str, policy: Policy, now: float) -> dict[str, Any]:
+    def refresh(self, token: str, policy: Policy, now: float, *, public: bool = False) -> dict[str, Any]:
         """Exchange a refresh token (RFC 6749 §6), rotating or long-lived as it was issued.
+
+        `public` is a request without a secret.
 
         Raises:
             TokenRefusal: `invalid_grant`; a superseded token after its grace kills the newest one, too.
+                `invalid_client` where the token was issued to an application with a secret.
         """
         dead = invalid_grant("The refresh token is invalid or expired.")
-        try:
-            claims = self._refresh.loads(token)
-        except BadData:
-            raise dead from None
-        family = self._family_of(claims, now)
-        if family is None or family.refresh_state != "active" or now - family.used_at > UNUSED_SECONDS:
+        said = refresh_tokens.read(token)
+        family = self._family_of(said, now) if said is not None else None
+        if said is None or family is None or family.refresh_state != "active":
             raise dead
-        number = claims["n"]
+        if public and not family.public:
+            raise authentication_missing()
+        if now - family.used_at > UNUSED_SECONDS:
+            raise dead
+        number = said.number
         if number > family.newest:
             # Issued by an earlier process after the token by which this one came to know the family.
-            family.newest, family.newest_at = number, claims["i"]
+            family.newest, family.newest_at = number, said.issued_at
         if number < family.newest and not self._in_grace(family, number, policy, now):
             family.refresh_state = "revoked"
             self.reuse_revocations += 1
@@ -144,7 +157,7 @@ class TokenBook:
         Raises:
             Unauthorized: forged, expired, revoked, or issued before the last reset.
         """
-        claims = jwt.verified(token, SIGNING_KEY)
+        claims = jwt.verified(token)
         if claims is None or claims["exp"] <= now:
             raise Unauthorized
         family = self.families.get(claims["fam"])
@@ -158,26 +171,33 @@ class TokenBook:
         self.grace_hits += honoured
         return honoured
 
-    def _begin(self, grant: Grant, mode: str, now: float) -> Family:
+    def _begin(self, grant: Grant, mode: str, now: float, *, public: bool) -> Family:
         if mode == "rotating":
             # "A new set expires all earlier refresh tokens", those of other authorizations included.
             for earlier in self.families.values():
                 if earlier.grant.user == grant.user and earlier.refresh_state == "active":
                     earlier.refresh_state = "expired"
-        family = Family(uuid4().hex, grant, mode, created_at=now, used_at=now)
+        family = Family(refresh_tokens.new_family_id(), grant, mode, public, created_at=now, used_at=now)
         if "offline_access" in grant.scopes:
             family.refresh_state = "active"
         self.families[family.family_id] = family
         return family
 
-    def _family_of(self, claims: dict[str, Any], now: float) -> Family | None:
-        family = self.families.get(claims["f"])
-        if family is None and not self._predates_reset(claims["i"]):
-            grant = Grant(claims["u"], tuple(claims["s"]))
-            # A long-lived token keeps its first date however often it was used since.
-            used_at = claims["i"] if claims["m"] == "rotating" else now
-            family = Family(claims["f"], grant, claims["m"], claims["i"], used_at, refresh_state="active")
-            family.newest, family.newest_at = claims["n"], claims["i"]
+    def _family_of(self, said: RefreshToken, now: float) -> Family | None:
+        family = self.families.get(said.family_id)
+        if family is None and not self._predates_reset(said.issued_at):
+            family = Family(
+                said.family_id,
+                Grant(said.user, said.scopes),
+                said.mode,
+                said.public,
+                created_at=said.issued_at,
+                # A long-lived token keeps its first date however often it was used since.
+                used_at=said.issued_at if said.mode == "rotating" else now,
+                newest=said.number,
+                newest_at=said.issued_at,
+                refresh_state="active",
+            )
             self.families[family.family_id] = family
         return family
 
@@ -194,12 +214,12 @@ class TokenBook:
             "token_type": "Bearer",
             "expires_in": policy.access_seconds,
             "access_token": jwt.access_token(
-                SIGNING_KEY,
-                family.family_id,
-                family.grant.user,
-                family.grant.scopes,
-                now,
-                policy.access_seconds,
+                client_id=SANDBOX_CLIENT_ID,
+                family=family.family_id,
+                user=family.grant.user,
+                scopes=family.grant.scopes,
+                now=now,
+                seconds=policy.access_seconds,
             ),
             "scope": " ".join(family.grant.scopes),
         }
@@ -211,15 +231,15 @@ class TokenBook:
         return answer
 
     def _refresh_token(self, family: Family) -> str:
-        claims = {
-            "f": family.family_id,
-            "n": family.newest,
-            "m": family.mode,
-            "u": family.grant.user,
-            "s": family.grant.scopes,
-            "i": family.newest_at,
-        }
-        return str(self._refresh.dumps(claims))
+        return RefreshToken(
+            family.family_id,
+            family.newest,
+            family.mode,
+            family.public,
+            family.grant.user,
+            family.grant.scopes,
+            family.newest_at,
+        ).written()
 
 
 def _verified(challenge: str | None, verifier: str | None) -> bool:
@@ -227,4 +247,4 @@ def _verified(challenge: str | None, verifier: str | None) -> bool:
         # RFC 9700 §2.1.1: a verifier without a challenge is refused, against downgrades.
         return challenge is None and verifier is None
     digest = hashlib.sha256(verifier.encode()).digest()
-    return hmac.compare_digest(base64.urlsafe_b64encode(digest).rstrip(b"=").decode(), challenge)
+    return hmac.compare_digest(jwt.encoded(digest), challenge)

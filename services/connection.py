@@ -90,6 +90,11 @@ WORDS: dict[str, tuple[str, bool]] = {
         True,
     ),
 }
+# Of an application without a secret, in the place of "credentials_rejected".
+PUBLIC_CLIENT_REJECTED = (
+    "Constant Contact does not accept the API key without a secret. Check CONSTANT_CONTACT_CLIENT_ID, and "
+    "set CONSTANT_CONTACT_CLIENT_SECRET unless the application uses the PKCE flow."
+)
 UNUSABLE = frozenset({"undecryptable", "foreign_installation"})
 STATES_OF_SECRETS = UNUSABLE | {"credentials_rejected"}
 # Their causes differ, and so do the cures.
@@ -99,8 +104,14 @@ WITH_CAUSE = frozenset({"refresh_failing", "needs_reauthorization"})
 class ConnectionStatus:
     """Reads the stored connection for people and for the delivery."""
 
-    def __init__(self, connections: Connections, *, clock: Callable[[], int]) -> None:
-        """`connections` is the store's one connection row; `clock` tells epoch milliseconds."""
+    def __init__(
+        self, connections: Connections, *, clock: Callable[[], int], public_client: bool = False
+    ) -> None:
+        """`connections` is the store's one connection row; `clock` tells epoch milliseconds.
+
+        `public_client` says that no secret of the application is set.
+        """
+        self._public_client = public_client
         self._connections = connections
         self._clock = clock
 
@@ -108,6 +119,8 @@ class ConnectionStatus:
         """The state in words. Raises store.StoreUnavailable."""
         row = self._connections.read()
         sentence, connect = WORDS[row.state]
+        if self._public_client and row.state == "credentials_rejected":
+            sentence = PUBLIC_CLIENT_REJECTED
         sentence = _with_cause(sentence, row)
         idle_days = self._idle_days(row)
         return ConnectionView(

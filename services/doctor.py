@@ -23,7 +23,8 @@ from store import Backlog, Budget, BudgetState, Database, Deliveries, Salvage, S
 class Deployment:
     """What the settings say; `vendor_urls` is empty where the built-in sandbox plays Constant Contact.
 
-    `store_url` may hold a password, which no finding repeats.
+    `store_url` may hold a password, which no finding repeats. `public_client` says that no secret of the
+    vendor's application is set.
     """
 
     warnings: tuple[Problem, ...]
@@ -33,6 +34,7 @@ class Deployment:
     public_list_ids: tuple[str, ...]
     delivers_itself: bool
     vendor_urls: tuple[str, ...]
+    public_client: bool = False
 
 
 def _no_call(_url: str) -> str | None:
@@ -88,6 +90,7 @@ class Doctor:
         found = [
             *findings.settings(deployment.warnings),
             *findings.disk(folder, shutil.disk_usage(folder).free),
+            *findings.public_client(used=deployment.public_client),
             *findings.redirect(deployment.redirect_uri, sandbox=not deployment.vendor_urls),
             *findings.spool(self._spool.count(), self._spool.damaged(), deployment.data_dir),
         ]

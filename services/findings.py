@@ -124,6 +124,19 @@ def unusable(store_url: str, error: StoreError) -> list[Finding]:
     return [Finding(Level.PROBLEM, sentence, cure)]
 
 
+def public_client(*, used: bool) -> list[Finding]:
+    """That the service does without a secret, which is in order where the application has none."""
+    if not used:
+        return []
+    return [
+        Finding(
+            Level.OK,
+            "There is no CONSTANT_CONTACT_CLIENT_SECRET: "
+            "this service connects as a public application, by PKCE alone.",
+        )
+    ]
+
+
 def connection(view: ConnectionView, ages: TokenAges) -> list[Finding]:
     """How the connection stands; a failure that passes is a warning as long as the token in hand lasts."""
     if view.state == "connected":

@@ -53,6 +53,36 @@ def test_a_missing_secret_in_production_names_all_of_them() -> None:
         assert f"{name} is missing: set it to" in str(caught.value)
 
 
+@pytest.mark.parametrize("environ", [PRODUCTION, {"CONSTANT_CONTACT_CLIENT_ID": "client-id"}])
+@pytest.mark.parametrize("secret", [{}, {"CONSTANT_CONTACT_CLIENT_SECRET": " "}])
+@pytest.mark.parametrize("pkce", [{}, {"CONSTANT_CONTACT_PKCE": "1"}, {"CONSTANT_CONTACT_PKCE": "true"}])
+def test_a_client_id_alone_is_a_public_application(
+    environ: dict[str, str], secret: dict[str, str], pkce: dict[str, str], tmp_path: Path
+) -> None:
+    """The vendor's PKCE flow has no secret; an empty variable is one that is not set."""
+    without = {name: value for name, value in environ.items() if name != "CONSTANT_CONTACT_CLIENT_SECRET"}
+    settings = Settings.from_env({**without, **secret, **pkce, "DATA_DIR": str(tmp_path)})
+    assert settings.public_client
+    assert not settings.builtin_sandbox
+    assert settings.client_secret.get_secret_value() == ""
+
+
+def test_who_is_no_public_application(tmp_path: Path) -> None:
+    """One with a secret, and the sandbox that is built in."""
+    assert not Settings.from_env(PRODUCTION).public_client
+    assert not Settings.from_env({"DATA_DIR": str(tmp_path)}).public_client
+
+
+@pytest.mark.parametrize("pkce", ["0", "false", "no"])
+@pytest.mark.parametrize("environ", [PRODUCTION, {"CONSTANT_CONTACT_CLIENT_ID": "client-id"}])
+def test_without_a_secret_pkce_is_needed(environ: dict[str, str], pkce: str, tmp_path: Path) -> None:
+    """Whoever caught a code could exchange it; with a secret PKCE may be switched off."""
+    switched_off = {**environ, "CONSTANT_CONTACT_PKCE": pkce, "DATA_DIR": str(tmp_path)}
+    with pytest.raises(SettingsError, match=r"CLIENT_SECRET is missing.*CONSTANT_CONTACT_PKCE"):
+        Settings.from_env(switched_off | {"CONSTANT_CONTACT_CLIENT_SECRET": ""})
+    assert not Settings.from_env(switched_off | {"CONSTANT_CONTACT_CLIENT_SECRET": "client-secret"}).pkce
+
+
 def test_missing_and_wrong_are_reported_together() -> None:
     """A missing secret does not hide a bad number, nor the other way round."""
     with pytest.raises(SettingsError) as caught:

@@ -25,7 +25,7 @@ HAPPENINGS = {
     "refreshed": "The access was renewed.",
     "refresh_failed": "Renewing the access failed.",
     "needs_reauthorization": "Constant Contact ended the access.",
-    "credentials_rejected": "Constant Contact did not accept the API key and secret.",
+    "credentials_rejected": "Constant Contact did not accept the API key or its secret.",
     "api_rejected": "Constant Contact refused an access that it had only just given.",
     "recovered": "The connection works again.",
     "rescue_written": "The database could not store the new access; it was saved in a file beside it.",

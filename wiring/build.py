@@ -73,7 +73,7 @@ def build_services(settings: Settings) -> Parts:
     server, sealer = vendor.authorization_server(settings, stand_in), Sealer(settings.encryption_keys)
     events = ConnectionEvents(tables.events, clock=clock)
     keeper, ticker = token_care(settings, tables, server, sealer, events)
-    connection = ConnectionStatus(tables.connections, clock=clock)
+    connection = ConnectionStatus(tables.connections, clock=clock, public_client=settings.public_client)
     # What several hosts tell each other by times in the rows goes by the one clock of their database.
     shared_clock = DatabaseClock(tables.database, local=clock)
     api = vendor.constant_contact(

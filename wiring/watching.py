@@ -129,6 +129,7 @@ def _deployment(settings: Settings) -> Deployment:
         public_list_ids=public_lists(settings),
         delivers_itself=settings.delivery == "thread",
         vendor_urls=() if settings.builtin_sandbox else (settings.api_url, settings.auth_url),
+        public_client=settings.public_client,
     )
 
 

@@ -41,7 +41,7 @@ class Vendor:
 
     def __init__(self, mock: responses.RequestsMock) -> None:
         self.forms: list[dict[str, str]] = []
-        self.authorizations: list[str] = []
+        self.authorizations: list[str | None] = []
         self.issued = 0
         self.refresh = "refresh-secret-0"
         self.extra: dict[str, object] = {}
@@ -56,7 +56,8 @@ class Vendor:
         form = {name: values[0] for name, values in parse_qs(body, keep_blank_values=True).items()}
         with self._lock:
             self.forms.append(form)
-            self.authorizations.append(str(request.headers["Authorization"]))
+            sent = request.headers.get("Authorization")
+            self.authorizations.append(None if sent is None else str(sent))
             self.meanwhile()
             canned = self.canned.pop(0) if self.canned else self.outage
             return self._issue(form) if canned is None else given(canned)

@@ -115,7 +115,25 @@ def test_paging(api: Api) -> None:
     assert (api("GET", f"{LISTS}?name=List 07").json or {})["lists"][0]["name"] == "List 07"
 
 
-@pytest.mark.parametrize("query", ["limit=0", "limit=1001", "status=x", "include_membership_count=some"])
+def test_a_list_without_a_description_has_an_empty_one(api: Api) -> None:
+    """Never null, in any of the answers."""
+    created = api("POST", LISTS, {"name": "Members"}).json or {}
+    changed = api("PUT", f"{LISTS}/{created['list_id']}", {"name": "Friends"}).json or {}
+    listed = (api("GET", LISTS).json or {})["lists"]
+    for shown in (created, changed, *listed):
+        assert isinstance(shown["description"], str)
+    assert (created["description"], changed["description"], listed[2]["description"]) == ("", "", "")
+
+
+@pytest.mark.parametrize("statuses", ["active, deleted", " deleted ,active ", "active,,deleted"])
+def test_blanks_between_statuses_do_no_harm(api: Api, statuses: str) -> None:
+    api("DELETE", f"{LISTS}/{PRESET_LIST_ID}")
+    assert len((api("GET", LISTS, query_string={"status": statuses}).json or {})["lists"]) == 3
+
+
+@pytest.mark.parametrize(
+    "query", ["limit=0", "limit=1001", "status=x", "status=,", "include_membership_count=some"]
+)
 def test_bad_parameters(api: Api, query: str) -> None:
     """A parameter outside the contract is a 400."""
     assert api("GET", f"{LISTS}?{query}").status_code == 400

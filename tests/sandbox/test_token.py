@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from typing import Any
 
 import pytest
@@ -68,12 +69,65 @@ def test_malformed_requests(vendor: Vendor) -> None:
     assert refused(vendor.token(), "invalid_request")
     assert refused(vendor.token(grant_type="refresh_token"), "invalid_request")
     assert refused(vendor.token(grant_type="authorization_code", code="x"), "invalid_request")
-    query = {"grant_type": "refresh_token", "refresh_token": vendor.connect()["refresh_token"]}
-    credentials = (SANDBOX_CLIENT_ID, SANDBOX_CLIENT_SECRET)
-    for form in ({}, query):
-        answer = vendor.client.post(TOKEN, query_string=query, data=form, auth=credentials)
+
+
+@pytest.mark.parametrize("where", ["query", "body", "both"])
+def test_parameters_stand_in_the_body_or_in_the_query(vendor: Vendor, where: str) -> None:
+    """The vendor's examples have them in the query; a parameter given in both places was given twice."""
+    parameters = {"grant_type": "refresh_token", "refresh_token": vendor.connect()["refresh_token"]}
+    answer = vendor.client.post(
+        TOKEN,
+        query_string=parameters if where != "body" else {},
+        data=parameters if where != "query" else {},
+        auth=(SANDBOX_CLIENT_ID, SANDBOX_CLIENT_SECRET),
+    )
+    if where == "both":
         assert refused(answer, "invalid_request")
-    assert query["refresh_token"] not in vendor.client.get("/_sandbox/requests").text
+    else:
+        assert (answer.json or {})["access_token"]
+    assert parameters["refresh_token"] not in vendor.client.get("/_sandbox/requests").text
+
+
+def test_a_code_is_exchanged_by_parameters_in_the_query(vendor: Vendor) -> None:
+    """The vendor's page server_flow, step 4, has some in the query; the grant type may stand elsewhere."""
+    query = {"code": vendor.code(), "redirect_uri": REDIRECT_URI}
+    credentials = (SANDBOX_CLIENT_ID, SANDBOX_CLIENT_SECRET)
+    form = {"grant_type": "authorization_code"}
+    answer = vendor.client.post(TOKEN, query_string=query, data=form, auth=credentials)
+    assert (answer.json or {})["refresh_token"]
+    assert query["code"] not in vendor.client.get("/_sandbox/requests").text
+
+
+@pytest.mark.parametrize(
+    "credentials",
+    [
+        ("sandbox%2Dclient", "sandbox%2Dsecret"),
+        ("sandbox-client", "%73andbox-secret"),
+        ("%73%61%6Edbox%2dclient", "sandbox-secret"),
+    ],
+)
+def test_basic_credentials_are_form_encoded(vendor: Vendor, credentials: tuple[str, str]) -> None:
+    """RFC 6749 §2.3.1; openid-client sends a hyphen as %2D."""
+    token = vendor.connect()["refresh_token"]
+    answer = vendor.token(auth=credentials, grant_type="refresh_token", refresh_token=token)
+    assert answer.status_code == 200, answer.text
+
+
+def test_a_blank_in_credentials_is_a_plus_sign(vendor: Vendor) -> None:
+    """What decodes to another secret is refused, as is what only decodes twice to the right one."""
+    for wrong in ("sandbox+secret", "sandbox%252Dsecret"):
+        answer = vendor.token(auth=(SANDBOX_CLIENT_ID, wrong), grant_type="refresh_token")
+        assert (answer.status_code, (answer.json or {})["error"]) == (401, "invalid_client")
+
+
+def test_refresh_tokens_have_43_characters(vendor: Vendor) -> None:
+    """One public client of the vendor keeps them in a column of 50."""
+    for mode in ("rotating", "long_lived"):
+        vendor.settings(refresh_tokens=mode)
+        first = vendor.connect(scope="contact_data account_read billing_data offline_access")
+        second = vendor.refresh(first["refresh_token"]).json or {}
+        for pair in (first, second):
+            assert re.fullmatch(r"[A-Za-z0-9_-]{43}", pair["refresh_token"])
 
 
 def test_code_lives_five_minutes(vendor: Vendor) -> None:
@@ -215,6 +269,7 @@ def test_tokens_survive_a_restart(vendor: Vendor, clock: Clock, mode: str) -> No
     assert restarted.call(second["access_token"], "POST", SIGN_UP, body).status_code == 201
     third = restarted.refresh(second["refresh_token"]).json or {}
     assert (third["refresh_token"] == second["refresh_token"]) == (mode == "long_lived")
+    assert set(third["scope"].split()) == set(second["scope"].split())
     assert restarted.works(third["access_token"])
     clock.now += 60
     assert refused(restarted.refresh(second["refresh_token"])) == (mode == "rotating")
@@ -274,7 +329,9 @@ def test_forged_tokens(vendor: Vendor) -> None:
         headers = {"Authorization": f"Bearer {forged}"}
         answer = vendor.client.get("/v3/account/summary", headers=headers)
         assert answer.status_code == 401, forged
-    assert refused(vendor.refresh("x" + pair["refresh_token"]))
+    token = pair["refresh_token"]
+    for forged in ("x" + token, token[1:], "A" * 43, token[:-1] + "=", "ü" * 43, "x"):
+        assert refused(vendor.refresh(forged)), forged
 
 
 def test_recorded_calls_hold_fingerprints_only(vendor: Vendor) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from oauth.refreshing import REFUSED
-from services.connection import WORDS
+from services.connection import WORDS, ConnectionStatus
 from tests.services.conftest import House
 
 DAY = 86_400_000
@@ -64,6 +64,20 @@ def test_the_cause_of_a_refused_token_stands_in_the_sentence(house: House) -> No
     sentence = house.connection.read().sentence
     assert "another service probably uses the same application or the same refresh token" in sentence
     assert sentence in house.health.report().problems[0].sentence
+
+
+def test_of_an_application_without_a_secret_that_may_be_what_is_missing(house: House) -> None:
+    """To compare a secret with the portal is no advice where none is set; the other states are the same."""
+    public = ConnectionStatus(house.connections, clock=house.clock, public_client=True)
+    for state in WORDS:
+        if state != "connected":
+            fail(house, state)
+        same = state != "credentials_rejected"
+        assert (public.read().sentence == house.connection.read().sentence) is same
+    fail(house, "credentials_rejected")
+    (problem,) = public.read().problems()
+    assert "set CONSTANT_CONTACT_CLIENT_SECRET unless" in problem.sentence
+    assert not problem.public
 
 
 @pytest.mark.parametrize("state", [state for state in WORDS if state != "connected"])

@@ -88,6 +88,15 @@ def sign_up(house: House) -> None:
     house.intake.accept(submission, ANONYMOUS, Evidence())
 
 
+@pytest.mark.parametrize("public", [True, False])
+def test_a_public_application_is_told_of(house: House, deployment: Deployment, public: bool) -> None:
+    """It is in order, but whoever forgot the secret sees it before a refresh fails."""
+    house.lists.read()
+    found = examine(house, replace(deployment, public_client=public))
+    assert bad(found) == []
+    assert any("no CONSTANT_CONTACT_CLIENT_SECRET" in str(finding) for finding in found) is public
+
+
 def test_a_sound_deployment_has_nothing_but_ok(house: House, deployment: Deployment, tmp_path: Path) -> None:
     """Each thing looked at is named, the database with its place, the redirect URI to the letter."""
     house.lists.read()

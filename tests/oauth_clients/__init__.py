@@ -1,0 +1,1 @@
+"""OAuth clients that others wrote, against the sandbox: `make test-clients`."""
