@@ -123,8 +123,9 @@ def _read(found: Fields, form_of: FormOf) -> Submission:
         fields["tags"] = gathered_tags(_several_tags(fields["tags"]))
     submission, errors = _validated(fields, refused, spelling)
     form = form_of(slug.strip()) if errors and slug else None
-    while errors and form and (dropped := drop_unseen(fields, errors, form)):
-        ignored += dropped
+    seen: list[FieldError] = []
+    while form and errors != seen and (dropped := drop_unseen(fields, errors, form)):
+        ignored, seen = ignored + dropped, errors
         refused = [error for error in refused if error.field not in dropped]
         submission, errors = _validated(fields, refused, spelling)
     named = _named(ignored)

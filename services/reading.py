@@ -109,7 +109,8 @@ def fields_of_form(pairs: Iterable[tuple[str, str]]) -> Fields:
 def documented_pairs(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
     """The same form by the documented names, for showing it again; what was not understood is left out."""
     known = fields_of_form(pairs).known
-    custom_fields = known.pop("custom_fields") or {}
+    said = known.pop("custom_fields")
+    custom_fields = said if isinstance(said, dict) else {}
     composed(known)
     found = [(name, str(each)) for name, value in known.items() for each in _listed(value)]
     return found + [(field_of(name), each) for name, values in custom_fields.items() for each in values]

@@ -31,7 +31,10 @@ def drop_unseen(fields: dict[str, Any], errors: Iterable[FieldError], form: Form
     dropped: set[str] = set()
     for error in errors:
         out = error.field == "custom_fields" and _keep_asked(fields, form)
-        if out or (_is_unseen(error.field, form) and _take_out(fields, error.field)):
+        if not out and _is_unseen(error.field, form):
+            _take_out(fields, error.field)
+            out = True
+        if out:
             dropped.add(error.field)
     return sorted(dropped)
 
@@ -65,12 +68,11 @@ def _keep_asked(fields: dict[str, Any], form: Form) -> bool:
     return len(kept) < len(said)
 
 
-def _take_out(fields: dict[str, Any], name: str) -> bool:
+def _take_out(fields: dict[str, Any], name: str) -> None:
     if custom_name(name) is None:
-        return fields.pop(name, None) is not None
+        fields.pop(name, None)
+        return
     said = fields.get("custom_fields") or {}
     # The error's name may be shortened.
-    found = [each for each in said if field_of(each).startswith(name[:-1])]
-    for each in found:
+    for each in [each for each in said if field_of(each).startswith(name[:-1])]:
         del said[each]
-    return bool(found)
