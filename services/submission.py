@@ -209,7 +209,7 @@ class Submission(BaseModel):
     country: Annotated[Line50 | None, Blank] = None
     list_ids: Annotated[
         tuple[ListId, ...],
-        Field(max_length=50, description="In an HTML form, repeat the field."),
+        Field(max_length=50, description="In an HTML form, repeat the field; or one text with commas."),
         AfterValidator(_each_once),
     ] = ()
     form: Annotated[str | None, Field(max_length=50), Blank] = Field(
