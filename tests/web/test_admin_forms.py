@@ -240,7 +240,7 @@ def test_what_is_copied_works_on_another_site(make_app: MakeApp) -> None:
     sign_in(admin)
     line, html, script = snippets(admin.get("/admin/forms/spring-news").text)
     assert line == '<script src="https://signup.example.com/embed.js" data-form="spring-news" async></script>'
-    assert '<form method="post" action="https://signup.example.com/subscribe">' in html
+    assert '<form method="post" action="https://signup.example.com/subscribe" accept-charset="utf-8">' in html
     assert '<input type="hidden" name="form" value="spring-news">' in html
     assert 'value="version 1"' in html
     assert "Yes &amp; “no” &lt;b&gt;" in html
