@@ -352,7 +352,7 @@ def test_who_solved_a_captcha_is_known_whatever_rule_they_broke(house: House) ->
         pairs = {"form": "guarded", "email": email} | more
         return house.intake.accept(read_form(pairs.items()), ANONYMOUS, Evidence()).id
 
-    trap = send("a@example.org", **{TRAP: "x"})
+    trap = send("a@example.org", **{trap_name("guarded"): "x"})
     proven = send(
         "ann@mailinator.com",
         form_token=shown(house, guarded, 5_000),
