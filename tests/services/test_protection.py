@@ -283,7 +283,7 @@ def test_a_better_proof_under_the_same_key_releases_what_was_kept(house: House) 
         pairs = {"form": "guarded", "email": "ann@example.org", "form_token": shown(house, guarded, 5_000)}
         return house.intake.accept(read_form((pairs | more).items()), ANONYMOUS, Evidence(), handling).id
 
-    first, came_at = send(**{TRAP: "x"}), house.clock.now
+    first, came_at = send(**{trap_name("guarded"): "x"}), house.clock.now
     house.clock.now += 60_000
     assert send() == first
     assert house.quarantine.count() == 1, "without the proof it stays"
