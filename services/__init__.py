@@ -22,6 +22,7 @@ from services.errors import (
     StorageUnavailable,
     TooManyAttempts,
 )
+from services.field_notes import FOR_VISITORS, OWNERS_MISTAKE, FieldNotes
 from services.form_draft import FIELD_NAMES, RESERVED_SLUGS
 from services.form_faults import FormFaults
 from services.forms import Form, FormDirectory
@@ -35,7 +36,7 @@ from services.metrics import Metrics
 from services.open_lists import OpenLists
 from services.problems import Problem
 from services.proof_of_work import ProofOfWork
-from services.protection import HONEYPOT, RULES, TOKEN, Protection, Rates
+from services.protection import RULES, TOKEN, Protection, Rates
 from services.proxies import ProxyRules
 from services.proxy_watch import ProxyWatch
 from services.quarantine import BULK_MOST, Quarantine, SuspectView
@@ -76,13 +77,15 @@ class Services:
     drain_token: DrainToken
     vocabulary: Vocabulary
     form_faults: FormFaults
+    field_notes: FieldNotes
 
 
 __all__ = [
     "ANONYMOUS",
     "BULK_MOST",
     "FIELD_NAMES",
-    "HONEYPOT",
+    "FOR_VISITORS",
+    "OWNERS_MISTAKE",
     "PROVIDERS",
     "RECEIVED",
     "RESERVED_SLUGS",
@@ -106,6 +109,7 @@ __all__ = [
     "Event",
     "Evidence",
     "FieldError",
+    "FieldNotes",
     "Form",
     "FormDirectory",
     "FormFaults",

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from pydantic import ValidationError
 
-from services.custom_input import custom_name, field_of, gathered_tags
+from services.custom_input import field_of, gathered_tags
+from services.encodings import text_of
 from services.errors import FieldError, InvalidSubmission, MalformedSubmission
+from services.field_names import OWN_NAMES, PARTS
+from services.field_parts import composed
+from services.forms import Form
 from services.plain_text import NamedTwice, admitted, mended, shortened, through, whole
-from services.submission import SENTENCES, SPELLINGS, UNSEEN, Submission
+from services.reading import MOST_IGNORED, Fields, fields_of_form, fields_of_json, named_to_sender, unwrapped
+from services.submission import SENTENCES, UNSEEN, Reading, Submission
+from services.trap import trap_name
+from services.unseen import cut_source, drop_unseen
 
 # Far more than a form has; what comes behind would only cost time.
 MOST_VALUES, MOST_LEVELS = 500, 10
@@ -20,47 +29,52 @@ TWICE = "The body names a field twice."
 # Of a name that is not ours: the answer repeats it.
 LONGEST_NAME_BYTES = 100
 NO_LIST = "Choose at least one list: send list_id, list_ids or form."
-KNOWN = frozenset({"list_id", *Submission.model_fields})
+KNOWN = OWN_NAMES | PARTS
+# Ids have no comma in them.
+_SEVERAL = re.compile(r"[,;]")
 THINGS = {"list_ids": "lists", "tags": "tags", "custom_fields": "custom fields"}
 
 
-def read_json(raw: bytes) -> Submission:
-    """Read a JSON body.
+FormOf = Callable[[str], Form | None]
+
+
+def no_form(_slug: str) -> Form | None:
+    """For a reader that knows no forms."""
+    return None
+
+
+def read_json(raw: bytes, form_of: FormOf = no_form) -> Submission:
+    """Read a JSON body; `form_of` finds a form that is known, for what it does not ask for.
 
     Raises:
-        MalformedSubmission: it is not JSON in UTF-8, names a field twice, or is too large or too deep.
+        MalformedSubmission: it is not JSON, names a field twice, or is too large or too deep.
         InvalidSubmission: it is not an object, or fields are missing or wrong.
     """
     try:
-        document = _DECODER.decode(raw.decode("utf-8-sig"))
+        document = _DECODER.decode(text_of(raw).removeprefix("\ufeff"))
+        if isinstance(document, str) and document.lstrip()[:1] in {"{", "["}:
+            # It was made into JSON twice.
+            document = _DECODER.decode(document)
     except (ValueError, RecursionError):
         raise MalformedSubmission("The body is not valid JSON.") from None
     _check_size(document)
+    document = unwrapped(document)
     if not isinstance(document, dict):
         raise InvalidSubmission([FieldError("body", "Send one JSON object with the fields of the sign-up.")])
-    return _read(document)
+    return _read(fields_of_json(document), form_of)
 
 
-def read_form(pairs: Iterable[tuple[str, str]]) -> Submission:
-    """Read the pairs of an HTML form; a name may be repeated and may end in [].
+def read_form(pairs: Iterable[tuple[str, str]], form_of: FormOf = no_form) -> Submission:
+    """Read the pairs of an HTML form; a name may be repeated and may end in []. `form_of` as for JSON.
 
     Raises:
         MalformedSubmission: there are too many.
         InvalidSubmission: fields are missing or wrong.
     """
-    fields: dict[str, Any] = {}
-    custom_fields: dict[str, list[str]] = {}
-    for number, (raw_name, value) in enumerate(pairs):
-        if number == MOST_VALUES:
-            raise MalformedSubmission(TOO_MANY)
-        name = SPELLINGS.get(raw_name.removesuffix("[]"), raw_name.removesuffix("[]"))
-        if name in {"list_id", "list_ids", "tags"}:
-            fields.setdefault(name, []).append(value)
-        elif custom := custom_name(name):
-            custom_fields.setdefault(custom, []).append(value)
-        else:
-            fields[name] = value
-    return _read({"custom_fields": custom_fields} | fields)
+    bounded = list(islice(pairs, MOST_VALUES + 1))
+    if len(bounded) > MOST_VALUES:
+        raise MalformedSubmission(TOO_MANY)
+    return _read(fields_of_form(bounded), form_of)
 
 
 def _no_constant(name: str) -> None:
@@ -96,30 +110,53 @@ def _inside(value: object) -> Iterable[object]:
     return value if isinstance(value, list) else ()
 
 
-def _read(document: Mapping[str, Any]) -> Submission:
-    fields, refused = _admitted(document)
+def _read(found: Fields, form_of: FormOf) -> Submission:
+    slug = said if isinstance(said := found.known.get("form"), str) else None
+    trap = found.unknown.pop(trap_name(slug.strip() if slug else None), None)
+    fields, refused = _admitted(found.unknown | found.known)
+    ignored = found.not_understood + composed(fields)
+    ignored += [] if cut_source(fields) else ["source"]
+    fields = {name: value for name, value in fields.items() if name in OWN_NAMES}
     spelling = "list_id" if "list_id" in fields and "list_ids" not in fields else "list_ids"
     fields["list_ids"] = _gather_lists(fields.pop("list_id", None), fields.get("list_ids"))
     if "tags" in fields:
-        fields["tags"] = gathered_tags(fields["tags"])
+        fields["tags"] = gathered_tags(_several_tags(fields["tags"]))
+    submission, errors = _validated(fields, refused, spelling)
+    form = form_of(slug.strip()) if errors and slug else None
+    seen: list[FieldError] = []
+    while form and errors != seen and (dropped := drop_unseen(fields, errors, form)):
+        ignored, seen = ignored + dropped, errors
+        refused = [error for error in refused if error.field not in dropped]
+        submission, errors = _validated(fields, refused, spelling)
+    named = _named(ignored)
+    if errors or submission is None:
+        raise InvalidSubmission(_once_per_field(errors), form=slug, ignored=named)
+    return submission.read_as(Reading(named, found.plain, None if trap is None else str(trap)))
+
+
+def _validated(
+    fields: Mapping[str, Any], refused: Sequence[FieldError], spelling: str
+) -> tuple[Submission | None, list[FieldError]]:
     errors: list[FieldError] = []
     if not fields["list_ids"] and not fields.get("form"):
         errors.append(FieldError(spelling, NO_LIST))
     try:
         submission = Submission.model_validate(fields)
     except ValidationError as error:
-        errors = [_field_error(detail, spelling) for detail in error.errors()] + errors
-    if errors := refused + errors:
-        raise InvalidSubmission(_once_per_field(errors))
-    return submission
+        return None, [*refused, *(_field_error(detail, spelling) for detail in error.errors()), *errors]
+    return submission, [*refused, *errors]
+
+
+def _named(ignored: Iterable[str]) -> tuple[str, ...]:
+    names = (named_to_sender(name) for name in ignored)
+    return tuple(dict.fromkeys(name for name in names if name))[:MOST_IGNORED]
 
 
 def _admitted(document: Mapping[str, Any]) -> tuple[dict[str, Any], list[FieldError]]:
     """The fields behind the gate for text, by their names, and an error for each that did not pass it."""
     fields: dict[str, Any] = {}
     errors: list[FieldError] = []
-    for said, value in document.items():
-        name = SPELLINGS.get(said, said)
+    for name, value in document.items():
         try:
             if name == "custom_fields" and isinstance(value, dict):
                 fields[name] = _custom_fields(value, errors)
@@ -127,7 +164,7 @@ def _admitted(document: Mapping[str, Any]) -> tuple[dict[str, Any], list[FieldEr
                 fields[name] = through(value, mended if name in UNSEEN else admitted)
             else:
                 # Dropped, whatever it is like behind the gate; but who sends half a character is told.
-                through({said: value}, whole, twice=True)
+                through({name: value}, whole, twice=True)
         except NamedTwice:
             raise MalformedSubmission(TWICE) from None
         except ValueError as wrong:
@@ -159,6 +196,15 @@ def _told(name: str) -> str:
     return shortened(mended(name), LONGEST_NAME_BYTES)
 
 
+def _several_tags(value: object) -> object:
+    """One text with commas is several tags; in an array each stands for itself."""
+    if isinstance(value, str):
+        return value.split(",")
+    if isinstance(value, list):
+        return [str(each) if type(each) in {int, float} else each for each in value if each is not None]
+    return None if value in (False, {}) else str(value) if type(value) in {int, float} else value
+
+
 def _gather_lists(*values: object) -> object:
     """One tuple of distinct ids out of list_id and list_ids, each a text or an array."""
     gathered: list[object] = []
@@ -167,6 +213,9 @@ def _gather_lists(*values: object) -> object:
             gathered += value
         elif value is not None:
             gathered.append(value)
+    gathered = [
+        one for each in gathered for one in (_SEVERAL.split(each) if isinstance(each, str) else [each])
+    ]
     return tuple(dict.fromkeys(v.strip() if isinstance(v, str) else repr(v) for v in gathered if v != ""))
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import datetime
 
 from services.constant_contact import Choice, CustomField
 from services.custom_input import LONGEST_VALUE, CustomFieldValue
+from services.dates import day_of
 from services.plain_text import shortened
 
 NO_DAY = "Enter a date like 2006-11-15: year, month, day."
@@ -48,10 +48,10 @@ def _text(field: CustomField, value: str) -> str:
 
 
 def _day(_: CustomField, value: str) -> str:
-    try:
-        return datetime.strptime(value, "%Y-%m-%d").date().isoformat()  # noqa: DTZ007 - a day has no zone
-    except ValueError:
-        raise ValueError(NO_DAY) from None
+    day = day_of(value)
+    if day is None:
+        raise ValueError(NO_DAY)
+    return day.isoformat()
 
 
 def _number(field: CustomField, value: str) -> str:

@@ -35,9 +35,15 @@ class MalformedSubmission(ServiceError):
 class InvalidSubmission(ServiceError):
     """Fields are missing or wrong; nothing was stored."""
 
-    def __init__(self, errors: Iterable[FieldError]) -> None:
-        """Keep every error, in the order of the fields."""
+    def __init__(
+        self, errors: Iterable[FieldError], *, form: str | None = None, ignored: Iterable[str] = ()
+    ) -> None:
+        """Keep every error, in the order of the fields.
+
+        `form` is the short name that the body gave; `ignored` are names in it that nobody understood.
+        """
         self.errors = tuple(errors)
+        self.form, self.ignored = form, tuple(ignored)
         super().__init__("Some fields need another look.")
 
 

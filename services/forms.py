@@ -26,6 +26,7 @@ from services.form_draft import (
 )
 from services.origins import origin_of
 from services.submission import PERSON_FIELDS, SMS_FIELDS, Submission
+from services.trap import trap_name
 from store import Forms, FormsCopy, StoredForm, StoreError
 
 log = structlog.get_logger(__name__)
@@ -61,6 +62,8 @@ class Form(BaseModel):
     tags: tuple[str, ...] = ()
     # How many of its sign-ups may wait for their delivery; 0 for any number.
     most_pending: int = MOST_PENDING
+    # Whether no HTML of it was ever handed out whose hidden field is called `website` (services/trap.py).
+    own_trap: bool = False
 
     @property
     def consent(self) -> Consent | None:
@@ -79,6 +82,11 @@ class Form(BaseModel):
     def sms_agreed(self, sent: str | None) -> Consent | None:
         """The wording for text messages that was agreed to by what was `sent`."""
         return consent.agreed(self.sms_wordings, sent)
+
+    @property
+    def trap(self) -> str:
+        """What the field is called that people do not see."""
+        return trap_name(self.slug)
 
     @property
     def field_names(self) -> frozenset[str]:
@@ -164,6 +172,14 @@ class FormDirectory:
         except StoreError:
             return None
 
+    def known(self, slug: str) -> Form | None:
+        """The same without a question to the store for a name that is not known yet."""
+        try:
+            form = self._kept().get(slug)
+        except StoreError:
+            return None
+        return None if form is None or form.archived else form
+
     def in_use(self) -> list[Form]:
         """Every form that takes sign-ups, as `find` knows them. Raises store.StoreError."""
         return [form for form in self._kept().values() if not form.archived]
@@ -201,15 +217,18 @@ class FormDirectory:
             draft = FormDraft.model_validate(admitted_fields(entered))
         except ValidationError as error:
             raise InvalidForm(field_errors(error)) from None
-        if new and self._forms.find(draft.slug):
+        before = self._forms.find(draft.slug)
+        if new and before:
             raise InvalidForm([FieldError("slug", TAKEN)])
         # One of that name that is from before it was reserved may still be changed.
-        if draft.slug in RESERVED_SLUGS and not self._forms.find(draft.slug):
+        if draft.slug in RESERVED_SLUGS and not before:
             raise InvalidForm([FieldError("slug", RESERVED)])
+        own_trap = before is None or before.definition.get("own_trap", False)
+        definition = draft.model_dump(exclude={"slug", "name", "wording", "sms_wording"})
         row = self._forms.save(
             draft.slug,
             name=draft.name,
-            definition=draft.model_dump(exclude={"slug", "name", "wording", "sms_wording"}),
+            definition=definition | {"own_trap": own_trap},
             wording=draft.wording,
             sms_wording=draft.sms_wording,
             now=self._clock(),

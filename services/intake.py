@@ -6,8 +6,8 @@ vendor cannot eat the web threads.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -20,6 +20,7 @@ from services.bodies import read_form, read_json
 from services.consent import Consent
 from services.delivery import Delivery
 from services.errors import FieldError, InvalidSubmission, StorageUnavailable, TooManyAttempts
+from services.field_notes import FieldNotes
 from services.forms import Form, FormDirectory, fit
 from services.identifiers import SignupIds
 from services.lists import KEEP_MS, ListDirectory, ListsView
@@ -99,6 +100,7 @@ class Intake:
         open_lists: OpenLists,
         vocabulary: Vocabulary,
         ids: SignupIds,
+        notes: FieldNotes,
         clock: Callable[[], int],
     ) -> None:
         """`clock` tells epoch milliseconds.
@@ -118,12 +120,20 @@ class Intake:
         self._verdicts = verdicts
         self._vocabulary = vocabulary
         self._ids = ids
+        self._notes = notes
         self._open_lists = open_lists
         self._clock = clock
         self._away_limits = AwayLimits(clock)
 
-    read_json = staticmethod(read_json)
-    read_form = staticmethod(read_form)
+    def read_json(self, raw: bytes) -> Submission:
+        """A JSON body, see services/bodies.py. Raises MalformedSubmission and InvalidSubmission."""
+        with self._noted():
+            return read_json(raw, self._forms.known)
+
+    def read_form(self, pairs: Iterable[tuple[str, str]]) -> Submission:
+        """The pairs of a form, see services/bodies.py. Raises MalformedSubmission and InvalidSubmission."""
+        with self._noted():
+            return read_form(pairs, self._forms.known)
 
     def accept(
         self, submission: Submission, asker: Asker, evidence: Evidence, handling: Handling = PLAIN
@@ -150,10 +160,22 @@ class Intake:
                 self._try_again(first.signup_id, submission, evidence)
             return self._repeat(first, key, asker, handling)
         try:
-            return self._take(submission, asker, evidence, key, handling)
+            with self._noted(submission):
+                return self._take(submission, asker, evidence, key, handling)
         except KeyTaken:
             # By a request that came in at the same time.
             return self.accept(submission, asker, evidence, handling)
+
+    @contextmanager
+    def _noted(self, submission: Submission | None = None) -> Iterator[None]:
+        """Let a refusal tell what was not understood, and its owner what no visitor can mend."""
+        try:
+            yield
+        except InvalidSubmission as error:
+            if submission is not None:
+                error.form, error.ignored = submission.form, submission.reading.ignored
+            self._notes.refused(self._forms.known(error.form) if error.form else None, error)
+            raise
 
     def answered(self) -> None:
         """Begin to deliver; to be called once a stranger's answer is sent.
@@ -238,7 +260,7 @@ class Intake:
         key: IdempotencyKey | None,
         handling: Handling,
     ) -> Verdict:
-        form = self._form(submission)
+        form, said = self._form(submission), submission
         agreed = None
         if form is None:
             self._check_lists(submission, asker)
@@ -262,16 +284,24 @@ class Intake:
         reasons = self._stored(signup, payload, key, judgement)
         if reasons is None:
             self._spooled(signup, payload, judgement)
-        elif reasons:
-            log.info("signup_suspected", signup_id=signup.id, reasons=reasons)
         else:
-            log.info("signup_accepted", signup_id=signup.id, asked_by=asker.name, lists=len(signup.list_ids))
+            self._log(signup, reasons)
+        if not reasons:
+            self._notes.taken(form, said)
         if not trusted:
             return Verdict(signup.id, RECEIVED)
         if reasons is None:
             return Verdict(signup.id, "queued")
         self._delivery.wake()
         return self._verdicts.wait_for(signup.id, at_most=handling.wait_seconds)
+
+    @staticmethod
+    def _log(signup: NewSignup, reasons: tuple[str, ...]) -> None:
+        if reasons:
+            log.info("signup_suspected", signup_id=signup.id, reasons=reasons)
+        else:
+            lists = len(signup.list_ids)
+            log.info("signup_accepted", signup_id=signup.id, asked_by=signup.asked_by, lists=lists)
 
     def _check_lists(self, submission: Submission, asker: Asker) -> None:
         if asker == ANONYMOUS:

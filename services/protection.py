@@ -19,9 +19,9 @@ from services.errors import FieldError, InvalidSubmission
 from services.forms import Form
 from services.network_place import place_of
 from services.submission import Submission
+from services.trap import is_trapped
 from store import JUNK, PROVEN, UNSURE, Limit, Once
 
-HONEYPOT = "website"
 TOKEN = "form_token"  # noqa: S105 - the field's name
 FASTEST_FILL_MS = 2_000
 TOKEN_LIVES_MS = 24 * 3_600_000
@@ -188,7 +188,7 @@ class Protection:
         return tuple(limit for limit in limits if any(limit.most))
 
     def _broken(self, submission: Submission, form: Form | None) -> tuple[str, ...]:
-        if submission.website:
+        if is_trapped(submission, form):
             return ("honeypot",)
         if form is None or form.protection == "none":
             return ()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from calendar import monthrange
-from datetime import datetime
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Annotated
 from uuid import UUID
@@ -21,26 +21,19 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PrivateAttr,
     ValidationInfo,
 )
 
 from services.custom_input import CustomFields, Tags
+from services.dates import day_of
 from services.origins import bare_page
 from services.plain_text import NOT_TEXT, admitted, one_line
 
-OLDER_SPELLINGS = {
-    "firstName": "first_name",
-    "lastName": "last_name",
-    "jobTitle": "job_title",
-    "companyName": "company_name",
-    "listId": "list_id",
-    "listIds": "list_ids",
-}
 # What the widgets of third parties' captchas call their answer.
 WIDGET_FIELDS = ("cf-turnstile-response", "h-captcha-response", "g-recaptcha-response")
-SPELLINGS = OLDER_SPELLINGS | dict.fromkeys(WIDGET_FIELDS, "captcha")
 # Fields that no visitor sees or can mend.
-UNSEEN = frozenset({"redirect", "referrer", "form_token", "altcha", "website", "captcha"})
+UNSEEN = frozenset({"source", "redirect", "referrer", "form_token", "altcha", "website", "captcha"})
 BIRTHDAY_FIELDS = ("birthday_month", "birthday_day")
 STREET_FIELDS = ("street", "city", "state", "postal_code", "country")
 PERSON_FIELDS = (
@@ -48,7 +41,7 @@ PERSON_FIELDS = (
     *(*BIRTHDAY_FIELDS, "anniversary", *STREET_FIELDS),
 )
 SMS_FIELDS = ("sms_number", "sms_country", "sms_consent")
-LONGEST_ADDRESS = 80
+LONGEST_ADDRESS, LONGEST_SOURCE = 80, 100
 MOST_DIGITS, LEAP_YEAR = 4, 2024
 # Never in doubt before the @; all else is for the library to judge.
 PLAIN_NAME = re.compile(r"[A-Za-z0-9_+-]+(\.[A-Za-z0-9_+-]+)*")
@@ -120,10 +113,10 @@ def _day_of_month(day: int | None, info: ValidationInfo) -> int | None:
 
 
 def _day(value: str) -> str:
-    try:
-        return datetime.strptime(value, "%Y-%m-%d").date().isoformat()  # noqa: DTZ007 - a day has no zone
-    except ValueError:
-        raise ValueError("Enter a date like 2006-11-15: year, month, day.") from None
+    day = day_of(value)
+    if day is None:
+        raise ValueError("Enter a date like 2006-11-15: year, month, day.")
+    return day.isoformat()
 
 
 def _country(value: str | None) -> str | None:
@@ -150,7 +143,7 @@ def _none_if_unusable(value: object) -> object:
 
 def _as_text(value: object) -> str:
     """Whatever a program puts there counts, and none of it is an error that would tell it so."""
-    return "" if value is None else str(value)
+    return "" if value is None or value is False else str(value)
 
 
 def _none_if_no_text(value: object) -> object:
@@ -169,12 +162,26 @@ Line25 = Annotated[str, Field(max_length=25), AfterValidator(one_line)]
 Line50 = Annotated[str, Field(max_length=50), AfterValidator(one_line)]
 Line255 = Annotated[str, Field(max_length=255), AfterValidator(one_line)]
 Day = Annotated[str, Field(json_schema_extra={"format": "date"}), AfterValidator(_day)]
-Line100 = Annotated[str, Field(max_length=100), AfterValidator(one_line)]
+Line100 = Annotated[str, Field(max_length=LONGEST_SOURCE), AfterValidator(one_line)]
 Text2000 = Annotated[str, Field(max_length=2000), AfterValidator(admitted)]
 Month = Annotated[int, Field(ge=1, le=12), BeforeValidator(_number)]
 DayOfMonth = Annotated[int, Field(ge=1, le=31), BeforeValidator(_number)]
 Blank = BeforeValidator(_none_if_blank)
 Country = Annotated[str | None, Blank, AfterValidator(_country)]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What is to be known of a body beside its fields.
+
+    `ignored` are names that said something and were not understood; `plain` tells that every name was a
+    documented one, as in the HTML and the scripts that we hand out; `trap` is what stood in the form's own
+    trap (services/trap.py), None where the body had none.
+    """
+
+    ignored: tuple[str, ...] = ()
+    plain: bool = True
+    trap: str | None = None
 
 
 class Submission(BaseModel):
@@ -202,7 +209,7 @@ class Submission(BaseModel):
     country: Annotated[Line50 | None, Blank] = None
     list_ids: Annotated[
         tuple[ListId, ...],
-        Field(max_length=50, description="In an HTML form, repeat the field."),
+        Field(max_length=50, description="In an HTML form, repeat the field; or one text with commas."),
         AfterValidator(_each_once),
     ] = ()
     form: Annotated[str | None, Field(max_length=50), Blank] = Field(
@@ -239,7 +246,7 @@ class Submission(BaseModel):
         default=None, description="The answer to GET /forms/<slug>/challenge, as ALTCHA sends it."
     )
     website: Annotated[str, BeforeValidator(_as_text)] = Field(
-        default="", description="Leave it empty: people do not see it, programs fill it in."
+        default="", description="Passed over, but for HTML copied from an earlier release: its hidden field."
     )
     captcha: Annotated[str | None, BeforeValidator(_none_if_no_text)] = Field(
         default=None, description="The answer of a third party's captcha, where the form asks for one."
@@ -257,6 +264,20 @@ class Submission(BaseModel):
         description="With an API key: accept, when you know that it is the person's own wish to come back.",
         json_schema_extra={"enum": ["accept", None]},
     )
+
+    # No field: a body cannot say it, and it makes no difference to an Idempotency-Key.
+    _reading: Reading = PrivateAttr(default_factory=Reading)
+
+    @property
+    def reading(self) -> Reading:
+        """What its body showed beside the fields."""
+        return self._reading
+
+    def read_as(self, reading: Reading) -> Submission:
+        """The same with what its body showed beside the fields."""
+        made = self.model_copy()
+        made._reading = reading
+        return made
 
     @property
     def person(self) -> dict[str, str]:

@@ -70,7 +70,7 @@
     draw() {
       this.notice = make("p", { class: "error notice", role: "alert" });
       this.button = make("button", { type: "submit" }, script.dataset.button || "Sign up");
-      this.form = make("form", { novalidate: true }, ...this.definition.fields.map((field) => this.field(field)));
+      this.form = make("form", { novalidate: true, "accept-charset": "utf-8" }, ...this.definition.fields.map((field) => this.field(field)));
       const { sms_consent: sms, consent, fields } = this.definition;
       const number = fields.find(({ name }) => name === "sms_number");
       if (sms && number) this.form.append(this.tick("sms_consent", sms.wording, number.required));

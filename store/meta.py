@@ -1,5 +1,7 @@
 """Small documents by key, such as the cached lists."""
 
+from collections.abc import Callable
+
 from sqlalchemy import delete, select, text
 
 from store.database import Database
@@ -40,6 +42,15 @@ class Meta:
         """Store the text under a key that is not there yet; True to exactly one caller."""
         with self._database.transaction() as connection:
             return bool(connection.execute(_ADD, {"key": key, "value": value}).rowcount == 1)
+
+    def change(self, key: str, make: Callable[[str | None], str]) -> None:
+        """Store what `make` makes of the stored text, None for an unknown key; nobody writes in between."""
+        with self._database.transaction() as connection:
+            # A row that is there can be locked: PostgreSQL lets two transactions read side by side.
+            new = connection.execute(_ADD, {"key": key, "value": ""}).rowcount == 1
+            row = select(meta.c.value).where(meta.c.key == key).with_for_update()
+            kept = None if new else connection.scalar(row)
+            connection.execute(_PUT, {"key": key, "value": make(kept)})
 
     def remove(self, key: str) -> None:
         """Forget the key, whether or not it is there."""

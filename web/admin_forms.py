@@ -159,6 +159,7 @@ def _editor(
         errors=errors or {},
         form=form,
         faults=services().form_faults.of(form) if form else [],
+        notes=services().field_notes.of(form.slug) if form else [],
         # What is pasted into a site stays there for years, and a token is good for a day.
         snippet=filled_form.fill([("form", form.slug)], form=form, known=offered.fields) if form else None,
         # An admin's page runs no script of others.

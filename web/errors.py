@@ -64,7 +64,8 @@ def install(app: Flask) -> None:
     app.register_error_handler(CSRFError, lambda _: answer(400, *STALE_PAGE))
     app.register_error_handler(MalformedSubmission, lambda error: answer(400, str(error), WORDS[400][1]))
     app.register_error_handler(
-        InvalidSubmission, lambda error: answer(422, str(error), WORDS[422][1], errors=error.errors)
+        InvalidSubmission,
+        lambda error: answer(422, str(error), WORDS[422][1], errors=error.errors, ignored=error.ignored),
     )
     app.register_error_handler(KeyReused, lambda error: answer(409, str(error), WORDS[409][1]))
     app.register_error_handler(StorageUnavailable, lambda error: later(503, str(error), error.retry_after))
@@ -97,6 +98,7 @@ def answer(
     cure: str,
     *,
     errors: Iterable[FieldError] = (),
+    ignored: Iterable[str] = (),
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """An error as a page, a piece of one or a problem document, as the request prefers."""
@@ -106,7 +108,7 @@ def answer(
     elif wants_page():
         made = make_response(render_template("error.html", happened=happened, cure=cure), status)
     else:
-        made = _problem(status, f"{happened} {cure}", errors)
+        made = _problem(status, f"{happened} {cure}", errors, ignored)
     made.headers.update(headers or {})
     return made
 
@@ -123,7 +125,7 @@ def storage_unavailable(error: Exception) -> Response:
     return later(503, "The database cannot be used at the moment.", STORE_RETRY_SECONDS)
 
 
-def _problem(status: int, detail: str, errors: Iterable[FieldError]) -> Response:
+def _problem(status: int, detail: str, errors: Iterable[FieldError], ignored: Iterable[str] = ()) -> Response:
     document: dict[str, object] = {
         "type": "about:blank",
         "title": HTTP_STATUS_CODES[status],
@@ -132,6 +134,8 @@ def _problem(status: int, detail: str, errors: Iterable[FieldError]) -> Response
     }
     if listed := [asdict(error) for error in errors]:
         document["errors"] = listed
+    if names := list(ignored):
+        document["ignored"] = names
     return Response(json.dumps(document), status, content_type="application/problem+json")
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from services import TOKEN, CustomField, FieldError, Form
+from services import FOR_VISITORS, OWNERS_MISTAKE, TOKEN, CustomField, FieldError, Form
 from services.custom_input import LONGEST_VALUE, custom_name
-from services.submission import OLDER_SPELLINGS
+from services.reading import documented_pairs
+from services.trap import trap_name
 from services.vocabulary import field_named
 from web.captchas import Widget, widget_of
 
@@ -110,6 +111,8 @@ class FilledForm:
     proof_for: str | None
     captcha: Widget | None
     sms_agreement: Agreement | None = None
+    # The name of the field that people do not see.
+    trap: str = trap_name(None)
 
 
 def shown(form: Form, token: str, known: Sequence[CustomField], came_from: str | None = None) -> FilledForm:
@@ -132,7 +135,7 @@ def fill(
 
     `known` are the account's custom fields, which say how to ask for them.
     """
-    named = [(_name(raw), value) for raw, value in pairs]
+    named = documented_pairs(pairs)
     typed = {name: value for name, value in named if name in INPUTS or custom_name(name)}
     messages = {error.field: error.message for error in errors}
     agreement = _agreement(form, dict(named), messages)
@@ -157,11 +160,18 @@ def fill(
         inputs=inputs,
         agreement=agreement,
         hidden=tuple((name, value) for name, value in named if name in HIDDEN - seen),
-        other_errors=tuple(message for name, message in messages.items() if name not in seen),
+        other_errors=_for_the_visitor({name: said for name, said in messages.items() if name not in seen}),
         proof_for=form.slug if form and form.protection == "captcha" else None,
         captcha=widget_of(form) if form else None,
         sms_agreement=sms_agreement,
+        trap=form.trap if form else trap_name(None),
     )
+
+
+def _for_the_visitor(messages: dict[str, str]) -> tuple[str, ...]:
+    """What fits a visitor of errors in fields that are not shown: their names and rules are for the owner."""
+    found = (message if name in FOR_VISITORS else OWNERS_MISTAKE for name, message in messages.items())
+    return tuple(dict.fromkeys(found))
 
 
 def _shown(form: Form | None, typed: dict[str, str]) -> list[tuple[str, str, bool]]:
@@ -189,8 +199,3 @@ def _sms_agreement(form: Form | None, named: dict[str, str], messages: dict[str,
     required = any(field.required for field in form.fields if field.name == "sms_number")
     error = messages.get("sms_consent")
     return Agreement("sms_consent", asked.wording, asked.reference, ticked, error, required)
-
-
-def _name(raw: str) -> str:
-    name = raw.removesuffix("[]")
-    return OLDER_SPELLINGS.get(name, name)

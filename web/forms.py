@@ -7,7 +7,7 @@ from dataclasses import asdict
 from flask import Blueprint, Response, jsonify, make_response, render_template, request, url_for
 from werkzeug.exceptions import NotFound
 
-from services import HONEYPOT, Form
+from services import Form
 from services.origins import bare_page
 from web import captchas, filled_form, headers
 from web.addresses import base_url
@@ -54,7 +54,7 @@ def description(slug: str) -> Response:
         ],
         consent=form.consent.model_dump() if form.consent else None,
         protection={
-            "honeypot": HONEYPOT,
+            "honeypot": form.trap,
             "token_url": None if form.protection == "none" else f"{base_url()}{url_for('.token', slug=slug)}",
             "captcha": _captcha(form),
         },

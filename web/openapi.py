@@ -35,6 +35,7 @@ _QUEUED = {
     # The latter of somebody who had left: Constant Contact has asked them whether to come back.
     "status": {"enum": ["queued", "confirmation_sent"]},
 }
+_IGNORED = {"type": "array", "items": {"type": "string"}, "description": "Names that were not understood."}
 _RECEIVED = {"id": {"type": "string", "format": "uuid"}, "status": {"const": "received"}}
 _HEADERS = (
     (
@@ -330,6 +331,7 @@ def _problem_document() -> Document:
     text = {"type": "string"}
     document = _object({"type": text, "title": text, "status": {"type": "integer"}, "detail": text})
     document["properties"]["errors"] = {"type": "array", "items": _reference("FieldError")}
+    document["properties"]["ignored"] = _IGNORED
     return document
 
 
@@ -360,6 +362,8 @@ def _header(name: str, description: str, schema: Mapping[str, Any]) -> Document:
 
 def _taken(description: str, *either: Mapping[str, Any]) -> Document:
     bodies = [_object(properties) for properties in either]
+    for made in bodies:
+        made["properties"]["ignored"] = _IGNORED
     body = bodies[0] if len(bodies) == 1 else {"anyOf": bodies}
     return _json(description, body) | {"headers": _APPLIED}
 

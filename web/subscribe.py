@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 from http import HTTPStatus
-from urllib.parse import parse_qsl
 from uuid import UUID
 
 import structlog
@@ -31,13 +30,12 @@ from services import (
     FieldError,
     Form,
     InvalidSubmission,
-    MalformedSubmission,
     StorageUnavailable,
     Submission,
     TooManyAttempts,
     Verdict,
 )
-from web import captchas, filled_form, guards, headers, preferences
+from web import captchas, filled_form, form_pairs, guards, headers, preferences
 from web.addresses import known_base_url, may_redirect_to, page_of
 from web.current import services
 from web.errors import FORMS, JSON, URL_ENCODED, wants_fragment, wants_page
@@ -45,7 +43,6 @@ from web.errors import FORMS, JSON, URL_ENCODED, wants_fragment, wants_page
 log = structlog.get_logger(__name__)
 
 ANONYMOUS_BODY_LIMIT = 16 * 1024
-NOT_UTF8 = 'The form is not in UTF-8; its page asks for that by accept-charset="utf-8".'
 STATUS = {
     InvalidSubmission: HTTPStatus.UNPROCESSABLE_ENTITY,
     StorageUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -64,8 +61,7 @@ def subscribe() -> BaseResponse:
         raw = request.get_data(cache=False)
         _refuse_cut_off()
         submission = services().intake.read_json(raw)
-        verdict = _accept(submission, asker)
-        answer: BaseResponse = _as_fragment(submission, verdict) if wants_fragment() else _as_json(verdict)
+        answer: BaseResponse = _for_scripts(_accept(submission, asker), submission)
     elif request.mimetype in FORMS:
         answer = _from_form(asker)
     else:
@@ -91,7 +87,6 @@ def signup(signup_id: UUID) -> Response:
 
 def _from_form(asker: Asker) -> BaseResponse:
     pairs = _pairs()
-    _refuse_cut_off()
     try:
         submission = services().intake.read_form(pairs)
         verdict = _accept(submission, asker)
@@ -99,22 +94,15 @@ def _from_form(asker: Asker) -> BaseResponse:
         if not wants_page():
             raise
         return _with_mistakes(pairs, error)
-    if wants_fragment():
-        return _as_fragment(submission, verdict)
     if not wants_page():
-        return _as_json(verdict)
+        return _for_scripts(verdict, submission)
     return redirect(_next_page(submission, verdict.id), HTTPStatus.SEE_OTHER)
 
 
 def _pairs() -> list[tuple[str, str]]:
-    if request.mimetype != URL_ENCODED:
-        # Werkzeug's name for a multipart part without one is None.
-        return [(name, value) for name, value in request.form.items(multi=True) if name is not None]
-    try:
-        # Werkzeug would take bytes that are no UTF-8 for text such as "%FF".
-        return parse_qsl(request.get_data(cache=False).decode(), keep_blank_values=True, errors="strict")
-    except UnicodeDecodeError:
-        raise MalformedSubmission(NOT_UTF8) from None
+    body = request.get_data(cache=False)
+    _refuse_cut_off()
+    return form_pairs.url_encoded(body) if request.mimetype == URL_ENCODED else form_pairs.multipart(body)
 
 
 def _limit_body(asker: Asker) -> None:
@@ -142,25 +130,35 @@ def _accept(submission: Submission, asker: Asker) -> Verdict:
     return services().intake.accept(submission, asker, evidence, preferences.handling(asker))
 
 
-def _as_json(verdict: Verdict) -> Response:
+def _as_json(verdict: Verdict, submission: Submission) -> Response:
+    ignored = {"ignored": submission.reading.ignored} if submission.reading.ignored else {}
     if verdict.status == RECEIVED:
         # Without a Location: there is nothing more to be learned there.
-        return make_response(jsonify(id=verdict.id, status=RECEIVED), HTTPStatus.ACCEPTED)
+        return make_response(jsonify(id=verdict.id, status=RECEIVED, **ignored), HTTPStatus.ACCEPTED)
     if verdict.status != "subscribed":
         # Not told from the Host header in production: then the address is relative to the request's own.
         status_url = f"{known_base_url() or ''}/signups/{verdict.id}"
         answer = make_response(
-            jsonify(id=verdict.id, status=verdict.status, status_url=status_url), HTTPStatus.ACCEPTED
+            jsonify(id=verdict.id, status=verdict.status, status_url=status_url, **ignored),
+            HTTPStatus.ACCEPTED,
         )
         answer.location = status_url
         return answer
     answer = jsonify(
-        id=verdict.id, status=verdict.status, action=verdict.action, contact_id=verdict.contact_id
+        id=verdict.id,
+        status=verdict.status,
+        action=verdict.action,
+        contact_id=verdict.contact_id,
+        **ignored,
     )
     return make_response(answer, HTTPStatus.OK if verdict.action == "updated" else HTTPStatus.CREATED)
 
 
-def _as_fragment(submission: Submission, verdict: Verdict) -> Response:
+def _for_scripts(verdict: Verdict, submission: Submission) -> Response:
+    return _as_fragment(verdict, submission) if wants_fragment() else _as_json(verdict, submission)
+
+
+def _as_fragment(verdict: Verdict, submission: Submission) -> Response:
     """The thanks as htmx puts them into its page, or the way to the page of thanks that the site has."""
     form = services().forms.seen(submission.form)
     thanks = form.thank_you_message if form else None

@@ -146,6 +146,7 @@ def build_services(settings: Settings) -> Parts:
         proofs=forms.proofs,
         quarantine=forms.quarantine,
         captchas=forms.captchas,
+        field_notes=forms.notes,
         open_lists=forms.open_lists,
         delivery=delivery,
         connection=connection,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import sandbox
-from services import Delivery, FormDirectory, ProofOfWork, Protection, Quarantine, Rates
+from services import Delivery, FieldNotes, FormDirectory, ProofOfWork, Protection, Quarantine, Rates
 from services.captcha import Captcha
 from services.captcha_providers import PROVIDERS, NoKeys, ThirdPartyCaptcha
 from services.ceiling import Ceiling
@@ -33,6 +33,7 @@ class FormParts:
     ceiling: Ceiling
     open_lists: OpenLists
     day_share: DayShare
+    notes: FieldNotes
 
 
 def build_forms(
@@ -93,6 +94,7 @@ def build_forms(
             forms=directory,
         ),
         day_share=day_share,
+        notes=FieldNotes(tables.meta, clock=clock),
     )
 
 

@@ -50,6 +50,7 @@ def build_intake(  # noqa: PLR0913, PLR0917 - collaborators, wired once
         open_lists=forms.open_lists,
         vocabulary=vocabulary,
         ids=SignupIds(derived_keys(settings).signup_ids),
+        notes=forms.notes,
         clock=clock,
     )
 

@@ -162,6 +162,7 @@ def build_housekeeping(
         # A long backlog takes long to count: a twentieth of the time is spent on it at most.
         Task("ceiling", 5, forms.ceiling.count, rest_factor=20),
         Task("day_share", 5, forms.day_share.count, rest_factor=20),
+        Task("field_notes", 5, forms.notes.write),
         Task("expiry", 3_600, lambda: expiry.run(clock())),
         Task("retention", 3_600, lambda: retention.prune(clock())),
         Task("copies", 3_600, lambda: retention.prune_copies(clock())),

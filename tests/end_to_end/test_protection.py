@@ -9,6 +9,7 @@ import pytest
 import requests
 from playwright.sync_api import Browser, Page, expect
 
+from services.trap import trap_name
 from tests.end_to_end.processes import Deployment
 from tests.end_to_end.test_embed import POLICY, violations
 from tests.end_to_end.test_forms import THANKS, Site, narrow, offering
@@ -91,7 +92,7 @@ def test_an_admin_decides(page: Page, started: tuple[Deployment, Site]) -> None:
     """On a page without barriers, at 320 px too."""
     service, _ = started
     page.goto(f"{service.base}/forms/guarded")
-    page.locator("[name=website]").evaluate("field => { field.value = 'x'; }")
+    page.locator(f"[name={trap_name('guarded')}]").evaluate("field => { field.value = 'x'; }")
     sign_up(page, "released@example.org", after_ms=0)
     sign_in(page, service)
     page.get_by_role("link", name="Suspected").click()
@@ -109,7 +110,7 @@ def test_an_admin_decides_on_many(chromium: Browser, page: Page, started: tuple[
     """By a page that asks first; neither has barriers, and none of it needs a script."""
     service, _ = started
     for number in range(3):
-        trapped = {"form": "guarded", "email": f"trapped{number}@example.org", "website": "x"}
+        trapped = {"form": "guarded", "email": f"trapped{number}@example.org", trap_name("guarded"): "x"}
         answer = requests.post(f"{service.base}/subscribe", json=trapped, timeout=30)
         assert answer.status_code == 202, answer.text
     sign_in(page, service)

@@ -16,6 +16,7 @@ from services import (
     ConnectionStatus,
     Delivery,
     Evidence,
+    FieldNotes,
     FormDirectory,
     Health,
     Intake,
@@ -197,6 +198,7 @@ class House:
         self.open_lists = OpenLists(
             public_list_ids=(NEWSLETTER.list_id,), written_down=True, forms=self.forms
         )
+        self.notes = FieldNotes(self.meta, clock=self.clock)
         self.intake = Intake(
             signups=self.signups,
             spool=self.spool,
@@ -211,6 +213,7 @@ class House:
             open_lists=self.open_lists,
             vocabulary=self.vocabulary,
             ids=SignupIds("secret"),
+            notes=self.notes,
             clock=self.clock,
         )
         self.silent_seconds: float | None = 0.0

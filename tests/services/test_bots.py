@@ -14,6 +14,7 @@ import pytest
 
 from services import ANONYMOUS, Evidence, Form, Rates, TooManyAttempts
 from services.bodies import read_form
+from services.trap import trap_name
 from store.rates import count as counted
 from tests.services.conftest import House
 from tests.services.test_proof_of_work import answer
@@ -208,13 +209,13 @@ def test_a_class_behind_one_address_gets_through(house: House, form: Form) -> No
 def test_people_behind_a_crowd_of_programs_are_believed(house: House, form: Form) -> None:
     """What was found out counts for itself, by address, network and form; and is answered like all."""
     attack = Attack(house)
-    trapped = attack.run(150, lambda _: ({"form": "news", "website": "x"}, ONE), anew=True)
+    trapped = attack.run(150, lambda _: ({"form": "news", trap_name("news"): "x"}, ONE), anew=True)
     assert trapped == {"sent": 0, "suspected": 100, "refused": 0}
     person = {"form": "news", "form_token": shown_before(house, form)}
     assert attack.run(20, lambda _: (person, ONE), anew=False) == {"sent": 20, "suspected": 0, "refused": 0}
     # And the other way round: a crowd that is believed does not use up what is kept of programs.
     attack.run(150, lambda _: (person, ONE), anew=True)
-    again = attack.run(100, lambda _: ({"form": "news", "website": "x"}, ONE), anew=False)
+    again = attack.run(100, lambda _: ({"form": "news", trap_name("news"): "x"}, ONE), anew=False)
     assert again == {"sent": 0, "suspected": 100, "refused": 0}
 
 

@@ -13,6 +13,7 @@ from services import ANONYMOUS, Evidence, Form
 from services.bodies import read_form
 from services.day_share import SPAN_MS, SPANS, DayShare, calls_of
 from services.delivery import Outcome
+from services.trap import trap_name
 from store.claims import FRESH_MS
 from tests.services.conftest import House
 from tests.services.vendor import NEWSLETTER
@@ -155,5 +156,5 @@ def test_a_wait_for_the_share_has_a_name(flooded: House) -> None:
 
 def test_a_trapped_one_is_kept_apart_whatever_the_share(flooded: House) -> None:
     """What gave itself away waits for a person, not for a day."""
-    trapped = post(flooded, "flooded", website="x")
+    trapped = post(flooded, "flooded", **{trap_name("flooded"): "x"})
     assert flooded.view(trapped).status == "suspected"

@@ -16,6 +16,7 @@ from services.bodies import read_form
 from services.captcha import CaptchaResult
 from services.proof_of_work import BLOCK_BYTES, HIGHEST, LIVES_MS, MOST_TIMES, QUIET_PER_MINUTE, Challenge
 from services.protection import RULES
+from services.trap import trap_name
 from tests.services.conftest import House
 from tests.services.vendor import NEWSLETTER
 
@@ -193,7 +194,7 @@ def test_a_busy_form_asks_for_more_up_to_a_bound(house: House) -> None:
     """By what came in the last minute, posts without a proof included; a quiet form does not pay for it."""
     form = house.forms.save({"slug": "news", "name": "News", "list_ids": [NEWSLETTER.list_id]})
     assert house.proofs.challenge("news").maxnumber == 1_000
-    trapped = read_form([("form", "news"), ("email", "ada@example.org"), ("website", "x")])
+    trapped = read_form([("form", "news"), ("email", "ada@example.org"), (trap_name("news"), "x")])
     for _ in range(2 * QUIET_PER_MINUTE):
         house.protection.judge(trapped, form, None)
     assert 2_000 <= house.proofs.challenge("news").maxnumber <= 2_200

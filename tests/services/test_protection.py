@@ -20,6 +20,7 @@ from services import (
 )
 from services.bodies import read_form, read_json
 from services.protection import RULES
+from services.trap import trap_name
 from store import Imported, SpoolImport
 from store.retention import Retention
 from tests.services.conftest import House
@@ -38,6 +39,9 @@ DAY_MS = 24 * 3_600_000
 @pytest.fixture
 def form(house: House) -> Form:
     return house.forms.save(FORM)
+
+
+TRAP = trap_name("news")
 
 
 def post(**fields: str) -> Submission:
@@ -71,7 +75,7 @@ def test_a_person_passes(house: House, form: Form) -> None:
 def test_a_program_is_told_what_a_person_is_told(house: House, form: Form) -> None:
     """The answer is the same, and so is what strangers are told later, also once an admin has deleted it."""
     person = house.intake.accept(post(form_token=shown(house, form, 5_000)), ANONYMOUS, Evidence())
-    program = house.intake.accept(post(website="https://spam.example"), ANONYMOUS, Evidence())
+    program = house.intake.accept(post(**{TRAP: "https://spam.example"}), ANONYMOUS, Evidence())
     assert vars(program) == vars(person) | {"id": program.id}
     assert house.intake.received(person.id)
     assert house.intake.received(program.id)
@@ -127,12 +131,12 @@ def test_a_weaker_protection_asks_for_no_token(house: House) -> None:
     """Plain HTML in somebody's page brings none; forms of before the choice are such."""
     form = house.forms.save({key: value for key, value in FORM.items() if key != "protection"})
     assert rules(house, form, post()) == ()
-    assert rules(house, form, post(website="x")) == ("honeypot",)
+    assert rules(house, form, post(**{TRAP: "x"})) == ("honeypot",)
 
 
 def test_an_api_key_is_never_suspected(house: House, form: Form) -> None:
     """Another server knows no tokens and may well have a field of that name."""
-    house.intake.accept(post(website="https://example.org"), Asker("api:12345678"), Evidence())
+    house.intake.accept(post(**{TRAP: "https://example.org"}), Asker("api:12345678"), Evidence())
     assert (sent(house), house.quarantine.count()) == (1, 0)
 
 
@@ -141,16 +145,16 @@ def test_a_mistake_is_told_before_anything_is_suspected(house: House) -> None:
     field = {"name": "first_name", "label": "Name", "required": True}
     house.forms.save(FORM | {"fields": [field]})
     with pytest.raises(InvalidSubmission):
-        house.intake.accept(post(website="x"), ANONYMOUS, Evidence())
+        house.intake.accept(post(**{TRAP: "x"}), ANONYMOUS, Evidence())
     assert house.quarantine.count() == 0
 
 
 def test_released_it_is_delivered_and_deleted_it_never_is(house: House, form: Form) -> None:
     """A person decides, once."""
     evidence = Evidence(network_address="192.0.2.1")
-    kept = house.intake.accept(post(website="x"), ANONYMOUS, evidence).id
+    kept = house.intake.accept(post(**{TRAP: "x"}), ANONYMOUS, evidence).id
     house.clock.now += 1
-    dropped = house.intake.accept(post(website="x"), ANONYMOUS, evidence).id
+    dropped = house.intake.accept(post(**{TRAP: "x"}), ANONYMOUS, evidence).id
     (_, view) = house.quarantine.waiting(10)
     assert (view.id, view.email, view.form_id) == (kept, "ann@example.org", form.id)
     assert view.reasons == ("A field that people do not see was filled in.",)
@@ -204,7 +208,7 @@ def test_what_looks_like_a_program_while_the_store_is_away_is_not_sent_later(
     """It waits in the spool as what it is; its answer is a person's, and so is its status until then."""
     refuse(house)
     person = house.intake.accept(post(form_token=shown(house, form, 5_000)), ANONYMOUS, Evidence())
-    program = house.intake.accept(post(website="x"), ANONYMOUS, Evidence())
+    program = house.intake.accept(post(**{TRAP: "x"}), ANONYMOUS, Evidence())
     assert vars(program) == vars(person) | {"id": program.id}
     assert house.spool.count() == 2
     assert vars(house.view(program.id)) == vars(house.view(person.id)) | {"id": program.id}
@@ -233,15 +237,15 @@ def test_a_sign_up_sent_again_with_a_new_token_is_the_same(house: House, form: F
 def test_a_suspected_sign_up_sent_again_is_told_of_the_first(house: House, form: Form) -> None:
     """As a person's is: one answer, one suspect, and another body with the same key is refused."""
     handling = Handling(key="k1")
-    answers = [house.intake.accept(post(website="x"), ANONYMOUS, Evidence(), handling) for _ in range(3)]
+    answers = [house.intake.accept(post(**{TRAP: "x"}), ANONYMOUS, Evidence(), handling) for _ in range(3)]
     assert len({answer.id for answer in answers}) == 1
     assert {answer.status for answer in answers} == {"received"}
     assert house.quarantine.count() == 1
     with pytest.raises(KeyReused):
-        house.intake.accept(post(website="x", source="footer"), ANONYMOUS, Evidence(), handling)
+        house.intake.accept(post(**{TRAP: "x"}, source="footer"), ANONYMOUS, Evidence(), handling)
     assert house.quarantine.release(answers[0].id)
     house.delivery.drain(5)
-    again = house.intake.accept(post(website="x"), ANONYMOUS, Evidence(), handling)
+    again = house.intake.accept(post(**{TRAP: "x"}), ANONYMOUS, Evidence(), handling)
     assert again == answers[0]
     assert house.view(again.id).status == "subscribed"
 
@@ -263,7 +267,7 @@ def test_programs_do_not_use_up_what_is_believed_of_a_form(tmp_path: Path) -> No
     """A crowd that is found out leaves the form's people alone; of itself it keeps only so many."""
     house = House(tmp_path, rates=Rates(address=0, network=0, form=10))
     form = house.forms.save(FORM)
-    outcomes = [house.intake.accept(post(website="x"), ANONYMOUS, Evidence()).status for _ in range(60)]
+    outcomes = [house.intake.accept(post(**{TRAP: "x"}), ANONYMOUS, Evidence()).status for _ in range(60)]
     house.intake.accept(post(form_token=shown(house, form, 5_000)), ANONYMOUS, Evidence())
     assert (outcomes.count("received"), house.quarantine.count()) == (60, 50)
     assert sent(house) == 1
@@ -279,7 +283,7 @@ def test_a_better_proof_under_the_same_key_releases_what_was_kept(house: House) 
         pairs = {"form": "guarded", "email": "ann@example.org", "form_token": shown(house, guarded, 5_000)}
         return house.intake.accept(read_form((pairs | more).items()), ANONYMOUS, Evidence(), handling).id
 
-    first, came_at = send(website="x"), house.clock.now
+    first, came_at = send(**{trap_name("guarded"): "x"}), house.clock.now
     house.clock.now += 60_000
     assert send() == first
     assert house.quarantine.count() == 1, "without the proof it stays"
@@ -295,7 +299,7 @@ def test_a_better_proof_under_the_same_key_releases_what_was_kept(house: House) 
 def test_a_better_proof_is_asked_of_each_kind_of_reason(house: House, form: Form) -> None:
     """Without a token, too fast, at a time when too many came: the second try is judged like a new one."""
     patient = {"form_token": shown(house, form, 5_000)}
-    for key, first in (("a", {}), ("b", {"form_token": shown(house, form, 0)}), ("c", {"website": "x"})):
+    for key, first in (("a", {}), ("b", {"form_token": shown(house, form, 0)}), ("c", {TRAP: "x"})):
         for fields in (first, patient):
             email = f"{key}@example.org"
             house.intake.accept(post(**fields, email=email), ANONYMOUS, Evidence(), Handling(key=key))
@@ -308,7 +312,7 @@ def test_a_second_try_counts_for_the_limits(tmp_path: Path) -> None:
     form = house.forms.save(FORM)
     patient = {"form_token": shown(house, form, 5_000)}
     evidence = Evidence(network_address="8.8.4.4")
-    for fields in ({"website": "x"}, patient):
+    for fields in ({TRAP: "x"}, patient):
         for n in range(5):
             submission = post(**fields, email=f"p{n}@example.org")
             house.intake.accept(submission, ANONYMOUS, evidence, Handling(key=f"k{n}"))
@@ -348,7 +352,7 @@ def test_who_solved_a_captcha_is_known_whatever_rule_they_broke(house: House) ->
         pairs = {"form": "guarded", "email": email} | more
         return house.intake.accept(read_form(pairs.items()), ANONYMOUS, Evidence()).id
 
-    trap = send("a@example.org", website="x")
+    trap = send("a@example.org", **{trap_name("guarded"): "x"})
     proven = send(
         "ann@mailinator.com",
         form_token=shown(house, guarded, 5_000),
@@ -376,7 +380,7 @@ def test_a_flood_of_programs_does_not_drop_who_solved_a_captcha(tmp_path: Path) 
     evidence = Evidence(network_address="8.8.4.4")
     for _ in range(20):
         house.intake.accept(
-            read_form([("form", "guarded"), ("email", "a@example.org"), ("website", "x")]),
+            read_form([("form", "guarded"), ("email", "a@example.org"), (trap_name("guarded"), "x")]),
             ANONYMOUS,
             evidence,
         )

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from services import ANONYMOUS, Evidence, InvalidSubmission, MalformedSubmission
 from services.bodies import read_form, read_json
+from services.submission import Reading
 from tests.services.conftest import House
 from tests.services.vendor import NEWSLETTER
 
@@ -76,7 +77,7 @@ def taken(house: House, raw: bytes, *, form: bool, trap: bool) -> str | None:
     except (InvalidSubmission, MalformedSubmission):
         return None
     if trap:
-        submission = submission.model_copy(update={"website": "x"})
+        submission = submission.read_as(Reading(trap="x"))
     return house.intake.accept(submission, ANONYMOUS, SEEN).id
 
 

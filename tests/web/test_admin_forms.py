@@ -240,7 +240,7 @@ def test_what_is_copied_works_on_another_site(make_app: MakeApp) -> None:
     sign_in(admin)
     line, html, script = snippets(admin.get("/admin/forms/spring-news").text)
     assert line == '<script src="https://signup.example.com/embed.js" data-form="spring-news" async></script>'
-    assert '<form method="post" action="https://signup.example.com/subscribe">' in html
+    assert '<form method="post" action="https://signup.example.com/subscribe" accept-charset="utf-8">' in html
     assert '<input type="hidden" name="form" value="spring-news">' in html
     assert 'value="version 1"' in html
     assert "Yes &amp; “no” &lt;b&gt;" in html
@@ -343,3 +343,14 @@ def test_a_form_made_before_connecting_is_kept(admin: FlaskClient, list_id: str)
     connect(admin)
     admin.get("/lists?refresh=1")
     assert "> Newsletter" in admin.get("/admin/forms/spring-news").text
+
+
+def test_the_page_tells_what_the_form_sends_to_no_use(app: Flask, admin: FlaskClient) -> None:
+    """Names from strangers, as text and no markup; nothing is said of a form that is in order."""
+    app.extensions["services"].forms.save({"slug": "news", "name": "News", "list_ids": [LIST_ID]})
+    assert "of no use" not in admin.get("/admin/forms/news").text
+    said = {"form": "news", "email": "ann@example.org", "<b>fnme": "Ann", "phone": "555"}
+    assert admin.post("/subscribe", json=said).status_code == 202
+    page = admin.get("/admin/forms/news").text
+    assert "<code>&lt;b&gt;fnme</code>" in page
+    assert "This form does not ask for it" in page

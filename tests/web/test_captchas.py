@@ -14,6 +14,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from services import PROVIDERS, Provider
+from services.trap import trap_name
 from tests.web.conftest import API_KEY, SITE, MakeApp, sign_in
 from tests.web.forms import SHOP, make
 
@@ -214,7 +215,7 @@ def test_the_forms_sites_and_the_allowed_ones_may_show_it(
     ("changes", "reason"),
     [
         ({}, "captcha_missing"),
-        ({"website": "https://spam.example"}, "honeypot"),
+        ({trap_name("spring-news"): "https://spam.example"}, "honeypot"),
         ({"email": "ada@mailinator.com"}, "disposable"),
         ({"form_token": "nonsense"}, "wrong_token"),
     ],
@@ -232,7 +233,7 @@ def test_nobody_is_asked_where_there_is_no_answer(
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"website": "https://spam.example"}, "honeypot"),
+        ({trap_name("spring-news"): "https://spam.example"}, "honeypot"),
         ({"email": "ada@mailinator.com"}, "disposable"),
         ({"form_token": "nonsense"}, "wrong_token"),
     ],

@@ -168,7 +168,7 @@ def test_the_form_to_copy_works(make_app: MakeApp) -> None:
     assert block is not None
     assert "<" not in block[1]
     snippet = html.unescape(block[1])
-    assert '<form action="https://signup.example.com/subscribe" method="post">' in snippet
+    assert '<form action="https://signup.example.com/subscribe" method="post" ' in snippet
     fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', snippet))
     answer = browser.post("/subscribe", data={**fields, "email": "ada@example.org"}, **options)
     assert answer.status_code == 303

@@ -32,7 +32,7 @@ def test_the_page_shows_the_form(app: Flask, client: FlaskClient) -> None:
     assert answer.status_code == 200
     page = answer.text
     assert "<title>Spring newsletter</title>" in page
-    assert '<form method="post" action="/subscribe">' in page
+    assert '<form method="post" action="/subscribe" accept-charset="utf-8">' in page
     assert '<input type="hidden" name="form" value="spring-news">' in page
     assert '<label for="first_name">What shall we call you?</label>' in page
     assert '<label for="phone">Telephone <small>(optional)</small></label>' in page

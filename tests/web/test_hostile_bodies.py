@@ -27,7 +27,6 @@ def part(name: str, value: bytes) -> bytes:
 @pytest.mark.parametrize(
     ("kind", "body", "status"),
     [
-        (JSON, '{"email":"EMAIL","list_id":"LIST","first_name":"\xff"}', 400),
         (JSON, '{"email":"EMAIL","list_id":"LIST","first_name":"\0"}', 400),
         (JSON, '{"email":"EMAIL","list_id":"LIST","first_name":"\\u0000"}', 422),
         (JSON, '{"email":"EMAIL","list_id":"LIST","first_name":"\\ud800"}', 422),
@@ -41,14 +40,11 @@ def part(name: str, value: bytes) -> bytes:
         (JSON, '{"list_id":"LIST","email":"a@' + "a." * 31_000 + 'org"}', 422),
         (JSON, '{"email":"EMAIL","list_id":"LIST","first_name":"' + "\\u0301" * 10_000 + '"}', 422),
         (JSON, '{"email":"EMAIL","list_id":"LIST","phone":' + "9" * 60_000 + "}", 400),
-        (FORM, "email=EMAIL&list_id=LIST&first_name=%ff", 400),
-        (FORM, "email=EMAIL&list_id=LIST&first_name=\xff", 400),
         (FORM, "email=EMAIL&list_id=LIST&first_name=%ef%bf%bd", 422),
         (FORM, "email=EMAIL&list_id=LIST&first_name=a%00b", 422),
         (FORM, "email=EMAIL&list_id=LIST" + "&=" * 10_000, 400),
         (FORM, "email=EMAIL" + "&list_id=x" * 6_000, 400),
         (FORM, "email=EMAIL&list_id=LIST" + "".join(f"&{n:x}" for n in range(10_000)), 400),
-        (PARTS, part("email", b"EMAIL") + part("list_id", b"LIST") + part("phone", b"\xff") + b"--b--", 422),
         (PARTS, part("email", b"EMAIL") + part("list_id", b"LIST") + part("f", b"") * 600 + b"--b--", 400),
     ],
     ids=lambda value: f"{value[:40]!r}" if isinstance(value, str | bytes) else None,

@@ -14,6 +14,7 @@ from itsdangerous import URLSafeSerializer
 from services import Services
 from services.derived_keys import derived_key
 from services.proof_of_work import Challenge
+from services.trap import trap_name
 from tests.services.test_proof_of_work import answer
 from tests.web.conftest import API_KEY, BY_KEY, MakeApp, csrf_token
 from web.admin_suspected import AT_ONCE
@@ -90,7 +91,7 @@ def test_both_routes_are_guarded_alike(
     services.delivery.drain(5)
     assert counts(services) == (2, 0)
     programs = [
-        person | {"website": "https://spam.example"},
+        person | {trap_name("news"): "https://spam.example"},
         person | {"form_token": ""},
         person | {"form_token": "guessed"},
         person | {"form_token": token(app, services, ms_ago=100)},
@@ -107,7 +108,10 @@ def test_a_form_page_brings_its_own_token(
     make_form(services, list_id)
     page = client.get("/forms/news")
     assert page.headers["Cache-Control"] == "no-store"
-    assert '<div hidden><label>Leave this empty <input name="website" autocomplete="off">' in page.text
+    assert (
+        f'<div hidden><label>Leave this empty <input name="{trap_name("news")}" autocomplete="off">'
+        in page.text
+    )
     form = {name: hidden(page.text, name) for name in ("form", "form_token")} | {"email": "ada@example.org"}
     client.post("/subscribe", data=form)
     assert counts(services) == (0, 1)
@@ -120,7 +124,7 @@ def test_a_script_gets_its_token_across_origins(
     make_form(services, list_id)
     described = client.get("/forms/news.json").get_json()["protection"]
     assert described == {
-        "honeypot": "website",
+        "honeypot": trap_name("news"),
         "token_url": "http://localhost/forms/news/token",
         "captcha": None,
     }
@@ -185,7 +189,7 @@ def test_an_api_key_is_not_suspected(services: Services, client: FlaskClient, li
     make_form(services, list_id)
     client.post(
         "/subscribe",
-        json={"form": "news", "email": "ada@example.org", "website": "x"},
+        json={"form": "news", "email": "ada@example.org", trap_name("news"): "x"},
         headers={"Authorization": f"Bearer {API_KEY}"},
     )
     assert counts(services) == (1, 0)
@@ -199,7 +203,7 @@ def test_the_admin_sees_who_is_suspected_and_why(
     make_form(services, list_id, fields=[{"name": "first_name", "label": "Name"}])
     client.post(
         "/subscribe",
-        data={"form": "news", "email": "ada@example.org", "first_name": "<b>Ada", "website": "x"},
+        data={"form": "news", "email": "ada@example.org", "first_name": "<b>Ada", trap_name("news"): "x"},
         headers={"Referer": f"{ORIGIN}/join"},
     )
     page = admin.get("/admin/suspected/").text
