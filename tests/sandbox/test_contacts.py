@@ -205,7 +205,6 @@ def test_search(api: Api, vendor: Vendor) -> None:
         "include=secrets",
         "include_count=perhaps",
         "cursor=nonsense",
-        "segment_id=14",
         "status=",
         "lists=" + ",".join(str(n) for n in range(26)),
         "tags=" + ",".join(str(n) for n in range(51)),

@@ -51,6 +51,7 @@ def test_the_activity_tags_contacts_once(api: Api, vendor: Vendor) -> None:
         assert answer.status_code == 201
     assert (api("GET", f"/v3/contacts/{contact_id}?include=taggings").json or {})["taggings"] == [vip]
     assert [(item["name"], item["contacts_count"]) for item in vendor.state()["tags"]] == [("VIP", 1)]
+    vendor.advance(2)
     activity = (answer.json or {})["_links"]["self"]["href"]
     assert (api("GET", activity).json or {})["state"] == "completed"
 
