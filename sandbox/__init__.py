@@ -10,7 +10,19 @@ from collections.abc import Callable
 
 from flask import Flask
 
-from . import account, authorization, contacts, control, custom_fields, gateway, lists, pages, tags
+from . import (
+    account,
+    authorization,
+    contacts,
+    control,
+    custom_fields,
+    gateway,
+    lists,
+    not_imitated,
+    pages,
+    tags,
+)
+from .activities import views as activities
 from .client import SANDBOX_CLIENT_ID, SANDBOX_CLIENT_SECRET
 from .control import CONTROL_GRANTED
 from .errors import ConnectionDropped
@@ -40,6 +52,9 @@ def create_sandbox(clock: Callable[[], float] | None = None) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = 1_000_000
     app.extensions["sandbox"] = World(clock or time.time)
     gateway.install(app)
-    for part in (pages, authorization, account, contacts, lists, custom_fields, tags, control):
+    # After the gateway, so that a call that was held up finds what was done meanwhile.
+    app.before_request(activities.settle)
+    for part in (pages, authorization, account, contacts, lists, custom_fields, tags, activities, control):
         app.register_blueprint(part.blueprint)
+    app.register_blueprint(not_imitated.blueprint)
     return app

@@ -6,8 +6,11 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 
-from .api import require
-from .errors import Invalid
+from .account_emails import CONDITIONS, AccountEmail
+from .api import json_object, require
+from .contact_body import BodyCheck
+from .errors import Conflict, Invalid
+from .state import current_world
 
 blueprint = Blueprint("account", __name__, url_prefix="/v3/account")
 
@@ -48,6 +51,40 @@ def summary() -> dict[str, Any]:
     if not set(extras) <= {"physical_address", "company_logo"}:
         raise Invalid("extra_fields accepts physical_address and company_logo")
     return _SUMMARY | ({"physical_address": _ADDRESS} if "physical_address" in extras else {})
+
+
+@blueprint.get("/emails")
+def emails() -> Response:
+    """The account's own addresses, narrowed by one parameter at most."""
+    require("account_read")
+    given = {name: value for name, value in request.args.items() if name in CONDITIONS}
+    if len(given) > 1:
+        raise Invalid(f"one parameter at a time, not {', '.join(given)}")
+    world = current_world()
+    with world.lock:
+        shown = [item.resource() for item in world.account_emails if item.meets(given)]
+    return jsonify(shown)
+
+
+@blueprint.post("/emails")
+def add_email() -> tuple[dict[str, Any], int]:
+    """Add an address; it stays unconfirmed, as no mail is ever sent.
+
+    Raises:
+        Conflict: the account has it already, in whatever case.
+    """
+    require("account_update")
+    body, world = json_object(), current_world()
+    check = BodyCheck(body, (), {})
+    check.email(body, "email_address", 80)
+    check.done()
+    with world.lock:
+        known = {item.email_address.lower() for item in world.account_emails}
+        if body["email_address"].lower() in known:
+            raise Conflict("The account has this email address already")
+        added = AccountEmail(body["email_address"], len(known) + 1)
+        world.account_emails.append(added)
+        return added.created(), 201
 
 
 @blueprint.get("/user/privileges")

@@ -241,13 +241,13 @@ def confirm_return(world: World, address: str) -> bool:
     return True
 
 
-def delete(world: World, contact: Contact) -> None:
-    """Delete a contact; the record is kept, its memberships are not.
+def delete(contact: Contact, at: float) -> None:
+    """Delete a contact as of `at`; the record is kept, its memberships are not.
 
     Contract: the address of a deleted contact "contains opt_out_source and opt_out_date". That those of an
     earlier opt-out stay, and that the permission does, is assumed.
     """
-    contact.deleted_at = contact.updated_at = world.now()
+    contact.deleted_at = contact.updated_at = at
     contact.list_memberships.clear()
     if contact.email and contact.email.opt_out_date is None:
         contact.email.opt_out_source, contact.email.opt_out_date = "Account", contact.deleted_at

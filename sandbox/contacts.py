@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -12,7 +13,7 @@ from flask import Blueprint, request
 
 from . import contact_rules as rules
 from .api import comma_list, flag, json_object, page, page_parameters, scope_check
-from .errors import Conflict, Invalid, NotFound
+from .errors import Conflict, Invalid, NotFound, NotImitated
 from .gateway import hold
 from .records import SUB_RESOURCES, Contact
 from .state import World, current_world
@@ -31,6 +32,13 @@ _NOT_IMITATED = ("segment_id", "sms_status")
 _HELD: dict[str, tuple[int, Callable[[Contact], list[str]]]] = {
     "lists": (25, lambda contact: contact.list_memberships),
     "tags": (50, lambda contact: contact.taggings),
+}
+# The members of the contract's ContactsCounts, and the permissions that they count.
+_COUNTED = {
+    "explicit": "explicit",
+    "implicit": "implicit",
+    "pending": "pending_confirmation",
+    "unsubscribed": "unsubscribed",
 }
 
 
@@ -71,6 +79,21 @@ def index() -> dict[str, Any]:
     if flag(parameters, "include_count"):
         answer["contacts_count"] = len(found)
     return answer | ({"_links": links} if links else {})
+
+
+@blueprint.get("/counts")
+def counts() -> dict[str, int]:
+    """How many contacts there are, and how many of each consent."""
+    world, include = current_world(), request.args.get("include")
+    if include not in (None, "new_subscriber"):
+        raise Invalid("include accepts new_subscriber")
+    with world.lock:
+        live = [contact for contact in world.contacts.values() if contact.deleted_at is None]
+        permissions = Counter(contact.email.permission_to_send for contact in live if contact.email)
+        answer = {"total": len(live)} | {name: permissions[held] for name, held in _COUNTED.items()}
+        if include:
+            answer[include] = sum(contact.subscribed_lately(world.now()) for contact in live)
+    return answer
 
 
 @blueprint.get("/<uuid:contact_id>")
@@ -114,7 +137,7 @@ def delete(contact_id: UUID) -> tuple[str, int]:
         if contact.deleted_at is not None:
             raise NotFound("The contact is deleted already")
     with _editing(world, contact.edit_key), world.lock:
-        rules.delete(world, contact)
+        rules.delete(contact, world.now())
     return "", 204
 
 
@@ -151,7 +174,7 @@ def _found(world: World, parameters: dict[str, str]) -> list[Contact]:
     candidates: Collection[Contact] = world.contacts.values()
     for name in _NOT_IMITATED:
         if name in parameters:
-            raise Invalid(f"{name} is not imitated by the sandbox")
+            raise NotImitated(f"The parameter {name}")
     if "email" in parameters:
         known = rules.find_by_address(world, parameters["email"])
         candidates = [known] if known else []

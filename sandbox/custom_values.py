@@ -18,12 +18,13 @@ _NUMBER = re.compile(r"-?\d+(\.\d+)?")
 
 @dataclass
 class CustomField:
-    """A custom field of the account; `choices` are labels by id, `created_at` is in epoch seconds."""
+    """A custom field of the account; `choices` are labels by id in their order, times are epoch seconds."""
 
     custom_field_id: str
     label: str
     type: str
     created_at: float
+    updated_at: float
     choices: dict[int, str] = field(default_factory=dict)
     metadata: dict[str, Any] = field(default_factory=dict)
 
@@ -47,6 +48,17 @@ class CustomField:
             raise ValueError(f"{len(chosen)} choices are not for {self.type}")
         value = ", ".join(self.choices[number] for number in chosen)
         return shown | {"value": value, "choice_ids": [str(number) for number in chosen]}
+
+    def follow(self, custom_fields: dict[str, dict[str, Any]]) -> None:
+        """Bring what a contact holds, by id of the field, into line with choices that have changed."""
+        shown = custom_fields.get(self.custom_field_id)
+        if shown is None or self.type not in SELECTS:
+            return
+        left = [number for number in shown["choice_ids"] if int(number) in self.choices]
+        if left:
+            custom_fields[self.custom_field_id] = self.held({"choice_ids": left})
+        else:
+            del custom_fields[self.custom_field_id]
 
     def _chosen(self, item: dict[str, Any]) -> list[int]:
         known = {str(number): number for number in self.choices}

@@ -9,7 +9,9 @@ SandboxError
 │   ├── NotFound          404, array
 │   ├── Conflict          409, array
 │   ├── Throttled         429, array
-│   └── QuotaExceeded     429, bare object
+│   ├── QuotaExceeded     429, bare object
+│   ├── TooManyActivities 429, gateway's object
+│   └── NotImitated       501, bare object; the sandbox's own
 ├── TokenRefusal          an answer of the token endpoint
 ├── ControlRefused        400 of the control endpoints, naming the member at fault
 └── ConnectionDropped     the injected cut: no answer at all
@@ -103,6 +105,27 @@ class QuotaExceeded(ApiRefusal):
     def __init__(self) -> None:
         super().__init__("quota_exceeded")
         self.body = {"error_key": "quota_exceeded", "error_message": "The daily quota is used up"}
+
+
+class TooManyActivities(ApiRefusal):
+    """A bulk operation while 1,000 are queued; the vendor's answer has no key."""
+
+    status = 429
+
+    def __init__(self) -> None:
+        super().__init__("too many activities")
+        self.body = {"message": "Too many requests: 1,000 activities are queued for this account"}
+
+
+class NotImitated(ApiRefusal):
+    """The vendor's contract has it, the sandbox has not; no answer of the vendor looks like this one."""
+
+    status = 501
+
+    def __init__(self, what: str) -> None:
+        super().__init__(what)
+        message = f"{what} is part of Constant Contact's API, but the sandbox does not imitate it."
+        self.body = {"error_key": "sandbox.not_imitated", "error_message": message}
 
 
 class TokenRefusal(SandboxError):

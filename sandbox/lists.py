@@ -1,15 +1,17 @@
-"""Contact lists and the activity by which a list is deleted."""
+"""Contact lists."""
 
 from __future__ import annotations
 
 from typing import Any
 from uuid import UUID, uuid4
 
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint, Response, request
 
+from .activities.book import Activity
+from .activities.views import accepted, href
 from .api import comma_list, flag, json_object, page, page_parameters, scope_check
 from .errors import Conflict, Invalid, NotFound
-from .records import ContactList, timestamp
+from .records import ContactList
 from .state import World, current_world
 
 MOST_LISTS = 1_000
@@ -78,30 +80,10 @@ def delete(list_id: UUID) -> Response:
         _existing(world, str(list_id)).deleted_at = now
         for contact in world.members(str(list_id)):
             contact.list_memberships.remove(str(list_id))
-        activity_id = str(uuid4())
-        href = f"{request.script_root}/v3/activities/{activity_id}"
-        activity: dict[str, Any] = {
-            "activity_id": activity_id,
-            "created_at": timestamp(now),
-            "updated_at": timestamp(now),
-            "activity_errors": [],
-            "_links": {"self": {"href": href}},
-        }
-        world.activities[activity_id] = activity
-    answer = jsonify(activity | {"state": "initialized", "percent_done": 0})
-    answer.status_code = 202
-    answer.headers["Location"] = href
+        activity = Activity(now, world.settings.activity_seconds)
+        answer = accepted(world, activity, 202)
+    answer.headers["Location"] = href(activity)
     return answer
-
-
-@blueprint.get("/activities/<uuid:activity_id>")
-def activity(activity_id: UUID) -> dict[str, Any]:
-    """The state of a deletion: always completed."""
-    world = current_world()
-    with world.lock:
-        if str(activity_id) not in world.activities:
-            raise NotFound("The activity does not exist")
-        return world.activities[str(activity_id)] | {"state": "completed", "percent_done": 100}
 
 
 def _existing(world: World, list_id: str) -> ContactList:

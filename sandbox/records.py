@@ -53,16 +53,23 @@ class ContactList:
 
 @dataclass
 class Tag:
-    """A tag; `created_at` is in epoch seconds."""
+    """A tag; times are epoch seconds."""
 
     tag_id: str
     name: str
     created_at: float
+    updated_at: float
+    tag_source: str | None = None
 
     def resource(self) -> dict[str, Any]:
         """The contract's Tag, without a count of contacts."""
-        created_at = timestamp(self.created_at)
-        return {"tag_id": self.tag_id, "name": self.name, "created_at": created_at, "updated_at": created_at}
+        shown = {
+            "tag_id": self.tag_id,
+            "name": self.name,
+            "created_at": timestamp(self.created_at),
+            "updated_at": timestamp(self.updated_at),
+        }
+        return shown | ({"tag_source": self.tag_source} if self.tag_source is not None else {})
 
 
 @dataclass
@@ -130,6 +137,11 @@ class Contact:
     def edit_key(self) -> str:
         """What two simultaneous edits of this contact have in common."""
         return self.email.address.lower() if self.email else self.contact_id
+
+    def subscribed_lately(self, now: float) -> bool:
+        """Whether the person may be written to and said so within the last 30 days."""
+        opted_in = self.email.opt_in_date if self.email else None
+        return self.status == "active" and opted_in is not None and opted_in > now - 30 * 86_400
 
     @property
     def status(self) -> str:

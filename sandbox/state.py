@@ -10,6 +10,8 @@ from typing import Any
 
 from flask import current_app
 
+from .account_emails import owners_email
+from .activities.book import Activities
 from .call_log import CallLog
 from .custom_values import CustomField
 from .errors import ControlRefused
@@ -53,6 +55,7 @@ _SETTING_RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "per_second": (lambda v: _whole(v, 1), "a whole number from 1"),
     "per_day": (lambda v: _whole(v, 0), "a whole number from 0"),
     "confirmed_opt_in": (lambda v: isinstance(v, bool), "true or false"),
+    "activity_seconds": (_seconds, "a number of seconds from 0"),
     "latency": (_seconds, "a number of seconds from 0"),
 }
 
@@ -69,6 +72,7 @@ class Settings:
     per_day: int = 10_000
     confirmed_opt_in: bool = False
     latency: float = 0
+    activity_seconds: float = 2
 
     def changed(self, changes: Mapping[str, Any]) -> Settings:
         """These settings with some of them replaced.
@@ -116,7 +120,7 @@ class World:
         self.counters: Counter[str] = Counter()
         self.contacts: dict[str, Contact] = {}
         self.contacts_by_address: dict[str, Contact] = {}
-        self.activities: dict[str, dict[str, Any]] = {}
+        self.activities = Activities()
         self.editing: set[str] = set()
         self.sign_up_attempts: dict[str, list[float]] = {}
         self.flagged_until: dict[str, float] = {}
@@ -126,10 +130,11 @@ class World:
             for list_id, name, description in _SEED_LISTS
         }
         self.custom_fields = {
-            field_id: CustomField(field_id, label, kind, now, dict(enumerate(choices, start=1)))
+            field_id: CustomField(field_id, label, kind, now, now, dict(enumerate(choices, start=1)))
             for field_id, label, kind, choices in _SEED_FIELDS
         }
         self.tags: dict[str, Tag] = {}
+        self.account_emails = [owners_email(now)]
 
     def live_lists(self) -> list[ContactList]:
         """The lists that are not deleted, oldest first."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -11,6 +11,7 @@ from werkzeug.test import TestResponse
 
 from sandbox import create_sandbox
 
+from .contract.watching import Answers, watched_answers
 from .vendor import Vendor
 
 START = 1_795_000_000.25
@@ -24,6 +25,14 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
+
+
+@pytest.fixture(autouse=True)
+def answers() -> Iterator[Answers]:
+    """Every answer of every sandbox, however it was asked, is held against the vendor's contract."""
+    with watched_answers() as answers:
+        yield answers
+    assert answers.problems == []
 
 
 @pytest.fixture

@@ -205,7 +205,6 @@ def test_search(api: Api, vendor: Vendor) -> None:
         "include=secrets",
         "include_count=perhaps",
         "cursor=nonsense",
-        "segment_id=14",
         "status=",
         "lists=" + ",".join(str(n) for n in range(26)),
         "tags=" + ",".join(str(n) for n in range(51)),
@@ -284,3 +283,16 @@ def test_unknown_paths_and_methods(api: Api) -> None:
         assert answer.status_code == 405
         assert list(answer.json or {}) == ["message"]
         assert answer.headers["Allow"]
+
+
+def test_counts_of_consents(api: Api, vendor: Vendor) -> None:
+    """Deleted contacts are not counted; new subscribers on request."""
+    made(api, email_address="ada@example.com")
+    api("POST", CONTACTS, new("bob@example.com"))
+    made(api, email_address="left@example.com")
+    vendor.client.post("/_sandbox/unsubscribe", json={"email": "left@example.com"})
+    api("DELETE", made(api, email_address="gone@example.com"))
+    counts = {"total": 3, "explicit": 1, "implicit": 1, "pending": 0, "unsubscribed": 1}
+    assert api("GET", f"{CONTACTS}/counts").json == counts
+    assert api("GET", f"{CONTACTS}/counts?include=new_subscriber").json == counts | {"new_subscriber": 2}
+    assert api("GET", f"{CONTACTS}/counts?include=all").status_code == 400

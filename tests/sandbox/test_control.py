@@ -145,6 +145,7 @@ def test_settings_are_updated_partially(client: FlaskClient) -> None:
         "per_day": 10_000,
         "confirmed_opt_in": False,
         "latency": 0,
+        "activity_seconds": 2,
     }
 
 

@@ -103,3 +103,37 @@ def test_a_contact_is_made_with_ids_of_choices(api: Api, vendor: Vendor) -> None
     assert api("POST", "/v3/contacts", body).status_code == 201
     (held,) = vendor.contact()["custom_fields"]
     assert (held["value"], held["choice_ids"]) == ("Gardening, Cooking", ids)
+
+
+def test_a_field_is_changed_and_its_contacts_follow(api: Api, vendor: Vendor) -> None:
+    """Choices keep their ids, may get other labels, and end at the contacts when they are left out."""
+    topics = fields(api)["Topics"]
+    path = f"{FIELDS}/{topics['custom_field_id']}"
+    value = {"custom_field_id": topics["custom_field_id"], "value": "Gardening, Chess"}
+    api("POST", SIGN_UP, person(custom_fields=[value]))
+    first = topics["choices"][0]["choice_id"]
+    choices = [{"choice_label": "Art"}, {"choice_id": first, "choice_label": "Gardens", "display_order": 0}]
+    assert api("PUT", path, {"label": "Themes", "choices": choices}).status_code == 200
+    shown = api("GET", path).json or {}
+    assert (shown["label"], shown["type"]) == ("Themes", "multi_select")
+    assert [choice["choice_label"] for choice in shown["choices"]] == ["Gardens", "Art"]
+    (held,) = vendor.contact()["custom_fields"]
+    assert (held["value"], held["choice_ids"]) == ("Gardens", [str(first)])
+    api("PUT", path, {"label": "Themes", "choices": [{"choice_label": "Other"}]})
+    assert vendor.contact()["custom_fields"] == []
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"label": "Source", "choices": [{"choice_label": "A"}]}, 409),
+        ({"label": "Topics"}, 400),
+        ({"choices": [{"choice_label": "A"}]}, 400),
+        ({"label": "Topics", "choices": [{"choice_id": 99, "choice_label": "A"}]}, 400),
+        ({"label": "Topics", "choices": [{"choice_id": 1, "choice_label": "A"}] * 2}, 400),
+    ],
+)
+def test_a_wrong_change_of_a_field_is_refused(api: Api, body: dict[str, Any], status: int) -> None:
+    topics = fields(api)["Topics"]
+    assert api("PUT", f"{FIELDS}/{topics['custom_field_id']}", body).status_code == status
+    assert fields(api)["Topics"] == topics

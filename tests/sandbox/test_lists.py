@@ -68,6 +68,7 @@ def test_delete(api: Api, vendor: Vendor) -> None:
     assert answer.status_code == 202
     href = (answer.json or {})["_links"]["self"]["href"]
     assert ((answer.json or {})["state"], answer.headers["Location"]) == ("initialized", href)
+    vendor.advance(2)
     assert (api("GET", href).json or {})["state"] == "completed"
     assert vendor.contact()["list_memberships"] == []
     assert api("GET", f"{LISTS}/{PRESET_LIST_ID}").status_code == 404

@@ -51,6 +51,7 @@ def test_the_activity_tags_contacts_once(api: Api, vendor: Vendor) -> None:
         assert answer.status_code == 201
     assert (api("GET", f"/v3/contacts/{contact_id}?include=taggings").json or {})["taggings"] == [vip]
     assert [(item["name"], item["contacts_count"]) for item in vendor.state()["tags"]] == [("VIP", 1)]
+    vendor.advance(2)
     activity = (answer.json or {})["_links"]["self"]["href"]
     assert (api("GET", activity).json or {})["state"] == "completed"
 
@@ -78,3 +79,16 @@ def test_a_deleted_tag_is_taken_off_its_contacts(api: Api, vendor: Vendor) -> No
     assert vendor.contact()["taggings"] == []
     assert vendor.state()["tags"] == []
     assert api("DELETE", f"{TAGS}/{vip}").status_code == 404
+
+
+def test_a_tag_is_read_and_renamed(api: Api) -> None:
+    """Its source stays; a name of another tag is a 409, its own in another case is free."""
+    made = api("POST", TAGS, {"name": "VIP", "tag_source": "Shop"}).json or {}
+    path, other = f"{TAGS}/{made['tag_id']}", tag(api, "other")
+    assert (api("GET", f"{path}?include_count=true").json or {}) == made | {"contacts_count": 0}
+    assert (api("PUT", path, {"name": "vip"}).json or {})["tag_source"] == "Shop"
+    assert (api("GET", path).json or {})["name"] == "vip"
+    assert api("PUT", path, {"name": "OTHER"}).status_code == 409
+    assert api("PUT", path, {}).status_code == 400
+    assert api("GET", f"{TAGS}/{uuid4()}").status_code == 404
+    assert api("PUT", f"{TAGS}/{uuid4()}", {"name": other}).status_code == 404
