@@ -14,7 +14,6 @@ from services.constant_contact import (
     ConnectionUnusable,
     ConstantContactError,
     QuotaExceeded,
-    Remedy,
     SignedUp,
     Throttled,
     Unreachable,
@@ -24,6 +23,7 @@ from services.delivery.decisions import Case, Decision, decide, is_flagged, is_o
 from services.delivery.departure import Departures, NotSent, departing
 from services.delivery.merging import Merged, merge
 from services.delivery.sending import Sender
+from services.delivery.vendor_sentence import vendor_sentence
 from services.opt_outs import OptOutTable
 from services.permits import AHEAD_MS
 from store import Budget, Cause, Causes, Claimed, Common, Deliveries, Met, Refused, StoreError, Wait
@@ -169,6 +169,7 @@ class Courier:
 
     def _failed(self, claimed: Claimed, error: ConstantContactError) -> Step:
         now, budget = self._clock(), self._budget.read()
+        said = vendor_sentence(error, claimed)
         met = self._met(claimed, error)
         case = Case(
             now=now,
@@ -196,14 +197,14 @@ class Courier:
             error=type(error).__name__,
             remedy=error.remedy.name,
             error_key=error.key,
-            detail=error.detail if error.remedy is Remedy.PAUSE_ALL else None,
+            detail=said if error.quotes_vendor else error.detail,
             paused_ms=decision.pause_until - now if decision.pause_until else 0,
         )
         if decision.put_back:
             parked = [other.delivery_id for other in met.alike if other.delivery_id != claimed.delivery_id]
             self._deliveries.put_back(parked, due_at=decision.due_at)
         if decision.park or (claimed.probe_of and is_of_a_row(error)):
-            self._park(claimed, error, now)
+            self._park(claimed, error, said, now)
             if met.common is not None:
                 self._put_aside(met.common, now)
             return Step(Outcome.PARKED)
@@ -215,6 +216,7 @@ class Courier:
             alone=decision.alone,
             failed_alone=decision.failed_alone,
             now=now,
+            vendor_said=said,
         )
         if met.common is not None:
             self._put_aside(met.common, now)
@@ -235,17 +237,17 @@ class Courier:
         refusal = Refused.of(claimed.contact_key, claimed.delivery_id, words_of(error), claimed.traits)
         return self._budget.refused(refusal, control=claimed.control)
 
-    def _park(self, claimed: Claimed, error: ConstantContactError, now: int) -> None:
+    def _park(self, claimed: Claimed, error: ConstantContactError, said: str | None, now: int) -> None:
         """Put it aside: for a person, or with others for a cause that the account itself shows."""
         if error.shared is None:
             known = Causes.parse(self._budget.read().causes).known if claimed.probe_of else {}
             standing = known.get(claimed.probe_of or "")
             told = standing.sentence if standing else error.reason
-            self._deliveries.park(claimed, now=now, error=told, cause=claimed.probe_of)
+            self._deliveries.park(claimed, now=now, error=told, cause=claimed.probe_of, vendor_said=said)
             return
         cause = Cause.of((error.shared,), error.reason, now)
         self._deliveries.establish(cause, (claimed.delivery_id,), now=now)
-        self._deliveries.park(claimed, now=now, error=error.reason, cause=cause.id)
+        self._deliveries.park(claimed, now=now, error=error.reason, cause=cause.id, vendor_said=said)
         log.warning("cause_found", traits=list(cause.traits))
 
     def _put_aside(self, common: Common, now: int) -> None:

@@ -21,7 +21,7 @@ from services.constant_contact import (
     Unreachable,
 )
 from services.delivery import Outcome
-from store import Claimed, Database, Deliveries, StoreUnavailable
+from store import Claimed, Database, Deliveries, SignupRecords, StoreUnavailable
 from tests.services.conftest import House
 from tests.services.vendor import NEWSLETTER
 
@@ -101,6 +101,41 @@ def test_a_refused_sign_up_is_put_aside_and_the_next_is_delivered(house: House) 
     assert (
         parked.last_error == "Constant Contact refused this sign-up as it stands. (contacts.api.validation)"
     )
+
+
+def test_the_vendors_own_sentence_is_for_admins_alone(house: House) -> None:
+    """It stands with the call and with the sign-up, without the person; not where holders of a key look."""
+    house.vendor.script = [
+        Conflict(detail="Busy."),
+        Rejected(detail="ann@example.org: no Ann here"),
+    ]
+    signup_id = house.sign_up(first_name="Ann")
+    house.courier.step()
+    (waiting,) = house.intake.recent(5)
+    assert waiting.vendor_said == "Busy."
+    house.clock.now += 60_000
+    house.courier.step()
+    records = SignupRecords(house.database)
+    record = records.find(signup_id)
+    assert record is not None
+    calls = [attempt.vendor_said for attempt in records.attempts_for(record)]
+    assert record.vendor_said == "[hidden]: no [hidden] here"
+    assert calls == ["Busy.", record.vendor_said]
+    assert "here" not in str(house.view(signup_id))
+
+
+def test_a_success_leaves_the_sentence_with_the_call_alone(house: House) -> None:
+    """A person need not act on it any more."""
+    house.vendor.script = [Conflict(detail="Busy.")]
+    signup_id = house.sign_up()
+    house.courier.step()
+    house.clock.now += 60_000
+    assert house.courier.step().outcome is Outcome.DELIVERED
+    records = SignupRecords(house.database)
+    record = records.find(signup_id)
+    assert record is not None
+    assert record.vendor_said is None
+    assert [attempt.vendor_said for attempt in records.attempts_for(record)] == ["Busy.", None]
 
 
 def test_a_conflict_waits_for_its_own_turn(house: House) -> None:
