@@ -19,18 +19,42 @@ from services.constant_contact import (
     Unreachable,
 )
 from services.delivery.causes import CauseWords
-from services.delivery.decisions import Case, Decision, decide, is_flagged, is_of_a_row, words_of
+from services.delivery.decisions import (
+    Case,
+    Decision,
+    after_own_fault,
+    decide,
+    is_flagged,
+    is_of_a_row,
+    words_of,
+)
 from services.delivery.departure import Departures, NotSent, departing
 from services.delivery.merging import Merged, merge
 from services.delivery.sending import Sender
 from services.delivery.vendor_sentence import vendor_sentence
 from services.opt_outs import OptOutTable
 from services.permits import AHEAD_MS
-from store import Budget, Cause, Causes, Claimed, Common, Deliveries, Met, Refused, StoreError, Wait
+from store import (
+    Budget,
+    Cause,
+    Causes,
+    Claimed,
+    Common,
+    Deliveries,
+    Met,
+    Refused,
+    RowRefused,
+    StoreError,
+    Wait,
+)
 
 log = structlog.get_logger(__name__)
 
 UNUSABLE_CHECK_MS = 5_000
+OWN_FAULT = (
+    "A fault of this program keeps this sign-up from being sent. Please report it, with the lines of the log "
+    "that say “delivery_fault”."
+)
 FINISH_AGAIN_SECONDS = (0.5, 1.0, 2.0, 4.0)
 
 
@@ -114,6 +138,28 @@ class Courier:
         Raises:
             StoreUnavailable: the outcome could not be written down; the lease will end the delivery.
         """
+        try:
+            return self._carry(claimed, stop)
+        except RowRefused as error:
+            return self._own_fault(claimed, error)
+        except StoreError:
+            raise
+        except Exception as error:  # noqa: BLE001 - without an end of its own the row would come back each minute for ever
+            return self._own_fault(claimed, error)
+
+    def _own_fault(self, claimed: Claimed, error: Exception) -> Step:
+        # Nothing of the row is looked at here: it may be what brought the fault about.
+        log.error("delivery_fault", signup_id=claimed.signup_id, error=type(error).__name__, exc_info=error)
+        now = self._clock()
+        due_at = after_own_fault(now=now, attempts=claimed.attempts)
+        if due_at is None:
+            self._deliveries.park(claimed, now=now, error=OWN_FAULT, cause=claimed.probe_of)
+            return Step(Outcome.PARKED)
+        alone = bool(claimed.younger)
+        self._deliveries.postpone(claimed, due_at=due_at, error=OWN_FAULT, count=True, alone=alone, now=now)
+        return Step(Outcome.POSTPONED)
+
+    def _carry(self, claimed: Claimed, stop: threading.Event) -> Step:
         try:
             with departing(lambda: self._departures.wait_for(claimed, stop)):
                 merged, signed_up = self._sender.send(claimed, stop)

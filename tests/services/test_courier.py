@@ -189,6 +189,29 @@ def test_the_loop_delivers_when_woken_and_ends_when_stopped(house: House) -> Non
         assert subscribed_soon(house, house.sign_up())
 
 
+def test_a_fault_of_our_own_counts_for_its_row_and_ends(house: House) -> None:
+    """In growing gaps, at last parked with the wish to report it; who comes meanwhile is delivered."""
+    house.vendor.errors["ann@example.org"] = KeyError("unforeseen")
+    signup_id = house.sign_up()
+    gaps, outcomes = [], []
+    for number in range(8):
+        outcomes.append(house.courier.step().outcome)
+        other = house.sign_up(f"other{number}@example.org")
+        assert house.courier.step().outcome is Outcome.DELIVERED
+        assert house.view(other).status == "subscribed"
+        due_at = house.view(signup_id).next_attempt_at
+        if due_at is not None:
+            gaps.append(due_at - house.clock.now)
+            house.clock.now = due_at
+    assert outcomes == [Outcome.POSTPONED] * 7 + [Outcome.PARKED]
+    assert gaps[0] < gaps[2] < gaps[4] < gaps[6]
+    view = house.view(signup_id)
+    assert view.status == "parked"
+    assert "fault of this program" in str(view.last_error)
+    assert "report it" in str(view.last_error)
+    assert "unforeseen" not in str(view.last_error)
+
+
 def test_the_loop_outlives_an_unforeseen_fault(house: House) -> None:
     """An exception nobody foresaw costs its own sign-up the lease; the next one is delivered."""
     house.vendor.script = [RuntimeError("unforeseen")]
