@@ -5,9 +5,8 @@ from __future__ import annotations
 from http import HTTPStatus
 
 from flask import Blueprint, Response, current_app, make_response, redirect, render_template, request, session
-from flask_wtf.csrf import CSRFError, validate_csrf
+from flask_wtf.csrf import CSRFError, ValidationError, validate_csrf
 from werkzeug.wrappers import Response as BaseResponse
-from wtforms import ValidationError
 
 from services import SUSPECTED_WAITING, ListsUnavailable, ListsView, TooManyAttempts
 from web import guards

@@ -159,7 +159,7 @@ def test_a_refused_sign_up_says_why(connected: FlaskClient, list_id: str) -> Non
     assert "refused this sign-up as it stands. (contacts.api.validation.error)<br>" in page
     for shown in (page, refused):
         assert "Constant Contact said: &lt;b&gt;[hidden]&lt;/b&gt; is not welcome.</small>" in shown
-    assert "welcome" not in connected.get(f"/signups/{answer.json['id']}", headers=BY_KEY).text
+    assert "welcome" not in connected.get(f"/signups/{answer.get_json()['id']}", headers=BY_KEY).text
 
 
 def test_the_form_to_copy_works(make_app: MakeApp) -> None:
