@@ -63,6 +63,7 @@ def create_app(settings: Settings | None = None, services: Parts | None = None) 
             parts.connector,
             guard=web.guards.require_admin,
             starting=parts.starting,
+            elsewhere=web.base_url_elsewhere,
             redirect_uri=lambda: f"{web.base_url()}{CALLBACK_PATH}",
             home=lambda: f"{web.known_base_url() or ''}/admin/",
         )

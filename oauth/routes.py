@@ -30,6 +30,8 @@ from oauth.errors import (
 )
 
 _LONGEST_PARAMETER = 2048
+# In the address of a start that another host has led to ours: it happens once, whatever a proxy hides.
+_MOVED = "moved"
 _CALLBACK_PARAMETERS = ("state", "code", "error")
 
 
@@ -42,7 +44,8 @@ _CURES: dict[type[OAuthError], tuple[int, str]] = {
     AttemptUnknown: (
         HTTPStatus.BAD_REQUEST,
         "If the dashboard says connected, nothing is wrong and you can close this page. "
-        "Otherwise press Connect there, and finish in this browser within 15 minutes.",
+        "Otherwise press Connect there, and finish in this browser within 15 minutes. Open the dashboard "
+        "at the address that PUBLIC_BASE_URL names: Constant Contact leads back to that one.",
     ),
     _Malformed: (HTTPStatus.BAD_REQUEST, _AGAIN),
     ConsentRefused: (HTTPStatus.FORBIDDEN, _AGAIN + " Then allow access on Constant Contact's page."),
@@ -75,6 +78,7 @@ def create_blueprint(
     *,
     guard: Callable[[], BaseResponse | None],
     starting: Callable[[], None],
+    elsewhere: Callable[[], str | None],
     redirect_uri: Callable[[], str],
     home: Callable[[], str],
 ) -> Blueprint:
@@ -84,6 +88,7 @@ def create_blueprint(
         connector: Does the work.
         guard: A redirect to the sign-in page when no admin is signed in, None otherwise.
         starting: Called before an attempt is stored; what it raises ends the request.
+        elsewhere: The configured public URL where the request came to another host, None where to that one.
         redirect_uri: The callback's address from the configured public URL, never from the Host header.
         home: The dashboard's address.
     """
@@ -99,6 +104,11 @@ def create_blueprint(
 
     @blueprint.get("/start")
     def start() -> BaseResponse:
+        public = elsewhere()
+        if public is not None and _MOVED not in request.args:
+            # The vendor leads back to the public address, where the cookies of this one are not known.
+            return redirect(f"{public}/oauth/start?{_MOVED}=1", HTTPStatus.SEE_OTHER)
+        # With the mark the browser is there, and a proxy in front does not say so.
         starting()
         browser = secrets.token_urlsafe(32)
         answer = redirect(connector.start(browser=browser, redirect_uri=redirect_uri()))

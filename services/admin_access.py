@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import structlog
 from itsdangerous import BadData, URLSafeSerializer
@@ -20,6 +21,14 @@ log = structlog.get_logger(__name__)
 LINK_LIVES_MS = 60 * 60_000
 # From the sign-in, not from the last click.
 SESSION_LIVES_MS = 12 * 3_600_000
+
+
+@dataclass(frozen=True)
+class _Link:
+    """A link of ours that is not too old; its use is remembered by `digest`, `until` (epoch ms)."""
+
+    digest: str
+    until: int
 
 
 class AdminAccess:
@@ -63,19 +72,24 @@ class AdminAccess:
         """A token that signs in once within an hour."""
         return self._links.dumps({"nonce": secrets.token_urlsafe(16), "until": self._clock() + LINK_LIVES_MS})
 
+    def link_signs_in(self, token: str) -> bool:
+        """Whether the token is ours, in time and unused; it is so still after this look.
+
+        Raises:
+            StoreError: whether it was used cannot be seen.
+        """
+        link = self._link(token)
+        return link is not None and not self._spent_tokens.is_spent(link.digest)
+
     def sign_in_by_link(self, token: str) -> str | None:
         """What a new session holds when the token is ours, in time and unused, else None.
 
         Nothing is counted: guesses at the password never lock out who holds a link.
         """
-        now = self._clock()
-        try:
-            claim = self._links.loads(token)
-        except BadData:
-            return None
-        # Of the nonce, not of the token: base64 leaves bits unused, so a token has several spellings.
-        digest = hashlib.sha256(claim["nonce"].encode()).hexdigest()
-        if claim["until"] < now or not self._spent_tokens.spend(digest, expires_at=claim["until"], now=now):
+        link = self._link(token)
+        if link is None or not self._spent_tokens.spend(
+            link.digest, expires_at=link.until, now=self._clock()
+        ):
             return None
         log.info("admin_signed_in", by="link")
         return self._new_session()
@@ -106,6 +120,15 @@ class AdminAccess:
         if name is not None:
             self._spent_tokens.spend(name, expires_at=now + SESSION_LIVES_MS, now=now)
             log.info("admin_signed_out")
+
+    def _link(self, token: str) -> _Link | None:
+        try:
+            claim = self._links.loads(token)
+        except BadData:
+            return None
+        # Of the nonce, not of the token: base64 leaves bits unused, so a token has several spellings.
+        digest = hashlib.sha256(claim["nonce"].encode()).hexdigest()
+        return None if claim["until"] < self._clock() else _Link(digest, claim["until"])
 
     def _new_session(self) -> str:
         return f"{self._stamp}.{secrets.token_urlsafe(16)}"

@@ -39,7 +39,11 @@ class SignupView:
 
 @dataclass(frozen=True)
 class RecentView:
-    """A sign-up as the dashboard lists it; times are in epoch ms."""
+    """A sign-up as the dashboard lists it; times are in epoch ms.
+
+    `vendor_said` is the vendor's own sentence behind the last error. Holders of an API key do not see
+    it: it is a text that we did not write.
+    """
 
     id: str
     received_at: int
@@ -54,6 +58,7 @@ class RecentView:
     attempts: int
     last_error: str | None
     next_attempt_at: int | None
+    vendor_said: str | None = None
 
 
 def signup_view(row: SignupStatus) -> SignupView:
@@ -88,5 +93,6 @@ def recent_view(row: RecentSignup) -> RecentView:
         action=row.action,
         attempts=row.attempts,
         last_error=row.last_error,
+        vendor_said=row.vendor_said,
         next_attempt_at=row.due_at if row.state in {"ready", "sending"} else None,
     )

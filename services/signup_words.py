@@ -83,6 +83,7 @@ def rows(record: SignupRecord, attempts: Iterable[Attempt], what_next: str) -> I
         ("Contact", f"{record.contact_id} ({record.action})" if record.contact_id else None),
         ("Finished", moment(record.finished_at) if record.finished_at is not None else None),
         ("Last error", record.last_error),
+        ("Vendor said", record.vendor_said),
         ("Note", record.note),
         *(("Call", _call(attempt)) for attempt in attempts),
     ]
@@ -115,4 +116,6 @@ def printable(text: str) -> str:
 
 def _call(attempt: Attempt) -> str:
     ended = f" to {moment(attempt.ended_at)}" if attempt.ended_at is not None else ""
-    return f"{moment(attempt.started_at)}{ended}: {attempt.outcome or 'no outcome yet, or its process died'}"
+    outcome = attempt.outcome or "no outcome yet, or its process died"
+    said = f" Constant Contact said: {attempt.vendor_said}" if attempt.vendor_said else ""
+    return f"{moment(attempt.started_at)}{ended}: {outcome}{said}"

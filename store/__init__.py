@@ -15,6 +15,7 @@ from store.documents import read as read_document
 from store.errors import (
     KeyTaken,
     OverLimit,
+    RowRefused,
     SpoolFirst,
     StoreError,
     StoreMisconfigured,
@@ -108,6 +109,7 @@ __all__ = [
     "RecentSignup",
     "Refresh",
     "Refused",
+    "RowRefused",
     "Salvage",
     "Salvaged",
     "SignupRecord",

@@ -16,7 +16,7 @@ _BEGIN = insert(attempts).returning(attempts.c.id)
 _END = (
     update(attempts)
     .where(attempts.c.id == bindparam("attempt_id"))
-    .values(ended_at=bindparam("ended"), outcome=bindparam("result"))
+    .values(ended_at=bindparam("ended"), outcome=bindparam("result"), vendor_said=bindparam("said"))
 )
 _END_CARRYING = _END.values(carried=bindparam("ids"))
 
@@ -28,10 +28,24 @@ def begin(connection: Connection, *, delivery_id: int, now: int, may_carry: tupl
 
 
 def end(
-    connection: Connection, attempt_id: int, *, now: int, outcome: str, carried: tuple[int, ...] | None = None
+    connection: Connection,
+    attempt_id: int,
+    *,
+    now: int,
+    outcome: str,
+    carried: tuple[int, ...] | None = None,
+    vendor_said: str | None = None,
 ) -> None:
-    """Note how a call ended; `carried` names the deliveries it carried, where that is known."""
-    values: dict[str, object] = {"attempt_id": attempt_id, "ended": now, "result": outcome}
+    """Note how a call ended; `carried` names the deliveries it carried, where that is known.
+
+    `vendor_said` is the vendor's own sentence where it refused.
+    """
+    values: dict[str, object] = {
+        "attempt_id": attempt_id,
+        "ended": now,
+        "result": outcome,
+        "said": vendor_said,
+    }
     if carried is None:
         connection.execute(_END, values)
     else:

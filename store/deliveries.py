@@ -130,6 +130,7 @@ _DELIVERED = _OURS.values(
     last_error=None,
     cause=None,
     note=bindparam("told"),
+    vendor_said=None,
 )
 _MERGED = (
     update(deliveries)
@@ -145,6 +146,7 @@ _MERGED = (
         last_error=None,
         cause=None,
         note=bindparam("told"),
+        vendor_said=None,
     )
 )
 _PARKED = _OURS.values(
@@ -153,11 +155,13 @@ _PARKED = _OURS.values(
     finished_at=bindparam("now"),
     last_error=bindparam("error"),
     cause=bindparam("why"),
+    vendor_said=bindparam("said"),
 )
 _POSTPONED = _OURS.values(
     state="ready",
     due_at=bindparam("due"),
     last_error=bindparam("error"),
+    vendor_said=bindparam("said"),
     attempts=deliveries.c.attempts - bindparam("given_back"),
 )
 # They could not go before it anyway; left due, each claim would look at all of them.
@@ -291,16 +295,18 @@ class Deliveries:
         alone: bool = False,
         failed_alone: bool = False,
         now: int | None = None,
+        vendor_said: str | None = None,
     ) -> bool:
         """Try again at `due_at`; without `count` this attempt is given back. Times are epoch ms.
 
         The contact's younger deliveries wait as long. `alone`: from now on the row goes out by itself, since
         a call that carried others was refused. `error`: a sentence, None where nothing was sent.
         `now`: when the call ended, for the record of attempts; its booking where nothing was sent.
-        `failed_alone` is for that record, too, see there.
+        `failed_alone` is for that record, too, see there; `vendor_said` is the vendor's own sentence behind
+        `error`, fit to be shown to an admin.
         """
         statement = _POSTPONED_ALONE if alone else _POSTPONED
-        values = {"due": due_at, "error": error, "given_back": 0 if count else 1}
+        values = {"due": due_at, "error": error, "said": vendor_said, "given_back": 0 if count else 1}
         with self._database.transaction() as connection:
             kept = _finish(connection, claimed, statement, values)
             if kept:
@@ -309,7 +315,7 @@ class Deliveries:
             ended = claimed.booked_at if now is None else now
             noted = attempts.FAILED_ALONE if failed_alone else "postponed: "
             outcome = "given back" if error is None else f"{noted}{error}"
-            _end_attempt(connection, claimed, ended, outcome, kept=kept)
+            _end_attempt(connection, claimed, ended, outcome, kept=kept, vendor_said=vendor_said)
         return kept
 
     def failed_alone(self, claimed: Claimed) -> int:
@@ -317,14 +323,27 @@ class Deliveries:
         with self._database.reading() as connection:
             return attempts.failed_alone(connection, claimed.delivery_id)
 
-    def park(self, claimed: Claimed, *, now: int, error: str, cause: str | None = None) -> bool:
-        """Set aside at `now` (epoch ms), for a person or until the `cause` has gone; the row stays."""
+    def park(
+        self,
+        claimed: Claimed,
+        *,
+        now: int,
+        error: str,
+        cause: str | None = None,
+        vendor_said: str | None = None,
+    ) -> bool:
+        """Set aside at `now` (epoch ms), for a person or until the `cause` has gone; the row stays.
+
+        `vendor_said` is the vendor's own sentence behind `error`, fit to be shown to an admin.
+        """
+        values = {"now": now, "error": error, "why": cause, "said": vendor_said}
         ended = list[Entry]()
         with self._database.transaction(committed=lambda: self._database.copies.write(ended)) as connection:
-            kept = _finish(connection, claimed, _PARKED, {"now": now, "error": error, "why": cause})
+            kept = _finish(connection, claimed, _PARKED, values)
             if kept:
-                ended.append(_ended(claimed, "parked", now, last_error=error, cause=cause))
-            _end_attempt(connection, claimed, now, f"parked: {error}", kept=kept)
+                told = {"last_error": error, "cause": cause, "vendor_said": vendor_said}
+                ended.append(_ended(claimed, "parked", now, **told))
+            _end_attempt(connection, claimed, now, f"parked: {error}", kept=kept, vendor_said=vendor_said)
         return kept
 
     def retry(self, signup_id: str, *, now: int) -> bool:
@@ -438,6 +457,9 @@ def _end_attempt(
     *,
     kept: bool,
     carried: tuple[int, ...] | None = None,
+    vendor_said: str | None = None,
 ) -> None:
     told = outcome if kept else f"{outcome} (too late: the lease was over)"
-    attempts.end(connection, claimed.attempt_id, now=now, outcome=told, carried=carried)
+    attempts.end(
+        connection, claimed.attempt_id, now=now, outcome=told, carried=carried, vendor_said=vendor_said
+    )

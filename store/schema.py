@@ -146,6 +146,8 @@ deliveries = Table(
     Column("cause", Text),
     # What a person should know of one that has ended: which list was left out, why it was dropped.
     Column("note", Text),
+    # The vendor's own sentence behind `last_error`, without personal data; emptied by a success.
+    Column("vendor_said", Text),
     CheckConstraint(
         "state IN ('ready', 'sending', 'delivered', 'parked', 'merged', 'dropped')", name="state"
     ),
@@ -183,6 +185,8 @@ attempts = Table(
     # Ids of the deliveries that the call carried besides; until it ended, of those that it may carry.
     Column("carried", Text, nullable=False),
     Column("outcome", Text),
+    # The vendor's own sentence where it refused, shortened and without personal data.
+    Column("vendor_said", Text),
     Index("ix_attempts_delivery_id", "delivery_id"),
     Index("ix_attempts_started_at", "started_at"),
 )

@@ -47,13 +47,16 @@ class SignupRecord:
     tags: tuple[str, ...] = ()
     # What a person should know of how it ended: a list that was left out, why it was dropped.
     note: str | None = None
+    # The vendor's own sentence behind the last error.
+    vendor_said: str | None = None
 
 
 @dataclass(frozen=True)
 class Attempt:
     """One call; times are epoch ms. Without an end its outcome is not known, or not yet.
 
-    `carried` are the ids of the deliveries that it took along, besides its own.
+    `carried` are the ids of the deliveries that it took along, besides its own. `vendor_said` is the vendor's
+    own sentence where it refused.
     """
 
     delivery_id: int
@@ -61,6 +64,7 @@ class Attempt:
     ended_at: int | None
     outcome: str | None
     carried: tuple[int, ...]
+    vendor_said: str | None = None
 
 
 @dataclass(frozen=True)
@@ -80,7 +84,7 @@ _OF_SIGNUP = (
 )
 _OF_DELIVERY = (
     *("state", "attempts", "last_error", "due_at"),
-    *("finished_at", "action", "contact_id", "merged_into", "note"),
+    *("finished_at", "action", "contact_id", "merged_into", "note", "vendor_said"),
 )
 _RECORD = select(
     *(signups.c[name] for name in _OF_SIGNUP),

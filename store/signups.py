@@ -73,6 +73,8 @@ class RecentSignup:
     attempts: int
     last_error: str | None
     due_at: int | None
+    # The vendor's own sentence behind the last error: for admins alone.
+    vendor_said: str | None = None
 
 
 _BOTH = signups.join(deliveries, deliveries.c.signup_id == signups.c.id)
@@ -98,6 +100,7 @@ _RECENT = (
         signups.c.source,
         signups.c.asked_by,
         *_PROGRESS,
+        deliveries.c.vendor_said,
     )
     .select_from(_BOTH)
     .order_by(signups.c.received_at.desc(), signups.c.id.desc())

@@ -24,12 +24,21 @@ from web import (
     subscribe,
     times,
 )
-from web.addresses import base_url, known_base_url, may_call
+from web.addresses import base_url, base_url_elsewhere, known_base_url, may_call
 from web.forwarded import Forwarded
 from web.sandbox_guard import SandboxGuard
 from web.sessions import CookieSessions
 
-__all__ = ["Forwarded", "SandboxGuard", "base_url", "errors", "guards", "known_base_url", "register"]
+__all__ = [
+    "Forwarded",
+    "SandboxGuard",
+    "base_url",
+    "base_url_elsewhere",
+    "errors",
+    "guards",
+    "known_base_url",
+    "register",
+]
 
 
 def register(app: Flask, services: Services) -> None:
@@ -48,6 +57,7 @@ def register(app: Flask, services: Services) -> None:
     csrf = CSRFProtect(app)
     csrf.exempt(subscribe.blueprint)
     csrf.exempt(api.drain)
+    csrf.exempt(admin.sign_in_by_link)
     admins = (admin, admin_forms, admin_signups, admin_suspected)
     for part in (site, embed, subscribe, forms, api, openapi, *admins):
         app.register_blueprint(part.blueprint)

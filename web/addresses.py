@@ -41,6 +41,15 @@ def base_url() -> str:
     return known
 
 
+def base_url_elsewhere() -> str | None:
+    """Our public address where this request was sent to another one, by scheme, host or port; else None.
+
+    A proxy that does not pass on the host or the scheme makes every request look so.
+    """
+    known = known_base_url()
+    return known if known is not None and origin_of(known) != origin_of(request.root_url) else None
+
+
 def allowed_origins(config: Mapping[str, Any]) -> tuple[str, ...]:
     """The configured origins of other sites, written as browsers write them."""
     return _as_browsers_write(config["ALLOWED_ORIGINS"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 
 from flask import Blueprint, Response, current_app, make_response, redirect, render_template, request, session
+from flask_wtf.csrf import CSRFError, ValidationError, validate_csrf
 from werkzeug.wrappers import Response as BaseResponse
 
 from services import SUSPECTED_WAITING, ListsUnavailable, ListsView, TooManyAttempts
@@ -14,7 +15,7 @@ from web.current import services
 
 RECENT = 20
 EVENTS = 10
-OPEN_TO_ALL = frozenset({"admin.sign_in", "admin.check_password", "admin.sign_in_by_link"})
+OPEN_TO_ALL = frozenset({"admin.sign_in", "admin.check_password", "admin.show_link", "admin.sign_in_by_link"})
 # What the audit's kinds mean; a kind that is not here is shown as it is.
 HAPPENINGS = {
     "connected": "Constant Contact was connected.",
@@ -37,7 +38,12 @@ HAPPENINGS = {
     "seed_ignored": "CONSTANT_CONTACT_REFRESH_TOKEN was not used.",
 }
 
-MEANWHILE = "A link signs you in at once: run “flask sign-in-link” where the service runs."
+MEANWHILE = "A link signs you in without it: run “flask sign-in-link” where the service runs."
+MOVED_HERE = (
+    "Connecting goes on here, at {base}: Constant Contact leads back to this address, which PUBLIC_BASE_URL "
+    "names. A sign-in at another address does not count here, so sign in once more."
+)
+LINK_SPENT = "This link has been used or is too old. Sign in with the password, or make a new link."
 
 blueprint = Blueprint("admin", __name__, url_prefix="/admin")
 
@@ -83,7 +89,10 @@ def dashboard() -> str:
 def sign_in() -> BaseResponse:
     """Ask for the password."""
     wanted = guards.after_sign_in(request.args.get("next"))
-    return redirect(wanted, HTTPStatus.SEE_OTHER) if guards.is_admin() else _sign_in_page(wanted)
+    if guards.is_admin():
+        return redirect(wanted, HTTPStatus.SEE_OTHER)
+    public = known_base_url() if guards.MOVED in request.args else None
+    return _sign_in_page(wanted, notice=MOVED_HERE.format(base=public) if public else None)
 
 
 @blueprint.post("/sign-in")
@@ -102,17 +111,34 @@ def check_password() -> BaseResponse:
 
 
 @blueprint.get("/sign-in/<token>")
-def sign_in_by_link(token: str) -> BaseResponse:
-    """Let in whoever holds the one-time link."""
+def show_link(token: str) -> BaseResponse:
+    """Show the button that uses the one-time link up.
+
+    Looking does not: programs of mail and chat that preview links look first.
+    """
     if guards.is_admin():
         return redirect(guards.DASHBOARD, HTTPStatus.SEE_OTHER)
-    if request.method == "HEAD":
-        # Programs that preview links look first; looking must not use the link up.
-        return Response()
+    if not services().admin.link_signs_in(token):
+        return _sign_in_page(guards.DASHBOARD, LINK_SPENT, HTTPStatus.UNAUTHORIZED)
+    page = make_response(render_template("admin/sign_in_link.html", token=token))
+    # The address is a key.
+    page.headers["Referrer-Policy"] = "no-referrer"
+    return page
+
+
+@blueprint.post("/sign-in/<token>")
+def sign_in_by_link(token: str) -> BaseResponse:
+    """Let in whoever holds the one-time link and pressed the button."""
+    if guards.is_admin():
+        return redirect(guards.DASHBOARD, HTTPStatus.SEE_OTHER)
+    # Not by the check of all other posts, which over HTTPS asks for a referrer as well: here there is none.
+    try:
+        validate_csrf(request.form.get("csrf_token"))
+    except ValidationError as error:
+        raise CSRFError(str(error)) from error
     admin_session = services().admin.sign_in_by_link(token)
     if admin_session is None:
-        problem = "This link has been used or is too old. Sign in with the password, or make a new link."
-        return _sign_in_page(guards.DASHBOARD, problem, HTTPStatus.UNAUTHORIZED)
+        return _sign_in_page(guards.DASHBOARD, LINK_SPENT, HTTPStatus.UNAUTHORIZED)
     return _signed_in(admin_session, guards.DASHBOARD)
 
 
@@ -124,8 +150,11 @@ def sign_out() -> BaseResponse:
     return redirect("/admin/sign-in", HTTPStatus.SEE_OTHER)
 
 
-def _sign_in_page(wanted: str, problem: str | None = None, status: int = HTTPStatus.OK) -> Response:
-    return make_response(render_template("admin/sign_in.html", wanted=wanted, problem=problem), status)
+def _sign_in_page(
+    wanted: str, problem: str | None = None, status: int = HTTPStatus.OK, *, notice: str | None = None
+) -> Response:
+    page = render_template("admin/sign_in.html", wanted=wanted, problem=problem, notice=notice)
+    return make_response(page, status)
 
 
 def _signed_in(admin_session: str, wanted: str) -> BaseResponse:

@@ -21,7 +21,7 @@ from services import (
     StorageUnavailable,
     TooManyAttempts,
 )
-from web.addresses import AddressUnknown
+from web.addresses import AddressUnknown, base_url_elsewhere
 
 log = structlog.get_logger(__name__)
 
@@ -54,6 +54,10 @@ STALE_PAGE = (
     "The page was open for too long, or the browser sent no cookie.",
     "Load the page again and repeat. In an embedded preview, open it in a tab of its own.",
 )
+ELSEWHERE = (
+    "If this is not {base}, open {base}/admin/ instead: that is the address in PUBLIC_BASE_URL, and cookies "
+    "may be kept for it alone."
+)
 
 
 def install(app: Flask) -> None:
@@ -61,7 +65,7 @@ def install(app: Flask) -> None:
     app.register_error_handler(Exception, _unforeseen)
     app.register_error_handler(HTTPException, _refused)
     app.register_error_handler(AddressUnknown, lambda _: answer(503, *ADDRESS_UNKNOWN))
-    app.register_error_handler(CSRFError, lambda _: answer(400, *STALE_PAGE))
+    app.register_error_handler(CSRFError, _stale)
     app.register_error_handler(MalformedSubmission, lambda error: answer(400, str(error), WORDS[400][1]))
     app.register_error_handler(
         InvalidSubmission,
@@ -137,6 +141,12 @@ def _problem(status: int, detail: str, errors: Iterable[FieldError], ignored: It
     if names := list(ignored):
         document["ignored"] = names
     return Response(json.dumps(document), status, content_type="application/problem+json")
+
+
+def _stale(_: CSRFError) -> Response:
+    happened, cure = STALE_PAGE
+    public = base_url_elsewhere()
+    return answer(400, happened, f"{cure} {ELSEWHERE.format(base=public)}" if public else cure)
 
 
 def _refused(error: HTTPException) -> Response:

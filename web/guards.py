@@ -12,6 +12,8 @@ from web.current import services
 SESSION_KEY = "admin"
 DASHBOARD = "/admin/"
 CONNECT = "/oauth/start"
+# As `oauth.routes` marks an address that another host of ours led to.
+MOVED = "moved"
 # A fixed set: no address from outside can become a redirect, and no code of a callback lands in one.
 RETURN_TO = frozenset({DASHBOARD, CONNECT})
 
@@ -37,7 +39,8 @@ def require_admin() -> Response | None:
     if is_admin():
         return None
     back = request.path if request.method == "GET" and request.path in RETURN_TO else None
-    return redirect(url_for("admin.sign_in", next=back), 303)
+    moved = "1" if back == CONNECT and MOVED in request.args else None
+    return redirect(url_for("admin.sign_in", next=back, moved=moved), 303)
 
 
 def after_sign_in(wanted: str | None) -> str:

@@ -37,6 +37,7 @@ READ_SECONDS = 10.0
 LISTS_PER_PAGE = 500
 FIELDS_PER_PAGE, TAGS_PER_PAGE, CONTACTS_PER_PAGE = 100, 500, 500
 MOST_MEMBERS = 10**9
+GONE = "The contact was deleted at the same moment; the sign-up will be sent again."
 
 
 @dataclass(frozen=True)
@@ -143,7 +144,7 @@ class ConstantContact:
         if response.status_code != 200:
             refused = failure(response)
             gone = response.status_code == 404 and isinstance(refused, Misconfigured)
-            raise Conflict(detail="the contact is gone") if gone else refused
+            raise Conflict(words=GONE) if gone else refused
         return SignedUp(contact(json_object(response)).contact_id, "updated")
 
     def opt_outs(self, since: int, page: str | None = None) -> Page[OptedOut]:

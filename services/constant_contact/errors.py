@@ -37,14 +37,17 @@ class Remedy(Enum):
 
 
 class ConstantContactError(Exception):
-    """Root. `plain` is a sentence for anybody; `key` is the vendor's error_key; `detail` is never shown.
+    """Root. `plain` is a sentence for anybody; `key` is the vendor's error_key.
 
+    `detail` is never shown as it stands; where it `quotes_vendor`, `delivery.vendor_sentence` makes of it
+    what admins are shown.
     `words` are a sentence of ours that says more than `plain`; they hold no secret and no text of the vendor.
     `shared` names what in the sign-up is certain to be at fault, also for others that have it.
     """
 
     remedy: ClassVar[Remedy]
     plain: ClassVar[str]
+    quotes_vendor: ClassVar[bool] = True
     shared: str | None = None
 
     def __init__(
@@ -72,6 +75,7 @@ class Unreachable(ConstantContactError):
 
     remedy = Remedy.PAUSE_ALL
     plain = "Constant Contact cannot be reached."
+    quotes_vendor = False
 
 
 class ServerFault(ConstantContactError):
@@ -100,6 +104,7 @@ class NoCallLeft(ConstantContactError):
 
     remedy = Remedy.PAUSE_ALL
     plain = "All permitted calls to Constant Contact are in use at the moment."
+    quotes_vendor = False
 
 
 class ConnectionUnusable(ConstantContactError):
@@ -107,6 +112,7 @@ class ConnectionUnusable(ConstantContactError):
 
     remedy = Remedy.PAUSE_ALL
     plain = "The connection to Constant Contact cannot be used at the moment."
+    quotes_vendor = False
 
 
 class Unauthorized(ConstantContactError):

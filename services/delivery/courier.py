@@ -14,23 +14,47 @@ from services.constant_contact import (
     ConnectionUnusable,
     ConstantContactError,
     QuotaExceeded,
-    Remedy,
     SignedUp,
     Throttled,
     Unreachable,
 )
 from services.delivery.causes import CauseWords
-from services.delivery.decisions import Case, Decision, decide, is_flagged, is_of_a_row, words_of
+from services.delivery.decisions import (
+    Case,
+    Decision,
+    after_own_fault,
+    decide,
+    is_flagged,
+    is_of_a_row,
+    words_of,
+)
 from services.delivery.departure import Departures, NotSent, departing
 from services.delivery.merging import Merged, merge
 from services.delivery.sending import Sender
+from services.delivery.vendor_sentence import vendor_sentence
 from services.opt_outs import OptOutTable
 from services.permits import AHEAD_MS
-from store import Budget, Cause, Causes, Claimed, Common, Deliveries, Met, Refused, StoreError, Wait
+from store import (
+    Budget,
+    Cause,
+    Causes,
+    Claimed,
+    Common,
+    Deliveries,
+    Met,
+    Refused,
+    RowRefused,
+    StoreError,
+    Wait,
+)
 
 log = structlog.get_logger(__name__)
 
 UNUSABLE_CHECK_MS = 5_000
+OWN_FAULT = (
+    "A fault of this program keeps this sign-up from being sent. Please report it, with the lines of the log "
+    "that say “delivery_fault”."
+)
 FINISH_AGAIN_SECONDS = (0.5, 1.0, 2.0, 4.0)
 
 
@@ -115,6 +139,28 @@ class Courier:
             StoreUnavailable: the outcome could not be written down; the lease will end the delivery.
         """
         try:
+            return self._carry(claimed, stop)
+        except RowRefused as error:
+            return self._own_fault(claimed, error)
+        except StoreError:
+            raise
+        except Exception as error:  # noqa: BLE001 - without an end of its own the row would come back each minute for ever
+            return self._own_fault(claimed, error)
+
+    def _own_fault(self, claimed: Claimed, error: Exception) -> Step:
+        # Nothing of the row is looked at here: it may be what brought the fault about.
+        log.error("delivery_fault", signup_id=claimed.signup_id, error=type(error).__name__, exc_info=error)
+        now = self._clock()
+        due_at = after_own_fault(now=now, attempts=claimed.attempts)
+        if due_at is None:
+            self._deliveries.park(claimed, now=now, error=OWN_FAULT, cause=claimed.probe_of)
+            return Step(Outcome.PARKED)
+        alone = bool(claimed.younger)
+        self._deliveries.postpone(claimed, due_at=due_at, error=OWN_FAULT, count=True, alone=alone, now=now)
+        return Step(Outcome.POSTPONED)
+
+    def _carry(self, claimed: Claimed, stop: threading.Event) -> Step:
+        try:
             with departing(lambda: self._departures.wait_for(claimed, stop)):
                 merged, signed_up = self._sender.send(claimed, stop)
         except NotSent:
@@ -169,6 +215,7 @@ class Courier:
 
     def _failed(self, claimed: Claimed, error: ConstantContactError) -> Step:
         now, budget = self._clock(), self._budget.read()
+        said = vendor_sentence(error, claimed)
         met = self._met(claimed, error)
         case = Case(
             now=now,
@@ -196,14 +243,14 @@ class Courier:
             error=type(error).__name__,
             remedy=error.remedy.name,
             error_key=error.key,
-            detail=error.detail if error.remedy is Remedy.PAUSE_ALL else None,
+            detail=said if error.quotes_vendor else error.detail,
             paused_ms=decision.pause_until - now if decision.pause_until else 0,
         )
         if decision.put_back:
             parked = [other.delivery_id for other in met.alike if other.delivery_id != claimed.delivery_id]
             self._deliveries.put_back(parked, due_at=decision.due_at)
         if decision.park or (claimed.probe_of and is_of_a_row(error)):
-            self._park(claimed, error, now)
+            self._park(claimed, error, said, now)
             if met.common is not None:
                 self._put_aside(met.common, now)
             return Step(Outcome.PARKED)
@@ -215,6 +262,7 @@ class Courier:
             alone=decision.alone,
             failed_alone=decision.failed_alone,
             now=now,
+            vendor_said=said,
         )
         if met.common is not None:
             self._put_aside(met.common, now)
@@ -235,17 +283,17 @@ class Courier:
         refusal = Refused.of(claimed.contact_key, claimed.delivery_id, words_of(error), claimed.traits)
         return self._budget.refused(refusal, control=claimed.control)
 
-    def _park(self, claimed: Claimed, error: ConstantContactError, now: int) -> None:
+    def _park(self, claimed: Claimed, error: ConstantContactError, said: str | None, now: int) -> None:
         """Put it aside: for a person, or with others for a cause that the account itself shows."""
         if error.shared is None:
             known = Causes.parse(self._budget.read().causes).known if claimed.probe_of else {}
             standing = known.get(claimed.probe_of or "")
             told = standing.sentence if standing else error.reason
-            self._deliveries.park(claimed, now=now, error=told, cause=claimed.probe_of)
+            self._deliveries.park(claimed, now=now, error=told, cause=claimed.probe_of, vendor_said=said)
             return
         cause = Cause.of((error.shared,), error.reason, now)
         self._deliveries.establish(cause, (claimed.delivery_id,), now=now)
-        self._deliveries.park(claimed, now=now, error=error.reason, cause=cause.id)
+        self._deliveries.park(claimed, now=now, error=error.reason, cause=cause.id, vendor_said=said)
         log.warning("cause_found", traits=list(cause.traits))
 
     def _put_aside(self, common: Common, now: int) -> None:

@@ -110,6 +110,14 @@ def is_flagged(error: ConstantContactError) -> bool:
     )
 
 
+def after_own_fault(*, now: int, attempts: int) -> int | None:
+    """When (epoch ms) a sign-up that a fault of this program kept from going is tried again; None: parked.
+
+    It is the fault of the row, as far as anybody can tell: others go on.
+    """
+    return None if attempts >= POISONOUS else now + _growing(5 * SECOND, attempts - 1, LONGEST_BACKOFF)
+
+
 def words_of(error: ConstantContactError) -> str:
     """The same for errors in the same words."""
     return f"{type(error).__name__} {error.key or ''}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -108,7 +109,11 @@ def test_the_link_of_the_first_run_signs_in_once(tmp_path: Path) -> None:
     link = next(word for word in printed.split() if "/admin/sign-in/" in word)
     app.start()
     try:
-        assert requests.get(link, timeout=10).url == f"http://127.0.0.1:{port}/admin/"
+        with requests.Session() as browser:
+            found = re.search(r'name="csrf_token" value="([^"]+)"', browser.get(link, timeout=10).text)
+            assert found is not None
+            answer = browser.post(link, data={"csrf_token": found[1]}, timeout=10)
+            assert answer.url == f"http://127.0.0.1:{port}/admin/"
         assert requests.get(link, timeout=10).status_code == 401
         assert link.rsplit("/", 1)[1] not in app.log.read_text()
     finally:

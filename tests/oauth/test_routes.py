@@ -30,6 +30,8 @@ class Admin:
     """Who is at the browser."""
 
     signed_in = True
+    # The public address, where the browser is at another one.
+    elsewhere: str | None = None
 
     def guard(self) -> Response | None:
         return None if self.signed_in else redirect("/admin/sign-in")
@@ -94,6 +96,7 @@ def app(
             connector,
             guard=admin.guard,
             starting=lambda: None,
+            elsewhere=lambda: admin.elsewhere,
             redirect_uri=lambda: CALLBACK,
             home=lambda: "/admin/",
         )
@@ -255,6 +258,20 @@ def test_a_stranger_is_sent_to_sign_in(
     assert is_private(answer)
     assert attempts.open == {}
     assert vault.row == before
+
+
+def test_begun_elsewhere_it_starts_over_at_the_public_address(
+    browser: FlaskClient, admin: Admin, attempts: AttemptsInMemory
+) -> None:
+    """Once: behind a proxy that hides the host, every address looks like another one."""
+    admin.elsewhere = "https://app.test"
+    answer = browser.get("/oauth/start")
+    assert (answer.status_code, answer.location) == (303, "https://app.test/oauth/start?moved=1")
+    assert is_private(answer)
+    assert "Set-Cookie" not in answer.headers
+    assert attempts.open == {}
+    assert browser.get("/oauth/start?moved=1").status_code == 302
+    assert len(attempts.open) == 1
 
 
 def test_no_spoofed_host_and_no_next_parameter_changes_the_way(browser: FlaskClient, vendor: Vendor) -> None:

@@ -149,7 +149,10 @@ def test_a_link_signs_in_once(gate: Gate) -> None:
     """The second use, a forged one and one older than an hour are refused."""
     access = gate.access()
     token = access.new_link_token()
+    assert access.link_signs_in(token)
+    assert access.link_signs_in(token)
     assert access.is_current(access.sign_in_by_link(token))
+    assert not access.link_signs_in(token)
     assert gate.access().sign_in_by_link(token) is None
     for last in "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_":
         # Some of these spell the same signature: base64 leaves the last bits unused.
@@ -158,6 +161,7 @@ def test_a_link_signs_in_once(gate: Gate) -> None:
     assert access.sign_in_by_link(("A" if forged[0] != "A" else "B") + forged[1:]) is None
     late = access.new_link_token()
     gate.clock.now += 3_600_001
+    assert not access.link_signs_in(late)
     assert access.sign_in_by_link(late) is None
     assert access.sign_in_by_link(gate.access(secret_key="x" * 32).new_link_token()) is None
 

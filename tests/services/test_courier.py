@@ -21,7 +21,7 @@ from services.constant_contact import (
     Unreachable,
 )
 from services.delivery import Outcome
-from store import Claimed, Database, Deliveries, StoreUnavailable
+from store import Claimed, Database, Deliveries, SignupRecords, StoreUnavailable
 from tests.services.conftest import House
 from tests.services.vendor import NEWSLETTER
 
@@ -103,6 +103,41 @@ def test_a_refused_sign_up_is_put_aside_and_the_next_is_delivered(house: House) 
     )
 
 
+def test_the_vendors_own_sentence_is_for_admins_alone(house: House) -> None:
+    """It stands with the call and with the sign-up, without the person; not where holders of a key look."""
+    house.vendor.script = [
+        Conflict(detail="Busy."),
+        Rejected(detail="ann@example.org: no Ann here"),
+    ]
+    signup_id = house.sign_up(first_name="Ann")
+    house.courier.step()
+    (waiting,) = house.intake.recent(5)
+    assert waiting.vendor_said == "Busy."
+    house.clock.now += 60_000
+    house.courier.step()
+    records = SignupRecords(house.database)
+    record = records.find(signup_id)
+    assert record is not None
+    calls = [attempt.vendor_said for attempt in records.attempts_for(record)]
+    assert record.vendor_said == "[hidden]: no [hidden] here"
+    assert calls == ["Busy.", record.vendor_said]
+    assert "here" not in str(house.view(signup_id))
+
+
+def test_a_success_leaves_the_sentence_with_the_call_alone(house: House) -> None:
+    """A person need not act on it any more."""
+    house.vendor.script = [Conflict(detail="Busy.")]
+    signup_id = house.sign_up()
+    house.courier.step()
+    house.clock.now += 60_000
+    assert house.courier.step().outcome is Outcome.DELIVERED
+    records = SignupRecords(house.database)
+    record = records.find(signup_id)
+    assert record is not None
+    assert record.vendor_said is None
+    assert [attempt.vendor_said for attempt in records.attempts_for(record)] == ["Busy.", None]
+
+
 def test_a_conflict_waits_for_its_own_turn(house: House) -> None:
     """A 409 delays its own contact and nobody else."""
     house.vendor.script = [Conflict()]
@@ -152,6 +187,29 @@ def test_the_loop_delivers_when_woken_and_ends_when_stopped(house: House) -> Non
     """A sign-up wakes the sleeping loop; stop and wake end it."""
     with looping(house):
         assert subscribed_soon(house, house.sign_up())
+
+
+def test_a_fault_of_our_own_counts_for_its_row_and_ends(house: House) -> None:
+    """In growing gaps, at last parked with the wish to report it; who comes meanwhile is delivered."""
+    house.vendor.errors["ann@example.org"] = KeyError("unforeseen")
+    signup_id = house.sign_up()
+    gaps, outcomes = [], []
+    for number in range(8):
+        outcomes.append(house.courier.step().outcome)
+        other = house.sign_up(f"other{number}@example.org")
+        assert house.courier.step().outcome is Outcome.DELIVERED
+        assert house.view(other).status == "subscribed"
+        due_at = house.view(signup_id).next_attempt_at
+        if due_at is not None:
+            gaps.append(due_at - house.clock.now)
+            house.clock.now = due_at
+    assert outcomes == [Outcome.POSTPONED] * 7 + [Outcome.PARKED]
+    assert gaps[0] < gaps[2] < gaps[4] < gaps[6]
+    view = house.view(signup_id)
+    assert view.status == "parked"
+    assert "fault of this program" in str(view.last_error)
+    assert "report it" in str(view.last_error)
+    assert "unforeseen" not in str(view.last_error)
 
 
 def test_the_loop_outlives_an_unforeseen_fault(house: House) -> None:

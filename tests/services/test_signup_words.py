@@ -116,9 +116,11 @@ def test_where_a_person_lives_is_not_how_the_sign_up_stands() -> None:
 def test_each_call_has_a_row_with_its_outcome() -> None:
     """From when to when and what came of it, or that nobody knows."""
     ended = Attempt(1, NOW, NOW + 250, "delivered", ())
+    refused = Attempt(1, NOW, NOW + 250, "parked.", (), "No such field.")
     unknown = Attempt(1, NOW + 60_000, None, None, ())
-    assert [value for name, value in rows(RECORD, [ended, unknown], "-") if name == "Call"] == [
+    assert [value for name, value in rows(RECORD, [ended, refused, unknown], "-") if name == "Call"] == [
         "2026-11-21T09:38:16.123Z to 2026-11-21T09:38:16.373Z: delivered",
+        "2026-11-21T09:38:16.123Z to 2026-11-21T09:38:16.373Z: parked. Constant Contact said: No such field.",
         "2026-11-21T09:39:16.123Z: no outcome yet, or its process died",
     ]
 

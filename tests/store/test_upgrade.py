@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from alembic import command
-from sqlalchemy import Engine, create_engine, inspect, make_url, text
+from sqlalchemy import Connection, Engine, create_engine, inspect, make_url, text
 from sqlalchemy.exc import IntegrityError
 
 from store import (
@@ -229,3 +229,19 @@ def test_the_step_back_takes_only_what_the_step_brought(first_release: Engine) -
         assert of_deliveries.isdisjoint({"cause"})
         with pytest.raises(IntegrityError), connection.begin_nested():
             connection.exec_driver_sql("UPDATE deliveries SET state = 'dropped', due_at = NULL")
+
+
+def test_the_vendors_sentence_comes_and_goes_with_its_step(first_release: Engine) -> None:
+    """What was stored before has none; the step back leaves what the release before knows."""
+    with first_release.begin() as connection:
+        command.upgrade(configuration(connection), "0010")
+        before = {table: columns_of(connection, table) for table in ("deliveries", "attempts")}
+        command.upgrade(configuration(connection), "0012")
+        for table, columns in before.items():
+            assert columns_of(connection, table) == {*columns, "vendor_said"}
+        command.downgrade(configuration(connection), "0010")
+        assert {table: columns_of(connection, table) for table in before} == before
+
+
+def columns_of(connection: Connection, table: str) -> set[str]:
+    return {column["name"] for column in inspect(connection).get_columns(table)}

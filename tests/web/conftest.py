@@ -113,6 +113,12 @@ def sign_in(browser: FlaskClient, password: str = PASSWORD, **form: str) -> Any:
     return browser.post("/admin/sign-in", data={"csrf_token": token, "password": password, **form})
 
 
+def use_link(browser: FlaskClient, link: str, **sent: Any) -> Any:
+    """Open the one-time link and press its button; `sent` goes with both requests."""
+    page = browser.get(link, **sent)
+    return browser.post(link, data={"csrf_token": csrf_token(page.text)}, **sent)
+
+
 def connect(admin: FlaskClient) -> None:
     """Consent as a person would, by the sandbox's own page."""
     consent = admin.get("/oauth/start").location

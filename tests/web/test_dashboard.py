@@ -11,7 +11,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from store import Events
-from tests.web.conftest import MakeApp, csrf_token, sign_in
+from tests.web.conftest import BY_KEY, MakeApp, csrf_token, sign_in
 from web.admin import HAPPENINGS
 
 
@@ -140,19 +140,26 @@ def test_the_latest_sign_ups(connected: FlaskClient, list_id: str) -> None:
 
 
 def test_a_refused_sign_up_says_why(connected: FlaskClient, list_id: str) -> None:
-    """What Constant Contact refuses is shown as needing a person, with the reason."""
-    refusal = [{"error_key": "contacts.api.validation.error", "error_message": "Not welcome."}]
+    """What Constant Contact refuses is shown as needing a person, with the reason and its own words.
+
+    Those are shown as text, with nothing of the person in them, and not to holders of an API key.
+    """
+    words = "<b>Ada@Example.org</b> is not welcome."
+    refusal = [{"error_key": "contacts.api.validation.error", "error_message": words}]
     fault = {
         "match": {"path": "/v3/contacts/sign_up_form"},
         "times": None,
         "fault": {"status": 400, "body": refusal},
     }
     connected.post("/sandbox/_sandbox/faults", json=fault)
-    connected.post("/subscribe", json={"email": "ada@example.org", "list_id": list_id})
+    answer = connected.post("/subscribe", json={"email": "ada@example.org", "list_id": list_id})
     connected.application.extensions["services"].delivery.drain(5)
-    page = connected.get("/admin/").text
+    page, refused = connected.get("/admin/").text, connected.get("/admin/signups/").text
     assert "Needs a person" in page
-    assert "refused this sign-up as it stands. (contacts.api.validation.error)</small>" in page
+    assert "refused this sign-up as it stands. (contacts.api.validation.error)<br>" in page
+    for shown in (page, refused):
+        assert "Constant Contact said: &lt;b&gt;[hidden]&lt;/b&gt; is not welcome.</small>" in shown
+    assert "welcome" not in connected.get(f"/signups/{answer.get_json()['id']}", headers=BY_KEY).text
 
 
 def test_the_form_to_copy_works(make_app: MakeApp) -> None:

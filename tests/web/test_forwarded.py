@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from app import create_app
 from settings import Settings
 from tests.test_settings import PRODUCTION
-from tests.web.conftest import MakeApp, sign_in
+from tests.web.conftest import MakeApp, sign_in, use_link
 from wiring import Parts, build_services
 
 LIST = PRODUCTION["PUBLIC_LIST_IDS"]
@@ -143,7 +143,7 @@ def test_the_dashboard_shows_it(produce: Produce) -> None:
     app, parts = produce(PROXY_HOPS="0")
     browser = app.test_client()
     link = parts.services.admin.new_link_token()
-    browser.get(f"/admin/sign-in/{link}", base_url=PUBLIC, headers={"X-Forwarded-For": "9.9.9.9"})
+    use_link(browser, f"/admin/sign-in/{link}", base_url=PUBLIC, headers={"X-Forwarded-For": "9.9.9.9"})
     assert "PROXY_HOPS is 0" in browser.get("/admin/", base_url=PUBLIC).text
 
 

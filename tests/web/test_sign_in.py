@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 from itsdangerous import TimestampSigner, URLSafeTimedSerializer
 from werkzeug.security import generate_password_hash
 
-from tests.web.conftest import PASSWORD, MakeApp, csrf_token, sign_in
+from tests.web.conftest import PASSWORD, MakeApp, csrf_token, sign_in, use_link
 
 
 class ThreeHoursAgo(TimestampSigner):
@@ -139,26 +139,65 @@ def test_who_came_to_connect_goes_on_connecting(client: FlaskClient) -> None:
 def test_a_link_signs_in_once(app: Flask) -> None:
     """The printed link works once, and a second browser is asked for the password."""
     link, browser, other = new_link(app), app.test_client(), app.test_client()
-    answer = browser.get(link)
+    opened = other.get(link)
+    answer = use_link(browser, link)
     assert (answer.status_code, answer.location) == (303, "/admin/")
     assert browser.get("/admin/").status_code == 200
-    assert browser.get(link).status_code == 303
-    refused = other.get(link)
-    assert refused.status_code == 401
-    assert "Sign in with the password" in refused.text
+    # Whoever goes back is where the link led already.
+    assert [browser.get(link).location, browser.post(link).location] == ["/admin/", "/admin/"]
+    late = other.post(link, data={"csrf_token": csrf_token(opened.text)})
+    for refused in (late, other.get(link)):
+        assert refused.status_code == 401
+        assert "Sign in with the password" in refused.text
     assert other.get("/admin/").status_code == 303
 
 
-def test_looking_at_a_link_does_not_use_it_up(app: Flask) -> None:
-    """A HEAD request of a link preview leaves the link as it was."""
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS"])
+def test_looking_at_a_link_does_not_use_it_up(app: Flask, method: str) -> None:
+    """Programs of mail and chat open links to preview them, as a browser does or by HEAD."""
     link = new_link(app)
-    assert "Set-Cookie" not in app.test_client().head(link).headers
-    assert app.test_client().get(link).status_code == 303
+    for _ in range(3):
+        preview = app.test_client()
+        preview.open(link, method=method)
+        assert preview.get("/admin/").status_code == 303
+    assert use_link(app.test_client(), link).status_code == 303
+
+
+def test_the_page_of_a_link_tells_nobody_of_it(app: Flask) -> None:
+    """Its address is a key: no cache keeps the page, no referrer names it, and it runs no script."""
+    link = new_link(app)
+    page = app.test_client().get(link)
+    assert page.headers["Referrer-Policy"] == "no-referrer"
+    assert page.headers["Cache-Control"] == "no-store"
+    assert "<script" not in page.text
+    assert page.text.count(link.rpartition("/")[2]) == 1
+
+
+def test_the_button_works_over_https_without_a_referrer(make_app: MakeApp) -> None:
+    """Browsers send none from that page, which the check of other posts would ask for."""
+    app = make_app(PUBLIC_BASE_URL="https://signup.example.com")
+    assert (
+        use_link(app.test_client(), new_link(app), base_url="https://signup.example.com").status_code == 303
+    )
+
+
+@pytest.mark.parametrize("sent", [{}, {"csrf_token": ""}, {"csrf_token": "forged"}])
+def test_no_other_site_presses_the_button(app: Flask, sent: dict[str, str]) -> None:
+    """A post without the page's own token signs nobody in and leaves the link as it was."""
+    link, browser = new_link(app), app.test_client()
+    browser.get(link)
+    answer = browser.post(link, data=sent)
+    assert answer.status_code == 400
+    assert "Load the page again" in answer.text
+    assert browser.get("/admin/").status_code == 303
+    assert use_link(browser, link).status_code == 303
 
 
 def test_a_forged_link_is_401(client: FlaskClient) -> None:
     """A made-up token opens nothing."""
     assert client.get("/admin/sign-in/forged").status_code == 401
+    token = csrf_token(client.get("/admin/sign-in").text)
+    assert client.post("/admin/sign-in/forged", data={"csrf_token": token}).status_code == 401
     assert client.get("/admin/").status_code == 303
 
 
