@@ -291,7 +291,7 @@ def test_an_answer_is_read_by_whatever_name_its_widget_sends_it(name: str) -> No
     pairs = {"email": "ann@example.org", "list_id": list_id}
     assert read_form([*pairs.items(), (name, "good-1")]).captcha == "good-1"
     assert read_json(json.dumps(pairs | {name: "good-1"}).encode()).captcha == "good-1"
-    assert read_json(json.dumps(pairs | {name: ["good-1"]}).encode()).captcha is None
+    assert read_json(json.dumps(pairs | {name: {"answer": "good-1"}}).encode()).captcha is None
 
 
 def test_every_widgets_field_is_known() -> None:

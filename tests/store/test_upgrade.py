@@ -236,7 +236,7 @@ def test_the_vendors_sentence_comes_and_goes_with_its_step(first_release: Engine
     with first_release.begin() as connection:
         command.upgrade(configuration(connection), "0010")
         before = {table: columns_of(connection, table) for table in ("deliveries", "attempts")}
-        command.upgrade(configuration(connection), "0012")
+        command.upgrade(configuration(connection), "0011")
         for table, columns in before.items():
             assert columns_of(connection, table) == {*columns, "vendor_said"}
         command.downgrade(configuration(connection), "0010")
