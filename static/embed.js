@@ -1,13 +1,18 @@
 /* Draws a sign-up form of this service on any page: <script src="…/embed.js" data-form="slug" async></script>
    No dependency. It lives in a shadow root, so neither side's styles reach the other; colours and shape are set
    by --signup-accent, --signup-accent-text, --signup-error, --signup-radius on an element around it.
-   Optional: data-target="#selector" (where to draw), data-button="Sign up". */
+   Optional: data-target="#selector" (where to draw), data-button="Sign up".
+   Once it runs it also draws in each <div data-signup-form="slug">, and what a page adds later: a script that comes
+   in by innerHTML does not run by itself. */
 (() => {
   "use strict";
-  const script = document.currentScript;
-  const slug = script.dataset.form;
+  // Neither a module nor a script in another shadow root is told which element it is.
+  const own = document.currentScript ?? document.querySelector("script[src*='/embed.js']");
+  const base = new URL(".", own.src).href;
   const TIMEOUT = 20000;
   const PROOF_GOOD = 9 * 60 * 1000; // a challenge lives for ten minutes
+  const TOKEN_GOOD = 23 * 60 * 60 * 1000; // a token lives for a day
+  const TOKEN_RIPE = 2100; // and for its first two seconds it looks like a program's
   const UNREACHABLE = "This could not be sent. Please check your connection and try again; what you typed is still here.";
   // The same for everybody: whether an address was known before is nobody else's business.
   const THANKS = "Thank you. If an e-mail asks you to confirm, please do.";
@@ -60,34 +65,40 @@
   };
 
   class SignupForm {
-    constructor(root, definition) {
+    constructor(root, definition, number) {
       this.root = root;
       this.definition = definition;
+      // The same form may be there twice.
+      this.suffix = number > 1 ? `-${number}` : "";
+      this.name = definition.name + this.suffix.replace("-", " ");
       this.inputs = new Map();
       this.sending = false;
     }
 
     draw() {
       this.notice = make("p", { class: "error notice", role: "alert" });
-      this.button = make("button", { type: "submit" }, script.dataset.button || "Sign up");
-      this.form = make("form", { novalidate: true, "accept-charset": "utf-8" }, ...this.definition.fields.map((field) => this.field(field)));
+      this.button = make("button", { type: "submit" }, this.root.host.dataset.button || "Sign up");
+      this.form = make("form", { novalidate: true, "accept-charset": "utf-8", "aria-label": this.name }, ...this.definition.fields.map((field) => this.field(field)));
       const { sms_consent: sms, consent, fields } = this.definition;
       const number = fields.find(({ name }) => name === "sms_number");
       if (sms && number) this.form.append(this.tick("sms_consent", sms.wording, number.required));
       if (consent) this.form.append(this.tick("consent", consent.wording, true));
       this.form.append(this.trap(), this.widget(), this.notice, this.button);
-      this.form.addEventListener("focusin", () => this.begin());
+      this.form.addEventListener("focusin", () => {
+        this.begin();
+        this.freshToken();
+      });
       this.form.addEventListener("submit", (event) => {
         event.preventDefault();
         this.submit();
       });
       this.root.append(this.form);
-      this.renewToken();
+      this.renewToken(0);
     }
 
     field({ name, label, type, required, autocomplete, maxlength, options = [] }) {
       // The name of a custom field may hold blanks, an id may not.
-      const id = /[^\w-]/.test(name) ? `custom-${this.inputs.size}` : name;
+      const id = (/[^\w-]/.test(name) ? `custom-${this.inputs.size}` : name) + this.suffix;
       const mark = required ? [] : [make("span", { class: "optional" }, " (optional)")];
       if (type === "checkboxes") return this.choices(id, name, options, make("legend", {}, label, ...mark));
       const text = make("label", { for: id }, label, ...mark);
@@ -117,14 +128,14 @@
     }
 
     tick(name, wording, required) {
-      const input = make("input", { id: name, name, type: "checkbox", required });
-      const label = make("label", { for: name }, wording);
+      const input = make("input", { id: name + this.suffix, name, type: "checkbox", required });
+      const label = make("label", { for: input.id }, wording);
       const agreed = () => (input.checked ? wording : "");
       return make("div", {}, make("div", { class: "tick" }, input, label), this.errorOf(name, input, agreed));
     }
 
     errorOf(name, input, read = () => input.value.trim()) {
-      const error = make("p", { class: "error", id: `${input.id || `custom-${this.inputs.size}`}-error` });
+      const error = make("p", { class: "error", id: `${input.id || `custom-${this.inputs.size}${this.suffix}`}-error` });
       this.inputs.set(name, { input, error, read });
       return error;
     }
@@ -133,30 +144,44 @@
     trap() {
       const name = this.definition.protection?.honeypot;
       if (!name) return "";
-      this.trapped = make("input", { id: name, name, tabindex: "-1", autocomplete: "off" });
-      return make("div", { class: "trap", "aria-hidden": "true" }, make("label", { for: name }, "Leave this empty"), this.trapped);
+      const id = name + this.suffix;
+      this.trapped = make("input", { id, name, tabindex: "-1", autocomplete: "off" });
+      return make("div", { class: "trap", "aria-hidden": "true" }, make("label", { for: id }, "Leave this empty"), this.trapped);
     }
 
     // The captchas of third parties do not work in a shadow root: theirs stands beside it, and shows in the slot.
     widget() {
       const captcha = this.definition.protection?.captcha;
       if (!captcha?.script) return "";
-      const place = make("div", { slot: "captcha" });
-      this.root.host.append(place);
-      import(new URL("captcha.js", script.src))
-        .then(({ draw }) => draw(place, captcha))
+      this.beside = make("div", { slot: "captcha" });
+      this.root.host.append(this.beside);
+      import(new URL("captcha.js", base))
+        .then(({ draw }) => draw(this.beside, captcha))
         .then((drawn) => { this.captcha = drawn; }, () => {});
       return make("slot", { name: "captcha" });
     }
 
-    async renewToken() {
+    renewToken(ripensFor = TOKEN_RIPE) {
       const url = this.definition.protection?.token_url;
-      if (!url) return;
-      try {
-        this.token = (await ask(url)).body.token;
-      } catch {
+      if (!url) return undefined;
+      this.renewal ??= ask(url).then(({ body: { token } }) => {
+        if (token) Object.assign(this, { token, tokenAt: Date.now(), ripensFor });
+      }).catch(() => {
         // Without it the service may look twice at the sign-up, but it takes it.
-      }
+      }).finally(() => { this.renewal = undefined; });
+      return this.renewal;
+    }
+
+    // For a page that was open for a day, or offline when it was drawn; whoever comes back to it notices nothing.
+    async freshToken() {
+      if (!this.token || Date.now() - this.tokenAt > TOKEN_GOOD) this.renewToken();
+      await this.renewal;
+    }
+
+    async ripeToken() {
+      await this.freshToken();
+      const rest = this.tokenAt + this.ripensFor - Date.now();
+      if (rest > 0) await new Promise((resolve) => { setTimeout(resolve, Math.min(rest, TOKEN_RIPE)); });
     }
 
     document() {
@@ -182,7 +207,7 @@
       if (!url) return;
       if (this.begun && Date.now() - this.begun.at > PROOF_GOOD) this.begun = undefined;
       if (this.begun) return;
-      const answer = import(new URL("proof.js", script.src)).then(({ solve }) => solve(url));
+      const answer = import(new URL("proof.js", base)).then(({ solve }) => solve(url));
       answer.catch(() => { this.begun = undefined; });
       this.begun = { at: Date.now(), answer };
     }
@@ -207,16 +232,17 @@
       if (objection) return this.tell(objection);
       this.busy(true);
       try {
-        const { ok, status, body } = await ask(this.definition.action, {
-          method: "POST",
-          headers: { "Content-Type": "application/json", Accept: "application/json" },
-          body: JSON.stringify({ ...this.document(), ...(await this.proof()) }),
-        });
+        let answer = await this.send();
+        if (answer.body.errors?.some(({ field }) => field === "form_token")) {
+          await this.renewToken();
+          answer = await this.send();
+        }
+        const { ok, status, body } = answer;
         if (ok) this.thank();
         else {
           // Before it says what is wrong with a field, nobody has looked at the captcha.
           if (status !== 422) this.captcha?.reset();
-          await this.refused(status, body);
+          this.refused(body);
         }
       } catch {
         this.captcha?.reset();
@@ -224,6 +250,15 @@
       } finally {
         this.busy(false);
       }
+    }
+
+    async send() {
+      const [proof] = await Promise.all([this.proof(), this.ripeToken()]);
+      return ask(this.definition.action, {
+        method: "POST",
+        headers: { "Content-Type": "application/json", Accept: "application/json" },
+        body: JSON.stringify({ ...this.document(), ...proof }),
+      });
     }
 
     complete() {
@@ -234,15 +269,12 @@
       return !this.focusFirstError();
     }
 
-    async refused(status, body) {
+    refused(body) {
       const elsewhere = [];
       for (const { field, message } of body.errors || []) {
         const at = this.inputs.get(field);
         if (at) this.show(at.input, at.error, message);
-        else if (field === "form_token") {
-          await this.renewToken();
-          elsewhere.push("This page was open for long. Please press the button once more.");
-        } else elsewhere.push(message);
+        else elsewhere.push(message);
       }
       if (elsewhere.length || !body.errors) this.tell(elsewhere.join(" ") || body.detail || UNREACHABLE);
       this.focusFirstError();
@@ -282,30 +314,101 @@
         return;
       }
       const done = make("p", { class: "done", role: "status", tabindex: "-1" }, message || THANKS);
-      this.root.host.replaceChildren();
+      this.beside?.remove();
       this.form.replaceWith(done);
       done.focus();
     }
   }
 
-  const start = async () => {
-    const host = make("div", { "data-signup-form": slug });
-    const target = script.dataset.target && document.querySelector(script.dataset.target);
-    if (target) target.append(host);
-    else script.after(host);
-    const root = host.attachShadow({ mode: "open" });
-    const sheet = new CSSStyleSheet();
-    sheet.replaceSync(STYLE);
+  const HOST = "data-signup-form";
+  const LINE = "data-signup-line"; // on the element that a line gets; the others are the page's own
+  const lines = new WeakMap(); // a line's element
+  const owners = new WeakMap(); // an element's line
+  const drawn = new WeakMap(); // the form that an element shows
+  const missed = new WeakSet(); // lines whose target was not there
+  const sheet = new CSSStyleSheet();
+  sheet.replaceSync(STYLE);
+  let number = 0;
+
+  const draw = async (host, slug) => {
+    drawn.set(host, slug);
+    const root = host.shadowRoot ?? host.attachShadow({ mode: "open" });
     root.adoptedStyleSheets = [sheet];
+    root.replaceChildren();
+    let shown;
     try {
-      const { ok, body } = await ask(new URL(`forms/${encodeURIComponent(slug)}.json`, script.src));
+      const { ok, body } = await ask(new URL(`forms/${encodeURIComponent(slug)}.json`, base));
       if (!ok) throw new Error(body.detail);
-      new SignupForm(root, body).draw();
+      shown = () => new SignupForm(root, body, ++number).draw();
     } catch {
-      root.append(make("p", { role: "status" }, UNAVAILABLE));
+      shown = () => root.append(make("p", { role: "status" }, UNAVAILABLE));
+    }
+    // The page may have asked for another form meanwhile.
+    if (drawn.get(host) === slug) shown();
+  };
+
+  // What is wrong with a selector, or missing yet, must not keep other forms from being drawn.
+  const find = (line) => {
+    const { target } = line.dataset;
+    try {
+      const found = document.querySelector(target);
+      if (found || document.readyState === "loading") return found;
+    } catch {
+      // Told below.
+    }
+    if (!missed.has(line)) console.warn(`embed.js: “${line.dataset.form}” waits for “${target}”, which this page does not have.`);
+    missed.add(line);
+    return null;
+  };
+
+  // Gives a line its element: in its target, in the body for a line in the head, else right behind the line.
+  const place = (line) => {
+    const { form, target, button } = line.dataset;
+    const inHead = document.head?.contains(line);
+    const host = lines.get(line);
+    // Who takes the element away alone means it; who swaps what is around it gets a new one.
+    if (host && (host.isConnected || (!host.parentNode && !inHead))) return;
+    let parent = line.parentNode;
+    if (target) parent = find(line);
+    else if (inHead) parent = document.readyState !== "loading" && document.body;
+    if (!parent) return;
+    // A page that is restored from a copy has copies of what was drawn, too.
+    let found = [...parent.children].find((child) => child.hasAttribute(LINE) && child.getAttribute(HOST) === form
+      && !owners.get(child)?.isConnected);
+    if (!found) {
+      found = make("div", { [HOST]: form, [LINE]: true, "data-button": button });
+      if (target || inHead) parent.append(found);
+      else line.after(found);
+    }
+    lines.set(line, found);
+    owners.set(found, line);
+  };
+
+  const look = () => {
+    for (const line of document.querySelectorAll("script[data-form]")) {
+      if (line.src?.startsWith(`${base}embed.js`)) place(line);
+    }
+    for (const host of document.querySelectorAll(`[${HOST}]`)) {
+      const slug = host.getAttribute(HOST);
+      if (drawn.get(host) !== slug) draw(host, slug);
     }
   };
 
-  if (script.dataset.target && document.readyState === "loading") addEventListener("DOMContentLoaded", start);
-  else start();
+  // However many lines a page has, the first one looks after all of them.
+  const looking = Symbol.for(`sign-up forms of ${base}`);
+  if (window[looking]) {
+    window[looking]();
+    return;
+  }
+  window[looking] = look;
+  let due;
+  const lookSoon = () => {
+    due ??= setTimeout(() => {
+      due = undefined;
+      look();
+    }, 20);
+  };
+  new MutationObserver(lookSoon).observe(document, { childList: true, subtree: true, attributeFilter: [HOST] });
+  addEventListener("DOMContentLoaded", look);
+  look();
 })();

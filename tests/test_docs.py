@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -11,6 +12,7 @@ from flask import Flask
 
 from app import VERSION, create_app
 from settings import BEHIND_PLATFORM, INSTALLATION, Settings
+from tests.front_ends.cases import IN_BROWSER, table
 
 ROOT = Path(__file__).parent.parent
 # The host's own variables, which nobody sets by hand.
@@ -68,6 +70,24 @@ def test_every_make_target_that_people_use_is_in_the_readme() -> None:
     assert targets
     readme = (ROOT / "README.md").read_text()
     assert [target for target in targets if f"`{target}`" not in readme] == []
+
+
+def test_the_table_of_front_ends_is_what_the_tests_try() -> None:
+    """Each row of docs/forms.md is a case of tests/front_ends and the reverse; each page there is used."""
+    assert f"\n\n{table()}\n" in (ROOT / "docs/forms.md").read_text()
+    pages = {path.stem for path in (ROOT / "tests/front_ends/pages").iterdir()}
+    # Another page shows it.
+    assert pages == {case.page for case in IN_BROWSER} | {"line-in-body"}
+
+
+def test_locks_of_npm_name_versions_and_no_place() -> None:
+    """Whoever runs them takes the packages from a registry of their own choice, and checks their sums."""
+    locks = list(ROOT.glob("tests/*/package-lock.json"))
+    assert locks
+    for lock in locks:
+        packages = json.loads(lock.read_text())["packages"]
+        assert [name for name, package in packages.items() if "resolved" in package] == []
+        assert [name for name, package in packages.items() if name and "integrity" not in package] == []
 
 
 def test_links_in_the_documents_lead_somewhere() -> None:
