@@ -27,7 +27,9 @@ from pydantic import (
 
 from services.custom_input import CustomFields, Tags
 from services.dates import day_of
+from services.host_names import UnusableName, in_ascii
 from services.origins import bare_page
+from services.pasted_address import as_meant
 from services.plain_text import NOT_TEXT, admitted, one_line
 
 # What the widgets of third parties' captchas call their answer.
@@ -41,7 +43,8 @@ PERSON_FIELDS = (
     *(*BIRTHDAY_FIELDS, "anniversary", *STREET_FIELDS),
 )
 SMS_FIELDS = ("sms_number", "sms_country", "sms_consent")
-LONGEST_ADDRESS, LONGEST_SOURCE = 80, 100
+# Before the @ by RFC 5321 §4.5.3.1.1, which the vendor holds too.
+LONGEST_ADDRESS, LONGEST_LOCAL_PART, LONGEST_SOURCE = 80, 64, 100
 MOST_DIGITS, LEAP_YEAR = 4, 2024
 # Never in doubt before the @; all else is for the library to judge.
 PLAIN_NAME = re.compile(r"[A-Za-z0-9_+-]+(\.[A-Za-z0-9_+-]+)*")
@@ -64,8 +67,10 @@ def _address(value: str) -> str:
     name, _, domain = value.rpartition("@")
     try:
         address = f"{name}@{_domain(domain)}" if PLAIN_NAME.fullmatch(name) else _judged(value)
-    except EmailNotValidError:
+    except (EmailNotValidError, UnusableName):
         raise ValueError("Enter an e-mail address like name@example.org.") from None
+    if len(name) > LONGEST_LOCAL_PART:
+        raise ValueError(f"Use at most {LONGEST_LOCAL_PART} characters before the @.")
     if len(address) > LONGEST_ADDRESS:
         # A domain in other letters grows when it is written in ASCII.
         raise ValueError(SENTENCES["string_too_long"].format(max_length=LONGEST_ADDRESS))
@@ -76,12 +81,16 @@ def _address(value: str) -> str:
 @lru_cache(maxsize=1024)
 def _domain(domain: str) -> str:
     """A valid domain in ASCII; kept, because the judgement costs more than the rest of a sign-up's fields."""
-    return _judged(f"name@{domain}").partition("@")[2]
+    return _judged(f"name@{in_ascii(domain)}").partition("@")[2]
 
 
 def _judged(address: str) -> str:
     # The vendor wants the domain in ASCII.
     return validate_email(address, check_deliverability=False, allow_smtputf8=False).ascii_email or address
+
+
+def _as_meant(value: object) -> object:
+    return as_meant(value) if isinstance(value, str) else value
 
 
 def _list_id(value: str) -> str:
@@ -154,6 +163,7 @@ def _none_if_no_text(value: object) -> object:
 Address = Annotated[
     str,
     Field(max_length=LONGEST_ADDRESS, json_schema_extra={"format": "email"}),
+    BeforeValidator(_as_meant),
     AfterValidator(one_line),
     AfterValidator(_address),
 ]

@@ -188,14 +188,14 @@ def test_what_is_no_address_is_refused(address: str) -> None:
     assert "email" in errors_of({"email": address, "list_id": LIST})
 
 
-@pytest.mark.parametrize("name", ["", ".a", "a.", "a..b", "a b", "é", "a@b", '"a"', "a\n", "<a"])
+@pytest.mark.parametrize("name", ["", ".a", "a.", "a..b", "a b", "é", "a@b", '"a"', "a\nb", "<a"])
 def test_a_domain_that_was_good_before_excuses_no_name(name: str) -> None:
     """What is remembered of an address is its domain alone."""
     assert read_json(json.dumps({"email": "ann@example.org", "list_id": LIST}).encode())
     assert "email" in errors_of({"email": f"{name}@example.org", "list_id": LIST})
 
 
-@pytest.mark.parametrize("domain", ["localhost", "example.test", "a..b", "-a.org", "a_b.org", "x.org.", ""])
+@pytest.mark.parametrize("domain", ["localhost", "example.test", "a..b", "-a.org", "a_b.org", "x.org..", ""])
 def test_a_plain_name_excuses_no_domain(domain: str) -> None:
     """The name before the @ being beyond doubt, the domain is judged, each time anew when it is wrong."""
     for _ in range(2):
