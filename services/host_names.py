@@ -6,13 +6,11 @@ UTS #46 without its transitional mapping (https://www.unicode.org/reports/tr46/)
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
 
 import idna
 
 LONGEST_LABEL, LONGEST_NAME = 63, 253
-_OTHER_SCRIPTS = re.compile(r"\bxn--", re.IGNORECASE)
 
 
 class UnusableName(ValueError):
@@ -41,8 +39,6 @@ def in_ascii(name: str) -> str:
 @lru_cache(maxsize=1024)
 def as_typed(name: str) -> str:
     """The name as people write it; in ASCII where that would not lead back to the same name."""
-    if not _OTHER_SCRIPTS.search(name):
-        return name
     try:
         shown = idna.decode(name)
         return shown if in_ascii(shown) == name else name

@@ -1,14 +1,14 @@
 """An e-mail address as people paste it, made the address that they see.
 
-What nobody sees goes, wherever it stands: Unicode's format characters (category Cf: zero-width blanks, direction
-marks, the byte order mark, the soft hyphen), what a screen shows nothing of (Default_Ignorable_Code_Point,
-https://www.unicode.org/reports/tr44/), and blanks. Full-width letters and signs become ASCII (NFKC,
-https://www.unicode.org/reports/tr15/). What is copied along with an address goes as well: `mailto:`, angle brackets
-around it, a comma, a semicolon or one full stop behind it.
+What nobody sees goes, wherever it stands: Unicode's format characters (category Cf: zero-width blanks,
+direction marks, the byte order mark, the soft hyphen), what a screen shows nothing of
+(Default_Ignorable_Code_Point, https://www.unicode.org/reports/tr44/), and blanks. Full-width letters and
+signs become ASCII (NFKC, https://www.unicode.org/reports/tr15/). What is copied along with an address goes as
+well: `mailto:`, angle brackets around it, a comma, a semicolon or one full stop behind it.
 
-No sign that may be part of an address is dropped or changed. A blank that somebody typed within a word stays, and
-so do blanks between several words: joined, "Ann ann@example.org" would be somebody else's address. They make the
-address one that is asked about. `static/address.js` does the same before the browser judges.
+No sign that may be part of an address is dropped or changed. A blank that somebody typed within a word stays,
+and so do blanks between several words: joined, "Ann ann@example.org" would be somebody else's address. They
+make the address one that is asked about. `static/address.js` does the same before the browser judges.
 """
 
 from __future__ import annotations
@@ -63,14 +63,16 @@ def _mended(text: str) -> str:
 
 
 def _without_unseen(text: str) -> str:
-    text = _UNSHOWN.sub("", text)
-    return "".join(
-        sign
-        for at, sign in enumerate(text)
-        if unicodedata.category(sign) != "Cf" or (sign in _JOINERS and _in_a_word(text, at))
-    )
+    return "".join(sign for at, sign in enumerate(text) if not _unseen(sign) or _joins(text, at))
 
 
-def _in_a_word(text: str, at: int) -> bool:
+def _unseen(sign: str) -> bool:
+    return unicodedata.category(sign) == "Cf" or bool(_UNSHOWN.match(sign))
+
+
+def _joins(text: str, at: int) -> bool:
+    """Whether a joiner stands there between letters of another script."""
     beside = text[at - 1 : at], text[at + 1 : at + 2]
-    return all(sign and not sign.isascii() and unicodedata.category(sign)[0] in "LM" for sign in beside)
+    return text[at] in _JOINERS and all(
+        sign and not sign.isascii() and unicodedata.category(sign)[0] in "LM" for sign in beside
+    )

@@ -26,11 +26,11 @@ from pydantic import (
 )
 
 from services.custom_input import CustomFields, Tags
-from services.dates import day_of
 from services.host_names import UnusableName, in_ascii
 from services.origins import bare_page
 from services.pasted_address import as_meant
 from services.plain_text import NOT_TEXT, admitted, one_line
+from services.years import day_said
 
 # What the widgets of third parties' captchas call their answer.
 WIDGET_FIELDS = ("cf-turnstile-response", "h-captcha-response", "g-recaptcha-response")
@@ -121,13 +121,6 @@ def _day_of_month(day: int | None, info: ValidationInfo) -> int | None:
     return day
 
 
-def _day(value: str) -> str:
-    day = day_of(value)
-    if day is None:
-        raise ValueError("Enter a date like 2006-11-15: year, month, day.")
-    return day.isoformat()
-
-
 def _country(value: str | None) -> str | None:
     code = value.upper() if value else None
     if code and code not in SUPPORTED_REGIONS:
@@ -171,7 +164,7 @@ ListId = Annotated[str, Field(json_schema_extra={"format": "uuid"}), AfterValida
 Line25 = Annotated[str, Field(max_length=25), AfterValidator(one_line)]
 Line50 = Annotated[str, Field(max_length=50), AfterValidator(one_line)]
 Line255 = Annotated[str, Field(max_length=255), AfterValidator(one_line)]
-Day = Annotated[str, Field(json_schema_extra={"format": "date"}), AfterValidator(_day)]
+Day = Annotated[str, Field(json_schema_extra={"format": "date"}), AfterValidator(day_said)]
 Line100 = Annotated[str, Field(max_length=LONGEST_SOURCE), AfterValidator(one_line)]
 Text2000 = Annotated[str, Field(max_length=2000), AfterValidator(admitted)]
 Month = Annotated[int, Field(ge=1, le=12), BeforeValidator(_number)]
