@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
+import idna
 from dotenv import dotenv_values
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
@@ -85,16 +86,36 @@ def _without_slash(value: object) -> object:
 
 def _origin(value: str) -> str:
     parts = urlsplit(value)
-    if parts.scheme not in {"http", "https"} or not parts.netloc or parts.path.strip("/") or parts.query:
+    # A blank would be no origin that a browser sends.
+    if (
+        " " in value
+        or parts.scheme not in {"http", "https"}
+        or not parts.netloc
+        or parts.path.strip("/")
+        or parts.query
+    ):
         raise ValueError(f"“{value}” is not an origin like https://www.example.org")
-    return f"{parts.scheme}://{parts.netloc}".lower()
+    return f"{parts.scheme}://{_place_in_ascii(parts.netloc)}".lower()
 
 
 def _http_url(value: str) -> str:
     parts = urlsplit(value)
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
         raise ValueError(f"“{value}” is not an address like https://signup.example.org")
-    return value
+    return value.replace(parts.netloc, _place_in_ascii(parts.netloc), 1)
+
+
+def _place_in_ascii(place: str) -> str:
+    """Host and port with a name of another script as browsers write it: https://url.spec.whatwg.org/#idna."""
+    if place.isascii():
+        return place
+    name, colon, port = place.partition(":")
+    try:
+        return f"{idna.encode(name, uts46=True).decode()}{colon}{port}"
+    except idna.IDNAError:
+        raise ValueError(
+            f"“{name}” is no name that browsers can look up; write it as your browser shows it"
+        ) from None
 
 
 def _network(value: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 TYPES = (
@@ -13,6 +13,7 @@ TYPES = (
     *("single_select", "multi_select"),
 )
 SELECTS = ("single_select", "multi_select")
+_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}")
 _NUMBER = re.compile(r"-?\d+(\.\d+)?")
 
 
@@ -81,3 +82,13 @@ class CustomField:
                 date.fromisoformat(value)
             except ValueError:
                 raise ValueError("the value must be a date such as 2006-11-15") from None
+        if self.type == "datetime" and not _is_moment(value):
+            raise ValueError("the value must be a date and a time such as 2006-11-15T18:30:00")
+
+
+def _is_moment(value: str) -> bool:
+    try:
+        datetime.fromisoformat(value)
+    except ValueError:
+        return False
+    return bool(_MOMENT.match(value))

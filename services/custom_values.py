@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 from services.constant_contact import Choice, CustomField
 from services.custom_input import LONGEST_VALUE, CustomFieldValue
-from services.dates import day_of
+from services.moments import moment_said
 from services.plain_text import shortened
+from services.years import day_said
 
-NO_DAY = "Enter a date like 2006-11-15: year, month, day."
 NUMBER = re.compile(r"-?\d{1,15}(?:\.(\d{1,15}))?")
 CENTS = 2
 # Of the choices in the sentence for a wrong one, which is stored with the sign-up where it shows late.
@@ -35,6 +35,16 @@ def fitting(field: CustomField, value: CustomFieldValue) -> CustomFieldValue:
     return _BY_TYPE.get(field.type, _text)(field, value)
 
 
+def folded(label: str) -> str:
+    """What two spellings of one choice share: a browser collapses blanks, and people write as they like."""
+    return " ".join(label.split()).casefold()
+
+
+def needs_ids(field: CustomField, value: CustomFieldValue) -> bool:
+    """Whether only ids tell a fitting value: several choices go out as one text, parted by commas."""
+    return field.type == "multi_select" and any("," in label for label in value)
+
+
 def choice_ids(field: CustomField, value: CustomFieldValue) -> list[str]:
     """The ids of the choices that a fitting value names; none for other types."""
     labels = {value} if isinstance(value, str) else set(value)
@@ -48,10 +58,11 @@ def _text(field: CustomField, value: str) -> str:
 
 
 def _day(_: CustomField, value: str) -> str:
-    day = day_of(value)
-    if day is None:
-        raise ValueError(NO_DAY)
-    return day.isoformat()
+    return day_said(value)
+
+
+def _moment(_: CustomField, value: str) -> str:
+    return moment_said(value)
 
 
 def _number(field: CustomField, value: str) -> str:
@@ -81,9 +92,10 @@ def _one_choice(field: CustomField, value: str) -> str:
 
 
 def _choice(field: CustomField, value: str) -> Choice:
-    for choice in field.choices:
-        if value.casefold() == choice.label.casefold():
-            return choice
+    for alike in (str, folded):
+        for choice in field.choices:
+            if alike(value) == alike(choice.label):
+                return choice
     offered = shortened(", ".join(choice.label for choice in field.choices), LONGEST_OFFER_BYTES)
     raise ValueError(f"Choose one of: {offered}.")
 
@@ -92,6 +104,7 @@ _BY_TYPE: dict[str, Callable[[CustomField, str], str]] = {
     "number": _number,
     "currency": _number,
     "date": _day,
+    "datetime": _moment,
     "boolean": _truth,
     "single_select": _one_choice,
 }

@@ -19,7 +19,7 @@ from pydantic import (
 
 from services.custom_input import Tags, custom_name, fold, gathered_tags
 from services.errors import FieldError, InvalidForm
-from services.origins import origin_of
+from services.origins import origin_of, unusable_name
 from services.plain_text import NOT_TEXT, admitted, one_line, through
 from services.submission import BIRTHDAY_FIELDS, Blank, Country, ListId, Submission, Text2000
 
@@ -68,18 +68,20 @@ SENTENCES = {
 def _origin(value: str) -> str:
     origin = origin_of(value)
     if origin is None:
+        _refuse_unusable_name(value)
         raise ValueError(f"“{value}” is not a site's address like https://www.example.org.")
     return origin
 
 
-def _with_plain_breaks(value: object) -> object:
-    # Browsers post line breaks as CR LF: the same wording must not look like a new one.
-    return value.replace("\r\n", "\n") if isinstance(value, str) else value
+def _refuse_unusable_name(url: str) -> None:
+    if name := unusable_name(url):
+        raise ValueError(f"“{name}” is no name that browsers can look up. Write it as your browser shows it.")
 
 
 def _web_address(value: str) -> str:
     # urlsplit alone takes what browsers read otherwise.
     if origin_of(value) is None or urlsplit(value).scheme not in {"http", "https"}:
+        _refuse_unusable_name(value)
         raise ValueError("Enter a whole address like https://www.example.org/thank-you.")
     return value
 
@@ -103,7 +105,7 @@ def _wanted_for_sms(wording: str | None, info: ValidationInfo) -> str | None:
 
 
 CustomFieldName = Annotated[str, Field(pattern=r"^custom_fields\[[^\x00-\x1f\x7f-\x9f]{1,50}\]$")]
-LongText = Annotated[Text2000 | None, Blank, BeforeValidator(_with_plain_breaks)]
+LongText = Annotated[Text2000 | None, Blank]
 MostPending = Annotated[
     int, Field(ge=0, le=1_000_000), BeforeValidator(lambda value: MOST_PENDING if value == "" else value)
 ]

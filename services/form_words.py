@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from services.forms import Form
+from services.origins import shown
 from services.signup_words import printable
 
 
@@ -24,7 +25,7 @@ def rows(form: Form) -> Iterator[tuple[str, str]]:
         ("Thank-you page", form.thank_you_url),
         ("Protection", form.protection),
         ("Most waiting", str(form.most_pending or "any number")),
-        *(("Site", origin) for origin in form.origins),
+        *(("Site", shown(origin)) for origin in form.origins),
         ("Contacts", "keep what they have already" if form.protect_existing else None),
         *(
             (f"Consent {number}", wording or "none was asked for")

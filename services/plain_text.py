@@ -32,7 +32,11 @@ class NamedTwice(ValueError):
 
 
 def admitted(value: str) -> str:
-    """The text as it is kept. Raises ValueError, with a sentence: it is none, or has control characters."""
+    """The text as it is kept, line breaks as LF.
+
+    Raises:
+        ValueError: it is no text, or has control characters; with a sentence.
+    """
     if not value.isascii():
         # What a decoder leaves in the place of bytes that are no UTF-8: the original is lost.
         if HALF.search(value) or LOST in value:
@@ -40,7 +44,8 @@ def admitted(value: str) -> str:
         value = _uniform(value)
     if _CONTROL.search(value):
         raise ValueError(NO_CONTROLS)
-    return value
+    # Browsers count a line break as one character, and send it as two.
+    return value.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def one_line(value: str) -> str:

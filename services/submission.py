@@ -26,9 +26,11 @@ from pydantic import (
 )
 
 from services.custom_input import CustomFields, Tags
-from services.dates import day_of
+from services.host_names import UnusableName, in_ascii
 from services.origins import bare_page
+from services.pasted_address import as_meant
 from services.plain_text import NOT_TEXT, admitted, one_line
+from services.years import day_said
 
 # What the widgets of third parties' captchas call their answer.
 WIDGET_FIELDS = ("cf-turnstile-response", "h-captcha-response", "g-recaptcha-response")
@@ -41,7 +43,8 @@ PERSON_FIELDS = (
     *(*BIRTHDAY_FIELDS, "anniversary", *STREET_FIELDS),
 )
 SMS_FIELDS = ("sms_number", "sms_country", "sms_consent")
-LONGEST_ADDRESS, LONGEST_SOURCE = 80, 100
+# Before the @ by RFC 5321 §4.5.3.1.1, which the vendor holds too.
+LONGEST_ADDRESS, LONGEST_LOCAL_PART, LONGEST_SOURCE = 80, 64, 100
 MOST_DIGITS, LEAP_YEAR = 4, 2024
 # Never in doubt before the @; all else is for the library to judge.
 PLAIN_NAME = re.compile(r"[A-Za-z0-9_+-]+(\.[A-Za-z0-9_+-]+)*")
@@ -64,8 +67,10 @@ def _address(value: str) -> str:
     name, _, domain = value.rpartition("@")
     try:
         address = f"{name}@{_domain(domain)}" if PLAIN_NAME.fullmatch(name) else _judged(value)
-    except EmailNotValidError:
+    except (EmailNotValidError, UnusableName):
         raise ValueError("Enter an e-mail address like name@example.org.") from None
+    if len(name) > LONGEST_LOCAL_PART:
+        raise ValueError(f"Use at most {LONGEST_LOCAL_PART} characters before the @.")
     if len(address) > LONGEST_ADDRESS:
         # A domain in other letters grows when it is written in ASCII.
         raise ValueError(SENTENCES["string_too_long"].format(max_length=LONGEST_ADDRESS))
@@ -76,12 +81,16 @@ def _address(value: str) -> str:
 @lru_cache(maxsize=1024)
 def _domain(domain: str) -> str:
     """A valid domain in ASCII; kept, because the judgement costs more than the rest of a sign-up's fields."""
-    return _judged(f"name@{domain}").partition("@")[2]
+    return _judged(f"name@{in_ascii(domain)}").partition("@")[2]
 
 
 def _judged(address: str) -> str:
     # The vendor wants the domain in ASCII.
     return validate_email(address, check_deliverability=False, allow_smtputf8=False).ascii_email or address
+
+
+def _as_meant(value: object) -> object:
+    return as_meant(value) if isinstance(value, str) else value
 
 
 def _list_id(value: str) -> str:
@@ -110,13 +119,6 @@ def _day_of_month(day: int | None, info: ValidationInfo) -> int | None:
     if month and day and "birthday_month" in info.data and day > monthrange(LEAP_YEAR, month)[1]:
         raise ValueError("This month does not have so many days.")
     return day
-
-
-def _day(value: str) -> str:
-    day = day_of(value)
-    if day is None:
-        raise ValueError("Enter a date like 2006-11-15: year, month, day.")
-    return day.isoformat()
 
 
 def _country(value: str | None) -> str | None:
@@ -154,6 +156,7 @@ def _none_if_no_text(value: object) -> object:
 Address = Annotated[
     str,
     Field(max_length=LONGEST_ADDRESS, json_schema_extra={"format": "email"}),
+    BeforeValidator(_as_meant),
     AfterValidator(one_line),
     AfterValidator(_address),
 ]
@@ -161,7 +164,7 @@ ListId = Annotated[str, Field(json_schema_extra={"format": "uuid"}), AfterValida
 Line25 = Annotated[str, Field(max_length=25), AfterValidator(one_line)]
 Line50 = Annotated[str, Field(max_length=50), AfterValidator(one_line)]
 Line255 = Annotated[str, Field(max_length=255), AfterValidator(one_line)]
-Day = Annotated[str, Field(json_schema_extra={"format": "date"}), AfterValidator(_day)]
+Day = Annotated[str, Field(json_schema_extra={"format": "date"}), AfterValidator(day_said)]
 Line100 = Annotated[str, Field(max_length=LONGEST_SOURCE), AfterValidator(one_line)]
 Text2000 = Annotated[str, Field(max_length=2000), AfterValidator(admitted)]
 Month = Annotated[int, Field(ge=1, le=12), BeforeValidator(_number)]

@@ -93,6 +93,8 @@
         this.submit();
       });
       this.root.append(this.form);
+      // Where it cannot be had, the service mends the address alone.
+      import(new URL("address.js", script.src)).then(({ asMeant }) => { this.asMeant = asMeant; }, () => {});
       this.renewToken(0);
     }
 
@@ -264,6 +266,7 @@
     complete() {
       this.tell("");
       for (const { input, error } of this.inputs.values()) {
+        if (this.asMeant && input.type === "email") input.value = this.asMeant(input.value);
         this.show(input, error, input.validity.valid ? "" : input.validationMessage);
       }
       return !this.focusFirstError();

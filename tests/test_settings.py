@@ -195,6 +195,8 @@ def test_cookies_are_secure_except_on_plain_loopback_and_in_development(
         ("PUBLIC_BASE_URL", "signup.example.org"),
         ("ALLOWED_ORIGINS", "https://www.example.org/page"),
         ("ALLOWED_ORIGINS", "*"),
+        ("ALLOWED_ORIGINS", "https://i❤.example"),
+        ("ALLOWED_ORIGINS", "https://a b.example"),
         ("PUBLIC_LIST_IDS", "newsletter"),
         ("DELIVERY", "sometimes"),
     ],
@@ -203,6 +205,25 @@ def test_a_wrong_value_is_refused_by_name(name: str, value: str) -> None:
     """What cannot be meant is refused at the start."""
     with pytest.raises(SettingsError, match=name):
         Settings.from_env(PRODUCTION | {name: value})
+
+
+def test_a_name_of_another_script_is_written_as_browsers_send_it() -> None:
+    """As typed it would match no Origin header; what no browser looks up is refused in a sentence."""
+    settings = Settings.from_env(
+        PRODUCTION
+        | {
+            "ALLOWED_ORIGINS": "https://München.example:8443, https://straße.example/, https://www.example.org",
+            "PUBLIC_BASE_URL": "https://anmeldung.bücher.example/",
+        }
+    )
+    assert settings.allowed_origins == (
+        "https://xn--mnchen-3ya.example:8443",
+        "https://xn--strae-oqa.example",
+        "https://www.example.org",
+    )
+    assert settings.public_base_url == "https://anmeldung.xn--bcher-kva.example"
+    with pytest.raises(SettingsError, match=r"ALLOWED_ORIGINS: “i❤.example” is no name that browsers"):
+        Settings.from_env(PRODUCTION | {"ALLOWED_ORIGINS": "https://i❤.example"})
 
 
 def test_the_fingerprint_tells_a_copy_from_the_original(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from werkzeug.wrappers import Response
 
 from services import FIELD_NAMES, PROVIDERS, RESERVED_SLUGS, Form, InvalidForm
 from services.custom_input import custom_name, field_of, fold
+from services.origins import shown
 from web import filled_form, guards, headers
 from web.addresses import known_base_url
 from web.current import services
@@ -156,6 +157,7 @@ def _editor(
         custom_names=custom_names,
         lost=[name for name in custom_names if fold(name) not in known] if known else [],
         known_tags=[tag.name for tag in offered.tags],
+        sites=[shown(origin) for origin in entered.get("origins", ())],
         errors=errors or {},
         form=form,
         faults=services().form_faults.of(form) if form else [],

@@ -24,6 +24,14 @@ def proof() -> Response:
     return answer
 
 
+@blueprint.get("/address.js")
+def address() -> Response:
+    """The module that mends a pasted address; a page of another site imports it."""
+    answer = _for_all("address.js")
+    answer.headers["Access-Control-Allow-Origin"] = "*"
+    return answer
+
+
 @blueprint.get("/captcha.js")
 def captcha() -> Response:
     """The module that draws a third party's captcha; a page of another site imports it."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from services import FOR_VISITORS, OWNERS_MISTAKE, TOKEN, CustomField, FieldError, Form
 from services.custom_input import LONGEST_VALUE, custom_name
+from services.custom_values import folded
 from services.reading import documented_pairs
 from services.trap import trap_name
 from services.vocabulary import field_named
@@ -16,30 +17,33 @@ HIDDEN = frozenset(
     {"list_id", "list_ids", "form", "source", "consent", "redirect", "referrer", "sms_country", "sms_consent"}
     | {TOKEN, "tags"}
 )
-# name: (label, input type, autocomplete token of the HTML standard, longest)
-INPUTS = {
-    "email": ("E-mail", "email", "email", 80),
+# name: (label, input type, autocomplete token of the HTML standard, longest). A browser cuts what is pasted
+# to the longest, and an address, a number or a day that was cut is another one: these have none, so that what
+# is too long comes back with a sentence.
+INPUTS: dict[str, tuple[str, str, str, int | None]] = {
+    "email": ("E-mail", "email", "email", None),
     "first_name": ("First name", "text", "given-name", 50),
     "last_name": ("Last name", "text", "family-name", 50),
     "job_title": ("Job title", "text", "organization-title", 50),
     "company_name": ("Company", "text", "organization", 50),
-    "phone": ("Phone", "tel", "tel", 25),
+    "phone": ("Phone", "tel", "tel", None),
     # Text: a browser shows nothing of what is no number in a field for numbers.
-    "birthday_month": ("Month of birth (1 to 12)", "text", "bday-month", 2),
-    "birthday_day": ("Day of birth", "text", "bday-day", 2),
-    "anniversary": ("Anniversary (YYYY-MM-DD)", "text", "off", 10),
+    "birthday_month": ("Month of birth (1 to 12)", "text", "bday-month", None),
+    "birthday_day": ("Day of birth", "text", "bday-day", None),
+    "anniversary": ("Anniversary (YYYY-MM-DD)", "text", "off", None),
     "street": ("Street", "text", "address-line1", 255),
     "city": ("City", "text", "address-level2", 50),
     "state": ("State", "text", "address-level1", 50),
-    "postal_code": ("Postal code", "text", "postal-code", 50),
+    "postal_code": ("Postal code", "text", "postal-code", None),
     "country": ("Country", "text", "country-name", 50),
-    "sms_number": ("Mobile number for text messages", "tel", "tel", 25),
+    "sms_number": ("Mobile number for text messages", "tel", "tel", None),
 }
 
 
 # The vendor's types as inputs; others are asked for as text.
 CUSTOM_KINDS = {
     "date": "date",
+    "datetime": "datetime-local",
     "number": "number",
     "currency": "number",
     "boolean": "checkbox",
@@ -51,9 +55,9 @@ CUSTOM_KINDS = {
 
 @dataclass(frozen=True)
 class Shape:
-    """How a field is asked for; `attributes` are input type, autocomplete token and longest value."""
+    """How a field is asked for; `attributes` are input type, autocomplete token and longest value, if any."""
 
-    attributes: tuple[str, str, int]
+    attributes: tuple[str, str, int | None]
     options: tuple[str, ...] = ()
 
 
@@ -77,7 +81,7 @@ class Input:
     label: str
     kind: str
     autocomplete: str
-    longest: int
+    longest: int | None
     required: bool
     value: str
     error: str | None
@@ -147,11 +151,11 @@ def fill(
             label,
             *(shape := shape_of(name, known)).attributes,
             required,
-            typed.get(name, ""),
+            _as_offered(typed.get(name, ""), shape.options),
             messages.get(name),
             id=f"custom-{number}" if custom_name(name) else name,
             options=shape.options,
-            chosen=tuple(value for each, value in named if each == name),
+            chosen=tuple(_as_offered(value, shape.options) for each, value in named if each == name),
         )
         for number, (name, label, required) in enumerate(_shown(form, typed))
     )
@@ -172,6 +176,11 @@ def _for_the_visitor(messages: dict[str, str]) -> tuple[str, ...]:
     """What fits a visitor of errors in fields that are not shown: their names and rules are for the owner."""
     found = (message if name in FOR_VISITORS else OWNERS_MISTAKE for name, message in messages.items())
     return tuple(dict.fromkeys(found))
+
+
+def _as_offered(value: str, options: tuple[str, ...]) -> str:
+    """The choice as it is offered, whatever blanks a browser left of it."""
+    return next((option for option in options if folded(option) == folded(value)), value)
 
 
 def _shown(form: Form | None, typed: dict[str, str]) -> list[tuple[str, str, bool]]:

@@ -162,7 +162,8 @@ def _signup() -> Document:
 def _form() -> Document:
     text, nothing = {"type": "string"}, {"type": "null"}
     field = {"name": text, "label": text, "type": text, "autocomplete": text}
-    field |= {"maxlength": {"type": "integer"}, "required": {"type": "boolean"}}
+    longest: Document = {"anyOf": [{"type": "integer"}, nothing]}
+    field |= {"maxlength": longest, "required": {"type": "boolean"}}
     consent = _object({"version": {"type": "integer"}, "wording": text})
     optional = {"anyOf": [text, nothing]}
     thank_you = _object({"message": optional, "url": optional})

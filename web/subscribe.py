@@ -35,6 +35,7 @@ from services import (
     TooManyAttempts,
     Verdict,
 )
+from services.origins import to_send
 from web import captchas, filled_form, form_pairs, guards, headers, preferences
 from web.addresses import known_base_url, may_redirect_to, page_of
 from web.current import services
@@ -178,12 +179,12 @@ def _own_thanks(submission: Submission, signup_id: str) -> str | None:
     form = services().forms.seen(submission.form)
     if submission.redirect:
         if may_redirect_to(submission.redirect, also=form.redirects if form else ()):
-            return submission.redirect
+            return to_send(submission.redirect)
         # The sign-up is on disk by now; a wrong thank-you page must not make it look lost.
         log.warning(
             "redirect_not_allowed", signup_id=signup_id, cure="add the page's origin to ALLOWED_ORIGINS"
         )
-    return form.thank_you_url if form else None
+    return to_send(form.thank_you_url) if form and form.thank_you_url else None
 
 
 def _with_mistakes(

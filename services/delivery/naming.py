@@ -16,7 +16,7 @@ from services.constant_contact import (
     Tag,
 )
 from services.custom_input import CustomFieldValue
-from services.custom_values import choice_ids, fitting
+from services.custom_values import choice_ids, fitting, needs_ids
 from services.delivery.filling import SMS
 from services.delivery.merging import Merged
 from services.directory import Directory, Entry
@@ -54,12 +54,14 @@ class NotInAccount(ConstantContactError):
 class Named:
     """The body for the vendor, and the ids of the tags that the contact gets afterwards.
 
-    `offered` goes into the body only where the contact has nothing yet.
+    `offered` goes into the body only where the contact has nothing yet. With `by_ids` it has ids of choices,
+    which POST /contacts/sign_up_form does not take.
     """
 
     body: Mapping[str, Any]
     tag_ids: tuple[str, ...] = ()
     offered: Mapping[str, Any] = field(default_factory=dict)
+    by_ids: bool = False
 
     @property
     def by_name(self) -> bool:
@@ -89,26 +91,27 @@ class Naming:
             NotInAccount: the account lacks a field, or a tag that may not be made, or a value does not fit.
             ConstantContactError: a call failed.
         """
-        by_id = len(merged.body["email_address"]) > LONGEST_SIGN_UP_ADDRESS
+        wishes = merged.body, merged.offered
+        filled_in = [self._filled_in(wish.get("custom_fields"), book, anew=anew) for wish in wishes]
+        by_ids = len(merged.body["email_address"]) > LONGEST_SIGN_UP_ADDRESS or any(
+            needs_ids(found, value) for both in filled_in for found, value in both
+        )
         body, offered = (
-            self._with_ids(wish, book, anew=anew, by_id=by_id) for wish in (merged.body, merged.offered)
+            _with_ids(wish, both, by_ids=by_ids) for wish, both in zip(wishes, filled_in, strict=True)
         )
         tags = merged.body.get("tags")
-        return Named(body, tuple(self._tag_ids(tags, book, anew=anew)) if tags else (), offered)
+        tag_ids = tuple(self._tag_ids(tags, book, anew=anew)) if tags else ()
+        return Named(body, tag_ids, offered, by_ids)
 
-    def _with_ids(self, wish: Mapping[str, Any], book: Book, *, anew: bool, by_id: bool) -> dict[str, Any]:
-        body = {name: value for name, value in wish.items() if name not in {"custom_fields", "tags"}}
-        if said := wish.get("custom_fields"):
-            body["custom_fields"] = self._custom_fields(said, book, anew=anew, by_id=by_id)
-        return body
-
-    def _custom_fields(
-        self, said: Mapping[str, Any], book: Book, *, anew: bool, by_id: bool
-    ) -> list[dict[str, Any]]:
+    def _filled_in(
+        self, said: Mapping[str, Any] | None, book: Book, *, anew: bool
+    ) -> list[tuple[CustomField, CustomFieldValue]]:
+        if not said:
+            return []
         fields = _known(
             self._fields, book, anew=anew, has_all=lambda known: all(field_named(n, known) for n in said)
         )
-        sent: dict[str, dict[str, Any]] = {}
+        filled_in: dict[str, tuple[CustomField, CustomFieldValue]] = {}
         for name, value in said.items():
             found = field_named(name, fields)
             if found is None:
@@ -118,8 +121,8 @@ class Naming:
                     f"{FIELD}:{name}",
                 )
             # Two spellings of a name lead to one field: the newer one counts.
-            sent[found.custom_field_id] = _entry(found, value, by_id=by_id)
-        return list(sent.values())
+            filled_in[found.custom_field_id] = found, _fitting(found, value)
+        return list(filled_in.values())
 
     def _tag_ids(self, tags: Mapping[str, bool], book: Book, *, anew: bool) -> Iterable[str]:
         known = _known(
@@ -160,17 +163,28 @@ def _known(
     return directory.fetch(book).entries
 
 
-def _entry(field: CustomField, said: str | list[str], *, by_id: bool) -> dict[str, Any]:
-    value: CustomFieldValue = said if isinstance(said, str) else tuple(said)
+def _fitting(field: CustomField, said: str | list[str]) -> CustomFieldValue:
     try:
-        value = fitting(field, value)
+        return fitting(field, said if isinstance(said, str) else tuple(said))
     except ValueError as wrong:
         raise NotInAccount(
             f"What was said in “{field.label}” does not suit that field in Constant Contact, so nothing was "
             f"sent. {wrong} Change the field's type there, then send this sign-up again."
         ) from None
+
+
+def _with_ids(
+    wish: Mapping[str, Any], filled_in: Iterable[tuple[CustomField, CustomFieldValue]], *, by_ids: bool
+) -> dict[str, Any]:
+    body = {name: value for name, value in wish.items() if name not in {"custom_fields", "tags"}}
+    if "custom_fields" in wish:
+        body["custom_fields"] = [_entry(found, value, by_ids=by_ids) for found, value in filled_in]
+    return body
+
+
+def _entry(field: CustomField, value: CustomFieldValue, *, by_ids: bool) -> dict[str, Any]:
     entry: dict[str, Any] = {"custom_field_id": field.custom_field_id}
-    if by_id and field.choices:
+    if by_ids and field.choices:
         return entry | {"choice_ids": choice_ids(field, value)}
     # The contract of sign_up_form has no ids of choices, only values.
     return entry | {"value": value if isinstance(value, str) else ", ".join(value)}

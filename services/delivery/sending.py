@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable
 
 from services.constant_contact import (
-    LONGEST_SIGN_UP_ADDRESS,
     Conflict,
     ConstantContact,
     ConstantContactError,
@@ -188,7 +187,7 @@ class Sender:
     def _upsert(self, named: Named, held: Contact | None, book: _Bookings) -> SignedUp:
         wish = filled(named.body, named.offered, held)
         book()
-        if len(wish["email_address"]) <= LONGEST_SIGN_UP_ADDRESS:
+        if not named.by_ids:
             return self._vendor.sign_up(wish)
         if held is not None:
             return self._vendor.update_contact(held, wish)

@@ -92,6 +92,10 @@ def stand_in(service: Service) -> Flask:
     def script() -> Response:
         return app.send_static_file("embed.js")
 
+    @app.get("/address.js")
+    def address() -> Response:
+        return app.send_static_file("address.js")
+
     @app.get("/forms/news.json")
     def form() -> ResponseReturnValue:
         return jsonify(service.definition)

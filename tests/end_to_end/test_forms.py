@@ -133,6 +133,13 @@ def test_its_own_page_with_a_script_running(page: Page, service: Deployment) -> 
     assert record(service, "own@example.org") == expected
 
 
+def test_an_address_that_is_too_long_is_not_cut(page: Page, service: Deployment) -> None:
+    """Cut to 80 characters it would be another one, and pass."""
+    page.goto(f"{service.base}/forms/news", wait_until="networkidle")
+    sign_up(page, f"{'a' * 60}@{'b' * 10}.example.org")
+    expect(page.get_by_text("Use at most 80 characters.").first).to_be_visible()
+
+
 def test_its_own_page_without_script(without_script: Page, service: Deployment) -> None:
     """The same, mistakes included."""
     page = without_script

@@ -137,3 +137,19 @@ def test_a_wrong_change_of_a_field_is_refused(api: Api, body: dict[str, Any], st
     topics = fields(api)["Topics"]
     assert api("PUT", f"{FIELDS}/{topics['custom_field_id']}", body).status_code == status
     assert fields(api)["Topics"] == topics
+
+
+@pytest.mark.parametrize(
+    ("value", "status"),
+    [
+        ("2006-11-15T18:30:00", 201),
+        ("2006-11-15T18:30:00Z", 201),
+        ("2006-11-15", 400),
+        ("2006-02-30T18:30:00", 400),
+    ],
+)
+def test_a_moment_is_a_date_and_a_time(api: Api, value: str, status: int) -> None:
+    """In ISO 8601, as the contract writes its own."""
+    made = api("POST", FIELDS, {"label": "Next visit", "type": "datetime"}).json or {}
+    said = {"custom_field_id": made["custom_field_id"], "value": value}
+    assert api("POST", SIGN_UP, person(custom_fields=[said])).status_code == status

@@ -30,12 +30,18 @@ def field(kind: str, **more: object) -> CustomField:
         ("number", "-42.5", "-42.5"),
         ("currency", "10.00", "10.00"),
         ("date", "2006-11-15", "2006-11-15"),
+        ("datetime", "2006-11-15T18:30", "2006-11-15T18:30:00"),
+        ("datetime", "2006-11-15 8:30:15", "2006-11-15T08:30:15"),
+        ("datetime", "2006-11-15T18:30:00.000Z", "2006-11-15T18:30:00Z"),
+        ("datetime", "2006-11-15T18:30+02:00", "2006-11-15T18:30:00+02:00"),
         ("boolean", "Yes", "true"),
         ("boolean", "on", "true"),
         ("boolean", "0", "false"),
         ("single_select", "large", "Large"),
         ("multi_select", ("large", "Small"), ("Small", "Large")),
         ("multi_select", "small", ("Small",)),
+        ("single_select", " SIZE,\u00a0 other ", "Size, other"),
+        ("multi_select", ("Size,  other", "small "), ("Small", "Size, other")),
         ("hologram", "what is yet to come", "what is yet to come"),
     ],
 )
@@ -58,6 +64,18 @@ def test_what_fits_is_kept_in_the_accounts_spelling(
         ("currency", "1.234", "at most 2 decimals"),
         ("date", "15.11.2006", "a date like"),
         ("date", "2006-02-30", "a date like"),
+        ("date", "15.11.06", "four digits"),
+        ("date", "11/15/06", "four digits"),
+        ("date", "0006-11-15", "four digits"),
+        ("date", "1806-11-15", "Is the year right"),
+        ("datetime", "0006-11-15T18:30", "four digits"),
+        ("datetime", "1899-12-31T23:59", "Is the year right"),
+        ("datetime", "11/15/06 18:30", "four digits"),
+        ("datetime", "2006-11-15", "a date and a time"),
+        ("datetime", "2006-02-30T18:30", "a date and a time"),
+        ("datetime", "2006-11-15T25:30", "a date and a time"),
+        ("datetime", "2006-11-15T18:30+29:00", "a date and a time"),
+        ("datetime", "soon", "a date and a time"),
         ("boolean", "maybe", "true or false"),
         ("single_select", "Huge", "Choose one of: Small, Large"),
         ("single_select", ("Small", "Large"), "one value"),
@@ -77,6 +95,15 @@ def test_what_the_account_demands_of_a_number_is_held(about: dict[str, object], 
     assert fitting(field("number"), value) == value
     with pytest.raises(ValueError, match="Enter a"):
         fitting(field("number", **about), value)
+
+
+def test_a_label_is_found_though_a_browser_collapsed_its_blanks() -> None:
+    """An exact label counts before one that only looks like it."""
+    labels = (Choice("1", "Two  words "), Choice("2", "tea"), Choice("3", "Tea"))
+    one = CustomField("f-1", "Thing", "single_select", labels)
+    assert fitting(one, "Two words") == "Two  words "
+    assert fitting(one, "Tea") == "Tea"
+    assert fitting(one, "TEA") == "tea"
 
 
 def test_the_ids_of_choices_are_those_of_the_labels() -> None:

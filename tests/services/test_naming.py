@@ -136,6 +136,23 @@ def test_every_type_arrives_by_both_ways(town: Town, address: str) -> None:
     assert held(town, address) == AS_HELD
 
 
+@pytest.mark.parametrize("known", [False, True])
+def test_a_label_with_a_comma_goes_out_as_one_choice(town: Town, known: bool) -> None:
+    """By its id: in a text, which is all that sign_up_form takes, commas part the choices."""
+    choices = [{"choice_label": label} for label in ("Lunch, dinner", "Lunch", "dinner")]
+    for kind in ("multi_select", "single_select"):
+        do(town, "POST", "/contact_custom_fields", {"label": kind, "type": kind, "choices": choices})
+    if known:
+        town.account.add(SHORT)
+    town.account.vendor.settings(rate_limit=False)
+    said = {"multi_select": ["lunch,  dinner", "dinner"], "single_select": "Lunch, dinner"}
+    take(town, SHORT, custom_fields=said)
+    town.deliver()
+    assert held(town, SHORT) == {"multi_select": "Lunch, dinner, dinner", "single_select": "Lunch, dinner"}
+    fields = {entry["choice_ids"][0] for entry in town.account.vendor.contact_named(SHORT)["custom_fields"]}
+    assert fields == {"1"}
+
+
 def test_a_long_address_keeps_the_fields_it_has(town: Town) -> None:
     """Its update replaces all of them, so they are sent along."""
     topics = next(f for f in town.account.vendor.state()["custom_fields"] if f["label"] == "Topics")

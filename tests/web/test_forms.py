@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -75,7 +76,7 @@ def test_the_description_is_all_a_script_needs(app: Flask, client: FlaskClient) 
                 "label": "E-mail",
                 "type": "email",
                 "autocomplete": "email",
-                "maxlength": 80,
+                "maxlength": None,
                 "required": True,
             },
             {
@@ -91,7 +92,7 @@ def test_the_description_is_all_a_script_needs(app: Flask, client: FlaskClient) 
                 "label": "Telephone",
                 "type": "tel",
                 "autocomplete": "tel",
-                "maxlength": 25,
+                "maxlength": None,
                 "required": False,
             },
         ],
@@ -303,3 +304,19 @@ def test_a_wrong_referrer_costs_no_sign_up(app: Flask, client: FlaskClient, refe
     make(app)
     assert client.post("/subscribe", json=POST | {"referrer": referrer}).status_code < 300
     assert referrers(app) == [None]
+
+
+@pytest.mark.parametrize(
+    "name", ["email", "phone", "sms_number", "birthday_day", "anniversary", "postal_code"]
+)
+def test_what_would_be_another_value_when_cut_is_not_cut(app: Flask, client: FlaskClient, name: str) -> None:
+    """A browser cuts what is pasted to the `maxlength` and says nothing."""
+    asked = dict.fromkeys(("email", "birthday_month", "birthday_day", name))
+    make(app, fields=[{"name": each, "label": each} for each in asked], sms_wording="Yes, text me.")
+    described = {field["name"]: field for field in client.get("/forms/spring-news.json").get_json()["fields"]}
+    assert described[name]["maxlength"] is None
+    page = client.get("/forms/spring-news").text
+    mistakes = client.post("/subscribe", data=POST | {"email": "ada"}).text
+    for html in (page, mistakes):
+        (shown,) = re.findall(rf'<input id="{name}"[^>]*>', html)
+        assert "maxlength" not in shown

@@ -25,7 +25,7 @@ from tests.web.conftest import API_KEY, MakeApp, connect, sign_in
 
 # For people; everything else must be described.
 PAGES = re.compile(
-    r"^/($|forms/<slug>$|admin|oauth|static|thank-you|(embed|proof|captcha)\.js|docs|openapi\.json)"
+    r"^/($|forms/<slug>$|admin|oauth|static|thank-you|(address|embed|proof|captcha)\.js|docs|openapi\.json)"
 )
 DRAIN_TOKEN = "drain-token-0123456789"
 TRUTHS = (
