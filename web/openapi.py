@@ -129,6 +129,7 @@ def _subscribe() -> Document:
             ),
             "303": {"description": "For a form in a browser: the thank-you page.", "headers": _APPLIED},
             **_problems(400, 401, 409, 413, 415, 422, page=True),
+            "403": _problem("A script of a page without an origin of its own calls.", page=False),
             "429": _later("A flood from one place; nothing was stored.", page=True),
             **_unavailable("The sign-up cannot be stored at the moment; nothing was stored.", page=True),
         },

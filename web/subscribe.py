@@ -44,7 +44,6 @@ from web.errors import answer as refusal
 log = structlog.get_logger(__name__)
 
 ANONYMOUS_BODY_LIMIT = 16 * 1024
-ONLY_POST = ("POST",)
 OPENED = (
     "This address only receives sign-ups.",
     "Go back to the page with the form and send it from there.",
@@ -86,10 +85,10 @@ def opened() -> BaseResponse:
     would tell it that the sign-up was taken.
     """
     if not wants_page():
-        raise MethodNotAllowed(ONLY_POST)
+        raise MethodNotAllowed(["OPTIONS", "POST"])
     form = _only_form(request.args.get("form"))
     if form is None:
-        return refusal(HTTPStatus.METHOD_NOT_ALLOWED, *OPENED, headers={"Allow": ", ".join(ONLY_POST)})
+        return refusal(HTTPStatus.METHOD_NOT_ALLOWED, *OPENED, headers={"Allow": "POST"})
     return redirect(url_for("forms.page", slug=form.slug), HTTPStatus.SEE_OTHER)
 
 

@@ -117,5 +117,5 @@ def test_a_program_is_told_that_its_post_was_none(app: Flask, client: FlaskClien
     make(app)
     answer = client.get(f"/subscribe{query}", headers={"Origin": SHOP})
     assert (answer.status_code, answer.mimetype) == (405, "application/problem+json")
-    assert answer.headers["Allow"] == "POST"
+    assert answer.headers["Allow"] == "OPTIONS, POST"
     assert answer.headers["Access-Control-Allow-Origin"] == SHOP
