@@ -26,6 +26,7 @@ from web import (
 )
 from web.addresses import base_url, base_url_elsewhere, known_base_url, may_call
 from web.forwarded import Forwarded
+from web.paths import TolerantPaths, public_parts
 from web.sandbox_guard import SandboxGuard
 from web.sessions import CookieSessions
 
@@ -58,6 +59,9 @@ def register(app: Flask, services: Services) -> None:
     csrf.exempt(subscribe.blueprint)
     csrf.exempt(api.drain)
     csrf.exempt(admin.sign_in_by_link)
-    admins = (admin, admin_forms, admin_signups, admin_suspected)
-    for part in (site, embed, subscribe, forms, api, openapi, *admins):
-        app.register_blueprint(part.blueprint)
+    public = [part.blueprint for part in (site, embed, subscribe, forms, api, openapi)]
+    admins = [part.blueprint for part in (admin, admin_forms, admin_signups, admin_suspected)]
+    for blueprint in (*public, *admins):
+        app.register_blueprint(blueprint)
+    parts = public_parts(app.url_map, [blueprint.name for blueprint in public])
+    app.wsgi_app = TolerantPaths(app.wsgi_app, parts)  # type: ignore[method-assign]

@@ -178,7 +178,7 @@ def _editor(
     )
     answer = make_response(page, HTTPStatus.UNPROCESSABLE_ENTITY if errors else HTTPStatus.OK)
     if form:
-        headers.allow_form(answer, form)
+        headers.allow_preview(answer, form)
     return answer
 
 

@@ -11,6 +11,9 @@ from collections.abc import Callable
 
 from flask import Flask, Response, request
 
+from services import ANONYMOUS
+from web import errors, guards
+
 # By address and not by view: an address that leads nowhere answers with the headers as well.
 PATHS = ("/subscribe", "/signups/", "/forms/")
 METHODS = "GET, POST"
@@ -22,10 +25,23 @@ ASKED_HEADERS = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+(?:[ \t]*,[ \t]*[!#$%&'*
 LONGEST_ASKED = 2_000
 ANSWER_HEADERS = "HX-Redirect, Location, Preference-Applied, Retry-After, X-Request-Id"
 PREFLIGHT_SECONDS = "3600"
+# https://html.spec.whatwg.org/multipage/browsers.html#ascii-serialisation-of-an-origin
+NO_ORIGIN = "null"
+NO_ORIGIN_WORDS = (
+    "The page that sends this has no origin of its own: it was opened from a file, or is in a sandboxed "
+    "frame without allow-same-origin.",
+    "Put it on a web server whose address is among the form's sites or in ALLOWED_ORIGINS.",
+)
 
 
 def install(app: Flask, allowed: Callable[[str], bool]) -> None:
-    """Let scripts of those origins call what visitors' forms need."""
+    """Let scripts of those origins call what visitors' forms need, and tell those without one what to do."""
+
+    @app.before_request
+    def refuse_without_origin() -> Response | None:
+        if request.method == "OPTIONS" or not request.path.startswith(PATHS) or not _without_origin():
+            return None
+        return errors.answer(403, *NO_ORIGIN_WORDS) if guards.asker() == ANONYMOUS else None
 
     @app.after_request
     def allow(answer: Response) -> Response:
@@ -35,7 +51,7 @@ def install(app: Flask, allowed: Callable[[str], bool]) -> None:
         if request.method == "OPTIONS":
             answer.vary.add("Access-Control-Request-Headers")
         origin = request.headers.get("Origin")
-        if origin is None or not allowed(origin):
+        if origin is None or not (_without_origin() or allowed(origin)):
             return answer
         answer.headers["Access-Control-Allow-Origin"] = origin
         if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
@@ -45,6 +61,14 @@ def install(app: Flask, allowed: Callable[[str], bool]) -> None:
         else:
             answer.headers["Access-Control-Expose-Headers"] = ANSWER_HEADERS
         return answer
+
+
+def _without_origin() -> bool:
+    """Whether a script of a page without an origin calls; a browser's form from there is as any other.
+
+    The script may read the answer, a refusal or what the holder of a key is told: no cookie is read here.
+    """
+    return request.headers.get("Origin") == NO_ORIGIN and not errors.wants_page()
 
 
 def _asked() -> str | None:

@@ -22,6 +22,7 @@ from services import (
     TooManyAttempts,
 )
 from web.addresses import AddressUnknown, base_url_elsewhere
+from web.guards import KeyMisplaced
 
 log = structlog.get_logger(__name__)
 
@@ -50,6 +51,10 @@ ADDRESS_UNKNOWN = (
     "Set PUBLIC_BASE_URL to the https:// address that visitors use, and start it again.",
 )
 OTHERWISE = ("The request was refused.", "Check it and send it again.")
+KEY_MISPLACED = (
+    "The key was not sent where this service reads it.",
+    'Send the key as "Authorization: Bearer <key>".',
+)
 STALE_PAGE = (
     "The page was open for too long, or the browser sent no cookie.",
     "Load the page again and repeat. In an embedded preview, open it in a tab of its own.",
@@ -64,6 +69,9 @@ def install(app: Flask) -> None:
     """Answer every error of the app; the most specific handler is taken."""
     app.register_error_handler(Exception, _unforeseen)
     app.register_error_handler(HTTPException, _refused)
+    app.register_error_handler(
+        KeyMisplaced, lambda _: answer(401, *KEY_MISPLACED, headers={"WWW-Authenticate": "Bearer"})
+    )
     app.register_error_handler(AddressUnknown, lambda _: answer(503, *ADDRESS_UNKNOWN))
     app.register_error_handler(CSRFError, _stale)
     app.register_error_handler(MalformedSubmission, lambda error: answer(400, str(error), WORDS[400][1]))

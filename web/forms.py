@@ -25,7 +25,7 @@ def page(slug: str) -> Response:
     token, known = services().protection.token(form), services().vocabulary.custom_fields_known()
     shown = filled_form.shown(form, token, known, bare_page(request.referrer))
     answer = make_response(render_template("forms/page.html", name=form.name, form=shown))
-    headers.allow_form(answer, form, captchas.provider_of(form))
+    headers.allow_visitors_form(answer, captchas.provider_of(form))
     return answer
 
 

@@ -16,6 +16,13 @@ CONNECT = "/oauth/start"
 MOVED = "moved"
 # A fixed set: no address from outside can become a redirect, and no code of a callback lands in one.
 RETURN_TO = frozenset({DASHBOARD, CONNECT})
+# Where other services take their keys.
+OTHER_KEY_HEADERS = ("X-Api-Key", "Api-Key", "ApiKey", "X-ApiKey", "X-Auth-Token", "X-Access-Token")
+OTHER_KEY_PARAMETERS = frozenset({"apikey", "accesstoken"})
+
+
+class KeyMisplaced(Unauthorized):
+    """A key is presented, but not as `Authorization: Bearer <key>`."""
 
 
 def is_admin() -> bool:
@@ -49,18 +56,28 @@ def after_sign_in(wanted: str | None) -> str:
 
 
 def bearer_token() -> str | None:
-    """The token presented, None when there is no Authorization header at all.
+    """The token presented, None when there is none at all.
 
     Raises:
-        Unauthorized: the header is not `Bearer <token>` (RFC 6750 §2.1).
+        KeyMisplaced: the Authorization header is not `Bearer <token>` (RFC 6750 §2.1), or there is none and a
+            key stands where other services take theirs: it must not pass as a public form.
     """
     header = request.headers.get("Authorization")
     if header is None:
+        if _key_elsewhere():
+            raise KeyMisplaced
         return None
     scheme, _, token = header.partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
-        raise Unauthorized
+        raise KeyMisplaced
     return token.strip()
+
+
+def _key_elsewhere() -> bool:
+    parameters = (name.lower().replace("_", "").replace("-", "") for name in request.args)
+    return any(request.headers.get(name) for name in OTHER_KEY_HEADERS) or any(
+        name in OTHER_KEY_PARAMETERS for name in parameters
+    )
 
 
 def asker() -> Asker:

@@ -89,7 +89,7 @@ def _description() -> Document:
 def _paths_and_components() -> Document:
     return {
         "paths": {
-            "/subscribe": {"post": _subscribe()},
+            "/subscribe": {"post": _subscribe(), "get": _opened()},
             "/signups/{id}": {"get": _signup()},
             "/forms/{slug}.json": {"get": _form()},
             "/forms/{slug}/token": {"get": _token()},
@@ -129,8 +129,29 @@ def _subscribe() -> Document:
             ),
             "303": {"description": "For a form in a browser: the thank-you page.", "headers": _APPLIED},
             **_problems(400, 401, 409, 413, 415, 422, page=True),
+            "403": _problem("A script of a page without an origin of its own calls.", page=False),
             "429": _later("A flood from one place; nothing was stored.", page=True),
             **_unavailable("The sign-up cannot be stored at the moment; nothing was stored.", page=True),
+        },
+    }
+
+
+def _opened() -> Document:
+    return {
+        "summary": "Takes nothing; leads a person who opens the address on to the form.",
+        "parameters": [
+            {
+                "name": "form",
+                "in": "query",
+                "description": "The form's short name; needed where there is more than one form.",
+                "schema": {"type": "string"},
+            }
+        ],
+        "responses": {
+            "303": {"description": "For a browser: the form's page."},
+            "405": _problem("Only POST takes a sign-up.", page=True)
+            | {"headers": {"Allow": {"description": "POST.", "schema": {"type": "string"}}}},
+            **_unavailable("The database cannot be used at the moment.", page=True),
         },
     }
 

@@ -18,7 +18,7 @@ from flask import (
     request,
     url_for,
 )
-from werkzeug.exceptions import NotFound, RequestEntityTooLarge, UnsupportedMediaType
+from werkzeug.exceptions import MethodNotAllowed, NotFound, RequestEntityTooLarge, UnsupportedMediaType
 from werkzeug.wrappers import Response as BaseResponse
 
 from services import (
@@ -40,10 +40,15 @@ from web import captchas, filled_form, form_pairs, guards, headers, preferences
 from web.addresses import known_base_url, may_redirect_to, page_of
 from web.current import services
 from web.errors import FORMS, JSON, URL_ENCODED, wants_fragment, wants_page
+from web.errors import answer as refusal
 
 log = structlog.get_logger(__name__)
 
 ANONYMOUS_BODY_LIMIT = 16 * 1024
+OPENED = (
+    "This address only receives sign-ups.",
+    "Go back to the page with the form and send it from there.",
+)
 STATUS = {
     InvalidSubmission: HTTPStatus.UNPROCESSABLE_ENTITY,
     StorageUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -73,6 +78,21 @@ def subscribe() -> BaseResponse:
     return answer
 
 
+@blueprint.get("/subscribe")
+def opened() -> BaseResponse:
+    """Lead a person who opened the address on to the form; a program's request was meant to be a POST.
+
+    A program is not redirected: a redirect to https:// makes a GET of its POST, and the form's page, a 200,
+    would tell it that the sign-up was taken.
+    """
+    if not wants_page():
+        raise MethodNotAllowed(["OPTIONS", "POST"])
+    form = _only_form(request.args.get("form"))
+    if form is None:
+        return refusal(HTTPStatus.METHOD_NOT_ALLOWED, *OPENED, headers={"Allow": "POST"})
+    return redirect(url_for("forms.page", slug=form.slug), HTTPStatus.SEE_OTHER)
+
+
 @blueprint.get("/signups/<uuid:signup_id>")
 def signup(signup_id: UUID) -> Response:
     """How that sign-up stands, without personal data; without an API key only that it was received."""
@@ -84,6 +104,14 @@ def signup(signup_id: UUID) -> Response:
     if view is None:
         raise NotFound
     return jsonify(asdict(view))
+
+
+def _only_form(slug: str | None) -> Form | None:
+    """The form of that slug; where none is named, the one in use if there is just one."""
+    if slug:
+        return services().forms.find(slug)
+    in_use = services().forms.in_use()
+    return in_use[0] if len(in_use) == 1 else None
 
 
 def _from_form(asker: Asker) -> BaseResponse:
@@ -200,8 +228,7 @@ def _with_mistakes(
     answer = make_response(page, STATUS[type(error)])
     if not isinstance(error, InvalidSubmission):
         answer.headers["Retry-After"] = str(error.retry_after)
-    if form:
-        headers.allow_form(answer, form, captchas.provider_of(form))
+    headers.allow_visitors_form(answer, captchas.provider_of(form) if form else None)
     return answer
 
 

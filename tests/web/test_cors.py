@@ -44,7 +44,7 @@ def test_a_preflight_of_an_allowed_site_is_granted(
         SHOP.replace("shop", "my.shop"),
         f"{SHOP}/",
         "https://thanks.example.com",
-        "null",
+        "NULL",
         "*",
         "",
     ],

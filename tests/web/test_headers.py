@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 
-from tests.web.conftest import SITE, MakeApp
+from tests.web.conftest import BROWSER, SITE, MakeApp
+from tests.web.forms import make
 
 EVERY_KIND = [
     "/",
@@ -15,7 +20,10 @@ EVERY_KIND = [
     "/admin/",
     "/admin/sign-in",
     "/static/site.css",
-    "/thank-you",
+    "/docs",
+    "/signups/unknown",
+    "/forms",
+    "/subscribers",
 ]
 
 
@@ -31,6 +39,74 @@ def test_every_answer_is_protected(client: FlaskClient, path: str) -> None:
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["Referrer-Policy"] == "same-origin"
     assert "Strict-Transport-Security" not in headers
+
+
+def form_page(client: FlaskClient) -> Any:
+    return client.get("/forms/spring-news")
+
+
+def mistakes(client: FlaskClient) -> Any:
+    return client.post("/subscribe", data={"form": "spring-news", "email": "ada"})
+
+
+def mistakes_without_a_form(client: FlaskClient) -> Any:
+    return client.post("/subscribe", data={"email": "ada"})
+
+
+def too_much(client: FlaskClient) -> Any:
+    return client.post("/subscribe", data={"email": "a" * 20_000})
+
+
+def thanks(client: FlaskClient) -> Any:
+    return client.get("/thank-you?form=spring-news")
+
+
+def no_form(client: FlaskClient) -> Any:
+    return client.get("/forms/unknown", headers={"Accept": BROWSER})
+
+
+def taken(client: FlaskClient) -> Any:
+    said = {"email": "ada@example.org", "first_name": "Ada", "consent": "version 1"}
+    return client.post("/subscribe", data=said | {"form": "spring-news"})
+
+
+VISITORS = [form_page, mistakes, mistakes_without_a_form, too_much, thanks, no_form, taken]
+
+
+@pytest.mark.parametrize("open_page", VISITORS)
+def test_visitors_pages_may_be_framed(
+    app: Flask, admin: FlaskClient, open_page: Callable[[FlaskClient], Any]
+) -> None:
+    """By anybody, and no cookie is read or set there: not even an admin's session counts."""
+    make(app)
+    answer = open_page(admin)
+    assert "frame-ancestors" not in answer.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+    assert "X-Frame-Options" not in answer.headers
+    assert "Set-Cookie" not in answer.headers
+    assert "Cookie" not in answer.headers.get("Vary", "")
+    answer.close()
+
+
+@pytest.mark.parametrize("path", ["/admin/", "/admin/forms/", "/admin/forms/spring-news", "/oauth/start"])
+def test_the_admins_pages_may_not(app: Flask, admin: FlaskClient, path: str) -> None:
+    """Also where they show a form, and where a sign-in is asked for."""
+    make(app)
+    for browser in (admin, app.test_client()):
+        policy = browser.get(path).headers["Content-Security-Policy"]
+        assert "frame-ancestors 'none'" in policy
+        assert "http:;" not in policy
+        assert " https:" not in policy.replace(" https://", "")
+
+
+@pytest.mark.parametrize("open_page", [form_page, mistakes, mistakes_without_a_form])
+def test_a_visitors_form_may_lead_anywhere(
+    app: Flask, client: FlaskClient, open_page: Callable[[FlaskClient], Any]
+) -> None:
+    """The page of thanks is checked by the service; where that page redirects to, nobody here knows."""
+    make(app, thank_you_url="https://thanks.example.com/")
+    policy = open_page(client).headers["Content-Security-Policy"]
+    assert "form-action 'self' http: https:;" in policy
 
 
 def test_https_is_kept_only_where_it_is_used(make_app: MakeApp) -> None:
