@@ -94,7 +94,7 @@
       });
       this.root.append(this.form);
       // Where it cannot be had, the service mends the address alone.
-      import(new URL("address.js", script.src)).then(({ asMeant }) => { this.asMeant = asMeant; }, () => {});
+      import(new URL("address.js", base)).then(({ asMeant }) => { this.asMeant = asMeant; }, () => {});
       this.renewToken(0);
     }
 
