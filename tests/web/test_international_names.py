@@ -28,7 +28,6 @@ def test_a_site_of_a_form_works_as_typed(app: Flask, client: FlaskClient) -> Non
     form = make(app, origins=[TYPED])
     answer = client.get("/forms/spring-news.json", headers={"Origin": SENT})
     assert answer.headers["Access-Control-Allow-Origin"] == SENT
-    assert SENT in client.get("/forms/spring-news").headers["Content-Security-Policy"]
     assert thanked(client, redirect=f"{TYPED}/danke?a=b") == f"{SENT}/danke?a=b"
     assert thanked(client, redirect=f"{SENT}/danke") == f"{SENT}/danke"
     assert ("Site", TYPED) in rows(form)
@@ -38,8 +37,6 @@ def test_a_page_of_thanks_works_as_typed(app: Flask, client: FlaskClient) -> Non
     """Also where its name would be another one in an earlier version of the standard."""
     make(app, thank_you_url="https://stra\u00dfe.example/gr\u00fc\u00dfe")
     assert thanked(client) == "https://xn--strae-oqa.example/gr%C3%BC%C3%9Fe"
-    policy = client.get("/forms/spring-news").headers["Content-Security-Policy"]
-    assert "https://xn--strae-oqa.example" in policy
 
 
 def test_an_allowed_origin_works_as_typed(make_app: MakeApp) -> None:
