@@ -10,8 +10,11 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from services.constant_contact import Choice, CustomField
+from services.custom_values import fitting
 from tests.web.conftest import API_KEY, csrf_token
 from tests.web.forms import LIST_ID, make
+from web.filled_form import fill, shape_of
 
 EVIL = "\"><script>alert(1)</script>&'{{7*7}}"
 FIELDS = [
@@ -180,3 +183,18 @@ def test_an_api_key_is_told_what_is_wrong_by_the_name_of_the_field(
     assert answer.status_code == 422
     fields = {error["field"] for error in (answer.json or {})["errors"]}
     assert {"custom_fields[Shoe size]", "custom_fields[Hat]"} <= fields
+
+
+def test_a_date_with_a_time_is_asked_for_by_an_input_of_its_type() -> None:
+    """Whose value, without seconds and zone, is taken as it is."""
+    visit = CustomField("f-1", "Next visit", "datetime")
+    assert shape_of("custom_fields[Next visit]", [visit]).attributes[0] == "datetime-local"
+    assert fitting(visit, "2026-11-15T18:30") == "2026-11-15T18:30:00"
+
+
+def test_a_choice_stays_chosen_whose_blanks_the_browser_collapsed() -> None:
+    """A browser sends the text of an option without its double blanks."""
+    size = CustomField("f-1", "Size", "single_select", (Choice("1", "Extra  large"),))
+    form = fill([("custom_fields[Size]", "Extra large")], known=[size])
+    (shown,) = (each for each in form.inputs if each.kind == "select")
+    assert shown.value == "Extra  large"
