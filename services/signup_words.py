@@ -72,7 +72,8 @@ def rows(record: SignupRecord, attempts: Iterable[Attempt], what_next: str) -> I
         *(("Tag", tag) for tag in record.tags),
         ("Form", record.form),
         ("Source", record.source),
-        ("Consent", record.consent or "no wording was sent"),
+        ("Consent", record.consent or _no_consent(record.consent_sent)),
+        ("Consent sent", record.consent_sent),
         ("Consent version", str(record.consent_version) if record.consent_version else None),
         *_sms(record.sms or {}),
         ("Page", record.page),
@@ -101,8 +102,13 @@ def _sms(sms: Mapping[str, Any]) -> Iterator[tuple[str, str | None]]:
     version = sms.get("consent_version")
     yield "Text messages", sms.get("number")
     yield "SMS consent", sms.get("consent")
+    yield "SMS sent", sms.get("consent_sent")
     yield "SMS version", str(version) if version else None
     yield "SMS page", sms.get("page")
+
+
+def _no_consent(sent: str | None) -> str:
+    return "not given" if sent else "no wording was sent"
 
 
 def _label(name: str) -> str:
