@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from services.delivery.confirming import PENDING
 from services.delivery.returning import ASKED, LeftSince
 from store import Attempt, SignupRecord
 
@@ -19,6 +20,11 @@ HAS_BEEN_ASKED = (
     "back. They are subscribed as soon as they say yes."
 )
 LEFT_SINCE = "Nothing to mend: it stays on record and is not sent, also not when it is retried."
+IS_TO_CONFIRM = (
+    "Nothing to do: Constant Contact has mailed them the question whether to sign up, as this account "
+    "confirms sign-ups. They are subscribed as soon as they say yes."
+)
+_WAITS_FOR_A_YES = {ASKED: HAS_BEEN_ASKED, PENDING: IS_TO_CONFIRM}
 _ENDED = {
     "delivered": "Nothing to do: Constant Contact has it.",
     "dropped": "Nothing to do: a person decided that it is not to be sent.",
@@ -33,7 +39,7 @@ def moment(epoch_ms: int) -> str:
 def advice(record: SignupRecord, *, carrier: str | None, now: int) -> str:
     """What happens next, or what a person must do; `carrier` is the sign-up whose call carried this one."""
     if record.state in _ENDED:
-        return HAS_BEEN_ASKED if record.action == ASKED else _ENDED[record.state]
+        return _WAITS_FOR_A_YES.get(record.action or "", _ENDED[record.state])
     if record.state == "merged":
         return f"Nothing to do: the call for {carrier}, a sign-up of the same person, carried it."
     if record.state == "parked":
