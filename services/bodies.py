@@ -118,7 +118,8 @@ def _read(found: Fields, form_of: FormOf) -> Submission:
     ignored += [] if cut_source(fields) else ["source"]
     fields = {name: value for name, value in fields.items() if name in OWN_NAMES}
     spelling = "list_id" if "list_id" in fields and "list_ids" not in fields else "list_ids"
-    fields["list_ids"] = _gather_lists(fields.pop("list_id", None), fields.get("list_ids"))
+    if fields.keys() & {"list_id", "list_ids"}:
+        fields["list_ids"] = _gather_lists(fields.pop("list_id", None), fields.get("list_ids"))
     if "tags" in fields:
         fields["tags"] = gathered_tags(_several_tags(fields["tags"]))
     submission, errors = _validated(fields, refused, spelling)
@@ -138,7 +139,7 @@ def _validated(
     fields: Mapping[str, Any], refused: Sequence[FieldError], spelling: str
 ) -> tuple[Submission | None, list[FieldError]]:
     errors: list[FieldError] = []
-    if not fields["list_ids"] and not fields.get("form"):
+    if not fields.get("list_ids") and not fields.get("form"):
         errors.append(FieldError(spelling, NO_LIST))
     try:
         submission = Submission.model_validate(fields)

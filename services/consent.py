@@ -1,10 +1,80 @@
-"""The wordings a form asks people to agree to, every version of them."""
+"""What a person agreed to: the wordings a form asks for, every version of them, and what an answer means.
+
+An answer is read in this module only, for the consent to e-mail as for the one to text messages: it is a
+wording that was agreed to, or none, or a mistake that is told. Nothing that is not understood becomes a
+consent. Browsers send “on” for a ticked box, frameworks true, 1 or yes; and a box that is not ticked comes as
+false, 0, no or null where a program fills in the fields.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict
+
+from services.plain_text import shortened
+
+AFFIRMATIONS = frozenset(
+    {
+        *(
+            "on",
+            "true",
+            "1",
+            "yes",
+            "y",
+            "t",
+            "ok",
+            "okay",
+            "checked",
+            "ticked",
+            "selected",
+            "given",
+            "granted",
+        ),
+        *(
+            "agree",
+            "agreed",
+            "accept",
+            "accepted",
+            "consent",
+            "consented",
+            "i agree",
+            "i accept",
+            "i consent",
+        ),
+        *("yes please", "yes i agree", "yes i accept", "yes i do", "opt in", "opted in", "optin"),
+        *("ja", "oui", "si", "sì", "sí", "sim", "tak", "da"),
+    }
+)
+REFUSALS = frozenset(
+    {
+        *("", "false", "0", "no", "n", "f", "off", "null", "undefined", "none", "nil", "nan", "0 0"),
+        *("nope", "never", "not", "not given", "unchecked", "unticked", "opt out", "opted out", "optout"),
+        *("disagree", "disagreed", "decline", "declined", "deny", "denied", "refuse", "refused", "reject"),
+        *("rejected", "withdrawn", "unsubscribe", "i disagree", "i decline", "i refuse"),
+        *("nein", "non", "nej", "nee", "não", "nao", "nie", "ne"),
+    }
+)
+# “No, thanks” in the words of a form's own choices. What else begins with a “no” may be a wording, such as
+# “No spam: only news of the shop” or “Don't miss a thing”.
+_NO_THANKS = re.compile(
+    r"(no|nope|nein|non|nej|nee|não|nao)(\s*[,.;:!].*|\s+[–—-].*"
+    r"|\s+(thanks?|thank you|thx|i|we|danke|merci|gracias|grazie|obrigad[oa]|tack|tak|bedankt)\b.*)"
+    r"|not (now|today|yet|interested)\b.*"
+    r"|(please |i |we )?(do not|don['’]?t|never|will not|won['’]?t|would rather not|would prefer not to)"
+    r" (agree|consent|accept|want|wish|contact|send|e-?mail|mail|text|call|sign|subscribe|add|write|opt)"
+    r"\b(?! to miss).*",
+    re.DOTALL,
+)
+_VERSION = re.compile(r"v(?:ersion)?[ .]?(\d{1,9})")
+UNKNOWN_VERSION = "“{sent}” is no wording that this form ever had. Send {today}, or the wording itself."
+UNKNOWN_TEXT = "“{sent}” does not tell whether the person agreed. Send true, false, {today} or the wording."
+LONGEST_TOLD = 100
+# Of what was sent: the wording that was agreed to stands beside it.
+LONGEST_RECORD = 200
 
 
 class Consent(BaseModel):
@@ -21,21 +91,111 @@ class Consent(BaseModel):
         return f"version {self.version}"
 
 
+@dataclass(frozen=True)
+class Agreed:
+    """A consent that was given: the wording on record, and its version among the form's.
+
+    Where no wording is known, `wording` is what was sent, such as “on”.
+    """
+
+    wording: str
+    version: int | None = None
+
+
+class Unclear(Exception):
+    """What was sent is neither a consent nor a refusal; the text is a sentence that says so."""
+
+
 def current(wordings: Sequence[str]) -> Consent | None:
     """Today's of the wordings, version 1 first; an empty one says that none was asked for."""
     return _version(wordings, len(wordings))
 
 
-def agreed(wordings: Sequence[str], sent: str | None) -> Consent | None:
-    """The wording that was agreed to: the one that `sent` refers to or repeats, otherwise today's.
+def agreed(sent: str | None, wordings: Sequence[str], *, trusted: bool) -> Agreed | None:
+    """What was agreed to by what was `sent`; None where no consent was given.
 
-    HTML that was pasted into a site goes on showing the wording of that day.
+    HTML that was pasted into a site goes on showing the wording of that day, and is held to that one.
+
+    Args:
+        sent: the value of the field, as `answer` reads it.
+        wordings: every wording of the form, version 1 first; none without a form, and for a form that never
+            had one. Then there is nothing to compare with, and a text is the wording that was shown.
+        trusted: the holder of an API key asked, who may have shown a wording of its own.
+
+    Raises:
+        Unclear: it is neither a consent nor a refusal, or names a wording that the form never had.
     """
-    ever = [_version(wordings, number) for number in range(len(wordings), 0, -1)]
-    named = (consent for consent in ever if consent and sent in (consent.reference, consent.wording))
-    return next(named, current(wordings))
+    said = _plain(sent or "")
+    if not said:
+        return None
+    known = [consent for number in range(len(wordings), 0, -1) if (consent := _version(wordings, number))]
+    for consent in known:
+        if said == _plain(consent.wording):
+            return Agreed(consent.wording, consent.version)
+    if _refuses(said):
+        return None
+    if known and (named := _VERSION.fullmatch(said)):
+        return _named(int(named[1]), known, wordings, sent or "")
+    if _bare(said) in AFFIRMATIONS:
+        today = current(wordings)
+        return Agreed(today.wording, today.version) if today else Agreed((sent or "").strip())
+    if trusted or not known:
+        return Agreed((sent or "").strip())
+    raise Unclear(UNKNOWN_TEXT.format(sent=_told(sent or ""), today=known[0].reference))
+
+
+def answer(values: Iterable[str]) -> str | None:
+    """What several values of one field say together; None for nothing.
+
+    A hidden “false” or “0” beside a box is how frameworks send one that may be unticked: a value that
+    agrees outweighs it. Several texts are one wording in parts.
+    """
+    said = list(dict.fromkeys(value for value in values if value.strip()))
+    agreeing = [value for value in said if not _refuses(_plain(value))]
+    texts = [value for value in agreeing if _bare(_plain(value)) not in AFFIRMATIONS]
+    return "\n".join(texts) if texts else next(iter(agreeing or said), None)
+
+
+def ticked(values: Iterable[str], wordings: Sequence[str]) -> bool:
+    """Whether a page with today's wording shows its box ticked: a tick under another wording is none here."""
+    today = current(wordings)
+    try:
+        given = agreed(answer(values), wordings, trusted=False)
+    except Unclear:
+        return False
+    return today is not None and given == Agreed(today.wording, today.version)
+
+
+def on_record(sent: str | None) -> str | None:
+    """What was sent, as it is kept beside the wording: literally, and shortened."""
+    return shortened(sent, LONGEST_RECORD) if sent else None
+
+
+def _named(number: int, known: Sequence[Consent], wordings: Sequence[str], sent: str) -> Agreed:
+    consent = _version(wordings, number) if number <= len(wordings) else None
+    if consent is None:
+        raise Unclear(UNKNOWN_VERSION.format(sent=_told(sent), today=known[0].reference))
+    return Agreed(consent.wording, consent.version)
 
 
 def _version(wordings: Sequence[str], number: int) -> Consent | None:
     wording = wordings[number - 1] if number else ""
     return Consent(version=number, wording=wording) if wording else None
+
+
+def _plain(text: str) -> str:
+    """The text without what makes no difference: case, width, what is invisible, runs of blanks and lines."""
+    seen = "".join(each for each in unicodedata.normalize("NFKC", text) if unicodedata.category(each) != "Cf")
+    return " ".join(seen.split()).casefold()
+
+
+def _bare(said: str) -> str:
+    return " ".join(re.sub(r"[\W_]+", " ", said).split())
+
+
+def _refuses(said: str) -> bool:
+    return _bare(said) in REFUSALS or _NO_THANKS.fullmatch(said) is not None
+
+
+def _told(sent: str) -> str:
+    return shortened(" ".join(sent.split()), LONGEST_TOLD)

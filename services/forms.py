@@ -10,6 +10,7 @@ import structlog
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from services import consent, sms
+from services.agreements import Agreements, agreements
 from services.consent import Consent
 from services.custom_input import CustomFieldValue, fold
 from services.errors import FieldError, InvalidForm, InvalidSubmission
@@ -33,6 +34,7 @@ log = structlog.get_logger(__name__)
 
 KEEP_SECONDS = 5.0
 RESERVED = "This short name is kept for a page of this service. Choose another."
+NONE_CHOSEN = "Choose at least one of this form's lists. If you see none here, go back to the page before."
 TAKEN = "There is a form of this short name already, maybe an archived one. Choose another."
 
 
@@ -70,18 +72,10 @@ class Form(BaseModel):
         """What it asks to agree to today."""
         return consent.current(self.wordings)
 
-    def agreed(self, sent: str | None) -> Consent | None:
-        """The wording that was agreed to by what was `sent`."""
-        return consent.agreed(self.wordings, sent)
-
     @property
     def sms_consent(self) -> Consent | None:
         """What it asks to agree to for text messages today; None where it asks for no number."""
         return consent.current(self.sms_wordings) if "sms_number" in self.field_names else None
-
-    def sms_agreed(self, sent: str | None) -> Consent | None:
-        """The wording for text messages that was agreed to by what was `sent`."""
-        return consent.agreed(self.sms_wordings, sent)
 
     @property
     def trap(self) -> str:
@@ -100,35 +94,44 @@ class Form(BaseModel):
         return frozenset(self.origins) | ({own} if own else frozenset())
 
 
-def fit(submission: Submission, form: Form) -> tuple[Submission, Consent | None]:
+def fit(submission: Submission, form: Form, *, trusted: bool) -> tuple[Submission, Agreements]:
     """The submission as `form` takes it, and what was agreed to.
 
     It joins the form's lists and gets its tags, or those of them that were chosen, and keeps its fields only.
+    `trusted` is the holder of an API key.
 
     Raises:
-        InvalidSubmission: a field that the form requires is missing, its consent included.
+        InvalidSubmission: a field that the form requires is missing, its consent included, or a consent is
+            unclear, or none of the form's lists was chosen.
     """
+    asks_for_number = "sms_number" in form.field_names
+    given = agreements(
+        mail=(submission.consent, form.wordings),
+        # A form without a number takes no consent to messages, so a strange one costs nothing.
+        messages=(submission.sms_consent if asks_for_number else None, form.sms_wordings),
+        trusted=trusted,
+    )
     missing = [field.name for field in form.fields if field.required and not field.answered(submission)]
     errors = [FieldError(name, REQUIRED) for name in missing]
-    if "sms_number" in form.field_names:
-        errors += sms.mistakes(submission, form.sms_country)
-    if form.consent and not submission.consent:
+    if asks_for_number:
+        errors += sms.mistakes(submission, given, form.sms_country)
+    if form.consent and given.mail is None and not given.is_unclear("consent"):
         errors.append(FieldError("consent", "Please agree to this first."))
+    chosen = tuple(list_id for list_id in submission.list_ids if list_id in form.list_ids)
+    if submission.chooses_lists and not chosen:
+        # Some page let the visitor choose: all of the form's lists are not what nobody chose.
+        errors.append(FieldError("list_ids", NONE_CHOSEN))
+    errors += given.unclear
     if errors:
         raise InvalidSubmission(errors)
-    chosen = tuple(list_id for list_id in submission.list_ids if list_id in form.list_ids)
     # What the form does not ask for, nobody may set by it.
     foreign = dict.fromkeys(set(PERSON_FIELDS) - form.field_names)
-    if "sms_number" not in form.field_names:
+    if not asks_for_number:
         foreign |= dict.fromkeys(SMS_FIELDS)
-    agreed = form.agreed(submission.consent) if submission.consent else None
-    wording = {"consent": agreed.wording} if agreed else {}
     tags = tuple(tag for tag in submission.tags or () if tag in form.tags) or form.tags or None
     by_name = {"custom_fields": _own_custom_fields(submission, form), "tags": tags}
-    fitted = submission.model_copy(
-        update={"list_ids": chosen or form.list_ids, **foreign, **wording, **by_name}
-    )
-    return fitted, agreed
+    fitted = submission.model_copy(update={"list_ids": chosen or form.list_ids, **foreign, **by_name})
+    return fitted, given
 
 
 def _own_custom_fields(submission: Submission, form: Form) -> dict[str, CustomFieldValue] | None:

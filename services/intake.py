@@ -15,9 +15,10 @@ from typing import Any
 import structlog
 
 from services import sms
+from services.agreements import Agreements, agreements
 from services.away_limits import AwayLimits
 from services.bodies import read_form, read_json
-from services.consent import Consent
+from services.consent import on_record
 from services.delivery import Delivery
 from services.errors import FieldError, InvalidSubmission, StorageUnavailable, TooManyAttempts
 from services.field_notes import FieldNotes
@@ -261,19 +262,17 @@ class Intake:
         handling: Handling,
     ) -> Verdict:
         form, said = self._form(submission), submission
-        agreed = None
+        by_form, trusted = form is not None, asker != ANONYMOUS
         if form is None:
             self._check_lists(submission, asker)
-            if wrong := sms.mistakes(submission):
-                raise InvalidSubmission(wrong)
+            given = _without_form(submission, trusted=trusted)
         else:
-            submission, agreed = fit(submission, form)
-        by_form, trusted = form is not None, asker != ANONYMOUS
+            submission, given = fit(submission, form, trusted=trusted)
         submission = self._vocabulary.admitted(submission, trusted=trusted, by_form=by_form)
         judgement = TRUSTED
         if not trusted:
             judgement = self._protection.judge(submission, form, evidence.network_address)
-        signup = self._signup(submission, asker, evidence, form, agreed)
+        signup = self._signup(submission, asker, evidence, form, given)
         payload = wish_of(
             submission,
             makes_tags=makes_tags(asker.name, by_form=by_form),
@@ -383,7 +382,7 @@ class Intake:
         asker: Asker,
         evidence: Evidence,
         form: Form | None,
-        agreed: Consent | None,
+        given: Agreements,
     ) -> NewSignup:
         now = self._clock()
         return NewSignup(
@@ -394,20 +393,29 @@ class Intake:
             person=submission.person,
             list_ids=submission.list_ids,
             source=submission.source,
-            consent=submission.consent,
+            consent=given.mail.wording if given.mail else None,
+            consent_sent=on_record(submission.consent),
             page=header_text(evidence.page, LONGEST_HEADER_BYTES),
             network_address=header_text(evidence.network_address, LONGEST_NETWORK_ADDRESS),
             user_agent=header_text(evidence.user_agent, LONGEST_HEADER_BYTES),
             asked_by=asker.name,
             form_id=form.id if form else None,
-            consent_version=agreed.version if agreed else None,
+            consent_version=given.mail.version if given.mail else None,
             referrer=submission.referrer,
             sms=sms.evidence(
                 submission,
+                given.messages,
                 page=evidence.page or evidence.service or "",
                 country=form.sms_country if form else None,
-                agreed=form.sms_agreed(submission.sms_consent) if form else None,
             ),
             custom_fields=submission.custom_fields,
             tags=submission.tags,
         )
+
+
+def _without_form(submission: Submission, *, trusted: bool) -> Agreements:
+    """What was agreed to where no form tells its wordings. Raises InvalidSubmission."""
+    given = agreements(mail=(submission.consent, ()), messages=(submission.sms_consent, ()), trusted=trusted)
+    if wrong := [*sms.mistakes(submission, given), *given.unclear]:
+        raise InvalidSubmission(wrong)
+    return given

@@ -24,8 +24,10 @@ from services.field_parts import composed
 from services.plain_text import mended, shortened
 
 MOST_IGNORED, LONGEST_IGNORED_BYTES = 10, 50
-# Several values of these are several wishes; of any other field the last one counts.
+# Several values of these are several wishes.
 _LISTS = frozenset({"list_id", "list_ids", "tags"})
+# Of a consent a hidden “false” may stand beside the tick; of any other field the last value counts.
+_SEVERAL = frozenset({"consent", "sms_consent", *_LISTS})
 # Each is read by itself: services/consent.py, services/sms.py, and what programs are known by.
 _AS_SENT = frozenset({"consent", "sms_consent", "custom_fields", "website", *_LISTS})
 # A number or "true" is no text there: the error must say so, or the field is passed over anyway.
@@ -100,7 +102,7 @@ def fields_of_form(pairs: Iterable[tuple[str, str]]) -> Fields:
             values.setdefault(name, []).append(value)
     for name, each in values.items():
         path = segments_of(name)
-        several = len(each) > 1 and meaning_of(path) in _LISTS
+        several = len(each) > 1 and meaning_of(path) in _SEVERAL
         said[name] = _Said(name, path, each if several else each[-1])
     found = _fields(said.values())
     return Fields({"custom_fields": custom_fields} | found.known, found.unknown, found.plain, found.ignored)

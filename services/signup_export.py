@@ -17,8 +17,18 @@ from store import SignupRecord
 _OF_PERSON = {name: "address_state" if name == "state" else name for name in PERSON_FIELDS}
 COLUMNS = (
     *("id", "received_at", "email", *_OF_PERSON.values(), "custom_fields", "list_ids", "tags", "source"),
-    *("form", "consent_version", "consent", "page", "referrer", "network_address", "user_agent", "asked_by"),
-    *("sms_number", "sms_country", "sms_consent", "sms_consent_version", "sms_page"),
+    *(
+        "form",
+        "consent_version",
+        "consent",
+        "consent_sent",
+        "page",
+        "referrer",
+        "network_address",
+        "user_agent",
+        "asked_by",
+    ),
+    *("sms_number", "sms_country", "sms_consent", "sms_consent_version", "sms_consent_sent", "sms_page"),
     *("state", "attempts", "last_error", "finished_at", "action", "contact_id", "note"),
 )
 # What makes spreadsheets take a cell for a formula, full-width forms included: whoever opens the file would

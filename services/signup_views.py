@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from services.delivery.confirming import PENDING
 from services.delivery.returning import ASKED
 from store import RecentSignup, SignupStatus
 
@@ -20,9 +21,10 @@ STATUS = {
 def status_of(state: str, action: str | None) -> str:
     """A delivery's state in the words of the API.
 
-    Somebody who had left is not subscribed before they answer the vendor's question whether to come back.
+    Somebody who had left is not subscribed before they answer the vendor's question whether to come back, nor
+    is a new contact of an account that confirms sign-ups, where that is known.
     """
-    return ASKED if action == ASKED else STATUS[state]
+    return action if action in {ASKED, PENDING} else STATUS[state]
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from services.delivery.confirming import PENDING
 from services.delivery.returning import ASKED, LeftSince
 from store import Attempt, SignupRecord
 
@@ -19,6 +20,11 @@ HAS_BEEN_ASKED = (
     "back. They are subscribed as soon as they say yes."
 )
 LEFT_SINCE = "Nothing to mend: it stays on record and is not sent, also not when it is retried."
+IS_TO_CONFIRM = (
+    "Nothing to do: Constant Contact has mailed them the question whether to sign up, as this account "
+    "confirms sign-ups. They are subscribed as soon as they say yes."
+)
+_WAITS_FOR_A_YES = {ASKED: HAS_BEEN_ASKED, PENDING: IS_TO_CONFIRM}
 _ENDED = {
     "delivered": "Nothing to do: Constant Contact has it.",
     "dropped": "Nothing to do: a person decided that it is not to be sent.",
@@ -33,7 +39,7 @@ def moment(epoch_ms: int) -> str:
 def advice(record: SignupRecord, *, carrier: str | None, now: int) -> str:
     """What happens next, or what a person must do; `carrier` is the sign-up whose call carried this one."""
     if record.state in _ENDED:
-        return HAS_BEEN_ASKED if record.action == ASKED else _ENDED[record.state]
+        return _WAITS_FOR_A_YES.get(record.action or "", _ENDED[record.state])
     if record.state == "merged":
         return f"Nothing to do: the call for {carrier}, a sign-up of the same person, carried it."
     if record.state == "parked":
@@ -72,7 +78,8 @@ def rows(record: SignupRecord, attempts: Iterable[Attempt], what_next: str) -> I
         *(("Tag", tag) for tag in record.tags),
         ("Form", record.form),
         ("Source", record.source),
-        ("Consent", record.consent or "no wording was sent"),
+        ("Consent", record.consent or _no_consent(record.consent_sent)),
+        ("Consent sent", record.consent_sent),
         ("Consent version", str(record.consent_version) if record.consent_version else None),
         *_sms(record.sms or {}),
         ("Page", record.page),
@@ -101,8 +108,13 @@ def _sms(sms: Mapping[str, Any]) -> Iterator[tuple[str, str | None]]:
     version = sms.get("consent_version")
     yield "Text messages", sms.get("number")
     yield "SMS consent", sms.get("consent")
+    yield "SMS sent", sms.get("consent_sent")
     yield "SMS version", str(version) if version else None
     yield "SMS page", sms.get("page")
+
+
+def _no_consent(sent: str | None) -> str:
+    return "not given" if sent else "no wording was sent"
 
 
 def _label(name: str) -> str:

@@ -24,7 +24,8 @@ from phonenumbers import (
     region_code_for_number,
 )
 
-from services.consent import Consent
+from services.agreements import Agreements
+from services.consent import Agreed, on_record
 from services.errors import FieldError
 from services.submission import Submission
 
@@ -47,13 +48,14 @@ MEDIUM = "LF"
 LONGEST_DETAILS = 255
 
 
-def mistakes(submission: Submission, country: str | None = None) -> list[FieldError]:
+def mistakes(submission: Submission, given: Agreements, country: str | None = None) -> list[FieldError]:
     """What keeps number and consent from being used; nothing where neither was sent.
 
-    `country` is that of numbers which do not tell theirs.
+    `country` is that of numbers which do not tell theirs. A consent that is unclear has an error of its own.
     """
-    number, consent = submission.sms_number, submission.sms_consent
-    if number and not consent:
+    number = submission.sms_number
+    consent = given.messages is not None
+    if number and not consent and not given.is_unclear("sms_consent"):
         return [FieldError("sms_consent", NEEDS_CONSENT)]
     if consent and not number:
         return [FieldError("sms_number", NEEDS_NUMBER)]
@@ -62,17 +64,17 @@ def mistakes(submission: Submission, country: str | None = None) -> list[FieldEr
 
 
 def evidence(
-    submission: Submission, *, page: str, country: str | None = None, agreed: Consent | None = None
+    submission: Submission, agreed: Agreed | None, *, page: str, country: str | None = None
 ) -> dict[str, Any] | None:
     """What is stored of a consent without `mistakes`; None where there is none.
 
     Args:
         submission: as it was sent.
+        agreed: what was agreed to; None for nothing, whatever was sent.
         page: where the consent was given; the vendor asks for it.
         country: that of numbers which do not tell theirs.
-        agreed: the form's wording that was sent, or meant.
     """
-    if not submission.sms_number or not submission.sms_consent:
+    if not submission.sms_number or agreed is None:
         return None
     number = _read(submission.sms_number, submission.sms_country or country)
     if isinstance(number, str):
@@ -80,8 +82,9 @@ def evidence(
     return {
         "number": format_number(number, PhoneNumberFormat.E164),
         "country": region_code_for_number(number),
-        "consent": agreed.wording if agreed else submission.sms_consent,
-        "consent_version": agreed.version if agreed else None,
+        "consent": agreed.wording,
+        "consent_version": agreed.version,
+        "consent_sent": on_record(submission.sms_consent),
         "page": page,
     }
 

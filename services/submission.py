@@ -23,8 +23,10 @@ from pydantic import (
     Field,
     PrivateAttr,
     ValidationInfo,
+    WithJsonSchema,
 )
 
+from services import consent as consents
 from services.custom_input import CustomFields, Tags
 from services.host_names import UnusableName, in_ascii
 from services.origins import bare_page
@@ -138,6 +140,21 @@ def _none_if_blank(value: object) -> object:
     return None if isinstance(value, str) and not value.strip() else value
 
 
+def _answer(value: object) -> object:
+    """One text for a consent: a box may come as true or 1, and a name several times."""
+    said = [_said(each) for each in (value if isinstance(value, list | tuple) else [value])]
+    return value if None in said else consents.answer(each for each in said if each)
+
+
+def _said(value: object) -> str | None:
+    """The text of a value, empty for null; None for what is no single value."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str | int):
+        return str(value)
+    return "" if value is None else None
+
+
 def _none_if_unusable(value: object) -> object:
     """A visitor cannot mend a form's hidden field: a wrong one leads to our own page and costs no sign-up."""
     return value if isinstance(value, str) and value.isprintable() and 0 < len(value) <= 2000 else None
@@ -170,6 +187,11 @@ Text2000 = Annotated[str, Field(max_length=2000), AfterValidator(admitted)]
 Month = Annotated[int, Field(ge=1, le=12), BeforeValidator(_number)]
 DayOfMonth = Annotated[int, Field(ge=1, le=31), BeforeValidator(_number)]
 Blank = BeforeValidator(_none_if_blank)
+Answer = Annotated[
+    Text2000 | None,
+    BeforeValidator(_answer),
+    WithJsonSchema({"anyOf": [{"type": "string", "maxLength": 2000}, {"type": "boolean"}, {"type": "null"}]}),
+]
 Country = Annotated[str | None, Blank, AfterValidator(_country)]
 
 
@@ -221,8 +243,10 @@ class Submission(BaseModel):
     source: Annotated[Line100 | None, Blank] = Field(
         default=None, description="Where it came from, in your words."
     )
-    consent: Annotated[Text2000 | None, Blank] = Field(
-        default=None, description="The wording or version the person agreed to; kept as evidence."
+    consent: Answer = Field(
+        default=None,
+        description="What the person said: the wording or version agreed to, or true; false or nothing where "
+        "they did not agree. Kept as evidence.",
     )
     redirect: Annotated[str | None, BeforeValidator(_none_if_unusable)] = Field(
         default=None, description="For forms: where to go afterwards, on a site of ALLOWED_ORIGINS."
@@ -238,9 +262,7 @@ class Submission(BaseModel):
     sms_country: Country | None = Field(
         default=None, description="Of a number without one: two letters of ISO 3166."
     )
-    sms_consent: Annotated[Text2000 | None, Blank] = Field(
-        default=None, description="The wording or version the person agreed to for text messages."
-    )
+    sms_consent: Answer = Field(default=None, description="The same for text messages.")
 
     form_token: Annotated[str | None, BeforeValidator(_none_if_unusable)] = Field(
         default=None, description="From GET /forms/<slug>/token; tells when the form was shown."
@@ -281,6 +303,11 @@ class Submission(BaseModel):
         made = self.model_copy()
         made._reading = reading
         return made
+
+    @property
+    def chooses_lists(self) -> bool:
+        """Whether lists were named at all, if only to name none."""
+        return "list_ids" in self.model_fields_set
 
     @property
     def person(self) -> dict[str, str]:

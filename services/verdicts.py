@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from services.connection import ConnectionStatus
+from services.delivery.confirming import PENDING
 from services.signup_views import status_of
 from store import Budget, Deliveries, Signups, SignupStatus, StoreError
 
@@ -22,6 +23,8 @@ RECEIVED = "received"
 @dataclass(frozen=True)
 class Verdict:
     """The sign-up is on disk; `status` is "subscribed" once Constant Contact confirmed it, else "queued".
+
+    "pending_confirmation" is a contact that was created and has to confirm by e-mail, where that is known.
 
     To who has no API key it is "received" in any case.
     """
@@ -112,4 +115,5 @@ class Verdicts:
 def _verdict(row: SignupStatus) -> Verdict | None:
     if row.state not in {"delivered", "merged"}:
         return None
-    return Verdict(row.id, status_of(row.state, row.action), action=row.action, contact_id=row.contact_id)
+    action = "created" if row.action == PENDING else row.action
+    return Verdict(row.id, status_of(row.state, row.action), action=action, contact_id=row.contact_id)

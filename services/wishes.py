@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from services.delivery.confirming import TELLS
 from services.delivery.filling import PROTECT
 from services.delivery.returning import RETURNING
 from services.sms import channel
@@ -31,12 +32,12 @@ def wish_of(
 
     `makes_tags`: the tags that the account lacks are made; not those that a stranger named.
     `protect_existing`: it only fills in what is missing. `sms` is the evidence of a consent to text messages.
-    `own_word`: its sender may say what becomes of somebody who had left.
+    `own_word`: its sender may say what becomes of somebody who had left, and is told how it ended.
     """
     wish = _payload(submission.email, submission.list_ids, submission.person)
     wish |= _by_name(submission.custom_fields, submission.tags, makes_tags=makes_tags)
-    if own_word and submission.returning:
-        wish[RETURNING] = submission.returning
+    if own_word:
+        wish |= {TELLS: True} | ({RETURNING: submission.returning} if submission.returning else {})
     return wish | _sms(sms) | ({PROTECT: True} if protect_existing else {})
 
 

@@ -15,7 +15,12 @@
   const TOKEN_RIPE = 2100; // and for its first two seconds it looks like a program's
   const UNREACHABLE = "This could not be sent. Please check your connection and try again; what you typed is still here.";
   // The same for everybody: whether an address was known before is nobody else's business.
-  const THANKS = "Thank you. If an e-mail asks you to confirm, please do.";
+  // Also after the form's own words: the account may ask for a confirmation, which they need not say.
+  const CONFIRM = "If an e-mail asks you to confirm, please do.";
+  const THANKS = `Thank you. ${CONFIRM}`;
+  // An address begins after what cannot be a part of one, and names no user before its host; see `linked`.
+  const HOST_END = "\\s/?#@:<>\"“”«»()\\[\\]{},;!'’…|\\\\^`";
+  const ADDRESS = new RegExp(`(^|[^A-Za-z0-9_@./-])((?:https?://|www\\.)(?![^\\s/?#]*@)[^${HOST_END}.][^${HOST_END}]*(?::[0-9]+)?(?:[/?#][^\\s<>"“”«»]*)?)`, "gi");
   const UNAVAILABLE = "Sorry, this form cannot be shown at the moment.";
 
   const STYLE = `
@@ -41,6 +46,7 @@
     .error:empty, .notice:empty { display: none; }
     .optional { opacity: .75; }
     .trap { position: absolute; inline-size: 1px; block-size: 1px; overflow: hidden; clip-path: inset(50%); }
+    a { color: inherit; }
     .done:focus { outline: none; }`;
 
   const make = (name, attributes = {}, ...children) => {
@@ -51,6 +57,29 @@
     }
     element.append(...children);
     return element;
+  };
+
+  // What ends the sentence and not the address; a bracket only where the address does not open it.
+  const withoutPunctuation = (address) => {
+    let shorter = address.replace(/[.,;:!?'’…*_~]+$/, "");
+    const last = shorter[shorter.length - 1];
+    const opening = { ")": "(", "]": "[" }[last];
+    if (opening && shorter.split(opening).length < shorter.split(last).length) shorter = shorter.slice(0, -1);
+    return shorter === address ? address : withoutPunctuation(shorter);
+  };
+
+  // The text with its addresses as links in a new tab: the rule is that of web/links.py.
+  const linked = (text) => {
+    const parts = [];
+    let end = 0;
+    for (const found of text.matchAll(ADDRESS)) {
+      const begin = found.index + found[1].length;
+      const address = withoutPunctuation(found[2]);
+      const href = /^http/i.test(address) ? address : `https://${address}`;
+      parts.push(text.slice(end, begin), make("a", { href, target: "_blank", rel: "noopener noreferrer" }, address));
+      end = begin + address.length;
+    }
+    return [...parts, text.slice(end)];
   };
 
   const ask = async (url, options = {}) => {
@@ -131,7 +160,7 @@
 
     tick(name, wording, required) {
       const input = make("input", { id: name + this.suffix, name, type: "checkbox", required });
-      const label = make("label", { for: input.id }, wording);
+      const label = make("label", { for: input.id }, ...linked(wording));
       const agreed = () => (input.checked ? wording : "");
       return make("div", {}, make("div", { class: "tick" }, input, label), this.errorOf(name, input, agreed));
     }
@@ -316,9 +345,11 @@
         location.assign(url);
         return;
       }
-      const done = make("p", { class: "done", role: "status", tabindex: "-1" }, message || THANKS);
+      const confirm = make("p", { id: `confirm${this.suffix}` }, CONFIRM);
+      const told = { class: "done", role: "status", tabindex: "-1", "aria-describedby": message && confirm.id };
+      const done = make("p", told, ...linked(message || THANKS));
       this.beside?.remove();
-      this.form.replaceWith(done);
+      this.form.replaceWith(done, message ? confirm : "");
       done.focus();
     }
   }

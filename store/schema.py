@@ -54,6 +54,8 @@ signups = Table(
     Column("custom_fields", Text),
     Column("tags", Text),
     Column("sms", Text),
+    # What was sent for the consent, shortened; `consent` is the wording that it meant, if it was given.
+    Column("consent_sent", Text),
     Index("ix_signups_received_at", "received_at", "id"),
 )
 

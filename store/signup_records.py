@@ -49,6 +49,8 @@ class SignupRecord:
     note: str | None = None
     # The vendor's own sentence behind the last error.
     vendor_said: str | None = None
+    # What was sent for the consent, shortened; empty for sign-ups of earlier releases.
+    consent_sent: str | None = None
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ class Sought:
 _OF_SIGNUP = (
     *("id", "received_at", "email", "person", "list_ids", "source"),
     *("consent", "consent_version", "page", "network_address", "user_agent", "asked_by"),
-    "referrer",
+    *("referrer", "consent_sent"),
     *("sms", "custom_fields", "tags"),
 )
 _OF_DELIVERY = (

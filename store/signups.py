@@ -40,6 +40,7 @@ class NewSignup:
     sms: Mapping[str, object] | None = None
     custom_fields: Mapping[str, str | Sequence[str]] | None = None
     tags: Sequence[str] | None = None
+    consent_sent: str | None = None
 
 
 @dataclass(frozen=True)

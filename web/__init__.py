@@ -18,6 +18,7 @@ from web import (
     forms,
     guards,
     headers,
+    links,
     openapi,
     request_log,
     site,
@@ -55,6 +56,7 @@ def register(app: Flask, services: Services) -> None:
     cors.install(app, may_call)
     errors.install(app)
     times.install(app)
+    links.install(app)
     csrf = CSRFProtect(app)
     csrf.exempt(subscribe.blueprint)
     csrf.exempt(api.drain)

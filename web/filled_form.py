@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from services import FOR_VISITORS, OWNERS_MISTAKE, TOKEN, CustomField, FieldError, Form
+from services import FOR_VISITORS, OWNERS_MISTAKE, TOKEN, CustomField, FieldError, Form, consent
 from services.custom_input import LONGEST_VALUE, custom_name
 from services.custom_values import folded
 from services.reading import documented_pairs
@@ -142,8 +142,8 @@ def fill(
     named = documented_pairs(pairs)
     typed = {name: value for name, value in named if name in INPUTS or custom_name(name)}
     messages = {error.field: error.message for error in errors}
-    agreement = _agreement(form, dict(named), messages)
-    sms_agreement = _sms_agreement(form, dict(named), messages)
+    agreement = _agreement(form, named, messages)
+    sms_agreement = _sms_agreement(form, named, messages)
     seen = {each.name for each in (agreement, sms_agreement) if each}
     inputs = tuple(
         Input(
@@ -191,20 +191,23 @@ def _shown(form: Form | None, typed: dict[str, str]) -> list[tuple[str, str, boo
     return usual + [(name, custom, False) for name in typed if (custom := custom_name(name))]
 
 
-def _agreement(form: Form | None, named: dict[str, str], messages: dict[str, str]) -> Agreement | None:
+def _agreement(
+    form: Form | None, named: Iterable[tuple[str, str]], messages: dict[str, str]
+) -> Agreement | None:
     if form is None or form.consent is None:
         return None
-    # A tick under another wording is none under this one.
-    ticked = bool(named.get("consent")) and form.agreed(named.get("consent")) == form.consent
+    ticked = consent.ticked((value for name, value in named if name == "consent"), form.wordings)
     error = messages.get("consent")
     return Agreement("consent", form.consent.wording, form.consent.reference, ticked, error)
 
 
-def _sms_agreement(form: Form | None, named: dict[str, str], messages: dict[str, str]) -> Agreement | None:
+def _sms_agreement(
+    form: Form | None, named: Iterable[tuple[str, str]], messages: dict[str, str]
+) -> Agreement | None:
     if form is None or form.sms_consent is None:
         return None
-    sent, asked = named.get("sms_consent"), form.sms_consent
-    ticked = bool(sent) and form.sms_agreed(sent) == asked
+    asked = form.sms_consent
+    ticked = consent.ticked((value for name, value in named if name == "sms_consent"), form.sms_wordings)
     required = any(field.required for field in form.fields if field.name == "sms_number")
     error = messages.get("sms_consent")
     return Agreement("sms_consent", asked.wording, asked.reference, ticked, error, required)

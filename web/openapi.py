@@ -53,7 +53,8 @@ _HEADERS = (
 )
 _SUBSCRIBED = {
     "id": {"type": "string", "format": "uuid"},
-    "status": {"const": "subscribed"},
+    # The latter where the account is known to ask new contacts by e-mail to confirm.
+    "status": {"enum": ["subscribed", "pending_confirmation"]},
     "action": {"enum": ["created", "updated"]},
     "contact_id": {"type": "string"},
 }

@@ -164,7 +164,7 @@ def _as_json(verdict: Verdict, submission: Submission) -> Response:
     if verdict.status == RECEIVED:
         # Without a Location: there is nothing more to be learned there.
         return make_response(jsonify(id=verdict.id, status=RECEIVED, **ignored), HTTPStatus.ACCEPTED)
-    if verdict.status != "subscribed":
+    if verdict.status not in {"subscribed", "pending_confirmation"}:
         # Not told from the Host header in production: then the address is relative to the request's own.
         status_url = f"{known_base_url() or ''}/signups/{verdict.id}"
         answer = make_response(

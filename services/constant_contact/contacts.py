@@ -69,6 +69,11 @@ class Contact:
         return unsubscribed or (self.deleted and self._email.get("opt_out_source") == "Contact")
 
     @property
+    def is_pending(self) -> bool:
+        """Whether the vendor has asked the person by e-mail to confirm, and waits for the answer."""
+        return self._email.get("permission_to_send") == "pending_confirmation"
+
+    @property
     def left_at(self) -> int | None:
         """When (epoch ms) the person opted out or was deleted; None for who is there, or without a date.
 

@@ -13,6 +13,7 @@ from operator import itemgetter
 from typing import Any
 
 from services.custom_input import fold
+from services.delivery.confirming import TELLS
 from services.delivery.filling import FILLABLE, PROTECT, beyond, told
 from services.delivery.returning import RETURNING
 from store import Carried
@@ -61,6 +62,7 @@ def _kept_apart(wishes: Sequence[Timed]) -> tuple[dict[str, Any], dict[str, Any]
     """What may overwrite, and what only fills in; both as if the wishes had come one after the other."""
     both = _in_order(wishes)
     both.pop(RETURNING, None)
+    both.pop(TELLS, None)
     if not both.pop(PROTECT, False):
         return both, {}
     trusted = told(_in_order([timed for timed in wishes if not timed[1].get(PROTECT)]))

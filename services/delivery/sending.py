@@ -17,6 +17,7 @@ from services.constant_contact import (
     SignedUp,
     Throttled,
 )
+from services.delivery.confirming import Confirming
 from services.delivery.decisions import is_flagged
 from services.delivery.departure import PATIENCE_MS
 from services.delivery.filling import SMS, filled
@@ -66,6 +67,7 @@ class Sender:
         self._permits = permits
         self._lists = LiveLists(lists)
         self._naming = Naming(vendor=vendor, vocabulary=vocabulary)
+        self._confirming = Confirming(vendor, clock)
         self._opt_outs = opt_outs
         self._returning = returning
         self._clock = clock
@@ -90,7 +92,8 @@ class Sender:
             held = self._vendor.find_contact(claimed.payload["email_address"])
         try:
             if held is None:
-                return merged, self._sign_up(merged, None, _consented_at(claimed), book)
+                signed_up = self._sign_up(merged, None, _consented_at(claimed), book)
+                return merged, self._confirming.told(signed_up, claimed, book)
             return self._send_to(held, claimed, known, book)
         except _Known as found:
             return self._send_to(found.contact, claimed, known, book)

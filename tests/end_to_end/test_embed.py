@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Iterator
@@ -175,6 +176,33 @@ def test_a_visitor_signs_up_on_another_site(page: Page, service: Service, site: 
             "form_token": "token-1",
         }
     ]
+
+
+def test_addresses_are_links_by_the_same_rule_as_on_the_page(page: Page, service: Service, site: str) -> None:
+    """In wording and thanks, for every example of the shared table; what is sent stays as written."""
+    examples = json.loads((ROOT / "tests" / "links.json").read_text())
+    wording = "\n".join(text for text, _ in examples)
+    service.definition["consent"]["wording"] = wording
+    service.definition["thank_you"]["message"] = "Read https://example.org/on."
+    page.goto(site)
+    links = page.locator("label a")
+    expect(links).to_have_text([address for _, addresses in examples for address in addresses])
+    assert page.locator("label[for=consent]").evaluate("label => label.textContent") == wording
+    attributes = links.evaluate_all("links => links.map(a => [a.protocol, a.target, a.rel].join(' '))")
+    assert set(attributes) == {
+        "https: _blank noopener noreferrer",
+        "http: _blank noopener noreferrer",
+    }
+    assert violations(page) == []
+    page.get_by_label("E-mail").fill("ada@example.org")
+    page.locator("#consent").check()
+    page.get_by_role("button", name="Sign up").click()
+    done = page.get_by_role("status")
+    expect(done).to_have_text("Read https://example.org/on.")
+    expect(done.get_by_role("link")).to_have_attribute("href", "https://example.org/on")
+    expect(page.locator("#confirm")).to_have_text("If an e-mail asks you to confirm, please do.")
+    assert service.posted[0]["consent"] == wording
+    assert violations(page) == []
 
 
 @pytest.mark.parametrize("ticked", [True, False])

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from services import ANONYMOUS, Evidence, InvalidSubmission
+from services import ANONYMOUS, Asker, Evidence, InvalidSubmission
 from services.bodies import read_form
+from services.consent import Agreed
 from services.errors import InvalidForm
-from services.sms import evidence
+from services.sms import NEEDS_CONSENT, evidence
 from services.submission import Submission
 from services.wishes import payload_of
 from tests.services.account import PRESET_LIST_ID
@@ -96,6 +97,7 @@ def test_a_number_and_its_consent_reach_the_account(town: Town) -> None:
             "country": "US",
             "consent": "Yes, text me.",
             "consent_version": 1,
+            "consent_sent": "version 1",
             "page": PAGE,
         }
     ]
@@ -130,10 +132,41 @@ def test_a_long_address_is_told_by_the_other_operations(town: Town) -> None:
     assert town.account.find(LONG)["sms_channel"]["sms_address"] == "7815551213"
 
 
-@pytest.mark.parametrize("fields", [{"sms_number": "+1 781 555 1212"}, {"sms_consent": "yes"}, {}])
-def test_without_number_and_tick_there_is_no_evidence(fields: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    ("fields", "agreed"),
+    [({"sms_number": "+1 781 555 1212"}, None), ({"sms_consent": "yes"}, Agreed("Text me.")), ({}, None)],
+)
+def test_without_number_and_tick_there_is_no_evidence(fields: dict[str, str], agreed: Agreed | None) -> None:
     """Whatever was asked about before: what is not agreed to is never stored, and so never sent."""
-    assert evidence(by_form(**fields), page=PAGE) is None
+    assert evidence(by_form(**fields), agreed, page=PAGE) is None
+
+
+@pytest.mark.parametrize("sent_consent", ["false", "No, thanks", "0", "off", "undefined", "nein"])
+@pytest.mark.parametrize("asker", [ANONYMOUS, Asker("shop")])
+def test_a_no_is_never_told_as_a_consent(town: Town, sent_consent: str, asker: Asker) -> None:
+    """With a number it is asked about like a box that was not ticked; without one nothing is asked."""
+    number = {"sms_number": "+1 781 555 1212"}
+    for submission in (
+        by_form(**number, sms_consent=sent_consent),
+        by_list(**number, sms_consent=sent_consent),
+    ):
+        with pytest.raises(InvalidSubmission) as caught:
+            town.intake.accept(submission, asker, SEEN)
+        assert [(error.field, error.message) for error in caught.value.errors] == [
+            ("sms_consent", NEEDS_CONSENT)
+        ]
+    town.intake.accept(by_form(sms_consent=sent_consent), asker, SEEN)
+    assert stored(town) == [None]
+    assert sent(town) == [None]
+
+
+def test_an_unclear_consent_is_told_once_and_only_where_a_number_is_asked_for(town: Town) -> None:
+    """A form that asks for no number takes no consent to messages either."""
+    found = refused(town, by_form(**MOBILE | {"sms_consent": "version 9"}))
+    assert "“version 9” is no wording that this form ever had" in found["sms_consent"]
+    town.forms.save(TEXTS | {"fields": []})
+    accept(town, by_form(sms_consent="maybe"))
+    assert stored(town) == [None]
 
 
 def test_where_no_page_is_told_our_own_address_stands(town: Town) -> None:

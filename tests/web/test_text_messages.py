@@ -82,6 +82,7 @@ def test_mistakes_come_back_beside_their_fields(app: Flask, client: FlaskClient)
         "country": "US",
         "consent": WORDING,
         "consent_version": 1,
+        "consent_sent": "version 1",
         "page": "http://localhost",
     }
 
