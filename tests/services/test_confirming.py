@@ -6,7 +6,7 @@ import pytest
 
 from services import ANONYMOUS, Asker, Evidence
 from services.bodies import read_form
-from services.intake import Handling
+from services.repeats import Handling
 from tests.services.account import PRESET_LIST_ID
 from tests.services.test_sending import FIND, FORM, LONG, Town, town
 
