@@ -53,6 +53,8 @@ def payload_of(row: Mapping[str, Any]) -> dict[str, Any]:
     wish = _payload(row["email"], read_document(row["list_ids"]), read_document(row["person"]))
     makes = makes_tags(row["asked_by"], by_form=by_form)
     wish |= _by_name(said["custom_fields"], said["tags"], makes_tags=makes)
+    if row["asked_by"] != STRANGER:
+        wish[TELLS] = True
     return wish | _sms(said["sms"]) | ({PROTECT: True} if by_form and row["asked_by"] == STRANGER else {})
 
 

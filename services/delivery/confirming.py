@@ -22,19 +22,20 @@ from store import Claimed
 TELLS = "tells_pending"
 # What became of a new contact that is asked by e-mail to confirm: it is subscribed with the person's yes.
 PENDING = "pending_confirmation"
-# At full speed 240 calls go out meanwhile, so that the look costs less than half a per cent of them.
-KNOWN_MS = 60_000
+# How long a look holds: a minute at first, and twice as long each time that it showed the same.
+SHORTEST_MS, LONGEST_MS = 60_000, 3_600_000
 
 
 class Confirming:
-    """Looks at one new contact a minute, at most, and takes the others of that minute to be like it."""
+    """Looks at a new contact once a minute, in the end once an hour; the others are taken to be like it."""
 
     def __init__(self, vendor: ConstantContact, clock: Callable[[], int]) -> None:
         """`clock` tells epoch milliseconds."""
         self._vendor = vendor
         self._clock = clock
         self._confirms: bool | None = None
-        self._learned_at = 0
+        self._looked_at = 0
+        self._holds_ms = SHORTEST_MS
 
     def told(self, signed_up: SignedUp, claimed: Claimed, book: Callable[[], None]) -> SignedUp:
         """The same, as `PENDING` where a new contact is known to be one; `book` books the look."""
@@ -42,11 +43,12 @@ class Confirming:
         # A longer address is created as explicit, whatever the account's setting is.
         if signed_up.action != "created" or len(address) > LONGEST_SIGN_UP_ADDRESS:
             return signed_up
-        if not 0 <= self._clock() - self._learned_at < KNOWN_MS:
-            self._confirms = None
-        if self._confirms is None and _is_told(claimed):
+        if not self._knows() and _is_told(claimed):
             self._look(address, book)
-        return replace(signed_up, action=PENDING) if self._confirms else signed_up
+        return replace(signed_up, action=PENDING) if self._knows() and self._confirms else signed_up
+
+    def _knows(self) -> bool:
+        return self._confirms is not None and 0 <= self._clock() - self._looked_at < self._holds_ms
 
     def _look(self, address: str, book: Callable[[], None]) -> None:
         try:
@@ -55,7 +57,9 @@ class Confirming:
         except ConstantContactError:
             return  # the contact is signed up by now, whatever keeps it from being looked at
         if found is not None:
-            self._confirms, self._learned_at = found.is_pending, self._clock()
+            same = found.is_pending == self._confirms
+            self._holds_ms = min(2 * self._holds_ms, LONGEST_MS) if same else SHORTEST_MS
+            self._confirms, self._looked_at = found.is_pending, self._clock()
 
 
 def _is_told(claimed: Claimed) -> bool:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from services import ANONYMOUS, Asker, Evidence
+from services import ANONYMOUS, Asker, Evidence, Handling
 from services.bodies import read_form
-from services.repeats import Handling
 from tests.services.account import PRESET_LIST_ID
 from tests.services.test_sending import FIND, FORM, LONG, Town, town
 
@@ -48,6 +47,21 @@ def test_the_look_is_taken_again_after_a_minute(town: Town) -> None:
     town.account.vendor.settings(confirmed_opt_in=False)
     town.later(60_000)
     assert status(town, _delivered(town, "cid@example.org", [FORM, FIND])) == "subscribed"
+
+
+def test_what_stays_the_same_is_looked_at_less_and_less_often(town: Town) -> None:
+    """After a minute, two, four and so on, an hour at most; a change begins anew."""
+    _delivered(town, "first@example.org", [FORM, FIND])
+    for number, minutes in enumerate([1, 2, 4, 8, 16, 32, 60, 60]):
+        town.later(minutes * 60_000 - 1)
+        _delivered(town, f"before{number}@example.org", [FORM])
+        town.later(1)
+        _delivered(town, f"after{number}@example.org", [FORM, FIND])
+    town.account.vendor.settings(confirmed_opt_in=True)
+    town.later(60 * 60_000)
+    _delivered(town, "last@example.org", [FORM, FIND])
+    town.later(60_000)
+    _delivered(town, "again@example.org", [FORM, FIND])
 
 
 def test_nobody_looks_for_a_stranger_who_is_told_nothing(town: Town) -> None:

@@ -23,6 +23,8 @@ FIELDS = ("GET", "/v3/contact_custom_fields", 200)
 TAGS = ("GET", "/v3/contact_tags", 200)
 MAKE = ("POST", "/v3/contact_tags", 201)
 TAGGED = ("POST", "/v3/activities/contacts_taggings_add", 201)
+# Whether the account confirms sign-ups, which the first new contact of a key's holder tells.
+LOOK = ("GET", "/v3/contacts", 200)
 HOUR = 3_600_000
 
 
@@ -94,12 +96,12 @@ def tags(town: Town, address: str = SHORT) -> list[str]:
 def test_the_first_that_names_a_field_has_all_looked_up_and_the_next_costs_one_call(town: Town) -> None:
     """The claim's own booking is for the first of the calls; each further one is booked."""
     take(town, custom_fields={"Shoe size": "42", "about_you": "two\nlines"})
-    assert town.deliver() == [FIELDS, (*FORM, 201)]
+    assert town.deliver() == [FIELDS, (*FORM, 201), LOOK]
     assert held(town) == {"Shoe size": "42", "About you": "two\nlines"}
-    assert town.budget.read().used == 2
+    assert town.budget.read().used == 3
     take(town, "bob@example.org", custom_fields={"Shoe size": "43"})
     assert town.deliver() == [(*FORM, 201)]
-    assert town.budget.read().used == 3
+    assert town.budget.read().used == 4
 
 
 def test_a_sign_up_with_neither_costs_one_call(town: Town) -> None:
@@ -192,12 +194,12 @@ def test_more_than_25_fields_of_a_long_address_wait_for_a_person(town: Town) -> 
 def test_tags_are_made_once_and_given_after_the_sign_up(town: Town) -> None:
     """Looked up, made, and from then on one further call."""
     take(town, tags=["VIP", "Shop"])
-    assert town.deliver() == [TAGS, MAKE, MAKE, (*FORM, 201), TAGGED]
-    assert town.budget.read().used == 5
+    assert town.deliver() == [TAGS, MAKE, MAKE, (*FORM, 201), TAGGED, LOOK]
+    assert town.budget.read().used == 6
     take(town, "bob@example.org", tags=["vip"])
     assert town.deliver() == [(*FORM, 201), TAGGED]
     assert (tags(town), tags(town, "bob@example.org")) == (["VIP", "Shop"], ["VIP"])
-    assert town.budget.read().used == 7
+    assert town.budget.read().used == 8
 
 
 def test_a_tag_that_somebody_else_made_meanwhile_is_found(town: Town) -> None:
@@ -206,7 +208,7 @@ def test_a_tag_that_somebody_else_made_meanwhile_is_found(town: Town) -> None:
     town.vocabulary.tags.fetch(unbooked)
     do(town, "POST", "/contact_tags", {"name": "VIP"})
     take(town, tags=["VIP"])
-    assert town.deliver() == [("POST", "/v3/contact_tags", 409), TAGS, (*FORM, 201), TAGGED]
+    assert town.deliver() == [("POST", "/v3/contact_tags", 409), TAGS, (*FORM, 201), TAGGED, LOOK]
     assert tags(town) == ["VIP"]
 
 
@@ -234,7 +236,7 @@ def test_a_field_that_the_account_lost_waits_for_a_person_who_is_told_what_to_do
     do(town, "POST", "/contact_custom_fields", {"label": "Shoe size", "type": "number"})
     town.later(60_000)
     assert town.deliveries.retry(signup_id, now=town.clock.now)
-    assert town.deliver() == [(*LEFT, 200), FIELDS, (*FORM, 201)]
+    assert town.deliver() == [(*LEFT, 200), FIELDS, (*FORM, 201), LOOK]
     assert held(town) == {"Shoe size": "42"}
 
 
@@ -245,7 +247,7 @@ def test_a_field_that_was_made_anew_is_used_by_its_new_id(town: Town) -> None:
     do(town, "DELETE", f"/contact_custom_fields/{old['custom_field_id']}")
     do(town, "POST", "/contact_custom_fields", {"label": "Shoe size", "type": "string"})
     take(town, custom_fields={"Shoe size": "42"})
-    assert town.deliver() == [(*FORM, 400), FIELDS, (*FORM, 201)]
+    assert town.deliver() == [(*FORM, 400), FIELDS, (*FORM, 201), LOOK]
     assert held(town) == {"Shoe size": "42"}
 
 
@@ -310,7 +312,7 @@ def test_calls_that_would_outlast_the_lease_wait_for_the_next_try(town: Town) ->
     assert town.view(signup_id).status == "queued"
     town.account.session.hooks["response"].clear()
     town.later(60_000)
-    assert town.deliver() == [(*LEFT, 200), (*FORM, 201), TAGGED]
+    assert town.deliver() == [(*LEFT, 200), (*FORM, 201), TAGGED, LOOK]
     assert town.view(signup_id).status == "subscribed"
 
 

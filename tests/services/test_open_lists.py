@@ -90,11 +90,13 @@ def test_one_closed_list_among_several_closes_the_post(house: House) -> None:
     assert ["belongs to a form" in error.message for error in refused.value.errors] == [True, False]
 
 
-def test_a_list_beside_another_form_is_passed_over(house: House) -> None:
-    """An unprotected form leads to its own lists only."""
+def test_a_list_beside_another_form_is_not_joined(house: House) -> None:
+    """An unprotected form leads to its own lists only; who names none of them is asked to choose."""
     house.forms.save(FORM)
     house.forms.save(FORM | {"slug": "open", "protection": "none", "list_ids": [EVENTS.list_id]})
-    post(house, form="open", list_id=NEWSLETTER.list_id)
+    assert set(refusal(house, form="open", list_id=NEWSLETTER.list_id)) == {"list_ids"}
+    assert house.intake.recent(10) == []
+    post(house, form="open", list_ids=f"{NEWSLETTER.list_id},{EVENTS.list_id}")
     assert house.intake.recent(10)[0].list_ids == (EVENTS.list_id,)
 
 
