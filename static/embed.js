@@ -42,7 +42,7 @@
     button[aria-disabled=true] { opacity: .7; cursor: progress; }
     :focus-visible { outline: 3px solid var(--signup-accent, #0b5cad); outline-offset: 2px; }
     .error { color: var(--signup-error, #b3261e); margin-block-start: .25em; }
-    .tick label, .done { white-space: pre-line; }
+    .tick label, .done { white-space: pre-line; overflow-wrap: anywhere; }
     .error:empty, .notice:empty { display: none; }
     .optional { opacity: .75; }
     .trap { position: absolute; inline-size: 1px; block-size: 1px; overflow: hidden; clip-path: inset(50%); }

@@ -178,6 +178,16 @@ def test_a_visitor_signs_up_on_another_site(page: Page, service: Service, site: 
     ]
 
 
+def test_a_long_address_breaks_on_a_narrow_screen(page: Page, service: Service, site: str) -> None:
+    """It has no blanks at which a line could end."""
+    address = f"https://www.example.org/{'privacy-and-data-protection/' * 4}"
+    service.definition["consent"]["wording"] = f"I agree: {address.replace('-', '')}"
+    page.set_viewport_size({"width": 320, "height": 700})
+    page.goto(site)
+    expect(page.locator("label a")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") == 320
+
+
 def test_addresses_are_links_by_the_same_rule_as_on_the_page(page: Page, service: Service, site: str) -> None:
     """In wording and thanks, for every example of the shared table; what is sent stays as written."""
     examples = json.loads((ROOT / "tests" / "links.json").read_text())
