@@ -47,7 +47,7 @@ def fill(page: Page, email: str) -> None:
     page.get_by_label("Shoe size").fill("42.5")
     page.get_by_label("Member since").fill("2006-11-15")
     page.get_by_label("Vegetarian").check()
-    page.get_by_label("About you").fill("hello")
+    page.get_by_role("textbox", name="About you").fill("hello")
     page.get_by_label("T-shirt").select_option("Medium")
     page.get_by_role("group", name="Topics").get_by_label("Gardening").check()
     page.get_by_role("group", name="Topics").get_by_label("Chess").check()

@@ -52,7 +52,10 @@ def post(
     body = {"list_id": deployment.preset_list, **fields}
     sent: dict[str, Any] = {"data": body} if page else {"json": body}
     url = f"{deployment.base}/subscribe"
-    return requests.post(url, headers=headers, timeout=30, allow_redirects=False, **sent)
+    accept = {"Accept": "text/html"} if page else {}
+    return requests.post(
+        url, headers={**accept, **(headers or {})}, timeout=30, allow_redirects=False, **sent
+    )
 
 
 def outside(answer: requests.Response) -> tuple[int, str, dict[str, str]]:
