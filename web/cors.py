@@ -66,9 +66,13 @@ def install(app: Flask, allowed: Callable[[str], bool]) -> None:
 def _without_origin() -> bool:
     """Whether a script of a page without an origin calls; a browser's form from there is as any other.
 
-    The script may read the answer, a refusal or what the holder of a key is told: no cookie is read here.
+    The script may read the answer, a refusal or what the holder of a key is told: no cookie is read here. One
+    that can read no answer (fetch with mode: "no-cors", sendBeacon) is as a form: it would not hear of a
+    refusal, and the sign-up would be lost.
     """
-    return request.headers.get("Origin") == NO_ORIGIN and not errors.wants_page()
+    if request.headers.get("Origin") != NO_ORIGIN or request.headers.get("Sec-Fetch-Mode") == "no-cors":
+        return False
+    return not errors.wants_page()
 
 
 def _asked() -> str | None:

@@ -91,17 +91,28 @@ def wants_page() -> bool:
     A form's content type says nothing: fetch, jQuery and curl send the same, accept anything at all, and
     could not read the page to which a browser would be sent on.
     """
-    if request.mimetype == JSON or wants_fragment():
-        return False
+    return request.mimetype != JSON and not wants_fragment() and _names_html()
+
+
+def wants_fragment() -> bool:
+    """Whether a script puts the answer's HTML into its page, as htmx and jQuery's load() do.
+
+    htmx says so: https://htmx.org/reference/#request_headers. Of others it is known by Accept and by what the
+    browser adds (https://www.w3.org/TR/fetch-metadata/): a script of another origin could not follow a
+    redirect to the page of thanks, and would take a sign-up that is on disk for a failed one.
+    """
+    if request.headers.get("HX-Request", "").lower() == "true":
+        return True
+    elsewhere = request.headers.get("Sec-Fetch-Site") != "same-origin"
+    by_script = request.headers.get("Sec-Fetch-Mode") == "cors" and elsewhere
+    return by_script and request.mimetype != JSON and _names_html()
+
+
+def _names_html() -> bool:
     named: dict[str, float] = {}
     for kind, quality in request.accept_mimetypes:
         named[kind.lower()] = max(quality, named.get(kind.lower(), 0.0))
     return named.get(HTML, 0.0) > 0 and named[HTML] >= named.get(JSON, 0.0)
-
-
-def wants_fragment() -> bool:
-    """Whether htmx asks, which puts the answer's HTML into its page: https://htmx.org/reference/#request_headers."""
-    return request.headers.get("HX-Request", "").lower() == "true"
 
 
 def answer(

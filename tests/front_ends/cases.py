@@ -11,8 +11,9 @@ ADA_LOVELACE = {"first_name": "Ada", "last_name": "Lovelace"}
 WORDING = "Yes, write to me."
 THANKS = "See you in spring."
 OUR_THANKS, A_STATUS, THE_FORMS_THANKS = "our page of thanks", "`received` as JSON", "thanks in its place"
+SENT_UNSEEN = "nothing that it may read"
 # What each is seen as in the page.
-SEEN = {OUR_THANKS: THANKS, A_STATUS: "received", THE_FORMS_THANKS: THANKS}
+SEEN = {OUR_THANKS: THANKS, A_STATUS: "received", THE_FORMS_THANKS: THANKS, SENT_UNSEEN: "sent"}
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,8 @@ IN_BROWSER = (
     InBrowser("fetch", "`body: JSON.stringify(…)`", "fetch-json"),
     InBrowser("jQuery 4", "`$.post(…, $(form).serialize())`", "jquery"),
     InBrowser("jQuery 3", "`$.post(…, $(form).serialize())`", "jquery-3"),
+    InBrowser("jQuery 3", "`.load(…, fields)`, which asks for HTML", "jquery-load", THE_FORMS_THANKS),
+    InBrowser("fetch", '`mode: "no-cors"`, from `file://`', "fetch-no-cors", SENT_UNSEEN, place="file"),
     InBrowser("axios", "`axios.post(…, object)`", "axios-json"),
     InBrowser("axios", "`axios.postForm(…, form)`", "axios-form"),
     InBrowser("Alpine.js", "`@submit.prevent` with `fetch` and `FormData`", "alpine"),

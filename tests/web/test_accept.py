@@ -13,6 +13,7 @@ from tests.web.forms import make
 
 POST = {"email": "ada@example.org"}
 HTMX = {"HX-Request": "true", "HX-Current-URL": "https://www.example.org/", "Accept": "*/*"}
+SCRIPT = {"Sec-Fetch-Mode": "cors"}
 
 
 @pytest.mark.parametrize(
@@ -92,6 +93,50 @@ def test_htmx_is_sent_to_the_forms_own_thanks(app: Flask, client: FlaskClient) -
     assert answer.status_code == 202
     assert answer.headers["HX-Redirect"] == "https://thanks.example.com/"
     assert "HX-Redirect" in answer.headers["Access-Control-Expose-Headers"]
+
+
+@pytest.mark.parametrize("accept", ["text/html, */*; q=0.01", "text/html", BROWSER])
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_a_script_that_wants_html_gets_a_piece(
+    app: Flask, client: FlaskClient, accept: str, site: str
+) -> None:
+    """As jQuery's load() and dataType "html" ask: a script of another origin could not follow a 303."""
+    make(app)
+    headers = SCRIPT | {"Accept": accept, "Sec-Fetch-Site": site, "Origin": SITE}
+    said = {"form": "spring-news", "first_name": "Ada", "consent": "Yes, write to me.", "redirect": SITE}
+    thanks = client.post("/subscribe", data=POST | said, headers=headers)
+    assert (thanks.status_code, thanks.mimetype) == (202, "text/html")
+    assert 'role="status"' in thanks.text
+    mistakes = client.post("/subscribe", data={"email": "ada"}, headers=headers)
+    assert (mistakes.status_code, mistakes.mimetype) == (422, "text/html")
+    assert "<html" not in mistakes.text
+    for answer in (thanks, mistakes):
+        assert answer.headers["Access-Control-Allow-Origin"] == SITE
+
+
+@pytest.mark.parametrize(
+    "fetched",
+    [
+        {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Mode": "cors", "Sec-Fetch-Site": "same-origin"},
+        {"Sec-Fetch-Mode": "same-origin", "Sec-Fetch-Site": "same-origin"},
+    ],
+    ids=["a form", "Turbo on our own address", "a script on our own address"],
+)
+def test_who_can_follow_to_a_page_is_sent_there(
+    client: FlaskClient, list_id: str, fetched: dict[str, str]
+) -> None:
+    """Turbo even insists on it."""
+    headers = {"Accept": BROWSER} | fetched
+    answer = client.post("/subscribe", data=POST | {"list_id": list_id}, headers=headers)
+    assert (answer.status_code, answer.location) == (303, "/thank-you")
+
+
+def test_a_script_that_sends_json_still_gets_json(client: FlaskClient, list_id: str) -> None:
+    """Whatever it accepts."""
+    headers = SCRIPT | {"Accept": "text/html", "Sec-Fetch-Site": "cross-site"}
+    answer = client.post("/subscribe", json=POST | {"list_id": list_id}, headers=headers)
+    assert answer.get_json()["status"] == "received"
 
 
 @pytest.mark.parametrize(

@@ -109,6 +109,29 @@ def test_a_form_that_a_browser_sends_is_taken(app: Flask, client: FlaskClient, l
     assert stored(app) == 1
 
 
+@pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "multipart/form-data"])
+def test_a_script_that_cannot_read_an_answer_is_not_refused(
+    app: Flask, client: FlaskClient, list_id: str, kind: str
+) -> None:
+    """With mode: "no-cors" or sendBeacon: nobody would hear of the refusal, and the sign-up be lost."""
+    headers = NO_ORIGIN | {"Accept": "*/*", "Sec-Fetch-Mode": "no-cors"}
+    answer = client.post("/subscribe", data=POST | {"list_id": list_id}, content_type=kind, headers=headers)
+    assert answer.status_code == 202
+    assert ALLOW not in answer.headers
+    assert stored(app) == 1
+
+
+def test_a_script_without_an_origin_that_wants_html_is_told_in_html(
+    app: Flask, client: FlaskClient, list_id: str
+) -> None:
+    """A 303 would be none that it could follow."""
+    headers = NO_ORIGIN | {"Accept": "text/html", "Sec-Fetch-Mode": "cors", "Sec-Fetch-Site": "cross-site"}
+    answer = client.post("/subscribe", data=POST | {"list_id": list_id}, headers=headers)
+    assert (answer.status_code, answer.mimetype, answer.headers[ALLOW]) == (403, "text/html", "null")
+    assert "no origin of its own" in answer.text
+    assert stored(app) == 0
+
+
 def test_a_key_is_worth_an_origin(app: Flask, client: FlaskClient, list_id: str) -> None:
     """And a wrong one is told that it is wrong."""
     sent = POST | {"list_id": list_id}
