@@ -34,7 +34,7 @@ bench: $(VENV)/.dev
 	$(BIN)/python -m bench
 
 bench-durability: $(VENV)/.dev
-	$(BIN)/python -m bench.durability $(ARGS)
+	$(BIN)/python -m tests.durability $(ARGS)
 
 # The lock files name one version and its hashes for every package, for all platforms and Python 3.11+.
 lock:

@@ -19,7 +19,6 @@ from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
 import logs
 import sandbox
-import vendor
 import web
 from cli import register_commands
 from oauth.routes import create_blueprint
@@ -37,6 +36,7 @@ from wiring import (
     proxy_rules,
     public_lists,
 )
+from wiring import constant_contact as vendor
 
 __all__ = ["VERSION", "build_services", "clock", "create_app", "start", "stop"]
 

@@ -22,7 +22,7 @@ except SettingsError as problem:
 
 bind = _settings.listen_on
 # gunicorn itself believes no header of a proxy: which ones count, and from whom, is decided in one place
-# (web/forwarded.py).
+# (web/security/forwarded.py).
 secure_scheme_headers: dict[str, str] = {}
 forwarder_headers = ""
 # A request gets a thread when it is complete: slow peers hold none.

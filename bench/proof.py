@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from services.proof_of_work import HIGHEST, MOST_TIMES
+from services.protection.proof_of_work import HIGHEST, MOST_TIMES
 
 SOURCE = Path(__file__).with_name("proof.c")
 

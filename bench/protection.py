@@ -11,9 +11,9 @@ from pathlib import Path
 
 from bench.server import LIST
 from services import FormDirectory, Protection, Rates
-from services.bodies import read_form
+from services.intake.parsing import read_form
 from store import Database, Forms
-from store.rates import count
+from store.signups.rate_limits import count
 
 POSTS = 2_000
 

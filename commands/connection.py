@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import click
 from flask.cli import with_appcontext
 
-from commands.reach import database_faults_told, refuse_builtin_sandbox, services
+from commands.context import database_faults_told, refuse_builtin_sandbox, services
 from services import ConnectionView
-from services.token_ages import TokenAges
+from services.connection.token_ages import TokenAges
 
 
 @click.group("connection")

@@ -7,13 +7,13 @@ from typing import get_args
 import click
 from flask.cli import with_appcontext
 
-from commands.reach import base_address, database_faults_told, services
+from commands.context import base_address, database_faults_told, services
+from commands.form_text import rows
 from services import FIELD_NAMES, InvalidForm
-from services.custom_input import custom_name
-from services.form_draft import ProtectionLevel
-from services.form_words import rows
-from services.signup_words import printable
-from web.filled_form import INPUTS
+from services.forms.editor import ProtectionLevel
+from services.signups.advice import printable
+from services.submission.custom_fields import custom_name
+from web.public.form_view import INPUTS
 
 
 @click.group("forms")

@@ -13,11 +13,11 @@ from flask import current_app
 from flask.cli import with_appcontext
 from werkzeug.serving import run_simple
 
-from commands.reach import base_address, refuse_builtin_sandbox, services
+from commands.context import base_address, refuse_builtin_sandbox, services
 from sandbox import SANDBOX_CLIENT_ID, SANDBOX_CLIENT_SECRET, create_sandbox
 from services import ListsUnavailable
 from services.delivery import watch
-from services.findings import Level
+from services.operations.checks import Level
 
 HANGS = 1
 

@@ -10,11 +10,11 @@ from datetime import UTC, datetime
 import click
 from flask.cli import with_appcontext
 
-from commands.reach import database_faults_told, services
+from commands.context import database_faults_told, services
 from services import AddressUnclear, Retry, UnusableDecision
-from services.signup_care import STATES
-from services.signup_export import csv_lines, json_lines
-from services.signup_words import WHAT_RETRY_LEADS_TO, line, rows
+from services.signups.advice import WHAT_RETRY_LEADS_TO, line, rows
+from services.signups.export import csv_lines, json_lines
+from services.signups.manage import STATES
 
 
 @click.group("signups")

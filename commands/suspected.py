@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import click
 from flask.cli import with_appcontext
 
-from commands.reach import database_faults_told, services
+from commands.context import database_faults_told, services
 from services import RULES
 
 _REASON = click.option("--reason", type=click.Choice(sorted(RULES)), help="One of the rules they broke.")

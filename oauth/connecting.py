@@ -9,7 +9,9 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
+from oauth.account_check import AccountLike
 from oauth.authorization_server import AuthorizationServer
+from oauth.encryption import Sealer
 from oauth.errors import (
     AccountUnusable,
     AttemptUnknown,
@@ -24,11 +26,9 @@ from oauth.errors import (
     Undecryptable,
     WrongAccount,
 )
-from oauth.keeper import LEASE_MS
-from oauth.pinning import AccountLike
-from oauth.sealing import Sealer
+from oauth.storage import Attempts, StoredAttempt, Vault
+from oauth.token_source import LEASE_MS
 from oauth.tokens import TokenPair
-from oauth.vault import Attempts, StoredAttempt, Vault
 
 ATTEMPT_MS = 900_000
 # The account check is two calls of at most 13 s each, and no refresh may come in between.

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 
 from oauth.connecting import Connector
+from oauth.encryption import Sealer
 from oauth.errors import OAuthError, Undecryptable
-from oauth.keeper import Keeper
-from oauth.sealing import Sealer
-from oauth.vault import Vault
+from oauth.storage import Vault
+from oauth.token_source import Keeper
 
 
 class ConnectionControl:

@@ -10,23 +10,17 @@ from collections.abc import Callable
 
 from flask import Flask
 
-from . import (
-    account,
-    authorization,
-    contacts,
-    control,
-    custom_fields,
-    gateway,
-    lists,
-    not_imitated,
-    pages,
-    tags,
-)
-from .activities import views as activities
-from .client import SANDBOX_CLIENT_ID, SANDBOX_CLIENT_SECRET
-from .control import CONTROL_GRANTED
-from .errors import ConnectionDropped
-from .state import PRESET_LIST_ID, World
+from sandbox import gateway, not_imitated, pages
+from sandbox.account import summary as account
+from sandbox.activities import views as activities
+from sandbox.authorization import routes as authorization
+from sandbox.client import SANDBOX_CLIENT_ID, SANDBOX_CLIENT_SECRET
+from sandbox.contacts import custom_fields, lists, tags
+from sandbox.contacts import routes as contacts
+from sandbox.control import routes as control
+from sandbox.control.routes import CONTROL_GRANTED
+from sandbox.errors import ConnectionDropped
+from sandbox.state import PRESET_LIST_ID, World
 
 __all__ = [
     "CONTROL_GRANTED",

@@ -11,9 +11,9 @@ from urllib.parse import parse_qsl, urlencode
 
 from flask import request
 
-from .errors import Forbidden, Invalid, Unauthorized, UnsupportedBody
-from .state import current_world
-from .tokens import Grant
+from sandbox.authorization.tokens import Grant
+from sandbox.errors import Forbidden, Invalid, Unauthorized, UnsupportedBody
+from sandbox.state import current_world
 
 Item = TypeVar("Item")
 

@@ -11,7 +11,7 @@ from urllib.parse import unquote_plus
 
 from flask import request
 
-from .errors import TokenRefusal
+from sandbox.errors import TokenRefusal
 
 SANDBOX_CLIENT_ID = "sandbox-client"
 SANDBOX_CLIENT_SECRET = "sandbox-secret"  # noqa: S105 - public, it opens nothing but the sandbox

@@ -14,10 +14,10 @@ from urllib.parse import parse_qsl, urlencode
 from flask import Flask, Response, g, jsonify, request
 from werkzeug.exceptions import HTTPException
 
-from .call_log import Call, CallLog
-from .errors import ApiRefusal, ConnectionDropped, ControlRefused, TokenRefusal
-from .faults import NO_FAULT, Fault
-from .state import current_world
+from sandbox.control.call_log import Call, CallLog
+from sandbox.control.faults import NO_FAULT, Fault
+from sandbox.errors import ApiRefusal, ConnectionDropped, ControlRefused, TokenRefusal
+from sandbox.state import current_world
 
 TOKEN_PATH = "/oauth2/default/v1/token"  # noqa: S105 - a path
 _MASKED = {"access_token", "refresh_token", "code", "code_verifier", "client_secret"}

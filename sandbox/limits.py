@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from datetime import UTC, datetime
 
-from .errors import QuotaExceeded, Throttled
+from sandbox.errors import QuotaExceeded, Throttled
 
 DAY = 86_400
 TIMES_KEPT = 50_000

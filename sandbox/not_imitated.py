@@ -10,7 +10,7 @@ from typing import NoReturn
 
 from flask import Blueprint, request
 
-from .errors import NotImitated
+from sandbox.errors import NotImitated
 
 _CAMPAIGN_ACTIVITY = "/emails/activities/{campaign_activity_id}"
 

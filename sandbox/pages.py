@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, render_template
 
-from .client import SANDBOX_CLIENT_ID, SANDBOX_CLIENT_SECRET
-from .state import current_world
+from sandbox.client import SANDBOX_CLIENT_ID, SANDBOX_CLIENT_SECRET
+from sandbox.state import current_world
 
 # No form-action: Chromium applies it to the redirect after the form, which leads back to the application.
 _POLICY = "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'"

@@ -10,15 +10,15 @@ from typing import Any
 
 from flask import current_app
 
-from .account_emails import owners_email
-from .activities.book import Activities
-from .call_log import CallLog
-from .custom_values import CustomField
-from .errors import ControlRefused
-from .faults import Faults
-from .limits import Limits
-from .records import Contact, ContactList, Tag
-from .tokens import Policy, TokenBook
+from sandbox.account.emails import owners_email
+from sandbox.activities.book import Activities
+from sandbox.authorization.tokens import Policy, TokenBook
+from sandbox.contacts.custom_values import CustomField
+from sandbox.contacts.records import Contact, ContactList, Tag
+from sandbox.control.call_log import CallLog
+from sandbox.control.faults import Faults
+from sandbox.errors import ControlRefused
+from sandbox.limits import Limits
 
 PRESET_LIST_ID = "11111111-1111-4111-8111-111111111111"
 _SEED_LISTS = (

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from services.admin_access import SESSION_LIVES_MS, AdminAccess
-from services.captcha_providers import PROVIDERS, Provider, ThirdPartyCaptcha
-from services.connection import ConnectionControl, ConnectionStatus, ConnectionView
+from services.access.admin import SESSION_LIVES_MS, AdminAccess
+from services.access.api_keys import ApiKeys, DrainToken
+from services.access.proxies import ProxyRules
+from services.access.proxy_watch import ProxyWatch
+from services.account.fields_and_tags import Vocabulary
+from services.account.lists import ListDirectory, ListsView
+from services.connection.status import ConnectionControl, ConnectionStatus, ConnectionView
+from services.connection.token_ages import TokenClock
 from services.constant_contact import CustomField
 from services.delivery import Delivery, DrainReport
-from services.doctor import Doctor
 from services.errors import (
     FieldError,
     InvalidForm,
@@ -22,31 +26,28 @@ from services.errors import (
     StorageUnavailable,
     TooManyAttempts,
 )
-from services.field_notes import FOR_VISITORS, OWNERS_MISTAKE, FieldNotes
-from services.form_draft import FIELD_NAMES, RESERVED_SLUGS
-from services.form_faults import FormFaults
-from services.forms import Form, FormDirectory
-from services.health import SUSPECTED_WAITING, Health, HealthReport
-from services.health_in_time import HealthInTime
-from services.housekeeping import Housekeeping, HousekeepingThread, Task
-from services.intake import ANONYMOUS, Asker, Evidence, Intake
-from services.keys import ApiKeys, DrainToken
-from services.lists import ListDirectory, ListsView
-from services.metrics import Metrics
-from services.open_lists import OpenLists
+from services.forms.editor import FIELD_NAMES, RESERVED_SLUGS
+from services.forms.faults import FormFaults
+from services.forms.form import Form, FormDirectory
+from services.forms.ignored_fields import FOR_VISITORS, OWNERS_MISTAKE, FieldNotes
+from services.forms.open_lists import OpenLists
+from services.intake.accept import ANONYMOUS, Asker, Evidence, Intake
+from services.intake.idempotency import Handling
+from services.intake.result import RECEIVED, Verdict, Verdicts
+from services.operations.doctor import Doctor
+from services.operations.health import SUSPECTED_WAITING, Health, HealthReport
+from services.operations.health_in_time import HealthInTime
+from services.operations.housekeeping import Housekeeping, HousekeepingThread, Task
+from services.operations.metrics import Metrics
 from services.problems import Problem
-from services.proof_of_work import ProofOfWork
-from services.protection import RULES, TOKEN, Protection, Rates
-from services.proxies import ProxyRules
-from services.proxy_watch import ProxyWatch
-from services.quarantine import BULK_MOST, Quarantine, SuspectView
-from services.repeats import Handling
-from services.signup_care import AddressUnclear, Case, Retry, SignupCare, UnusableDecision
-from services.signup_views import RecentView, SignupView
-from services.submission import Submission
-from services.token_ages import TokenClock
-from services.verdicts import RECEIVED, Verdict, Verdicts
-from services.vocabulary import Vocabulary
+from services.protection.proof_of_work import ProofOfWork
+from services.protection.providers import PROVIDERS, Provider
+from services.protection.rules import RULES, TOKEN, Protection, Rates
+from services.protection.third_party import ThirdPartyCaptcha
+from services.signups.manage import AddressUnclear, Case, Retry, SignupCare, UnusableDecision
+from services.signups.suspected import BULK_MOST, Quarantine, SuspectView
+from services.signups.views import RecentView, SignupView
+from services.submission.fields import Submission
 from store import Event
 
 

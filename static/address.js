@@ -1,5 +1,5 @@
 /* Makes of a pasted e-mail address the one that is seen, before the browser judges it. The same rules, each with its
-   reason, as services/pasted_address.py. Works on the inputs with data-pasted of our own pages; embed.js imports it. */
+   reason, as services/submission/values/pasted_addresses.py. Works on the inputs with data-pasted of our own pages; embed.js imports it. */
 const LONGEST = 500;
 // Joiners between letters of other scripts are these words' spelling.
 const LETTER = "(?![\\0-\\x7f])[\\p{L}\\p{M}]";

@@ -68,7 +68,7 @@
     return shorter === address ? address : withoutPunctuation(shorter);
   };
 
-  // The text with its addresses as links in a new tab: the rule is that of web/links.py.
+  // The text with its addresses as links in a new tab: the rule is that of web/public/links.py.
   const linked = (text) => {
     const parts = [];
     let end = 0;

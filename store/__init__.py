@@ -1,17 +1,12 @@
 """Every SQL statement of the application: sign-ups, their deliveries, the budget, the connection."""
 
-from store.allowance import PER_DAY, PER_SECOND, BudgetState, Wait
-from store.arrivals import JUNK, PROVEN, UNSURE, Once
-from store.believed import BelievedByForm
-from store.budget import Budget, Met
-from store.care import Care
-from store.causes import Cause, Causes
-from store.claims import BACKLOG_PER_DAY, DELIVERIES_PER_DAY
-from store.connection import ConnectionRow, Connections
-from store.database import Database
-from store.deliveries import Backlog, Carried, Claimed, Deliveries, OwnWait
-from store.disk import Disk
-from store.documents import read as read_document
+from store.connection.audit import Event, Events
+from store.connection.authorization_requests import AttemptRow, OAuthAttempts
+from store.connection.oauth_connection import ConnectionRow, Connections
+from store.engine.database import Database
+from store.engine.documents import read as read_document
+from store.engine.expiry import Expiry
+from store.engine.sqlite.disk_reserve import Disk
 from store.errors import (
     KeyTaken,
     OverLimit,
@@ -23,28 +18,33 @@ from store.errors import (
     StoreUnavailable,
     StoreUpgrading,
 )
-from store.events import Event, Events
-from store.expiry import Expiry
 from store.forms import Forms, StoredForm
-from store.forms_copy import FormsCopy
-from store.idempotency import FirstUse, IdempotencyKey
-from store.meta import Meta
-from store.oauth_attempts import AttemptRow, OAuthAttempts
+from store.key_value import Meta
 from store.opt_outs import KnownOptOut, OptedOut, OptOuts, Outlook, Refresh, Standing
-from store.pending import PendingByForm
-from store.public_backlog import PublicBacklog
-from store.rates import FLOOD, Limit
-from store.refusals import SUSPICIOUS, Common, Refused
-from store.salvage import Salvage, Salvaged
-from store.signup_records import Attempt, SignupRecord, SignupRecords, Sought
-from store.signups import NewSignup, RecentSignup, Signups, SignupStatus
-from store.spool import Spool
-from store.spool_import import Imported, SpoolImport
-from store.suspected import Place, Suspect, SuspectedSignups, Waiting
-from store.suspected_room import SuspectedCeiling, SuspectedRoom
+from store.outbox.backlog import PendingByForm
+from store.outbox.claims import BACKLOG_PER_DAY, DELIVERIES_PER_DAY
+from store.outbox.deliveries import Backlog, Carried, Claimed, Deliveries, OwnWait
+from store.outbox.manage import Care
+from store.outbox.public_backlog import PublicBacklog
+from store.quota.causes import Cause, Causes
+from store.quota.ledger import Budget, Met
+from store.quota.refusals import SUSPICIOUS, Common, Refused
+from store.quota.state import PER_DAY, PER_SECOND, BudgetState, Wait
+from store.quota.traits import DOMAIN, FIELD, FORM, KNOWN_TAG, LIST, LONG, OLD, SETS, TAG, kind_and_name
+from store.recovery.forms_copy import FormsCopy
+from store.recovery.salvage import Salvage, Salvaged
+from store.recovery.spool import Spool
+from store.recovery.spool_import import Imported, SpoolImport
+from store.signups.accept import NewSignup, RecentSignup, Signups, SignupStatus
+from store.signups.batch import JUNK, PROVEN, UNSURE, Once
+from store.signups.believed import BelievedByForm
+from store.signups.idempotency import FirstUse, IdempotencyKey
+from store.signups.rate_limits import FLOOD, Limit
+from store.signups.records import Attempt, SignupRecord, SignupRecords, Sought
+from store.signups.suspected import Place, Suspect, SuspectedSignups, Waiting
+from store.signups.suspected_room import SuspectedCeiling, SuspectedRoom
 from store.tables import Tables
 from store.throttles import SpentTokens, Throttles
-from store.traits import DOMAIN, FIELD, FORM, KNOWN_TAG, LIST, LONG, OLD, SETS, TAG, kind_and_name
 
 __all__ = [
     "BACKLOG_PER_DAY",

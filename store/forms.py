@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
-from store.database import Database
+from store.engine.database import Database
 from store.schema import consent_wordings, forms
 
 

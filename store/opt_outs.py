@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, case, delete, func, null, or_, select, text, update
 
-from store.database import Database
+from store.engine.database import Database
 from store.schema import UNFINISHED, budget, deliveries, opt_out_refresh, opt_outs
 
 

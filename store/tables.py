@@ -5,23 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from store.believed import BelievedByForm
-from store.budget import Budget
-from store.care import Care
-from store.connection import Connections
-from store.database import Database
-from store.deliveries import Deliveries
-from store.events import Events
+from store.connection.audit import Events
+from store.connection.authorization_requests import OAuthAttempts
+from store.connection.oauth_connection import Connections
+from store.engine.database import Database
 from store.forms import Forms
-from store.meta import Meta
-from store.oauth_attempts import OAuthAttempts
+from store.key_value import Meta
 from store.opt_outs import OptOuts
-from store.pending import PendingByForm
-from store.public_backlog import PublicBacklog
-from store.signup_records import SignupRecords
-from store.signups import Signups
-from store.suspected import SuspectedSignups
-from store.suspected_room import CEILING, SuspectedCeiling
+from store.outbox.backlog import PendingByForm
+from store.outbox.deliveries import Deliveries
+from store.outbox.manage import Care
+from store.outbox.public_backlog import PublicBacklog
+from store.quota.ledger import Budget
+from store.signups.accept import Signups
+from store.signups.believed import BelievedByForm
+from store.signups.records import SignupRecords
+from store.signups.suspected import SuspectedSignups
+from store.signups.suspected_room import CEILING, SuspectedCeiling
 from store.throttles import SpentTokens, Throttles
 
 

@@ -2,8 +2,8 @@
 
 from sqlalchemy import Connection, delete, select, text
 
-from store.database import Database
-from store.expiry import prune
+from store.engine.database import Database
+from store.engine.expiry import prune
 from store.schema import spent_tokens, throttles
 
 _HIT = text(

@@ -14,12 +14,12 @@ from pathlib import Path
 import pytest
 import requests
 
-from deadline import AnswerTooLarge, DeadlineSession
 from oauth.authorization_server import AuthorizationServer
 from oauth.errors import Ambiguous, NeverSent, TokenCallFailed
 from services.constant_contact import ConstantContact, Unreachable
 from services.constant_contact.causes import words_of
-from tests.test_deadline import HEAD, Serve, after_asking, ask, certificate, in_time, serving, tls
+from tests.transport.test_deadline import HEAD, Serve, after_asking, ask, certificate, in_time, serving, tls
+from transport.deadline import AnswerTooLarge, DeadlineSession
 
 __all__ = ["certificate", "tls"]
 

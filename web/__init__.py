@@ -6,30 +6,20 @@ from flask import Flask
 from flask_wtf.csrf import CSRFProtect
 
 from services import Services
-from web import (
-    admin,
-    admin_forms,
-    admin_signups,
-    admin_suspected,
-    api,
-    cors,
-    embed,
-    errors,
-    forms,
-    guards,
-    headers,
-    links,
-    openapi,
-    request_log,
-    site,
-    subscribe,
-    times,
-)
-from web.addresses import base_url, base_url_elsewhere, known_base_url, may_call
-from web.forwarded import Forwarded
+from web import errors, request_log, times
+from web.admin import dashboard as admin
+from web.admin import forms as admin_forms
+from web.admin import signups as admin_signups
+from web.admin import suspected as admin_suspected
+from web.api import openapi
+from web.api import status as api
 from web.paths import TolerantPaths, public_parts
-from web.sandbox_guard import SandboxGuard
-from web.sessions import CookieSessions
+from web.public import embed, forms, links, site, subscribe
+from web.security import cors, guards, headers
+from web.security.addresses import base_url, base_url_elsewhere, known_base_url, may_call
+from web.security.forwarded import Forwarded
+from web.security.sandbox_guard import SandboxGuard
+from web.security.sessions import CookieSessions
 
 __all__ = [
     "Forwarded",

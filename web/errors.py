@@ -21,8 +21,8 @@ from services import (
     StorageUnavailable,
     TooManyAttempts,
 )
-from web.addresses import AddressUnknown, base_url_elsewhere
-from web.guards import KeyMisplaced
+from web.security.addresses import AddressUnknown, base_url_elsewhere
+from web.security.guards import KeyMisplaced
 
 log = structlog.get_logger(__name__)
 

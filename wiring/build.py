@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from flask import Flask
 
 import sandbox
-import vendor
 from oauth import AccountPin, ConnectionControl, Connector, Sealer, Ticker
 from services import (
     AdminAccess,
@@ -23,23 +22,24 @@ from services import (
     TokenClock,
     Vocabulary,
 )
-from services.connection import ConnectLimit
-from services.connection_events import ConnectionEvents
+from services.account.opt_outs import OptOutTable
+from services.connection.audit import ConnectionEvents
+from services.connection.status import ConnectLimit
+from services.constant_contact.quota import CallPermits
 from services.delivery import Departures, Sender
-from services.opt_outs import OptOutTable
-from services.permits import CallPermits
-from services.wishes import STRANGER
+from services.delivery.payload import STRANGER
 from settings import Settings
 from store import Database, Tables
-from store.clock import DatabaseClock
+from store.engine.clock import DatabaseClock
+from wiring import constant_contact as vendor
 from wiring.clock import clock
 from wiring.forms import build_forms
-from wiring.keeping import Keeping, suspected_ceiling
+from wiring.operations import build_doctor, build_health, build_housekeeping, build_metrics
 from wiring.proxies import build_proxy_watch
 from wiring.signing import build_visitor_keys, derived_keys
 from wiring.signups import build_delivery, build_intake
+from wiring.storage import Keeping, suspected_ceiling
 from wiring.token_care import seed_planter, token_care
-from wiring.watching import build_doctor, build_health, build_housekeeping, build_metrics
 
 SCOPES = ("contact_data", "account_read", "offline_access")
 

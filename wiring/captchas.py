@@ -6,9 +6,10 @@ import threading
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from deadline import DeadlineSession
-from services.captcha_providers import PROVIDERS, ThirdPartyCaptcha
+from services.protection.providers import PROVIDERS
+from services.protection.third_party import ThirdPartyCaptcha
 from settings import THREADS_PER_WORKER, Settings
+from transport.deadline import DeadlineSession
 
 # A visitor waits for it.
 WHOLE_CALL_SECONDS = 3.0

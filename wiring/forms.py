@@ -7,14 +7,15 @@ from dataclasses import dataclass
 
 import sandbox
 from services import Delivery, FieldNotes, FormDirectory, ProofOfWork, Protection, Quarantine, Rates
-from services.captcha import Captcha
-from services.captcha_providers import PROVIDERS, NoKeys, ThirdPartyCaptcha
-from services.ceiling import Ceiling
-from services.day_share import DayShare
-from services.form_load import FormLoad
-from services.network_place import is_this_machine
-from services.open_lists import OpenLists
-from services.visitor_keys import VisitorKeys
+from services.access.network_place import is_this_machine
+from services.forms.load import FormLoad
+from services.forms.open_lists import OpenLists
+from services.protection.captcha import Captcha
+from services.protection.day_share import DayShare
+from services.protection.providers import PROVIDERS
+from services.protection.queue_limit import Ceiling
+from services.protection.third_party import NoKeys, ThirdPartyCaptcha
+from services.protection.visitor_keys import VisitorKeys
 from settings import Settings
 from store import FormsCopy, Tables
 from wiring.captchas import build_captchas

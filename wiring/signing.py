@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from oauth import Sealer
 from oauth.errors import Undecryptable
-from services.derived_keys import DerivedKeys
-from services.visitor_keys import VisitorKeys
+from services.access.derived_keys import DerivedKeys
+from services.protection.visitor_keys import VisitorKeys
 from settings import Settings
 from store import Meta
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from services import ConnectionStatus, Delivery, Intake, ListDirectory, Verdicts, Vocabulary
+from services.account.opt_outs import OptOutTable
 from services.delivery import CauseWords, Courier, Departures, Sender
-from services.identifiers import SignupIds
-from services.opt_outs import OptOutTable
+from services.intake.identifiers import SignupIds
 from settings import THREADS_PER_WORKER, Settings
 from store import Tables
 from wiring.forms import FormParts
-from wiring.keeping import Keeping
 from wiring.signing import derived_keys
+from wiring.storage import Keeping
 
 
 def build_intake(  # noqa: PLR0913, PLR0917 - collaborators, wired once

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from oauth import AuthorizationServer, Keeper, RescueFile, Sealer, Ticker
-from oauth.seed import plant
-from services.connection_events import ConnectionEvents
+from oauth.initial_token import plant
+from services.connection.audit import ConnectionEvents
 from settings import Settings
 from store import Tables
 from wiring.clock import clock

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
-from ..errors import TooManyActivities
-from ..records import timestamp
+from sandbox.contacts.records import timestamp
+from sandbox.errors import TooManyActivities
 
 DAYS_KEPT = 10
 MOST_QUEUED = 1_000

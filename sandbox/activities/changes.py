@@ -5,10 +5,10 @@ Each answers with what could not be done, in words. Tags and lists that are gone
 
 from __future__ import annotations
 
-from .. import contact_rules as rules
-from ..records import Contact
-from ..state import World
-from .sources import live_list_ids
+from sandbox.activities.sources import live_list_ids
+from sandbox.contacts import rules
+from sandbox.contacts.records import Contact
+from sandbox.state import World
 
 MOST_LISTS = 50
 

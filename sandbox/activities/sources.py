@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from ..errors import Invalid, NotImitated
-from ..records import Contact
-from ..state import World
+from sandbox.contacts.records import Contact
+from sandbox.errors import Invalid, NotImitated
+from sandbox.state import World
 
 MOST_CONTACTS, MOST_IDS = 500, 50
 TAGGING = ("contact_ids", "list_ids", "tag_ids", "all_active_contacts", "new_subscriber")

@@ -8,12 +8,12 @@ from uuid import UUID
 
 from flask import Blueprint, Response, jsonify, request
 
-from ..api import json_object, page, page_parameters, scope_check
-from ..errors import Invalid, NotFound
-from ..records import Contact
-from ..state import World, current_world
-from . import changes, sources
-from .book import Activity
+from sandbox.activities import changes, sources
+from sandbox.activities.book import Activity
+from sandbox.api import json_object, page, page_parameters, scope_check
+from sandbox.contacts.records import Contact
+from sandbox.errors import Invalid, NotFound
+from sandbox.state import World, current_world
 
 Change = Callable[[World, Contact, list[str], float], list[str]]
 

@@ -1,9 +1,9 @@
 """The client of Constant Contact's API, its records and its failures."""
 
 from services.constant_contact.account import Account
+from services.constant_contact.catalog import Choice, CustomField, Page, Tag
 from services.constant_contact.client import ConstantContact, ContactList, ListsPage, SignedUp
 from services.constant_contact.contacts import LONGEST_SIGN_UP_ADDRESS, Contact
-from services.constant_contact.custom_fields import Choice, CustomField, Page, Tag
 from services.constant_contact.errors import (
     Conflict,
     ConnectionUnusable,

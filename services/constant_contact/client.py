@@ -15,10 +15,9 @@ from urllib.parse import urlencode
 import requests
 
 from services.constant_contact.account import Account, TokenAuth, account, claims
-from services.constant_contact.answers import failure, json_body, json_object, not_theirs
+from services.constant_contact.catalog import CustomField, Page, Tag, custom_field, tag
 from services.constant_contact.causes import words_of
 from services.constant_contact.contacts import SUB_RESOURCES, Contact, contact, creation, replacement
-from services.constant_contact.custom_fields import CustomField, Page, Tag, custom_field, tag
 from services.constant_contact.errors import (
     Conflict,
     ConnectionUnusable,
@@ -29,6 +28,7 @@ from services.constant_contact.errors import (
 )
 from services.constant_contact.fields import an_id, text, unlike
 from services.constant_contact.paging import address_of, next_link
+from services.constant_contact.responses import failure, json_body, json_object, not_theirs
 from store import OptedOut
 
 CONNECT_SECONDS = 3.0

@@ -1,11 +1,11 @@
 """Delivery: from the stored sign-up to Constant Contact."""
 
+from services.delivery.attempt import Courier, Outcome, Step
 from services.delivery.causes import CauseWords
-from services.delivery.courier import Courier, Outcome, Step
-from services.delivery.delivery import Delivery, DrainReport
-from services.delivery.departure import Departures, NotSent, depart
-from services.delivery.sending import Sender
+from services.delivery.kinds.sign_up import Sender
+from services.delivery.pacing import Departures, NotSent, depart
 from services.delivery.thread import DeliveryThread, watch
+from services.delivery.worker import Delivery, DrainReport
 
 __all__ = [
     "CauseWords",

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import ClassVar
 
+from services.account.lists import ListDirectory
 from services.constant_contact import ConstantContactError, Remedy
-from services.delivery.merging import Merged
-from services.lists import ListDirectory
+from services.delivery.merge import Merged
 from store import LIST
 
 # Many sign-ups for one lost list must not each ask the vendor for all lists.

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import structlog
 
-from services.delivery.delivery import CALL_DEADLINE_SECONDS, Delivery
+from services.delivery.worker import CALL_DEADLINE_SECONDS, Delivery
 
 log = structlog.get_logger(__name__)
 

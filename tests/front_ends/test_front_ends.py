@@ -14,8 +14,8 @@ from playwright.sync_api import FrameLocator, Page, expect
 
 from sandbox import PRESET_LIST_ID
 from tests.end_to_end.consent import connect, form_fields
+from tests.end_to_end.embed.test_embed import served
 from tests.end_to_end.processes import Deployment
-from tests.end_to_end.test_embed import served
 from tests.front_ends.cases import FROM_SERVER, IN_BROWSER, SEEN, THANKS, WORDING, FromServer, InBrowser
 from tests.front_ends.website import html, website
 

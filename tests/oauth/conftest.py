@@ -8,8 +8,8 @@ import responses
 
 from oauth.authorization_server import AuthorizationServer
 from oauth.connecting import Connector
-from oauth.keeper import Keeper
-from oauth.sealing import Sealer
+from oauth.encryption import Sealer
+from oauth.token_source import Keeper
 from tests.oauth.consent import SCOPES, Accounts, Calls, Happenings
 from tests.oauth.vault_in_memory import AttemptsInMemory, VaultInMemory
 from tests.oauth.vendor import BASE_URL, DAY, START, Clock, Vendor

@@ -9,7 +9,7 @@ import responses
 
 from oauth.bearer import BearerAuth
 from oauth.errors import RefreshUnavailable
-from oauth.keeper import Keeper
+from oauth.token_source import Keeper
 from tests.oauth.vault_in_memory import VaultInMemory
 from tests.oauth.vendor import START, Clock, Vendor
 

@@ -10,11 +10,11 @@ from structlog.testing import capture_logs
 
 from oauth.authorization_server import AuthorizationServer
 from oauth.bearer import BearerAuth
+from oauth.encryption import Sealer
 from oauth.errors import ForeignInstallation, NeedsReauthorization, OAuthError, RefreshUnavailable
-from oauth.keeper import Keeper
-from oauth.refreshing import IDLE, LOST, REFUSED
-from oauth.rescue import RescueFile
-from oauth.sealing import Sealer
+from oauth.refresh.refreshing import IDLE, LOST, REFUSED
+from oauth.refresh.rescue_file import RescueFile
+from oauth.token_source import Keeper
 from tests.oauth.vault_in_memory import VaultInMemory
 from tests.oauth.vendor import DAY, HOUR, START, Clock, Vendor
 

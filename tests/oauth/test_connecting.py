@@ -13,6 +13,7 @@ import requests
 
 from oauth.authorization_server import AuthorizationServer
 from oauth.connecting import Connector
+from oauth.encryption import Sealer
 from oauth.errors import (
     AccountUnavailable,
     AccountUnusable,
@@ -24,7 +25,6 @@ from oauth.errors import (
     ScopesMissing,
     WrongAccount,
 )
-from oauth.sealing import Sealer
 from store import Database, OAuthAttempts
 from tests.oauth.consent import (
     CALLBACK,

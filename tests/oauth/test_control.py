@@ -5,8 +5,8 @@ import pytest
 from oauth.authorization_server import AuthorizationServer
 from oauth.connecting import Connector
 from oauth.control import ConnectionControl
-from oauth.keeper import Keeper
-from oauth.sealing import Sealer
+from oauth.encryption import Sealer
+from oauth.token_source import Keeper
 from tests.oauth.consent import Account, Happenings
 from tests.oauth.vault_in_memory import AttemptsInMemory, VaultInMemory
 from tests.oauth.vendor import START, Clock, Vendor

@@ -15,10 +15,10 @@ from structlog.testing import capture_logs
 
 from oauth.authorization_server import AuthorizationServer
 from oauth.connecting import Connector
+from oauth.encryption import Sealer
 from oauth.errors import OAuthError
-from oauth.keeper import Keeper
-from oauth.rescue import RescueFile
-from oauth.sealing import Sealer
+from oauth.refresh.rescue_file import RescueFile
+from oauth.token_source import Keeper
 from oauth.tokens import TokenPair
 from tests.oauth.consent import SCOPES, Account, started
 from tests.oauth.vault_in_memory import AttemptsInMemory, VaultInMemory

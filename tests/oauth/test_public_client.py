@@ -11,7 +11,7 @@ import requests
 from oauth.authorization_server import AuthorizationServer
 from oauth.connecting import Connector
 from oauth.errors import CredentialsRejected
-from oauth.keeper import Keeper
+from oauth.token_source import Keeper
 from tests.oauth.consent import CALLBACK, finish, started
 from tests.oauth.vault_in_memory import VaultInMemory
 from tests.oauth.vendor import BASE_URL, DAY, START, Clock, Vendor

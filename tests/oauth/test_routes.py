@@ -16,9 +16,9 @@ from werkzeug.wrappers import Response
 
 from oauth.authorization_server import AuthorizationServer
 from oauth.connecting import Connector
+from oauth.encryption import Sealer
 from oauth.errors import AccountUnavailable
 from oauth.routes import create_blueprint
-from oauth.sealing import Sealer
 from tests.oauth.vault_in_memory import AttemptsInMemory, VaultInMemory
 from tests.oauth.vendor import Clock, Vendor
 

@@ -10,9 +10,8 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from sandbox import create_sandbox
-
-from .contract.watching import Answers, watched_answers
-from .vendor import Vendor
+from tests.sandbox.contract.watching import Answers, watched_answers
+from tests.sandbox.vendor import Vendor
 
 START = 1_795_000_000.25
 

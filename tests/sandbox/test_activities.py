@@ -11,8 +11,7 @@ from werkzeug.test import TestResponse
 
 from sandbox import PRESET_LIST_ID
 from sandbox.activities.book import MOST_QUEUED
-
-from .vendor import SIGN_UP, Vendor, person
+from tests.sandbox.vendor import SIGN_UP, Vendor, person
 
 Api = Callable[..., TestResponse]
 ACTIVITIES = "/v3/activities"

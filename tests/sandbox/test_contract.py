@@ -15,12 +15,11 @@ from werkzeug.test import TestResponse
 
 import sandbox
 from sandbox.not_imitated import NOT_IMITATED, blueprint
-
-from .contract.checking import OPERATIONS, problems
-from .contract.exceptions import EVERYWHERE, EXCEPTIONS
-from .contract.extract import extract
-from .contract.watching import Answers
-from .vendor import SIGN_UP, Vendor, person
+from tests.sandbox.contract.checking import OPERATIONS, problems
+from tests.sandbox.contract.exceptions import EVERYWHERE, EXCEPTIONS
+from tests.sandbox.contract.extract import extract
+from tests.sandbox.contract.watching import Answers
+from tests.sandbox.vendor import SIGN_UP, Vendor, person
 
 Api = Callable[..., TestResponse]
 README = Path(sandbox.__file__).with_name("README.md").read_text(encoding="utf-8")

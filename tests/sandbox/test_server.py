@@ -12,7 +12,7 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.serving import make_server
 
-from .vendor import SIGN_UP, Vendor, person
+from tests.sandbox.vendor import SIGN_UP, Vendor, person
 
 
 @pytest.fixture

@@ -29,18 +29,18 @@ from services import (
     Verdicts,
     Vocabulary,
 )
-from services.bodies import read_form
-from services.ceiling import Ceiling
+from services.account.opt_outs import OptOutTable
 from services.constant_contact import ConnectionUnusable, ConstantContact
-from services.day_share import Believed, DayShare
+from services.constant_contact.quota import CallPermits
 from services.delivery import CauseWords, Courier, Departures, Sender
+from services.delivery.payload import STRANGER, payload_of
 from services.delivery.returning import Returning
-from services.form_load import FormLoad
-from services.identifiers import SignupIds
-from services.open_lists import OpenLists
-from services.opt_outs import OptOutTable
-from services.permits import CallPermits
-from services.wishes import STRANGER, payload_of
+from services.forms.load import FormLoad
+from services.forms.open_lists import OpenLists
+from services.intake.identifiers import SignupIds
+from services.intake.parsing import read_form
+from services.protection.day_share import Believed, DayShare
+from services.protection.queue_limit import Ceiling
 from store import (
     BelievedByForm,
     Budget,
@@ -58,8 +58,8 @@ from store import (
     Spool,
     SpoolImport,
     SuspectedSignups,
-    payloads,
 )
+from store.outbox import payloads
 from tests.postgresql_server import new_database
 from tests.services.vendor import NEWSLETTER, ScriptedVendor
 

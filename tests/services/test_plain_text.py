@@ -12,7 +12,7 @@ import requests
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.constant_contact import answers
+from services.constant_contact import responses as answers
 from services.plain_text import (
     LOST,
     NamedTwice,

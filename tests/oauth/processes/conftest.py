@@ -15,10 +15,10 @@ import requests
 from sqlalchemy import update
 from werkzeug.serving import make_server
 
-from oauth.sealing import Sealer
+from oauth.encryption import Sealer
 from sandbox import SANDBOX_CLIENT_ID, SANDBOX_CLIENT_SECRET, create_sandbox
+from sandbox.authorization.tokens import Grant
 from sandbox.state import World
-from sandbox.tokens import Grant
 from store import ConnectionRow, Connections, Database
 from store.schema import connection as table
 from tests.oauth.processes.members import CALLBACK, KEYS, SCOPES, Member, Place, Time, fingerprint, server_of

@@ -26,9 +26,9 @@ import requests
 from oauth.authorization_server import AuthorizationServer
 from oauth.bearer import BearerAuth
 from oauth.connecting import Connector
+from oauth.encryption import Sealer
 from oauth.errors import OAuthError
-from oauth.keeper import Keeper
-from oauth.sealing import Sealer
+from oauth.token_source import Keeper
 from oauth.tokens import TokenPair
 from store import Connections, Database, OAuthAttempts, StoreError
 

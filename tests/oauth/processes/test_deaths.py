@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from oauth.margins import LEASE_MS
+from oauth.refresh.schedule import LEASE_MS
 from tests.oauth.processes.conftest import Here
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import signal
 from itertools import pairwise
 
-from oauth.margins import FORCED_REFRESH_MS, LEASE_MS
-from oauth.refreshing import REFUSED
+from oauth.refresh.refreshing import REFUSED
+from oauth.refresh.schedule import FORCED_REFRESH_MS, LEASE_MS
 from tests.oauth.processes.conftest import Here
 from tests.oauth.processes.members import fingerprint
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from jsonschema import Draft4Validator, FormatChecker  # type: ignore[import-untyped]
 
-from .exceptions import excused
-from .extract import EXTRACT
+from tests.sandbox.contract.exceptions import excused
+from tests.sandbox.contract.extract import EXTRACT
 
 _CONTRACT: dict[str, Any] = json.loads(EXTRACT.read_text(encoding="utf-8"))
 OPERATIONS: dict[str, dict[str, Any]] = _CONTRACT["operations"]

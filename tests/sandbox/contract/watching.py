@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from flask import Flask, Response, g, request, request_finished
 
-from .checking import problems
+from tests.sandbox.contract.checking import problems
 
 _API = "/v3/"
 # What a test ordered in place of the sandbox's own answer, or made of it.

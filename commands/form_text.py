@@ -1,0 +1,42 @@
+"""A form in words, for a person at a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from services.forms.form import Form
+from services.signups.advice import printable
+from services.submission.web_origins import shown
+
+
+def rows(form: Form) -> Iterator[tuple[str, str]]:
+    """Everything about a form, a name and a value each; nothing for what is empty."""
+    known = [
+        ("Form", form.slug),
+        ("State", "archived" if form.archived else "in use"),
+        ("Name", form.name),
+        *(("List", list_id) for list_id in form.list_ids),
+        *(
+            ("Field", f"{each.name}{', required' if each.required else ''}: {each.label}")
+            for each in form.fields
+        ),
+        *(("Tag", tag) for tag in form.tags),
+        ("Thanks", form.thank_you_message),
+        ("Thank-you page", form.thank_you_url),
+        ("Protection", form.protection),
+        ("Most waiting", str(form.most_pending or "any number")),
+        *(("Site", shown(origin)) for origin in form.origins),
+        ("Contacts", "keep what they have already" if form.protect_existing else None),
+        *(
+            (f"Consent {number}", wording or "none was asked for")
+            for number, wording in enumerate(form.wordings, start=1)
+        ),
+        *(
+            (f"SMS consent {number}", wording or "none was asked for")
+            for number, wording in enumerate(form.sms_wordings, start=1)
+        ),
+        ("SMS country", form.sms_country),
+    ]
+    for name, value in known:
+        for number, part in enumerate(value.splitlines() if value else []):
+            yield "" if number else name, printable(part)

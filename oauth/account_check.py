@@ -1,0 +1,77 @@
+"""The account of a connection that began with a planted token: found out and pinned in the background."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+import structlog
+
+from oauth.errors import OAuthError
+from oauth.storage import StoredConnection, Vault
+
+_AGAIN_MS = 3_600_000
+
+_log = structlog.get_logger(__name__)
+
+
+class AccountLike(Protocol):
+    """The account that an access token opens; ``account_id`` is empty where its user belongs to none."""
+
+    @property
+    def account_id(self) -> str: ...  # noqa: D102 - explained at the class
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def user(self) -> str: ...  # noqa: D102
+    @property
+    def may_manage_contacts(self) -> bool: ...  # noqa: D102
+
+
+class AccountPin:
+    """Nobody consented in a browser, so nobody was asked; from the pin on, no other account is taken.
+
+    Args:
+        vault: Where the connection row lives.
+        account_of: Whose account an access token opens; raises OAuthError when that cannot be told.
+        clock: Epoch ms.
+        on_event: Hears of the pin.
+    """
+
+    def __init__(
+        self,
+        vault: Vault,
+        account_of: Callable[[str], AccountLike],
+        *,
+        clock: Callable[[], int],
+        on_event: Callable[[str, str | None], None],
+    ) -> None:
+        self._vault = vault
+        self._account_of = account_of
+        self._clock = clock
+        self._on_event = on_event
+        self._asked_at: int | None = None
+
+    def __call__(self, row: StoredConnection, access_token: str) -> None:
+        """Pins the account of ``row``, unless it has one; asks once an hour as long as there is no answer."""
+        if row.account_id is not None or not self._due():
+            return
+        self._asked_at = self._clock()
+        try:
+            account = self._account_of(access_token)
+        except OAuthError as failure:
+            _log.warning("account_not_pinned", error=type(failure).__name__)
+            return
+        if not account.account_id:
+            _log.warning("account_not_pinned", error="no account")
+            return
+        pinned = self._vault.pin_account(
+            epoch=row.epoch,
+            account_id=account.account_id,
+            account_name=account.name,
+            account_user=account.user,
+        )
+        if pinned:
+            _log.info("account_pinned")
+            self._on_event("account_pinned", f"The account is “{account.name}”.")
+
+    def _due(self) -> bool:
+        return self._asked_at is None or not 0 <= self._clock() - self._asked_at < _AGAIN_MS

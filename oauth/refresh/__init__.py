@@ -1,0 +1,1 @@
+"""One refresh at a time, stored before anything else happens."""

@@ -1,0 +1,287 @@
+"""One refresh: sent under the lease, once more when its answer is lost, and stored before anything else."""
+
+import os
+import secrets
+import time
+from collections.abc import Callable
+
+import structlog
+
+from oauth.authorization_server import TOTAL_SECONDS, AuthorizationServer
+from oauth.encryption import Sealer
+from oauth.errors import (
+    Ambiguous,
+    CredentialsRejected,
+    InvalidClient,
+    InvalidGrant,
+    NeedsReauthorization,
+    RefreshUnavailable,
+    Refused,
+    TokenCallFailed,
+)
+from oauth.refresh.rescue_file import RescueFile, Unsaved
+from oauth.refresh.schedule import IDLE_END_MS, LEASE_MS, SLOW_RETRY_MS, backoff
+from oauth.storage import StoredConnection, Vault
+from oauth.tokens import TokenPair
+
+LOST = "The answer to a refresh was lost, and Constant Contact no longer accepts the token sent with it."
+IDLE = "The connection was not used for 180 days."
+# No answer of ours was lost, so nothing here has spent the token.
+REFUSED = (
+    "Constant Contact no longer accepts the stored token, and no answer to us was lost: another service "
+    "probably uses the same application or the same refresh token. Give this one an application of its own."
+)
+# Sending and saving together stay below the 30 s that a stop waits for, and below the 30 s for which the
+# vendor honours a superseded token (Okta's default).
+_SENDING_SECONDS = 19.0
+_SHORTEST_REPLAY_SECONDS = 2.0
+_REPLAY_PAUSE_SECONDS = 1.0
+_RECENT_MS = 30_000
+_SAVE_PAUSES = (0.0, 0.25, 0.75, 1.5, 2.5)
+# A vault that hangs takes seconds for each try, so it is not the pauses alone that count.
+_LAST_PAUSE_AFTER_SECONDS = 3.0
+
+_log = structlog.get_logger(__name__)
+
+
+class Refresher:
+    """Sends and stores. Its callers hold the process lock.
+
+    Args:
+        vault: Where the connection row lives.
+        server: Sends the refresh.
+        sealer: Seals the new pair.
+        clock: Epoch ms.
+        monotonic: Seconds; the time since the first send is a duration, whatever the clock does.
+        rescue: Takes a pair that the vault does not take.
+        tell: Hears of events.
+        owner: Name in the lease; the process id is added.
+        wait: Waits the given seconds.
+        lease_ms: How long a lease lasts.
+    """
+
+    def __init__(  # noqa: PLR0913 - collaborators, wired once
+        self,
+        vault: Vault,
+        server: AuthorizationServer,
+        sealer: Sealer,
+        *,
+        clock: Callable[[], int],
+        rescue: RescueFile | None,
+        tell: Callable[[str, str | None], None],
+        owner: str | None,
+        wait: Callable[[float], object],
+        lease_ms: int = LEASE_MS,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._vault = vault
+        self._server = server
+        self._sealer = sealer
+        self._clock = clock
+        self._rescue = rescue
+        self._tell = tell
+        self._owner = owner or secrets.token_hex(8)
+        self._wait = wait
+        self._lease_ms = lease_ms
+        self._monotonic = monotonic
+        self.unsaved: Unsaved | None = None
+
+    def take_lease(self, row: StoredConnection, *, forced: bool) -> bool:
+        """Whether this process may send now; also proves that the vault can be written, before it does."""
+        now = self._clock()
+        return self._vault.take_lease(
+            owner=self._lease_owner(),
+            generation=row.generation,
+            now=now,
+            until=now + self._lease_ms,
+            forced=forced,
+        )
+
+    def release_lease(self) -> None:
+        """Gives the lease back; nothing was sent."""
+        self._vault.release_lease(owner=self._lease_owner())
+
+    def refresh(self, row: StoredConnection, refresh_token: str) -> None:
+        """Sends ``refresh_token`` of ``row``, as read before the lease was taken, and stores what comes.
+
+        Returns also when another process has the newer pair or is about to: the row then tells.
+
+        Raises:
+            OAuthError: Nothing new is to be had now.
+        """
+        began = self._monotonic()
+        lost = row.outcome_unknown or row.attempt_started_at is not None
+        try:
+            pair = self._server.refresh(refresh_token, self._clock())
+        except Ambiguous as failure:
+            self._replay(row, refresh_token, failure, began)
+        except TokenCallFailed as failure:
+            self._failed(row, failure, lost=lost)
+        else:
+            self._keep(row, pair)
+
+    def _replay(self, row: StoredConnection, refresh_token: str, failure: Ambiguous, began: float) -> None:
+        """Once in an outage: nobody holds the successor, so while ours is honoured a replay can only win."""
+        self._wait(_REPLAY_PAUSE_SECONDS)
+        if row.outcome_unknown or not self._still_ours(row):
+            self._failed(row, failure, lost=True)
+            return
+        left = _SENDING_SECONDS - (self._monotonic() - began)
+        if left < _SHORTEST_REPLAY_SECONDS:
+            self._failed(row, failure, lost=True)
+            return
+        try:
+            pair = self._server.refresh(refresh_token, self._clock(), seconds=min(left, TOTAL_SECONDS))
+        except TokenCallFailed as again:
+            self._failed(row, again, lost=True)
+        else:
+            self._keep(row, pair)
+
+    def _still_ours(self, row: StoredConnection) -> bool:
+        now = self._clock()
+        renewed = self._vault.renew_lease(owner=self._lease_owner(), now=now, until=now + self._lease_ms)
+        return renewed and self._vault.read().generation == row.generation
+
+    def _failed(self, row: StoredConnection, failure: TokenCallFailed, *, lost: bool) -> None:
+        if isinstance(failure, InvalidGrant) and self._another_is_at_it(row):
+            return
+        state, retry_at, error = self._verdict(row, failure, lost=lost)
+        noted = self._vault.record_failure(
+            generation=row.generation,
+            state=state,
+            error=error,
+            next_refresh_at=retry_at,
+            outcome_unknown=lost,
+            owner=self._lease_owner(),
+        )
+        if not noted:
+            # Somebody stored a newer pair or took over meanwhile: this failure no longer counts, theirs does.
+            return
+        _log.warning("token_refresh_failed", state=state, reason=type(failure).__name__, retry_at=retry_at)
+        if state != row.state:
+            self._tell("refresh_failed" if state == "refresh_failing" else state, error)
+        if isinstance(failure, InvalidGrant):
+            raise NeedsReauthorization(error)
+        if isinstance(failure, InvalidClient):
+            raise self.credentials_rejected(retry_at)
+        raise RefreshUnavailable(error, retry_at=retry_at)
+
+    def credentials_rejected(self, retry_at: int | None) -> CredentialsRejected:
+        """What to raise while the vendor does not accept the application."""
+        return CredentialsRejected(public=self._server.public, retry_at=retry_at)
+
+    def _another_is_at_it(self, row: StoredConnection) -> bool:
+        """Whether another process may hold the successor: we overslept our lease and it took over."""
+        latest = self._vault.read()
+        if latest.generation != row.generation:
+            return True
+        another = latest.lease_owner is not None and latest.lease_owner != self._lease_owner()
+        return another and abs(self._clock() - (latest.attempt_started_at or 0)) < _RECENT_MS
+
+    def _verdict(
+        self, row: StoredConnection, failure: TokenCallFailed, *, lost: bool
+    ) -> tuple[str, int | None, str]:
+        """New state, when to try again and why in plain words; only invalid_grant is final."""
+        now = self._clock()
+        if isinstance(failure, InvalidGrant):
+            used = max(row.refresh_issued_at or now, row.refresh_used_at or 0)
+            idle = now - used > IDLE_END_MS
+            return "needs_reauthorization", None, LOST if lost else IDLE if idle else REFUSED
+        if isinstance(failure, InvalidClient):
+            return "credentials_rejected", now + SLOW_RETRY_MS, str(failure)
+        if isinstance(failure, Refused):
+            return "refresh_failing", now + SLOW_RETRY_MS, str(failure)
+        return "refresh_failing", now + backoff(row.failures), str(failure)
+
+    def _keep(self, row: StoredConnection, pair: TokenPair) -> None:
+        unsaved = Unsaved(row.generation, row.epoch, pair)
+        began = self._monotonic()
+        for pause in _SAVE_PAUSES:
+            if self._monotonic() - began > _LAST_PAUSE_AFTER_SECONDS:
+                break
+            if pause:
+                self._wait(pause)
+            if self._stored(unsaved):
+                self._tell("refreshed" if row.failures == 0 else "recovered", None)
+                return
+        # The old refresh token is spent, so this pair is all there is: hold it, and save it before
+        # any other refresh. Its access token may be used; its refresh token is not until it is stored.
+        self.unsaved = unsaved
+        self._write_rescue(unsaved)
+
+    def save_unsaved(self) -> bool:
+        """Whether nothing is held any more; tries to store what is."""
+        unsaved = self.unsaved
+        if unsaved is None:
+            return True
+        if not self._stored(unsaved):
+            return False
+        self.unsaved = None
+        self._drop_rescue(unsaved)
+        return True
+
+    def import_rescue(self, row: StoredConnection) -> bool:
+        """Stores the pair of the rescue file where it follows ``row``; any other file is out of date.
+
+        Returns:
+            True when the row has changed.
+        """
+        if self._rescue is None or self.unsaved is not None:
+            return False
+        try:
+            found = self._rescue.read()
+        except OSError as error:
+            _log.error("rescue_file_unreadable", error=type(error).__name__)
+            return False
+        if found is None:
+            return False
+        follows = (found.generation, found.epoch) == (row.generation, row.epoch)
+        if follows and not self._stored(found):
+            return False
+        self._drop_rescue(found)
+        if follows:
+            self._tell("rescue_imported", None)
+        return follows
+
+    def _stored(self, unsaved: Unsaved) -> bool:
+        """Whether the vault answered; a newer generation there means that this pair is superseded."""
+        pair = unsaved.pair
+        try:
+            stored = self._vault.store_refreshed(
+                generation=unsaved.generation,
+                access_sealed=self._sealer.seal(pair.access),
+                refresh_sealed=None if pair.refresh is None else self._sealer.seal(pair.refresh),
+                access_issued_at=pair.issued_at,
+                access_expires_at=pair.expires_at,
+                scope=pair.scope,
+                now=self._clock(),
+            )
+        except Exception as error:  # noqa: BLE001 - whatever the vault raises, the pair must survive it
+            _log.error("token_pair_not_stored", error=type(error).__name__)
+            return False
+        _log.info("token_pair_stored" if stored else "token_pair_superseded", generation=unsaved.generation)
+        return True
+
+    def _write_rescue(self, unsaved: Unsaved) -> None:
+        if self._rescue is None:
+            return
+        try:
+            self._rescue.write(unsaved)
+        except OSError as error:
+            _log.critical("rescue_file_not_written", error=type(error).__name__)
+            return
+        self._tell("rescue_written", None)
+
+    def _drop_rescue(self, stored: Unsaved) -> None:
+        if self._rescue is None:
+            return
+        try:
+            # Another process may have put a later pair there.
+            if self._rescue.read() == stored:
+                self._rescue.remove()
+        except OSError as error:
+            _log.error("rescue_file_not_removed", error=type(error).__name__)
+
+    def _lease_owner(self) -> str:
+        # A keeper made before a fork exists in every worker, and a lease never excludes its own owner.
+        return f"{self._owner}-{os.getpid()}"

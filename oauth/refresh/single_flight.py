@@ -1,0 +1,168 @@
+"""Single flight: of all threads and processes that want a new token, one sends and the others wait."""
+
+import threading
+from collections.abc import Callable
+
+from oauth.errors import NeedsReauthorization, NotConnected, RefreshUnavailable
+from oauth.ownership import Admission
+from oauth.refresh.refreshing import Refresher
+from oauth.refresh.schedule import FORCED_REFRESH_MS, SLOW_RETRY_MS, lasts
+from oauth.storage import StoredConnection, Vault
+
+_SOON_MS = 2_000
+PATIENCE_SECONDS = 12.0
+_POLL_SECONDS = 0.25
+_REJECTED = "Constant Contact refuses a fresh access token. Check that the application is active."
+
+
+class SingleFlight:
+    """Decides who refreshes and when.
+
+    Args:
+        vault: Where the connection row lives.
+        refresher: Sends and stores.
+        admission: Opens the refresh token.
+        clock: Epoch ms.
+        wait: Waits the given seconds.
+        forget: Called before a token is sent, as the one in memory is about to be replaced.
+        patience: Seconds a caller waits for a refresh that another makes.
+    """
+
+    def __init__(
+        self,
+        vault: Vault,
+        refresher: Refresher,
+        admission: Admission,
+        *,
+        clock: Callable[[], int],
+        wait: Callable[[float], object],
+        forget: Callable[[], None],
+        patience: float = PATIENCE_SECONDS,
+    ) -> None:
+        self._vault = vault
+        self._refresher = refresher
+        self._admission = admission
+        self._clock = clock
+        self._wait = wait
+        self._forget = forget
+        self._patience = patience
+        self._lock = threading.Lock()
+
+    def begin_process(self) -> None:
+        """Leaves behind a lock that a thread of the parent held at a fork."""
+        self._lock = threading.Lock()
+
+    def import_held(self) -> StoredConnection:
+        """The row, after what is held in memory or in the rescue file was stored, where possible."""
+        with self._lock:
+            self._refresher.save_unsaved()
+            row = self._vault.read()
+            return self._vault.read() if self._refresher.import_rescue(row) else row
+
+    def paused(self, row: StoredConnection) -> bool:
+        """Whether trying now is too early or useless."""
+        now = self._clock()
+        # A time beyond our longest pause was written before the clock was set back: do not wait for it.
+        waiting = row.next_refresh_at is not None and now < row.next_refresh_at <= now + 2 * SLOW_RETRY_MS
+        return waiting or row.state == "needs_reauthorization"
+
+    def renew(
+        self,
+        satisfied: Callable[[StoredConnection], str | None],
+        *,
+        rejected: str | None = None,
+        patient: bool = True,
+    ) -> str:
+        """A token that satisfies: one thread refreshes, the others wait and find the result in the row.
+
+        Args:
+            satisfied: The token of a row, where it will do.
+            rejected: What the API refused; its refresh is a forced one.
+            patient: Whether to keep to the pauses between tries.
+
+        Raises:
+            OAuthError: None is to be had.
+        """
+        if not self._lock.acquire(timeout=self._patience):
+            raise self.under_way(None)
+        try:
+            if not self._refresher.save_unsaved():
+                return self._from_memory(rejected)
+            return self._renew_alone(satisfied, rejected, patient=patient)
+        finally:
+            self._lock.release()
+
+    def _renew_alone(
+        self, satisfied: Callable[[StoredConnection], str | None], rejected: str | None, *, patient: bool
+    ) -> str:
+        forced, sent = rejected is not None, False
+        lease_until: int | None = None
+        for _ in range(int(self._patience / _POLL_SECONDS)):
+            row = self._vault.read()
+            token = satisfied(row)
+            if token is not None:
+                return token
+            if self._refresher.import_rescue(row):
+                continue
+            refresh_token = self._refreshable(row, forced=forced, patient=patient)
+            if sent and row.lease_owner is None:
+                # One send a question: what came of it does not serve, and asking again would not change that.
+                break
+            if not sent and self._refresher.take_lease(row, forced=forced):
+                if self._vault.read().failures != row.failures:
+                    # Another's try failed after we had read the row: its verdict and its pause stand.
+                    self._refresher.release_lease()
+                    continue
+                sent = True
+                self._forget()
+                self._refresher.refresh(row, refresh_token)
+                if self._refresher.unsaved is not None:
+                    return self._from_memory(rejected)
+                continue
+            lease_until = row.lease_until
+            self._wait(_POLL_SECONDS)
+        raise self.under_way(lease_until)
+
+    def _refreshable(self, row: StoredConnection, *, forced: bool, patient: bool) -> str:
+        """The refresh token to send; raises when the row says that sending is useless or too early."""
+        if row.refresh_sealed is None:
+            raise NotConnected
+        if row.state == "needs_reauthorization":
+            raise NeedsReauthorization(row.last_error)
+        self._admission.check_installation(row)
+        if patient and self.paused(row):
+            if row.state == "credentials_rejected":
+                raise self._refresher.credentials_rejected(row.next_refresh_at)
+            raise RefreshUnavailable(
+                "Refreshing the connection failed and is tried again soon.", retry_at=row.next_refresh_at
+            )
+        # A live lease may be a forced refresh under way, whose token everybody is to wait for.
+        if forced and (row.lease_until or 0) <= self._clock():
+            self._check_forced(row)
+        return self._admission.unseal(row, row.refresh_sealed)
+
+    def _check_forced(self, row: StoredConnection) -> None:
+        now = self._clock()
+        if row.state == "api_rejected":
+            # A new pair was refused like the one before, so the fault is not the token: the next call tries
+            # the same one again, and what the API accepts ends this state.
+            raise RefreshUnavailable(_REJECTED, state="api_rejected")
+        if row.forced_at is None or abs(now - row.forced_at) >= FORCED_REFRESH_MS:
+            return
+        raise RefreshUnavailable(
+            _REJECTED,
+            state="refresh_failing" if row.failures else "api_rejected",
+            retry_at=now + FORCED_REFRESH_MS - abs(now - row.forced_at),
+        )
+
+    def _from_memory(self, rejected: str | None) -> str:
+        unsaved = self._refresher.unsaved
+        pair = None if unsaved is None else unsaved.pair
+        if pair and pair.access != rejected and lasts(pair.issued_at, pair.expires_at, self._clock()):
+            return pair.access
+        raise self.under_way(None)
+
+    def under_way(self, retry_at: int | None) -> RefreshUnavailable:
+        """Ask again at ``retry_at``, in 2 s at the earliest."""
+        soon = self._clock() + _SOON_MS
+        return RefreshUnavailable("A new access token is on its way.", retry_at=max(soon, retry_at or 0))

@@ -1,0 +1,280 @@
+"""Hands out valid access tokens and keeps the connection alive.
+
+The order of things is what keeps a rotating connection alive: lease and generation are checked before a
+refresh token is sent, and the new pair is stored before anything else happens (oauth/refresh/refreshing.py).
+"""
+
+import os
+import secrets
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from weakref import WeakSet
+
+import structlog
+
+from oauth.authorization_server import AuthorizationServer
+from oauth.encryption import Sealer
+from oauth.errors import OAuthError
+from oauth.ownership import Admission
+from oauth.refresh.refreshing import Refresher
+from oauth.refresh.rescue_file import RescueFile
+from oauth.refresh.schedule import (
+    HARD_MARGIN_MS,
+    KEEP_ALIVE_MS,
+    LEASE_MS,
+    SLOW_RETRY_MS,
+    lasts,
+    soft_at,
+    soft_margin,
+)
+from oauth.refresh.single_flight import PATIENCE_SECONDS, SingleFlight
+from oauth.storage import StoredConnection, Vault
+
+__all__ = ["HARD_MARGIN_MS", "LEASE_MS", "SLOW_RETRY_MS", "Keeper"]
+
+_MEMORY_MS = 1_000
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """A stored access token, decrypted, and until when it may be handed out unasked."""
+
+    sealed: str = field(repr=False)
+    access: str = field(repr=False)
+    read_at: int
+    soft_at: int
+
+
+def ignore(_kind: str, _detail: str | None) -> None:
+    """Nobody listens."""
+
+
+def _nobody() -> None:
+    """Nobody is nudged."""
+
+
+def _pin_nothing(_row: StoredConnection, _access_token: str) -> None:
+    """Nobody asks for the account."""
+
+
+class Keeper:
+    """One per process; safe for any number of threads.
+
+    A row read less than a second ago answers from memory, so a disconnect or a new pair of another process
+    counts after at most 1 s; our own writes and ``forget`` count at once. Decrypting happens only when the
+    stored token changed.
+
+    Args:
+        vault: Where the connection row lives.
+        server: Sends the refresh.
+        sealer: Opens and seals tokens.
+        clock: Epoch ms.
+        fingerprint: Names this installation; a row of another one is left alone. Empty: not compared.
+        rescue: Takes a pair that the vault does not take.
+        on_event: Hears kind and detail of what happens; detail holds no secret.
+        on_soft: Called when a token is handed out whose background refresh is due.
+        owner: Name in the lease; must differ between processes, hence the process id is added.
+        wait: Waits the given seconds.
+        patience: Seconds a caller waits for a refresh that another thread or process makes.
+        lease_ms: How long a lease lasts; below the 30 s for which a superseded token is honoured.
+    """
+
+    def __init__(  # noqa: PLR0913 - collaborators, wired once
+        self,
+        vault: Vault,
+        server: AuthorizationServer,
+        sealer: Sealer,
+        *,
+        clock: Callable[[], int],
+        fingerprint: str = "",
+        rescue: RescueFile | None = None,
+        on_event: Callable[[str, str | None], None] = ignore,
+        on_soft: Callable[[], None] = _nobody,
+        owner: str | None = None,
+        wait: Callable[[float], object] | None = None,
+        patience: float = PATIENCE_SECONDS,
+        lease_ms: int = LEASE_MS,
+    ) -> None:
+        self._vault = vault
+        self._clock = clock
+        self._admission = Admission(vault, sealer, fingerprint=fingerprint, on_event=on_event)
+        self.on_soft = on_soft
+        self.pin_account: Callable[[StoredConnection, str], None] = _pin_nothing
+        wait = wait or threading.Event().wait
+        self._refresher = Refresher(
+            vault,
+            server,
+            sealer,
+            clock=clock,
+            rescue=rescue,
+            tell=self._admission.tell,
+            owner=owner,
+            wait=wait,
+            lease_ms=lease_ms,
+        )
+        self._flight = SingleFlight(
+            vault,
+            self._refresher,
+            self._admission,
+            clock=clock,
+            wait=wait,
+            forget=self.forget,
+            patience=patience,
+        )
+        self._opened: _Opened | None = None
+        self._state = ""
+        self._soft_margin_ms = 0
+        self.begin_process()
+        _all.add(self)
+
+    def begin_process(self) -> None:
+        """Forgets what a fork must not carry over: a lock somebody held, and the jitter of the parent."""
+        self._flight.begin_process()
+        self._jitter = secrets.randbelow(1000) / 1000
+
+    def current(self) -> str:
+        """An access token that is valid for at least min(120 s, a tenth of its lifetime).
+
+        In the last 2 h of its life, or the last quarter of a shorter life, it is handed out and ``on_soft``
+        called. Later callers wait up to 12 s for a refresh under way. A new pair is stored before its token
+        is handed out; only when the vault refuses it for 5 s does the access token serve from memory,
+        because the old pair is spent, and each further question tries to store the pair first.
+
+        Raises:
+            OAuthError: None is to be had; the subclass says why and ``retry_at`` when to ask again.
+            Exception: Whatever the vault raises when it cannot be read.
+        """
+        opened = self._opened
+        if opened is not None:
+            now = self._clock()
+            # A clock that was set back reads the row again.
+            if 0 <= now - opened.read_at < _MEMORY_MS and now < opened.soft_at:
+                return opened.access
+        if self._refresher.unsaved is None:
+            row = self._vault.read()
+            token = self._fresh(row)
+            if token is not None:
+                if self._due(row) and not self._flight.paused(row):
+                    self.on_soft()
+                return token
+        return self._flight.renew(self._fresh)
+
+    def after_rejection(self, rejected: str) -> str:
+        """An access token other than ``rejected``, which the API answered with 401.
+
+        A newer stored one if there is one, else one forced refresh, at most every 5 minutes in all.
+
+        Raises:
+            OAuthError: As ``current``; with state ``api_rejected`` when a forced refresh did not help.
+        """
+        self.forget()
+
+        def another(row: StoredConnection) -> str | None:
+            token = self._fresh(row)
+            return None if token == rejected else token
+
+        return self._flight.renew(another, rejected=rejected)
+
+    def rejected_again(self) -> None:
+        """Notes that the API refused a token that had just replaced a refused one."""
+        self.forget()
+        row = self._vault.read()
+        self._admission.note(
+            row, "api_rejected", "Constant Contact refuses a token that it has only just issued."
+        )
+
+    def accepted(self) -> None:
+        """Notes that the API took a token; costs nothing unless it had refused one."""
+        if self._state == "api_rejected":
+            self._admission.recover(self._vault.read(), ("api_rejected",))
+            self.forget()
+
+    def forget(self) -> None:
+        """Drops the decrypted token; the next question reads and opens the stored one again."""
+        self._opened = None
+
+    def refresh_now(self) -> None:
+        """One refresh whatever the margins and pauses, because a person asks.
+
+        Raises:
+            OAuthError: Why there is no new pair; a token that is refused for good is not sent again.
+        """
+        self._flight.renew(self._newer_than(self._vault.read().generation), patient=False)
+        if self._refresher.unsaved is not None:
+            raise self._flight.under_way(None)
+
+    def tend(self) -> None:
+        """Does what is due in the background; the ticker and cron call it.
+
+        Imports a rescue file, seals anew with the newest key, refreshes before any caller must wait, or after
+        7 days without use, and has ``pin_account`` ask for the account where the row names none. Never
+        raises: a failure is logged and the next call tries again.
+        """
+        try:
+            self._tend()
+        except OAuthError as failure:
+            _log.info("token_care_paused", reason=type(failure).__name__)
+        except Exception as error:  # noqa: BLE001 - the thread must outlive whatever the vault raises
+            _log.error("token_care_failed", error=type(error).__name__)
+
+    def seconds_between(self) -> float:
+        """How often ``tend`` is to be called: a quarter of the soft margin of the token last seen."""
+        return self._soft_margin_ms / 4000 if self._soft_margin_ms else 600.0
+
+    def _tend(self) -> None:
+        row = self._flight.import_held()
+        if row.refresh_sealed is None:
+            return
+        self._admission.admit(row)
+        self._admission.reseal(row)
+        if self._due(row):
+            self._flight.renew(self._newer_than(row.generation))
+            row = self._vault.read()
+        token = None if row.account_id is not None else self._fresh(row)
+        if token is not None:
+            self.pin_account(row, token)
+
+    def _due(self, row: StoredConnection) -> bool:
+        now = self._clock()
+        used = max(row.refresh_issued_at or 0, row.refresh_used_at or 0)
+        idle = used > 0 and now - used > KEEP_ALIVE_MS
+        return idle or now >= soft_at(row.access_issued_at, row.access_expires_at or 0, self._jitter)
+
+    def _newer_than(self, generation: int) -> Callable[[StoredConnection], str | None]:
+        return lambda row: None if row.generation == generation else self._fresh(row)
+
+    def _fresh(self, row: StoredConnection) -> str | None:
+        self._state = row.state
+        if row.access_sealed is None or row.access_expires_at is None:
+            return None
+        if not lasts(row.access_issued_at, row.access_expires_at, self._clock()):
+            return None
+        self._admission.check_installation(row)
+        return self._open(row, row.access_sealed, row.access_expires_at)
+
+    def _open(self, row: StoredConnection, access_sealed: str, expires_at: int) -> str:
+        opened = self._opened
+        # Not by generation: a database that went back counts the same ones again, for other tokens.
+        if opened is not None and opened.sealed == access_sealed:
+            access = opened.access
+        else:
+            access = self._admission.unseal(row, access_sealed)
+        self._soft_margin_ms = soft_margin(row.access_issued_at, expires_at)
+        due_at = soft_at(row.access_issued_at, expires_at, self._jitter)
+        self._opened = _Opened(access_sealed, access, self._clock(), due_at)
+        return access
+
+
+_all: WeakSet[Keeper] = WeakSet()
+
+
+def _begin_process() -> None:
+    for keeper in list(_all):
+        keeper.begin_process()
+
+
+# A lock that a thread of the parent held at the fork would never be released in the child.
+os.register_at_fork(after_in_child=_begin_process)

@@ -1,0 +1,1 @@
+"""The contacts of the account, and what they have: lists, custom fields, tags."""

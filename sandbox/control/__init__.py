@@ -1,0 +1,1 @@
+"""What tests and developers upset and look into, under `/_sandbox/`."""

@@ -1,0 +1,143 @@
+"""Who may act as admin: one password, or a one-time link for whoever has a shell on the machine."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+from itsdangerous import BadData, URLSafeSerializer
+from werkzeug.security import check_password_hash, generate_password_hash
+
+from services.access.derived_keys import DerivedKeys
+from services.access.guess_limits import GuessLimits
+from store import SpentTokens, StoreError, Throttles
+
+log = structlog.get_logger(__name__)
+
+LINK_LIVES_MS = 60 * 60_000
+# From the sign-in, not from the last click.
+SESSION_LIVES_MS = 12 * 3_600_000
+
+
+@dataclass(frozen=True)
+class _Link:
+    """A link of ours that is not too old; its use is remembered by `digest`, `until` (epoch ms)."""
+
+    digest: str
+    until: int
+
+
+class AdminAccess:
+    """Checks the admin's password and one-time links, and knows which sessions are signed in."""
+
+    def __init__(
+        self,
+        *,
+        password: str,
+        keys: DerivedKeys,
+        throttles: Throttles,
+        spent_tokens: SpentTokens,
+        clock: Callable[[], int],
+    ) -> None:
+        """`password` may be given as a hash that starts with "scrypt:"; it is kept only as such a hash."""
+        # The stamp binds sessions to the password: a new password ends them all.
+        self._stamp = hmac.new(keys.session_stamp.encode(), password.encode(), hashlib.sha256).hexdigest()
+        self._hash = (
+            password if password.startswith("scrypt:") else generate_password_hash(password, "scrypt")
+        )
+        self._links = URLSafeSerializer(keys.sign_in_link, salt="admin sign-in link")
+        self._guesses = GuessLimits(throttles, clock=clock)
+        self._spent_tokens = spent_tokens
+        self._clock = clock
+
+    def sign_in(self, password: str, network_address: str) -> str | None:
+        """What a new session holds when the password is right, else None.
+
+        Raises:
+            TooManyAttempts: see `GuessLimits.count`.
+        """
+        self._guesses.count(network_address)
+        if not check_password_hash(self._hash, password):
+            log.warning("admin_sign_in_refused")
+            return None
+        self._guesses.forget(network_address)
+        log.info("admin_signed_in", by="password")
+        return self._new_session()
+
+    def new_link_token(self) -> str:
+        """A token that signs in once within an hour."""
+        return self._links.dumps({"nonce": secrets.token_urlsafe(16), "until": self._clock() + LINK_LIVES_MS})
+
+    def link_signs_in(self, token: str) -> bool:
+        """Whether the token is ours, in time and unused; it is so still after this look.
+
+        Raises:
+            StoreError: whether it was used cannot be seen.
+        """
+        link = self._link(token)
+        return link is not None and not self._spent_tokens.is_spent(link.digest)
+
+    def sign_in_by_link(self, token: str) -> str | None:
+        """What a new session holds when the token is ours, in time and unused, else None.
+
+        Nothing is counted: guesses at the password never lock out who holds a link.
+        """
+        link = self._link(token)
+        if link is None or not self._spent_tokens.spend(
+            link.digest, expires_at=link.until, now=self._clock()
+        ):
+            return None
+        log.info("admin_signed_in", by="link")
+        return self._new_session()
+
+    def is_current(self, session: object) -> bool:
+        """Whether this session is still signed in.
+
+        Raises:
+            StoreError: whether it was signed out cannot be seen; only a session that may be current asks.
+        """
+        name = self._name_of(session)
+        return name is not None and not self._spent_tokens.is_spent(name)
+
+    def is_seen_current(self, session: object) -> bool:
+        """The same for an answer that must not fail: False as well where it cannot be seen."""
+        try:
+            return self.is_current(session)
+        except StoreError:
+            return False
+
+    def sign_out(self, session: object) -> None:
+        """End the session, wherever a copy of its cookie may be.
+
+        Raises:
+            StoreError: it goes on.
+        """
+        name, now = self._name_of(session), self._clock()
+        if name is not None:
+            self._spent_tokens.spend(name, expires_at=now + SESSION_LIVES_MS, now=now)
+            log.info("admin_signed_out")
+
+    def _link(self, token: str) -> _Link | None:
+        try:
+            claim = self._links.loads(token)
+        except BadData:
+            return None
+        # Of the nonce, not of the token: base64 leaves bits unused, so a token has several spellings.
+        digest = hashlib.sha256(claim["nonce"].encode()).hexdigest()
+        return None if claim["until"] < self._clock() else _Link(digest, claim["until"])
+
+    def _new_session(self) -> str:
+        return f"{self._stamp}.{secrets.token_urlsafe(16)}"
+
+    def _name_of(self, session: object) -> str | None:
+        """By what the session is remembered when it is signed out; None for one that was never valid."""
+        if not isinstance(session, str):
+            return None
+        stamp, _, nonce = session.partition(".")
+        if not nonce or not hmac.compare_digest(stamp.encode(), self._stamp.encode()):
+            return None
+        return hashlib.sha256(f"session {nonce}".encode()).hexdigest()

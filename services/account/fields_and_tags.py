@@ -1,0 +1,155 @@
+"""The account's custom fields and tags by their names, and which of them a sign-up may use.
+
+What is not known refuses nobody: names are looked up again at delivery.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from pydantic import TypeAdapter
+
+from services.account.cache import KEEP_MS, Directory, Entry, Kind
+from services.account.field_values import fitting
+from services.connection.status import ConnectionStatus
+from services.constant_contact import ConstantContact, ConstantContactError, CustomField, Tag
+from services.constant_contact.quota import CallPermits
+from services.errors import FieldError, InvalidSubmission
+from services.submission.custom_fields import CustomFieldValue, field_of, fold
+from services.submission.fields import Submission
+from store import Meta, StoreError
+
+FIELDS = Kind(
+    "custom_fields",
+    "custom_fields",
+    TypeAdapter(tuple[CustomField, ...]),
+    lambda field: (field.custom_field_id, field.label),
+)
+TAGS = Kind("tags", "contact_tags", TypeAdapter(tuple[Tag, ...]), lambda tag: (tag.tag_id, tag.name))
+IF_NEW = "If it is new, open a form's page in the dashboard, which looks it up."
+NO_FIELD = f"The account has no such custom field. {IF_NEW}"
+NO_TAG = f"The account has no such tag. {IF_NEW}"
+
+
+@dataclass(frozen=True)
+class Offered:
+    """All custom fields and tags of the account."""
+
+    fields: tuple[CustomField, ...]
+    tags: tuple[Tag, ...]
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """Knows both."""
+
+    fields: Directory[CustomField]
+    tags: Directory[Tag]
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        vendor: ConstantContact,
+        connection: ConnectionStatus,
+        meta: Meta,
+        permits: CallPermits,
+        clock: Callable[[], int],
+    ) -> Vocabulary:
+        """`clock` tells epoch milliseconds."""
+        fields = Directory(
+            FIELDS, vendor.custom_fields, connection=connection, meta=meta, permits=permits, clock=clock
+        )
+        tags = Directory(TAGS, vendor.tags, connection=connection, meta=meta, permits=permits, clock=clock)
+        return cls(fields=fields, tags=tags)
+
+    def keep_fresh(self) -> bool:
+        """Fetch one of both before anybody asks; whether the vendor was asked."""
+        return self.fields.keep_fresh() or self.tags.keep_fresh()
+
+    def offered(self) -> Offered:
+        """What an admin may choose from, at most five minutes old where it can be had."""
+        return Offered(_read(self.fields), _read(self.tags))
+
+    def custom_fields_known(self) -> tuple[CustomField, ...]:
+        """The custom fields as last fetched, for a page that strangers open: no call, and no failure."""
+        try:
+            known = self.fields.known()
+        except StoreError:
+            return ()
+        return known.entries if known else ()
+
+    def admitted(self, submission: Submission, *, trusted: bool, by_form: bool) -> Submission:
+        """The submission with its values as the account's fields take them.
+
+        `trusted` is the holder of an API key, whose tags are made where the account lacks them, as those of a
+        form are. A form was held against what it asks before; a field that the account lost since waits for a
+        person at delivery.
+
+        Raises:
+            InvalidSubmission: a value does not fit, or the account has no such field or tag.
+        """
+        errors: list[FieldError] = []
+        values = self._values(submission.custom_fields or {}, errors, by_form=by_form)
+        if submission.tags and not trusted and not by_form:
+            errors += self._unknown_tags(submission.tags)
+        if errors:
+            raise InvalidSubmission(errors)
+        return submission if values is None else submission.model_copy(update={"custom_fields": values})
+
+    def _values(
+        self, said: dict[str, CustomFieldValue], errors: list[FieldError], *, by_form: bool
+    ) -> dict[str, CustomFieldValue] | None:
+        known = _within_the_hour(self.fields) if said else None
+        if known is None:
+            return None
+        values: dict[str, CustomFieldValue] = {}
+        for name, value in said.items():
+            found = field_named(name, known)
+            if found is None:
+                values[name] = value
+                if not by_form:
+                    errors.append(FieldError(field_of(name), NO_FIELD))
+                continue
+            try:
+                values[name] = fitting(found, value)
+            except ValueError as wrong:
+                errors.append(FieldError(field_of(name), str(wrong)))
+        return values
+
+    def _unknown_tags(self, tags: Iterable[str]) -> list[FieldError]:
+        known = _within_the_hour(self.tags)
+        if known is None:
+            return []
+        unknown = [tag for tag in tags if tag_named(tag, known) is None]
+        return [FieldError("tags", f"{NO_TAG} ({', '.join(unknown)})")] if unknown else []
+
+
+def field_named(name: str, fields: Iterable[CustomField]) -> CustomField | None:
+    """The field of that label; the vendor's own spelling with underscores counts as the same."""
+    return next((field for field in fields if fold(field.label) == fold(name)), None)
+
+
+def tag_named(name: str, tags: Iterable[Tag]) -> Tag | None:
+    """The tag of that name, if need be in other capitals."""
+    tags = tuple(tags)
+    exactly = (tag for tag in tags if tag.name == name)
+    nearly = (tag for tag in tags if tag.name.casefold() == name.casefold())
+    return next(exactly, None) or next(nearly, None)
+
+
+def _read(directory: Directory[Entry]) -> tuple[Entry, ...]:
+    try:
+        return directory.read().entries
+    except ConstantContactError:
+        return ()
+
+
+def _within_the_hour(directory: Directory[Entry]) -> tuple[Entry, ...] | None:
+    # What was made in the account since must not be refused for long.
+    try:
+        known = directory.known_within(KEEP_MS)
+    except StoreError:
+        return None
+    return known.entries if known else None

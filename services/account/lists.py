@@ -1,0 +1,138 @@
+"""The account's lists, as the web and the commands show them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from pydantic import TypeAdapter
+
+from services.account.cache import KEEP_MS, Directory, Kind, Known
+from services.connection.status import ConnectionStatus
+from services.constant_contact import ConstantContact, ConstantContactError, ContactList, Page
+from services.constant_contact.quota import CallPermits
+from services.errors import ListsUnavailable
+from store import Meta
+
+__all__ = ["KEEP_MS", "ListDirectory", "ListsView"]
+
+LISTS = Kind(
+    "lists",
+    "contact_lists",
+    TypeAdapter(tuple[ContactList, ...]),
+    lambda entry: (entry.list_id, entry.name),
+)
+# Lists that sign-ups were refused for and the account does not have: JSON, the last name known by the id.
+GONE_KEY = "lists_gone"
+GONE_KNOWN_MS = 5_000
+
+
+@dataclass(frozen=True)
+class ListsView:
+    """The lists, when they were fetched (epoch ms), and whether newer ones could not be had."""
+
+    lists: tuple[ContactList, ...]
+    fetched_at: int
+    stale: bool
+
+
+class ListDirectory:
+    """Knows the account's lists."""
+
+    def __init__(
+        self,
+        *,
+        vendor: ConstantContact,
+        connection: ConnectionStatus,
+        meta: Meta,
+        permits: CallPermits,
+        clock: Callable[[], int],
+    ) -> None:
+        """`clock` tells epoch milliseconds."""
+
+        def fetch_page(page: str | None) -> Page[ContactList]:
+            answer = vendor.contact_lists(page)
+            return Page(answer.lists, answer.next)
+
+        self._directory = Directory(
+            LISTS, fetch_page, connection=connection, meta=meta, permits=permits, clock=clock
+        )
+        self._meta = meta
+        self._clock = clock
+        self._gone: tuple[int, dict[str, str | None]] | None = None
+
+    def known(self) -> ListsView | None:
+        """The lists as last fetched, without any call; None before the first time."""
+        known = self._directory.known()
+        return _view(known) if known else None
+
+    def known_within(self, milliseconds: int) -> ListsView | None:
+        """The lists, if they were fetched within that time; no call is made."""
+        known = self._directory.known_within(milliseconds)
+        return _view(known) if known else None
+
+    def read(self, refresh: bool = False) -> ListsView:
+        """The lists, at most five minutes old, or marked stale.
+
+        Raises:
+            ListsUnavailable: they were never fetched and cannot be now.
+        """
+        try:
+            return _view(self._directory.read(refresh))
+        except ConstantContactError as error:
+            raise ListsUnavailable(f"The lists are not known yet. {error.reason}") from error
+
+    def gone(self) -> dict[str, str | None]:
+        """The names of the lists that sign-ups were refused for and that are not there, by their ids.
+
+        At most five seconds old: each delivery asks. The name is None where the list was never known.
+        """
+        now = self._clock()
+        if self._gone is None or not 0 <= now - self._gone[0] < GONE_KNOWN_MS:
+            self._gone = (now, self._gone_now())
+        return self._gone[1]
+
+    def _gone_now(self) -> dict[str, str | None]:
+        kept = self._meta.get(GONE_KEY)
+        gone: dict[str, str | None] = json.loads(kept) if kept else {}
+        known = self._directory.known() if gone else None
+        there = {entry.list_id for entry in known.entries} if known else set()
+        return {list_id: name for list_id, name in gone.items() if list_id not in there}
+
+    def missing(
+        self, wanted: Iterable[str], book: Callable[[], object], *, fetched_within: int
+    ) -> dict[str, str | None]:
+        """After a refusal: which of `wanted` the account does not have; they are gone from now on.
+
+        A list that is there again is gone no longer. The vendor is asked unless that was done within so many
+        milliseconds; `book` comes before each call.
+
+        Raises:
+            ConstantContactError: the lists cannot be had.
+        """
+        known = self._directory.known_within(fetched_within) or self._directory.fetch(book)
+        there = {entry.list_id for entry in known.entries}
+        names = self._directory.names_lost()
+        before = self.gone()
+        gone = {list_id: name for list_id, name in before.items() if list_id not in there}
+        missing = {list_id: names.get(list_id) for list_id in wanted if list_id not in there}
+        gone |= missing
+        if gone != before:
+            self._meta.put(GONE_KEY, json.dumps(gone))
+            self._gone = None
+        return missing
+
+    def names(self) -> dict[str, str]:
+        """The name of each list by its id, as last fetched, and of those that were there before."""
+        known = self._directory.known()
+        there = {entry.list_id: entry.name for entry in known.entries} if known else {}
+        return self._directory.names_lost() | there
+
+    def keep_fresh(self) -> bool:
+        """Fetch the lists before anybody asks; whether the vendor was asked."""
+        return self._directory.keep_fresh()
+
+
+def _view(known: Known[ContactList]) -> ListsView:
+    return ListsView(lists=known.entries, fetched_at=known.fetched_at, stale=known.stale)

@@ -1,0 +1,249 @@
+"""Knowing who left: the account's opt-outs, read before they are needed and kept in the store.
+
+What it costs is a call for each look at the vendor, not one for each sign-up. Where the table cannot be
+relied on, the sender looks the contact up instead (`covers`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import structlog
+
+from services.connection.status import ConnectionStatus
+from services.constant_contact import (
+    ConnectionUnusable,
+    ConstantContact,
+    ConstantContactError,
+    Misconfigured,
+    NoCallLeft,
+    Rejected,
+    Unreachable,
+)
+from services.constant_contact.quota import CallPermits
+from services.problems import Problem
+from store import Claimed, KnownOptOut, OptOuts, Outlook, Refresh, Standing, StoreError
+from store.outbox.claims import BACKLOG_PER_DAY, DELIVERIES_PER_DAY, FRESH_MS
+
+log = structlog.get_logger(__name__)
+
+SECOND, MINUTE = 1_000, 60_000
+FAILURES_TOLD = 3
+UNREAD = (
+    "Constant Contact does not give its list of who unsubscribed. Nobody who left is brought back: until it "
+    "does, each sign-up is looked up first, which costs two of the day's calls instead of one."
+)
+BEING_READ = (
+    "The account's list of who unsubscribed is being read for the first time. Until it is known, each "
+    "sign-up is looked up first, which costs two of the day's calls instead of one."
+)
+# A minute costs 1,440 calls a day at most, ten cost 144; the day's calls decide which.
+NEW_MS, NEW_WHILE_BUSY_MS = MINUTE, 10 * MINUTE
+BUSY_FROM_CALLS = 5_000
+# Between the look at the table and its use lie the claim and the wait for the call's turn.
+SLACK_MS = 30 * SECOND
+JUST_REFRESHED_MS = 5 * SECOND
+# Clocks differ, and what a contact did shows in the vendor's collection a little later.
+OVERLAP_MS = 10 * MINUTE
+# A permit and a call take 17 s at most.
+LEASE_MS = 20 * SECOND
+# So long other processes wait for one that is reading, and look how far it is.
+PATIENCE_MS, LOOK_AGAIN_MS = 2 * SECOND, SECOND // 10
+FIRST_GAP_MS, LONGEST_GAP_MS = 10 * SECOND, 10 * MINUTE
+PAGES_AT_ONCE = 3
+# The first reading, 500 contacts a page, leaves most calls to sign-ups and a fifth of the day is its most.
+FILL_EVERY_MS, PAGES_PER_DAY = 2 * SECOND, 2_000
+LOOK_EVERY_MS = 30 * SECOND
+# Connecting asks the vendor several things within the second.
+JUST_CONNECTED_MS = 10 * SECOND
+
+
+class OptOutTable:
+    """Keeps the store's table of opt-outs new enough for what is to be sent."""
+
+    def __init__(
+        self,
+        *,
+        opt_outs: OptOuts,
+        vendor: ConstantContact,
+        permits: CallPermits,
+        connection: ConnectionStatus,
+        clock: Callable[[], int],
+    ) -> None:
+        """`clock` tells epoch milliseconds."""
+        self._opt_outs = opt_outs
+        self._vendor = vendor
+        self._permits = permits
+        self._connection = connection
+        self._clock = clock
+        # What was known before this process began may be that of a restored backup.
+        self._since = 0
+        self._fill_at = 0
+
+    def before_claim(self) -> int | None:
+        """Read what has changed at the vendor, if the next delivery needs it; one thread calls it.
+
+        Returns:
+            When to ask again (epoch ms), while another process is reading; None when a claim may be made.
+        """
+        now = self._clock()
+        self._begin(now)
+        outlook = self._opt_outs.outlook(now)
+        # After a failed call the next claim is the probe: its contact is looked up, see `covers`.
+        if outlook.next_received_at is None or outlook.failing:
+            return None
+        refresh, used = outlook.refresh, _used(outlook, now)
+        waited = now - outlook.next_received_at
+        if used >= DELIVERIES_PER_DAY:
+            return None
+        if used >= BACKLOG_PER_DAY and waited > FRESH_MS:
+            # It has to wait for tomorrow; what has come in within the hour may still go.
+            waited = 0
+        if self._new_enough(refresh, now, used=used, waited=waited):
+            return None
+        if now < refresh.lease_until <= now + LEASE_MS:
+            return now + LOOK_AGAIN_MS if refresh.lease_until - now > LEASE_MS - PATIENCE_MS else None
+        if self._may_read(refresh, now):
+            self._read(now, pages=PAGES_AT_ONCE if refresh.refreshed_at else 1)
+        return None
+
+    def fill(self) -> float:
+        """Read a page of what is not known yet, also while nothing is to be sent; one thread calls it.
+
+        Returns:
+            In how many seconds to call it again.
+        """
+        now = self._clock()
+        if 0 < self._fill_at - now <= LOOK_EVERY_MS:
+            return (self._fill_at - now) / SECOND
+        self._fill_at = now + (FILL_EVERY_MS if self._fill(now) else LOOK_EVERY_MS)
+        return max(self._fill_at - now, 1) / SECOND
+
+    def covers(self, claimed: Claimed) -> tuple[bool, KnownOptOut | None]:
+        """Whether the table can be relied on for what was claimed, and what it knows of the contact.
+
+        A delivery that was tried before, or is the probe, may have waited for as long as the vendor was away,
+        so for it the table must be as good as new.
+        """
+        standing, now = self._opt_outs.standing(claimed.contact_key), self._clock()
+        received_at = min(claimed.received_at, *(other.received_at for other in claimed.younger), now)
+        new_enough = self._new_enough(
+            standing.refresh, now, used=_used(standing, now), waited=now - received_at, slack=SLACK_MS
+        )
+        after_failure = claimed.attempts > 1 or claimed.probe
+        if after_failure and now - standing.refresh.refreshed_at > JUST_REFRESHED_MS:
+            new_enough = False
+        return new_enough, standing.opt_out
+
+    def problems(self) -> list[Problem]:
+        """What health tells: while it is not known who left, each sign-up costs a call more."""
+        refresh = self._opt_outs.outlook(self._clock()).refresh
+        if refresh.failures >= FAILURES_TOLD:
+            return [Problem("opt_outs_unread", UNREAD)]
+        if not refresh.refreshed_at and refresh.pages:
+            return [Problem("opt_outs_being_read", BEING_READ, planned=True)]
+        return []
+
+    def doubt(self) -> None:
+        """The vendor could not be asked for a while: whatever waits now needs a table that is newer."""
+        self._opt_outs.doubt()
+
+    def forget(self, contact_key: str) -> None:
+        """This contact has come back."""
+        with _only_logged():
+            self._opt_outs.forget(contact_key)
+
+    def asked(self, contact_key: str, left_at: int) -> None:
+        """The vendor has asked this contact, who left then (epoch ms), whether to come back."""
+        with _only_logged():
+            self._opt_outs.asked(contact_key, left_at=left_at, now=self._clock())
+
+    def _new_enough(self, refresh: Refresh, now: int, *, used: int, waited: int, slack: int = 0) -> bool:
+        if refresh.settled != refresh.doubts or refresh.refreshed_at < max(self._since, 1):
+            return False
+        busy = used >= BUSY_FROM_CALLS and waited <= MINUTE
+        longest = NEW_WHILE_BUSY_MS if busy else NEW_MS
+        # One of the future was written by a clock that has been set back since.
+        return -SLACK_MS <= now - refresh.refreshed_at <= longest + slack
+
+    def _fill(self, now: int) -> bool:
+        """Whether there is more to read before long."""
+        self._begin(now)
+        outlook = self._opt_outs.outlook(now)
+        refresh = outlook.refresh
+        if refresh.refreshed_at >= max(self._since, 1) and refresh.page is None:
+            return False
+        if not self._connection.usable():
+            return False
+        used_up = _used(outlook, now) >= BACKLOG_PER_DAY
+        held_back = outlook.failing or used_up or self._just_connected(now)
+        if not held_back and not now < refresh.lease_until <= now + LEASE_MS and self._may_read(refresh, now):
+            self._read(now, pages=1)
+        return True
+
+    def _begin(self, now: int) -> None:
+        self._since = self._since or now
+
+    def _just_connected(self, now: int) -> bool:
+        connected_at = self._connection.read().connected_at
+        return connected_at is not None and 0 <= now - connected_at < JUST_CONNECTED_MS
+
+    def _may_read(self, refresh: Refresh, now: int) -> bool:
+        resting = 0 < refresh.try_at - now <= LONGEST_GAP_MS
+        used_up = refresh.day == _day(now) and refresh.pages >= PAGES_PER_DAY
+        return not resting and not used_up
+
+    def _read(self, now: int, *, pages: int) -> None:
+        """Read at most so many pages. What goes wrong is logged, and tried again after a growing gap."""
+        refresh = self._opt_outs.begin(now, lease_ms=LEASE_MS)
+        if refresh is None:
+            return
+        try:
+            for _ in range(pages):
+                refresh = self._page(refresh)
+                if refresh.page is None:
+                    return
+            # A long list is read at a pace that leaves most calls to sign-ups.
+            gap = FILL_EVERY_MS
+        except (NoCallLeft, ConnectionUnusable) as error:
+            log.info("opt_outs_wait", error=type(error).__name__)
+            gap = SECOND
+        except ConstantContactError as error:
+            again_at = self._clock() + min(LONGEST_GAP_MS, FIRST_GAP_MS << min(refresh.failures, 10))
+            log.warning("opt_outs_not_read", error=type(error).__name__, error_key=error.key)
+            # The vendor's link to a page may have run out.
+            lost = refresh.page is not None and isinstance(error, Rejected | Misconfigured)
+            self._opt_outs.failed(again_at, lost=lost)
+            return
+        self._opt_outs.pause(self._clock() + gap)
+
+    def _page(self, refresh: Refresh) -> Refresh:
+        self._permits.take()
+        answer = self._vendor.opt_outs(max(0, refresh.refreshed_at - OVERLAP_MS), refresh.page)
+        following = answer.next
+        if following is not None and following == refresh.page:
+            raise Unreachable(detail="a page of opt-outs that leads to itself")
+        self._opt_outs.keep(answer.entries, following=following, day=_day(self._clock()))
+        log.info("opt_outs_read", contacts=len(answer.entries), more=following is not None)
+        return replace(refresh, page=following)
+
+
+@contextmanager
+def _only_logged() -> Iterator[None]:
+    """The call was made; that it cannot be noted here must not have it made a second time."""
+    try:
+        yield
+    except StoreError as error:
+        log.warning("opt_out_not_noted", error=type(error).__name__)
+
+
+def _used(seen: Outlook | Standing, now: int) -> int:
+    """Today's calls."""
+    return seen.used if seen.day == _day(now) else 0
+
+
+def _day(now: int) -> str:
+    return datetime.fromtimestamp(now / SECOND, UTC).date().isoformat()

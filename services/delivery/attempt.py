@@ -1,0 +1,309 @@
+"""Deliver stored sign-ups: claim one, send it, write down what came of it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+import structlog
+
+from services.account.opt_outs import OptOutTable
+from services.connection.status import ConnectionStatus
+from services.constant_contact import (
+    ConnectionUnusable,
+    ConstantContactError,
+    QuotaExceeded,
+    SignedUp,
+    Throttled,
+    Unreachable,
+)
+from services.constant_contact.quota import AHEAD_MS
+from services.delivery.causes import CauseWords
+from services.delivery.kinds.sign_up import Sender
+from services.delivery.merge import Merged, merge
+from services.delivery.pacing import Departures, NotSent, departing
+from services.delivery.refusal_sentence import vendor_sentence
+from services.delivery.retry import Case, Decision, after_own_fault, decide, is_flagged, is_of_a_row, words_of
+from store import (
+    Budget,
+    Cause,
+    Causes,
+    Claimed,
+    Common,
+    Deliveries,
+    Met,
+    Refused,
+    RowRefused,
+    StoreError,
+    Wait,
+)
+
+log = structlog.get_logger(__name__)
+
+UNUSABLE_CHECK_MS = 5_000
+OWN_FAULT = (
+    "A fault of this program keeps this sign-up from being sent. Please report it, with the lines of the log "
+    "that say “delivery_fault”."
+)
+FINISH_AGAIN_SECONDS = (0.5, 1.0, 2.0, 4.0)
+
+
+class Outcome(Enum):
+    """What one step did."""
+
+    DELIVERED = "delivered"
+    POSTPONED = "postponed"
+    PARKED = "parked"
+    IDLE = "idle"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step's outcome, for how many sign-ups; an idle one says when (epoch ms) the next makes sense.
+
+    `until` None means "when woken".
+    """
+
+    outcome: Outcome
+    until: int | None = None
+    signups: int = 1
+
+
+class Courier:
+    """Claims, calls, finishes. Any number of threads and processes may do so: the claim keeps them apart."""
+
+    def __init__(  # noqa: PLR0913 - collaborators, wired once
+        self,
+        *,
+        deliveries: Deliveries,
+        budget: Budget,
+        connection: ConnectionStatus,
+        authorize: Callable[[], None],
+        departures: Departures,
+        sender: Sender,
+        words: CauseWords,
+        opt_outs: OptOutTable,
+        clock: Callable[[], int],
+    ) -> None:
+        """`clock` tells epoch milliseconds.
+
+        `authorize` sees to a valid access token, or raises ConnectionUnusable. It comes before the claim, so
+        that no booked call waits for a token: late calls would break the vendor's four a second.
+        """
+        self._deliveries = deliveries
+        self._budget = budget
+        self._connection = connection
+        self._authorize = authorize
+        self._departures = departures
+        self._sender = sender
+        self._words = words
+        self._opt_outs = opt_outs
+        self._clock = clock
+
+    def step(self) -> Step:
+        """Deliver the next sign-up that is due, or say when to ask again. Raises store.StoreUnavailable."""
+        claimed = self.claim()
+        return claimed if isinstance(claimed, Step) else self.carry(claimed, threading.Event())
+
+    def claim(self) -> Claimed | Step:
+        """Take the next delivery, its call booked, or say when to ask again. Raises StoreUnavailable."""
+        if not self._deliveries.pending_up_to(1) and not self._deliveries.waits_for_causes():
+            return Step(Outcome.IDLE)
+        if not self._connection.usable():
+            return Step(Outcome.IDLE, until=self._clock() + UNUSABLE_CHECK_MS)
+        try:
+            self._authorize()
+        except ConnectionUnusable as error:
+            log.warning("delivery_waits_for_token", error=error.detail)
+            return Step(Outcome.IDLE, until=self._clock() + UNUSABLE_CHECK_MS)
+        reading_until = self._opt_outs.before_claim()
+        if reading_until is not None:
+            return Step(Outcome.IDLE, until=reading_until)
+        claimed = self._deliveries.claim(self._clock(), ahead_ms=AHEAD_MS)
+        return Step(Outcome.IDLE, until=claimed.until) if isinstance(claimed, Wait) else claimed
+
+    def carry(self, claimed: Claimed, stop: threading.Event) -> Step:
+        """Send what was claimed. Once `stop` is set, what was not sent yet is given back.
+
+        Raises:
+            StoreUnavailable: the outcome could not be written down; the lease will end the delivery.
+        """
+        try:
+            return self._carry(claimed, stop)
+        except RowRefused as error:
+            return self._own_fault(claimed, error)
+        except StoreError:
+            raise
+        except Exception as error:  # noqa: BLE001 - without an end of its own the row would come back each minute for ever
+            return self._own_fault(claimed, error)
+
+    def _own_fault(self, claimed: Claimed, error: Exception) -> Step:
+        # Nothing of the row is looked at here: it may be what brought the fault about.
+        log.error("delivery_fault", signup_id=claimed.signup_id, error=type(error).__name__, exc_info=error)
+        now = self._clock()
+        due_at = after_own_fault(now=now, attempts=claimed.attempts)
+        if due_at is None:
+            self._deliveries.park(claimed, now=now, error=OWN_FAULT, cause=claimed.probe_of)
+            return Step(Outcome.PARKED)
+        alone = bool(claimed.younger)
+        self._deliveries.postpone(claimed, due_at=due_at, error=OWN_FAULT, count=True, alone=alone, now=now)
+        return Step(Outcome.POSTPONED)
+
+    def _carry(self, claimed: Claimed, stop: threading.Event) -> Step:
+        try:
+            with departing(lambda: self._departures.wait_for(claimed, stop)):
+                merged, signed_up = self._sender.send(claimed, stop)
+        except NotSent:
+            return self.give_back(claimed)
+        except ConstantContactError as error:
+            return self._failed(claimed, error)
+        return self._delivered(claimed, merged, signed_up, stop)
+
+    def give_back(self, claimed: Claimed) -> Step:
+        """Make a delivery that was not sent due again at once, with no try used up."""
+        self._deliveries.postpone(claimed, due_at=self._clock(), error=None, count=False)
+        log.info("delivery_given_back", signup_id=claimed.signup_id)
+        return Step(Outcome.POSTPONED)
+
+    def _delivered(
+        self, claimed: Claimed, merged: Merged, signed_up: SignedUp, stop: threading.Event
+    ) -> Step:
+        for pause in FINISH_AGAIN_SECONDS:
+            try:
+                kept = self._write_down(claimed, merged, signed_up)
+                break
+            except StoreError as error:
+                # Not written down, the call would be made a second time.
+                log.warning(
+                    "delivery_not_written_down", signup_id=claimed.signup_id, error=type(error).__name__
+                )
+                stop.wait(pause)
+        else:
+            kept = self._write_down(claimed, merged, signed_up)
+        log.info(
+            "signup_delivered",
+            signup_id=claimed.signup_id,
+            action=signed_up.action,
+            carried=len(merged.carried),
+            lease_kept=kept,
+        )
+        return Step(Outcome.DELIVERED, signups=1 + len(merged.carried))
+
+    def _write_down(self, claimed: Claimed, merged: Merged, signed_up: SignedUp) -> bool:
+        now = self._clock()
+        common = self._budget.succeeded(now, claimed.traits, control=claimed.control)
+        if common is not None:
+            self._put_aside(common, now)
+        return self._deliveries.delivered(
+            claimed,
+            now=now,
+            contact_id=signed_up.contact_id,
+            action=signed_up.action,
+            carried=merged.carried,
+            note=self._sender.left_out(merged),
+        )
+
+    def _failed(self, claimed: Claimed, error: ConstantContactError) -> Step:
+        now, budget = self._clock(), self._budget.read()
+        said = vendor_sentence(error, claimed)
+        met = self._met(claimed, error)
+        case = Case(
+            now=now,
+            received_at=claimed.received_at,
+            attempts=claimed.attempts,
+            failures=budget.failures,
+            refused=met.count,
+            again=met.again,
+            merged=_carries(claimed),
+            guard_ms=budget.guard_at(now),
+            failed_alone=self._failed_alone(claimed, error, others_fail=budget.failures > 0),
+        )
+        decision = decide(error, case)
+        if decision.pause_until is not None and budget.failures:
+            # The vendor has been away for a while, in which people may have left.
+            self._opt_outs.doubt()
+        # Before the delivery is postponed, which ends the probe.
+        self._pause(error, decision, now)
+        # Calls that were under way together are throttled together: one step of the guard is enough.
+        if isinstance(error, Throttled) and claimed.booked_at - AHEAD_MS > (budget.guard_since or 0):
+            self._budget.throttled(now, reason=error.plain)
+        log.warning(
+            "delivery_failed",
+            signup_id=claimed.signup_id,
+            error=type(error).__name__,
+            remedy=error.remedy.name,
+            error_key=error.key,
+            detail=said if error.quotes_vendor else error.detail,
+            paused_ms=decision.pause_until - now if decision.pause_until else 0,
+        )
+        if decision.put_back:
+            parked = [other.delivery_id for other in met.alike if other.delivery_id != claimed.delivery_id]
+            self._deliveries.put_back(parked, due_at=decision.due_at)
+        if decision.park or (claimed.probe_of and is_of_a_row(error)):
+            self._park(claimed, error, said, now)
+            if met.common is not None:
+                self._put_aside(met.common, now)
+            return Step(Outcome.PARKED)
+        self._deliveries.postpone(
+            claimed,
+            due_at=decision.due_at,
+            error=error.reason,
+            count=decision.counts,
+            alone=decision.alone,
+            failed_alone=decision.failed_alone,
+            now=now,
+            vendor_said=said,
+        )
+        if met.common is not None:
+            self._put_aside(met.common, now)
+        return Step(Outcome.POSTPONED)
+
+    def _failed_alone(self, claimed: Claimed, error: ConstantContactError, *, others_fail: bool) -> int:
+        if others_fail or not isinstance(error, Unreachable):
+            return 0
+        return self._deliveries.failed_alone(claimed)
+
+    def _met(self, claimed: Claimed, error: ConstantContactError) -> Met:
+        """What this failure adds to what is known of refusals: nothing where it is a probe, or everybody's.
+
+        A call that carried others is repeated without them first.
+        """
+        if claimed.probe_of or _carries(claimed) or not is_of_a_row(error) or is_flagged(error):
+            return Met()
+        refusal = Refused.of(claimed.contact_key, claimed.delivery_id, words_of(error), claimed.traits)
+        return self._budget.refused(refusal, control=claimed.control)
+
+    def _park(self, claimed: Claimed, error: ConstantContactError, said: str | None, now: int) -> None:
+        """Put it aside: for a person, or with others for a cause that the account itself shows."""
+        if error.shared is None:
+            known = Causes.parse(self._budget.read().causes).known if claimed.probe_of else {}
+            standing = known.get(claimed.probe_of or "")
+            told = standing.sentence if standing else error.reason
+            self._deliveries.park(claimed, now=now, error=told, cause=claimed.probe_of, vendor_said=said)
+            return
+        cause = Cause.of((error.shared,), error.reason, now)
+        self._deliveries.establish(cause, (claimed.delivery_id,), now=now)
+        self._deliveries.park(claimed, now=now, error=error.reason, cause=cause.id, vendor_said=said)
+        log.warning("cause_found", traits=list(cause.traits))
+
+    def _put_aside(self, common: Common, now: int) -> None:
+        """What refused sign-ups have in common, and nobody who was taken, is what they are refused for."""
+        cause = Cause.of(common.traits, self._words.sentence(common), now)
+        self._deliveries.establish(cause, common.delivery_ids, now=now)
+        log.warning("cause_found", traits=list(cause.traits))
+
+    def _pause(self, error: ConstantContactError, decision: Decision, now: int) -> None:
+        if decision.pause_until is None:
+            return
+        reason = decision.reason or error.reason
+        if isinstance(error, QuotaExceeded):
+            self._budget.quota_exceeded(now, decision.pause_until, reason=reason)
+        else:
+            self._budget.pause(until=decision.pause_until, reason=reason, now=now, refused=is_of_a_row(error))
+
+
+def _carries(claimed: Claimed) -> bool:
+    """Whether the call was for younger sign-ups of the contact too."""
+    return bool(merge(claimed.payload, claimed.received_at, claimed.younger).carried)

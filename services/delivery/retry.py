@@ -1,0 +1,236 @@
+"""What a failed call means for its sign-up and for all others: values, fit for a table of tests."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from services.constant_contact import (
+    Conflict,
+    ConstantContactError,
+    Misconfigured,
+    NoCallLeft,
+    QuotaExceeded,
+    Rejected,
+    Remedy,
+    ServerFault,
+    Throttled,
+    TooManyFields,
+    Unreachable,
+)
+from services.delivery.resolve_ids import NotInAccount
+from store import SUSPICIOUS
+
+SECOND = 1_000
+MINUTE = 60 * SECOND
+DAY = 86_400 * SECOND
+LONGEST_PAUSE = 5 * MINUTE
+PERSON_PAUSE = MINUTE
+LONGEST_PERSON_PAUSE = 15 * MINUTE
+LONGEST_BACKOFF = 15 * MINUTE
+# Some six throttled calls in a row bring the guard there; every further one would be a call wasted.
+GENTLEST_GUARD = 900
+QUARTER = 15 * MINUTE
+LONGEST_CONFLICT = 10 * MINUTE
+REFUSED_PAUSE = 15 * SECOND
+LONGEST_REFUSED_PAUSE = 15 * MINUTE
+POISONOUS = 8
+GIVE_UP_AFTER = 7 * DAY
+# The vendor's guard against abuse flags an address for 48 h and meanwhile calls it invalid.
+FLAGGED_FOR = 2 * DAY
+# The vendor's clock may reach midnight later than ours.
+AROUND_MIDNIGHT = 30 * MINUTE
+CONFIGURATION = (
+    "Constant Contact refuses different sign-ups with the same error, so nothing is put aside and all wait. "
+    "Was a list or a custom field deleted?"
+)
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is known besides the error; times are epoch ms.
+
+    `attempts` counts this sign-up's calls with this one, `failures` everybody's pauses for failures before,
+    `refused` the different contacts, this one among them, that were refused in the same words in a row;
+    `again` tells that this one was among them already. `merged` tells that the call carried other sign-ups of
+    the contact; `guard_ms` how gentle the pace is.
+    `failed_alone` counts this sign-up's calls before that came to nothing while those of others succeeded.
+    """
+
+    now: int
+    received_at: int
+    attempts: int = 1
+    failures: int = 0
+    refused: int = 0
+    again: bool = False
+    merged: bool = False
+    guard_ms: int = 0
+    failed_alone: int = 0
+
+
+@dataclass(frozen=True)
+class Decision:
+    """`park` puts the sign-up aside; else it is due again at `due_at`, and `counts` as one of its own tries.
+
+    `pause_until` stops everybody, since the fault is not this sign-up's; `reason` says why where the error's
+    own sentence does not. `failed_alone`: no try is used up, but it is noted that others succeeded meanwhile.
+    `alone` sends it by itself the next time, `put_back` makes those due again that
+    were put aside for what has turned out to be everybody's fault. Times are epoch ms.
+    """
+
+    due_at: int
+    counts: bool = False
+    park: bool = False
+    alone: bool = False
+    put_back: bool = False
+    pause_until: int | None = None
+    reason: str | None = None
+    failed_alone: bool = False
+
+
+def decide(error: ConstantContactError, case: Case) -> Decision:
+    """Judge a failed call."""
+    rule = BY_ERROR.get(type(error)) or BY_REMEDY[error.remedy]
+    decision = rule(error, case)
+    if decision.counts and not decision.park and case.now - case.received_at > GIVE_UP_AFTER:
+        return replace(decision, park=True)
+    return decision
+
+
+def is_of_a_row(error: ConstantContactError) -> bool:
+    """Whether it is said of what was sent, so that another row may fare better; else it is everybody's."""
+    return isinstance(error, ServerFault) or error.remedy in {Remedy.PARK, Remedy.RETRY}
+
+
+def is_flagged(error: ConstantContactError) -> bool:
+    """Whether it is the vendor's word for an address that is wrong, or was signed up too often of late."""
+    return isinstance(error, Rejected) and "invalid email" in (
+        f"{error.key} {error.detail}".lower().replace("_", " ")
+    )
+
+
+def after_own_fault(*, now: int, attempts: int) -> int | None:
+    """When (epoch ms) a sign-up that a fault of this program kept from going is tried again; None: parked.
+
+    It is the fault of the row, as far as anybody can tell: others go on.
+    """
+    return None if attempts >= POISONOUS else now + _growing(5 * SECOND, attempts - 1, LONGEST_BACKOFF)
+
+
+def words_of(error: ConstantContactError) -> str:
+    """The same for errors in the same words."""
+    return f"{type(error).__name__} {error.key or ''}"
+
+
+def _rejected(error: ConstantContactError, case: Case) -> Decision:
+    if is_flagged(error):
+        waited = case.now - case.received_at >= FLAGGED_FOR
+        due_at = case.now + FLAGGED_FOR + _up_to(30 * MINUTE)
+        return Decision(due_at=due_at, counts=True, park=waited)
+    if case.merged:
+        return Decision(due_at=case.now, counts=True, alone=True)
+    if case.refused >= SUSPICIOUS:
+        # The controls among them were refused as well. Due no earlier than the probe, so that another goes.
+        until = case.now + _growing(REFUSED_PAUSE, case.failures, LONGEST_REFUSED_PAUSE)
+        return Decision(due_at=until, pause_until=until, reason=CONFIGURATION, put_back=True)
+    return Decision(due_at=case.now, counts=True, park=True)
+
+
+def _conflict(_: ConstantContactError, case: Case) -> Decision:
+    gap = _growing(2 * SECOND, case.attempts - 1, LONGEST_CONFLICT)
+    pause = _growing(SECOND, case.failures, LONGEST_PAUSE) if case.refused >= SUSPICIOUS else None
+    return Decision(due_at=case.now + gap, counts=True, pause_until=pause and case.now + pause)
+
+
+def _server_fault(_: ConstantContactError, case: Case) -> Decision:
+    if case.merged:
+        return Decision(due_at=case.now, counts=True, alone=True)
+    # It may be this row's own doing, which shows only while others succeed; its distance lets them pass.
+    own = not case.again and case.refused < SUSPICIOUS
+    return Decision(
+        due_at=case.now + _growing(5 * SECOND, case.attempts - 1, LONGEST_BACKOFF),
+        counts=own,
+        park=own and case.attempts >= POISONOUS,
+        pause_until=None if own else case.now + _growing(SECOND, case.failures, LONGEST_PAUSE),
+    )
+
+
+def _unreachable(error: ConstantContactError, case: Case) -> Decision:
+    # One row may be the cause, by what it is answered or by what a filter in between does not let pass.
+    # That shows only while others succeed: then its distance grows, and the eighth time it is parked.
+    decision = _everybody(error, case)
+    if case.failures or not case.failed_alone:
+        return replace(decision, failed_alone=case.failures == 0)
+    due_at = case.now + _growing(5 * SECOND, case.failed_alone - 1, LONGEST_BACKOFF)
+    return replace(decision, due_at=due_at, failed_alone=True, park=case.failed_alone + 1 >= POISONOUS)
+
+
+def _quota_exceeded(_: ConstantContactError, case: Case) -> Decision:
+    # "The day resets at 00:00:00 UTC"; the jitter is added, because earlier than midnight is useless.
+    since_midnight = case.now % DAY
+    gap = 5 * MINUTE if since_midnight < AROUND_MIDNIGHT else DAY - since_midnight
+    return Decision(due_at=case.now, pause_until=case.now + gap + 5 * SECOND + _up_to(85 * SECOND))
+
+
+def _throttled(_: ConstantContactError, case: Case) -> Decision:
+    # The budget paces itself; only when that has come to its end does it not help.
+    at_its_end = case.guard_ms >= GENTLEST_GUARD
+    return Decision(due_at=case.now, pause_until=case.now + QUARTER if at_its_end else None)
+
+
+def _no_call_left(_: ConstantContactError, case: Case) -> Decision:
+    return Decision(due_at=case.now + SECOND + _up_to(SECOND))
+
+
+def _put_aside(_: ConstantContactError, case: Case) -> Decision:
+    return Decision(due_at=case.now, counts=True, park=True)
+
+
+def _everybody(_: ConstantContactError, case: Case) -> Decision:
+    # Due now is behind all that already wait, so the probe is another one: one row cannot hold up the rest.
+    gap = _growing(SECOND, case.failures, LONGEST_PAUSE)
+    return Decision(due_at=case.now, pause_until=case.now + gap)
+
+
+def _needs_person(_: ConstantContactError, case: Case) -> Decision:
+    gap = _growing(PERSON_PAUSE, case.failures, LONGEST_PERSON_PAUSE)
+    return Decision(due_at=case.now, pause_until=case.now + gap)
+
+
+def _own_fault(error: ConstantContactError, case: Case) -> Decision:
+    # Of sign-ups that went together only the one at fault is put aside.
+    if case.merged:
+        return Decision(due_at=case.now, counts=True, alone=True)
+    return _put_aside(error, case)
+
+
+Rule = Callable[[ConstantContactError, Case], Decision]
+BY_ERROR: dict[type[ConstantContactError], Rule] = {
+    Rejected: _rejected,
+    Misconfigured: _rejected,
+    Conflict: _conflict,
+    ServerFault: _server_fault,
+    Unreachable: _unreachable,
+    QuotaExceeded: _quota_exceeded,
+    Throttled: _throttled,
+    NoCallLeft: _no_call_left,
+    NotInAccount: _own_fault,
+    TooManyFields: _own_fault,
+}
+BY_REMEDY: dict[Remedy, Rule] = {
+    Remedy.PARK: _put_aside,
+    Remedy.RETRY: _conflict,
+    Remedy.PAUSE_ALL: _everybody,
+    Remedy.NEEDS_PERSON: _needs_person,
+}
+
+
+def _growing(first: int, times: int, longest: int) -> int:
+    """`first` doubled `times` times, at most `longest`, plus up to half of that as jitter."""
+    gap = min(longest, first << min(max(times, 0), 20))
+    return gap + _up_to(gap // 2)
+
+
+def _up_to(most: int) -> int:
+    return random.randint(0, most)  # noqa: S311 - spreads load, guards nothing

@@ -1,0 +1,107 @@
+"""Which lists a stranger may join without naming a form.
+
+PUBLIC_LIST_IDS opens them, with the limits alone to keep programs out. A list that a form protects is not
+among them, whatever PUBLIC_LIST_IDS says: a program would pass the protection by, naming the list instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from services.errors import FieldError
+from services.forms.form import Form, FormDirectory
+from services.problems import Problem
+from services.submission.fields import Submission
+from store import StoreError
+
+CLOSED = "This list is not open for public sign-ups."
+NOTHING_OPEN = (
+    "Website forms are refused: there is no form, and PUBLIC_LIST_IDS is empty. Make a form at /admin/forms/."
+)
+
+
+class OpenLists:
+    """Knows which are open, and what is wrong with that."""
+
+    def __init__(self, *, public_list_ids: Iterable[str], written_down: bool, forms: FormDirectory) -> None:
+        """`written_down` tells that an operator chose `public_list_ids`, and not the sandbox."""
+        self._public = tuple(public_list_ids)
+        self._written_down = written_down
+        self._forms = forms
+
+    def ids(self) -> tuple[str, ...]:
+        """The lists that anybody may join by their ids. Raises store.StoreError."""
+        guarded = _owners(self._forms.protected())
+        return tuple(list_id for list_id in self._public if list_id not in guarded)
+
+    def by_forms(self) -> bool:
+        """Whether any form takes sign-ups. Raises store.StoreError."""
+        return bool(self._forms.in_use())
+
+    def objections(self, submission: Submission) -> list[FieldError]:
+        """Why a stranger may not join these lists by their ids, or have these tags without a form."""
+        try:
+            protected = self._forms.protected()
+        except StoreError:
+            # Nobody could read the forms since the start. The lists were opened by an operator, and a sign-up
+            # for them must not be lost because the database is away.
+            protected = []
+        owners = _owners(protected)
+        closed = [each for each in submission.list_ids if each not in self._public or each in owners]
+        errors = [_objection(list_id, owners.get(list_id)) for list_id in closed]
+        tags = {tag.casefold(): form for form in reversed(protected) for tag in form.tags}
+        taken = {tag: form for tag in submission.tags or () if (form := tags.get(tag.casefold()))}
+        return errors + [
+            FieldError("tags", _send_form(f"The tag “{tag}”", form)) for tag, form in taken.items()
+        ]
+
+    def problems(self) -> list[Problem]:
+        """What keeps visitors out although somebody meant to let them in. Raises store.StoreError."""
+        if not self._public:
+            return [] if self.by_forms() else [Problem("no_list_open", NOTHING_OPEN)]
+        owners = _owners(self._forms.protected())
+        named = [list_id for list_id in self._public if list_id in owners] if self._written_down else []
+        return [
+            Problem("public_list_protected", _contradiction(each, owners[each]), public=False)
+            for each in named
+        ]
+
+    def weak_doors(self) -> list[str]:
+        """For each list that one form protects and another does not: a sentence. Raises store.StoreError."""
+        owners = _owners([form for form in self._forms.protected() if not form.archived])
+        return [
+            f"The form “{owners[list_id].name}” protects the list {list_id}, and the form “{form.name}”"
+            " leads to it with the low protection."
+            for form in self._forms.in_use()
+            if form.protection == "none"
+            for list_id in form.list_ids
+            if list_id in owners
+        ]
+
+
+def _owners(protected: Iterable[Form]) -> dict[str, Form]:
+    """The first protected form of each list; archived ones come last, and close their lists as well."""
+    owners: dict[str, Form] = {}
+    for form in protected:
+        for list_id in form.list_ids:
+            owners.setdefault(list_id, form)
+    return owners
+
+
+def _objection(list_id: str, owner: Form | None) -> FieldError:
+    what = CLOSED if owner is None else _send_form("This list", owner)
+    return FieldError("list_ids", f"{what} ({list_id})")
+
+
+def _send_form(what: str, owner: Form) -> str:
+    if owner.archived:
+        return f"{what} belongs to a form that is no longer in use."
+    return f"{what} belongs to a form: send “form”: “{owner.slug}” instead of it, as the form's page does."
+
+
+def _contradiction(list_id: str, owner: Form) -> str:
+    return (
+        f"PUBLIC_LIST_IDS names the list {list_id}, which belongs to the protected form “{owner.name}”, so"
+        " sign-ups that name the list and no form are refused. Have them name the form, and take the list out"
+        " of PUBLIC_LIST_IDS."
+    )

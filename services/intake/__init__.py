@@ -1,0 +1,1 @@
+"""`POST /subscribe`, from the submission to the answer."""

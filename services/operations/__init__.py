@@ -1,0 +1,1 @@
+"""Whether all is well, and what must be done now and then."""

@@ -1,0 +1,109 @@
+"""Health that answers within a second, whatever hangs: a database, a disk, a lock.
+
+A probe that gets no answer has the service started anew, which mends no database. So the looking is done in a
+thread of its own; when it takes too long, the answer says what is being waited for, and for how long.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Generic, TypeVar
+
+from services.operations.health import Health, HealthReport
+from services.problems import Problem
+from store import Spool, StoreError
+
+LOOK_SECONDS = 0.6
+SPOOL_SECONDS = 0.2
+
+T = TypeVar("T")
+
+
+class _Look(Generic[T]):
+    """One look, shared by all who ask while it lasts, so that no more than one thread hangs."""
+
+    def __init__(self, look: Callable[[], T], monotonic: Callable[[], float]) -> None:
+        self._look = look
+        self._monotonic = monotonic
+        self._began = monotonic()
+        self._done = threading.Event()
+        self._found: T | None = None
+        self._error: Exception | None = None
+        threading.Thread(target=self._run, name="health", daemon=True).start()
+
+    @property
+    def over(self) -> bool:
+        return self._done.is_set()
+
+    @property
+    def seconds(self) -> int:
+        return int(self._monotonic() - self._began)
+
+    def within(self, seconds: float) -> T | None:
+        """What was found, None when it is not there so long after the beginning; raises what the look did."""
+        self._done.wait(max(0.0, self._began + seconds - self._monotonic()))
+        if self._error is not None:
+            raise self._error
+        return self._found
+
+    def _run(self) -> None:
+        try:
+            self._found = self._look()
+        except Exception as error:  # noqa: BLE001 - raised by whoever waits
+            self._error = error
+        finally:
+            self._done.set()
+
+
+class _Shared(Generic[T]):
+    """The look that is under way, or else a new one."""
+
+    def __init__(self, look: Callable[[], T], monotonic: Callable[[], float]) -> None:
+        self._look = look
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        self._current: _Look[T] | None = None
+
+    def under_way(self) -> _Look[T]:
+        with self._lock:
+            if self._current is None or self._current.over:
+                self._current = _Look(self._look, self._monotonic)
+            return self._current
+
+
+class HealthInTime:
+    """What `Health` finds, or what it waits for."""
+
+    def __init__(
+        self, health: Health, spool: Spool, *, version: str, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        """`spool` is where sign-ups go while the database hangs; `monotonic` tells seconds."""
+        self._health = health
+        self._spool = spool
+        self._version = version
+        self._reports = _Shared(health.report, monotonic)
+        self._reports_for_all = _Shared(partial(health.report, for_all=True), monotonic)
+        self._spools = _Shared(self._spool_takes, monotonic)
+
+    def report(self, *, for_all: bool = False) -> HealthReport:
+        """How the service is, within 0.8 s; `for_all` as strangers are told."""
+        look = (self._reports_for_all if for_all else self._reports).under_way()
+        if (found := look.within(LOOK_SECONDS)) is not None:
+            return found
+        silent = f"{self._health.looks_at} has not answered for {max(1, look.seconds)} s."
+        if self._spools.under_way().within(SPOOL_SECONDS):
+            sentence = f"{silent} Sign-ups are safe meanwhile: what cannot be stored is kept in a file."
+            problem = Problem("no_answer", sentence)
+            return HealthReport("degraded", True, "unknown", 0, 0, (problem,), self._version)
+        problem = Problem("not_storable", f"Sign-ups cannot be stored: {silent[0].lower()}{silent[1:]}")
+        return HealthReport("unavailable", False, "unknown", 0, 0, (problem,), self._version)
+
+    def _spool_takes(self) -> bool:
+        try:
+            self._spool.check()
+        except StoreError:
+            return False
+        return True

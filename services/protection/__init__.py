@@ -1,0 +1,1 @@
+"""Person or program: the rules for sign-ups by forms."""

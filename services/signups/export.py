@@ -1,0 +1,90 @@
+"""Sign-ups as a table for spreadsheets and as lines of JSON, one after the other in constant memory."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import Iterable, Iterator
+
+from services.plain_text import through, writable
+from services.signups.advice import moment
+from services.submission.fields import PERSON_FIELDS
+from store import SignupRecord
+
+# The column "state" is the delivery's.
+_OF_PERSON = {name: "address_state" if name == "state" else name for name in PERSON_FIELDS}
+COLUMNS = (
+    *("id", "received_at", "email", *_OF_PERSON.values(), "custom_fields", "list_ids", "tags", "source"),
+    *(
+        "form",
+        "consent_version",
+        "consent",
+        "consent_sent",
+        "page",
+        "referrer",
+        "network_address",
+        "user_agent",
+        "asked_by",
+    ),
+    *("sms_number", "sms_country", "sms_consent", "sms_consent_version", "sms_consent_sent", "sms_page"),
+    *("state", "attempts", "last_error", "finished_at", "action", "contact_id", "note"),
+)
+# What makes spreadsheets take a cell for a formula, full-width forms included: whoever opens the file would
+# run what a stranger wrote into a form. https://owasp.org/www-community/attacks/CSV_Injection
+_FORMULA = "=+\\-@＝＋－＠"
+# Also behind what a spreadsheet of another country may take for the end of a cell or of a row.
+_LEADS_TO_FORMULA = re.compile(rf"(?<=.)([;\t\r\n][\s\"]*)(?=[{_FORMULA}])", re.DOTALL)
+_IS_FORMULA = re.compile(rf"[\s\"]*[{_FORMULA}]|[\t\r\n]")
+# Excel reads a file as UTF-8 only if it begins with this.
+BYTE_ORDER_MARK = "\ufeff"
+
+
+def csv_lines(records: Iterable[SignupRecord]) -> Iterator[str]:
+    """RFC 4180 with a header, for Excel too; what could be taken for a formula is led by an apostrophe.
+
+    Every record is a row. What cannot be written, or would steer a terminal, is marked by U+FFFD.
+    """
+    yield BYTE_ORDER_MARK + _row(COLUMNS)
+    for record in records:
+        members = _members(record)
+        members["list_ids"] = " ".join(record.list_ids)
+        # Names may hold any character, so nothing simpler could be read back.
+        for name in ("custom_fields", "tags"):
+            said = through(members[name], writable, twice=True)
+            members[name] = json.dumps(said, ensure_ascii=False) if said else None
+        yield _row(_defused(_writable(members.get(name))) for name in COLUMNS)
+
+
+def json_lines(records: Iterable[SignupRecord]) -> Iterator[str]:
+    """One JSON object a line, with every column and the text as it was submitted; U+FFFD as in a table."""
+    for record in records:
+        members = _members(record)
+        line = {name: through(members.get(name), writable, twice=True) for name in COLUMNS}
+        yield json.dumps(line, ensure_ascii=False) + "\n"
+
+
+def _members(record: SignupRecord) -> dict[str, object]:
+    finished_at = None if record.finished_at is None else moment(record.finished_at)
+    times = {"received_at": moment(record.received_at), "finished_at": finished_at}
+    person = {_OF_PERSON.get(name, name): value for name, value in record.person.items()}
+    sms = {f"sms_{name}": value for name, value in (record.sms or {}).items()}
+    return {**vars(record), **person, **sms, **times}
+
+
+def _row(cells: Iterable[object]) -> str:
+    line = io.StringIO()
+    csv.writer(line).writerow(cells)
+    return line.getvalue()
+
+
+def _writable(cell: object) -> object:
+    return writable(cell) if isinstance(cell, str) else cell
+
+
+def _defused(cell: object) -> object:
+    if not isinstance(cell, str):
+        return cell
+    defused = _LEADS_TO_FORMULA.sub(r"\1'", cell)
+    return f"'{defused}" if _IS_FORMULA.match(cell) else defused

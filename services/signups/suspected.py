@@ -1,0 +1,207 @@
+"""Sign-ups that look like a program's, and the person who decides on them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+from pydantic import TypeAdapter, ValidationError
+
+from services.delivery import Delivery
+from services.protection.rules import RULES, Judgement
+from services.submission.fields import Address
+from store import PROVEN, Meta, Place, StoreError, Suspect, SuspectedSignups, Waiting
+
+log = structlog.get_logger(__name__)
+
+# Decisions on many at once: what a request may take at most, so that it ends in time.
+BULK_MOST = 5_000
+_ADDRESS: TypeAdapter[str] = TypeAdapter(Address)
+_LOOKED_AT = "suspected_looked_at"
+# Rather some seen twice than a write for each look.
+_LOOK_MS = 60_000
+
+
+@dataclass(frozen=True)
+class SuspectView:
+    """A suspected sign-up as an admin sees it; `received_at` is epoch ms, `reasons` are sentences.
+
+    `proven`: it solved a captcha, or was sent by a key.
+    """
+
+    id: str
+    received_at: int
+    email: str
+    first_name: str | None
+    last_name: str | None
+    list_ids: tuple[str, ...]
+    form_id: int | None
+    page: str | None
+    network_address: str | None
+    reasons: tuple[str, ...]
+    proven: bool
+
+
+@dataclass(frozen=True)
+class SuspectPage:
+    """Some that wait; `after` is where the next page begins, None on the last."""
+
+    suspects: tuple[SuspectView, ...]
+    after: str | None
+
+
+class Quarantine:
+    """Keeps suspected sign-ups apart until an admin releases or deletes them; nothing is sent before."""
+
+    def __init__(
+        self, *, suspected: SuspectedSignups, meta: Meta, delivery: Delivery, clock: Callable[[], int]
+    ) -> None:
+        """`clock` tells epoch ms."""
+        self._suspected = suspected
+        self._meta = meta
+        self._delivery = delivery
+        self._clock = clock
+
+    def holds(self, signup_id: str) -> bool:
+        """Whether it was kept here, released or not. Raises store.StoreUnavailable."""
+        return self._suspected.find(signup_id) is not None
+
+    def waiting(self, limit: int, *, reason: str | None = None) -> list[SuspectView]:
+        """Those that nobody has decided on, the likeliest people first, of these the newest first.
+
+        `reason` is one of `protection.RULES`. Raises store.StoreUnavailable.
+        """
+        return [_view(suspect) for suspect in self._suspected.waiting(limit, reason=reason)]
+
+    def page(self, limit: int, *, after: str | None = None, reason: str | None = None) -> SuspectPage:
+        """The same by pages; `after` is what the page before said. Raises store.StoreUnavailable."""
+        found = self._suspected.waiting(limit + 1, after=_place(after), reason=reason)
+        shown, more = found[:limit], len(found) > limit
+        last = shown[-1] if more else None
+        following = f"{last.rank}.{last.received_at}.{last.id}" if last else None
+        return SuspectPage(tuple(_view(suspect) for suspect in shown), following)
+
+    def of_address(self, address: str, limit: int) -> list[SuspectView]:
+        """Those of one address, however it is spelled, newest first; none for what is no address.
+
+        Raises store.StoreUnavailable.
+        """
+        try:
+            contact_key = _ADDRESS.validate_python(address.strip())
+        except ValidationError:
+            return []
+        return [_view(suspect) for suspect in self._suspected.of_contact(contact_key, limit)]
+
+    def to_confirm(self, reason: str, limit: int) -> tuple[list[SuspectView], int]:
+        """Some of a reason, before all are decided on, and the time (epoch ms) up to which that is done."""
+        return self.waiting(limit, reason=reason), self._clock()
+
+    def count(self) -> int:
+        """How many wait for a decision, a thousand of each rank at most. Raises store.StoreUnavailable."""
+        return self._suspected.count()
+
+    def counts(self) -> Waiting:
+        """The same by how likely they are people's. Raises store.StoreUnavailable."""
+        return self._suspected.counts()
+
+    def look(self) -> None:
+        """An admin looks at them now: what comes later is new. Never raises."""
+        now = self._clock()
+        try:
+            if not 0 <= now - self._looked_at() < _LOOK_MS:
+                self._meta.put(_LOOKED_AT, str(now))
+        except StoreError as error:
+            log.warning("look_not_noted", error=type(error).__name__)
+
+    def new(self) -> int:
+        """How many came since an admin looked last, a thousand at most. Raises store.StoreUnavailable."""
+        return self._suspected.newer(self._looked_at())
+
+    def release(self, signup_id: str) -> bool:
+        """Deliver it like any other sign-up; False when it does not wait here (any more)."""
+        released = self._suspected.release(signup_id, now=self._clock())
+        if released:
+            log.info("suspected_signup_released", signup_id=signup_id)
+            self._delivery.wake()
+        return released
+
+    def try_again(self, signup_id: str, judgement: Judgement) -> bool:
+        """Its sender tried again, and is judged like this now: whether it is released by that.
+
+        Who solved a captcha this time, and breaks another rule, is at least looked at by a person.
+        """
+        if judgement.broken and judgement.rank != PROVEN:
+            return False
+        released = self._suspected.try_again(
+            signup_id,
+            now=self._clock(),
+            believed=not judgement.broken,
+            limits=judgement.limits,
+            once=judgement.once,
+            rank=judgement.rank,
+        )
+        if released:
+            log.info("suspected_signup_proven", signup_id=signup_id)
+            self._delivery.wake()
+        return released
+
+    def waits(self, signup_id: str) -> bool:
+        """Whether it is kept here and nobody has decided on it. Raises store.StoreUnavailable."""
+        found = self._suspected.find(signup_id)
+        return found is not None and found.released_at is None
+
+    def release_all(self, reason: str, *, seen: int) -> int:
+        """Deliver those with that reason that were received by `seen` (epoch ms), `BULK_MOST` at most."""
+        released = self._suspected.release_of(reason, seen=seen, now=self._clock(), most=BULK_MOST)
+        log.info("suspected_signups_released", reason=reason, signups=released)
+        if released:
+            self._delivery.wake()
+        return released
+
+    def delete(self, signup_id: str) -> bool:
+        """Remove it for good; False when it does not wait here (any more)."""
+        deleted = self._suspected.delete(signup_id)
+        if deleted:
+            log.info("suspected_signup_deleted", signup_id=signup_id)
+        return deleted
+
+    def delete_all(self, reason: str, *, seen: int) -> int:
+        """Remove those with that reason that were received by `seen` (epoch ms), `BULK_MOST` at most.
+
+        Not those that were proven to be a person's: they are looked at one by one.
+        """
+        deleted = self._suspected.delete_of(reason, seen=seen, most=BULK_MOST)
+        log.info("suspected_signups_deleted", reason=reason, signups=deleted)
+        return deleted
+
+    def _looked_at(self) -> int:
+        return int(self._meta.get(_LOOKED_AT) or 0)
+
+
+def _place(text: str | None) -> Place | None:
+    """The place that a page named; None, the beginning, for what no page of ours has named."""
+    rank, _, rest = (text or "").partition(".")
+    received_at, _, signup_id = rest.partition(".")
+    if rank not in {"0", "1", "2"} or not (received_at.isascii() and received_at.isdecimal()):
+        return None
+    # PostgreSQL takes no larger number, and no NUL.
+    if len(received_at) > 18 or not signup_id.isprintable():
+        return None
+    return Place(int(rank), int(received_at), signup_id)
+
+
+def _view(suspect: Suspect) -> SuspectView:
+    return SuspectView(
+        id=suspect.id,
+        received_at=suspect.received_at,
+        email=suspect.email,
+        first_name=suspect.person.get("first_name"),
+        last_name=suspect.person.get("last_name"),
+        list_ids=suspect.list_ids,
+        form_id=suspect.form_id,
+        page=suspect.page,
+        network_address=suspect.network_address,
+        reasons=tuple(RULES.get(name, name) for name in suspect.reasons),
+        proven=suspect.rank == PROVEN,
+    )

@@ -1,0 +1,1 @@
+"""What somebody sent, read, limited and typed; knows no form and no account."""

@@ -1,0 +1,83 @@
+"""Origins of web addresses, as browsers compare them."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+from services.plain_text import shortened
+from services.submission.values.host_names import UnusableName, as_typed, in_ascii
+
+LONGEST_PAGE_BYTES = 500
+# A host as browsers send it, names of other scripts as xn--…; a semicolon would end a policy's directive.
+HOST = re.compile(r"[a-z0-9._-]+|[0-9a-f:.]+")
+# Part of names in scripts such as Persian, where the rules for names allow them.
+_JOINERS = dict.fromkeys((0x200C, 0x200D))
+DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+def origin_of(url: str) -> str | None:
+    """Scheme, host and port of an http(s) address as browsers compare them (RFC 6454 §4), else None.
+
+    A name of another script is written as browsers send it, xn--….
+
+    None as well for what browsers and urlsplit read differently: backslashes, spaces, control characters, and
+    user names before the host.
+    """
+    if "\\" in url or not url.translate(_JOINERS).isprintable() or " " in url:
+        return None
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+        name = in_ascii(parts.hostname or "")
+    except ValueError:
+        return None
+    if parts.scheme not in DEFAULT_PORTS or "@" in parts.netloc:
+        return None
+    if not HOST.fullmatch(name):
+        return None
+    host = f"[{name}]" if ":" in name else name
+    shown_port = f":{port}" if port not in (None, DEFAULT_PORTS[parts.scheme]) else ""
+    return f"{parts.scheme}://{host}{shown_port}"
+
+
+def unusable_name(url: str) -> str | None:
+    """The host's name of an http(s) address where it is none that browsers could look up, else None."""
+    try:
+        name = urlsplit(url).hostname or ""
+    except ValueError:
+        return None
+    try:
+        in_ascii(name)
+    except UnusableName:
+        return name
+    return None
+
+
+def shown(origin: str) -> str:
+    """An origin as people write it, names of other scripts included; what is none stays as it is."""
+    if "xn--" not in origin or origin_of(origin) != origin:
+        return origin
+    scheme, _, place = origin.partition("://")
+    name, colon, port = place.partition(":")
+    return f"{scheme}://{as_typed(name)}{colon}{port}"
+
+
+def to_send(url: str) -> str:
+    """The http(s) address with its origin as browsers write it: a header takes no other scripts.
+
+    An address without an origin stays as it is.
+    """
+    origin = origin_of(url)
+    if origin is None or url.isascii():
+        return url
+    parts = urlsplit(url)
+    return f"{origin}{url[len(parts.scheme) + len('://') + len(parts.netloc) :]}"
+
+
+def bare_page(url: object) -> str | None:
+    """The page at that address, at most 500 bytes: query and fragment may hold personal data and go."""
+    if not isinstance(url, str) or not origin_of(url):
+        return None
+    parts = urlsplit(url)
+    return shortened(f"{parts.scheme}://{parts.netloc}{parts.path}", LONGEST_PAGE_BYTES)

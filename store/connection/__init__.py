@@ -1,0 +1,1 @@
+"""The one connection to the vendor, its authorization requests and its audit."""

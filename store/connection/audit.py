@@ -1,0 +1,54 @@
+"""The audit of what happened to the connection, for the dashboard."""
+
+from dataclasses import dataclass, fields
+
+from sqlalchemy import bindparam, insert, select
+
+from store.engine.database import Database
+from store.engine.expiry import prune
+from store.schema import events
+
+_KEPT_MS = 400 * 86_400_000  # a little over a year: this month can be compared with the same a year ago
+
+
+@dataclass(frozen=True)
+class Event:
+    """What happened at `at` (epoch ms); `actor` is None where nobody but the service itself acted."""
+
+    at: int
+    kind: str
+    detail: str | None
+    actor: str | None
+
+
+RECENT = (
+    select(*(events.c[field.name] for field in fields(Event)))
+    .order_by(events.c.at.desc(), events.c.id.desc())
+    .limit(bindparam("at_most"))
+)
+
+
+class Events:
+    """The audit; an event is kept for 400 days."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def record(self, kind: str, *, now: int, detail: str | None = None, actor: str | None = None) -> None:
+        """Add an event of `now` (epoch ms); some of those whose time is over are removed.
+
+        Args:
+            kind: what happened, a word such as "refreshed".
+            now: epoch ms.
+            detail: plain words for an admin; it is shown as it is, so it must hold no secret.
+            actor: who did it.
+        """
+        with self._database.transaction() as connection:
+            connection.execute(insert(events).values(at=now, kind=kind, detail=detail, actor=actor))
+            prune(connection, events, now - _KEPT_MS, column="at")
+
+    def recent(self, limit: int) -> list[Event]:
+        """The latest events, newest first."""
+        with self._database.reading() as connection:
+            rows = connection.execute(RECENT, {"at_most": limit}).all()
+        return [Event(**row._mapping) for row in rows]

@@ -1,0 +1,288 @@
+"""The one connection to the vendor: sealed tokens, a generation that grows with each pair, and a lease."""
+
+from dataclasses import dataclass, fields
+
+from sqlalchemy import case, func, or_, select, update
+
+from store.engine.database import Database
+from store.schema import connection as table
+
+
+@dataclass(frozen=True)
+class ConnectionRow:
+    """The row; sealed values are opaque here, times are epoch ms.
+
+    `attempt_started_at` is when the lease was taken: None once its holder has reported, so a time beside a
+    lease that is over means a holder that never came back. `outcome_unknown` says that the vendor may have
+    spent the refresh token without our hearing the answer. `forced_at` is the last refresh that was made
+    though the access token looked good. `seed_hash` names the last refresh token planted from outside.
+    """
+
+    state: str
+    generation: int
+    epoch: int
+    access_sealed: str | None
+    refresh_sealed: str | None
+    access_expires_at: int | None
+    access_issued_at: int | None
+    refresh_issued_at: int | None
+    refresh_used_at: int | None
+    scope: str | None
+    fingerprint: str | None
+    account_id: str | None
+    account_name: str | None
+    account_user: str | None
+    connected_by: str | None
+    connected_at: int | None
+    refreshed_at: int | None
+    failures: int
+    last_error: str | None
+    next_refresh_at: int | None
+    outcome_unknown: bool
+    lease_owner: str | None
+    lease_until: int | None
+    attempt_started_at: int | None
+    forced_at: int | None
+    seed_hash: str | None
+
+
+_ROW = table.c.name == "default"
+_READ = select(*(table.c[field.name] for field in fields(ConnectionRow))).where(_ROW)
+_NO_ATTEMPT = {"lease_owner": None, "lease_until": None, "attempt_started_at": None}
+_NEXT_GENERATION = {
+    "generation": table.c.generation + 1,
+    "failures": 0,
+    "last_error": None,
+    "next_refresh_at": None,
+    "outcome_unknown": False,
+    **_NO_ATTEMPT,
+}
+_NEXT_EPOCH = {"epoch": table.c.epoch + 1, "forced_at": None, **_NEXT_GENERATION}
+_NO_ACCESS = {"access_sealed": None, "access_issued_at": None, "scope": None}
+_NO_ACCOUNT = {"account_id": None, "account_name": None, "account_user": None, "connected_by": None}
+
+
+class Connections:
+    """The connection row; each change of tokens is one guarded UPDATE, on disk before it returns."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def read(self) -> ConnectionRow:
+        """The row; "disconnected", generation 0, epoch 0 before the first connection."""
+        with self._database.reading() as connection:
+            return ConnectionRow(**connection.execute(_READ).one()._mapping)
+
+    def take_lease(self, *, owner: str, generation: int, now: int, until: int, forced: bool = False) -> bool:
+        """Become the only one to refresh until `until` (epoch ms); an attempt begins.
+
+        Args:
+            owner: who asks; a lease never excludes its own owner.
+            generation: the pair that is to be refreshed.
+            now: epoch ms.
+            until: epoch ms.
+            forced: note `now` as the last refresh that no margin asked for.
+
+        Returns:
+            False when the generation has moved on, or another's lease is live.
+        """
+        free = or_(table.c.lease_owner.is_(None), table.c.lease_owner == owner, table.c.lease_until <= now)
+        return self._update(
+            table.c.generation == generation,
+            free,
+            lease_owner=owner,
+            lease_until=until,
+            attempt_started_at=now,
+            forced_at=now if forced else table.c.forced_at,
+        )
+
+    def renew_lease(self, *, owner: str, now: int, until: int) -> bool:
+        """Keep the lease until `until` (epoch ms), for the same attempt.
+
+        False when it is no longer the owner's: over at `now`, even if nobody has taken it, released, or
+        ended by a newer pair.
+        """
+        return self._update(table.c.lease_owner == owner, table.c.lease_until > now, lease_until=until)
+
+    def release_lease(self, *, owner: str) -> None:
+        """Give the lease back, if it is still the owner's; the attempt is over and nothing was sent."""
+        self._update(table.c.lease_owner == owner, **_NO_ATTEMPT)
+
+    def store_refreshed(
+        self,
+        *,
+        generation: int,
+        access_sealed: str,
+        refresh_sealed: str | None,
+        access_issued_at: int,
+        access_expires_at: int,
+        scope: str | None,
+        now: int,
+    ) -> bool:
+        """Replace the tokens of `generation` by the next ones; False when that generation is gone.
+
+        The old refresh token stays when the vendor sent none (RFC 6749, section 6: a new one is optional).
+        Who holds the lease does not matter: a slow winner has the only pair that is still good. The state is
+        connected, but "api_rejected" stays: only the API can end it, and a new pair is no sign that it does.
+        """
+        return self._update(
+            table.c.generation == generation,
+            state=case((table.c.state == "api_rejected", "api_rejected"), else_="connected"),
+            access_sealed=access_sealed,
+            refresh_sealed=func.coalesce(refresh_sealed, table.c.refresh_sealed),
+            access_issued_at=access_issued_at,
+            access_expires_at=access_expires_at,
+            refresh_issued_at=table.c.refresh_issued_at if refresh_sealed is None else now,
+            refresh_used_at=now,
+            scope=scope,
+            refreshed_at=now,
+            **_NEXT_GENERATION,
+        )
+
+    def store_connected(  # noqa: PLR0913 - everything a consent settles, in one statement
+        self,
+        *,
+        access_sealed: str,
+        refresh_sealed: str,
+        access_issued_at: int,
+        access_expires_at: int,
+        scope: str | None,
+        now: int,
+        fingerprint: str | None = None,
+        account_id: str | None = None,
+        account_name: str | None = None,
+        account_user: str | None = None,
+        connected_by: str | None = None,
+    ) -> None:
+        """Store the tokens and the account of a new consent, whatever was there: a new epoch and generation.
+
+        Only the memory of a planted seed stays.
+        """
+        self._update(
+            state="connected",
+            access_sealed=access_sealed,
+            refresh_sealed=refresh_sealed,
+            access_issued_at=access_issued_at,
+            access_expires_at=access_expires_at,
+            refresh_issued_at=now,
+            refresh_used_at=None,
+            scope=scope,
+            fingerprint=fingerprint,
+            account_id=account_id,
+            account_name=account_name,
+            account_user=account_user,
+            connected_by=connected_by,
+            connected_at=now,
+            refreshed_at=now,
+            **_NEXT_EPOCH,
+        )
+
+    def record_failure(
+        self,
+        *,
+        generation: int,
+        state: str,
+        error: str,
+        next_refresh_at: int | None,
+        outcome_unknown: bool = False,
+        owner: str | None = None,
+    ) -> bool:
+        """Note that refreshing `generation` failed and free the lease of `owner`.
+
+        An unknown outcome stays on record through later failures: it explains a refused token.
+
+        Args:
+            generation: the pair that was to be refreshed.
+            state: the new state.
+            error: why, in plain words.
+            next_refresh_at: epoch ms before which nobody tries again.
+            outcome_unknown: whether the vendor may have spent the refresh token.
+            owner: whose attempt it was; None for one without a lease.
+
+        Returns:
+            False when that generation is gone, or the lease is no longer the owner's: another is trying.
+        """
+        return self._update(
+            table.c.generation == generation,
+            table.c.lease_owner.is_not_distinct_from(owner),
+            state=state,
+            last_error=error,
+            next_refresh_at=next_refresh_at,
+            failures=table.c.failures + 1,
+            outcome_unknown=True if outcome_unknown else table.c.outcome_unknown,
+            **_NO_ATTEMPT,
+        )
+
+    def note_state(self, *, generation: int, state: str, error: str | None) -> bool:
+        """Note the state and its reason and nothing else; False when that generation is gone."""
+        return self._update(table.c.generation == generation, state=state, last_error=error)
+
+    def reseal(self, *, generation: int, access_sealed: str | None, refresh_sealed: str | None) -> bool:
+        """Replace the ciphertexts of the same tokens; None leaves one as it is.
+
+        False when that generation is gone; the generation does not grow, as the tokens are the same.
+        """
+        return self._update(
+            table.c.generation == generation,
+            access_sealed=func.coalesce(access_sealed, table.c.access_sealed),
+            refresh_sealed=func.coalesce(refresh_sealed, table.c.refresh_sealed),
+        )
+
+    def plant_seed(self, *, refresh_sealed: str, seed_hash: str, fingerprint: str, now: int) -> bool:
+        """Begin with a refresh token from outside, as connected with an access token that is over.
+
+        Returns:
+            True exactly once per hash, and never while a refresh token is stored.
+        """
+        new = or_(table.c.seed_hash.is_(None), table.c.seed_hash != seed_hash)
+        return self._update(
+            table.c.refresh_sealed.is_(None),
+            new,
+            state="connected",
+            refresh_sealed=refresh_sealed,
+            access_expires_at=0,
+            refresh_issued_at=now,
+            refresh_used_at=None,
+            fingerprint=fingerprint,
+            connected_at=now,
+            refreshed_at=None,
+            seed_hash=seed_hash,
+            **_NO_ACCESS,
+            **_NO_ACCOUNT,
+            **_NEXT_EPOCH,
+        )
+
+    def pin_account(self, *, epoch: int, account_id: str, account_name: str, account_user: str) -> bool:
+        """Name the account of a connection that has none; False when it has, or `epoch` is over."""
+        return self._update(
+            table.c.epoch == epoch,
+            table.c.account_id.is_(None),
+            table.c.refresh_sealed.is_not(None),
+            account_id=account_id,
+            account_name=account_name,
+            account_user=account_user,
+        )
+
+    def disconnect(self, *, now: int) -> None:
+        """Erase the tokens, the account and the fingerprint; a refresh under way finds its generation gone.
+
+        The memory of a planted seed stays, or the next start would connect again.
+        """
+        self._update(
+            state="disconnected",
+            refresh_sealed=None,
+            access_expires_at=None,
+            refresh_issued_at=None,
+            refresh_used_at=None,
+            fingerprint=None,
+            connected_at=None,
+            refreshed_at=now,
+            **_NO_ACCESS,
+            **_NO_ACCOUNT,
+            **_NEXT_EPOCH,
+        )
+
+    def _update(self, *guards: object, **values: object) -> bool:
+        statement = update(table).where(_ROW, *guards).values(**values)  # type: ignore[arg-type]
+        with self._database.transaction() as connection:
+            return bool(connection.execute(statement).rowcount == 1)

@@ -1,0 +1,1 @@
+"""How anything gets to disk; knows no subject."""

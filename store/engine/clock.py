@@ -1,0 +1,74 @@
+"""One clock for all hosts: the database server's, so that theirs need not agree."""
+
+import time
+from collections.abc import Callable
+
+import structlog
+from sqlalchemy import text
+
+from store.engine.database import Database
+from store.errors import StoreError
+
+log = structlog.get_logger(__name__)
+
+_MEASURE_EVERY_SECONDS = 60.0
+_JUMP_SECONDS = 1.0
+_LONGEST_ROUND_TRIP_SECONDS = 0.1
+_TOLD_FROM_MS = 1_000
+# Not now(): that is when the transaction began.
+_SERVER_TIME = text("SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)")
+
+
+class DatabaseClock:
+    """Epoch milliseconds: on PostgreSQL this host's, set by the server's; on SQLite this host's.
+
+    Measures the difference once a minute, and when this host's clock was set. A slow answer or none leaves
+    the last difference. Never raises; the call that measures takes a round trip, or a connection attempt.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        local: Callable[[], int],
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`local` tells this host's epoch milliseconds, `monotonic` seconds that only grow. Opens nothing."""
+        self._database = database
+        self._local = local
+        self._monotonic = monotonic
+        self._offset = 0
+        # When it was last measured, or tried, by both clocks: a jump of one against the other shows.
+        self._tried: tuple[int, float] | None = None
+
+    def __call__(self) -> int:
+        """The time now, epoch ms."""
+        if self._database.dialect == "postgresql" and self._is_due():
+            self._measure()
+        return self._local() + self._offset
+
+    def _is_due(self) -> bool:
+        if self._tried is None:
+            return True
+        local, monotonic = self._tried
+        passed = self._monotonic() - monotonic
+        jumped = (self._local() - local) / 1000 - passed
+        return passed >= _MEASURE_EVERY_SECONDS or abs(jumped) > _JUMP_SECONDS
+
+    def _measure(self) -> None:
+        # First of all, so that no other thread measures too, and none asks a server that is away each time.
+        self._tried = (self._local(), self._monotonic())
+        try:
+            with self._database.reading() as connection:
+                asked_at = self._monotonic()
+                server = connection.execute(_SERVER_TIME).scalar_one()
+                round_trip = self._monotonic() - asked_at
+                offset = int(server + round_trip * 500) - self._local()
+        except StoreError as error:
+            log.warning("database_clock_unknown", error=type(error).__name__)
+            return
+        if round_trip > _LONGEST_ROUND_TRIP_SECONDS:
+            return
+        if abs(offset - self._offset) >= _TOLD_FROM_MS:
+            log.warning("clock_differs_from_database", milliseconds=offset)
+        self._offset = offset

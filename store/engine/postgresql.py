@@ -1,0 +1,234 @@
+"""PostgreSQL, direct or behind a transaction pooler: no session state, no LISTEN, no session locks."""
+
+import itertools
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import structlog
+from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy.exc import OperationalError
+
+from store.engine import migrate
+from store.engine.statement_limits import LimitedConnection, answers_within
+from store.errors import StoreError, StoreMisconfigured
+
+log = structlog.get_logger(__name__)
+
+# Any number, as long as it is the same in all processes.
+_MIGRATION_LOCK = 5_313_410_377
+
+# A table that is being read, or that another migration of the same moment has.
+_IN_THE_WAY = ("55P03", "40P01")
+_LONGEST_GAP_SECONDS = 4.0
+_PING_SECONDS = 1.5
+# For one statement of a migration, on a database of years.
+_MIGRATION_SECONDS = 3_600.0
+
+_LOOPBACK = ("127.0.0.1", "::1")
+
+# A view: settings that a managed host hides are missing in it, where SHOW would raise.
+_SETTINGS = (
+    "SELECT name, setting FROM pg_settings WHERE name IN"
+    " ('synchronous_commit', 'fsync', 'full_page_writes', 'neon.timeline_id', 'server_encoding')"
+    " UNION ALL SELECT 'aurora', 'on' WHERE to_regproc('aurora_version') IS NOT NULL"
+)
+_DURABLE = ("synchronous_commit", "fsync", "full_page_writes")
+# These keep the log of changes on other machines, and so switch off what guards a disk of their own:
+# https://neon.com/docs/reference/compatibility#neon-postgres-parameter-settings
+_OWN_STORAGE = ("neon.timeline_id", "aurora")
+
+
+def with_sslmode(url: URL) -> URL:
+    """Ask for TLS where the URL does not say and the host is reached over a public network."""
+    hosts = url.query.get("host", url.host or "")
+    host = hosts if isinstance(hosts, str) else hosts[0]
+    # A name without a dot lives on this machine or in a private network (a container, Replit's "helium"),
+    # where servers seldom offer TLS.
+    private = host in _LOOPBACK or host.startswith("/") or "." not in host
+    if "sslmode" in url.query or private:
+        return url
+    return url.update_query_dict({"sslmode": "require"})
+
+
+def durability_problem(settings: Mapping[str, str]) -> str | None:
+    """Say which of a server's settings would lose acknowledged rows, and the cure; None where all is well.
+
+    Source: https://www.postgresql.org/docs/current/non-durability.html
+    """
+    if any(name in settings for name in _OWN_STORAGE):
+        return None
+    for name in _DURABLE:
+        if settings.get(name, "on") != "on":
+            return (
+                f"PostgreSQL runs with {name} = {settings[name]}: a crash would lose sign-ups that were"
+                f" acknowledged. As its superuser run ALTER SYSTEM SET {name} = on; SELECT pg_reload_conf();"
+                " or use another server by DATABASE_URL."
+            )
+    return None
+
+
+def encoding_problem(settings: Mapping[str, str]) -> str | None:
+    """Say that a database cannot hold every name, and the cure; None for UTF-8."""
+    encoding = settings.get("server_encoding", "UTF8")
+    if encoding == "UTF8":
+        return None
+    return (
+        f"The PostgreSQL database is in the encoding {encoding}, which cannot hold the names of all people."
+        " Make one in UTF-8 (CREATE DATABASE name ENCODING 'UTF8' TEMPLATE template0) and name it by"
+        " DATABASE_URL."
+    )
+
+
+class PostgreSQLBackend:
+    """One PostgreSQL database; connections are in autocommit, transactions begin by `begin`."""
+
+    # One round trip. SET LOCAL: behind a pooler, session settings would leak to other clients. The server
+    # may have synchronous_commit off, which loses acknowledged rows in a crash.
+    begin = (
+        "BEGIN; SET LOCAL synchronous_commit = on; SET LOCAL statement_timeout = '5s';"
+        " SET LOCAL lock_timeout = '2s'; SET LOCAL idle_in_transaction_session_timeout = '10s'"
+    )
+    # A migration may take its time, once it has its locks.
+    _begin_migration = (
+        "BEGIN; SET LOCAL synchronous_commit = on; SET LOCAL lock_timeout = '1s';"
+        " SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0"
+    )
+
+    def __init__(self, url: URL) -> None:
+        self._url = with_sslmode(url.set(drivername="postgresql+psycopg"))
+
+    def engine(self) -> Engine:
+        """Build the engine: few connections (small hosted plans allow about 97), renewed before 5 minutes."""
+        engine = create_engine(
+            self._url,
+            isolation_level="AUTOCOMMIT",
+            connect_args={
+                "connect_timeout": 3,
+                "client_encoding": "UTF8",  # whatever PGCLIENTENCODING says
+                "tcp_user_timeout": 10_000,  # the keepalives do not end a wait for what was sent already
+                "prepare_threshold": None,  # a transaction pooler hands each transaction another server
+                "keepalives_idle": 10,
+                "keepalives_interval": 5,
+                "keepalives_count": 3,
+            },
+            pool_pre_ping=True,
+            pool_recycle=240,
+            pool_size=3,
+            max_overflow=2,
+            pool_timeout=5,
+            hide_parameters=True,
+        )
+        event.listen(engine, "do_connect", _connect)
+        ping = engine.dialect.do_ping
+
+        def quick_ping(dbapi_connection: Any) -> bool:
+            with answers_within(_PING_SECONDS):
+                return ping(dbapi_connection)
+
+        # It asks whether a kept connection still stands, before each use.
+        engine.dialect.do_ping = quick_ping  # type: ignore[method-assign]
+        return engine
+
+    probe = ""  # what the server's disk has room for is its operator's business
+
+    def after_fork(self) -> None:
+        """Nothing is held here."""
+
+    def sound(self) -> bool:
+        """A server guards its own files."""
+        return True
+
+    def damaged(self) -> bool:
+        """A server reports damage by itself."""
+        return False
+
+    def low(self) -> bool:
+        """A server's disk is its operator's business."""
+        return False
+
+    def full(self) -> bool:
+        """A server says so when it is."""
+        return False
+
+    file = None  # its operator makes the backups
+
+    def reading_back_since(self) -> int | None:
+        """A server's files are never set aside."""
+        return None
+
+    def check_kept(self) -> None:
+        """A commit that the server confirmed is kept."""
+
+    def failed(self, error: StoreError) -> None:
+        """Nothing here can mend a server."""
+
+    def tidy(self, engine: Engine, *, idle: bool) -> None:
+        """A server tidies up by itself."""
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """PostgreSQL queues writers itself."""
+        yield
+
+    def prepare(self, engine: Engine, upgrading: Callable[[], None]) -> None:
+        """Create or migrate the schema, one process at a time; `upgrading` is called before.
+
+        A dump, or whatever else reads for long, keeps a migration from its locks, and all that comes later
+        queues behind who waits for a lock. So it waits a second at most, then lets the others pass.
+
+        Raises:
+            StoreMisconfigured: newer or damaged schema, a server that loses what it acknowledged, or a
+                database that is not in UTF-8.
+        """
+        with engine.connect() as connection:
+            self._check_settings(connection)
+            if migrate.is_current(connection):
+                return
+        upgrading()
+        for tries in itertools.count():
+            if self._migrated(engine):
+                return
+            log.warning("database_upgrade_waits", cause="another process migrates, or a dump holds its locks")
+            threading.Event().wait(min(_LONGEST_GAP_SECONDS, 0.25 * 2 ** min(tries, 10)))
+
+    def _migrated(self, engine: Engine) -> bool:
+        """Try it once; False when somebody is in the way."""
+        with answers_within(_MIGRATION_SECONDS), engine.connect() as connection:
+            connection.exec_driver_sql(self._begin_migration)
+            ours = connection.exec_driver_sql(f"SELECT pg_try_advisory_xact_lock({_MIGRATION_LOCK})").scalar()
+            try:
+                if migrate.is_current(connection):
+                    connection.rollback()
+                    return True
+                if ours:
+                    migrate.upgrade(connection)
+            except OperationalError as error:
+                connection.rollback()
+                if getattr(error.orig, "sqlstate", None) not in _IN_THE_WAY:
+                    raise
+                return False
+            connection.commit()
+            return bool(ours)
+
+    def _check_settings(self, connection: Connection) -> None:
+        connection.exec_driver_sql(self.begin)
+        rows = connection.exec_driver_sql(_SETTINGS).all()
+        connection.rollback()
+        settings = {row.name: row.setting for row in rows}
+        problem = encoding_problem(settings) or durability_problem(settings)
+        if problem:
+            raise StoreMisconfigured(problem)
+
+    def description(self, engine: Engine) -> str:
+        """Name the server's version."""
+        with engine.connect() as connection:
+            version = connection.exec_driver_sql("SHOW server_version").scalar_one()
+        return f"PostgreSQL {str(version).split(' ', maxsplit=1)[0]}"
+
+
+def _connect(
+    _dialect: Any, _record: Any, args: tuple[Any, ...], options: dict[str, Any]
+) -> LimitedConnection:
+    return LimitedConnection.connect(*args, **options)

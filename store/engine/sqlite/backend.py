@@ -1,0 +1,290 @@
+"""SQLite as a database that keeps what it acknowledged: journal, pragmas, place and file.
+
+Sources: https://sqlite.org/pragma.html, https://sqlite.org/wal.html, https://sqlite.org/howtocorrupt.html.
+"""
+
+import fcntl
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import structlog
+from sqlalchemy import URL, Connection, Engine, create_engine, event, select
+
+from store.engine import migrate
+from store.engine.sqlite import carry_over as adoption
+from store.engine.sqlite import damage
+from store.engine.sqlite.disk_reserve import Disk
+from store.engine.sqlite.driver import driver
+from store.engine.sqlite.write_lock import FairLock
+from store.errors import StoreDamaged, StoreError, StoreFull, StoreMisconfigured, StoreUnavailable
+from store.schema import meta
+
+log = structlog.get_logger(__name__)
+
+FileIdentity = tuple[int, int]
+Version = tuple[int, ...]
+_NETWORK = ("nfs", "cifs", "smb", "9p", "fuse", "ceph", "glusterfs", "lustre", "afs")
+_LARGE_LOG_BYTES = 16 * 1024 * 1024
+# A larger one is examined in the background: about 0.2 s.
+_EXAMINED_AT_START_BYTES = 256 * 1024 * 1024
+_EXPECTED_PRAGMAS = {"synchronous": 2, "foreign_keys": 1, "cell_size_check": 1}
+
+
+def has_wal_reset_fix(version: Version) -> bool:
+    """Tell whether WAL mode is safe: up to 3.51.2 a checkpoint racing a writer can lose commits.
+
+    Fixed in 3.51.3 and in the branches 3.50 (.7) and 3.44 (.6), see https://sqlite.org/wal.html.
+    """
+    return version >= (3, 51, 3) or (3, 50, 7) <= version < (3, 51) or (3, 44, 6) <= version < (3, 45)
+
+
+def journal_for(version: Version) -> str:
+    """Choose the journal mode of a new database: the fast one where it is safe, else TRUNCATE.
+
+    Not DELETE: it does not sync the unlink, so after a power cut the old journal undoes the last commit.
+    """
+    return "wal" if has_wal_reset_fix(version) else "truncate"
+
+
+def network_file_system(path: Path, mounts: str) -> str | None:
+    """Name the network file system that holds `path`, or None; `mounts` is the text of /proc/mounts."""
+    best = ("", "")
+    for line in mounts.splitlines():
+        _, mount_point, kind, *_ = line.split(" ")
+        point = mount_point.replace("\\040", " ")
+        # A later mount on the same point hides the earlier one, hence >=.
+        if path.is_relative_to(point) and len(point) >= len(best[0]):
+            best = (point, kind)
+    return best[1] if best[1].startswith(_NETWORK) else None
+
+
+def file_identity(path: Path | str) -> FileIdentity | None:
+    """Device and inode of the file at `path`, None where there is none."""
+    try:
+        status = os.stat(path)  # noqa: PTH116 - a path object costs as much again, on every use
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return status.st_dev, status.st_ino
+
+
+class SQLiteBackend:
+    """One database file. Writers take turns: SQLite's own waiting starves some."""
+
+    # More than fits into the rest of a page, so that the file or its journal must grow.
+    probe = "0" * 16_384
+    begin = "BEGIN IMMEDIATE"  # a deferred transaction that reads, then writes fails at once, without waiting
+
+    def __init__(self, url: URL, busy_timeout_seconds: float, journal_rule: Callable[[Version], str]) -> None:
+        if not url.database or url.database == ":memory:":
+            raise StoreMisconfigured(
+                "DATABASE_URL: SQLite needs a file, as in sqlite:////home/app/data/app.db"
+            )
+        self.file = self._path = Path(url.database).absolute()
+        self._file_name = str(self._path)
+        self._timeout = busy_timeout_seconds
+        self._journal_rule = journal_rule
+        self._journal: str | None = None
+        self._identity: tuple[FileIdentity | None, FileIdentity | None] | None = None
+        self._writers = FairLock(self._path)
+        self._suspect = False
+        self._disk = Disk(self._path.parent)
+
+    def engine(self) -> Engine:
+        """Build the engine. A connection serves one thread at a time: it is checked out per `with` block."""
+        engine = create_engine(
+            # mode=rw: a file that is missing is not made anew behind our back.
+            URL.create("sqlite", database=self._path.as_uri(), query={"uri": "true", "mode": "rw"}),
+            module=driver,
+            # None: Python opens no transaction of its own, ours begin by an explicit BEGIN IMMEDIATE.
+            connect_args={"isolation_level": None, "timeout": self._timeout},
+            pool_size=5,
+            max_overflow=15,
+            pool_timeout=self._timeout,
+            pool_use_lifo=True,
+            hide_parameters=True,
+        )
+        event.listen(engine, "connect", self._configure)
+        return engine
+
+    def after_fork(self) -> None:
+        """Begin a new queue of writers: in the parent another thread may have had the turn at the fork."""
+        self._writers.forget_parent()
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Wait for the turn to write, at most the busy timeout."""
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(self._writers.held(self._timeout))
+            except TimeoutError:
+                raise StoreUnavailable("database is locked by another writer") from None
+            yield
+
+    def prepare(self, engine: Engine, upgrading: Callable[[], None]) -> None:
+        """Create or migrate the file; one process at a time, whatever their number.
+
+        `upgrading` is called before it is migrated, by this process or another.
+
+        Raises:
+            StoreMisconfigured: network file system, newer or damaged schema, changed journal mode.
+        """
+        with suppress(FileNotFoundError):  # no /proc outside Linux
+            kind = network_file_system(self._path, Path("/proc/mounts").read_text())
+            if kind:
+                raise StoreMisconfigured(
+                    f"{self._path} is on a network file system ({kind}), where SQLite's locks fail."
+                    " Put DATA_DIR on a local disk, or use PostgreSQL by DATABASE_URL."
+                )
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with self._alone(upgrading) as ever_used:
+            old = self._leave_old_file(engine, ever_used=ever_used)
+            self._create_file()
+            with engine.connect() as connection:
+                if not migrate.is_current(connection):
+                    upgrading()
+                    self._migrate(connection)
+                if old is not None:
+                    adoption.adopt(old, connection)
+                self._journal = connection.scalar(select(meta.c.value).where(meta.c.key == "journal_mode"))
+            engine.dispose()  # this connection was opened before the journal mode was known
+            with engine.connect():
+                self._identity, self._suspect = self._here(), False
+        self._disk.fill()
+        if self._journal == "wal" and not has_wal_reset_fix(driver.sqlite_version_info):
+            log.warning("sqlite_wal_unsafe", version=driver.sqlite_version, cure="install pysqlite3")
+
+    def description(self, _engine: Engine) -> str:
+        """Name the library and the journal mode."""
+        return f"SQLite {driver.sqlite_version} (journal {self._journal})"
+
+    def sound(self) -> bool:
+        """Whether the file is still the one that was opened, and nothing speaks against it."""
+        return not self._suspect and self._here() == self._identity
+
+    def damaged(self) -> bool:
+        """Examine the file; what is found is acted on by the next `prepare`."""
+        emptied = self._path.stat().st_size == 0
+        self._suspect = self._suspect or emptied or damage.find(self._path, timeout=self._timeout) is not None
+        return self._suspect
+
+    def low(self) -> bool:
+        """Whether what is left of the disk is kept for the sign-ups of people."""
+        return self._disk.low()
+
+    def full(self) -> bool:
+        """Whether the rest of the disk is kept for finishing what is accepted."""
+        return self._disk.full()
+
+    def reading_back_since(self) -> int | None:
+        """When the newest file that is still to be read back was set aside."""
+        return max(map(damage.set_aside_at, damage.asides(self._path)), default=None)
+
+    def check_kept(self) -> None:
+        """Refuse to acknowledge a commit that went into a file which is no longer at our path."""
+        self._check_identity()
+
+    def failed(self, error: StoreError) -> None:
+        """Make room on a full disk; have a file that shows damage examined before it is used again."""
+        if isinstance(error, StoreFull) and self._disk.release():
+            log.critical("ballast_released", problem="The disk is full.")
+        self._suspect = self._suspect or isinstance(error, StoreDamaged)
+
+    def tidy(self, engine: Engine, *, idle: bool) -> None:
+        """Write the ballast where it is missing; when `idle`, bring a large write-ahead log into the file."""
+        self._disk.fill()
+        if not idle:
+            return
+        log_file = self._path.with_name(self._path.name + "-wal")
+        with suppress(FileNotFoundError):
+            if log_file.stat().st_size > _LARGE_LOG_BYTES:
+                with self.turn(), engine.connect() as connection:
+                    connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    @contextmanager
+    def _alone(self, others: Callable[[], None]) -> Iterator[bool]:
+        """Hold a lock beside the file; True when it was there before, so that this folder was ours.
+
+        It is never deleted: a waiter would then lock a nameless file.
+        """
+        lock = self._path.with_name(self._path.name + "-migration-lock")
+        ever_used = lock.exists()
+        descriptor = os.open(lock, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                others()
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield ever_used
+        finally:
+            os.close(descriptor)
+
+    def _leave_old_file(self, engine: Engine, *, ever_used: bool) -> Path | None:
+        """Set aside what must not be used on, and name it; None when the file at our path is good."""
+        known, here = self._identity, file_identity(self._path)
+        replaced = known is not None and self._here() != known
+        file = known[0] if known is not None else None
+        self._identity = self._journal = None
+        old = None
+        if replaced and (here != file or damage.idle_connections(engine)):
+            log.critical("sqlite_file_replaced", missing=here is None, only_its_log=here == file)
+            old = damage.rescue(engine, self._path, file if here != file else None)
+        elif here is None or self._suspect or self._path.stat().st_size <= _EXAMINED_AT_START_BYTES:
+            old = damage.set_aside_if_damaged(
+                self._path, ours=ever_used, in_use=known is not None, timeout=self._timeout
+            )
+        engine.dispose()
+        return old
+
+    def _create_file(self) -> None:
+        # Only a new file is opened here: closing any descriptor of a live one drops SQLite's locks on it.
+        with suppress(FileExistsError):
+            os.close(os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+
+    def _migrate(self, connection: Connection) -> None:
+        journal = None
+        if not connection.exec_driver_sql("SELECT count(*) FROM sqlite_master").scalar():
+            journal = self._journal_rule(driver.sqlite_version_info)
+            connection.exec_driver_sql("PRAGMA auto_vacuum = INCREMENTAL")  # only before the first table
+            connection.exec_driver_sql(f"PRAGMA journal_mode = {journal}")
+        connection.exec_driver_sql(self.begin)
+        migrate.upgrade(connection)
+        if journal:
+            connection.execute(meta.insert().values(key="journal_mode", value=journal))
+        connection.commit()
+
+    def _configure(self, connection: Any, _record: object) -> None:
+        """Set what SQLite forgets between connections, and read it back."""
+        for pragma in ("synchronous = FULL", "foreign_keys = ON", "cell_size_check = ON", "mmap_size = 0"):
+            connection.execute(f"PRAGMA {pragma}")
+        for name, expected in _EXPECTED_PRAGMAS.items():
+            self._compare(name, expected, connection.execute(f"PRAGMA {name}").fetchone()[0])
+        if self._journal:
+            change = " = TRUNCATE" if self._journal == "truncate" else ""
+            if change:  # it sticks to the connection, but must not end somebody's WAL mode
+                kept = connection.execute("PRAGMA journal_mode").fetchone()[0]
+                self._compare("journal_mode", "not wal", "wal" if kept == "wal" else "not wal")
+            found = connection.execute(f"PRAGMA journal_mode{change}").fetchone()[0]
+            self._compare("journal_mode", self._journal, found)
+
+    def _compare(self, name: str, expected: object, found: object) -> None:
+        if found != expected:
+            raise StoreMisconfigured(
+                f"PRAGMA {name} of {self._path} is {found}, expected {expected}."
+                " Another program changed it: stop that program and set it back with the sqlite3 shell."
+            )
+
+    def _here(self) -> tuple[FileIdentity | None, FileIdentity | None]:
+        """The file at our path and its log, without which it lacks the last commits."""
+        log_file = None
+        if self._journal == "wal":
+            log_file = file_identity(self._file_name + "-wal")
+        return file_identity(self._file_name), log_file
+
+    def _check_identity(self) -> None:
+        """Refuse a file that was moved or deleted: commits would go to an inode nobody can find again."""
+        if self._here() != self._identity:
+            raise StoreUnavailable(f"{self._path} was replaced while in use")

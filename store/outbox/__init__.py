@@ -1,0 +1,1 @@
+"""Deliveries: claims, leases, calls, and what is put aside."""

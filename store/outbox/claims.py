@@ -1,0 +1,170 @@
+"""Which delivery goes next: the oldest due one, and at times one of today's before a long backlog."""
+
+import itertools
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from sqlalchemy import Connection, Row, TextClause, bindparam, func, select, text, update
+
+from store.quota.state import Allowance
+from store.schema import UNFINISHED, deliveries
+
+DELIVERIES_PER_DAY = 9_900  # the rest is for lists, account checks and operators
+BACKLOG_PER_DAY = 8_000  # the rest is for people who sign up today
+FRESH_MS = 3_600_000
+FRESH_LANE_EVERY = 4
+MAY_CARRY = 50
+_AHEAD_OF_CLOCK_MS = 60_000
+
+log = structlog.get_logger(__name__)
+
+# A row that is sending already (its lease is over, or it would not be due) goes first: were it to wait for an
+# older row, replayed meanwhile, each would wait for the other. `due_at` covers both states, see the schema.
+_CLAIM = """
+UPDATE deliveries SET state = 'sending', due_at = :lease_until, fence = fence + 1, attempts = attempts + 1
+WHERE id = (
+    SELECT mine.id FROM deliveries AS mine
+    WHERE mine.state IN ('ready', 'sending') AND {due}
+    AND (mine.state = 'sending' OR NOT EXISTS (
+        SELECT 1 FROM deliveries AS other
+        WHERE other.state IN ('ready', 'sending') AND other.contact_key = mine.contact_key
+        AND (other.id < mine.id OR other.state = 'sending')
+    ))
+    ORDER BY {order} LIMIT 1 {lock}
+)
+RETURNING id, signup_id, kind, contact_key, payload, received_at, attempts, fence, alone, cause,
+    (SELECT form_id FROM signups WHERE signups.id = deliveries.signup_id) AS form_id
+"""
+
+
+def _claim(due: str, order: str) -> dict[str, TextClause]:
+    return {
+        "sqlite": text(_CLAIM.format(due=due, order=order, lock="")),
+        # Without the lock, a row that its late owner is just finishing would be set back to sending.
+        "postgresql": text(_CLAIM.format(due=due, order=order, lock="FOR UPDATE OF mine SKIP LOCKED")),
+    }
+
+
+CLAIM = _claim("mine.due_at <= :now", "mine.due_at, mine.id")
+# The sums keep the planners from the index of due rows, where a backlog of days comes before today's.
+CLAIM_FRESH = _claim("mine.received_at > :since AND mine.due_at + 0 <= :now", "mine.received_at")
+CLAIM_THIS = _claim("mine.id = :this AND mine.due_at + 0 <= :now", "mine.id")
+NEWCOMER = _claim(
+    "mine.received_at > :since AND mine.attempts = 0 AND mine.due_at + 0 <= :now", "mine.received_at DESC"
+)
+TAKEN = text(
+    "SELECT id, signup_id, kind, contact_key, payload, received_at, attempts, fence, alone, cause,"
+    " (SELECT form_id FROM signups WHERE signups.id = deliveries.signup_id) AS form_id"
+    " FROM deliveries WHERE id = :this"
+)
+YOUNGER = (
+    select(
+        deliveries.c.id,
+        deliveries.c.signup_id,
+        deliveries.c.payload,
+        deliveries.c.received_at,
+        deliveries.c.kind,
+        deliveries.c.state,
+        deliveries.c.alone,
+    )
+    .where(
+        UNFINISHED, deliveries.c.contact_key == bindparam("contact"), deliveries.c.id > bindparam("leader")
+    )
+    .order_by(deliveries.c.id)
+    .limit(MAY_CARRY)
+)
+NEXT_DUE = select(
+    select(deliveries.c.due_at)
+    .where(UNFINISHED, deliveries.c.due_at > bindparam("now"))
+    .order_by(deliveries.c.due_at)
+    .limit(1)
+    .scalar_subquery()
+    .label("due_at"),
+    select(deliveries.c.received_at)
+    .where(UNFINISHED)
+    .order_by(deliveries.c.received_at.desc())
+    .limit(1)
+    .scalar_subquery()
+    .label("newest"),
+)
+NEXT_FRESH = select(func.min(deliveries.c.due_at + 0)).where(
+    UNFINISHED, deliveries.c.received_at > bindparam("since"), deliveries.c.due_at + 0 > bindparam("now")
+)
+# Ordered, so that PostgreSQL does not look for one by reading the table from its finished beginning.
+ANY_WAITING = select(deliveries.c.id).where(UNFINISHED).order_by(deliveries.c.received_at).limit(1)
+_DUE_NOW = (
+    update(deliveries)
+    .where(
+        UNFINISHED, deliveries.c.due_at > bindparam("latest"), deliveries.c.received_at > bindparam("latest")
+    )
+    .where(deliveries.c.state == "ready")
+    .values(due_at=bindparam("now"))
+)
+
+
+@dataclass(frozen=True)
+class Lanes:
+    """Where the next booked call looks for a row, first to last; times are epoch ms."""
+
+    fresh_first: bool
+    backlog: bool
+
+    @classmethod
+    def of(cls, allowance: Allowance) -> "Lanes":
+        """The lanes for the call that `allowance` would book."""
+        used = allowance.state.used
+        return cls(
+            fresh_first=used % FRESH_LANE_EVERY == FRESH_LANE_EVERY - 1 or used >= BACKLOG_PER_DAY,
+            backlog=used < BACKLOG_PER_DAY,
+        )
+
+
+def take(connection: Connection, allowance: Allowance, lease_ms: int) -> Row[Any] | None:
+    """Mark the next delivery as being sent and return it; None when none may go now."""
+    lanes = Lanes.of(allowance)
+    values = {"now": allowance.now, "lease_until": allowance.now + lease_ms}
+    dialect = connection.dialect.name
+    if lanes.fresh_first:
+        fresh = values | {"since": allowance.now - FRESH_MS}
+        row = connection.execute(CLAIM_FRESH[dialect], fresh).one_or_none()
+        if row is not None:
+            return row
+    return connection.execute(CLAIM[dialect], values).one_or_none() if lanes.backlog else None
+
+
+def younger(connection: Connection, leader: Row[Any]) -> list[Row[Any]]:
+    """The rows that the call for `leader` may carry besides, oldest first.
+
+    It ends at the first that may not: what comes after it must not overtake it.
+    """
+    if leader.alone:
+        return []
+    rows: Any = connection.execute(YOUNGER, {"contact": leader.contact_key, "leader": leader.id}).all()
+    return list(
+        itertools.takewhile(
+            lambda row: row.state == "ready" and row.kind == leader.kind and not row.alone, rows
+        )
+    )
+
+
+def next_due(connection: Connection, allowance: Allowance) -> int | None:
+    """After `take` found nothing: when to look again (epoch ms), None when nothing is waiting at all."""
+    now = allowance.now
+    if not Lanes.of(allowance).backlog:
+        if connection.scalar(ANY_WAITING) is None:
+            return None
+        fresh = connection.scalar(NEXT_FRESH, {"now": now, "since": now - FRESH_MS})
+        return min(fresh or allowance.day_ends_at(), allowance.day_ends_at())
+    due_at, newest = connection.execute(NEXT_DUE, {"now": now}).one()
+    if newest is not None and newest > now + _AHEAD_OF_CLOCK_MS and _clock_went_back(connection, now):
+        return now
+    return None if due_at is None else int(due_at)
+
+
+def _clock_went_back(connection: Connection, now: int) -> bool:
+    """Make due what was received in the future; else it waits until the clock is there again."""
+    changed = connection.execute(_DUE_NOW, {"now": now, "latest": now + _AHEAD_OF_CLOCK_MS}).rowcount
+    if changed:
+        log.warning("clock_went_back", signups=changed)
+    return bool(changed)

@@ -1,0 +1,184 @@
+"""Setting aside the deliveries of a known cause, trying one of them now and then, and letting them go on."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import BindParameter, Connection, Row, bindparam, select, text, update
+
+from store import opt_outs
+from store.engine.copies import Entry
+from store.outbox import payloads
+from store.quota.causes import Cause, Causes
+from store.quota.state import Allowance
+from store.quota.traits import traits_of
+from store.schema import HAS_CAUSE, UNFINISHED, deliveries, signups
+
+# In a delivery that is due: a person wants it sent, whatever others met.
+BY_PERSON = "person"
+# What a claim may do besides: some milliseconds of work.
+AT_ONCE = 300
+
+_IDS: BindParameter[list[int]] = bindparam("ids", expanding=True)
+_WISH = (
+    deliveries.c.id,
+    deliveries.c.signup_id,
+    deliveries.c.payload,
+    deliveries.c.received_at,
+    deliveries.c.cause,
+    deliveries.c.state,
+    deliveries.c.due_at,
+)
+# With each its form; few rows, so each is looked up by its key.
+_FORM = select(signups.c.form_id).where(signups.c.id == deliveries.c.signup_id).scalar_subquery()
+OLDEST = (
+    select(*_WISH, _FORM.label("form_id"))
+    .where(UNFINISHED, deliveries.c.due_at <= bindparam("now"))
+    .order_by(deliveries.c.due_at, deliveries.c.id)
+    .limit(bindparam("at_most"))
+)
+# Those that are not due are among them: leaving them out could lead through the whole backlog.
+NEWEST = (
+    select(*_WISH, _FORM.label("form_id"))
+    .where(UNFINISHED, deliveries.c.received_at > bindparam("since"))
+    # To the last row: of many that came in within one millisecond the first would be taken for the newest.
+    .order_by(deliveries.c.received_at.desc(), deliveries.c.due_at.desc(), deliveries.c.id.desc())
+    .limit(bindparam("at_most"))
+)
+PUT_ASIDE = (
+    update(deliveries)
+    .where(deliveries.c.id.in_(_IDS), deliveries.c.state.in_(("ready", "parked")))
+    .values(
+        state="parked",
+        due_at=None,
+        finished_at=bindparam("now"),
+        cause=bindparam("why"),
+        last_error=bindparam("error"),
+    )
+    .returning(deliveries.c.signup_id, deliveries.c.received_at)
+)
+_GIVE_BACK = (
+    update(deliveries)
+    .where(deliveries.c.id == bindparam("ours"))
+    .values(state="ready", attempts=deliveries.c.attempts - 1)
+)
+RELEASED = (
+    update(deliveries)
+    .where(
+        deliveries.c.id.in_(
+            select(deliveries.c.id)
+            .where(HAS_CAUSE, deliveries.c.cause == bindparam("why"))
+            .order_by(deliveries.c.id)
+            .limit(AT_ONCE)
+        ),
+        deliveries.c.state == "parked",
+    )
+    .values(state="ready", due_at=bindparam("now"), finished_at=None, cause=None, attempts=0, alone=False)
+    .returning(deliveries.c.signup_id, deliveries.c.received_at)
+)
+ANY_OF_CAUSE = (
+    select(deliveries.c.id)
+    .where(HAS_CAUSE, deliveries.c.cause == bindparam("why"))
+    .order_by(deliveries.c.id)
+    .limit(1)
+)
+_PROBE = """
+UPDATE deliveries SET state = 'sending', due_at = :lease_until, fence = fence + 1, attempts = attempts + 1,
+    finished_at = NULL
+WHERE id = (
+    SELECT mine.id FROM deliveries AS mine
+    WHERE mine.state = 'parked' AND mine.cause IS NOT NULL AND mine.cause = :why AND mine.id < :before
+    AND NOT EXISTS (
+        SELECT 1 FROM deliveries AS other
+        WHERE other.state IN ('ready', 'sending') AND other.contact_key = mine.contact_key
+    )
+    ORDER BY mine.id DESC LIMIT 1
+) AND state = 'parked'
+RETURNING id
+"""
+PROBE = text(_PROBE)
+_BEYOND_ALL = 2**62
+
+
+def with_traits(
+    connection: Connection, rows: Sequence[Row[Any]], now: int
+) -> list[tuple[Row[Any], frozenset[str]]]:
+    """Each delivery, and what it has in common with others."""
+    wishes = payloads.wholes(connection, [(row.signup_id, row.payload) for row in rows])
+    return [
+        (row, traits_of(wish, form_id=row.form_id, received_at=row.received_at, now=now))
+        for row, wish in zip(rows, wishes, strict=True)
+    ]
+
+
+def probe(connection: Connection, causes: Causes, allowance: Allowance, lease_ms: int) -> tuple[int, Causes]:
+    """Take one delivery of a cause whose probe is due; its id, or 0 where none is.
+
+    The newest one first, and each time another: a row that failed goes behind the others.
+    """
+    now = allowance.now
+    for cause in tuple(causes):
+        if cause.lifted or not cause.due(now):
+            continue
+        for before in (cause.before or _BEYOND_ALL, _BEYOND_ALL):
+            values = {"lease_until": now + lease_ms, "why": cause.id, "before": before}
+            taken = connection.execute(PROBE, values).scalar_one_or_none()
+            if taken is not None:
+                opt_outs.doubt(connection)
+                return int(taken), causes.with_one(cause.probed(int(taken), now))
+        if connection.scalar(ANY_OF_CAUSE, {"why": cause.id}) is None:
+            # Nobody waits for it any more: the next one who has it is tried.
+            causes = causes.without(cause.id)
+        else:
+            # Only people of whom another wish is under way.
+            causes = causes.with_one(cause.probed(0, now))
+    return 0, causes
+
+
+def release(connection: Connection, causes: Causes, now: int, noted: list[Entry]) -> Causes:
+    """Make some of those due whose cause is lifted; the causes that are left."""
+    change = {"state": "ready", "due_at": now, "finished_at": None, "cause": None}
+    for cause in tuple(causes):
+        if not cause.lifted:
+            continue
+        rows = connection.execute(RELEASED, {"why": cause.id, "now": now}).all()
+        noted += [Entry(row.signup_id, row.received_at, changes={"deliveries": change}) for row in rows]
+        if rows:
+            # They may have left since.
+            opt_outs.doubt(connection)
+        if len(rows) < AT_ONCE:
+            causes = causes.without(cause.id)
+        break
+    return causes
+
+
+def put_aside(connection: Connection, causes: Causes, taken: Row[Any], now: int, noted: list[Entry]) -> None:
+    """Set aside a delivery that was just taken and has a cause, and with it its like among the next due."""
+    connection.execute(_GIVE_BACK, {"ours": taken.id})
+    look = {"now": now, "since": 0, "at_most": AT_ONCE}
+    found: dict[int, Row[Any]] = {}
+    for query in (OLDEST, NEWEST):
+        found |= {row.id: row for row in connection.execute(query, look)}
+    found[taken.id] = taken
+    by_cause: dict[str, list[int]] = {}
+    for row, traits in with_traits(connection, list(found.values()), now):
+        if row.id != taken.id and (row.state != "ready" or row.cause == BY_PERSON):
+            continue
+        if cause := causes.of(traits):
+            by_cause.setdefault(cause.id, []).append(row.id)
+    for cause_id, ids in by_cause.items():
+        set_aside(connection, causes.known[cause_id], ids, now, noted)
+
+
+def set_aside(connection: Connection, cause: Cause, ids: Iterable[int], now: int, noted: list[Entry]) -> None:
+    """Set aside these deliveries for that cause, as far as they are not under way."""
+    ended = {"now": now, "why": cause.id, "error": cause.sentence, "ids": list(ids)}
+    change = {"state": "parked", "due_at": None, "finished_at": now, "last_error": cause.sentence}
+    change["cause"] = cause.id
+    for row in connection.execute(PUT_ASIDE, ended):
+        noted.append(Entry(row.signup_id, row.received_at, changes={"deliveries": change}))
+
+
+def with_causes(allowance: Allowance, causes: Causes) -> Allowance:
+    """The allowance with these causes in its state."""
+    return replace(allowance, state=replace(allowance.state, causes=causes.dump()))

@@ -1,0 +1,1 @@
+"""The vendor's quota of calls, and what was refused of late."""

@@ -1,0 +1,1 @@
+"""When the database refuses, or a file is damaged."""

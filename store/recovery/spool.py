@@ -1,0 +1,273 @@
+"""Where a sign-up waits while the database refuses it: a local file, one line each, synced before the thanks.
+
+Personal data stands here as plain as in the database; the file is the owner's alone and empties itself.
+"""
+
+import errno
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from store.engine import checked_line, documents
+from store.engine.file_lock import flocked
+from store.engine.sqlite.disk_reserve import Disk
+from store.errors import StoreUnavailable
+from store.signups.accept import NewSignup, rows_of
+from store.signups.batch import PROVEN, UNSURE, suspect_row
+
+LARGEST_BYTES = 64 * 1024 * 1024
+# Of the spool, for suspected sign-ups: the rest is for people.
+SUSPECTED_SHARE = 10
+_LOCK_SECONDS = 2.0
+_WAITING = "waiting"
+_IMPORTING = "importing-"
+_DAMAGED = "damaged-"
+# Suspected ones have files of their own, whose sizes tell what they take.
+_SUSPECTED = "suspected"
+
+
+@dataclass(frozen=True)
+class Spooled:
+    """One line that was read back whole: the rows it holds, and their tables by name."""
+
+    rows: tuple[tuple[str, Mapping[str, Any]], ...]
+
+
+class Spool:
+    """A folder with one file that every process appends to, under a lock that ends with its holder."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        disk: Disk | None = None,
+        largest_bytes: int = LARGEST_BYTES,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Nothing is opened; beyond `largest_bytes` in all, or on a full disk, nothing more is taken."""
+        self._folder = folder.absolute()
+        self._disk = disk or Disk(self._folder)
+        self._largest = largest_bytes
+        self._monotonic = monotonic
+
+    def keep(
+        self,
+        signup: NewSignup,
+        *,
+        kind: str,
+        payload: Mapping[str, object],
+        broken: Sequence[str] = (),
+        rank: int = UNSURE,
+    ) -> bool:
+        """Append a sign-up with its delivery; on return the line is on disk.
+
+        With the rules that it has `broken` it comes to the suspected ones, at `rank`; nothing is delivered.
+        Those have a tenth of the room, and none of what a disk that is nearly full has left: False where that
+        is taken, and nothing was kept. What is proven to come from a person has all the room.
+
+        Raises:
+            StoreUnavailable: nothing was kept.
+        """
+        line = _line(signup, kind, payload, broken, rank)
+        with _unavailable(), self._locked():
+            if broken and rank > PROVEN and not self._has_room_for_suspected(len(line)):
+                return False
+            self._append(line, _SUSPECTED if broken else _WAITING)
+        return True
+
+    def check(self) -> None:
+        """Return if a sign-up could be kept now; raises StoreUnavailable otherwise."""
+        trial = self._folder / f"trial-{os.getpid()}-{threading.get_ident()}"
+        with _unavailable(), self._locked():
+            self._refuse_more_than_fits(4096)
+            try:
+                _write_synced(trial, bytes(4096))
+            finally:
+                trial.unlink(missing_ok=True)
+
+    def waits(self) -> bool:
+        """Whether anything is to be imported; costs one look at the folder."""
+        return bool(self._files(_WAITING, _SUSPECTED, _IMPORTING))
+
+    def count(self) -> int:
+        """How many lines wait to be imported."""
+        return sum(_content(file).count(b"\n") for file in self._files(_WAITING, _SUSPECTED, _IMPORTING))
+
+    def damaged(self) -> int:
+        """How many lines could not be imported and are kept for a person."""
+        return sum(_content(file).count(b"\n") for file in self._files(_DAMAGED))
+
+    def holds(self, signup_id: str) -> bool:
+        """Whether that sign-up waits here."""
+        start = b"\n" + signup_id.encode() + b" "
+        return any(start in b"\n" + _content(file) for file in self._files(_WAITING, _SUSPECTED, _IMPORTING))
+
+    @contextmanager
+    def set_aside(self) -> Iterator[list[Path]]:
+        """The files to import, for one importer at a time: empty while another is at it.
+
+        Every writer opens the file anew under the lock, so none writes to one that was renamed under it.
+        """
+        self._make_folder()
+        with flocked(self._folder / "import-lock", seconds=0, monotonic=self._monotonic) as alone:
+            if alone:
+                with self._locked():
+                    self._rename_for_import()
+            yield self._files(_IMPORTING) if alone else []
+
+    def finish(self, file: Path, damaged: list[bytes]) -> None:
+        """Remove an imported file; lines that could not be imported stay, in a file beside it.
+
+        Cut off anywhere, this may be repeated: the file of the damaged lines is then written anew.
+        """
+        if damaged:
+            kept = self._folder / file.name.replace(_IMPORTING, _DAMAGED)
+            draft = self._folder / f"draft-{file.name}"
+            _write_synced(draft, b"".join(line.rstrip(b"\n") + b"\n" for line in damaged))
+            draft.rename(kept)
+            sync_folder(self._folder)
+        file.unlink()
+        sync_folder(self._folder)
+
+    def _rename_for_import(self) -> None:
+        name = f"{_IMPORTING}{time.time_ns()}-{os.getpid()}"
+        for waiting, importing in ((_WAITING, name), (_SUSPECTED, f"{name}-{_SUSPECTED}")):
+            with suppress(FileNotFoundError):
+                (self._folder / waiting).rename(self._folder / importing)
+                sync_folder(self._folder)
+
+    def _has_room_for_suspected(self, size: int) -> bool:
+        files = self._files(_SUSPECTED, _IMPORTING, _DAMAGED)
+        used = sum(_size(file) for file in files if file.name.endswith(_SUSPECTED))
+        return used + size <= self._largest // SUSPECTED_SHARE and not self._disk.low()
+
+    def _append(self, line: bytes, name: str) -> None:
+        path = self._folder / name
+        descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            size = os.fstat(descriptor).st_size
+            if size == 0:
+                # Before the first line, not after it: whoever finds a line can rely on the names above it.
+                sync_folder(self._folder)
+                sync_folder(self._folder.parent)
+            elif os.pread(descriptor, 1, size - 1) != b"\n":
+                line = b"\n" + line  # a line that was cut off must not spoil the next one
+            self._refuse_more_than_fits(len(line))
+            try:
+                _write_whole(descriptor, line)
+                os.fsync(descriptor)
+            except OSError:
+                with suppress(OSError):
+                    os.ftruncate(descriptor, size)
+                    os.fsync(descriptor)
+                raise
+        finally:
+            os.close(descriptor)
+
+    def _refuse_more_than_fits(self, size: int) -> None:
+        used = sum(_size(file) for file in self._files(_WAITING, _SUSPECTED, _IMPORTING, _DAMAGED))
+        if used + size > self._largest:
+            raise StoreUnavailable(f"the spool in {self._folder} has reached {self._largest} bytes")
+        if self._disk.full():
+            raise StoreUnavailable(f"the disk of {self._folder} is nearly full")
+
+    def _files(self, *prefixes: str) -> list[Path]:
+        # Whoever stores looks here first, and an empty folder is the rule: no path is made for nothing.
+        with _unavailable(), suppress(FileNotFoundError, NotADirectoryError):
+            names = os.listdir(self._folder)  # noqa: PTH208 - see above
+            return sorted(self._folder / name for name in names if name.startswith(prefixes))
+        return []
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        self._make_folder()
+        with flocked(self._folder / "lock", seconds=_LOCK_SECONDS, monotonic=self._monotonic) as ours:
+            if not ours:
+                raise StoreUnavailable(f"the spool in {self._folder} is held by another process")
+            yield
+
+    def _make_folder(self) -> None:
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def lines(file: Path) -> Iterator[tuple[bytes, Spooled | None]]:
+    """Each line as it stands, and what it says; None for one that is damaged."""
+    with file.open("rb") as content:
+        for line in content:
+            if line.strip():
+                yield line, _read(line)
+
+
+def sync_folder(folder: Path) -> None:
+    """Bring the names in a folder to disk; raises OSError."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _line(
+    signup: NewSignup, kind: str, payload: Mapping[str, object], broken: Sequence[str], rank: int
+) -> bytes:
+    row, delivery = rows_of(signup, kind, payload)
+    rows: dict[str, Mapping[str, Any]] = {"signup": row, "delivery": delivery}
+    if broken:
+        # Not beside the sign-up: an older version, which knows of no suspects, would deliver it.
+        rows = {"suspected": suspect_row(row, delivery, broken, rank)}
+    return checked_line.written(signup.id, documents.rows_written(rows))
+
+
+def _read(line: bytes) -> Spooled | None:
+    found = checked_line.read(line)
+    if found is None:
+        return None
+    _, document = found
+    try:
+        if "suspected" in document:
+            return Spooled((("suspected_signups", documents.row_read(document["suspected"])),))
+        signup, delivery = (documents.row_read(document[name]) for name in ("signup", "delivery"))
+        return Spooled((("signups", signup), ("deliveries", delivery)))
+    except (KeyError, AttributeError):
+        return None
+
+
+def _content(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except FileNotFoundError:  # imported since the folder was read
+        return b""
+
+
+def _size(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except FileNotFoundError:  # imported since the folder was read
+        return 0
+
+
+def _write_synced(file: Path, content: bytes) -> None:
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    try:
+        _write_whole(descriptor, content)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _write_whole(descriptor: int, content: bytes) -> None:
+    if os.write(descriptor, content) != len(content):  # a disk that fills up takes a part
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@contextmanager
+def _unavailable() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StoreUnavailable(f"{type(error).__name__}: {error.strerror} ({error.filename})") from None

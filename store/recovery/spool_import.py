@@ -1,0 +1,105 @@
+"""Bringing spooled sign-ups into the database; cut off anywhere, it may be repeated."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import structlog
+
+from store import opt_outs
+from store.engine.copies import Entry
+from store.engine.database import Database
+from store.engine.rows import insert_unknown
+from store.errors import RowRefused
+from store.recovery.spool import Spool, Spooled, lines
+from store.schema import metadata
+
+log = structlog.get_logger(__name__)
+
+_BATCH = 200
+
+
+@dataclass(frozen=True)
+class Imported:
+    """Lines brought in (known ones included), and lines that are kept because they cannot be."""
+
+    signups: int
+    damaged: int
+
+
+class SpoolImport:
+    """Reads the spool back, oldest file first."""
+
+    def __init__(self, database: Database, spool: Spool) -> None:
+        self._database = database
+        self._spool = spool
+
+    def run(self) -> Imported:
+        """Import what waits; a line is removed only after the commit that holds it.
+
+        Raises:
+            StoreError: the database refuses still; the spool is as it was.
+        """
+        done = damaged = 0
+        if not self._spool.waits():
+            return Imported(0, 0)
+        with self._spool.set_aside() as files:
+            for file in files:
+                brought, refused = self._import(file)
+                self._spool.finish(file, refused)
+                done, damaged = done + brought, damaged + len(refused)
+        if done:
+            log.info("spool_imported", signups=done)
+        if damaged:
+            log.critical("spool_lines_damaged", lines=damaged)
+        return Imported(done, damaged)
+
+    def catch_up(self) -> bool:
+        """Import what waits, if anything does, so that what comes now is stored behind it.
+
+        Returns:
+            False when something waits still, because another process is importing it.
+
+        Raises:
+            StoreError: the database refuses still.
+        """
+        if not self._spool.waits():
+            return True
+        self.run()
+        return not self._spool.waits()
+
+    def _import(self, file: Path) -> tuple[int, list[bytes]]:
+        done, refused = 0, list[bytes]()
+        content = lines(file)
+        while batch := list(islice(content, _BATCH)):
+            refused += [line for line, spooled in batch if spooled is None]
+            good = [(line, spooled) for line, spooled in batch if spooled is not None]
+            rejected = self._insert_each(good)
+            refused += rejected
+            done += len(good) - len(rejected)
+        return done, refused
+
+    def _insert_each(self, good: Sequence[tuple[bytes, Spooled]]) -> list[bytes]:
+        try:
+            self._insert([spooled for _, spooled in good])
+        except RowRefused:
+            return [line for line, spooled in good if not self._inserted_alone(spooled)]
+        return []
+
+    def _inserted_alone(self, spooled: Spooled) -> bool:
+        try:
+            self._insert([spooled])
+        except RowRefused:
+            return False
+        return True
+
+    def _insert(self, rows: Iterable[Spooled]) -> None:
+        copies, stored = self._database.copies, list[Entry]()
+        with self._database.transaction(committed=lambda: copies.write(stored)) as connection:
+            for spooled in rows:
+                for table, row in spooled.rows:
+                    insert_unknown(connection, metadata.tables[table], row)
+                # Also of a known one: what was cut off before may have been the copy.
+                stored += copies.of_rows(connection, dict(spooled.rows))
+            opt_outs.doubt(connection)

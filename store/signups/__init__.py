@@ -1,0 +1,1 @@
+"""What people submitted: limits, idempotency, suspected ones, and records."""

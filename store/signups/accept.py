@@ -1,0 +1,250 @@
+"""What people submitted: kept for good, together with the delivery that carries it out."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, bindparam, select
+
+from store.engine.database import Database
+from store.engine.documents import read, written
+from store.engine.group_commit import GroupCommit
+from store.errors import OverLimit, SpoolFirst, StoreError
+from store.outbox import payloads
+from store.schema import deliveries, signups, suspected_signups
+from store.signups import idempotency
+from store.signups.batch import UNSURE, Arrival, Arrivals, Once, copy_of
+from store.signups.idempotency import FirstUse, IdempotencyKey
+from store.signups.rate_limits import Floods, Limit
+from store.signups.suspected_room import CEILING, Room, SuspectedCeiling
+
+
+@dataclass(frozen=True)
+class NewSignup:
+    """A sign-up as received, with the evidence of consent; `received_at` is epoch ms, `id` unguessable."""
+
+    id: str
+    received_at: int
+    contact_key: str
+    email: str
+    person: Mapping[str, str]
+    list_ids: tuple[str, ...]
+    source: str | None
+    consent: str | None
+    page: str | None
+    network_address: str | None
+    user_agent: str | None
+    asked_by: str
+    form_id: int | None = None
+    consent_version: int | None = None
+    referrer: str | None = None
+    sms: Mapping[str, object] | None = None
+    custom_fields: Mapping[str, str | Sequence[str]] | None = None
+    tags: Sequence[str] | None = None
+    consent_sent: str | None = None
+
+
+@dataclass(frozen=True)
+class SignupStatus:
+    """How far a sign-up got, without personal data; `due_at` (epoch ms) is None once it is finished."""
+
+    id: str
+    received_at: int
+    state: str
+    action: str | None
+    attempts: int
+    last_error: str | None
+    due_at: int | None
+    contact_id: str | None
+
+
+@dataclass(frozen=True)
+class RecentSignup:
+    """A line of the dashboard."""
+
+    id: str
+    received_at: int
+    email: str
+    first_name: str
+    last_name: str
+    list_ids: tuple[str, ...]
+    source: str | None
+    asked_by: str
+    state: str
+    action: str | None
+    attempts: int
+    last_error: str | None
+    due_at: int | None
+    # The vendor's own sentence behind the last error: for admins alone.
+    vendor_said: str | None = None
+
+
+_BOTH = signups.join(deliveries, deliveries.c.signup_id == signups.c.id)
+_PROGRESS = (
+    deliveries.c.state,
+    deliveries.c.action,
+    deliveries.c.attempts,
+    deliveries.c.last_error,
+    deliveries.c.due_at,
+)
+_FIND = (
+    select(signups.c.id, signups.c.received_at, *_PROGRESS, deliveries.c.contact_id)
+    .select_from(_BOTH)
+    .where(signups.c.id == bindparam("signup_id"))
+)
+_RECENT = (
+    select(
+        signups.c.id,
+        signups.c.received_at,
+        signups.c.email,
+        signups.c.person,
+        signups.c.list_ids,
+        signups.c.source,
+        signups.c.asked_by,
+        *_PROGRESS,
+        deliveries.c.vendor_said,
+    )
+    .select_from(_BOTH)
+    .order_by(signups.c.received_at.desc(), signups.c.id.desc())
+    .limit(bindparam("at_most"))
+)
+
+
+Rows = tuple[dict[str, object], dict[str, object]]
+
+
+def rows_of(signup: NewSignup, kind: str, payload: Mapping[str, object], due_at: int | None = None) -> Rows:
+    """The sign-up and its delivery, due at once or at `due_at` (epoch ms), as rows of their tables."""
+    said = vars(signup)
+    row = said | {
+        "person": written(dict(signup.person)),
+        "list_ids": written(signup.list_ids),
+        "sms": written(dict(signup.sms)) if signup.sms else None,
+        "custom_fields": written(dict(signup.custom_fields)) if signup.custom_fields else None,
+        "tags": written(list(signup.tags)) if signup.tags else None,
+    }
+    delivery: dict[str, object] = {
+        "signup_id": signup.id,
+        "received_at": signup.received_at,
+        "due_at": signup.received_at if due_at is None else due_at,
+        "contact_key": signup.contact_key,
+        "kind": kind,
+        "payload": payloads.compact(payload, said),
+        "state": "ready",
+        "fence": 0,
+        "attempts": 0,
+    }
+    return row, delivery
+
+
+class Signups:
+    """The sign-ups and where each of them stands."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        spooled: Callable[[], bool] = lambda: False,
+        ceiling: SuspectedCeiling = CEILING,
+    ) -> None:
+        """`spooled` tells whether older sign-ups wait in the spool; they must be stored first.
+
+        `ceiling` is how much of the suspected ones is kept.
+        """
+        self._database = database
+        self._spooled = spooled
+        self._arrivals = Arrivals(Room(ceiling, ample=database.has_ample_room))
+        self._floods = Floods()
+        self._together = GroupCommit(database, self._insert, committed=self._copy, held=self._held)
+
+    def accept(  # noqa: PLR0913 - what the judgement of a sign-up says, one by one
+        self,
+        signup: NewSignup,
+        *,
+        kind: str,
+        payload: Mapping[str, object],
+        key: IdempotencyKey | None = None,
+        limits: Sequence[Limit] = (),
+        once: Once | None = None,
+        broken: tuple[str, ...] = (),
+        rank: int = UNSURE,
+        due_at: int | None = None,
+    ) -> tuple[str, ...]:
+        """Store a sign-up and its delivery in one transaction: on return both are on disk.
+
+        Args:
+            signup: what was submitted.
+            kind: which change to the contact is wanted.
+            payload: that change, as a JSON document.
+            key: taken for this sign-up in the same transaction.
+            limits: what it counts for, in the same transaction.
+            once: what must not count for two sign-ups.
+            broken: the rules it breaks in any case.
+            rank: how likely it is a person's, if it is kept apart.
+            due_at: when its delivery is due (epoch ms), None: at once.
+
+        Returns:
+            The rules for which it is kept apart, without a delivery, among the suspected ones: those broken,
+            those of the limits that it is over, that of `once`. Empty for a sign-up like any other. Beyond
+            the ceiling of suspected ones it is counted and not kept.
+
+        Raises:
+            OverLimit: it is one of a flood; it was not stored.
+            KeyTaken: another sign-up has the key; nothing was stored.
+            SpoolFirst: what waits in the spool must be imported first; nothing was stored.
+            StoreUnavailable: nothing is known to be stored.
+        """
+        arrival = Arrival(*rows_of(signup, kind, payload, due_at), key, limits, once, broken, rank=rank)
+        arrival.flood = self._floods.met(limits, now=signup.received_at)
+        if not arrival.flood:
+            self._together.write(arrival)
+        if arrival.flood:
+            now = signup.received_at
+            self._floods.note(arrival.flood, now=now)
+            until = max(flood.until for flood in arrival.flood)
+            raise OverLimit(
+                tuple(flood.rule for flood in arrival.flood), retry_after=(until - now) // 1000 + 1
+            )
+        return arrival.reasons
+
+    def _insert(self, connection: Connection, batch: Sequence[Arrival]) -> None:
+        # One look for all that commit together, and with the turn to write: nothing is stored in between.
+        if self._spooled():
+            raise SpoolFirst("older sign-ups are still in the spool")
+        self._arrivals.store(connection, batch)
+
+    def _copy(self, stored: Sequence[Arrival]) -> None:
+        self._database.copies.write(copy_of(arrival) for arrival in stored if arrival.stored)
+
+    def _held(self, batch: Sequence[Arrival]) -> list[bool]:
+        found = set[str]()
+        with suppress(StoreError), self._database.reading() as connection:
+            for table, apart in ((signups, False), (suspected_signups, True)):
+                ids = [arrival.signup["id"] for arrival in batch if bool(arrival.reasons) is apart]
+                found |= set(connection.scalars(select(table.c.id).where(table.c.id.in_(ids))))
+        # Of one that is not to be stored there is no row to look for.
+        return [not arrival.stored or arrival.signup["id"] in found for arrival in batch]
+
+    def first_with(self, key_hash: str, *, now: int) -> FirstUse | None:
+        """The sign-up that has the key at `now` (epoch ms), None when none has it (any more)."""
+        with self._database.reading() as connection:
+            return idempotency.first_use(connection, key_hash, now)
+
+    def find(self, signup_id: str) -> SignupStatus | None:
+        """The status of one sign-up, None for an unknown id."""
+        with self._database.reading() as connection:
+            row = connection.execute(_FIND, {"signup_id": signup_id}).one_or_none()
+        return None if row is None else SignupStatus(**row._mapping)
+
+    def recent(self, limit: int) -> list[RecentSignup]:
+        """The latest sign-ups, newest first."""
+        with self._database.reading() as connection:
+            rows = connection.execute(_RECENT, {"at_most": limit}).mappings().all()
+        found = []
+        for row in rows:
+            columns = dict(row)
+            person = read(columns.pop("person"))
+            names = {name: person.get(name, "") for name in ("first_name", "last_name")}
+            columns["list_ids"] = tuple(read(row["list_ids"]))
+            found.append(RecentSignup(**columns, **names))
+        return found

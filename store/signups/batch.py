@@ -1,0 +1,163 @@
+"""Sign-ups that arrive together: counted, told apart and stored, in one transaction.
+
+What is over a limit, or brings a proof that was used before, is kept apart. No row fails for another's sake,
+and a flood makes no transaction fail.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection
+
+from store.engine import documents
+from store.engine.copies import Entry
+from store.engine.expiry import prune
+from store.engine.rows import insert_together
+from store.schema import deliveries, rates, signups, spent_tokens, suspected_signups
+from store.signups import idempotency
+from store.signups.idempotency import IdempotencyKey
+from store.signups.rate_limits import Counted, Flood, Limit, count
+from store.signups.suspected_room import CEILING, Room
+from store.throttles import spend
+
+# Each sign-up leaves three rows of its own behind in `rates` at most, and pruning takes a hundred.
+PRUNE_EVERY = 30
+# How likely a suspected sign-up is a person's, which is also their order. The first solved a captcha or was
+# sent by a key: nobody but a person deletes it. The second may be a person's, the third is no person's.
+PROVEN, UNSURE, JUNK = range(3)
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Once:
+    """Something that counts for one sign-up; `rule` is what a second one breaks, `expires_at` is epoch ms."""
+
+    rule: str
+    token_hash: str
+    expires_at: int
+
+
+@dataclass
+class Arrival:
+    """A sign-up on its way in; `broken` are the rules it breaks in any case, `rank` is for the suspected.
+
+    Outcome: `reasons` for which it is kept apart; `flood`, the limits that it is far over, and so not stored;
+    `dropped`, suspected and not stored for want of room; on SQLite the `number` of its delivery.
+    """
+
+    signup: Row
+    delivery: Row
+    key: IdempotencyKey | None = None
+    limits: Sequence[Limit] = ()
+    once: Once | None = None
+    broken: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
+    flood: tuple[Flood, ...] = ()
+    dropped: bool = False
+    number: int = 0
+    rank: int = UNSURE
+
+    @property
+    def stored(self) -> bool:
+        """Whether there is a row of it."""
+        return not self.flood and not self.dropped
+
+    def outcome(self, counted: Counted) -> None:
+        """Take the limits into account."""
+        self.flood, self.reasons = counted.flood, (*self.broken, *counted.over)
+
+
+class Arrivals:
+    """Stores what arrives, in the transaction that is given."""
+
+    def __init__(self, room: Room | None = None) -> None:
+        """`room` decides which suspected ones are kept; without one, the usual ceiling does."""
+        self._room = room or Room(CEILING, ample=lambda: True)
+        self._since_pruned = 0
+
+    def store(self, connection: Connection, batch: Sequence[Arrival]) -> None:
+        """Count each, and store those that are not part of a flood; says in each what became of it.
+
+        Raises:
+            KeyTaken: one has an Idempotency-Key that another sign-up has; the transaction must not commit.
+        """
+        now = max(arrival.signup["received_at"] for arrival in batch)
+        counted = count(connection, [arrival.limits for arrival in batch], now=now)
+        for arrival, found in zip(batch, counted, strict=True):
+            arrival.outcome(found)
+        stored = [arrival for arrival in batch if not arrival.flood]
+        keys = [(arrival.key, arrival.signup["id"]) for arrival in stored if arrival.key]
+        for key, signup_id in keys:
+            # KeyTaken fails the transaction; a group then stores one by one: only its own writer hears it.
+            idempotency.claim(connection, key, signup_id, now)
+        for arrival in stored:
+            if arrival.once and not spend(connection, arrival.once.token_hash, arrival.once.expires_at):
+                arrival.reasons += (arrival.once.rule,)
+                arrival.rank = max(arrival.rank, UNSURE)
+        _insert_wanted(connection, [arrival for arrival in stored if not arrival.reasons])
+        self._keep_apart(connection, [arrival for arrival in stored if arrival.reasons], now)
+        self._prune(connection, batch, now)
+        if keys:
+            idempotency.forget_old(connection, now)
+
+    def _keep_apart(self, connection: Connection, apart: Sequence[Arrival], now: int) -> None:
+        if not apart:
+            return
+        rows = [suspect_row(each.signup, each.delivery, each.reasons, each.rank) for each in apart]
+        sizes = [(row["bytes"], row["rank"] == PROVEN) for row in rows]
+        kept = self._room.take(connection, sizes, now=now)
+        for arrival, stays in zip(apart, kept, strict=True):
+            arrival.dropped = not stays
+            if arrival.dropped and arrival.key:
+                # Sent again with a better proof it is a new one, and not told of one that is nowhere.
+                idempotency.give_back(connection, arrival.key)
+        if any(kept):
+            insert_together(
+                connection, suspected_signups, [row for row, stays in zip(rows, kept, strict=True) if stays]
+            )
+
+    def _prune(self, connection: Connection, batch: Sequence[Arrival], now: int) -> None:
+        """Last in the transaction, see `prune`."""
+        if any(arrival.once for arrival in batch):
+            prune(connection, spent_tokens, now)
+        self._since_pruned += sum(1 for arrival in batch if arrival.limits)
+        if self._since_pruned >= PRUNE_EVERY:
+            self._since_pruned = 0
+            prune(connection, rates, now)
+
+
+def copy_of(arrival: Arrival) -> Entry:
+    """The copy of a sign-up that was stored; its number says its place among the contact's."""
+    signup = arrival.signup
+    if arrival.reasons:
+        suspect = suspect_row(signup, arrival.delivery, arrival.reasons, arrival.rank)
+        return Entry(signup["id"], signup["received_at"], rows={"suspected_signups": suspect})
+    delivery = {**arrival.delivery, "id": arrival.number}
+    return Entry(signup["id"], signup["received_at"], rows={"signups": signup, "deliveries": delivery})
+
+
+def suspect_row(
+    signup: Mapping[str, Any], delivery: Mapping[str, Any], reasons: Sequence[str], rank: int
+) -> Row:
+    """What is kept of a sign-up that is kept apart: all that releasing it needs."""
+    document = documents.rows_written({"signup": signup, "delivery": delivery})
+    return {
+        "id": signup["id"],
+        "received_at": signup["received_at"],
+        "form_id": signup["form_id"],
+        "rank": rank,
+        "contact_key": signup["contact_key"],
+        "reasons": documents.written(list(reasons)),
+        "document": document,
+        "bytes": len(document.encode()),
+    }
+
+
+def _insert_wanted(connection: Connection, wanted: Sequence[Arrival]) -> None:
+    if wanted:
+        insert_together(connection, signups, [arrival.signup for arrival in wanted])
+        last = insert_together(connection, deliveries, [arrival.delivery for arrival in wanted])
+        for before, arrival in enumerate(reversed(wanted)):
+            arrival.number = last - before

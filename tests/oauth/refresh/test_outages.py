@@ -1,0 +1,195 @@
+"""An hour of any passing fault, of the token endpoint and the API alike, and what is left of it."""
+
+import json
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+import responses
+from urllib3.exceptions import MaxRetryError, NameResolutionError, NewConnectionError, SSLError
+
+from oauth.authorization_server import AuthorizationServer
+from oauth.bearer import BearerAuth
+from oauth.encryption import Sealer
+from oauth.errors import OAuthError
+from oauth.token_source import Keeper
+from services import ConnectionStatus, ListDirectory, Vocabulary
+from services.account.opt_outs import OptOutTable
+from services.constant_contact import ConstantContact
+from services.constant_contact.quota import CallPermits
+from services.delivery import CauseWords, Courier, Departures, Outcome, Sender, Step
+from store import Budget, Connections, Database, Deliveries, Meta, OptOuts, Signups
+from tests.oauth.vendor import DAY, HOUR, START, Answer, Clock, HttpAnswer, Vendor, given
+from tests.patience import Patient
+from tests.store.conftest import signup
+from wiring.constant_contact import authorizing
+
+API = "https://api.test/v3"
+MINUTE = 60_000
+
+
+def unreachable(reason: Exception) -> requests.ConnectionError:
+    return requests.ConnectionError(MaxRetryError(None, "/", reason))  # type: ignore[arg-type]
+
+
+OUTAGES: dict[str, Answer] = {
+    "refused": unreachable(NewConnectionError(None, "refused")),  # type: ignore[arg-type]
+    "no such name": unreachable(NameResolutionError("h", None, OSError())),  # type: ignore[arg-type]
+    "bad certificate": requests.exceptions.SSLError(
+        MaxRetryError(None, "/", SSLError(ssl.SSLCertVerificationError("expired")))  # type: ignore[arg-type]
+    ),
+    "broken TLS": requests.exceptions.SSLError("record"),
+    "no connection in time": requests.ConnectTimeout("late"),
+    "no answer in time": requests.ReadTimeout("late"),
+    "reset": requests.ConnectionError("reset"),
+    "half an answer": requests.exceptions.ChunkedEncodingError("half"),
+    "500": (500, ""),
+    "502": (502, "<html>Bad Gateway</html>"),
+    "503": (503, '{"error_message": "down"}'),
+    "maintenance page": (200, "<html>maintenance</html>"),
+    "empty answer": (200, ""),
+    "redirect": (302, ""),
+    "throttled": (429, '{"error_key": "throttled"}'),
+}
+
+
+class House:
+    """From stored sign-ups to the vendor, as the app wires it, on a clock moved by hand."""
+
+    def __init__(
+        self, database: Database, server: AuthorizationServer, sealer: Sealer, vendor: Vendor, clock: Clock
+    ) -> None:
+        self.clock, self.vendor = clock, vendor
+        self.connections, self.deliveries = Connections(database), Deliveries(database)
+        self.keeper = Keeper(self.connections, server, sealer, clock=clock, wait=clock.wait)
+        session = requests.Session()
+        session.auth = BearerAuth(self.keeper, booked=lambda: None)
+        budget, authorize = Budget(database), authorizing(self.keeper)
+        api = ConstantContact(session, base_url=API, connection_errors=(OAuthError,))
+        permits = CallPermits(
+            budget,
+            clock=clock,
+            authorize=authorize,
+            new_event=lambda: Patient(clock),
+            monotonic=lambda: clock() / 1000,
+        )
+        connection = ConnectionStatus(self.connections, clock=clock)
+        lists = ListDirectory(
+            vendor=api, connection=connection, meta=Meta(database), permits=permits, clock=clock
+        )
+        vocabulary = Vocabulary.of(
+            vendor=api, connection=connection, meta=Meta(database), permits=permits, clock=clock
+        )
+        opt_outs = OptOutTable(
+            opt_outs=OptOuts(database), vendor=api, permits=permits, connection=connection, clock=clock
+        )
+        self.courier = Courier(
+            deliveries=self.deliveries,
+            budget=budget,
+            connection=connection,
+            authorize=authorize,
+            departures=Departures(permits=permits, budget=budget, clock=clock),
+            sender=Sender(
+                vendor=api,
+                permits=permits,
+                lists=lists,
+                vocabulary=vocabulary,
+                opt_outs=opt_outs,
+                returning="confirm",
+                clock=clock,
+            ),
+            opt_outs=opt_outs,
+            words=CauseWords(list_names=lists.names, form_names=dict),
+            clock=clock,
+        )
+        self.states: set[str] = set()
+        self.database = database
+
+    def accept(self, *names: str) -> None:
+        """Sign-ups of now."""
+        for name in names:
+            address = f"{name}@example.org"
+            Signups(self.database).accept(
+                signup(name, contact=address, at=self.clock.now),
+                kind="sign_up",
+                payload={"email_address": address, "list_memberships": ["l-1"]},
+            )
+
+    def live(self, until: int) -> None:
+        """What the background threads do until then."""
+        while self.clock.now < until:
+            self.keeper.tend()
+            claimed = self.courier.claim()
+            step = claimed if isinstance(claimed, Step) else self.courier.carry(claimed, Patient(self.clock))
+            self.states.add(self.connections.read().state)
+            self.clock.now += 300 if step.outcome is Outcome.DELIVERED else 2 * MINUTE
+
+    def pending(self) -> int:
+        return self.deliveries.backlog().pending
+
+
+@pytest.fixture
+def house(
+    tmp_path: Path,
+    server: AuthorizationServer,
+    sealer: Sealer,
+    vendor: Vendor,
+    clock: Clock,
+    http: responses.RequestsMock,
+) -> Iterator[House]:
+    """Connected at START."""
+
+    def sign_up(_request: requests.PreparedRequest) -> HttpAnswer:
+        if vendor.outage is not None:
+            return given(vendor.outage)
+        return 201, {}, json.dumps({"contact_id": "c-1", "action": "created"})
+
+    http.add_callback(responses.POST, f"{API}/contacts/sign_up_form", callback=sign_up)
+
+    def nobody_left(_request: requests.PreparedRequest) -> HttpAnswer:
+        return given(vendor.outage) if vendor.outage is not None else (200, {}, '{"contacts": []}')
+
+    http.add_callback(responses.GET, f"{API}/contacts", callback=nobody_left)
+    database = Database(f"sqlite:///{tmp_path / 'test.db'}")
+    house = House(database, server, sealer, vendor, clock)
+    house.connections.store_connected(
+        access_sealed=sealer.seal("access-secret-0"),
+        refresh_sealed=sealer.seal("refresh-secret-0"),
+        access_issued_at=START,
+        access_expires_at=START + DAY,
+        scope=None,
+        now=START,
+        account_id="a-1",
+    )
+    yield house
+    database.close()
+
+
+EXPIRED = START + DAY
+RENEWAL_DUE = EXPIRED - 90 * MINUTE
+
+
+@pytest.mark.parametrize(
+    ("outage", "begins"),
+    [pytest.param(outage, EXPIRED, id=name) for name, outage in OUTAGES.items()]
+    + [pytest.param(OUTAGES[name], RENEWAL_DUE, id=f"{name}, early") for name in ("refused", "503")],
+)
+def test_an_hour_of_any_passing_fault_costs_nothing_but_the_hour(
+    house: House, vendor: Vendor, clock: Clock, sealer: Sealer, outage: Answer, begins: int
+) -> None:
+    """No admin is called, few calls are made, and soon after the fault everything is delivered by itself."""
+    clock.now = begins
+    house.accept("ann", "bob", "cleo")
+    vendor.outage = outage
+    house.live(begins + HOUR)
+    assert house.pending() == 3
+    assert house.states <= {"connected", "refresh_failing"}
+    assert 1 <= len(vendor.forms) <= 12
+    vendor.outage = None
+    house.live(begins + HOUR + 20 * MINUTE)
+    row = house.connections.read()
+    assert (house.pending(), row.state, row.failures) == (0, "connected", 0)
+    assert house.states <= {"connected", "refresh_failing"}
+    assert sealer.unseal(row.refresh_sealed or "") == vendor.refresh == "refresh-secret-1"

@@ -1,0 +1,49 @@
+"""The background thread."""
+
+import threading
+
+from oauth.refresh.thread import Ticker
+
+
+class Tended:
+    """Counts; ``tended`` is set at each call."""
+
+    def __init__(self, between: float) -> None:
+        self.between = between
+        self.times = 0
+        self.tended = threading.Event()
+
+    def tend(self) -> None:
+        self.times += 1
+        self.tended.set()
+
+    def seconds_between(self) -> float:
+        return self.between
+
+
+def test_a_nudge_is_heard_at_once_and_stop_ends_the_thread() -> None:
+    """Between nudges it sleeps; after stop nothing is tended."""
+    keeper = Tended(600)
+    ticker = Ticker(keeper)
+    ticker.start()
+    assert keeper.tended.wait(5)
+    keeper.tended.clear()
+    ticker.nudge()
+    assert keeper.tended.wait(5)
+    ticker.stop()
+    times = keeper.times
+    ticker.nudge()
+    threading.Event().wait(0.05)
+    assert keeper.times == times
+
+
+def test_short_lived_tokens_are_looked_at_more_often() -> None:
+    """The pause follows the token's soft margin."""
+    keeper = Tended(0.01)
+    ticker = Ticker(keeper)
+    ticker.start()
+    for _ in range(3):
+        assert keeper.tended.wait(5)
+        keeper.tended.clear()
+    ticker.stop()
+    assert keeper.times >= 3

@@ -1,0 +1,100 @@
+"""The account behind a connection that began with a planted token."""
+
+from dataclasses import replace
+
+import pytest
+
+from oauth.account_check import AccountPin
+from oauth.connecting import Connector
+from oauth.encryption import Sealer
+from oauth.errors import AccountUnavailable, WrongAccount
+from oauth.token_source import Keeper
+from tests.oauth.consent import Account, Accounts, Happenings, finish, started
+from tests.oauth.vault_in_memory import Row, VaultInMemory
+from tests.oauth.vendor import START, Clock, Vendor
+
+MINUTE = 60_000
+
+
+@pytest.fixture
+def planted(vault: VaultInMemory, sealer: Sealer) -> VaultInMemory:
+    """A seed, not refreshed yet."""
+    vault.row = Row()
+    assert vault.plant_seed(
+        refresh_sealed=sealer.seal("refresh-secret-0"),
+        seed_hash="h",
+        fingerprint="this installation",
+        now=START,
+    )
+    return vault
+
+
+@pytest.fixture
+def keeper(
+    keeper: Keeper, planted: VaultInMemory, clock: Clock, accounts: Accounts, happenings: Happenings
+) -> Keeper:
+    keeper.pin_account = AccountPin(planted, accounts, clock=clock, on_event=happenings)
+    return keeper
+
+
+def test_the_account_of_a_planted_token_is_pinned_after_its_first_refresh(
+    keeper: Keeper,
+    planted: VaultInMemory,
+    accounts: Accounts,
+    happenings: Happenings,
+) -> None:
+    """Asked once, with the new access token; the rest of the row stays."""
+    keeper.tend()
+    row = planted.row
+    assert (row.account_id, row.account_name, row.account_user) == ("a-1", "Friends of the River", "olivia")
+    assert (row.state, row.generation, row.epoch) == ("connected", 2, 1)
+    keeper.tend()
+    assert accounts.asked == ["access-secret-1"]
+    assert happenings.told == [("account_pinned", "The account is “Friends of the River”.")]
+
+
+def test_an_account_that_cannot_be_told_is_asked_for_once_an_hour(
+    keeper: Keeper,
+    planted: VaultInMemory,
+    accounts: Accounts,
+    clock: Clock,
+) -> None:
+    """The budget belongs to the sign-ups; the connection works meanwhile."""
+    accounts.answer = AccountUnavailable()
+    for _ in range(12):
+        keeper.tend()
+        clock.now += 10 * MINUTE
+    assert len(accounts.asked) == 2
+    assert (planted.row.state, planted.row.account_id) == ("connected", None)
+    accounts.answer = Account()
+    keeper.tend()
+    assert planted.row.account_id == "a-1"
+
+
+def test_a_disconnect_during_the_question_pins_nothing(
+    keeper: Keeper,
+    planted: VaultInMemory,
+    accounts: Accounts,
+    happenings: Happenings,
+) -> None:
+    """The answer is about a connection that is gone."""
+    accounts.meanwhile = lambda: planted.disconnect(now=START)
+    keeper.tend()
+    assert planted.row.account_id is None
+    assert happenings.told == []
+
+
+def test_after_the_pin_another_account_is_refused(
+    keeper: Keeper,
+    planted: VaultInMemory,
+    accounts: Accounts,
+    connector: Connector,
+    vendor: Vendor,
+) -> None:
+    """A planted connection is protected like one that was made in the browser."""
+    keeper.tend()
+    before = planted.row
+    accounts.answer = replace(Account(), account_id="a-2", name="Other Club")
+    with pytest.raises(WrongAccount):
+        finish(connector, started(connector))
+    assert planted.row == before

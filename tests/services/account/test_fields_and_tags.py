@@ -1,0 +1,134 @@
+"""Which custom fields and tags a sign-up may use, and what is looked up for that."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from services import ANONYMOUS, Asker, Evidence, InvalidSubmission
+from services.account.fields_and_tags import Offered
+from services.constant_contact import Choice, CustomField, Tag, Unreachable
+from services.delivery.payload import payload_of
+from services.intake.parsing import read_json
+from tests.services.conftest import House
+from tests.services.vendor import NEWSLETTER
+
+SHOP = Asker("api:12345678")
+SIZE = CustomField("f-1", "Shoe size", "number")
+SHIRT = CustomField("f-2", "T-shirt", "single_select", (Choice("1", "Small"), Choice("2", "Large")))
+HOUR = 3_600_000
+
+
+def take(house: House, asker: Asker, **more: Any) -> str:
+    document = {"email": "ann@example.org", "list_ids": [NEWSLETTER.list_id], **more}
+    return house.intake.accept(read_json(json.dumps(document).encode()), asker, Evidence()).id
+
+
+def refused(house: House, asker: Asker, **more: Any) -> dict[str, str]:
+    with pytest.raises(InvalidSubmission) as caught:
+        take(house, asker, **more)
+    return {error.field: error.message for error in caught.value.errors}
+
+
+def stored(house: House) -> dict[str, Any]:
+    """The wish that is to be carried out."""
+    return house.wish()
+
+
+@pytest.fixture
+def knowing(house: House) -> House:
+    """A house that looked up the account's fields and tags just now."""
+    house.vendor.fields, house.vendor.made_tags = (SIZE, SHIRT), (Tag("t-1", "VIP"),)
+    house.vocabulary.fields.fetch()
+    house.vocabulary.tags.fetch()
+    return house
+
+
+@pytest.mark.parametrize("asker", [ANONYMOUS, SHOP])
+def test_what_nobody_looked_up_yet_refuses_nobody_and_makes_no_call(house: House, asker: Asker) -> None:
+    """The vendor may be away; names are looked up at delivery."""
+    take(house, asker, custom_fields={"Shoe size": "big"}, tags=["VIP"])
+    assert house.vendor.asked_for == []
+    assert stored(house)["custom_fields"] == {"Shoe size": "big"}
+
+
+@pytest.mark.parametrize("asker", [ANONYMOUS, SHOP])
+def test_a_field_that_the_account_lacks_is_named(knowing: House, asker: Asker) -> None:
+    """By the name of its input, and nothing is stored."""
+    errors = refused(knowing, asker, custom_fields={"Shoe size": "42", "Hat size": "7"})
+    assert set(errors) == {"custom_fields[Hat size]"}
+    assert "no such custom field" in errors["custom_fields[Hat size]"]
+    assert knowing.intake.recent(10) == []
+
+
+def test_a_value_of_another_type_is_refused_beside_its_field(knowing: House) -> None:
+    errors = refused(knowing, ANONYMOUS, custom_fields={"shoe_size": "big", "T-shirt": "Huge"})
+    assert set(errors) == {"custom_fields[shoe_size]", "custom_fields[T-shirt]"}
+
+
+def test_a_value_is_stored_as_the_account_spells_it(knowing: House) -> None:
+    take(knowing, ANONYMOUS, custom_fields={"T-shirt": "large"})
+    assert stored(knowing)["custom_fields"] == {"T-shirt": "Large"}
+
+
+def test_strangers_use_the_tags_that_there_are(knowing: House) -> None:
+    """A tag of theirs is never made, not even when it was taken because nobody knew better."""
+    errors = refused(knowing, ANONYMOUS, tags=["VIP", "Mine"])
+    assert errors["tags"].endswith("(Mine)")
+    take(knowing, ANONYMOUS, tags=["vip"])
+    assert stored(knowing)["tags"] == {"vip": False}
+
+
+def test_the_holder_of_a_key_names_new_tags(knowing: House) -> None:
+    take(knowing, SHOP, tags=["VIP", "Bought shoes"])
+    assert stored(knowing)["tags"] == {"VIP": True, "Bought shoes": True}
+
+
+def test_old_knowledge_refuses_nobody(knowing: House) -> None:
+    """A field may have been made since."""
+    knowing.clock.now += HOUR
+    take(knowing, ANONYMOUS, custom_fields={"Hat size": "7"}, tags=["Mine"])
+    assert stored(knowing)["custom_fields"] == {"Hat size": "7"}
+
+
+@pytest.mark.parametrize("asker", [ANONYMOUS, SHOP])
+def test_a_delivery_that_was_lost_is_made_again_as_it_was(knowing: House, asker: Asker) -> None:
+    """From the columns of the sign-up, its fields, its tags, and who may make them."""
+    take(knowing, asker, first_name="Ann", custom_fields={"Shoe size": "42"}, tags=["VIP"])
+    with knowing.database.reading() as connection:
+        row = connection.exec_driver_sql("SELECT * FROM signups").mappings().one()
+    assert payload_of(dict(row)) == stored(knowing)
+    assert payload_of(dict(row))["tags"] == {"VIP": asker == SHOP}
+
+
+def test_a_sign_up_with_neither_asks_for_neither(house: House) -> None:
+    take(house, ANONYMOUS)
+    assert set(stored(house)) == {"email_address", "list_memberships"}
+
+
+def test_the_background_looks_up_one_of_both_at_a_time(house: House) -> None:
+    """Hourly, and never right after connecting, when the first sign-ups need the calls."""
+    assert not house.vocabulary.keep_fresh()
+    house.clock.now += 10_000
+    assert house.vocabulary.keep_fresh()
+    assert house.vendor.asked_for == ["custom_fields"]
+    assert house.vocabulary.keep_fresh()
+    assert not house.vocabulary.keep_fresh()
+    assert house.vendor.asked_for == ["custom_fields", "tags"]
+    house.clock.now += HOUR
+    assert house.vocabulary.keep_fresh()
+
+
+def test_an_admin_chooses_from_fields_that_are_minutes_old(house: House) -> None:
+    """And from none while they were never fetched and cannot be."""
+    house.vendor.lists_error = Unreachable()
+    assert house.vocabulary.offered() == Offered((), ())
+    house.vendor.lists_error, house.vendor.fields = None, (SIZE,)
+    assert house.vocabulary.offered().fields == (SIZE,)
+    house.vendor.fields, house.vendor.made_tags = (SIZE, SHIRT), (Tag("t-1", "VIP"),)
+    assert house.vocabulary.offered() == Offered((SIZE,), ())
+    house.clock.now += 300_000
+    assert house.vocabulary.offered() == Offered((SIZE, SHIRT), (Tag("t-1", "VIP"),))
+    assert house.vocabulary.custom_fields_known() == (SIZE, SHIRT)

@@ -1,0 +1,302 @@
+"""How the table of opt-outs is kept: what it costs, how a long list is read, and what holds without it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.account import opt_outs as rules
+from services.constant_contact import ConstantContactError, Misconfigured, Page, Rejected, ServerFault
+from services.delivery import Outcome
+from store import BACKLOG_PER_DAY, DELIVERIES_PER_DAY, OptedOut
+from tests.services.conftest import House
+from tests.services.delivery.test_sign_up import FIND, FORM, LEFT, SHORT, Town
+from tests.services.vendor import ScriptedVendor
+
+SECOND, MINUTE, DAY = 1_000, 60_000, 86_400_000
+LOOKED, SENT, READ = (*FIND, 200), (*FORM, 201), (*LEFT, 200)
+
+
+@pytest.fixture
+def town(tmp_path: Path) -> Iterator[Town]:
+    """Nothing is known of the account's opt-outs yet."""
+    town = Town(tmp_path)
+    town.connect(opt_outs_read=False)
+    yield town
+    town.database.close()
+
+
+class Lister(ScriptedVendor):
+    """Has a list of opt-outs of so many pages; `answer` may fail instead."""
+
+    def __init__(self, pages: int) -> None:
+        super().__init__()
+        self.most = pages
+        self.leads_to_itself = False
+        self.asked_pages: list[str | None] = []
+        self.answer: Callable[[], None] = lambda: None
+
+    def opt_outs(self, since: int, page: str | None = None) -> Page[OptedOut]:
+        super().opt_outs(since, page)
+        self.asked_pages.append(page)
+        self.answer()
+        number = int(page or 1)
+        following = str(number + 1) if number < self.most else None
+        if self.leads_to_itself:
+            following = "2"
+        return Page((OptedOut(f"left-{number}@example.org", 1),), following)
+
+
+@pytest.fixture
+def lister(tmp_path: Path) -> Iterator[Callable[[int], tuple[House, Lister]]]:
+    """A house beside a vendor with so many pages of opt-outs; nothing is known of them."""
+    houses = []
+
+    def opened(pages: int) -> tuple[House, Lister]:
+        vendor = Lister(pages)
+        houses.append(House(tmp_path, api=vendor))
+        houses[-1].connect(opt_outs_read=False)
+        return houses[-1], vendor
+
+    yield opened
+    for each in houses:
+        each.database.close()
+
+
+def failing(error: ConstantContactError) -> Callable[[], None]:
+    def fail() -> None:
+        raise error
+
+    return fail
+
+
+# What it costs
+
+
+def test_many_sign_ups_cost_one_call_a_minute_besides_their_own(town: Town) -> None:
+    """Not one for each: 120 sign-ups in two minutes are 122 calls."""
+    calls: list[Any] = []
+    for number in range(120):
+        town.sign_up(f"p{number}@example.org")
+        calls += town.deliver()
+        town.later(SECOND)
+    assert (calls.count(SENT), calls.count(READ), len(calls)) == (120, 2, 122)
+
+
+def test_a_backlog_costs_a_call_a_minute_besides(town: Town) -> None:
+    """Four a second for a minute: 240 sign-ups and one look."""
+    for number in range(120):
+        town.sign_up(f"p{number}@example.org")
+        # Not so many in a minute that some would be suspected.
+        town.later(SECOND)
+    town.later(DAY)
+    calls: list[Any] = []
+    for _ in range(120):
+        calls += town.deliver()
+        town.later(400)
+    assert (calls.count(SENT), calls.count(READ), len(calls)) == (120, 1, 121)
+
+
+def test_on_a_busy_day_ten_minutes_are_new_enough_for_what_has_just_come_in(town: Town) -> None:
+    """What waits for longer than a minute is held against a newer table also then."""
+    town.sign_up("first@example.org")
+    assert town.deliver()[0] == READ
+    town.use_up(rules.BUSY_FROM_CALLS)
+    town.later(9 * MINUTE)
+    town.sign_up("second@example.org")
+    assert town.deliver() == [SENT]
+    town.sign_up("third@example.org")
+    town.later(MINUTE + 1)
+    assert READ in town.deliver()
+
+
+def test_what_waits_for_tomorrow_uses_up_no_calls(town: Town) -> None:
+    """Behind an old backlog the vendor is asked every ten minutes, for the sign-ups of today that may go."""
+    town.sign_up("old@example.org")
+    town.later(2 * 60 * MINUTE)
+    town.use_up(BACKLOG_PER_DAY)
+    calls: list[Any] = []
+    for _ in range(61):
+        calls += town.deliver()
+        town.later(MINUTE)
+    assert calls == [READ] * 6
+    town.use_up(DELIVERIES_PER_DAY)
+    town.later(20 * MINUTE)
+    assert town.deliver() == []
+
+
+def test_nothing_due_is_no_reason_to_ask(town: Town) -> None:
+    """While there is no traffic the vendor is left alone."""
+    assert town.deliver() == []
+    town.sign_up(SHORT)
+    town.deliver()
+    town.later(DAY)
+    assert town.deliver() == []
+
+
+def test_it_is_read_at_each_start(town: Town, tmp_path: Path) -> None:
+    """What is on record may be that of a backup; also without traffic."""
+    town.sign_up(SHORT)
+    town.deliver()
+    town.later(SECOND)
+    town.database.close()
+    again = Town(tmp_path, other=town)
+    before = again.account.calls
+    again.later(11 * SECOND)
+    again.opt_out_table.fill()
+    assert again.account.calls_since(before) == [READ]
+    again.later(SECOND)
+    again.sign_up("bob@example.org")
+    assert again.deliver() == [SENT]
+    again.database.close()
+
+
+def test_a_look_overlaps_the_one_before(lister: Callable[[int], tuple[House, Lister]]) -> None:
+    """Clocks differ, and what somebody did shows a little later in the vendor's list."""
+    house, vendor = lister(1)
+    house.sign_up()
+    house.courier.step()
+    first = house.clock.now
+    house.clock.now += DAY
+    house.sign_up("bob@example.org")
+    house.courier.step()
+    assert vendor.opt_outs_since == [0, first - rules.OVERLAP_MS]
+
+
+# A long list
+
+
+def test_a_long_list_is_read_page_by_page_and_each_is_looked_up_until_then(
+    lister: Callable[[int], tuple[House, Lister]],
+) -> None:
+    """One page between deliveries, no more than every two seconds; the round goes on where it was."""
+    house, vendor = lister(4)
+    house.clock.now += SECOND
+    for number in range(3):
+        house.sign_up(f"p{number}@example.org")
+    assert house.courier.step().outcome is Outcome.DELIVERED
+    assert (vendor.asked_pages, len(vendor.looked_up)) == ([None], 1)
+    house.clock.now += SECOND
+    house.courier.step()
+    assert (vendor.asked_pages, len(vendor.looked_up)) == ([None], 2)
+    house.clock.now += SECOND
+    house.courier.step()
+    assert (vendor.asked_pages, len(vendor.looked_up)) == ([None, "2"], 3)
+    told: list[list[str]] = []
+    for _ in range(3):
+        house.clock.now += 10 * SECOND
+        house.opt_out_table.fill()
+        told.append([problem.code for problem in house.opt_out_table.problems() if problem.planned])
+    assert vendor.asked_pages == [None, "2", "3", "4"]
+    assert told == [["opt_outs_being_read"], [], []]
+    house.sign_up("after@example.org")
+    house.clock.now += SECOND
+    house.courier.step()
+    assert len(vendor.looked_up) == 3
+    assert len(vendor.signed_up) == 4
+    for number in (1, 2, 3, 4):
+        assert house.opt_outs.standing(f"left-{number}@example.org").opt_out is not None
+
+
+def test_the_first_reading_goes_on_without_traffic_and_leaves_a_share_of_the_day(
+    lister: Callable[[int], tuple[House, Lister]],
+) -> None:
+    """It says when to be called again, soon while there is more, and ends for the day at its bound."""
+    house, vendor = lister(10**6)
+    house.clock.now += 11 * SECOND
+    assert house.opt_out_table.fill() == rules.FILL_EVERY_MS / SECOND
+    assert house.opt_out_table.fill() == rules.FILL_EVERY_MS / SECOND
+    assert len(vendor.asked_pages) == 1
+    with house.database.transaction() as connection:
+        connection.exec_driver_sql(f"UPDATE opt_out_refresh SET pages = {rules.PAGES_PER_DAY - 1}")
+    for _ in range(5):
+        house.clock.now += 10 * SECOND
+        house.opt_out_table.fill()
+    assert len(vendor.asked_pages) == 2
+    house.clock.now += DAY
+    house.opt_out_table.fill()
+    assert len(vendor.asked_pages) == 3
+
+
+@pytest.mark.parametrize("reason", ["used up", "failing", "disconnected", "just connected"])
+def test_the_first_reading_gives_way(lister: Callable[[int], tuple[House, Lister]], reason: str) -> None:
+    """To sign-ups where calls are few, and to whatever is wrong."""
+    house, vendor = lister(3)
+    house.clock.now += SECOND if reason == "just connected" else 11 * SECOND
+    if reason == "used up":
+        house.use_up(BACKLOG_PER_DAY)
+    if reason == "failing":
+        house.budget.pause(until=house.clock.now, reason="away")
+    if reason == "disconnected":
+        house.connections.disconnect(now=house.clock.now)
+    house.opt_out_table.fill()
+    assert vendor.asked_pages == []
+
+
+def test_a_link_that_ran_out_begins_the_round_anew(lister: Callable[[int], tuple[House, Lister]]) -> None:
+    """After a gap; what was read until then is kept."""
+    house, vendor = lister(3)
+    house.clock.now += 11 * SECOND
+    house.opt_out_table.fill()
+    vendor.answer = failing(Rejected(key="contacts.api.validation.error"))
+    house.clock.now += 10 * SECOND
+    house.opt_out_table.fill()
+    vendor.answer = lambda: None
+    for _ in range(4):
+        house.clock.now += 30 * SECOND
+        house.opt_out_table.fill()
+    assert vendor.asked_pages == [None, "2", None, "2", "3"]
+    assert house.opt_outs.outlook(house.clock.now).refresh.refreshed_at > 0
+
+
+# Without it
+
+
+@pytest.mark.parametrize("error", [ServerFault(), Misconfigured(), Rejected(key="a.b")])
+def test_when_the_list_cannot_be_had_each_is_looked_up(
+    lister: Callable[[int], tuple[House, Lister]], error: ConstantContactError
+) -> None:
+    """The check is not skipped, nobody is paused or put aside, and the list is asked for ever more seldom."""
+    house, vendor = lister(1)
+    vendor.answer = failing(error)
+    for number in range(20):
+        house.sign_up(f"p{number}@example.org")
+        assert house.courier.step().outcome is Outcome.DELIVERED
+        house.clock.now += 5 * SECOND
+    assert (len(vendor.signed_up), len(vendor.looked_up)) == (20, 20)
+    assert len(vendor.asked_pages) == 4
+    assert [problem.code for problem in house.opt_out_table.problems()] == ["opt_outs_unread"]
+    vendor.answer = lambda: None
+    house.clock.now += DAY
+    house.sign_up("after@example.org")
+    house.courier.step()
+    assert house.opt_out_table.problems() == []
+    assert house.budget.read().paused_until is None
+
+
+def test_while_another_process_reads_this_one_waits_a_moment_and_no_longer(
+    lister: Callable[[int], tuple[House, Lister]],
+) -> None:
+    """One that died while reading holds nobody up: then each contact is looked up."""
+    house, vendor = lister(1)
+    house.sign_up()
+    house.opt_outs.begin(house.clock.now, lease_ms=rules.LEASE_MS)
+    idle = house.courier.step()
+    assert (idle.outcome, idle.until) == (Outcome.IDLE, house.clock.now + rules.LOOK_AGAIN_MS)
+    house.clock.now += rules.PATIENCE_MS
+    assert house.courier.step().outcome is Outcome.DELIVERED
+    assert (vendor.asked_pages, len(vendor.looked_up)) == ([], 1)
+
+
+def test_a_page_that_leads_to_itself_ends_no_round(lister: Callable[[int], tuple[House, Lister]]) -> None:
+    """It would be read for ever, and the rest of the list is not known."""
+    house, vendor = lister(3)
+    vendor.leads_to_itself = True
+    for _ in range(4):
+        house.clock.now += MINUTE
+        house.opt_out_table.fill()
+    assert house.opt_outs.outlook(house.clock.now).refresh.refreshed_at == 0
+    assert house.opt_outs.outlook(house.clock.now).refresh.failures > 0

@@ -1,0 +1,124 @@
+"""The connection in words, and whether sending makes sense."""
+
+from __future__ import annotations
+
+import pytest
+
+from oauth.refresh.refreshing import REFUSED
+from services.connection.status import WORDS, ConnectionStatus
+from tests.services.conftest import House
+
+DAY = 86_400_000
+
+
+def fail(house: House, state: str, *, next_refresh_at: int | None = None) -> None:
+    row = house.connections.read()
+    house.connections.record_failure(
+        generation=row.generation, state=state, error="why", next_refresh_at=next_refresh_at
+    )
+
+
+@pytest.mark.parametrize("state", ["refresh_failing", "credentials_rejected", "needs_reauthorization"])
+def test_a_valid_access_token_is_used_until_it_ends(house: House, state: str) -> None:
+    """Whatever became of refreshing, the token in hand is good for its lifetime."""
+    fail(house, state)
+    assert house.connection.usable()
+    house.clock.now += DAY + 1
+    assert house.connection.usable() is (state != "needs_reauthorization")
+
+
+def test_without_a_token_nothing_is_tried_before_the_next_refresh_is_due(house: House) -> None:
+    """The keeper's back-off is obeyed by the delivery."""
+    house.clock.now += DAY + 1
+    fail(house, "refresh_failing", next_refresh_at=house.clock.now + 30_000)
+    assert not house.connection.usable()
+    house.clock.now += 30_000
+    assert house.connection.usable()
+
+
+def test_a_disconnected_service_sends_nothing(house: House) -> None:
+    """No token, no call."""
+    house.connections.disconnect(now=house.clock.now)
+    assert not house.connection.usable()
+
+
+def test_every_state_has_its_sentences(house: House) -> None:
+    """What happened, whether sign-ups are safe, and what to press."""
+    view = house.connection.read()
+    assert (view.state, view.action) == ("connected", None)
+    for state in WORDS:
+        if state != "connected":
+            fail(house, state)
+            view = house.connection.read()
+            assert view.state == state
+            assert "safe" in view.safe
+    assert WORDS["needs_reauthorization"][1]
+
+
+def test_the_cause_of_a_refused_token_stands_in_the_sentence(house: House) -> None:
+    """Where no answer was lost, somebody else has spent the token; Connect alone would not end that."""
+    row = house.connections.read()
+    house.connections.record_failure(
+        generation=row.generation, state="needs_reauthorization", error=REFUSED, next_refresh_at=None
+    )
+    sentence = house.connection.read().sentence
+    assert "another service probably uses the same application or the same refresh token" in sentence
+    assert sentence in house.health.report().problems[0].sentence
+
+
+def test_of_an_application_without_a_secret_that_may_be_what_is_missing(house: House) -> None:
+    """To compare a secret with the portal is no advice where none is set; the other states are the same."""
+    public = ConnectionStatus(house.connections, clock=house.clock, public_client=True)
+    for state in WORDS:
+        if state != "connected":
+            fail(house, state)
+        same = state != "credentials_rejected"
+        assert (public.read().sentence == house.connection.read().sentence) is same
+    fail(house, "credentials_rejected")
+    (problem,) = public.read().problems()
+    assert "set CONSTANT_CONTACT_CLIENT_SECRET unless" in problem.sentence
+    assert not problem.public
+
+
+@pytest.mark.parametrize("state", [state for state in WORDS if state != "connected"])
+def test_a_problem_of_the_connection_has_a_code_and_strangers_learn_of_no_secret(
+    house: House, state: str
+) -> None:
+    """The code names the state; what says that a key or a secret does not fit is not for everybody."""
+    fail(house, state)
+    (problem,) = house.connection.read().problems()
+    assert problem.code == f"connection_{state}"
+    assert problem.sentence.startswith(WORDS[state][0])
+    of_secrets = state in {"credentials_rejected", "undecryptable", "foreign_installation"}
+    assert problem.public is not of_secrets
+
+
+@pytest.mark.parametrize(("days", "warned"), [(59, None), (60, "After 180 days"), (151, "Soon")])
+def test_an_idle_connection_is_warned_of(house: House, days: int, warned: str | None) -> None:
+    """The vendor ends a refresh token that was unused for 180 days; from the 60th on it is said."""
+    house.clock.now += days * DAY
+    view = house.connection.read()
+    assert view.idle_days == days
+    if warned is None:
+        assert view.warning is None
+    else:
+        assert view.warning is not None
+        assert warned in view.warning
+        assert f"{days} days" in view.warning
+
+
+@pytest.mark.parametrize("state", ["undecryptable", "foreign_installation"])
+def test_what_must_not_be_used_is_not_used(house: House, state: str) -> None:
+    """A copy of a database, or tokens that cannot be opened, send nothing."""
+    row = house.connections.read()
+    house.connections.note_state(generation=row.generation, state=state, error=None)
+    assert not house.connection.usable()
+    assert not house.connection.ready()
+
+
+def test_a_planted_refresh_token_is_worth_trying(house: House) -> None:
+    """With no access token yet, the first call gets one."""
+    house.connections.disconnect(now=house.clock.now)
+    house.connections.plant_seed(refresh_sealed="s", seed_hash="h", fingerprint="f", now=house.clock.now)
+    assert house.connection.usable()
+    assert not house.connection.ready()

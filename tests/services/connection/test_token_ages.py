@@ -1,0 +1,69 @@
+"""How old the tokens are, in seconds."""
+
+from __future__ import annotations
+
+from services.connection.token_ages import TokenAges, TokenClock
+from tests.services.conftest import House
+
+DAY = 86_400
+
+
+def test_ages_run_from_the_last_new_pair(house: House) -> None:
+    """An hour after connecting both tokens are an hour old, and the access token ends 23 hours later."""
+    connected_at = house.clock.now
+    house.clock.now += 3_600_000
+    ages = TokenClock(house.connections, clock=house.clock).read()
+    assert ages == TokenAges(
+        access_age=3_600,
+        access_ends_in=DAY - 3_600,
+        refresh_age=3_600,
+        refresh_unused_for=3_600,
+        last_success_at=connected_at,
+        failures=0,
+        last_error=None,
+        retry_in=None,
+    )
+
+
+def test_a_refresh_token_that_stays_gets_older_and_is_used_anew(house: House) -> None:
+    """Renewing without a new refresh token ends its idleness, not its age."""
+    house.clock.now += DAY * 1000
+    now = house.clock.now
+    house.connections.store_refreshed(
+        generation=house.connections.read().generation,
+        access_sealed="sealed",
+        refresh_sealed=None,
+        access_issued_at=now,
+        access_expires_at=now + DAY * 1000,
+        scope=None,
+        now=now,
+    )
+    ages = TokenClock(house.connections, clock=house.clock).read()
+    assert (ages.access_age, ages.refresh_age, ages.refresh_unused_for) == (0, DAY, 0)
+
+
+def test_a_failure_is_told_with_the_time_before_the_next_try(house: House) -> None:
+    """Count and reason stay until a success; the time is told only while it lies ahead."""
+    house.connections.record_failure(
+        generation=house.connections.read().generation,
+        state="refresh_failing",
+        error="No answer.",
+        next_refresh_at=house.clock.now + 30_000,
+    )
+    tokens = TokenClock(house.connections, clock=house.clock)
+    assert (tokens.read().failures, tokens.read().last_error, tokens.read().retry_in) == (1, "No answer.", 30)
+    house.clock.now += 30_000
+    assert (tokens.read().last_error, tokens.read().retry_in) == ("No answer.", None)
+
+
+def test_an_access_token_that_is_over_ended_in_the_past(house: House) -> None:
+    """Its remaining time is negative, not cut off at zero."""
+    house.clock.now += (DAY + 60) * 1000
+    assert TokenClock(house.connections, clock=house.clock).read().access_ends_in == -60
+
+
+def test_without_tokens_there_are_no_ages(house: House) -> None:
+    """A disconnect is no success, and leaves nothing that could grow old."""
+    house.connections.disconnect(now=house.clock.now)
+    ages = TokenClock(house.connections, clock=house.clock).read()
+    assert ages == TokenAges(None, None, None, None, None, 0, None, None)

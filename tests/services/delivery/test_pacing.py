@@ -1,0 +1,202 @@
+"""When a booked call leaves."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from services.constant_contact.quota import CallPermits
+from services.delivery import Departures, depart
+from services.delivery.pacing import NotSent, departing
+from store import Budget, Claimed, Database, Deliveries, Wait
+from tests.services.conftest import Clock, House
+
+
+class SlowDisk(Budget):
+    """Each booking takes its time, and `late` tells how long, in milliseconds."""
+
+    clock: Clock
+    late = 0
+
+    def book(self, now: int, *, own_probe: bool = False, ahead_ms: int = 0) -> int | Wait:
+        booked = super().book(now, own_probe=own_probe, ahead_ms=ahead_ms)
+        self.clock.now = max(self.clock.now, booked if isinstance(booked, int) else 0) + self.late
+        return booked
+
+
+class Waiting(threading.Event):
+    """Notes for how long somebody waits, and lets that time pass at once."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__()
+        self.clock, self.waited = clock, 0
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.waited += round((timeout or 0) * 1000)
+        self.clock.now += round((timeout or 0) * 1000)
+        return self.is_set()
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    """A house in which no time passes while somebody waits for the database."""
+    database = Database(f"sqlite:///{tmp_path / 'test.db'}")
+    house = House(tmp_path, deliveries=Deliveries(database, monotonic=lambda: 0.0))
+    house.connect()
+    yield house
+    house.database.close()
+    database.close()
+
+
+@pytest.fixture
+def disk(house: House) -> SlowDisk:
+    disk = SlowDisk(house.database, monotonic=lambda: 0.0)
+    disk.clock = house.clock
+    return disk
+
+
+@pytest.fixture
+def departures(house: House, disk: SlowDisk) -> Departures:
+    permits = CallPermits(disk, clock=house.clock, monotonic=house.clock.monotonic)
+    return Departures(permits=permits, budget=disk, clock=house.clock)
+
+
+_numbers = count()
+
+
+def claim(house: House) -> Claimed:
+    house.sign_up(f"p{next(_numbers)}@example.org")
+    claimed = house.courier.claim()
+    assert isinstance(claimed, Claimed), claimed
+    return claimed
+
+
+def test_a_call_is_booked_ahead_and_leaves_at_its_time(house: House, departures: Departures) -> None:
+    """The commit's time is then not lost, and neither is a millisecond of the second."""
+    began = house.clock.now
+    claims = []
+    for _ in range(4):
+        house.clock.now += 1
+        claims.append(claim(house))
+    house.clock.now = began + 860
+    fifth = claim(house)
+    assert fifth.booked_at == claims[0].booked_at + 1_080
+    stop = Waiting(house.clock)
+    departures.wait_for(fifth, stop)
+    assert stop.waited == fifth.booked_at - (began + 860)
+
+
+def test_nobody_books_further_ahead_than_a_quarter_of_a_second(house: House) -> None:
+    """A sign-up that comes in meanwhile would have to wait behind it."""
+    first = claim(house).booked_at
+    for _ in range(3):
+        claim(house)
+    house.sign_up("late@example.org")
+    house.clock.now = first + 1_080 - 251
+    step = house.courier.claim()
+    assert not isinstance(step, Claimed)
+    assert step.until == first + 1_080 - 250
+
+
+@pytest.mark.parametrize(("late", "calls"), [(40, 1), (41, 2)])
+def test_a_call_that_is_late_is_booked_anew(
+    house: House, departures: Departures, late: int, calls: int
+) -> None:
+    """It would fall into somebody else's second; the rest of the guard is the network's."""
+    claimed = claim(house)
+    house.clock.now += late
+    departures.wait_for(claimed, threading.Event())
+    assert house.budget.read().used == calls
+
+
+def test_where_every_booking_takes_long_the_gaps_grow_until_they_cover_it(
+    house: House, departures: Departures, disk: SlowDisk
+) -> None:
+    """Else a slow disk would hold back every call for ever."""
+    claimed = claim(house)
+    disk.late = 300
+    house.clock.now += 300
+    departures.wait_for(claimed, Waiting(house.clock))
+    assert house.budget.read().guard_at(house.clock.now) - 40 >= 300
+
+
+def test_a_guard_that_has_grown_lets_later_calls_leave(
+    house: House, departures: Departures, disk: SlowDisk
+) -> None:
+    """It was widened because they are late."""
+    disk.throttled(house.clock.now - 1_500)
+    claimed = claim(house)
+    house.clock.now += 90
+    departures.wait_for(claimed, threading.Event())
+    assert house.budget.read().used == 1
+
+
+@pytest.mark.parametrize("why", ["stopped", "frozen"])
+def test_a_call_that_shall_not_leave_is_not_sent(house: House, departures: Departures, why: str) -> None:
+    """Whoever holds the lease by then sends it."""
+    claimed, stop = claim(house), threading.Event()
+    if why == "stopped":
+        stop.set()
+    else:
+        house.clock.now += 15_001
+    with pytest.raises(NotSent):
+        departures.wait_for(claimed, stop)
+    assert house.budget.read().used == 1
+
+
+def test_a_clock_that_was_set_back_holds_nothing_up(house: House, departures: Departures) -> None:
+    """A call waits a quarter of a second at most, or its lease would end."""
+    claimed = claim(house)
+    house.clock.now -= 50_000
+    stop = Waiting(house.clock)
+    departures.wait_for(claimed, stop)
+    assert stop.waited == 250
+
+
+def test_a_clock_that_was_set_forward_brings_no_fifth_call_into_a_second(
+    house: House, disk: SlowDisk
+) -> None:
+    """What left a moment ago seems to have left an hour ago, so that four more would go out at once.
+
+    Set back again, it holds nothing up.
+    """
+    leapt = [0]
+    departures = Departures(
+        permits=CallPermits(disk, clock=house.clock, monotonic=lambda: (house.clock() - leapt[0]) / 1000),
+        budget=disk,
+        clock=house.clock,
+    )
+    stop = Waiting(house.clock)
+    departures.wait_for(claim(house), stop)
+    leapt[0] = 3_600_000
+    house.clock.now += leapt[0]
+    house.nobody_left()
+    early, began = [claim(house), claim(house)], house.clock.now
+    for claimed in early:
+        assert claimed.booked_at - began <= 0
+        departures.wait_for(claimed, stop)
+        assert house.clock.now - began >= 1_080
+    departures.wait_for(claim(house), stop)
+    assert house.budget.read().used == 1 + 2 + 2 + 1
+    leapt[0] = 0
+    house.clock.now -= 3_600_000
+    house.nobody_left()
+    # The calls of the time that has not come count as just now.
+    house.courier.claim()
+    house.clock.now += 2_000
+    departures.wait_for(claim(house), stop)
+    assert house.budget.read().used == 7
+
+
+def test_only_the_first_call_of_a_delivery_waits(house: House) -> None:
+    """Every further one takes a permit of its own."""
+    left: list[int] = []
+    with departing(lambda: left.append(1)):
+        depart()
+        depart()
+    depart()
+    assert left == [1]

@@ -1,0 +1,180 @@
+"""Which lists and tags a stranger reaches without a form: none that a form protects."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from services import ANONYMOUS, Asker, Evidence, InvalidSubmission, OpenLists, Submission
+from services.intake.parsing import read_form
+from tests.services.conftest import House
+from tests.services.protection.test_proof_of_work import answer
+from tests.services.vendor import EVENTS, NEWSLETTER
+
+SHOP = Asker("key-1")
+FORM: dict[str, Any] = {
+    "slug": "news",
+    "name": "News",
+    "list_ids": [NEWSLETTER.list_id],
+    "fields": [],
+    "protection": "standard",
+    "tags": ["Spring"],
+}
+
+
+def submission(fields: Mapping[str, str]) -> Submission:
+    return read_form([("email", "ann@example.org"), *fields.items()])
+
+
+def post(house: House, **fields: str) -> None:
+    house.intake.accept(submission(fields), ANONYMOUS, Evidence())
+
+
+def refusal(house: House, **fields: str) -> dict[str, str]:
+    with pytest.raises(InvalidSubmission) as refused:
+        post(house, **fields)
+    assert house.intake.recent(10) == []
+    assert house.quarantine.count() == 0
+    return {error.field: error.message for error in refused.value.errors}
+
+
+def test_a_public_list_is_open_until_a_form_protects_it(house: House) -> None:
+    """Then the sentence names what to send instead, and a key's holder still joins it."""
+    assert house.open_lists.ids() == (NEWSLETTER.list_id,)
+    house.forms.save(FORM)
+    assert house.open_lists.ids() == ()
+    told = refusal(house, list_id=NEWSLETTER.list_id)
+    assert "send “form”: “news” instead" in told["list_ids"]
+    house.intake.accept(submission({"list_id": NEWSLETTER.list_id}), SHOP, Evidence())
+    assert len(house.intake.recent(10)) == 1
+
+
+@pytest.mark.parametrize("level", ["standard", "captcha", "turnstile", "hcaptcha", "recaptcha"])
+def test_every_protection_closes_it(house: House, level: str) -> None:
+    """Whatever the program would leave out."""
+    house.forms.save(FORM | {"protection": level})
+    assert "form" in refusal(house, list_id=NEWSLETTER.list_id)["list_ids"]
+
+
+def test_the_low_protection_leaves_it_open(house: House) -> None:
+    """Such a form asks no more than a post without one."""
+    house.forms.save(FORM | {"protection": "none"})
+    post(house, list_id=NEWSLETTER.list_id)
+    assert len(house.intake.recent(10)) == 1
+
+
+def test_an_archived_form_opens_nothing(house: House) -> None:
+    """Who archives a form wants fewer sign-ups by strangers; there is no form to name."""
+    house.forms.save(FORM)
+    house.forms.archive("news")
+    told = refusal(house, list_id=NEWSLETTER.list_id)
+    assert "no longer in use" in told["list_ids"]
+    assert "“news”" not in told["list_ids"]
+    house.forms.save(FORM | {"slug": "other"})
+    assert "“other”" in refusal(house, list_id=NEWSLETTER.list_id)["list_ids"]
+
+
+def test_one_closed_list_among_several_closes_the_post(house: House) -> None:
+    """Nothing of it is stored; each list that is closed is named with its own reason."""
+    house.forms.save(FORM)
+    with pytest.raises(InvalidSubmission) as refused:
+        house.intake.accept(
+            read_form(
+                [("email", "a@example.org"), *(("list_id", each.list_id) for each in (NEWSLETTER, EVENTS))]
+            ),
+            ANONYMOUS,
+            Evidence(),
+        )
+    assert ["belongs to a form" in error.message for error in refused.value.errors] == [True, False]
+
+
+def test_a_list_beside_another_form_is_not_joined(house: House) -> None:
+    """An unprotected form leads to its own lists only; who names none of them is asked to choose."""
+    house.forms.save(FORM)
+    house.forms.save(FORM | {"slug": "open", "protection": "none", "list_ids": [EVENTS.list_id]})
+    assert set(refusal(house, form="open", list_id=NEWSLETTER.list_id)) == {"list_ids"}
+    assert house.intake.recent(10) == []
+    post(house, form="open", list_ids=f"{NEWSLETTER.list_id},{EVENTS.list_id}")
+    assert house.intake.recent(10)[0].list_ids == (EVENTS.list_id,)
+
+
+@pytest.mark.parametrize("form", ["gone", "news"])
+def test_a_form_that_is_not_in_use_is_no_way_to_its_list(house: House, form: str) -> None:
+    """An unknown or archived form beside a list's id does not make it a post without a form."""
+    house.forms.save(FORM)
+    house.forms.archive("news")
+    assert set(refusal(house, form=form, list_id=NEWSLETTER.list_id)) == {"form"}
+
+
+@pytest.mark.parametrize("tag", ["Spring", "spring"])
+def test_the_tags_of_a_protected_form_are_its_own(house: House, tag: str) -> None:
+    """What starts a series of mails at Constant Contact is not reached past the form either."""
+    house.forms.save(FORM | {"list_ids": [EVENTS.list_id]})
+    told = refusal(house, list_id=NEWSLETTER.list_id, tags=tag)
+    assert f"The tag “{tag}” belongs to a form: send “form”: “news”" in told["tags"]
+    post(house, list_id=NEWSLETTER.list_id, tags="Autumn")
+    assert len(house.intake.recent(10)) == 1
+
+
+@pytest.mark.parametrize("what", ["token", "proof"])
+def test_what_one_form_gives_out_is_no_use_for_another(house: House, what: str) -> None:
+    """An unprotected form's token and proof of work do not open a protected one."""
+    weak = house.forms.save(FORM | {"slug": "open", "protection": "none"})
+    guarded = house.forms.save(FORM | {"protection": "captcha" if what == "proof" else "standard"})
+    token = house.protection.token(weak if what == "token" else guarded)
+    house.clock.now += 5_000
+    sent = {"form": "news", "form_token": token}
+    if what == "proof":
+        sent["altcha"] = answer(house.proofs.challenge("open"))
+    post(house, **sent)
+    assert house.intake.recent(10) == []
+    (suspect,) = house.quarantine.waiting(10)
+    assert "was not one of ours" in suspect.reasons[0] or "was wrong" in suspect.reasons[0]
+
+
+def test_without_a_readable_store_the_operators_lists_are_open(house: House) -> None:
+    """Since the start nobody knows a form; a sign-up for a public list must not be lost."""
+    with house.database.transaction() as connection:
+        connection.exec_driver_sql("ALTER TABLE forms RENAME TO forms_gone")
+    post(house, list_id=NEWSLETTER.list_id)
+    with pytest.raises(InvalidSubmission):
+        post(house, list_id=EVENTS.list_id)
+
+
+def codes(house: House, *public: str, written_down: bool = True) -> list[str]:
+    lists = OpenLists(public_list_ids=public, written_down=written_down, forms=house.forms)
+    return [problem.code for problem in lists.problems()]
+
+
+def test_no_public_list_is_no_problem_where_forms_exist(house: House) -> None:
+    """Only with neither is every visitor refused."""
+    assert codes(house) == ["no_list_open"]
+    house.forms.save(FORM)
+    assert codes(house) == []
+    house.forms.archive("news")
+    assert codes(house) == ["no_list_open"]
+
+
+def test_a_public_list_that_a_form_protects_is_a_contradiction(house: House) -> None:
+    """Its visitors are refused; the sandbox's own list nobody wrote down. Strangers are not told."""
+    assert codes(house, NEWSLETTER.list_id) == []
+    house.forms.save(FORM)
+    assert codes(house, NEWSLETTER.list_id) == ["public_list_protected"]
+    assert codes(house, NEWSLETTER.list_id, written_down=False) == []
+    assert codes(house, EVENTS.list_id) == []
+    assert [problem.code for problem in house.health.report().problems] == ["public_list_protected"]
+    assert [problem.code for problem in house.health.report(for_all=True).problems] == ["more_for_admins"]
+
+
+def test_a_second_form_without_protection_is_named(house: House) -> None:
+    """It is the admin's choice and stays open, but somebody should know."""
+    house.forms.save(FORM)
+    assert house.open_lists.weak_doors() == []
+    house.forms.save(FORM | {"slug": "open", "name": "Footer", "protection": "none"})
+    (sentence,) = house.open_lists.weak_doors()
+    assert "The form “News” protects the list" in sentence
+    assert "the form “Footer” leads to it with the low protection" in sentence
+    house.forms.archive("news")
+    assert house.open_lists.weak_doors() == []

@@ -1,0 +1,126 @@
+"""Waiting for the verdict on one sign-up."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from services import ANONYMOUS, Evidence
+from services.constant_contact import Unreachable
+from services.intake.parsing import read_form
+from tests.services.conftest import House
+from tests.services.vendor import NEWSLETTER
+
+
+def sign_up(house: House, email: str = "ann@example.org") -> str:
+    submission = read_form([("email", email), ("list_id", NEWSLETTER.list_id)])
+    return house.intake.accept(submission, ANONYMOUS, Evidence()).id
+
+
+def test_a_delivered_sign_up_is_told_with_its_contact(house: House) -> None:
+    """Created or updated, and the contact's id, come from the vendor's answer."""
+    signup_id = sign_up(house)
+    house.courier.step()
+    verdict = house.verdicts_waiting(1).wait_for(signup_id)
+    assert (verdict.status, verdict.action, verdict.contact_id) == ("subscribed", "created", "contact-1")
+
+
+def test_a_sign_up_that_another_carried_is_told_as_subscribed(house: House) -> None:
+    """It has the same contact, and the person has no interest in whose call it was."""
+    sign_up(house)
+    second = sign_up(house)
+    house.courier.step()
+    verdict = house.verdicts_waiting(1).wait_for(second)
+    assert (verdict.status, verdict.action, verdict.contact_id) == ("subscribed", "created", "contact-1")
+
+
+def test_a_verdict_that_comes_while_waiting_is_seen(house: House) -> None:
+    """The delivery may happen in another thread or process."""
+    signup_id = sign_up(house)
+    timer = threading.Timer(0.1, house.courier.step)
+    timer.start()
+    verdict = house.verdicts_waiting(5).wait_for(signup_id)
+    timer.join()
+    assert verdict.status == "subscribed"
+
+
+def test_the_wait_ends_in_time(house: House) -> None:
+    """Without a delivery the answer is "queued" after wait_seconds of the clock."""
+    signup_id = sign_up(house)
+    house.clock.tick = 200
+    began = house.clock.now
+    assert house.verdicts_waiting(1.2).wait_for(signup_id).status == "queued"
+    assert house.clock.now - began <= 1_200 + 4 * 200
+
+
+@pytest.mark.parametrize(("at_most", "longest"), [(0.4, 1_200), (3600, 2_000), (None, 2_000)])
+def test_a_sender_may_shorten_the_wait_and_not_lengthen_it(
+    house: House, at_most: float | None, longest: int
+) -> None:
+    """What the service allows stays the limit: its threads are for everybody."""
+    signup_id = sign_up(house)
+    house.clock.tick = 200
+    began = house.clock.now
+    assert house.verdicts_waiting(1.2).wait_for(signup_id, at_most=at_most).status == "queued"
+    assert house.clock.now - began <= longest
+    assert at_most == 0.4 or house.clock.now - began >= 1_200
+
+
+def test_a_failed_call_ends_the_wait_at_once(house: House) -> None:
+    """Once the vendor has failed, more waiting brings nothing."""
+    house.vendor.script = [Unreachable()]
+    signup_id = sign_up(house)
+    house.courier.step()
+    house.clock.now += 60_000
+    assert house.verdicts_waiting(3600).wait_for(signup_id).status == "queued"
+
+
+def test_a_token_that_runs_out_ends_the_wait(house: House) -> None:
+    """The delivery may now wait seconds for a new one; a visitor does not."""
+    signup_id = sign_up(house)
+    house.clock.now += 86_400_000 - 120_000 - 500
+    house.clock.tick = 100
+    began = house.clock.now
+    assert house.verdicts_waiting(3600).wait_for(signup_id).status == "queued"
+    assert house.clock.now - began < 3_000
+
+
+@pytest.mark.parametrize(
+    "why", ["paused", "disconnected", "token ends", "long queue", "no waiter left", "no waiting"]
+)
+def test_there_is_no_wait_that_cannot_be_worth_it(house: House, why: str) -> None:
+    """The clock stands still, so each of these would hang if it waited."""
+    signup_id = sign_up(house)
+    verdicts = house.verdicts_waiting(3600)
+    if why == "paused":
+        house.budget.pause(until=house.clock.now + 60_000, reason="away")
+    elif why == "disconnected":
+        house.connections.disconnect(now=house.clock.now)
+    elif why == "token ends":
+        house.clock.now += 86_400_000 - 120_000
+    elif why == "long queue":
+        for number in range(4):
+            sign_up(house, f"p{number}@example.org")
+    elif why == "no waiter left":
+        verdicts._waiting.acquire()
+        verdicts._waiting.acquire()
+    else:
+        verdicts = house.verdicts_waiting(0)
+    assert verdicts.wait_for(signup_id).status == "queued"
+
+
+@pytest.mark.parametrize(
+    ("later_ms", "status"),
+    [(0, "queued"), (199, "queued"), (200, "subscribed"), (-1, "subscribed"), (-60_000, "subscribed")],
+)
+def test_a_no_is_remembered_for_a_fifth_of_a_second(house: House, later_ms: int, status: str) -> None:
+    """In a burst nobody asks the store again; a clock that is set back makes nobody wait for the old time."""
+    signup_id = sign_up(house)
+    house.courier.step()
+    house.budget.pause(until=house.clock.now + 60_000, reason="away")
+    verdicts = house.verdicts_waiting(1)
+    assert verdicts.wait_for(signup_id).status == "queued"
+    house.budget.resume()
+    house.clock.now += later_ms
+    assert verdicts.wait_for(signup_id).status == status

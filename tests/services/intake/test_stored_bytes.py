@@ -1,0 +1,151 @@
+"""What one visitor can store is bounded by what was sent, as bytes on the disk."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, quote
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from services import ANONYMOUS, Evidence, InvalidSubmission, MalformedSubmission
+from services.intake.parsing import read_form, read_json
+from services.submission.fields import Reading
+from tests.services.conftest import House
+from tests.services.vendor import NEWSLETTER
+
+MOST_SENT, ROOM = 16 * 1024, 2 * 1024
+BROWSER = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0 Safari/537.36"
+SEEN = Evidence(page="https://www.example.org/newsletter", network_address="203.0.113.9", user_agent=BROWSER)
+TRICKS = '"\\/\n\t<&aé漢😀ﬁ\u202e'
+TEXT = st.text(alphabet=TRICKS, max_size=60) | st.text(max_size=255)
+BODIES = st.fixed_dictionaries(
+    {},
+    optional={
+        "first_name": TEXT,
+        "company_name": TEXT,
+        "street": TEXT,
+        "source": TEXT,
+        "consent": st.text(alphabet=TRICKS, max_size=2000),
+        "custom_fields": st.dictionaries(TEXT, TEXT | st.lists(TEXT, max_size=5), max_size=50),
+        "tags": st.lists(TEXT, max_size=50),
+        "referrer": TEXT.map("https://www.example.org/{}".format),
+    },
+)
+FIXED: dict[str, Any] = {"email": "ada.lovelace@example.org", "list_id": NEWSLETTER.list_id}
+NEEDED = {ord(letter): quote(letter) for letter in "%&=+"}
+
+
+def form_of(fields: dict[str, Any]) -> bytes:
+    """The body of a form that escapes nothing but what it must: the shortest that says it."""
+    pairs = [(name, value) for name, value in fields.items() if isinstance(value, str)]
+    for name, value in fields.get("custom_fields", {}).items():
+        pairs += [(f"custom_fields[{name}]", each) for each in ([value] if isinstance(value, str) else value)]
+    pairs += [("tags", tag) for tag in fields.get("tags", ())]
+    return "&".join(f"{name.translate(NEEDED)}={value.translate(NEEDED)}" for name, value in pairs).encode()
+
+
+def stored_bytes(house: House, signup_id: str) -> int:
+    """Of all rows of a sign-up, with their entries in indexes, and of its lines in the second copy."""
+    found = 0
+    with house.database.reading() as connection:
+        for table, key in (("signups", "id"), ("deliveries", "signup_id"), ("suspected_signups", "id")):
+            sql = f"SELECT * FROM {table} WHERE {key} = ?"
+            for row in connection.exec_driver_sql(sql, (signup_id,)).mappings():
+                found += sum(len(value.encode()) if isinstance(value, str) else 8 for value in row.values())
+                # Each index repeats its columns: the ids, the times, and of a delivery the address.
+                found += 3 * 48 + len(row.get("contact_key", ""))
+    for _, file in house.database.copies.files():
+        for line in file.read_bytes().splitlines(keepends=True):
+            found += len(line) if line.startswith(signup_id.encode()) else 0
+    return found
+
+
+def taken(house: House, raw: bytes, *, form: bool, trap: bool) -> str | None:
+    """The id of the sign-up; None where the body is refused."""
+    if len(raw) > MOST_SENT:
+        return None
+    try:
+        if form:
+            submission = read_form(parse_qsl(raw.decode(), keep_blank_values=True, errors="strict"))
+        else:
+            submission = read_json(raw)
+    except (InvalidSubmission, MalformedSubmission):
+        return None
+    if trap:
+        submission = submission.read_as(Reading(trap="x"))
+    return house.intake.accept(submission, ANONYMOUS, SEEN).id
+
+
+FULL_OF_QUOTES = {"custom_fields": {f"{n:02}": '"\\' * 127 for n in range(48)}}
+FULL_OF_EMOJI = {"custom_fields": {f"{n:02}": "😀" * 255 for n in range(14)}}
+FULL_OF_NAMES = {"custom_fields": {f"漢字{n:02}" + "漢" * 46: "x" for n in range(50)}}
+FULL_OF_TAGS = {"tags": [f"{n:02}" + "\\" * 250 for n in range(50)]}
+FULL_OF_WORDS = {"consent": '"' * 2000, "source": "é" * 100, "street": "\\" * 255}
+HOSTILE = [FULL_OF_QUOTES, FULL_OF_EMOJI, FULL_OF_NAMES, FULL_OF_TAGS, FULL_OF_WORDS]
+
+
+@pytest.mark.parametrize("trap", [False, True], ids=["believed", "suspected"])
+@pytest.mark.parametrize("form", [False, True], ids=["json", "form"])
+@given(fields=BODIES)
+@example(fields=FULL_OF_QUOTES)
+@example(fields=FULL_OF_EMOJI)
+@example(fields=FULL_OF_NAMES)
+@example(fields=FULL_OF_TAGS)
+@example(fields=FULL_OF_WORDS)
+@example(fields={})
+@settings(
+    max_examples=60,
+    derandomize=True,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+def test_at_most_twice_what_was_sent_and_two_kilobytes(
+    house: House, form: bool, trap: bool, fields: dict[str, Any]
+) -> None:
+    """Whatever is in it, with its second copy, believed or suspected."""
+    said = FIXED | fields
+    raw = form_of(said) if form else json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode()
+    signup_id = taken(house, raw, form=form, trap=trap)
+    if signup_id is not None:
+        assert stored_bytes(house, signup_id) <= 2 * len(raw) + ROOM
+
+
+@pytest.mark.parametrize("trap", [False, True], ids=["believed", "suspected"])
+@pytest.mark.parametrize("fields", HOSTILE, ids=["quotes", "emoji", "names", "tags", "words"])
+def test_the_files_grow_no_faster(house: House, tmp_path: Path, trap: bool, fields: dict[str, Any]) -> None:
+    """The same on the disk, where pages, indexes and the log count as well: 100 of a kind."""
+    raw = form_of(FIXED | fields)
+    assert taken(house, raw, form=True, trap=trap)
+    before = on_disk(house, tmp_path)
+    for _ in range(100):
+        assert taken(house, raw, form=True, trap=trap)
+    grown = on_disk(house, tmp_path) - before
+    assert grown <= 100 * (2 * len(raw) + ROOM)
+
+
+def test_text_that_cannot_be_compressed_takes_at_most_a_page_more(house: House, tmp_path: Path) -> None:
+    """SQLite's pages may stay half empty, by 4 KB at most; what is in them keeps to the bound."""
+    before = on_disk(house, tmp_path)
+    sent = 0
+    for number in range(100):
+        chance = random.Random(number)
+        letters = ["".join(map(chr, chance.choices(range(0x4E00, 0x9FFF), k=250))) for _ in range(17)]
+        raw = form_of(FIXED | {"custom_fields": {f"{n}": text for n, text in enumerate(letters)}})
+        sent += len(raw)
+        signup_id = taken(house, raw, form=True, trap=False)
+        assert signup_id
+        assert stored_bytes(house, signup_id) <= 2 * len(raw) + ROOM
+    assert on_disk(house, tmp_path) - before <= 2 * sent + 100 * (ROOM + 4096)
+
+
+def on_disk(house: House, folder: Path) -> int:
+    """Without SQLite's log, which is written over when it has grown to 4 MB."""
+    with house.database.reading() as connection:
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    files = (file for file in folder.rglob("*") if file.is_file() and file.name != "ballast")
+    return sum(file.stat().st_size for file in files)

@@ -1,0 +1,355 @@
+"""What is wrong and how to mend it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from services import ANONYMOUS, Evidence
+from services.connection.status import WORDS
+from services.connection.token_ages import TokenClock
+from services.constant_contact import Rejected
+from services.intake.parsing import read_form
+from services.operations import checks as findings
+from services.operations.checks import Finding, Level
+from services.operations.doctor import Deployment, Doctor
+from services.problems import Problem
+from store import Database, StoreMisconfigured, StoreUnavailable
+from tests.services.conftest import House
+from tests.services.vendor import EVENTS, NEWSLETTER
+
+DAY = 86_400_000
+REDIRECT = "https://signup.example.org/oauth/callback"
+
+
+class Control:
+    """The connection's control with a known answer; nothing else may be asked of it here."""
+
+    def __init__(self, *, decryptable: bool = True) -> None:
+        self._decryptable = decryptable
+
+    def refresh(self) -> tuple[bool, str]:
+        raise AssertionError("looking must not refresh")
+
+    def disconnect(self) -> None:
+        raise AssertionError("looking must not disconnect")
+
+    def decryptable(self) -> bool:
+        return self._decryptable
+
+
+@pytest.fixture
+def deployment(tmp_path: Path) -> Deployment:
+    return Deployment(
+        warnings=(),
+        store_url=f"sqlite:///{tmp_path / 'test.db'}",
+        data_dir=tmp_path,
+        redirect_uri=REDIRECT,
+        public_list_ids=(NEWSLETTER.list_id,),
+        delivers_itself=True,
+        vendor_urls=("http://127.0.0.1:1/v3",),
+    )
+
+
+def examine(
+    house: House,
+    deployment: Deployment,
+    *,
+    database: Database | None = None,
+    decryptable: bool = True,
+    online: bool = False,
+    proxies: tuple[Problem, ...] = (),
+) -> list[Finding]:
+    doctor = Doctor(
+        deployment,
+        database=database or house.database,
+        connection=house.connection,
+        control=Control(decryptable=decryptable),
+        tokens=TokenClock(house.connections, clock=house.clock),
+        lists=house.lists,
+        open_lists=house.open_lists,
+        deliveries=house.deliveries,
+        budget=house.budget,
+        spool=house.spool,
+        salvage=house.salvage,
+        proxies=lambda: proxies,
+        clock=house.clock,
+    )
+    return doctor.examine(online=online)
+
+
+def bad(found: list[Finding]) -> list[str]:
+    return [str(finding) for finding in found if finding.level is not Level.OK]
+
+
+def sign_up(house: House) -> None:
+    submission = read_form([("email", "ann@example.org"), ("list_id", NEWSLETTER.list_id)])
+    house.intake.accept(submission, ANONYMOUS, Evidence())
+
+
+@pytest.mark.parametrize("public", [True, False])
+def test_a_public_application_is_told_of(house: House, deployment: Deployment, public: bool) -> None:
+    """It is in order, but whoever forgot the secret sees it before a refresh fails."""
+    house.lists.read()
+    found = examine(house, replace(deployment, public_client=public))
+    assert bad(found) == []
+    assert any("no CONSTANT_CONTACT_CLIENT_SECRET" in str(finding) for finding in found) is public
+
+
+def test_a_sound_deployment_has_nothing_but_ok(house: House, deployment: Deployment, tmp_path: Path) -> None:
+    """Each thing looked at is named, the database with its place, the redirect URI to the letter."""
+    house.lists.read()
+    found = examine(house, deployment)
+    assert bad(found) == []
+    text = "\n".join(map(str, found))
+    for part in (
+        "The settings are complete.",
+        f"MB are free on the disk of {tmp_path}.",
+        f"to the letter: {REDIRECT}",
+        f"at {tmp_path}/test.db can be written.",
+        "Constant Contact is connected.",
+        "ENCRYPTION_KEYS open what is stored.",
+        "connection was used: 0, of 180.",
+        "The account has every list",
+        "No sign-up waits",
+    ):
+        assert part in text
+    assert "SQLite 3." in text
+    assert "in the DNS" not in text
+
+
+def test_every_part_reaches_the_report(house: House, deployment: Deployment) -> None:
+    """Faults of all parts at once are all named."""
+    house.vendor.script = [Rejected()]
+    sign_up(house)
+    house.courier.step()
+    sign_up(house)
+    house.clock.now += 2 * DAY
+    house.lists.read()
+    house.connections.record_failure(
+        generation=house.connections.read().generation,
+        state="refresh_failing",
+        error="No answer.",
+        next_refresh_at=None,
+    )
+    lists = (NEWSLETTER.list_id, "99999999-9999-4999-8999-999999999999")
+    faulty = replace(
+        deployment, warnings=(Problem("mend", "Mend this."),), public_list_ids=lists, delivers_itself=False
+    )
+    told = "\n".join(bad(examine(house, faulty, decryptable=False)))
+    for part in (
+        "warning: Mend this.",
+        "problem: Renewing the access",
+        "No answer.",
+        "problem: ENCRYPTION_KEYS do not open",
+        "problem: PUBLIC_LIST_IDS names lists that the account does not have: 99999999-",
+        "problem: Sign-ups waiting: 1, the oldest for 2880 minutes.",
+        "warning: Sign-ups that were put aside and wait for a person: 1.",
+        "problem: DELIVERY=off, and for 2880 minutes",
+    ):
+        assert part in told
+    house.budget.pause(until=house.clock.now + 60_000, reason="Constant Contact is away.")
+    paused = "\n".join(bad(examine(house, faulty)))
+    assert "pauses for another 61 s: Constant Contact is away." in paused
+    assert "DELIVERY=off" not in paused
+
+
+def test_a_database_that_is_away_spoils_only_its_own_findings(
+    house: House, deployment: Deployment, tmp_path: Path
+) -> None:
+    """What needs no database is still looked at, and the cause is named with its place."""
+    (tmp_path / "file").touch()
+    url = f"sqlite:///{tmp_path}/file/x.db"
+    found = examine(house, replace(deployment, store_url=url), database=Database(url), online=True)
+    (problem,) = bad(found)
+    assert f"problem: The database at {tmp_path}/file/x.db cannot be used" in problem
+    assert "local disk" in problem
+    assert any(REDIRECT in finding.sentence for finding in found)
+    assert "127.0.0.1 is found" in found[-1].sentence
+
+
+def test_a_database_that_cannot_be_written_is_not_called_sound(house: House, deployment: Deployment) -> None:
+    """That it opens proves nothing; a write is tried."""
+    house.database.prepare()
+    with house.database.transaction() as connection:
+        connection.exec_driver_sql("ALTER TABLE meta RENAME TO meta_gone")
+    found = examine(house, deployment)
+    assert not any("can be written" in finding.sentence for finding in found)
+    assert any("cannot be used" in finding.sentence for finding in found)
+
+
+def test_a_folder_that_is_not_there_yet_is_no_obstacle(
+    house: House, deployment: Deployment, tmp_path: Path
+) -> None:
+    """With a database server nothing may have made DATA_DIR; the disk above it is looked at."""
+    server = replace(deployment, store_url="postgres://u:p@h/d", data_dir=tmp_path / "not" / "yet")
+    assert any(f"the disk of {tmp_path}." in finding.sentence for finding in examine(house, server))
+
+
+def test_a_line_has_level_sentence_and_cure() -> None:
+    """As in "problem: sentence — cure"; without a cure no dash."""
+    assert str(Finding(Level.PROBLEM, "It is off.", "Turn it on.")) == "problem: It is off. — Turn it on."
+    assert str(Finding(Level.OK, "It is on.")) == "ok: It is on."
+
+
+def test_less_than_64_megabytes_is_a_problem() -> None:
+    """A full disk refuses sign-ups, so it is told before."""
+    folder = Path("/srv/data")
+    assert findings.disk(folder, 64 * 1024 * 1024)[0].level is Level.OK
+    (short,) = findings.disk(folder, 64 * 1024 * 1024 - 1)
+    assert (short.level, short.sentence) == (
+        Level.PROBLEM,
+        "Only 63 MB are free on the disk of /srv/data.",
+    )
+
+
+def test_a_redirect_uri_that_moves_is_a_warning_and_the_sandbox_needs_none() -> None:
+    """Without PUBLIC_BASE_URL nobody can say what to register."""
+    (moving,) = findings.redirect(None, sandbox=False)
+    assert moving.level is Level.WARNING
+    assert "PUBLIC_BASE_URL" in moving.sentence
+    assert findings.redirect(None, sandbox=True)[0].level is Level.OK
+
+
+@pytest.mark.parametrize("state", sorted(set(WORDS) - {"connected"}))
+def test_a_state_other_than_connected_is_a_problem_with_its_cure(house: House, state: str) -> None:
+    """The state's own sentence; Connect where that mends it; a warning while the token in hand lasts."""
+    tokens = TokenClock(house.connections, clock=house.clock)
+    house.connections.record_failure(
+        generation=house.connections.read().generation, state=state, error="Why.", next_refresh_at=None
+    )
+    (finding,) = findings.connection(house.connection.read(), tokens.read())
+    assert finding.level is (Level.WARNING if state == "refresh_failing" else Level.PROBLEM)
+    assert finding.sentence == f"{WORDS[state][0]} The last error: Why."
+    assert (finding.cure is not None) is WORDS[state][1]
+    house.clock.now += 2 * DAY
+    (later,) = findings.connection(house.connection.read(), tokens.read())
+    assert later.level is Level.PROBLEM
+
+
+@pytest.mark.parametrize(
+    ("days", "level"),
+    [(59, Level.OK), (60, Level.WARNING), (149, Level.WARNING), (150, Level.PROBLEM)],
+)
+def test_an_unused_connection_is_told_in_time(house: House, days: int, level: Level) -> None:
+    """A warning from 60 idle days, a problem from 150; the vendor ends it at 180."""
+    house.clock.now += days * DAY
+    (finding,) = findings.idle(house.connection.read())
+    assert (finding.level, str(days) in finding.sentence) == (level, True)
+
+
+def test_without_a_connection_nothing_is_idle(house: House) -> None:
+    """Days without use are counted of something that can be used."""
+    house.connections.disconnect(now=house.clock.now)
+    assert findings.idle(house.connection.read()) == []
+
+
+def test_public_lists_are_compared_with_the_account(house: House) -> None:
+    """Unknown lists are a warning, none wanted is nothing, a list that is gone is a problem."""
+    assert findings.public_lists([NEWSLETTER.list_id], None)[0].level is Level.WARNING
+    assert findings.public_lists([], None) == []
+    known = house.lists.read()
+    assert findings.public_lists([NEWSLETTER.list_id, EVENTS.list_id], known)[0].level is Level.OK
+    (gone,) = findings.public_lists([NEWSLETTER.list_id, "gone-1"], known)
+    assert (gone.level, "gone-1" in gone.sentence) == (Level.PROBLEM, True)
+    assert NEWSLETTER.list_id not in gone.sentence
+
+
+def test_waiting_is_a_problem_after_an_hour(house: House) -> None:
+    """A backlog is normal; one that does not move is not."""
+    sign_up(house)
+    backlog = house.deliveries.backlog()
+    assert findings.waiting(backlog, 3_600)[0].level is Level.OK
+    assert findings.waiting(backlog, 3_601)[0].level is Level.PROBLEM
+
+
+def test_a_missing_worker_shows_by_what_waits() -> None:
+    """With DELIVERY=off, a quarter of an hour without delivery is a problem, unless none can be made."""
+    assert findings.worker(True, 10_000, possible=True) == []
+    assert findings.worker(False, 900, possible=True)[0].level is Level.OK
+    assert findings.worker(False, 901, possible=True)[0].level is Level.PROBLEM
+    assert findings.worker(False, 901, possible=False)[0].level is Level.OK
+
+
+def test_hosts_are_looked_for_once_each() -> None:
+    """A host that is not found is a problem by its name, and no obstacle for the next."""
+    asked = []
+
+    def resolve(host: str, _: None) -> None:
+        asked.append(host)
+        if host == "api.example.org":
+            raise OSError
+
+    urls = ("https://api.example.org/v3", "https://authz.example.org/a", "https://authz.example.org/b")
+    found = findings.hosts(urls, resolve)
+    assert asked == ["api.example.org", "authz.example.org"]
+    assert [finding.level for finding in found] == [Level.PROBLEM, Level.OK]
+
+
+@pytest.mark.parametrize(
+    ("url", "place"),
+    [
+        ("sqlite:////srv/data/app.db?mode=rw", "/srv/data/app.db"),
+        ("postgresql://ann:s3cret@db.example.org:5432/app?password=s3cret", "db.example.org:5432/app"),
+        ("postgres://ann:s3%40cret@db.example.org/app", "db.example.org/app"),
+        ("postgres://db.example.org/app", "db.example.org/app"),
+        # Passwords that nobody escaped.
+        ("postgres://ann:s3/cret@db.example.org/app", "DATABASE_URL"),
+        ("postgres://ann:s3@cret@db.example.org/app", "DATABASE_URL"),
+        ("postgres://ann:12#s3cret@db.example.org/app", "DATABASE_URL"),
+        ("postgres://db.example.org:5432/app?user=u&password=p@s3cret", "DATABASE_URL"),
+    ],
+)
+def test_a_place_never_shows_a_password(url: str, place: str) -> None:
+    """Path, or host and name; whatever is not plain is not shown at all."""
+    assert findings.place(url) == place
+
+
+def test_a_misconfigured_database_names_its_own_cure() -> None:
+    """The store's message holds the cure; for a server that is away the finding adds one."""
+    url = "postgres://u:p@db.example.org/app"
+    (wrong,) = findings.unusable(url, StoreMisconfigured("Wrong. Do this."))
+    assert (wrong.level, wrong.cure) == (Level.PROBLEM, None)
+    (away,) = findings.unusable(url, StoreUnavailable("refused"))
+    assert "server runs" in (away.cure or "")
+
+
+def test_sign_ups_outside_the_database_are_told(house: House, deployment: Deployment, tmp_path: Path) -> None:
+    """What waits is a warning, what cannot be imported and a database that was lost are problems."""
+    house.database.prepare()
+    (tmp_path / "spool").mkdir()
+    (tmp_path / "spool" / "waiting").write_bytes(b"one\ntwo\n")
+    (tmp_path / "spool" / "damaged-1-1").write_bytes(b"one\n")
+    (tmp_path / "test.db.damaged-20260101-000000-1").touch()
+    told = "\n".join(bad(examine(house, deployment)))
+    assert f"warning: Sign-ups that wait in {tmp_path}/spool for the database: 2." in told
+    assert f"problem: Lines in {tmp_path}/spool that could not be imported: 1." in told
+    assert "problem: The database file was damaged or taken away." in told
+
+
+def test_a_second_copy_that_cannot_be_written(house: House, deployment: Deployment, tmp_path: Path) -> None:
+    """It is a problem, with its cure in the sentence."""
+    (tmp_path / "copies").touch()
+    (problem,) = [found for found in examine(house, deployment) if found.level is Level.PROBLEM]
+    assert "second copy" in problem.sentence
+    assert "Make room" in problem.sentence
+
+
+def test_what_requests_showed_of_the_proxies_is_a_finding(house: House, deployment: Deployment) -> None:
+    """With its cure; a warning, since sign-ups get in."""
+    sight = Problem("proxy_not_counted", "A proxy is not counted. Set PROXY_HOPS=1.", public=False)
+    found = [f for f in examine(house, deployment, proxies=(sight,)) if "PROXY_HOPS" in f.sentence]
+    assert found == [Finding(Level.WARNING, sight.sentence)]
+    found = [f for f in examine(house, deployment) if "PROXY_HOPS" in f.sentence]
+    assert [finding.level for finding in found] == [Level.OK]
+
+
+def test_a_host_that_cannot_be_used_is_a_problem_with_its_cause() -> None:
+    """Found in the DNS is not enough: certificates and proxies stand between."""
+    (good,) = findings.reached("https://api.cc.email/v3", None)
+    assert (good.level, good.sentence) == (Level.OK, "api.cc.email answers.")
+    (bad,) = findings.reached("https://api.cc.email/v3", "the certificate file /x.pem is missing")
+    assert bad.level is Level.PROBLEM
+    assert bad.sentence == "api.cc.email cannot be used: the certificate file /x.pem is missing."

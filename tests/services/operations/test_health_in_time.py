@@ -1,0 +1,144 @@
+"""Health in time: an answer within a second, whatever hangs."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from services.operations.health import DATABASE, FOLDER, Health, HealthReport
+from services.operations.health_in_time import HealthInTime
+from store import Database, Spool, StoreUnavailable
+from store.engine.sqlite.driver import driver
+from tests.services.conftest import House
+
+GOOD = HealthReport("ok", True, "connected", 0, 0, (), "1")
+
+
+class Hanging(Health):
+    """Looks for as long as a test likes."""
+
+    def __init__(self) -> None:
+        self.go_on = threading.Event()
+        self.looks = 0
+        self.looks_at = DATABASE
+
+    def report(self, *, for_all: bool = False) -> HealthReport:
+        self.looks += 1
+        assert self.go_on.wait(20)
+        return GOOD
+
+
+class HangingSpool(Spool):
+    """On a disk that does not answer, or refuses."""
+
+    def __init__(self, folder: Path, *, refuses: bool = False) -> None:
+        super().__init__(folder)
+        self.go_on = threading.Event()
+        self.refuses = refuses
+
+    def check(self) -> None:
+        if self.refuses:
+            raise StoreUnavailable("full")
+        assert self.go_on.wait(20)
+
+
+@contextmanager
+def in_a_second() -> Iterator[None]:
+    began = time.monotonic()
+    yield
+    assert time.monotonic() - began < 1.5, "0.8 s, and a busy machine"
+
+
+@pytest.fixture
+def hanging() -> Iterator[Hanging]:
+    health = Hanging()
+    yield health
+    health.go_on.set()
+
+
+def test_what_hangs_is_named_with_its_time(hanging: Hanging, tmp_path: Path) -> None:
+    """The spool takes sign-ups meanwhile, so they are safe; once it answers, all is as before."""
+    now = [0.0]
+    health = HealthInTime(hanging, Spool(tmp_path), version="1", monotonic=lambda: now[0])
+    with in_a_second():
+        report = health.report()
+    assert (report.status, report.storable) == ("degraded", True)
+    assert report.problems[0].code == "no_answer"
+    assert report.problems[0].sentence.startswith("The database has not answered for 1 s. Sign-ups are safe")
+    now[0] += 12
+    assert "for 12 s" in health.report().problems[0].sentence
+    hanging.go_on.set()
+    for _ in range(500):
+        if (report := health.report()) == GOOD:
+            break
+        time.sleep(0.01)
+    assert report == GOOD
+
+
+def test_however_many_ask_one_thread_hangs(hanging: Hanging, tmp_path: Path) -> None:
+    """Probes come every few seconds, for as long as it lasts."""
+    health = HealthInTime(hanging, Spool(tmp_path), version="1")
+    with in_a_second():
+        threads = [threading.Thread(target=health.report) for _ in range(30)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(10)
+    with in_a_second():
+        for _ in range(30):
+            health.report()
+    assert hanging.looks == 1
+    assert len([thread for thread in threading.enumerate() if thread.name == "health"]) <= 2
+
+
+@pytest.mark.parametrize("refuses", [True, False])
+def test_a_spool_that_hangs_or_refuses_as_well_is_worth_a_503(
+    hanging: Hanging, tmp_path: Path, refuses: bool
+) -> None:
+    """On a network disk that is away both do; nothing can be stored then."""
+    spool = HangingSpool(tmp_path, refuses=refuses)
+    hanging.looks_at = FOLDER
+    health = HealthInTime(hanging, spool, version="1")
+    with in_a_second():
+        report = health.report()
+    spool.go_on.set()
+    assert (report.status, report.storable) == ("unavailable", False)
+    assert "cannot be stored: the data folder has not answered for" in report.problems[0].sentence
+
+
+def test_what_looking_raises_comes_out(tmp_path: Path) -> None:
+    """A fault of our own is a 500 with a line in the log, as everywhere."""
+
+    class Faulty(Hanging):
+        def report(self, *, for_all: bool = False) -> HealthReport:
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        HealthInTime(Faulty(), Spool(tmp_path), version="1").report()
+
+
+def test_a_database_that_somebody_holds_is_named(house: House, tmp_path: Path) -> None:
+    """Another program writes to the file for long: the usual wait for it is far over a second."""
+    health = HealthInTime(house.health, Spool(tmp_path / "spool"), version="1")
+    # Its own look of a moment ago would still count.
+    house.health._database = another = Database(f"sqlite:///{tmp_path / 'test.db'}")
+    another.prepare()
+    other = driver.connect(tmp_path / "test.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with in_a_second():
+        report = health.report()
+    assert (report.status, report.storable) == ("degraded", True)
+    assert "The database has not answered for 1 s." in report.problems[0].sentence
+    other.execute("ROLLBACK")
+    other.close()
+    for _ in range(1_000):
+        if (report := health.report()).status == "ok":
+            break
+        time.sleep(0.01)
+    assert report.status == "ok"
+    another.close()

@@ -1,0 +1,125 @@
+"""Looking after sign-ups."""
+
+from __future__ import annotations
+
+import pytest
+import structlog
+
+from services.signups.manage import AddressUnclear, Retry, SignupCare
+from store import Care, Claimed, SignupRecord, SignupRecords
+from tests.services.conftest import House
+from tests.store.conftest import accept
+
+
+@pytest.fixture
+def care(house: House) -> SignupCare:
+    return SignupCare(
+        records=SignupRecords(house.database),
+        deliveries=house.deliveries,
+        care=Care(house.database),
+        budget=house.budget,
+        lists=house.lists,
+        clock=house.clock,
+    )
+
+
+def claim(house: House) -> Claimed:
+    house.clock.now += 2_000
+    claimed = house.deliveries.claim(house.clock.now)
+    assert isinstance(claimed, Claimed)
+    return claimed
+
+
+def park(house: House, name: str) -> None:
+    accept(house.database, name, at=house.clock.now)
+    assert house.deliveries.park(claim(house), now=house.clock.now, error="Refused.")
+
+
+def record_of(care: SignupCare, name: str) -> SignupRecord:
+    case = care.show(name)
+    assert case is not None
+    return case.record
+
+
+def test_a_parked_signup_is_due_again_as_if_never_tried(house: House, care: SignupCare) -> None:
+    """Retry makes it the next to go, and a success ends the matter."""
+    park(house, "s1")
+    assert care.retry("s1") is Retry.DUE
+    record = record_of(care, "s1")
+    assert (record.state, record.due_at, record.attempts) == ("ready", house.clock.now, 0)
+    claimed = claim(house)
+    assert claimed.signup_id == "s1"
+    house.deliveries.delivered(claimed, now=house.clock.now, contact_id="c-1", action="created")
+    case = care.show("s1")
+    assert case is not None
+    assert [attempt.outcome for attempt in case.attempts] == ["parked: Refused.", "delivered"]
+    assert case.what_next.startswith("Nothing to do")
+
+
+def test_only_parked_signups_are_retried(house: House, care: SignupCare) -> None:
+    """What waits, or is unknown, is left alone and said so."""
+    accept(house.database, "waiting", at=5)
+    assert care.retry("waiting") is Retry.NOT_PARKED
+    assert care.retry("nobody") is Retry.UNKNOWN
+    assert record_of(care, "waiting").due_at == 5
+
+
+def test_all_parked_are_retried_at_once(house: House, care: SignupCare) -> None:
+    """Every one that is parked, and how many they were; nobody else."""
+    park(house, "s1")
+    park(house, "s2")
+    accept(house.database, "waiting", at=5)
+    assert care.retry_all_parked() == 2
+    assert [record_of(care, name).state for name in ("s1", "s2")] == ["ready", "ready"]
+    assert record_of(care, "waiting").due_at == 5
+    assert care.retry_all_parked() == 0
+
+
+def test_a_retry_leaves_the_id_in_the_log_and_no_address(house: House, care: SignupCare) -> None:
+    """Who looks into the log sees that a person acted."""
+    park(house, "s1")
+    structlog.contextvars.clear_contextvars()  # what a request of an earlier test left there
+    with structlog.testing.capture_logs() as logged:
+        care.retry("s1")
+        care.retry("s1")
+        care.retry_all_parked()
+    assert logged == [
+        {"event": "signup_retried", "signup_id": "s1", "log_level": "info"},
+        {"event": "all_parked_retried", "signups": 0, "log_level": "info"},
+    ]
+
+
+def test_a_carried_signup_names_its_carrier(house: House, care: SignupCare) -> None:
+    """The operator is led to the sign-up whose call did it."""
+    accept(house.database, "leader", contact="ada@example.org", at=1)
+    accept(house.database, "carried", contact="ada@example.org", at=2)
+    claimed = claim(house)
+    carried = tuple(younger.delivery_id for younger in claimed.younger)
+    house.deliveries.delivered(
+        claimed, now=house.clock.now, contact_id="c-1", action="created", carried=carried
+    )
+    case = care.show("carried")
+    assert case is not None
+    assert "the call for leader" in case.what_next
+
+
+@pytest.mark.parametrize("typed", ["ada@example.org", " ADA@Example.ORG "])
+def test_an_address_is_found_however_it_is_typed(house: House, care: SignupCare, typed: str) -> None:
+    """Space and capitals do not matter, in the list and in the export."""
+    accept(house.database, "s1", contact="ada@example.org")
+    accept(house.database, "s2")
+    assert [record.id for record in care.newest(limit=9, email=typed)] == ["s1"]
+    assert [record.id for record in care.all(email=typed)] == ["s1"]
+
+
+def test_what_is_no_address_is_refused_before_anything_is_read(care: SignupCare) -> None:
+    """A typing mistake is told, not answered with an empty table."""
+    with pytest.raises(AddressUnclear, match="ada"):
+        care.newest(limit=9, email="ada@")
+    with pytest.raises(AddressUnclear):
+        care.all(email="")
+
+
+def test_an_unknown_id_has_no_case(care: SignupCare) -> None:
+    """None, not an error."""
+    assert care.show("nobody") is None

@@ -1,0 +1,259 @@
+"""A PostgreSQL server that does not answer, and one whose schema is being migrated: nobody waits for long."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+from alembic import command
+from sqlalchemy import create_engine, make_url
+
+from store import Database, Deliveries, Signups, StoreSilent, StoreUnavailable, StoreUpgrading
+from store.engine.migrate import configuration
+from store.engine.postgresql import PostgreSQLBackend
+from store.engine.silence import Silence
+from store.engine.statement_limits import answers_within
+from tests.postgresql_server import new_database
+from tests.store.conftest import accept
+
+# A busy machine's moods; without limits each of these would last for half a minute and more.
+SOON = 4.0
+
+
+@pytest.fixture
+def server_url(postgresql_url: str, postgresql_template: str) -> Iterator[str]:
+    with new_database(postgresql_url, template=postgresql_template) as url:
+        yield url
+
+
+@pytest.fixture
+def old_url(postgresql_url: str) -> Iterator[str]:
+    """A database of the release before the last migration."""
+    with new_database(postgresql_url) as url:
+        engine = create_engine(make_url(url).set(drivername="postgresql+psycopg"))
+        with engine.begin() as connection:
+            command.upgrade(configuration(connection), "0005")
+        engine.dispose()
+        yield url
+
+
+@contextmanager
+def soon(seconds: float = SOON) -> Iterator[None]:
+    began = time.monotonic()
+    yield
+    assert time.monotonic() - began < seconds
+
+
+def sleep(database: Database) -> None:
+    with database.reading() as connection:
+        connection.exec_driver_sql("SELECT pg_sleep(60)")
+
+
+@pytest.mark.postgresql
+def test_a_read_has_an_end_on_both_sides(server_url: str, open_database: Callable[[str], Database]) -> None:
+    """The server is asked to stop as well: else a slow statement would go on for nobody."""
+    database = open_database(server_url)
+    database.prepare()
+    with answers_within(0.3), soon(), pytest.raises(StoreSilent, match="has not answered"):
+        sleep(database)
+    at_work = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'SELECT pg_sleep%'"
+    with psycopg.connect(server_url, autocommit=True) as other:
+        for _ in range(200):
+            if other.execute(at_work).fetchone() == (0,):
+                break
+            threading.Event().wait(0.02)
+        else:
+            raise AssertionError("it goes on")
+
+
+@pytest.mark.postgresql
+def test_a_read_that_waits_for_a_lock_has_an_end(
+    server_url: str, open_database: Callable[[str], Database]
+) -> None:
+    """Somebody who alters a table by hand must not stop the service."""
+    database = open_database(server_url)
+    database.prepare()
+    with ExitStack() as stack:
+        other = stack.enter_context(psycopg.connect(server_url))
+        other.execute("SET LOCAL idle_in_transaction_session_timeout = '10s'")
+        other.execute("LOCK TABLE signups IN ACCESS EXCLUSIVE MODE")
+        with answers_within(0.3), soon(), pytest.raises(StoreSilent):
+            Signups(database).find("s1")
+        other.rollback()
+
+
+@pytest.mark.postgresql
+@pytest.mark.skipif("TEST_DATABASE_URL" in os.environ, reason="stops a process of the server")
+def test_a_server_process_that_hangs_is_left_alone(
+    server_url: str, open_database: Callable[[str], Database]
+) -> None:
+    """It acknowledges each packet, so no time-out of the network ends this; afterwards all goes on."""
+    database = open_database(server_url)
+    with database.reading() as connection:
+        pid = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
+    with stopped(pid), answers_within(0.3), soon():
+        assert Signups(database).find("s1") is None, "another process of the server answers"
+    with database.reading() as connection:
+        pid = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
+    with stopped(parent_of(pid)), stopped(pid):
+        with answers_within(0.3), soon(6), pytest.raises(StoreSilent):
+            accept(database, "s1")
+        with soon(0.5), pytest.raises(StoreSilent, match="has not answered for"):
+            database.probe()
+    end = time.monotonic() + 10
+    while time.monotonic() < end:
+        try:
+            database.probe()
+            break
+        except StoreSilent:
+            threading.Event().wait(0.1)
+    assert Signups(database).find("s1") is None
+    assert Deliveries(database).backlog().pending == 0
+
+
+@contextmanager
+def stopped(pid: int) -> Iterator[None]:
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def parent_of(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+def test_a_server_that_takes_connections_and_says_nothing_has_an_end() -> None:
+    """As behind a load balancer whose server is gone: three seconds, then one try every two."""
+    with ExitStack() as stack:
+        listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        database = Database(f"postgresql://u:p@127.0.0.1:{listener.getsockname()[1]}/app?connect_timeout=1")
+        stack.callback(database.close)
+        with soon(8), pytest.raises(StoreUnavailable):
+            database.probe()
+        database.patience_seconds = 0.2
+        with soon(), pytest.raises(StoreUnavailable, match="not answered"):
+            database.probe()
+
+
+def test_while_one_finds_out_the_others_do_not_wait() -> None:
+    """One try at a time, every two seconds; what ends otherwise tells nothing; an answer ends it."""
+    now = [100.0]
+    silence = Silence(lambda: now[0])
+    silence.pass_or_raise()
+    assert silence.seconds() is None
+    silence.began()
+    now[0] += 1
+    with pytest.raises(StoreSilent, match="for 1 s"):
+        silence.pass_or_raise()
+    now[0] += 1
+    silence.pass_or_raise()
+    now[0] += 6
+    with pytest.raises(StoreSilent, match="for 8 s"):
+        silence.pass_or_raise()
+    silence.tried()
+    silence.pass_or_raise()
+    silence.began()
+    now[0] += 2
+    silence.pass_or_raise()
+    now[0] += 13
+    silence.pass_or_raise()  # whoever tried has died
+    silence.ended()
+    silence.pass_or_raise()
+    assert silence.seconds() is None
+
+
+@pytest.mark.postgresql
+def test_a_migration_behind_a_dump_holds_up_nobody(old_url: str) -> None:
+    """It waits a second at most for a lock and lets others pass; who needs it is told; then it ends."""
+    with ExitStack() as stack:
+        dump = stack.enter_context(psycopg.connect(old_url))
+        for table in ("signups", "deliveries", "forms", "meta"):
+            dump.execute(f"LOCK TABLE {table} IN ACCESS SHARE MODE")
+        old_release = stack.enter_context(psycopg.connect(old_url, autocommit=True))
+        old_release.execute("SET statement_timeout = '5s'")
+        databases = [Database(old_url) for _ in range(2)]
+        for database in databases:
+            stack.callback(database.close)
+            database.patience_seconds = 0.3
+            with soon(), pytest.raises(StoreUpgrading):
+                database.probe()
+        longest = 0.0
+        for _ in range(6):
+            began = time.monotonic()
+            old_release.execute("SELECT count(*) FROM signups, deliveries, forms")
+            longest = max(longest, time.monotonic() - began)
+            for database in databases:
+                with soon(0.5), pytest.raises(StoreUpgrading):
+                    database.probe()
+            threading.Event().wait(0.1)
+        assert longest < 2, "a reader queues behind the migration for its one second at most"
+        dump.rollback()
+        for database in databases:
+            database.patience_seconds = 30
+            database.prepare()
+            accept(database, f"s{id(database)}")
+
+
+@pytest.mark.postgresql
+def test_a_migration_may_take_its_time_but_not_to_wait(
+    old_url: str, open_database: Callable[[str], Database]
+) -> None:
+    """On a database of years the work is long, whatever the role's own limits are."""
+    with psycopg.connect(old_url, autocommit=True) as admin:
+        name = make_url(old_url).database
+        admin.execute(f'ALTER DATABASE "{name}" SET statement_timeout = 3000')
+    engine = PostgreSQLBackend(make_url(old_url)).engine()
+    names = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
+    with engine.connect() as connection:
+        connection.exec_driver_sql(PostgreSQLBackend._begin_migration)
+        found = [connection.exec_driver_sql(f"SHOW {name}").scalar() for name in names]
+        connection.rollback()
+    engine.dispose()
+    assert found == ["0", "1s", "0"]
+    open_database(old_url).prepare()
+
+
+@pytest.mark.postgresql
+def test_many_processes_that_start_at_once_migrate_once(old_url: str) -> None:
+    """The turn is taken without waiting for it in the server, so nobody holds a connection meanwhile."""
+    with ExitStack() as stack:
+        databases = [Database(old_url) for _ in range(6)]
+        for database in databases:
+            stack.callback(database.close)
+        threads = [threading.Thread(target=database.prepare) for database in databases]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(30)
+        for number, database in enumerate(databases):
+            accept(database, f"s{number}")
+
+
+def test_who_comes_while_a_file_is_opened_waits_no_longer_than_his_patience(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """The same on SQLite: another process holds the file's migration lock."""
+    folder = tmp_path_factory.mktemp("opened")
+    database = Database(f"sqlite:///{folder}/app.db")
+    lock = os.open(folder / "app.db-migration-lock", os.O_CREAT | os.O_RDWR)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    database.patience_seconds = 0.2
+    with soon(), pytest.raises(StoreUpgrading):
+        database.probe()
+    with soon(0.15), pytest.raises(StoreUpgrading):
+        database.probe()
+    os.close(lock)
+    database.patience_seconds = 30
+    database.probe()
+    database.close()

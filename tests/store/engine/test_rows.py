@@ -1,0 +1,26 @@
+"""Several rows in one statement."""
+
+import pytest
+
+from store import Database, Meta, StoreUnavailable
+from store.engine.rows import insert_together
+from store.schema import meta
+
+
+def test_rows_of_one_statement_keep_their_own_values(database: Database) -> None:
+    """Whatever their number, each row has what was given for it."""
+    for count in (1, 2, 8):
+        with database.transaction() as connection:
+            rows = [{"key": f"{count}-{number}", "value": f"v{number}"} for number in range(count)]
+            insert_together(connection, meta, rows)
+        found = [Meta(database).get(f"{count}-{number}") for number in range(count)]
+        assert found == [f"v{number}" for number in range(count)]
+
+
+def test_rows_of_one_statement_are_stored_all_or_none(database: Database) -> None:
+    """One that is there already keeps the others out; their writer learns of it."""
+    with database.transaction() as connection:
+        insert_together(connection, meta, [{"key": "b", "value": "first"}])
+    with pytest.raises(StoreUnavailable), database.transaction() as connection:
+        insert_together(connection, meta, [{"key": key, "value": "second"} for key in "abc"])
+    assert [Meta(database).get(key) for key in "abc"] == [None, "first", None]

@@ -1,0 +1,247 @@
+"""From the first schema to today's: nothing is lost, however many start at once and whatever stops it."""
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from alembic import command
+from sqlalchemy import Connection, Engine, create_engine, inspect, make_url, text
+from sqlalchemy.exc import IntegrityError
+
+from store import (
+    Budget,
+    Care,
+    Claimed,
+    Connections,
+    Database,
+    Deliveries,
+    Event,
+    Events,
+    Refused,
+    Signups,
+    StoreUnavailable,
+    SuspectedSignups,
+)
+from store.engine.migrate import configuration
+from store.engine.sqlite.driver import driver
+from tests.store.conftest import NEVER_CONNECTED, accept, in_processes
+
+# As a release of the first schema leaves a connection, one line of each kind of table with it.
+FIRST_RELEASE = (
+    "UPDATE connection SET state = 'refresh_failing', generation = 7, epoch = 2, access_sealed = 'access',"
+    " refresh_sealed = 'refresh', access_expires_at = 900, access_issued_at = 90, scope = 'contact_data',"
+    " connected_at = 50, refreshed_at = 100, failures = 3, last_error = '503', next_refresh_at = 400,"
+    " lease_owner = 'a', lease_until = 120",
+    "UPDATE budget SET used = 9",
+    "INSERT INTO meta (key, value) VALUES ('journal_mode', 'truncate'), ('lists', '[1]')",
+    "INSERT INTO signups (id, received_at, contact_key, email, person, list_ids, asked_by)"
+    " VALUES ('s1', 5, 'ada@example.org', 'ada@example.org', '{}', '[]', 'form')",
+    "INSERT INTO deliveries"
+    " (signup_id, received_at, contact_key, kind, payload, state, due_at, fence, attempts)"
+    " VALUES ('s1', 5, 'ada@example.org', 'sign_up', '{}', 'ready', 5, 0, 0)",
+)
+UPGRADED = replace(
+    NEVER_CONNECTED,
+    state="refresh_failing",
+    generation=7,
+    epoch=2,
+    access_sealed="access",
+    refresh_sealed="refresh",
+    access_expires_at=900,
+    access_issued_at=90,
+    refresh_issued_at=100,
+    refresh_used_at=100,
+    scope="contact_data",
+    connected_at=50,
+    refreshed_at=100,
+    failures=3,
+    last_error="503",
+    next_refresh_at=400,
+    lease_owner="a",
+    lease_until=120,
+)
+
+
+@pytest.fixture
+def first_release(empty_url: str) -> Iterator[Engine]:
+    """At `empty_url`, a database of the first schema that was in use."""
+    url = make_url(empty_url)
+    if url.get_backend_name() == "sqlite":
+        Path(url.database or "").parent.mkdir()
+        engine = create_engine(url, module=driver)
+    else:
+        engine = create_engine(url.set(drivername="postgresql+psycopg"))
+    with engine.begin() as connection:
+        command.upgrade(configuration(connection), "0001")
+        for statement in FIRST_RELEASE:
+            connection.exec_driver_sql(statement)
+    engine.dispose()
+    yield engine
+    engine.dispose()
+
+
+def change(first_release: Engine, statement: str) -> None:
+    """What the first release, or a person, did before the upgrade."""
+    with first_release.begin() as connection:
+        connection.exec_driver_sql(statement)
+    first_release.dispose()
+
+
+@pytest.mark.usefixtures("first_release")
+def test_upgrade_keeps_what_is_stored(empty_url: str, open_database: Callable[[str], Database]) -> None:
+    """Connection, sign-ups, budget and documents are there after the upgrade, and the audit begins."""
+    database = open_database(empty_url)
+    assert Connections(database).read() == UPGRADED
+    assert [signup.id for signup in Signups(database).recent(10)] == ["s1"]
+    with database.reading() as connection:
+        assert connection.exec_driver_sql("SELECT used FROM budget").scalar() == 9
+        assert connection.exec_driver_sql("SELECT value FROM meta WHERE key = 'lists'").scalar() == "[1]"
+        assert connection.exec_driver_sql("SELECT state, due_at FROM deliveries").all() == [("ready", 5)]
+    Events(database).record("refreshed", now=1)
+    assert Events(database).recent(10) == [Event(1, "refreshed", None, None)]
+
+
+@pytest.mark.usefixtures("first_release")
+def test_upgrade_leaves_deliveries_to_go_on_with(
+    empty_url: str, open_database: Callable[[str], Database]
+) -> None:
+    """A delivery of the first release is claimed, with the younger ones; the budget is at its defaults."""
+    database = open_database(empty_url)
+    accept(database, "s2", contact="ada@example.org", at=6)
+    claimed = Deliveries(database, monotonic=lambda: 0.0).claim(10)
+    assert isinstance(claimed, Claimed)
+    assert (claimed.signup_id, claimed.alone, claimed.probe) == ("s1", False, False)
+    assert [other.payload["signup"] for other in claimed.younger] == ["s2"]
+    budget = Budget(database)
+    assert (budget.read().guard_ms, budget.read().probe_until) == (100, None)
+    assert len(budget.refused(Refused.of("ada@example.org", 1, "400", ()), control=False).alike) == 1
+    assert Deliveries(database).park(claimed, now=20, error="Refused.")
+    assert Care(database).drop("s1", now=30, note="No wish any more.")
+
+
+def test_upgrade_counts_the_suspected_ones(
+    empty_url: str, first_release: Engine, open_database: Callable[[str], Database]
+) -> None:
+    """In rows and in bytes of what waits; what was released takes no room of theirs."""
+    with first_release.begin() as connection:
+        command.upgrade(configuration(connection), "0006")
+        connection.exec_driver_sql(
+            "INSERT INTO suspected_signups (id, received_at, reasons, document, released_at)"
+            " VALUES ('s1', 1, '[]', '{\"é\":1}', NULL), ('s2', 2, '[]', '{}', NULL),"
+            " ('s3', 3, '[]', '{}', 4)"
+        )
+    first_release.dispose()
+    room = SuspectedSignups(open_database(empty_url)).room()
+    assert (room.rows, room.bytes, room.dropped) == (2, len('{"é":1}'.encode()) + 2, 0)
+
+
+@pytest.mark.parametrize(
+    ("before", "issued_at"),
+    [
+        ("UPDATE connection SET refreshed_at = connected_at", 50),
+        ("UPDATE connection SET refresh_sealed = NULL, connected_at = NULL, refreshed_at = 500", None),
+    ],
+)
+def test_upgrade_dates_the_refresh_token(
+    empty_url: str,
+    first_release: Engine,
+    open_database: Callable[[str], Database],
+    before: str,
+    issued_at: int | None,
+) -> None:
+    """A token that came with the consent counts as unused since then; where there is none, none is dated."""
+    change(first_release, before)
+    row = Connections(open_database(empty_url)).read()
+    assert (row.refresh_issued_at, row.refresh_used_at) == (issued_at, None)
+
+
+@pytest.mark.usefixtures("first_release")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_four_processes_may_upgrade_at_once(empty_url: str, open_database: Callable[[str], Database]) -> None:
+    """All of them come up on the new schema, and nothing is lost."""
+
+    def start() -> None:
+        database = Database(empty_url)
+        accept(database, f"s{os.getpid()}")
+        database.close()
+
+    assert in_processes(4, start) == [0] * 4
+    database = open_database(empty_url)
+    assert Connections(database).read() == UPGRADED
+    assert len(Signups(database).recent(10)) == 5
+
+
+def test_upgrade_that_fails_changes_nothing(
+    empty_url: str, first_release: Engine, open_database: Callable[[str], Database]
+) -> None:
+    """An upgrade that stops half-way is undone whole; once its cause is mended, the next start succeeds."""
+    change(first_release, "CREATE TABLE events (id INTEGER)")
+    with pytest.raises(StoreUnavailable, match="events"):
+        open_database(empty_url).prepare()
+    change(first_release, "DROP TABLE events")
+    assert Connections(open_database(empty_url)).read() == UPGRADED
+
+
+def test_upgrade_ranks_what_is_suspected(
+    empty_url: str, first_release: Engine, open_database: Callable[[str], Database]
+) -> None:
+    """Junk goes last, and each is found by its address; what cannot be read is kept, and found without it."""
+    good = json.dumps({"signup": {"contact_key": "ada@example.org", "source": "half \ud800 a letter"}})
+    with first_release.begin() as connection:
+        command.upgrade(configuration(connection), "0006")
+        for number in range(700):
+            reasons = '["honeypot"]' if number % 2 else '["address_rate"]'
+            connection.execute(
+                text(
+                    "INSERT INTO suspected_signups (id, received_at, reasons, document)"
+                    " VALUES (:id, :at, :reasons, :document)"
+                ),
+                {"id": f"s{number:03}", "at": number, "reasons": reasons, "document": good},
+            )
+        connection.exec_driver_sql("UPDATE suspected_signups SET document = 'damaged' WHERE id = 's002'")
+    first_release.dispose()
+    with open_database(empty_url).reading() as connection:
+        counted = connection.exec_driver_sql(
+            "SELECT rank, contact_key, count(*) FROM suspected_signups GROUP BY rank, contact_key"
+        )
+        assert {tuple(row) for row in counted} == {
+            (1, "ada@example.org", 349),
+            (1, None, 1),
+            (2, "ada@example.org", 350),
+        }
+
+
+def test_the_step_back_takes_only_what_the_step_brought(first_release: Engine) -> None:
+    """A release of before finds its table as it was."""
+    with first_release.begin() as connection:
+        command.upgrade(configuration(connection), "0008")
+        columns = {column["name"] for column in inspect(connection).get_columns("suspected_signups")}
+        command.upgrade(configuration(connection), "0009")
+        command.downgrade(configuration(connection), "0008")
+        after = inspect(connection)
+        assert {column["name"] for column in after.get_columns("suspected_signups")} == columns
+        assert not after.has_table("rates")
+        command.downgrade(configuration(connection), "0007")
+        of_deliveries = {column["name"] for column in inspect(connection).get_columns("deliveries")}
+        assert of_deliveries.isdisjoint({"cause"})
+        with pytest.raises(IntegrityError), connection.begin_nested():
+            connection.exec_driver_sql("UPDATE deliveries SET state = 'dropped', due_at = NULL")
+
+
+def test_the_vendors_sentence_comes_and_goes_with_its_step(first_release: Engine) -> None:
+    """What was stored before has none; the step back leaves what the release before knows."""
+    with first_release.begin() as connection:
+        command.upgrade(configuration(connection), "0010")
+        before = {table: columns_of(connection, table) for table in ("deliveries", "attempts")}
+        command.upgrade(configuration(connection), "0011")
+        for table, columns in before.items():
+            assert columns_of(connection, table) == {*columns, "vendor_said"}
+        command.downgrade(configuration(connection), "0010")
+        assert {table: columns_of(connection, table) for table in before} == before
+
+
+def columns_of(connection: Connection, table: str) -> set[str]:
+    return {column["name"] for column in inspect(connection).get_columns(table)}

@@ -1,0 +1,23 @@
+"""What was believed is counted by form, for the share of the vendor's day."""
+
+from dataclasses import replace
+
+from store import BelievedByForm, Database, Signups
+from tests.store.signups.test_suspected import signup
+
+
+def test_what_strangers_sent_is_counted_by_form(database: Database) -> None:
+    """From a moment on and before another; not what is kept apart, and not what a server sent."""
+    signups = Signups(database)
+    for name, at, form_id, asker in (
+        ("a", 9, 1, "form"),
+        ("b", 10, 1, "form"),
+        ("c", 19, 1, "form"),
+        ("d", 19, None, "form"),
+        ("e", 19, 1, "api:12345678"),
+        ("f", 20, 1, "form"),
+    ):
+        sent = replace(signup(name, at), form_id=form_id, asked_by=asker)
+        signups.accept(sent, kind="sign_up", payload={})
+    signups.accept(signup("g", 15), kind="sign_up", payload={}, broken=("x",))
+    assert BelievedByForm(database).count("form", since=10, before=20) == {1: 2, None: 1}

@@ -1,0 +1,1 @@
+"""HTTP out; knows nothing of ours."""

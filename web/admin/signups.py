@@ -1,0 +1,69 @@
+"""The admin's page of sign-ups that Constant Contact refused: send them again, elsewhere, or not at all."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from uuid import UUID
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from services import Retry, UnusableDecision
+from web.current import services
+from web.security import guards
+
+AT_ONCE = 100
+
+blueprint = Blueprint("admin_signups", __name__, url_prefix="/admin/signups")
+blueprint.before_request(guards.require_admin)
+
+
+@blueprint.get("/")
+def index() -> str:
+    """The newest that are parked, and what may be done about them."""
+    known = services().lists.known()
+    return render_template(
+        "admin/signups.html",
+        records=services().signups.parked(AT_ONCE),
+        at_once=AT_ONCE,
+        list_names=services().lists.names(),
+        lists=known.lists if known else (),
+    )
+
+
+@blueprint.post("/<uuid:signup_id>/retry")
+def retry(signup_id: UUID) -> Response:
+    """Send one of them again."""
+    due = services().signups.retry(str(signup_id)) is Retry.DUE
+    return _decided("It is due and goes out in its turn." if due else "It is not parked any more.")
+
+
+@blueprint.post("/retry")
+def retry_all() -> Response:
+    """Send all of them again."""
+    return _decided(f"Sign-ups that are due again: {services().signups.retry_all_parked()}.")
+
+
+@blueprint.post("/<uuid:signup_id>/drop")
+def drop(signup_id: UUID) -> Response:
+    """Never send one of them."""
+    try:
+        dropped = services().signups.drop(str(signup_id), request.form.get("reason", ""))
+    except UnusableDecision as error:
+        return _decided(str(error))
+    return _decided("It is dropped, and stays on record." if dropped else "It neither waits nor is parked.")
+
+
+@blueprint.post("/lists")
+def replace_list() -> Response:
+    """Send what waits or is parked for one list to another."""
+    try:
+        changed = services().signups.replace_list(request.form.get("old", ""), request.form.get("new", ""))
+    except UnusableDecision as error:
+        return _decided(str(error))
+    return _decided(f"Sign-ups that go to the other list and are due: {changed}.")
+
+
+def _decided(message: str) -> Response:
+    flash(message)
+    return redirect(url_for("admin_signups.index"), HTTPStatus.SEE_OTHER)

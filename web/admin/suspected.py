@@ -1,0 +1,108 @@
+"""The admin's pages of sign-ups that look like a program's."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from uuid import UUID
+
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from werkzeug.exceptions import NotFound
+from werkzeug.wrappers import Response
+
+from services import BULK_MOST, RULES
+from web.current import services
+from web.security import guards
+
+AT_ONCE = 50
+DECISIONS = frozenset({"release", "delete"})
+
+blueprint = Blueprint("admin_suspected", __name__, url_prefix="/admin/suspected")
+blueprint.before_request(guards.require_admin)
+
+
+@blueprint.get("/")
+def index() -> str:
+    """Those that wait for a decision, the likeliest people first: all, of one reason, or of one address."""
+    reason, address = _reason(), request.args.get("address", "").strip()
+    after = None
+    if address:
+        suspects = tuple(services().quarantine.of_address(address, AT_ONCE))
+    else:
+        page = services().quarantine.page(AT_ONCE, after=request.args.get("after"), reason=reason)
+        suspects, after = page.suspects, page.after
+    lists = services().lists.known()
+    waiting = services().quarantine.counts()
+    services().quarantine.look()
+    return render_template(
+        "admin/suspected.html",
+        suspects=suspects,
+        after=after,
+        waiting=waiting,
+        reasons=RULES,
+        reason=reason,
+        address=address,
+        form_names={form.id: form.name for form in services().forms.all()},
+        list_names={entry.list_id: entry.name for entry in lists.lists} if lists else {},
+    )
+
+
+@blueprint.get("/<decision>-all")
+def confirm(decision: str) -> str:
+    """Ask once more before many are decided on at once."""
+    reason = _reason()
+    if reason is None or decision not in DECISIONS:
+        raise NotFound
+    some, seen = services().quarantine.to_confirm(reason, AT_ONCE)
+    return render_template(
+        "admin/suspected_all.html",
+        decision=decision,
+        reason=reason,
+        sentence=RULES[reason],
+        some=some,
+        at_once=AT_ONCE,
+        # Only what had come by now: nobody decides on what they could not see.
+        seen=seen,
+    )
+
+
+@blueprint.post("/<decision>-all")
+def decide_all(decision: str) -> Response:
+    """Release or delete all of one reason, as far as one request may."""
+    if decision not in DECISIONS:
+        raise NotFound
+    reason, seen = _reason(), request.form.get("seen", type=int)
+    if reason is None or seen is None or not 0 < seen < 2**53:
+        abort(HTTPStatus.BAD_REQUEST)
+    decide = services().quarantine.release_all if decision == "release" else services().quarantine.delete_all
+    number = decide(reason, seen=seen)
+    what = "is delivered like any other" if decision == "release" else "is deleted"
+    each = "One sign-up" if number == 1 else f"Each of {number} sign-ups"
+    message = f"{each} {what}." if number else "None was left to decide on."
+    if number >= BULK_MOST:
+        message += " There may be more: do it once more."
+    flash(message)
+    return redirect(url_for("admin_suspected.index"), HTTPStatus.SEE_OTHER)
+
+
+@blueprint.post("/<uuid:signup_id>/release")
+def release(signup_id: UUID) -> Response:
+    """Deliver it after all."""
+    return _decided(services().quarantine.release(str(signup_id)), "It is delivered like any other sign-up.")
+
+
+@blueprint.post("/<uuid:signup_id>/delete")
+def delete(signup_id: UUID) -> Response:
+    """Remove it for good."""
+    return _decided(services().quarantine.delete(str(signup_id)), "It is deleted.")
+
+
+def _reason() -> str | None:
+    wanted = request.values.get("reason")
+    return wanted if wanted in RULES else None
+
+
+def _decided(done: bool, message: str) -> Response:
+    if not done:
+        raise NotFound
+    flash(message)
+    return redirect(url_for("admin_suspected.index"), HTTPStatus.SEE_OTHER)

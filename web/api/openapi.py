@@ -1,0 +1,403 @@
+"""The API's own description (OpenAPI 3.1), made from the models that validate, and a page that shows it.
+
+https://spec.openapis.org/oas/v3.1.1
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from flask import Blueprint, Response, current_app, jsonify, render_template
+from pydantic import TypeAdapter
+from pydantic.json_schema import models_json_schema
+
+from services import PROVIDERS, DrainReport, FieldError, HealthReport, ListsView, SignupView, Submission
+from web.errors import FORMS, JSON, WORDS
+from web.public.request_options import KEY_PATTERN
+from web.security.addresses import known_base_url
+
+Document = dict[str, Any]
+
+blueprint = Blueprint("openapi", __name__)
+
+PROBLEM = "application/problem+json"
+_SCHEMAS = "#/components/schemas/{model}"
+_APPLIED = {
+    "Preference-Applied": {
+        "description": "What of the Prefer header was followed.",
+        "schema": {"type": "string"},
+    }
+}
+_QUEUED = {
+    "id": {"type": "string", "format": "uuid"},
+    # The latter of somebody who had left: Constant Contact has asked them whether to come back.
+    "status": {"enum": ["queued", "confirmation_sent"]},
+}
+_IGNORED = {"type": "array", "items": {"type": "string"}, "description": "Names that were not understood."}
+_RECEIVED = {"id": {"type": "string", "format": "uuid"}, "status": {"const": "received"}}
+_HEADERS = (
+    (
+        "Idempotency-Key",
+        "Your name for this sign-up, such as a UUID: sent again with the same body within 48 hours "
+        "it is not stored again, and the answer tells of the first.",
+        {"type": "string", "pattern": KEY_PATTERN},
+    ),
+    (
+        "Prefer",
+        "With an API key. respond-async: answer without waiting for Constant Contact; wait=n: wait n seconds "
+        "at most.",
+        {"type": "string", "examples": ["respond-async", "wait=1"]},
+    ),
+)
+_SUBSCRIBED = {
+    "id": {"type": "string", "format": "uuid"},
+    # The latter where the account is known to ask new contacts by e-mail to confirm.
+    "status": {"enum": ["subscribed", "pending_confirmation"]},
+    "action": {"enum": ["created", "updated"]},
+    "contact_id": {"type": "string"},
+}
+
+
+@blueprint.get("/openapi.json")
+def document() -> Response:
+    """The description, with this service's own address."""
+    return jsonify(_description())
+
+
+@blueprint.get("/docs")
+def page() -> str:
+    """The description for people; no script and nothing from another host."""
+    return render_template("openapi/docs.html", api=_description())
+
+
+def _description() -> Document:
+    return {
+        "openapi": "3.1.1",
+        "info": {
+            "title": "Subscriber Sync",
+            "version": current_app.config["VERSION"],
+            "description": "Takes the sign-ups of a website's forms and brings them to Constant Contact.",
+        },
+        # A relative address is one to the document's own host.
+        "servers": [{"url": known_base_url() or "/"}],
+        **_paths_and_components(),
+    }
+
+
+@cache
+def _paths_and_components() -> Document:
+    return {
+        "paths": {
+            "/subscribe": {"post": _subscribe(), "get": _opened()},
+            "/signups/{id}": {"get": _signup()},
+            "/forms/{slug}.json": {"get": _form()},
+            "/forms/{slug}/token": {"get": _token()},
+            "/forms/{slug}/challenge": {"get": _challenge()},
+            "/lists": {"get": _lists()},
+            "/health": {"get": _health()},
+            "/metrics": {"get": _metrics()},
+            "/internal/drain": {"post": _drain()},
+        },
+        "components": {
+            "schemas": _schemas(),
+            "securitySchemes": {
+                "apiKey": {"type": "http", "scheme": "bearer", "description": "One of API_KEYS."},
+                "drainToken": {"type": "http", "scheme": "bearer", "description": "DRAIN_TOKEN."},
+            },
+        },
+    }
+
+
+def _subscribe() -> Document:
+    body = _reference("Submission")
+    return {
+        "summary": "Take a sign-up.",
+        "description": "On any 2xx the sign-up is on disk and will be delivered. "
+        "Without a key, only by a form or for lists that are open to the public, and the answer is the same "
+        "for all and comes at once: 202 received, or 303.",
+        "security": [{}, {"apiKey": []}],
+        "parameters": [_header(*header) for header in _HEADERS],
+        "requestBody": {"required": True, "content": {kind: {"schema": body} for kind in (JSON, *FORMS)}},
+        "responses": {
+            "200": _taken("With a key: a known contact; the lists were added to its own.", _SUBSCRIBED),
+            "201": _taken("With a key: a new contact.", _SUBSCRIBED),
+            "202": _taken(
+                "On disk, delivered as soon as possible. With a key queued, without one received.",
+                _QUEUED | {"status_url": {"type": "string", "format": "uri-reference"}},
+                _RECEIVED,
+            ),
+            "303": {"description": "For a form in a browser: the thank-you page.", "headers": _APPLIED},
+            **_problems(400, 401, 409, 413, 415, 422, page=True),
+            "403": _problem("A script of a page without an origin of its own calls.", page=False),
+            "429": _later("A flood from one place; nothing was stored.", page=True),
+            **_unavailable("The sign-up cannot be stored at the moment; nothing was stored.", page=True),
+        },
+    }
+
+
+def _opened() -> Document:
+    return {
+        "summary": "Takes nothing; leads a person who opens the address on to the form.",
+        "parameters": [
+            {
+                "name": "form",
+                "in": "query",
+                "description": "The form's short name; needed where there is more than one form.",
+                "schema": {"type": "string"},
+            }
+        ],
+        "responses": {
+            "303": {"description": "For a browser: the form's page."},
+            "405": _problem("Only POST takes a sign-up.", page=True)
+            | {"headers": {"Allow": {"description": "POST.", "schema": {"type": "string"}}}},
+            **_unavailable("The database cannot be used at the moment.", page=True),
+        },
+    }
+
+
+def _signup() -> Document:
+    return {
+        "summary": "Where a sign-up stands; without a key only that it was received.",
+        "security": [{}, {"apiKey": []}],
+        "parameters": [
+            {
+                "name": "id",
+                "in": "path",
+                "required": True,
+                "description": "The id that POST /subscribe answered.",
+                "schema": {"type": "string", "format": "uuid"},
+            }
+        ],
+        "responses": {
+            "200": _json(
+                "Its state, without personal data.",
+                {"anyOf": [_reference("SignupView"), _object(_RECEIVED)]},
+            ),
+            **_problems(401, 404),
+            **_unavailable("The database cannot be used at the moment."),
+        },
+    }
+
+
+def _form() -> Document:
+    text, nothing = {"type": "string"}, {"type": "null"}
+    field = {"name": text, "label": text, "type": text, "autocomplete": text}
+    longest: Document = {"anyOf": [{"type": "integer"}, nothing]}
+    field |= {"maxlength": longest, "required": {"type": "boolean"}}
+    consent = _object({"version": {"type": "integer"}, "wording": text})
+    optional = {"anyOf": [text, nothing]}
+    thank_you = _object({"message": optional, "url": optional})
+    form: Document = {"slug": text, "name": text, "action": text | {"format": "uri"}}
+    asked = _object(field)
+    asked["properties"]["options"] = {"type": "array", "items": text, "description": "What to choose from."}
+    form |= {"fields": {"type": "array", "items": asked}}
+    proof = _object({"kind": {"const": "altcha"}, "challenge_url": text})
+    widget = {"kind": {"enum": list(PROVIDERS)}, "title": text, "html_class": text, "site_key": text}
+    widget |= {"script": text | {"format": "uri"}, "api": text, "action": optional}
+    form |= {
+        "protection": _object(
+            {"honeypot": text, "token_url": optional, "captcha": {"anyOf": [proof, _object(widget), nothing]}}
+        )
+    }
+    form |= {"consent": {"anyOf": [consent, nothing]}, "thank_you": thank_you}
+    form |= {"sms_consent": {"anyOf": [consent, nothing]}}
+    return {
+        "summary": "What a script needs to draw a form.",
+        "parameters": [_slug()],
+        "responses": {
+            "200": _json("Its fields, its consent, and what follows.", _object(form)),
+            **_problems(404),
+            **_unavailable("The database cannot be used at the moment."),
+        },
+    }
+
+
+def _token() -> Document:
+    return {
+        "summary": "When a form was shown, signed; send it along as form_token.",
+        "parameters": [_slug()],
+        "responses": {
+            "200": _json("Good for a day, not before two seconds.", _object({"token": {"type": "string"}})),
+            **_problems(404),
+            **_unavailable("The database cannot be used at the moment."),
+        },
+    }
+
+
+def _challenge() -> Document:
+    text = {"type": "string"}
+    asked = {"algorithm": {"const": "SHA-256"}, "challenge": text, "salt": text, "signature": text}
+    return {
+        "summary": "A proof of work; send its answer along as altcha.",
+        "parameters": [_slug()],
+        "responses": {
+            "200": _json("Good for ten minutes.", _object(asked | {"maxnumber": {"type": "integer"}})),
+            **_problems(404),
+            **_unavailable("The database cannot be used at the moment."),
+        },
+    }
+
+
+def _slug() -> Document:
+    return {
+        "name": "slug",
+        "in": "path",
+        "required": True,
+        "description": "The form's short name.",
+        "schema": {"type": "string"},
+    }
+
+
+def _lists() -> Document:
+    return {
+        "summary": "The account's lists.",
+        "security": [{"apiKey": []}],
+        "parameters": [
+            {
+                "name": "refresh",
+                "in": "query",
+                "description": "1 asks Constant Contact now instead of answering from the last five minutes.",
+                "schema": {"enum": ["1"]},
+            }
+        ],
+        "responses": {
+            "200": _json("All lists; stale while newer ones cannot be had.", _reference("ListsView")),
+            **_problems(401),
+            **_unavailable("The lists were never fetched, and Constant Contact cannot be asked now."),
+        },
+    }
+
+
+def _health() -> Document:
+    health = _reference("HealthReport")
+    return {
+        "summary": "How everything is.",
+        "description": "To strangers it names no weakness, and its counts do not tell what became of a "
+        "sign-up.",
+        "security": [{}, {"apiKey": []}],
+        "parameters": [
+            {
+                "name": "strict",
+                "in": "query",
+                "description": "1 answers 503 whenever status is not ok.",
+                "schema": {"enum": ["1"]},
+            }
+        ],
+        "responses": {
+            "200": _json("Sign-ups are accepted; problems says what needs attention.", health),
+            "503": _json("Sign-ups cannot be stored, or with strict=1 something needs attention.", health),
+        },
+    }
+
+
+def _metrics() -> Document:
+    return {
+        "summary": "Figures for Prometheus.",
+        "security": [{"apiKey": []}],
+        "responses": {
+            "200": {
+                "description": "In the text format, or as OpenMetrics where the Accept header asks for it.",
+                "content": {
+                    kind: {"schema": {"type": "string"}}
+                    for kind in ("text/plain", "application/openmetrics-text")
+                },
+            },
+            **_problems(401),
+        },
+    }
+
+
+def _drain() -> Document:
+    return {
+        "summary": "Deliver for at most 25 seconds, on hosts that sleep.",
+        "security": [{"drainToken": []}],
+        "responses": {
+            "200": _json("What was done and what still waits.", _reference("DrainReport")),
+            **_problems(401, 404),
+            **_unavailable("The database cannot be used at the moment."),
+        },
+    }
+
+
+def _schemas() -> Document:
+    _, found = models_json_schema([(Submission, "validation")], ref_template=_SCHEMAS)
+    schemas: Document = dict(found["$defs"])
+    for kind in (SignupView, ListsView, HealthReport, DrainReport, FieldError):
+        made = TypeAdapter(kind).json_schema(ref_template=_SCHEMAS, mode="serialization")
+        schemas |= made.pop("$defs", {})
+        schemas[kind.__name__] = made
+    # Decides over the status code and is not in the answer.
+    for name in ("storable", "suspected"):
+        del schemas["HealthReport"]["properties"][name]
+    schemas["HealthReport"]["required"].remove("storable")
+    # Each as its sentence; "Problem" is what an error answers.
+    schemas["HealthReport"]["properties"]["problems"] = {"type": "array", "items": {"type": "string"}}
+    schemas["Submission"] = _as_sent(schemas["Submission"])
+    for schema in schemas.values():
+        del schema["description"]  # the docstring speaks to developers of this project
+    return schemas | {"Problem": _problem_document()}
+
+
+def _as_sent(submission: Document) -> Document:
+    """The model as senders see it: one list may be named alone, as `list_id`."""
+    properties = dict(submission["properties"])
+    one = properties["list_ids"]["items"]
+    properties["list_id"] = one | {"description": "One list; or send list_ids, or form."}
+    either = [{"required": [name]} for name in ("list_ids", "list_id", "form")]
+    return submission | {"properties": properties, "anyOf": either}
+
+
+def _problem_document() -> Document:
+    """RFC 9457, with the wrong fields."""
+    text = {"type": "string"}
+    document = _object({"type": text, "title": text, "status": {"type": "integer"}, "detail": text})
+    document["properties"]["errors"] = {"type": "array", "items": _reference("FieldError")}
+    document["properties"]["ignored"] = _IGNORED
+    return document
+
+
+def _problems(*statuses: int, page: bool = False) -> Document:
+    return {str(status): _problem(WORDS[status][0], page=page) for status in statuses}
+
+
+def _unavailable(description: str, *, page: bool = False) -> Document:
+    return {"503": _later(description, page=page)}
+
+
+def _later(description: str, *, page: bool) -> Document:
+    retry = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}}
+    return _problem(description, page=page) | {"headers": retry}
+
+
+def _problem(description: str, *, page: bool) -> Document:
+    """`page`: a browser that posted a form gets a page instead."""
+    content: Document = {PROBLEM: {"schema": _reference("Problem")}}
+    if page:
+        content["text/html"] = {"schema": {"type": "string"}}
+    return {"description": description, "content": content}
+
+
+def _header(name: str, description: str, schema: Mapping[str, Any]) -> Document:
+    return {"name": name, "in": "header", "description": description, "schema": dict(schema)}
+
+
+def _taken(description: str, *either: Mapping[str, Any]) -> Document:
+    bodies = [_object(properties) for properties in either]
+    for made in bodies:
+        made["properties"]["ignored"] = _IGNORED
+    body = bodies[0] if len(bodies) == 1 else {"anyOf": bodies}
+    return _json(description, body) | {"headers": _APPLIED}
+
+
+def _json(description: str, schema: Mapping[str, Any]) -> Document:
+    return {"description": description, "content": {JSON: {"schema": schema}}}
+
+
+def _object(properties: Mapping[str, Any]) -> Document:
+    return {"type": "object", "properties": dict(properties), "required": list(properties)}
+
+
+def _reference(model: str) -> Document:
+    return {"$ref": _SCHEMAS.format(model=model)}

@@ -1,0 +1,94 @@
+"""A form's own page, and its description for the script that draws it on another site."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from flask import Blueprint, Response, jsonify, make_response, render_template, request, url_for
+from werkzeug.exceptions import NotFound
+
+from services import Form
+from services.submission.web_origins import bare_page
+from web.current import services
+from web.public import captchas
+from web.public import form_view as filled_form
+from web.security import headers
+from web.security.addresses import base_url
+
+CACHED_SECONDS = 60
+
+blueprint = Blueprint("forms", __name__, url_prefix="/forms")
+
+
+@blueprint.get("/<slug>")
+def page(slug: str) -> Response:
+    """The form on a page of ours; needs no script."""
+    form = _form(slug)
+    token, known = services().protection.token(form), services().vocabulary.custom_fields_known()
+    shown = filled_form.shown(form, token, known, bare_page(request.referrer))
+    answer = make_response(render_template("forms/page.html", name=form.name, form=shown))
+    headers.allow_visitors_form(answer, captchas.provider_of(form))
+    return answer
+
+
+@blueprint.get("/<slug>.json")
+def description(slug: str) -> Response:
+    """What a script needs to draw the form and to send it."""
+    form = _form(slug)
+    known = services().vocabulary.custom_fields_known()
+    answer = jsonify(
+        slug=form.slug,
+        name=form.name,
+        action=f"{base_url()}{url_for('subscribe.subscribe')}",
+        fields=[
+            {
+                "name": field.name,
+                "label": field.label,
+                "type": kind,
+                "autocomplete": autocomplete,
+                "maxlength": longest,
+                "required": field.required,
+            }
+            | ({"options": shape.options} if shape.options else {})
+            for field in form.fields
+            for shape in (filled_form.shape_of(field.name, known),)
+            for kind, autocomplete, longest in (shape.attributes,)
+        ],
+        consent=form.consent.model_dump() if form.consent else None,
+        protection={
+            "honeypot": form.trap,
+            "token_url": None if form.protection == "none" else f"{base_url()}{url_for('.token', slug=slug)}",
+            "captcha": _captcha(form),
+        },
+        sms_consent=form.sms_consent.model_dump() if form.sms_consent else None,
+        thank_you={"message": form.thank_you_message, "url": form.thank_you_url},
+    )
+    answer.headers["Cache-Control"] = f"public, max-age={CACHED_SECONDS}"
+    return answer
+
+
+@blueprint.get("/<slug>/token")
+def token(slug: str) -> Response:
+    """A token that says when the form was shown; for scripts that draw it."""
+    return jsonify(token=services().protection.token(_form(slug)))
+
+
+@blueprint.get("/<slug>/challenge")
+def challenge(slug: str) -> Response:
+    """A proof of work to ask for before the form is sent, as ALTCHA writes it."""
+    return jsonify(asdict(services().proofs.challenge(_form(slug).slug)))
+
+
+def _captcha(form: Form) -> dict[str, str | None] | None:
+    if widget := captchas.widget_of(form):
+        return asdict(widget)
+    if form.protection != "captcha":
+        return None
+    return {"kind": "altcha", "challenge_url": f"{base_url()}{url_for('.challenge', slug=form.slug)}"}
+
+
+def _form(slug: str) -> Form:
+    form = services().forms.find(slug)
+    if form is None:
+        raise NotFound
+    return form

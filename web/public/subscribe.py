@@ -1,0 +1,246 @@
+"""The door for website forms and other servers, and how a sign-up stands afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from http import HTTPStatus
+from uuid import UUID
+
+import structlog
+from flask import (
+    Blueprint,
+    Response,
+    jsonify,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
+from werkzeug.exceptions import MethodNotAllowed, NotFound, RequestEntityTooLarge, UnsupportedMediaType
+from werkzeug.wrappers import Response as BaseResponse
+
+from services import (
+    ANONYMOUS,
+    RECEIVED,
+    TOKEN,
+    Asker,
+    Evidence,
+    FieldError,
+    Form,
+    InvalidSubmission,
+    StorageUnavailable,
+    Submission,
+    TooManyAttempts,
+    Verdict,
+)
+from services.submission.web_origins import to_send
+from web.current import services
+from web.errors import FORMS, JSON, URL_ENCODED, wants_fragment, wants_page
+from web.errors import answer as refusal
+from web.public import captchas, form_pairs
+from web.public import form_view as filled_form
+from web.public import request_options as preferences
+from web.security import guards, headers
+from web.security.addresses import known_base_url, may_redirect_to, page_of
+
+log = structlog.get_logger(__name__)
+
+ANONYMOUS_BODY_LIMIT = 16 * 1024
+OPENED = (
+    "This address only receives sign-ups.",
+    "Go back to the page with the form and send it from there.",
+)
+STATUS = {
+    InvalidSubmission: HTTPStatus.UNPROCESSABLE_ENTITY,
+    StorageUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+    TooManyAttempts: HTTPStatus.TOO_MANY_REQUESTS,
+}
+
+blueprint = Blueprint("subscribe", __name__)
+
+
+@blueprint.post("/subscribe")
+def subscribe() -> BaseResponse:
+    """Take one sign-up, as JSON or from an HTML form."""
+    asker = guards.asker()
+    _limit_body(asker)
+    if request.mimetype == JSON:
+        raw = request.get_data(cache=False)
+        _refuse_cut_off()
+        submission = services().intake.read_json(raw)
+        answer: BaseResponse = _for_scripts(_accept(submission, asker), submission)
+    elif request.mimetype in FORMS:
+        answer = _from_form(asker)
+    else:
+        raise UnsupportedMediaType
+    preferences.acknowledge(answer, asker)
+    if asker == ANONYMOUS:
+        answer.call_on_close(services().intake.answered)
+    return answer
+
+
+@blueprint.get("/subscribe")
+def opened() -> BaseResponse:
+    """Lead a person who opened the address on to the form; a program's request was meant to be a POST.
+
+    A program is not redirected: a redirect to https:// makes a GET of its POST, and the form's page, a 200,
+    would tell it that the sign-up was taken.
+    """
+    if not wants_page():
+        raise MethodNotAllowed(["OPTIONS", "POST"])
+    form = _only_form(request.args.get("form"))
+    if form is None:
+        return refusal(HTTPStatus.METHOD_NOT_ALLOWED, *OPENED, headers={"Allow": "POST"})
+    return redirect(url_for("forms.page", slug=form.slug), HTTPStatus.SEE_OTHER)
+
+
+@blueprint.get("/signups/<uuid:signup_id>")
+def signup(signup_id: UUID) -> Response:
+    """How that sign-up stands, without personal data; without an API key only that it was received."""
+    if guards.asker() == ANONYMOUS:
+        if not services().intake.received(str(signup_id)):
+            raise NotFound
+        return jsonify(id=str(signup_id), status=RECEIVED)
+    view = services().intake.status(str(signup_id))
+    if view is None:
+        raise NotFound
+    return jsonify(asdict(view))
+
+
+def _only_form(slug: str | None) -> Form | None:
+    """The form of that slug; where none is named, the one in use if there is just one."""
+    if slug:
+        return services().forms.find(slug)
+    in_use = services().forms.in_use()
+    return in_use[0] if len(in_use) == 1 else None
+
+
+def _from_form(asker: Asker) -> BaseResponse:
+    pairs = _pairs()
+    try:
+        submission = services().intake.read_form(pairs)
+        verdict = _accept(submission, asker)
+    except (InvalidSubmission, StorageUnavailable, TooManyAttempts) as error:
+        if not wants_page():
+            raise
+        return _with_mistakes(pairs, error)
+    if not wants_page():
+        return _for_scripts(verdict, submission)
+    return redirect(_next_page(submission, verdict.id), HTTPStatus.SEE_OTHER)
+
+
+def _pairs() -> list[tuple[str, str]]:
+    body = request.get_data(cache=False)
+    _refuse_cut_off()
+    return form_pairs.url_encoded(body) if request.mimetype == URL_ENCODED else form_pairs.multipart(body)
+
+
+def _limit_body(asker: Asker) -> None:
+    if asker == ANONYMOUS:
+        request.max_content_length = request.max_form_memory_size = ANONYMOUS_BODY_LIMIT
+        if (request.content_length or 0) > ANONYMOUS_BODY_LIMIT:
+            raise RequestEntityTooLarge
+
+
+def _refuse_cut_off() -> None:
+    # Werkzeug ends a chunked body silently at the limit (LimitedStream.readall): half a form would pass for a
+    # whole one.
+    limit = request.max_content_length or 0
+    if request.content_length is None and request.stream.tell() >= limit:
+        raise RequestEntityTooLarge
+
+
+def _accept(submission: Submission, asker: Asker) -> Verdict:
+    evidence = Evidence(
+        page=page_of(request.headers.get("Referer"), request.headers.get("Origin")),
+        network_address=request.remote_addr,
+        user_agent=request.headers.get("User-Agent"),
+        service=known_base_url(),
+    )
+    return services().intake.accept(submission, asker, evidence, preferences.handling(asker))
+
+
+def _as_json(verdict: Verdict, submission: Submission) -> Response:
+    ignored = {"ignored": submission.reading.ignored} if submission.reading.ignored else {}
+    if verdict.status == RECEIVED:
+        # Without a Location: there is nothing more to be learned there.
+        return make_response(jsonify(id=verdict.id, status=RECEIVED, **ignored), HTTPStatus.ACCEPTED)
+    if verdict.status not in {"subscribed", "pending_confirmation"}:
+        # Not told from the Host header in production: then the address is relative to the request's own.
+        status_url = f"{known_base_url() or ''}/signups/{verdict.id}"
+        answer = make_response(
+            jsonify(id=verdict.id, status=verdict.status, status_url=status_url, **ignored),
+            HTTPStatus.ACCEPTED,
+        )
+        answer.location = status_url
+        return answer
+    answer = jsonify(
+        id=verdict.id,
+        status=verdict.status,
+        action=verdict.action,
+        contact_id=verdict.contact_id,
+        **ignored,
+    )
+    return make_response(answer, HTTPStatus.OK if verdict.action == "updated" else HTTPStatus.CREATED)
+
+
+def _for_scripts(verdict: Verdict, submission: Submission) -> Response:
+    return _as_fragment(verdict, submission) if wants_fragment() else _as_json(verdict, submission)
+
+
+def _as_fragment(verdict: Verdict, submission: Submission) -> Response:
+    """The thanks as htmx puts them into its page, or the way to the page of thanks that the site has."""
+    form = services().forms.seen(submission.form)
+    thanks = form.thank_you_message if form else None
+    answer = make_response(render_template("subscribe/fragment.html", thanks=thanks), HTTPStatus.ACCEPTED)
+    if page := _own_thanks(submission, verdict.id):
+        answer.headers["HX-Redirect"] = page
+    return answer
+
+
+def _next_page(submission: Submission, signup_id: str) -> str:
+    form = services().forms.seen(submission.form)
+    return _own_thanks(submission, signup_id) or url_for("site.thank_you", form=form.slug if form else None)
+
+
+def _own_thanks(submission: Submission, signup_id: str) -> str | None:
+    """The page of thanks that the sign-up or its form names, where it is allowed."""
+    form = services().forms.seen(submission.form)
+    if submission.redirect:
+        if may_redirect_to(submission.redirect, also=form.redirects if form else ()):
+            return to_send(submission.redirect)
+        # The sign-up is on disk by now; a wrong thank-you page must not make it look lost.
+        log.warning(
+            "redirect_not_allowed", signup_id=signup_id, cure="add the page's origin to ALLOWED_ORIGINS"
+        )
+    return to_send(form.thank_you_url) if form and form.thank_you_url else None
+
+
+def _with_mistakes(
+    pairs: Sequence[tuple[str, str]], error: InvalidSubmission | StorageUnavailable | TooManyAttempts
+) -> Response:
+    form = services().forms.seen(dict(pairs).get("form"))
+    errors = error.errors if isinstance(error, InvalidSubmission) else ()
+    notice = None if errors else str(error)
+    if form:
+        pairs = _with_token(pairs, form, errors)
+    filled = filled_form.fill(pairs, errors, form, services().vocabulary.custom_fields_known())
+    page = render_template("subscribe/form.html", form=filled, notice=notice)
+    answer = make_response(page, STATUS[type(error)])
+    if not isinstance(error, InvalidSubmission):
+        answer.headers["Retry-After"] = str(error.retry_after)
+    headers.allow_visitors_form(answer, captchas.provider_of(form) if form else None)
+    return answer
+
+
+def _with_token(
+    pairs: Sequence[tuple[str, str]], form: Form, errors: Sequence[FieldError]
+) -> Sequence[tuple[str, str]]:
+    """A form shown again keeps its token, which tells when it was first shown, unless that is the mistake."""
+    stale = any(error.field == TOKEN for error in errors)
+    if form.protection == "none" or (dict(pairs).get(TOKEN) and not stale):
+        return pairs
+    token = services().protection.token(form, shown_before=stale)
+    return [*((name, value) for name, value in pairs if name != TOKEN), (TOKEN, token)]

@@ -1,0 +1,1 @@
+"""Guards, headers, origins, sessions, and whose word about an address counts."""
