@@ -9,6 +9,7 @@ from services.access.admin import SESSION_LIVES_MS, AdminAccess
 from services.access.api_keys import ApiKeys, DrainToken
 from services.access.proxies import ProxyRules
 from services.access.proxy_watch import ProxyWatch
+from services.access.requester import ANONYMOUS, Asker
 from services.account.fields_and_tags import Vocabulary
 from services.account.lists import ListDirectory, ListsView
 from services.connection.status import ConnectionControl, ConnectionStatus, ConnectionView
@@ -31,7 +32,7 @@ from services.forms.faults import FormFaults
 from services.forms.form import Form, FormDirectory
 from services.forms.ignored_fields import FOR_VISITORS, OWNERS_MISTAKE, FieldNotes
 from services.forms.open_lists import OpenLists
-from services.intake.accept import ANONYMOUS, Asker, Evidence, Intake
+from services.intake.accept import Evidence, Intake
 from services.intake.idempotency import Handling
 from services.intake.result import RECEIVED, Verdict, Verdicts
 from services.operations.doctor import Doctor

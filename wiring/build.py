@@ -22,12 +22,12 @@ from services import (
     TokenClock,
     Vocabulary,
 )
+from services.access.requester import STRANGER
 from services.account.opt_outs import OptOutTable
 from services.connection.audit import ConnectionEvents
 from services.connection.status import ConnectLimit
 from services.constant_contact.quota import CallPermits
 from services.delivery import Departures, Sender
-from services.delivery.payload import STRANGER
 from settings import Settings
 from store import Database, Tables
 from store.engine.clock import DatabaseClock

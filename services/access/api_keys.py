@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 
-from services.intake.accept import Asker
+from services.access.requester import Asker
 
 
 class ApiKeys:

@@ -9,15 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from services.access.requester import STRANGER
 from services.delivery.confirmed_opt_in import TELLS
 from services.delivery.fill_empty import PROTECT
 from services.delivery.returning import RETURNING
 from services.submission.fields import BIRTHDAY_FIELDS, STREET_FIELDS, Submission
 from services.submission.sms import channel
 from store import read_document
-
-# `asked_by` of a sign-up without an API key.
-STRANGER = "form"
 
 
 def wish_of(

@@ -14,10 +14,11 @@ from typing import Any
 
 import structlog
 
+from services.access.requester import ANONYMOUS, Asker
 from services.account.fields_and_tags import Vocabulary
 from services.account.lists import KEEP_MS, ListDirectory, ListsView
 from services.delivery import Delivery
-from services.delivery.payload import STRANGER, makes_tags, wish_of
+from services.delivery.payload import makes_tags, wish_of
 from services.errors import FieldError, InvalidSubmission, StorageUnavailable, TooManyAttempts
 from services.forms.form import Form, FormDirectory, fit
 from services.forms.ignored_fields import FieldNotes
@@ -57,14 +58,6 @@ LONGEST_NETWORK_ADDRESS = 45
 NO_LIST = "The account has no such list. If it is new, call GET /lists?refresh=1 once."
 
 
-@dataclass(frozen=True)
-class Asker:
-    """Who submits: an anonymous form, or the holder of an API key."""
-
-    name: str
-
-
-ANONYMOUS = Asker(STRANGER)
 PLAIN = Handling()
 TRUSTED = Judgement()
 

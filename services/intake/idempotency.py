@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-from services.delivery.payload import STRANGER
+from services.access.requester import STRANGER
 from services.errors import KeyReused
 from services.submission.fields import Submission
 from store import FirstUse, IdempotencyKey

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Protocol
 
-from services.delivery.payload import STRANGER
+from services.access.requester import STRANGER
 from services.forms.form import Form, FormDirectory
 from store import PER_DAY
 

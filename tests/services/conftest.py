@@ -29,11 +29,12 @@ from services import (
     Verdicts,
     Vocabulary,
 )
+from services.access.requester import STRANGER
 from services.account.opt_outs import OptOutTable
 from services.constant_contact import ConnectionUnusable, ConstantContact
 from services.constant_contact.quota import CallPermits
 from services.delivery import CauseWords, Courier, Departures, Sender
-from services.delivery.payload import STRANGER, payload_of
+from services.delivery.payload import payload_of
 from services.delivery.returning import Returning
 from services.forms.load import FormLoad
 from services.forms.open_lists import OpenLists
