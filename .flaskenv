@@ -1,2 +1,2 @@
 # Read by the `flask` command, before .env.
-FLASK_APP=cli:app_for_commands
+FLASK_APP=app:app_for_commands

@@ -13,6 +13,7 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
+import click
 import structlog
 from flask import Flask
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
@@ -20,12 +21,13 @@ from werkzeug.middleware.dispatcher import DispatcherMiddleware
 import logs
 import sandbox
 import web
-from cli import register_commands
+from commands import register_commands
 from oauth.routes import create_blueprint
 from services import SESSION_LIVES_MS, HousekeepingThread
 from services.delivery import DeliveryThread
-from settings import Settings
-from store import StoreError
+from services.plain_text import HALF
+from settings import Settings, SettingsError
+from store import StoreError, StoreMisconfigured
 from wiring import (
     CALLBACK_PATH,
     VERSION,
@@ -83,6 +85,21 @@ def create_app(settings: Settings | None = None, services: Parts | None = None) 
     watch = parts.proxy_watch if settings.production else None
     app.wsgi_app = web.Forwarded(app.wsgi_app, proxy_rules(settings), watch)  # type: ignore[method-assign]
     return app
+
+
+def app_for_commands() -> Flask:
+    """The app for `flask`, as .flaskenv says: what keeps it from starting is told without a traceback."""
+    # Python keeps bytes that are no UTF-8 as half characters, which nothing can store or look up.
+    for argument in sys.argv:
+        if HALF.search(argument):
+            click.echo(f"This is not valid text in UTF-8: {argument!a}", err=True)
+            raise SystemExit(2)
+    try:
+        return create_app()
+    except (SettingsError, StoreMisconfigured) as error:
+        # Not an exception of click's: where Flask lists the commands it prints the traceback of any.
+        click.echo(str(error), err=True)
+        raise SystemExit(2) from None
 
 
 def start(app: Flask) -> None:

@@ -15,9 +15,9 @@ from itsdangerous import BadData, URLSafeSerializer
 from services.access.network_place import place_of
 from services.errors import FieldError, InvalidSubmission
 from services.forms.form import Form
-from services.forms.honeypot import is_trapped
 from services.protection.captcha import Captcha
 from services.protection.disposable import is_disposable
+from services.protection.honeypot import is_trapped
 from services.protection.providers import PROVIDERS
 from services.protection.third_party import CAPTCHA_RULES
 from services.submission.fields import Submission

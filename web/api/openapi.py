@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 from pydantic.json_schema import models_json_schema
 
 from services import PROVIDERS, DrainReport, FieldError, HealthReport, ListsView, SignupView, Submission
-from web.errors import FORMS, JSON, WORDS
+from web.error_answers import FORMS, JSON, WORDS
 from web.public.request_options import KEY_PATTERN
 from web.security.addresses import known_base_url
 

@@ -37,8 +37,8 @@ from services import (
 )
 from services.submission.web_origins import to_send
 from web.current import services
-from web.errors import FORMS, JSON, URL_ENCODED, wants_fragment, wants_page
-from web.errors import answer as refusal
+from web.error_answers import FORMS, JSON, URL_ENCODED, wants_fragment, wants_page
+from web.error_answers import answer as refusal
 from web.public import captchas, form_pairs
 from web.public import form_view as filled_form
 from web.public import request_options as preferences

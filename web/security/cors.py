@@ -12,7 +12,7 @@ from collections.abc import Callable
 from flask import Flask, Response, request
 
 from services import ANONYMOUS
-from web import errors
+from web import error_answers
 from web.security import guards
 
 # By address and not by view: an address that leads nowhere answers with the headers as well.
@@ -42,7 +42,7 @@ def install(app: Flask, allowed: Callable[[str], bool]) -> None:
     def refuse_without_origin() -> Response | None:
         if request.method == "OPTIONS" or not request.path.startswith(PATHS) or not _without_origin():
             return None
-        return errors.answer(403, *NO_ORIGIN_WORDS) if guards.asker() == ANONYMOUS else None
+        return error_answers.answer(403, *NO_ORIGIN_WORDS) if guards.asker() == ANONYMOUS else None
 
     @app.after_request
     def allow(answer: Response) -> Response:
@@ -73,7 +73,7 @@ def _without_origin() -> bool:
     """
     if request.headers.get("Origin") != NO_ORIGIN or request.headers.get("Sec-Fetch-Mode") == "no-cors":
         return False
-    return not errors.wants_page()
+    return not error_answers.wants_page()
 
 
 def _asked() -> str | None:

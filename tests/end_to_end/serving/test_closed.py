@@ -73,7 +73,7 @@ class Production(Process):
     def flask(self, *command: str) -> str:
         """What a `flask` command prints, run beside the server."""
         ended = subprocess.run(
-            [BINARIES / "flask", "--app", "cli:app_for_commands", *command],
+            [BINARIES / "flask", "--app", "app:app_for_commands", *command],
             cwd=self.folder,
             env=self.env,
             capture_output=True,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from services import ANONYMOUS, Asker, Evidence, FieldNotes, Form, InvalidSubmission, Submission
-from services.forms.honeypot import is_trapped, trap_name
+from services.forms.honeypot import trap_name
 from services.forms.ignored_fields import FORGOTTEN_MS, MOST_IN_MEMORY, MOST_KEPT
 from services.intake.parsing import read_form, read_json
 from tests.services.conftest import House
