@@ -23,22 +23,19 @@ import sandbox
 import web
 from commands import register_commands
 from oauth.routes import create_blueprint
-from services import SESSION_LIVES_MS, HousekeepingThread
-from services.delivery import DeliveryThread
+from services.access.admin import SESSION_LIVES_MS
+from services.delivery.thread import DeliveryThread
+from services.operations.housekeeping import HousekeepingThread
 from services.plain_text import HALF
 from settings import Settings, SettingsError
-from store import StoreError, StoreMisconfigured
-from wiring import (
-    CALLBACK_PATH,
-    VERSION,
-    Parts,
-    build_services,
-    clock,
-    derived_keys,
-    proxy_rules,
-    public_lists,
-)
+from store.errors import StoreError, StoreMisconfigured
+from wiring import clock
 from wiring import constant_contact as vendor
+from wiring.build import Parts, build_services
+from wiring.forms import public_lists
+from wiring.proxies import proxy_rules
+from wiring.signing import derived_keys
+from wiring.words import CALLBACK_PATH, VERSION
 
 __all__ = ["VERSION", "build_services", "clock", "create_app", "start", "stop"]
 

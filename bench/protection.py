@@ -10,9 +10,11 @@ from functools import partial
 from pathlib import Path
 
 from bench.server import LIST
-from services import FormDirectory, Protection, Rates
+from services.forms.form import FormDirectory
 from services.intake.parsing import read_form
-from store import Database, Forms
+from services.protection.rules import Protection, Rates
+from store.engine.database import Database
+from store.forms import Forms
 from store.signups.rate_limits import count
 
 POSTS = 2_000

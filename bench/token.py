@@ -10,8 +10,11 @@ from pathlib import Path
 
 import requests
 
-from oauth import AuthorizationServer, Keeper, Sealer
-from store import ConnectionRow, Connections, Database
+from oauth.authorization_server import AuthorizationServer
+from oauth.encryption import Sealer
+from oauth.token_source import Keeper
+from store.connection.oauth_connection import ConnectionRow, Connections
+from store.engine.database import Database
 
 ROUNDS, CALLS = 20, 1_000
 SPREAD_SECONDS = 5.0

@@ -8,7 +8,7 @@ import click
 from flask.cli import with_appcontext
 
 from commands.context import database_faults_told, refuse_builtin_sandbox, services
-from services import ConnectionView
+from services.connection.status import ConnectionView
 from services.connection.token_ages import TokenAges
 
 

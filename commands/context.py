@@ -10,7 +10,7 @@ from flask import current_app
 
 from services import Services
 from settings import Settings
-from store import StoreError
+from store.errors import StoreError
 
 
 def services() -> Services:

@@ -9,8 +9,8 @@ from flask.cli import with_appcontext
 
 from commands.context import base_address, database_faults_told, services
 from commands.form_text import rows
-from services import FIELD_NAMES, InvalidForm
-from services.forms.editor import ProtectionLevel
+from services.errors import InvalidForm
+from services.forms.editor import FIELD_NAMES, ProtectionLevel
 from services.signups.advice import printable
 from services.submission.custom_fields import custom_name
 from web.public.form_view import INPUTS

@@ -15,8 +15,8 @@ from werkzeug.serving import run_simple
 
 from commands.context import base_address, refuse_builtin_sandbox, services
 from sandbox import SANDBOX_CLIENT_ID, SANDBOX_CLIENT_SECRET, create_sandbox
-from services import ListsUnavailable
-from services.delivery import watch
+from services.delivery.thread import watch
+from services.errors import ListsUnavailable
 from services.operations.checks import Level
 
 HANGS = 1

@@ -11,10 +11,9 @@ import click
 from flask.cli import with_appcontext
 
 from commands.context import database_faults_told, services
-from services import AddressUnclear, Retry, UnusableDecision
 from services.signups.advice import WHAT_RETRY_LEADS_TO, line, rows
 from services.signups.export import csv_lines, json_lines
-from services.signups.manage import STATES
+from services.signups.manage import STATES, AddressUnclear, Retry, UnusableDecision
 
 
 @click.group("signups")

@@ -9,7 +9,7 @@ import click
 from flask.cli import with_appcontext
 
 from commands.context import database_faults_told, services
-from services import RULES
+from services.protection.rules import RULES
 
 _REASON = click.option("--reason", type=click.Choice(sorted(RULES)), help="One of the rules they broke.")
 

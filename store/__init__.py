@@ -1,141 +1,84 @@
-"""Every SQL statement of the application: sign-ups, their deliveries, the budget, the connection."""
+"""Every SQL statement of the application. `Store` has one object a subject, over one database."""
 
-from store.connection.audit import Event, Events
-from store.connection.authorization_requests import AttemptRow, OAuthAttempts
-from store.connection.oauth_connection import ConnectionRow, Connections
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from store.connection.audit import Events
+from store.connection.authorization_requests import OAuthAttempts
+from store.connection.oauth_connection import Connections
 from store.engine.database import Database
-from store.engine.documents import read as read_document
-from store.engine.expiry import Expiry
-from store.engine.sqlite.disk_reserve import Disk
-from store.errors import (
-    KeyTaken,
-    OverLimit,
-    RowRefused,
-    SpoolFirst,
-    StoreError,
-    StoreMisconfigured,
-    StoreSilent,
-    StoreUnavailable,
-    StoreUpgrading,
-)
-from store.forms import Forms, StoredForm
+from store.forms import Forms
 from store.key_value import Meta
-from store.opt_outs import KnownOptOut, OptedOut, OptOuts, Outlook, Refresh, Standing
+from store.opt_outs import OptOuts
 from store.outbox.backlog import PendingByForm
-from store.outbox.claims import BACKLOG_PER_DAY, DELIVERIES_PER_DAY
-from store.outbox.deliveries import Backlog, Carried, Claimed, Deliveries, OwnWait
+from store.outbox.deliveries import Deliveries
 from store.outbox.manage import Care
 from store.outbox.public_backlog import PublicBacklog
-from store.quota.causes import Cause, Causes
-from store.quota.ledger import Budget, Met
-from store.quota.refusals import SUSPICIOUS, Common, Refused
-from store.quota.state import PER_DAY, PER_SECOND, BudgetState, Wait
-from store.quota.traits import DOMAIN, FIELD, FORM, KNOWN_TAG, LIST, LONG, OLD, SETS, TAG, kind_and_name
-from store.recovery.forms_copy import FormsCopy
-from store.recovery.salvage import Salvage, Salvaged
-from store.recovery.spool import Spool
-from store.recovery.spool_import import Imported, SpoolImport
-from store.signups.accept import NewSignup, RecentSignup, Signups, SignupStatus
-from store.signups.batch import JUNK, PROVEN, UNSURE, Once
+from store.quota.ledger import Budget
+from store.signups.accept import Signups
 from store.signups.believed import BelievedByForm
-from store.signups.idempotency import FirstUse, IdempotencyKey
-from store.signups.rate_limits import FLOOD, Limit
-from store.signups.records import Attempt, SignupRecord, SignupRecords, Sought
-from store.signups.suspected import Place, Suspect, SuspectedSignups, Waiting
-from store.signups.suspected_room import SuspectedCeiling, SuspectedRoom
-from store.tables import Tables
+from store.signups.records import SignupRecords
+from store.signups.suspected import SuspectedSignups
+from store.signups.suspected_room import CEILING, SuspectedCeiling
 from store.throttles import SpentTokens, Throttles
 
-__all__ = [
-    "BACKLOG_PER_DAY",
-    "DELIVERIES_PER_DAY",
-    "DOMAIN",
-    "FIELD",
-    "FLOOD",
-    "FORM",
-    "JUNK",
-    "KNOWN_TAG",
-    "LIST",
-    "LONG",
-    "OLD",
-    "PER_DAY",
-    "PER_SECOND",
-    "PROVEN",
-    "SETS",
-    "SUSPICIOUS",
-    "TAG",
-    "UNSURE",
-    "Attempt",
-    "AttemptRow",
-    "Backlog",
-    "BelievedByForm",
-    "Budget",
-    "BudgetState",
-    "Care",
-    "Carried",
-    "Cause",
-    "Causes",
-    "Claimed",
-    "Common",
-    "ConnectionRow",
-    "Connections",
-    "Database",
-    "Deliveries",
-    "Disk",
-    "Event",
-    "Events",
-    "Expiry",
-    "FirstUse",
-    "Forms",
-    "FormsCopy",
-    "IdempotencyKey",
-    "Imported",
-    "KeyTaken",
-    "KnownOptOut",
-    "Limit",
-    "Met",
-    "Meta",
-    "NewSignup",
-    "OAuthAttempts",
-    "Once",
-    "OptOuts",
-    "OptedOut",
-    "Outlook",
-    "OverLimit",
-    "OwnWait",
-    "PendingByForm",
-    "Place",
-    "PublicBacklog",
-    "RecentSignup",
-    "Refresh",
-    "Refused",
-    "RowRefused",
-    "Salvage",
-    "Salvaged",
-    "SignupRecord",
-    "SignupRecords",
-    "SignupStatus",
-    "Signups",
-    "Sought",
-    "SpentTokens",
-    "Spool",
-    "SpoolFirst",
-    "SpoolImport",
-    "Standing",
-    "StoreError",
-    "StoreMisconfigured",
-    "StoreSilent",
-    "StoreUnavailable",
-    "StoreUpgrading",
-    "StoredForm",
-    "Suspect",
-    "SuspectedCeiling",
-    "SuspectedRoom",
-    "SuspectedSignups",
-    "Tables",
-    "Throttles",
-    "Wait",
-    "Waiting",
-    "kind_and_name",
-    "read_document",
-]
+
+@dataclass(frozen=True)
+class Store:
+    """One object per subject, over the same database."""
+
+    database: Database
+    signups: Signups
+    signup_records: SignupRecords
+    suspected: SuspectedSignups
+    deliveries: Deliveries
+    care: Care
+    pending: PendingByForm
+    public_backlog: PublicBacklog
+    believed: BelievedByForm
+    budget: Budget
+    connections: Connections
+    opt_outs: OptOuts
+    events: Events
+    forms: Forms
+    oauth_attempts: OAuthAttempts
+    meta: Meta
+    throttles: Throttles
+    spent_tokens: SpentTokens
+
+    @classmethod
+    def of(
+        cls,
+        database: Database,
+        *,
+        spooled: Callable[[], bool],
+        stranger: str,
+        ceiling: SuspectedCeiling = CEILING,
+    ) -> Store:
+        """Every subject of `database`; nothing is opened.
+
+        `spooled`: whether sign-ups wait in the spool; `ceiling`: how much of the suspected ones is kept;
+        `stranger`: the `asked_by` of anonymous ones.
+        """
+        return cls(
+            database=database,
+            signups=Signups(database, spooled=spooled, ceiling=ceiling),
+            signup_records=SignupRecords(database),
+            suspected=SuspectedSignups(database),
+            deliveries=Deliveries(database),
+            care=Care(database),
+            pending=PendingByForm(database),
+            public_backlog=PublicBacklog(database, stranger=stranger),
+            believed=BelievedByForm(database),
+            budget=Budget(database),
+            connections=Connections(database),
+            opt_outs=OptOuts(database),
+            events=Events(database),
+            forms=Forms(database),
+            oauth_attempts=OAuthAttempts(database),
+            meta=Meta(database),
+            throttles=Throttles(database),
+            spent_tokens=SpentTokens(database),
+        )

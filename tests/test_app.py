@@ -15,11 +15,13 @@ import pytest
 from app import build_services, clock, create_app
 from sandbox import PRESET_LIST_ID
 from settings import Settings
-from store import Claimed, Deliveries, Signups, Spool
+from store.outbox.deliveries import Claimed, Deliveries
+from store.recovery.spool import Spool
+from store.signups.accept import Signups
 from store.throttles import SpentTokens
 from tests.store.conftest import signup
 from tests.test_settings import PRODUCTION
-from wiring import Parts
+from wiring.build import Parts
 
 
 def test_making_the_app_opens_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,8 +16,9 @@ import requests
 
 from oauth.authorization_server import AuthorizationServer
 from oauth.errors import Ambiguous, NeverSent, TokenCallFailed
-from services.constant_contact import ConstantContact, Unreachable
 from services.constant_contact.causes import words_of
+from services.constant_contact.client import ConstantContact
+from services.constant_contact.errors import Unreachable
 from tests.transport.test_deadline import HEAD, Serve, after_asking, ask, certificate, in_time, serving, tls
 from transport.deadline import AnswerTooLarge, DeadlineSession
 

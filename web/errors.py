@@ -7,7 +7,7 @@ from flask import Flask, Response
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
-from services import (
+from services.errors import (
     InvalidSubmission,
     KeyReused,
     ListsUnavailable,

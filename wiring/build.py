@@ -8,29 +8,31 @@ from dataclasses import dataclass
 from flask import Flask
 
 import sandbox
-from oauth import AccountPin, ConnectionControl, Connector, Sealer, Ticker
-from services import (
-    AdminAccess,
-    ApiKeys,
-    ConnectionStatus,
-    DrainToken,
-    FormFaults,
-    ListDirectory,
-    ProxyWatch,
-    Services,
-    SignupCare,
-    TokenClock,
-    Vocabulary,
-)
+from oauth.account_check import AccountPin
+from oauth.connecting import Connector
+from oauth.control import ConnectionControl
+from oauth.encryption import Sealer
+from oauth.refresh.thread import Ticker
+from services import Services
+from services.access.admin import AdminAccess
+from services.access.api_keys import ApiKeys, DrainToken
+from services.access.proxy_watch import ProxyWatch
 from services.access.requester import STRANGER
+from services.account.fields_and_tags import Vocabulary
+from services.account.lists import ListDirectory
 from services.account.opt_outs import OptOutTable
 from services.connection.audit import ConnectionEvents
-from services.connection.status import ConnectLimit
+from services.connection.status import ConnectionStatus, ConnectLimit
+from services.connection.token_ages import TokenClock
 from services.constant_contact.quota import CallPermits
-from services.delivery import Departures, Sender
+from services.delivery.kinds.sign_up import Sender
+from services.delivery.pacing import Departures
+from services.forms.faults import FormFaults
+from services.signups.manage import SignupCare
 from settings import Settings
-from store import Database, Tables
+from store import Store
 from store.engine.clock import DatabaseClock
+from store.engine.database import Database
 from wiring import constant_contact as vendor
 from wiring.clock import clock
 from wiring.forms import build_forms
@@ -63,7 +65,7 @@ def build_services(settings: Settings) -> Parts:
     """Every part with its real collaborators; nothing is opened yet."""
     database = Database(settings.store_url)
     keeping = Keeping.of(settings, database)
-    tables = Tables.of(
+    tables = Store.of(
         database,
         spooled=keeping.spool.waits,
         stranger=STRANGER,
@@ -182,7 +184,7 @@ def build_services(settings: Settings) -> Parts:
     )
 
 
-def _admin(settings: Settings, tables: Tables) -> AdminAccess:
+def _admin(settings: Settings, tables: Store) -> AdminAccess:
     return AdminAccess(
         password=settings.admin_password.get_secret_value(),
         keys=derived_keys(settings),

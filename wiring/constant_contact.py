@@ -7,21 +7,18 @@ from collections.abc import Callable
 from flask import Flask
 
 import sandbox
-from oauth import AuthorizationServer, BearerAuth, Keeper, OAuthError
 from oauth.account_check import AccountLike
-from oauth.authorization_server import TOTAL_SECONDS
-from oauth.errors import AccountUnavailable, AccountUnusable
-from services.constant_contact import (
-    ConnectionUnusable,
-    ConstantContact,
-    ConstantContactError,
-    Forbidden,
-)
+from oauth.authorization_server import TOTAL_SECONDS, AuthorizationServer
+from oauth.bearer import BearerAuth
+from oauth.errors import AccountUnavailable, AccountUnusable, OAuthError
+from oauth.token_source import Keeper
 from services.constant_contact.causes import words_of
+from services.constant_contact.client import ConstantContact
+from services.constant_contact.errors import ConnectionUnusable, ConstantContactError, Forbidden
 from services.constant_contact.quota import CallPermits
-from services.delivery import NotSent, depart
+from services.delivery.pacing import NotSent, depart
 from settings import Settings
-from store import StoreError
+from store.errors import StoreError
 from transport.deadline import DeadlineSession
 from transport.in_process import InProcessAdapter
 

@@ -6,18 +6,24 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import sandbox
-from services import Delivery, FieldNotes, FormDirectory, ProofOfWork, Protection, Quarantine, Rates
 from services.access.network_place import is_this_machine
+from services.delivery.worker import Delivery
+from services.forms.form import FormDirectory
+from services.forms.ignored_fields import FieldNotes
 from services.forms.load import FormLoad
 from services.forms.open_lists import OpenLists
 from services.protection.captcha import Captcha
 from services.protection.day_share import DayShare
+from services.protection.proof_of_work import ProofOfWork
 from services.protection.providers import PROVIDERS
 from services.protection.queue_limit import Ceiling
+from services.protection.rules import Protection, Rates
 from services.protection.third_party import NoKeys, ThirdPartyCaptcha
 from services.protection.visitor_keys import VisitorKeys
+from services.signups.suspected import Quarantine
 from settings import Settings
-from store import FormsCopy, Tables
+from store import Store
+from store.recovery.forms_copy import FormsCopy
 from wiring.captchas import build_captchas
 from wiring.clock import clock
 
@@ -39,7 +45,7 @@ class FormParts:
 
 def build_forms(
     settings: Settings,
-    tables: Tables,
+    tables: Store,
     keys: VisitorKeys,
     delivery: Delivery,
     shared_clock: Callable[[], int],

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from services import (
-    ConnectionControl,
-    ConnectionStatus,
-    Delivery,
-    Doctor,
-    FormFaults,
-    Health,
-    HealthInTime,
-    Housekeeping,
-    Metrics,
-    Problem,
-    ProxyWatch,
-    Task,
-    TokenClock,
-)
+from services.access.proxy_watch import ProxyWatch
 from services.account.opt_outs import OptOutTable
-from services.operations.doctor import Deployment
+from services.connection.status import ConnectionControl, ConnectionStatus
+from services.connection.token_ages import TokenClock
+from services.delivery.worker import Delivery
+from services.forms.faults import FormFaults
+from services.operations.doctor import Deployment, Doctor
+from services.operations.health import Health
+from services.operations.health_in_time import HealthInTime
+from services.operations.housekeeping import Housekeeping, Task
+from services.operations.metrics import Metrics
+from services.problems import Problem
 from services.protection.visitor_keys import VisitorKeys
 from settings import Settings
-from store import Expiry, Tables
+from store import Store
+from store.engine.expiry import Expiry
 from store.upkeep.retention import Retention
 from wiring import constant_contact as vendor
 from wiring.clock import clock
@@ -32,7 +28,7 @@ from wiring.words import CALLBACK_PATH, VERSION
 
 def build_health(  # noqa: PLR0913, PLR0917 - collaborators, wired once
     settings: Settings,
-    tables: Tables,
+    tables: Store,
     keeping: Keeping,
     connection: ConnectionStatus,
     forms: FormParts,
@@ -64,7 +60,7 @@ def build_health(  # noqa: PLR0913, PLR0917 - collaborators, wired once
     return HealthInTime(health, keeping.spool, version=VERSION)
 
 
-def build_metrics(tables: Tables, connection: ConnectionStatus, tokens: TokenClock) -> Metrics:
+def build_metrics(tables: Store, connection: ConnectionStatus, tokens: TokenClock) -> Metrics:
     """What `GET /metrics` asks."""
     return Metrics(
         database=tables.database,
@@ -79,7 +75,7 @@ def build_metrics(tables: Tables, connection: ConnectionStatus, tokens: TokenClo
 
 def build_doctor(  # noqa: PLR0913, PLR0917 - collaborators, wired once
     settings: Settings,
-    tables: Tables,
+    tables: Store,
     keeping: Keeping,
     connection: ConnectionStatus,
     control: ConnectionControl,
@@ -134,7 +130,7 @@ def _deployment(settings: Settings) -> Deployment:
 
 
 def build_housekeeping(
-    tables: Tables,
+    tables: Store,
     keeping: Keeping,
     forms: FormParts,
     delivery: Delivery,

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 from urllib.parse import urlsplit
 
-from services import ProxyRules, ProxyWatch
+from services.access.proxies import ProxyRules
+from services.access.proxy_watch import ProxyWatch
 from settings import Settings
-from store import Meta
+from store.key_value import Meta
 from wiring.clock import clock
 
 

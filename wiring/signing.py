@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from oauth import Sealer
+from oauth.encryption import Sealer
 from oauth.errors import Undecryptable
 from services.access.derived_keys import DerivedKeys
 from services.protection.visitor_keys import VisitorKeys
 from settings import Settings
-from store import Meta
+from store.key_value import Meta
 
 
 def derived_keys(settings: Settings) -> DerivedKeys:

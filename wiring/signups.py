@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from services import ConnectionStatus, Delivery, Intake, ListDirectory, Verdicts, Vocabulary
+from services.account.fields_and_tags import Vocabulary
+from services.account.lists import ListDirectory
 from services.account.opt_outs import OptOutTable
-from services.delivery import CauseWords, Courier, Departures, Sender
+from services.connection.status import ConnectionStatus
+from services.delivery.attempt import Courier
+from services.delivery.causes import CauseWords
+from services.delivery.kinds.sign_up import Sender
+from services.delivery.pacing import Departures
+from services.delivery.worker import Delivery
+from services.intake.accept import Intake
 from services.intake.identifiers import SignupIds
+from services.intake.result import Verdicts
 from settings import THREADS_PER_WORKER, Settings
-from store import Tables
+from store import Store
 from wiring.forms import FormParts
 from wiring.signing import derived_keys
 from wiring.storage import Keeping
@@ -17,7 +25,7 @@ from wiring.storage import Keeping
 
 def build_intake(  # noqa: PLR0913, PLR0917 - collaborators, wired once
     settings: Settings,
-    tables: Tables,
+    tables: Store,
     keeping: Keeping,
     connection: ConnectionStatus,
     lists: ListDirectory,
@@ -56,7 +64,7 @@ def build_intake(  # noqa: PLR0913, PLR0917 - collaborators, wired once
 
 
 def build_delivery(  # noqa: PLR0913, PLR0917 - collaborators, wired once
-    tables: Tables,
+    tables: Store,
     connection: ConnectionStatus,
     lists: ListDirectory,
     vocabulary: Vocabulary,

@@ -7,7 +7,12 @@ from dataclasses import dataclass
 from services.delivery.payload import payload_of
 from services.operations.checks import database_file
 from settings import Settings
-from store import Database, Disk, Salvage, Spool, SpoolImport, SuspectedCeiling
+from store.engine.database import Database
+from store.engine.sqlite.disk_reserve import Disk
+from store.recovery.salvage import Salvage
+from store.recovery.spool import Spool
+from store.recovery.spool_import import SpoolImport
+from store.signups.suspected_room import SuspectedCeiling
 
 MEGABYTE = 1024 * 1024
 

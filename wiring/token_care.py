@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from oauth import AuthorizationServer, Keeper, RescueFile, Sealer, Ticker
+from oauth.authorization_server import AuthorizationServer
+from oauth.encryption import Sealer
 from oauth.initial_token import plant
+from oauth.refresh.rescue_file import RescueFile
+from oauth.refresh.thread import Ticker
+from oauth.token_source import Keeper
 from services.connection.audit import ConnectionEvents
 from settings import Settings
-from store import Tables
+from store import Store
 from wiring.clock import clock
 
 RESCUE_FILE = "token-rescue"
 
 
 def token_care(
-    settings: Settings, tables: Tables, server: AuthorizationServer, sealer: Sealer, events: ConnectionEvents
+    settings: Settings, tables: Store, server: AuthorizationServer, sealer: Sealer, events: ConnectionEvents
 ) -> tuple[Keeper, Ticker]:
     """The keeper of the tokens, and the thread that has it renew them in time."""
     keeper = Keeper(
@@ -33,7 +37,7 @@ def token_care(
 
 
 def seed_planter(
-    settings: Settings, tables: Tables, sealer: Sealer, events: ConnectionEvents
+    settings: Settings, tables: Store, sealer: Sealer, events: ConnectionEvents
 ) -> Callable[[], None]:
     """Plants the refresh token of the environment when it is called; the first time only."""
     seed = settings.refresh_token_seed.get_secret_value()

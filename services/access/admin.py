@@ -14,7 +14,8 @@ from werkzeug.security import check_password_hash, generate_password_hash
 
 from services.access.derived_keys import DerivedKeys
 from services.access.guess_limits import GuessLimits
-from store import SpentTokens, StoreError, Throttles
+from store.errors import StoreError
+from store.throttles import SpentTokens, Throttles
 
 log = structlog.get_logger(__name__)
 

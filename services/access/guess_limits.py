@@ -8,7 +8,7 @@ import structlog
 
 from services.access.network_place import place_of
 from services.errors import TooManyAttempts
-from store import Throttles
+from store.throttles import Throttles
 
 log = structlog.get_logger(__name__)
 

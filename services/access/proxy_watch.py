@@ -12,7 +12,7 @@ from typing import Any
 
 from services.access.proxies import IN_ORDER, PRIVATE_VISITOR, ProxyRules, Sight
 from services.problems import Problem
-from store import Meta
+from store.key_value import Meta
 
 KEY = "proxy_sights"
 DAY_MS = 24 * 3_600_000

@@ -11,9 +11,11 @@ import structlog
 from pydantic import TypeAdapter
 
 from services.connection.status import ConnectionStatus
-from services.constant_contact import ConstantContactError, Page, Pages
+from services.constant_contact.catalog import Page
+from services.constant_contact.errors import ConstantContactError
+from services.constant_contact.paging import Pages
 from services.constant_contact.quota import CallPermits
-from store import Meta
+from store.key_value import Meta
 
 log = structlog.get_logger(__name__)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from services.constant_contact import Choice, CustomField
+from services.constant_contact.catalog import Choice, CustomField
 from services.plain_text import shortened
 from services.submission.custom_fields import LONGEST_VALUE, CustomFieldValue
 from services.submission.values.moments import moment_said

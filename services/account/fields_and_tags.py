@@ -13,12 +13,15 @@ from pydantic import TypeAdapter
 from services.account.cache import KEEP_MS, Directory, Entry, Kind
 from services.account.field_values import fitting
 from services.connection.status import ConnectionStatus
-from services.constant_contact import ConstantContact, ConstantContactError, CustomField, Tag
+from services.constant_contact.catalog import CustomField, Tag
+from services.constant_contact.client import ConstantContact
+from services.constant_contact.errors import ConstantContactError
 from services.constant_contact.quota import CallPermits
 from services.errors import FieldError, InvalidSubmission
 from services.submission.custom_fields import CustomFieldValue, field_of, fold
 from services.submission.fields import Submission
-from store import Meta, StoreError
+from store.errors import StoreError
+from store.key_value import Meta
 
 FIELDS = Kind(
     "custom_fields",

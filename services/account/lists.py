@@ -10,10 +10,12 @@ from pydantic import TypeAdapter
 
 from services.account.cache import KEEP_MS, Directory, Kind, Known
 from services.connection.status import ConnectionStatus
-from services.constant_contact import ConstantContact, ConstantContactError, ContactList, Page
+from services.constant_contact.catalog import Page
+from services.constant_contact.client import ConstantContact, ContactList
+from services.constant_contact.errors import ConstantContactError
 from services.constant_contact.quota import CallPermits
 from services.errors import ListsUnavailable
-from store import Meta
+from store.key_value import Meta
 
 __all__ = ["KEEP_MS", "ListDirectory", "ListsView"]
 

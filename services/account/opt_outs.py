@@ -14,9 +14,9 @@ from datetime import UTC, datetime
 import structlog
 
 from services.connection.status import ConnectionStatus
-from services.constant_contact import (
+from services.constant_contact.client import ConstantContact
+from services.constant_contact.errors import (
     ConnectionUnusable,
-    ConstantContact,
     ConstantContactError,
     Misconfigured,
     NoCallLeft,
@@ -25,8 +25,10 @@ from services.constant_contact import (
 )
 from services.constant_contact.quota import CallPermits
 from services.problems import Problem
-from store import Claimed, KnownOptOut, OptOuts, Outlook, Refresh, Standing, StoreError
+from store.errors import StoreError
+from store.opt_outs import KnownOptOut, OptOuts, Outlook, Refresh, Standing
 from store.outbox.claims import BACKLOG_PER_DAY, DELIVERIES_PER_DAY, FRESH_MS
+from store.outbox.deliveries import Claimed
 
 log = structlog.get_logger(__name__)
 

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import structlog
 
-from store import Events, StoreError
+from store.connection.audit import Events
+from store.errors import StoreError
 
 log = structlog.get_logger(__name__)
 

@@ -8,7 +8,8 @@ from typing import Protocol
 
 from services.errors import TooManyAttempts
 from services.problems import Problem
-from store import ConnectionRow, Connections, Throttles
+from store.connection.oauth_connection import ConnectionRow, Connections
+from store.throttles import Throttles
 
 SAFE = "Sign-ups are safe: they are stored, and delivered as soon as that is possible."
 DELIVERED = "Sign-ups are delivered as they come in."

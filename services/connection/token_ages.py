@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from store import ConnectionRow, Connections
+from store.connection.oauth_connection import ConnectionRow, Connections
 
 
 @dataclass(frozen=True)

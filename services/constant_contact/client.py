@@ -29,7 +29,7 @@ from services.constant_contact.errors import (
 from services.constant_contact.fields import an_id, text, unlike
 from services.constant_contact.paging import address_of, next_link
 from services.constant_contact.responses import failure, json_body, json_object, not_theirs
-from store import OptedOut
+from store.opt_outs import OptedOut
 
 CONNECT_SECONDS = 3.0
 READ_SECONDS = 10.0

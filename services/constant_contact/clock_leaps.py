@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import structlog
 
-from store import Budget
+from store.quota.ledger import Budget
 
 log = structlog.get_logger(__name__)
 

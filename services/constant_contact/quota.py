@@ -6,9 +6,10 @@ import threading
 import time
 from collections.abc import Callable
 
-from services.constant_contact import NoCallLeft
 from services.constant_contact.clock_leaps import ClockLeaps
-from store import Budget, Wait
+from services.constant_contact.errors import NoCallLeft
+from store.quota.ledger import Budget
+from store.quota.state import Wait
 
 # Calls are booked so long before they start: the time that a commit takes is not lost, and whoever books at
 # the last moment would find the place taken.

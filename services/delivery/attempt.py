@@ -11,11 +11,11 @@ import structlog
 
 from services.account.opt_outs import OptOutTable
 from services.connection.status import ConnectionStatus
-from services.constant_contact import (
+from services.constant_contact.client import SignedUp
+from services.constant_contact.errors import (
     ConnectionUnusable,
     ConstantContactError,
     QuotaExceeded,
-    SignedUp,
     Throttled,
     Unreachable,
 )
@@ -26,19 +26,12 @@ from services.delivery.merge import Merged, merge
 from services.delivery.pacing import Departures, NotSent, departing
 from services.delivery.refusal_sentence import vendor_sentence
 from services.delivery.retry import Case, Decision, after_own_fault, decide, is_flagged, is_of_a_row, words_of
-from store import (
-    Budget,
-    Cause,
-    Causes,
-    Claimed,
-    Common,
-    Deliveries,
-    Met,
-    Refused,
-    RowRefused,
-    StoreError,
-    Wait,
-)
+from store.errors import RowRefused, StoreError
+from store.outbox.deliveries import Claimed, Deliveries
+from store.quota.causes import Cause, Causes
+from store.quota.ledger import Budget, Met
+from store.quota.refusals import Common, Refused
+from store.quota.state import Wait
 
 log = structlog.get_logger(__name__)
 

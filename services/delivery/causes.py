@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from store import DOMAIN, FIELD, FORM, KNOWN_TAG, LIST, LONG, OLD, SETS, TAG, Common, kind_and_name
+from store.quota.refusals import Common
+from store.quota.traits import DOMAIN, FIELD, FORM, KNOWN_TAG, LIST, LONG, OLD, SETS, TAG, kind_and_name
 
 # What tells most comes first: a form explains less than the list that only this form has.
 _ORDER = (LIST, FIELD, KNOWN_TAG, TAG, FORM, LONG, SETS, OLD, DOMAIN)

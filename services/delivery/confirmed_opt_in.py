@@ -10,13 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from services.constant_contact import (
-    LONGEST_SIGN_UP_ADDRESS,
-    ConstantContact,
-    ConstantContactError,
-    SignedUp,
-)
-from store import Claimed
+from services.constant_contact.client import ConstantContact, SignedUp
+from services.constant_contact.contacts import LONGEST_SIGN_UP_ADDRESS
+from services.constant_contact.errors import ConstantContactError
+from store.outbox.deliveries import Claimed
 
 # In a wish whose sender is told how it ended; never sent to the vendor.
 TELLS = "tells_pending"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from services.constant_contact import Contact
+from services.constant_contact.contacts import Contact
 from services.submission.custom_fields import fold
 
 NOTHING: tuple[object, ...] = (None, "", [], {})

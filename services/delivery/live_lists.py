@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import ClassVar
 
 from services.account.lists import ListDirectory
-from services.constant_contact import ConstantContactError, Remedy
+from services.constant_contact.errors import ConstantContactError, Remedy
 from services.delivery.merge import Merged
-from store import LIST
+from store.quota.traits import LIST
 
 # Many sign-ups for one lost list must not each ask the vendor for all lists.
 JUST_FETCHED_MS = 60_000

@@ -16,7 +16,7 @@ from services.delivery.confirmed_opt_in import TELLS
 from services.delivery.fill_empty import FILLABLE, PROTECT, beyond, told
 from services.delivery.returning import RETURNING
 from services.submission.custom_fields import fold
-from store import Carried
+from store.outbox.deliveries import Carried
 
 Timed = tuple[int, Mapping[str, Any]]
 

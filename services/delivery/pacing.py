@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 from services.constant_contact.quota import AHEAD_MS, FORSAKEN_MS, CallPermits
-from store import Budget, Claimed
+from store.outbox.deliveries import Claimed
+from store.quota.ledger import Budget
 
 # What the budget's guard leaves to the network: a call may depart later than it was booked by the rest of it.
 ON_THE_WAY_MS = 40

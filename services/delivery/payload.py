@@ -15,7 +15,7 @@ from services.delivery.fill_empty import PROTECT
 from services.delivery.returning import RETURNING
 from services.submission.fields import BIRTHDAY_FIELDS, STREET_FIELDS, Submission
 from services.submission.sms import channel
-from store import read_document
+from store.engine.documents import read as read_document
 
 
 def wish_of(

@@ -12,11 +12,11 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from services.constant_contact import ConstantContactError
+from services.constant_contact.errors import ConstantContactError
 from services.delivery.fill_empty import SMS
 from services.delivery.returning import RETURNING
 from services.plain_text import mended
-from store import Claimed
+from store.outbox.deliveries import Claimed
 
 HIDDEN = "[hidden]"
 LONGEST = 300

@@ -9,19 +9,14 @@ from typing import Any, ClassVar
 from services.account.cache import Directory, Entry
 from services.account.field_values import choice_ids, fitting, needs_ids
 from services.account.fields_and_tags import Vocabulary, field_named, tag_named
-from services.constant_contact import (
-    LONGEST_SIGN_UP_ADDRESS,
-    Conflict,
-    ConstantContact,
-    ConstantContactError,
-    CustomField,
-    Remedy,
-    Tag,
-)
+from services.constant_contact.catalog import CustomField, Tag
+from services.constant_contact.client import ConstantContact
+from services.constant_contact.contacts import LONGEST_SIGN_UP_ADDRESS
+from services.constant_contact.errors import Conflict, ConstantContactError, Remedy
 from services.delivery.fill_empty import SMS
 from services.delivery.merge import Merged
 from services.submission.custom_fields import CustomFieldValue
-from store import FIELD, KNOWN_TAG
+from store.quota.traits import FIELD, KNOWN_TAG
 
 # Many sign-ups that name the same lost field must not each ask the vendor for all fields.
 JUST_FETCHED_MS = 10_000

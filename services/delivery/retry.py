@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from services.constant_contact import (
+from services.constant_contact.errors import (
     Conflict,
     ConstantContactError,
     Misconfigured,
@@ -20,7 +20,7 @@ from services.constant_contact import (
     Unreachable,
 )
 from services.delivery.resolve_ids import NotInAccount
-from store import SUSPICIOUS
+from store.quota.refusals import SUSPICIOUS
 
 SECOND = 1_000
 MINUTE = 60 * SECOND

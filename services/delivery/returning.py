@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any, ClassVar, Literal
 
-from services.constant_contact import ConstantContactError, Contact, Remedy
-from store import Carried, Claimed
+from services.constant_contact.contacts import Contact
+from services.constant_contact.errors import ConstantContactError, Remedy
+from store.outbox.deliveries import Carried, Claimed
 
 # `confirm`: the vendor asks by mail. `accept`: it is the person's own word. `hold`: an admin decides.
 Returning = Literal["confirm", "accept", "hold"]

@@ -9,7 +9,8 @@ from collections import Counter
 import structlog
 
 from services.delivery.attempt import Courier, Outcome, Step
-from store import Claimed, StoreError
+from store.errors import StoreError
+from store.outbox.deliveries import Claimed
 
 log = structlog.get_logger(__name__)
 

@@ -15,7 +15,8 @@ from services.account.lists import ListDirectory
 from services.account.opt_outs import OptOutTable
 from services.delivery.attempt import Courier, Outcome, Step
 from services.delivery.sender_pool import Dispatcher
-from store import Deliveries, StoreError
+from store.errors import StoreError
+from store.outbox.deliveries import Deliveries
 
 log = structlog.get_logger(__name__)
 

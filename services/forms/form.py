@@ -28,7 +28,9 @@ from services.submission.consent import Consent
 from services.submission.custom_fields import CustomFieldValue, fold
 from services.submission.fields import PERSON_FIELDS, SMS_FIELDS, Submission
 from services.submission.web_origins import origin_of
-from store import Forms, FormsCopy, StoredForm, StoreError
+from store.errors import StoreError
+from store.forms import Forms, StoredForm
+from store.recovery.forms_copy import FormsCopy
 
 log = structlog.get_logger(__name__)
 

@@ -20,7 +20,7 @@ from services.forms.form import Form
 from services.forms.hidden_fields import passed_over
 from services.plain_text import mended, shortened
 from services.submission.fields import PERSON_FIELDS, Submission
-from store import Meta
+from store.key_value import Meta
 
 log = structlog.get_logger(__name__)
 

@@ -12,7 +12,7 @@ from services.errors import FieldError
 from services.forms.form import Form, FormDirectory
 from services.problems import Problem
 from services.submission.fields import Submission
-from store import StoreError
+from store.errors import StoreError
 
 CLOSED = "This list is not open for public sign-ups."
 NOTHING_OPEN = (

@@ -17,8 +17,8 @@ import structlog
 from services.access.requester import ANONYMOUS, Asker
 from services.account.fields_and_tags import Vocabulary
 from services.account.lists import KEEP_MS, ListDirectory, ListsView
-from services.delivery import Delivery
 from services.delivery.payload import makes_tags, wish_of
+from services.delivery.worker import Delivery
 from services.errors import FieldError, InvalidSubmission, StorageUnavailable, TooManyAttempts
 from services.forms.form import Form, FormDirectory, fit
 from services.forms.ignored_fields import FieldNotes
@@ -36,18 +36,11 @@ from services.submission import sms
 from services.submission.both_consents import Agreements, agreements
 from services.submission.consent import on_record
 from services.submission.fields import Submission
-from store import (
-    FirstUse,
-    IdempotencyKey,
-    KeyTaken,
-    NewSignup,
-    OverLimit,
-    Signups,
-    Spool,
-    SpoolFirst,
-    SpoolImport,
-    StoreError,
-)
+from store.errors import KeyTaken, OverLimit, SpoolFirst, StoreError
+from store.recovery.spool import Spool
+from store.recovery.spool_import import SpoolImport
+from store.signups.accept import NewSignup, Signups
+from store.signups.idempotency import FirstUse, IdempotencyKey
 
 log = structlog.get_logger(__name__)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from services.access.requester import STRANGER
 from services.errors import KeyReused
 from services.submission.fields import Submission
-from store import FirstUse, IdempotencyKey
+from store.signups.idempotency import FirstUse, IdempotencyKey
 
 PROOFS = frozenset({"website", "form_token", "altcha", "captcha"})
 

@@ -9,7 +9,10 @@ from dataclasses import dataclass
 from services.connection.status import ConnectionStatus
 from services.delivery.confirmed_opt_in import PENDING
 from services.signups.views import status_of
-from store import Budget, Deliveries, Signups, SignupStatus, StoreError
+from store.errors import StoreError
+from store.outbox.deliveries import Deliveries
+from store.quota.ledger import Budget
+from store.signups.accept import Signups, SignupStatus
 
 POLL_SECONDS = 0.03
 # With more sign-ups than this ahead, four calls a second bring the verdict too late.

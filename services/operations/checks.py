@@ -15,7 +15,10 @@ from services.connection.status import IDLE_CRITICAL_DAYS, ConnectionView
 from services.connection.token_ages import TokenAges
 from services.operations.health import OLD_BACKLOG_SECONDS
 from services.problems import Problem
-from store import Backlog, BudgetState, Causes, StoreError, StoreMisconfigured
+from store.errors import StoreError, StoreMisconfigured
+from store.outbox.deliveries import Backlog
+from store.quota.causes import Causes
+from store.quota.state import BudgetState
 
 MEGABYTE = 1024 * 1024
 LEAST_FREE_BYTES = 64 * MEGABYTE

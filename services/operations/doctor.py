@@ -16,7 +16,13 @@ from services.operations.checks import Finding
 from services.operations.health import salvage_problems
 from services.operations.planned_waits import OWN_WAIT_MS, planned_waits, used_up
 from services.problems import Problem
-from store import Backlog, Budget, BudgetState, Database, Deliveries, Salvage, Spool, StoreError
+from store.engine.database import Database
+from store.errors import StoreError
+from store.outbox.deliveries import Backlog, Deliveries
+from store.quota.ledger import Budget
+from store.quota.state import BudgetState
+from store.recovery.salvage import Salvage
+from store.recovery.spool import Spool
 
 
 @dataclass(frozen=True)

@@ -9,22 +9,16 @@ from services.connection.status import ConnectionStatus
 from services.forms.open_lists import OpenLists
 from services.operations.planned_waits import OWN_WAIT_MS, planned_waits, used_up
 from services.problems import Problem, for_strangers
-from store import (
-    Backlog,
-    Budget,
-    Causes,
-    Database,
-    Deliveries,
-    Disk,
-    PublicBacklog,
-    Salvage,
-    Spool,
-    StoreError,
-    StoreSilent,
-    StoreUpgrading,
-    SuspectedSignups,
-    Waiting,
-)
+from store.engine.database import Database
+from store.engine.sqlite.disk_reserve import Disk
+from store.errors import StoreError, StoreSilent, StoreUpgrading
+from store.outbox.deliveries import Backlog, Deliveries
+from store.outbox.public_backlog import PublicBacklog
+from store.quota.causes import Causes
+from store.quota.ledger import Budget
+from store.recovery.salvage import Salvage
+from store.recovery.spool import Spool
+from store.signups.suspected import SuspectedSignups, Waiting
 
 OLD_BACKLOG_SECONDS = 3_600
 SILENT_SECONDS = 60

@@ -14,7 +14,8 @@ from typing import Generic, TypeVar
 
 from services.operations.health import Health, HealthReport
 from services.problems import Problem
-from store import Spool, StoreError
+from store.errors import StoreError
+from store.recovery.spool import Spool
 
 LOOK_SECONDS = 0.6
 SPOOL_SECONDS = 0.2

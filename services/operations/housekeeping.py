@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from store import StoreError
+from store.errors import StoreError
 
 log = structlog.get_logger(__name__)
 

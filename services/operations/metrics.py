@@ -15,7 +15,11 @@ from prometheus_client.registry import Collector
 
 from services.connection.status import WORDS, ConnectionStatus, ConnectionView
 from services.connection.token_ages import TokenClock
-from store import Budget, Database, Deliveries, StoreError, SuspectedSignups
+from store.engine.database import Database
+from store.errors import StoreError
+from store.outbox.deliveries import Deliveries
+from store.quota.ledger import Budget
+from store.signups.suspected import SuspectedSignups
 
 # The states that a failed renewal leads to: passing, wrong secret, ended for good.
 FAILURES = ("refresh_failing", "credentials_rejected", "needs_reauthorization")

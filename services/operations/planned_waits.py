@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from services.problems import Problem
-from store import BACKLOG_PER_DAY, DELIVERIES_PER_DAY, PER_DAY, Backlog, BudgetState, OwnWait
+from store.outbox.claims import BACKLOG_PER_DAY, DELIVERIES_PER_DAY
+from store.outbox.deliveries import Backlog, OwnWait
+from store.quota.state import PER_DAY, BudgetState
 
 # Shorter ones are over before anybody has read of them.
 OWN_WAIT_MS = 60_000

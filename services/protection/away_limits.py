@@ -9,7 +9,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from store import FLOOD, Limit
+from store.signups.rate_limits import FLOOD, Limit
 
 MINUTE_MS = 60_000
 # Of addresses and networks that are remembered at once; whoever comes beyond them in a minute is suspected.

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from services.forms.form import Form
 from services.submission.fields import Submission
-from store import Once
+from store.signups.batch import Once
 
 
 @dataclass(frozen=True)

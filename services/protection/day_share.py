@@ -13,7 +13,7 @@ from typing import Protocol
 
 from services.access.requester import STRANGER
 from services.forms.form import Form, FormDirectory
-from store import PER_DAY
+from store.quota.state import PER_DAY
 
 # Short, so that no count reads for long: that would hold up the commits of a SQLite file without a log.
 SPAN_MS = 600_000

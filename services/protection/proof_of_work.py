@@ -20,7 +20,7 @@ from services.forms.form import Form
 from services.forms.load import FormLoad
 from services.protection.captcha import CaptchaResult
 from services.submission.fields import Submission
-from store import Once
+from store.signups.batch import Once
 
 ALGORITHM = "SHA-256"
 # Half of them are tried on average: 0.13 s of a server's core with OpenSSL's SHA256() in a loop of C,

@@ -21,7 +21,8 @@ from services.protection.honeypot import is_trapped
 from services.protection.providers import PROVIDERS
 from services.protection.third_party import CAPTCHA_RULES
 from services.submission.fields import Submission
-from store import JUNK, PROVEN, UNSURE, Limit, Once
+from store.signups.batch import JUNK, PROVEN, UNSURE, Once
+from store.signups.rate_limits import Limit
 
 TOKEN = "form_token"  # noqa: S105 - the field's name
 FASTEST_FILL_MS = 2_000

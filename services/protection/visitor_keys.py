@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable
 
 from services.access.derived_keys import derived_key
-from store import Meta
+from store.key_value import Meta
 
 PREFIX = "visitor-key:"
 # How long tokens are good (a day), and how often the time of the last use is written down.

@@ -8,7 +8,7 @@ from typing import Any
 
 from services.delivery.confirmed_opt_in import PENDING
 from services.delivery.returning import ASKED, LeftSince
-from store import Attempt, SignupRecord
+from store.signups.records import Attempt, SignupRecord
 
 WHAT_RETRY_LEADS_TO = (
     "The running service sends what is due within half a minute, unless Constant Contact is away or today's "

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from services.plain_text import through, writable
 from services.signups.advice import moment
 from services.submission.fields import PERSON_FIELDS
-from store import SignupRecord
+from store.signups.records import SignupRecord
 
 # The column "state" is the delivery's.
 _OF_PERSON = {name: "address_state" if name == "state" else name for name in PERSON_FIELDS}

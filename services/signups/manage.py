@@ -15,7 +15,10 @@ from services.errors import ServiceError
 from services.plain_text import mended
 from services.signups.advice import advice
 from services.submission.fields import Address
-from store import Attempt, Budget, Care, Deliveries, SignupRecord, SignupRecords, Sought
+from store.outbox.deliveries import Deliveries
+from store.outbox.manage import Care
+from store.quota.ledger import Budget
+from store.signups.records import Attempt, SignupRecord, SignupRecords, Sought
 
 log = structlog.get_logger(__name__)
 

@@ -8,10 +8,13 @@ from dataclasses import dataclass
 import structlog
 from pydantic import TypeAdapter, ValidationError
 
-from services.delivery import Delivery
+from services.delivery.worker import Delivery
 from services.protection.rules import RULES, Judgement
 from services.submission.fields import Address
-from store import PROVEN, Meta, Place, StoreError, Suspect, SuspectedSignups, Waiting
+from store.errors import StoreError
+from store.key_value import Meta
+from store.signups.batch import PROVEN
+from store.signups.suspected import Place, Suspect, SuspectedSignups, Waiting
 
 log = structlog.get_logger(__name__)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from services.delivery.confirmed_opt_in import PENDING
 from services.delivery.returning import ASKED
-from store import RecentSignup, SignupStatus
+from store.signups.accept import RecentSignup, SignupStatus
 
 STATUS = {
     "ready": "queued",

@@ -12,9 +12,10 @@ from click.testing import Result
 from flask import Flask
 
 from app import build_services, clock, create_app
-from oauth import Sealer
+from oauth.encryption import Sealer
 from settings import Settings
-from store import Connections, StoreError, StoreUnavailable
+from store.connection.oauth_connection import Connections
+from store.errors import StoreError, StoreUnavailable
 from tests.web.conftest import PASSWORD_HASH, connect, sign_in
 
 ALONE = {"CONSTANT_CONTACT_CLIENT_ID": "sandbox-client", "CONSTANT_CONTACT_CLIENT_SECRET": "sandbox-secret"}

@@ -12,7 +12,9 @@ from flask import Flask
 
 from app import create_app
 from settings import Settings
-from store import Claimed, Database, Deliveries, NewSignup, Signups
+from store.engine.database import Database
+from store.outbox.deliveries import Claimed, Deliveries
+from store.signups.accept import NewSignup, Signups
 from tests.store.conftest import accept
 
 NINE = 1_795_253_896_123  # 2026-11-21T09:38:16.123Z

@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
-from store import Database, Deliveries, NewSignup, Signups
+from store.engine.database import Database
+from store.outbox.deliveries import Deliveries
+from store.signups.accept import NewSignup, Signups
 from tests.durability.fleet import LISTS, SIGN_UP
 from tests.durability.verdict import Vendor, Verdict, judge
 

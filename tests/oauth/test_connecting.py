@@ -25,7 +25,8 @@ from oauth.errors import (
     ScopesMissing,
     WrongAccount,
 )
-from store import Database, OAuthAttempts
+from store.connection.authorization_requests import OAuthAttempts
+from store.engine.database import Database
 from tests.oauth.consent import (
     CALLBACK,
     SCOPES,

@@ -7,7 +7,9 @@ import pytest
 
 from oauth.encryption import Sealer
 from oauth.initial_token import plant
-from store import Connections, Database, Meta
+from store.connection.oauth_connection import Connections
+from store.engine.database import Database
+from store.key_value import Meta
 from tests.oauth.vendor import START, Clock
 
 SEED = "refresh-secret-from-the-environment"

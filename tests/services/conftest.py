@@ -11,56 +11,53 @@ from typing import Any
 
 import pytest
 
-from services import (
-    ANONYMOUS,
-    ConnectionStatus,
-    Delivery,
-    Evidence,
-    FieldNotes,
-    FormDirectory,
-    Health,
-    Intake,
-    ListDirectory,
-    ProofOfWork,
-    Protection,
-    Quarantine,
-    Rates,
-    SignupView,
-    Verdicts,
-    Vocabulary,
-)
-from services.access.requester import STRANGER
+from services.access.requester import ANONYMOUS, STRANGER
+from services.account.fields_and_tags import Vocabulary
+from services.account.lists import ListDirectory
 from services.account.opt_outs import OptOutTable
-from services.constant_contact import ConnectionUnusable, ConstantContact
+from services.connection.status import ConnectionStatus
+from services.constant_contact.client import ConstantContact
+from services.constant_contact.errors import ConnectionUnusable
 from services.constant_contact.quota import CallPermits
-from services.delivery import CauseWords, Courier, Departures, Sender
+from services.delivery.attempt import Courier
+from services.delivery.causes import CauseWords
+from services.delivery.kinds.sign_up import Sender
+from services.delivery.pacing import Departures
 from services.delivery.payload import payload_of
 from services.delivery.returning import Returning
+from services.delivery.worker import Delivery
+from services.forms.form import FormDirectory
+from services.forms.ignored_fields import FieldNotes
 from services.forms.load import FormLoad
 from services.forms.open_lists import OpenLists
+from services.intake.accept import Evidence, Intake
 from services.intake.identifiers import SignupIds
 from services.intake.parsing import read_form
+from services.intake.result import Verdicts
+from services.operations.health import Health
 from services.protection.day_share import Believed, DayShare
+from services.protection.proof_of_work import ProofOfWork
 from services.protection.queue_limit import Ceiling
-from store import (
-    BelievedByForm,
-    Budget,
-    Connections,
-    Database,
-    Deliveries,
-    Disk,
-    Forms,
-    Meta,
-    OptOuts,
-    PendingByForm,
-    PublicBacklog,
-    Salvage,
-    Signups,
-    Spool,
-    SpoolImport,
-    SuspectedSignups,
-)
+from services.protection.rules import Protection, Rates
+from services.signups.suspected import Quarantine
+from services.signups.views import SignupView
+from store.connection.oauth_connection import Connections
+from store.engine.database import Database
+from store.engine.sqlite.disk_reserve import Disk
+from store.forms import Forms
+from store.key_value import Meta
+from store.opt_outs import OptOuts
 from store.outbox import payloads
+from store.outbox.backlog import PendingByForm
+from store.outbox.deliveries import Deliveries
+from store.outbox.public_backlog import PublicBacklog
+from store.quota.ledger import Budget
+from store.recovery.salvage import Salvage
+from store.recovery.spool import Spool
+from store.recovery.spool_import import SpoolImport
+from store.signups.accept import Signups
+from store.signups.believed import BelievedByForm
+from store.signups.suspected import SuspectedSignups
 from tests.postgresql_server import new_database
 from tests.services.vendor import NEWSLETTER, ScriptedVendor
 

@@ -9,8 +9,8 @@ import requests
 from werkzeug.test import TestResponse
 
 from sandbox import PRESET_LIST_ID, ConnectionDropped, create_sandbox
-from services.constant_contact import ConstantContact
 from services.constant_contact.account import TokenAuth
+from services.constant_contact.client import ConstantContact
 from tests.sandbox.vendor import Vendor
 from transport.in_process import InProcessAdapter
 

@@ -5,20 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from services.constant_contact import (
-    ConstantContact,
-    ConstantContactError,
-    Contact,
-    ContactList,
-    CustomField,
-    ListsPage,
-    Page,
-    Rejected,
-    SignedUp,
-    Tag,
-)
-from services.delivery import depart
-from store import OptedOut
+from services.constant_contact.catalog import CustomField, Page, Tag
+from services.constant_contact.client import ConstantContact, ContactList, ListsPage, SignedUp
+from services.constant_contact.contacts import Contact
+from services.constant_contact.errors import ConstantContactError, Rejected
+from services.delivery.pacing import depart
+from store.opt_outs import OptedOut
 
 NEWSLETTER = ContactList("11111111-1111-4111-8111-111111111111", "Newsletter", "", True, 3)
 EVENTS = ContactList("22222222-2222-4222-8222-222222222222", "Events", "", False, 0)

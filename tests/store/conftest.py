@@ -17,8 +17,12 @@ import psycopg
 import pytest
 from sqlalchemy import make_url
 
-from store import Budget, ConnectionRow, Connections, Database, NewSignup, Signups, Wait
+from store.connection.oauth_connection import ConnectionRow, Connections
+from store.engine.database import Database
+from store.quota.ledger import Budget
+from store.quota.state import Wait
 from store.schema import metadata
+from store.signups.accept import NewSignup, Signups
 from tests.postgresql_server import new_database
 
 T = TypeVar("T")

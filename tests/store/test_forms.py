@@ -2,7 +2,8 @@
 
 import pytest
 
-from store import Database, Forms, StoredForm
+from store.engine.database import Database
+from store.forms import Forms, StoredForm
 from tests.store.conftest import in_threads
 
 DEFINITION = {"list_ids": ["l1"], "fields": []}

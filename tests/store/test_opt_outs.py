@@ -7,20 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from store import (
-    Care,
-    Claimed,
-    Database,
-    Deliveries,
-    KnownOptOut,
-    OptedOut,
-    OptOuts,
-    Refresh,
-    Signups,
-    Spool,
-    SpoolImport,
-    SuspectedSignups,
-)
+from store.engine.database import Database
+from store.opt_outs import KnownOptOut, OptedOut, OptOuts, Refresh
+from store.outbox.deliveries import Claimed, Deliveries
+from store.outbox.manage import Care
+from store.recovery.spool import Spool
+from store.recovery.spool_import import SpoolImport
+from store.signups.accept import Signups
+from store.signups.suspected import SuspectedSignups
 from tests.store.conftest import accept, in_threads, signup
 
 LEASE = 20_000

@@ -23,8 +23,9 @@ from urllib3 import Timeout
 
 from oauth.authorization_server import AuthorizationServer
 from oauth.errors import Ambiguous, NeverSent, TokenCallFailed
-from services.constant_contact import ConstantContact, Unreachable
-from services.delivery import depart
+from services.constant_contact.client import ConstantContact
+from services.constant_contact.errors import Unreachable
+from services.delivery.pacing import depart
 from tests.services.conftest import Clock, House
 from transport.deadline import DeadlineSession
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Flask
 
-from services import Form
+from services.forms.form import Form
 
 LIST_ID = "6b1d4c1e-7a52-11ef-9f3c-fa163e123456"
 SHOP = "https://shop.example.net"

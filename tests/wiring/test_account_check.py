@@ -9,9 +9,10 @@ import requests
 import responses
 
 from oauth.errors import AccountUnavailable, AccountUnusable, OAuthError
-from services.constant_contact import ConstantContact
+from services.constant_contact.client import ConstantContact
 from services.constant_contact.quota import CallPermits
-from store import Budget, Database
+from store.engine.database import Database
+from store.quota.ledger import Budget
 from wiring import constant_contact as vendor
 
 API = "https://api.test/v3"

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from oauth import Keeper
 from oauth.errors import NotConnected
-from services.constant_contact import ConnectionUnusable
+from oauth.token_source import Keeper
+from services.constant_contact.errors import ConnectionUnusable
 from tests.test_strange_wires import answer
 from tests.transport.test_deadline import HEAD, ask, certificate, serving, tls
 from wiring.constant_contact import authorizing, reached

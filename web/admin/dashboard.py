@@ -8,7 +8,9 @@ from flask import Blueprint, Response, current_app, make_response, redirect, ren
 from flask_wtf.csrf import CSRFError, ValidationError, validate_csrf
 from werkzeug.wrappers import Response as BaseResponse
 
-from services import SUSPECTED_WAITING, ListsUnavailable, ListsView, TooManyAttempts
+from services.account.lists import ListsView
+from services.errors import ListsUnavailable, TooManyAttempts
+from services.operations.health import SUSPECTED_WAITING
 from web.current import services
 from web.security import guards
 from web.security.addresses import known_base_url

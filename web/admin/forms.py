@@ -11,7 +11,10 @@ from flask import Blueprint, flash, make_response, redirect, render_template, re
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
-from services import FIELD_NAMES, PROVIDERS, RESERVED_SLUGS, Form, InvalidForm
+from services.errors import InvalidForm
+from services.forms.editor import FIELD_NAMES, RESERVED_SLUGS
+from services.forms.form import Form
+from services.protection.providers import PROVIDERS
 from services.submission.custom_fields import custom_name, field_of, fold
 from services.submission.web_origins import shown
 from web.current import services

@@ -8,7 +8,7 @@ from uuid import UUID
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from services import Retry, UnusableDecision
+from services.signups.manage import Retry, UnusableDecision
 from web.current import services
 from web.security import guards
 

@@ -9,7 +9,8 @@ from flask import Blueprint, abort, flash, redirect, render_template, request, u
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
-from services import BULK_MOST, RULES
+from services.protection.rules import RULES
+from services.signups.suspected import BULK_MOST
 from web.current import services
 from web.security import guards
 

@@ -13,7 +13,13 @@ from flask import Blueprint, Response, current_app, jsonify, render_template
 from pydantic import TypeAdapter
 from pydantic.json_schema import models_json_schema
 
-from services import PROVIDERS, DrainReport, FieldError, HealthReport, ListsView, SignupView, Submission
+from services.account.lists import ListsView
+from services.delivery.worker import DrainReport
+from services.errors import FieldError
+from services.operations.health import HealthReport
+from services.protection.providers import PROVIDERS
+from services.signups.views import SignupView
+from services.submission.fields import Submission
 from web.error_answers import FORMS, JSON, WORDS
 from web.public.request_options import KEY_PATTERN
 from web.security.addresses import known_base_url

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from flask import Blueprint, Response, jsonify, make_response, request
 from werkzeug.exceptions import NotFound, Unauthorized
 
-from services import ANONYMOUS
+from services.access.requester import ANONYMOUS
 from web.current import services
 from web.security import guards
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from services import Form, Provider
+from services.forms.form import Form
+from services.protection.providers import Provider
 from web.current import services
 
 

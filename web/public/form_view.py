@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from services import FOR_VISITORS, OWNERS_MISTAKE, TOKEN, CustomField, FieldError, Form
 from services.account.field_values import folded
 from services.account.fields_and_tags import field_named
+from services.constant_contact.catalog import CustomField
+from services.errors import FieldError
+from services.forms.form import Form
 from services.forms.honeypot import trap_name
+from services.forms.ignored_fields import FOR_VISITORS, OWNERS_MISTAKE
+from services.protection.rules import TOKEN
 from services.submission import consent
 from services.submission.custom_fields import LONGEST_VALUE, custom_name
 from services.submission.reading import documented_pairs

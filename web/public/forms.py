@@ -7,7 +7,7 @@ from dataclasses import asdict
 from flask import Blueprint, Response, jsonify, make_response, render_template, request, url_for
 from werkzeug.exceptions import NotFound
 
-from services import Form
+from services.forms.form import Form
 from services.submission.web_origins import bare_page
 from web.current import services
 from web.public import captchas

@@ -9,7 +9,9 @@ from flask import request
 from werkzeug.http import parse_list_header
 from werkzeug.wrappers import Response
 
-from services import ANONYMOUS, Asker, Handling, MalformedSubmission
+from services.access.requester import ANONYMOUS, Asker
+from services.errors import MalformedSubmission
+from services.intake.idempotency import Handling
 
 KEY_PATTERN = r"^[!-~]{1,255}$"
 _SECONDS = re.compile(r"[0-9]{1,9}")

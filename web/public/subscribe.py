@@ -21,20 +21,13 @@ from flask import (
 from werkzeug.exceptions import MethodNotAllowed, NotFound, RequestEntityTooLarge, UnsupportedMediaType
 from werkzeug.wrappers import Response as BaseResponse
 
-from services import (
-    ANONYMOUS,
-    RECEIVED,
-    TOKEN,
-    Asker,
-    Evidence,
-    FieldError,
-    Form,
-    InvalidSubmission,
-    StorageUnavailable,
-    Submission,
-    TooManyAttempts,
-    Verdict,
-)
+from services.access.requester import ANONYMOUS, Asker
+from services.errors import FieldError, InvalidSubmission, StorageUnavailable, TooManyAttempts
+from services.forms.form import Form
+from services.intake.accept import Evidence
+from services.intake.result import RECEIVED, Verdict
+from services.protection.rules import TOKEN
+from services.submission.fields import Submission
 from services.submission.web_origins import to_send
 from web.current import services
 from web.error_answers import FORMS, JSON, URL_ENCODED, wants_fragment, wants_page

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from flask import Flask, Response, request
 
-from services import ANONYMOUS
+from services.access.requester import ANONYMOUS
 from web import error_answers
 from web.security import guards
 

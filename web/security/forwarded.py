@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from services import ProxyRules, ProxyWatch
-from services.access.proxies import FORWARDED_HEADERS
+from services.access.proxies import FORWARDED_HEADERS, ProxyRules
+from services.access.proxy_watch import ProxyWatch
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment

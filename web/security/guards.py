@@ -6,7 +6,7 @@ from flask import redirect, request, session, url_for
 from werkzeug.exceptions import Unauthorized
 from werkzeug.wrappers import Response
 
-from services import ANONYMOUS, Asker
+from services.access.requester import ANONYMOUS, Asker
 from web.current import services
 
 SESSION_KEY = "admin"

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping
 
 from flask import Flask, Response, current_app, request
 
-from services import Form, Provider
+from services.forms.form import Form
+from services.protection.providers import Provider
 from web.security.addresses import allowed_origins, known_base_url
 
 ONE_YEAR = 31_536_000

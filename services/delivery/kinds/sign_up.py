@@ -8,16 +8,15 @@ from collections.abc import Callable
 from services.account.fields_and_tags import Vocabulary
 from services.account.lists import ListDirectory
 from services.account.opt_outs import OptOutTable
-from services.constant_contact import (
+from services.constant_contact.client import ConstantContact, SignedUp
+from services.constant_contact.contacts import Contact
+from services.constant_contact.errors import (
     Conflict,
-    ConstantContact,
     ConstantContactError,
-    Contact,
     Misconfigured,
     NoCallLeft,
     QuotaExceeded,
     Rejected,
-    SignedUp,
     Throttled,
 )
 from services.constant_contact.quota import CallPermits
@@ -29,7 +28,8 @@ from services.delivery.pacing import PATIENCE_MS
 from services.delivery.resolve_ids import Named, Naming
 from services.delivery.retry import is_flagged
 from services.delivery.returning import ASKED, Returning, ruling
-from store import Claimed, KnownOptOut
+from store.opt_outs import KnownOptOut
+from store.outbox.deliveries import Claimed
 
 # From then on a wish was not carried out at once, and the person may have left meanwhile.
 WAITED_MS = 60_000

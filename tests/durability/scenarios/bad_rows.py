@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox import PRESET_LIST_ID
-from store import Database, NewSignup, Signups
+from store.engine.database import Database
+from store.signups.accept import NewSignup, Signups
 from tests.durability.figures import Figure, at_least, at_most, zero
 from tests.durability.fleet import Fleet
 from tests.durability.verdict import Vendor

@@ -11,8 +11,10 @@ from pathlib import Path
 
 from sqlalchemy import text
 
-from store import Claimed, Database, Deliveries, NewSignup, Signups
+from store.engine.database import Database
 from store.engine.statement_limits import answers_within
+from store.outbox.deliveries import Claimed, Deliveries
+from store.signups.accept import NewSignup, Signups
 from tests.durability.crowd import Crowd
 from tests.durability.figures import Figure, at_most
 from tests.durability.fleet import Fleet

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from store import Database
+from store.engine.database import Database
 from store.engine.sqlite.driver import driver
 from tests.durability.crowd import Crowd
 from tests.durability.disk import Disk, Replay, traced

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from services import Form, InvalidSubmission, Protection, Rates
+from services.errors import InvalidSubmission
+from services.forms.form import Form
 from services.intake.parsing import read_form
+from services.protection.rules import Protection, Rates
 from tests.end_to_end.embed.test_embed import Service, fill
 from tests.end_to_end.embed.test_embed import service as service  # noqa: PLC0414 - a fixture
 from tests.end_to_end.embed.test_embed import site as site  # noqa: PLC0414 - a fixture

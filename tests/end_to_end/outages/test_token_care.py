@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 import requests
 
-from oauth import Sealer
+from oauth.encryption import Sealer
 from sandbox import PRESET_LIST_ID
-from store import Connections, Database
+from store.connection.oauth_connection import Connections
+from store.engine.database import Database
 from tests.end_to_end.consent import connect
 from tests.end_to_end.processes import Deployment, wait_for
 

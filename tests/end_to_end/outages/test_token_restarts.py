@@ -13,9 +13,10 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import requests
 
-from oauth import Sealer
+from oauth.encryption import Sealer
 from sandbox import PRESET_LIST_ID, SANDBOX_CLIENT_ID, SANDBOX_CLIENT_SECRET
-from store import Connections, Database
+from store.connection.oauth_connection import Connections
+from store.engine.database import Database
 from tests.end_to_end.processes import Deployment, wait_for
 from tests.oauth.processes.members import fingerprint
 from tests.postgresql_server import new_database

@@ -19,7 +19,8 @@ from oauth.encryption import Sealer
 from sandbox import SANDBOX_CLIENT_ID, SANDBOX_CLIENT_SECRET, create_sandbox
 from sandbox.authorization.tokens import Grant
 from sandbox.state import World
-from store import ConnectionRow, Connections, Database
+from store.connection.oauth_connection import ConnectionRow, Connections
+from store.engine.database import Database
 from store.schema import connection as table
 from tests.oauth.processes.members import CALLBACK, KEYS, SCOPES, Member, Place, Time, fingerprint, server_of
 from tests.oauth.processes.pooler import pooled

@@ -30,7 +30,10 @@ from oauth.encryption import Sealer
 from oauth.errors import OAuthError
 from oauth.token_source import Keeper
 from oauth.tokens import TokenPair
-from store import Connections, Database, OAuthAttempts, StoreError
+from store.connection.authorization_requests import OAuthAttempts
+from store.connection.oauth_connection import Connections
+from store.engine.database import Database
+from store.errors import StoreError
 
 CALLBACK = "https://app.test/oauth/callback"
 KEYS = ["a key of enough length"]

@@ -15,12 +15,23 @@ from oauth.bearer import BearerAuth
 from oauth.encryption import Sealer
 from oauth.errors import OAuthError
 from oauth.token_source import Keeper
-from services import ConnectionStatus, ListDirectory, Vocabulary
+from services.account.fields_and_tags import Vocabulary
+from services.account.lists import ListDirectory
 from services.account.opt_outs import OptOutTable
-from services.constant_contact import ConstantContact
+from services.connection.status import ConnectionStatus
+from services.constant_contact.client import ConstantContact
 from services.constant_contact.quota import CallPermits
-from services.delivery import CauseWords, Courier, Departures, Outcome, Sender, Step
-from store import Budget, Connections, Database, Deliveries, Meta, OptOuts, Signups
+from services.delivery.attempt import Courier, Outcome, Step
+from services.delivery.causes import CauseWords
+from services.delivery.kinds.sign_up import Sender
+from services.delivery.pacing import Departures
+from store.connection.oauth_connection import Connections
+from store.engine.database import Database
+from store.key_value import Meta
+from store.opt_outs import OptOuts
+from store.outbox.deliveries import Deliveries
+from store.quota.ledger import Budget
+from store.signups.accept import Signups
 from tests.oauth.vendor import DAY, HOUR, START, Answer, Clock, HttpAnswer, Vendor, given
 from tests.patience import Patient
 from tests.store.conftest import signup

@@ -11,7 +11,8 @@ from oauth.authorization_server import AuthorizationServer
 from oauth.encryption import Sealer
 from oauth.errors import RefreshUnavailable
 from oauth.token_source import Keeper
-from store import Connections, Database
+from store.connection.oauth_connection import Connections
+from store.engine.database import Database
 from tests.oauth.refresh.test_token_source_race import all_at_once
 from tests.oauth.vault_in_memory import VaultInMemory
 from tests.oauth.vendor import DAY, HOUR, START, Clock, Vendor

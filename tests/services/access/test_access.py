@@ -8,9 +8,12 @@ from contextlib import suppress
 import pytest
 from werkzeug.security import generate_password_hash
 
-from services import AdminAccess, ApiKeys, DrainToken, TooManyAttempts
+from services.access.admin import AdminAccess
+from services.access.api_keys import ApiKeys, DrainToken
 from services.access.derived_keys import DerivedKeys
-from store import Database, SpentTokens, Throttles
+from services.errors import TooManyAttempts
+from store.engine.database import Database
+from store.throttles import SpentTokens, Throttles
 from tests.services.conftest import Clock
 
 # A cheap hash: the tests are not about scrypt's cost.

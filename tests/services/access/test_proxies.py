@@ -16,7 +16,8 @@ from services.access.proxies import (
     Sight,
 )
 from services.access.proxy_watch import DAY_MS, FORGOTTEN_MS, KEY, ProxyWatch
-from store import Database, Meta
+from store.engine.database import Database
+from store.key_value import Meta
 from tests.services.conftest import Clock
 
 OPEN_HOST, PROBED = "signup.example.org", "10.0.0.9:5000"

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.account.field_values import choice_ids, fitting
-from services.constant_contact import Choice, CustomField
+from services.constant_contact.catalog import Choice, CustomField
 from services.submission.custom_fields import CustomFieldValue
 
 SHIRTS = (Choice("1", "Small"), Choice("2", "Large"), Choice("3", "Size, other"))

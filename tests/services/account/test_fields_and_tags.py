@@ -7,10 +7,13 @@ from typing import Any
 
 import pytest
 
-from services import ANONYMOUS, Asker, Evidence, InvalidSubmission
+from services.access.requester import ANONYMOUS, Asker
 from services.account.fields_and_tags import Offered
-from services.constant_contact import Choice, CustomField, Tag, Unreachable
+from services.constant_contact.catalog import Choice, CustomField, Tag
+from services.constant_contact.errors import Unreachable
 from services.delivery.payload import payload_of
+from services.errors import InvalidSubmission
+from services.intake.accept import Evidence
 from services.intake.parsing import read_json
 from tests.services.conftest import House
 from tests.services.vendor import NEWSLETTER

@@ -8,16 +8,9 @@ import pytest
 import requests
 import responses
 
-from services.constant_contact import (
-    Choice,
-    Conflict,
-    ConstantContact,
-    CustomField,
-    Page,
-    Rejected,
-    Tag,
-    Unreachable,
-)
+from services.constant_contact.catalog import Choice, CustomField, Page, Tag
+from services.constant_contact.client import ConstantContact
+from services.constant_contact.errors import Conflict, Rejected, Unreachable
 from tests.services.conftest import Clock
 from tests.services.sandbox_account import PRESET_LIST_ID, Account
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from services import ListsUnavailable
-from services.constant_contact import Unreachable
+from services.constant_contact.errors import Unreachable
+from services.errors import ListsUnavailable
 from tests.services.conftest import House
 from tests.services.vendor import EVENTS, NEWSLETTER
 

@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from services.account import opt_outs as rules
-from services.constant_contact import ConstantContactError, Misconfigured, Page, Rejected, ServerFault
-from services.delivery import Outcome
-from store import BACKLOG_PER_DAY, DELIVERIES_PER_DAY, OptedOut
+from services.constant_contact.catalog import Page
+from services.constant_contact.errors import ConstantContactError, Misconfigured, Rejected, ServerFault
+from services.delivery.attempt import Outcome
+from store.opt_outs import OptedOut
+from store.outbox.claims import BACKLOG_PER_DAY, DELIVERIES_PER_DAY
 from tests.services.conftest import House
 from tests.services.delivery.test_sign_up import FIND, FORM, LEFT, SHORT, Town
 from tests.services.vendor import ScriptedVendor

@@ -8,13 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from services import ANONYMOUS, Asker, Evidence
-from services.constant_contact import NotAsked
-from services.delivery import Outcome
+from services.access.requester import ANONYMOUS, Asker
+from services.constant_contact.errors import NotAsked
+from services.delivery.attempt import Outcome
 from services.delivery.returning import ASKED, AskedBefore, AsksToReturn, LeftSince, Returning
+from services.intake.accept import Evidence
 from services.intake.parsing import read_json
 from services.signups.manage import SignupCare
-from store import Care, SignupRecords, SpoolImport
+from store.outbox.manage import Care
+from store.recovery.spool_import import SpoolImport
+from store.signups.records import SignupRecords
 from tests.services.delivery.test_sign_up import CREATE, FIND, FORM, LEFT, LONG, SHORT, Town
 from tests.services.sandbox_account import EVENTS_ID, PRESET_LIST_ID
 

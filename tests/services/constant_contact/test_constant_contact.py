@@ -11,13 +11,13 @@ import pytest
 import requests
 import responses
 
-from services.constant_contact import (
-    Account,
+from services.constant_contact.account import Account
+from services.constant_contact.client import ConstantContact, SignedUp
+from services.constant_contact.contacts import Contact
+from services.constant_contact.errors import (
     Conflict,
     ConnectionUnusable,
-    ConstantContact,
     ConstantContactError,
-    Contact,
     Forbidden,
     Misconfigured,
     NotAsked,
@@ -25,12 +25,11 @@ from services.constant_contact import (
     Rejected,
     Remedy,
     ServerFault,
-    SignedUp,
     Throttled,
     Unauthorized,
     Unreachable,
 )
-from store import OptedOut
+from store.opt_outs import OptedOut
 
 BASE = "https://api.cc.email/v3"
 SIGN_UP = f"{BASE}/contacts/sign_up_form"

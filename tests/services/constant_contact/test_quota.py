@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from services.constant_contact import ConnectionUnusable, NoCallLeft
+from services.constant_contact.errors import ConnectionUnusable, NoCallLeft
 from services.constant_contact.quota import CallPermits
-from store import Claimed
+from store.outbox.deliveries import Claimed
 from tests.patience import Patient
 from tests.services.conftest import House
 

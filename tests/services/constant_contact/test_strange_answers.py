@@ -16,15 +16,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from urllib3.exceptions import LocationParseError
 
-from services.constant_contact import (
-    Conflict,
-    ConstantContact,
-    ConstantContactError,
-    Pages,
-    Rejected,
-    Unreachable,
-)
+from services.constant_contact.client import ConstantContact
 from services.constant_contact.contacts import contact, replacement
+from services.constant_contact.errors import Conflict, ConstantContactError, Rejected, Unreachable
+from services.constant_contact.paging import Pages
 from services.delivery.fill_empty import filled
 
 BASE = "https://api.cc.email/v3"

@@ -10,18 +10,21 @@ from typing import Any
 
 import pytest
 
-from services.constant_contact import (
+from services.constant_contact.client import SignedUp
+from services.constant_contact.errors import (
     Conflict,
     ConnectionUnusable,
     QuotaExceeded,
     Rejected,
     ServerFault,
-    SignedUp,
     Throttled,
     Unreachable,
 )
-from services.delivery import Outcome
-from store import Claimed, Database, Deliveries, SignupRecords, StoreUnavailable
+from services.delivery.attempt import Outcome
+from store.engine.database import Database
+from store.errors import StoreUnavailable
+from store.outbox.deliveries import Claimed, Deliveries
+from store.signups.records import SignupRecords
 from tests.services.conftest import House
 from tests.services.vendor import NEWSLETTER
 

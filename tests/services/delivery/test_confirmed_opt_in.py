@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from services import ANONYMOUS, Asker, Evidence, Handling
+from services.access.requester import ANONYMOUS, Asker
+from services.intake.accept import Evidence
+from services.intake.idempotency import Handling
 from services.intake.parsing import read_form
 from tests.services.delivery.test_sign_up import FIND, FORM, LONG, Town, town
 from tests.services.sandbox_account import PRESET_LIST_ID

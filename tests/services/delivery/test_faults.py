@@ -13,8 +13,9 @@ import requests
 import responses
 import urllib3
 
-from services.constant_contact import ConnectionUnusable, ConstantContact
-from services.delivery import Outcome
+from services.constant_contact.client import ConstantContact
+from services.constant_contact.errors import ConnectionUnusable
+from services.delivery.attempt import Outcome
 from tests.services.conftest import House
 
 BASE = "https://api.cc.email/v3"

@@ -11,14 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services import ANONYMOUS, Asker, Evidence
-from services.constant_contact import ConstantContact, Contact
-from services.delivery import Sender
+from services.access.requester import ANONYMOUS, Asker
+from services.constant_contact.client import ConstantContact
+from services.constant_contact.contacts import Contact
 from services.delivery.fill_empty import filled
+from services.delivery.kinds.sign_up import Sender
 from services.delivery.merge import merge
 from services.delivery.payload import payload_of
+from services.intake.accept import Evidence
 from services.intake.parsing import read_form
-from store import Carried, Claimed
+from store.outbox.deliveries import Carried, Claimed
 from tests.services.delivery.test_sign_up import CREATE, DAY, FIND, FORM, LEFT, LONG, SHORT, Town
 from tests.services.sandbox_account import EVENTS_ID, PRESET_LIST_ID, SOURCE_FIELD
 

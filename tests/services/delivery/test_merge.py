@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from services.delivery.merge import merge
 from services.submission.custom_fields import fold
-from store import Carried
+from store.outbox.deliveries import Carried
 
 NOON = 1_790_000_000_000
 

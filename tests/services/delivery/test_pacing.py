@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from services.constant_contact.quota import CallPermits
-from services.delivery import Departures, depart
-from services.delivery.pacing import NotSent, departing
-from store import Budget, Claimed, Database, Deliveries, Wait
+from services.delivery.pacing import Departures, NotSent, depart, departing
+from store.engine.database import Database
+from store.outbox.deliveries import Claimed, Deliveries
+from store.quota.ledger import Budget
+from store.quota.state import Wait
 from tests.services.conftest import Clock, House
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from services.constant_contact import (
+from services.constant_contact.errors import (
     ConnectionUnusable,
     ConstantContactError,
     Forbidden,
@@ -18,7 +18,7 @@ from services.constant_contact import (
     Unreachable,
 )
 from services.delivery.refusal_sentence import LONGEST, vendor_sentence
-from store import Carried, Claimed
+from store.outbox.deliveries import Carried, Claimed
 
 LIST = "11111111-1111-4111-8111-111111111111"
 PAYLOAD = {

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from services import ANONYMOUS, Asker, Evidence
-from services.delivery import Outcome
-from services.delivery.attempt import Step
+from services.access.requester import ANONYMOUS, Asker
+from services.delivery.attempt import Outcome, Step
+from services.intake.accept import Evidence
 from services.intake.parsing import read_json
 from tests.services.conftest import Clock
 from tests.services.delivery.test_sign_up import CREATE, FIND, FORM, LEFT, LONG, SHORT, Town

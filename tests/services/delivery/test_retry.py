@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from services.constant_contact import (
+from services.constant_contact.errors import (
     Conflict,
     ConnectionUnusable,
     ConstantContactError,

@@ -9,22 +9,22 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from services.constant_contact import (
+from services.constant_contact.catalog import Page, Tag
+from services.constant_contact.client import ListsPage, SignedUp
+from services.constant_contact.contacts import Contact
+from services.constant_contact.errors import (
     ConstantContactError,
-    ListsPage,
     Misconfigured,
-    Page,
     Rejected,
     ServerFault,
-    SignedUp,
-    Tag,
     Throttled,
     Unauthorized,
     Unreachable,
 )
-from services.constant_contact.contacts import Contact
-from services.delivery import Step, depart
-from store import Care, NewSignup, Signups
+from services.delivery.attempt import Step
+from services.delivery.pacing import depart
+from store.outbox.manage import Care
+from store.signups.accept import NewSignup, Signups
 from tests.patience import Patient
 from tests.postgresql_server import new_database
 from tests.services.conftest import Clock, House

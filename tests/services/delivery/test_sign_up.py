@@ -10,10 +10,11 @@ from uuid import uuid4
 
 import pytest
 
-from services.constant_contact import Contact
-from services.delivery import Outcome
+from services.constant_contact.contacts import Contact
+from services.delivery.attempt import Outcome
 from services.delivery.returning import Returning
-from store import Claimed, NewSignup
+from store.outbox.deliveries import Claimed
+from store.signups.accept import NewSignup
 from tests.services.conftest import Clock, House
 from tests.services.sandbox_account import EVENTS_ID, INTERESTS_FIELD, PRESET_LIST_ID, SOURCE_FIELD, Account
 from tests.services.sandbox_account import LEFT as LEFT_PATH

@@ -11,11 +11,15 @@ from typing import Any
 
 import pytest
 
-from services import ANONYMOUS, Evidence
-from services.constant_contact import SignedUp
-from services.delivery import Delivery, DeliveryThread, depart, watch
+from services.access.requester import ANONYMOUS
+from services.constant_contact.client import SignedUp
+from services.delivery.pacing import depart
+from services.delivery.thread import DeliveryThread, watch
+from services.delivery.worker import Delivery
+from services.intake.accept import Evidence
 from services.intake.parsing import read_form
-from store import Claimed, StoreUnavailable
+from store.errors import StoreUnavailable
+from store.outbox.deliveries import Claimed
 from tests.services.conftest import Clock, House
 from tests.services.vendor import NEWSLETTER, ScriptedVendor
 

@@ -8,12 +8,18 @@ from typing import Any
 
 import pytest
 
-from services import ANONYMOUS, Asker, Evidence, Handling, InvalidSubmission, Submission
-from services.constant_contact import CustomField
-from services.errors import InvalidForm
+from services.access.requester import ANONYMOUS, Asker
+from services.constant_contact.catalog import CustomField
+from services.errors import InvalidForm, InvalidSubmission
 from services.forms.form import Form, FormDirectory
+from services.intake.accept import Evidence
+from services.intake.idempotency import Handling
 from services.intake.parsing import read_form, read_json
-from store import Database, Forms, FormsCopy, StoreError
+from services.submission.fields import Submission
+from store.engine.database import Database
+from store.errors import StoreError
+from store.forms import Forms
+from store.recovery.forms_copy import FormsCopy
 from tests.services.conftest import House
 from tests.services.vendor import EVENTS, NEWSLETTER
 

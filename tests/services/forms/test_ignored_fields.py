@@ -6,10 +6,15 @@ from typing import Any
 
 import pytest
 
-from services import ANONYMOUS, Asker, Evidence, FieldNotes, Form, InvalidSubmission, Submission
+from services.access.requester import ANONYMOUS, Asker
+from services.errors import InvalidSubmission
+from services.forms.form import Form
 from services.forms.honeypot import trap_name
-from services.forms.ignored_fields import FORGOTTEN_MS, MOST_IN_MEMORY, MOST_KEPT
+from services.forms.ignored_fields import FORGOTTEN_MS, MOST_IN_MEMORY, MOST_KEPT, FieldNotes
+from services.intake.accept import Evidence
 from services.intake.parsing import read_form, read_json
+from services.protection.honeypot import is_trapped
+from services.submission.fields import Submission
 from tests.services.conftest import House
 from tests.services.vendor import NEWSLETTER
 

@@ -7,8 +7,12 @@ from typing import Any
 
 import pytest
 
-from services import ANONYMOUS, Asker, Evidence, InvalidSubmission, OpenLists, Submission
+from services.access.requester import ANONYMOUS, Asker
+from services.errors import InvalidSubmission
+from services.forms.open_lists import OpenLists
+from services.intake.accept import Evidence
 from services.intake.parsing import read_form
+from services.submission.fields import Submission
 from tests.services.conftest import House
 from tests.services.protection.test_proof_of_work import answer
 from tests.services.vendor import EVENTS, NEWSLETTER

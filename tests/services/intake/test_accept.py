@@ -8,18 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from services import (
-    ANONYMOUS,
-    Asker,
-    Evidence,
-    Handling,
-    InvalidSubmission,
-    KeyReused,
-    StorageUnavailable,
-    Submission,
-)
+from services.access.requester import ANONYMOUS, Asker
+from services.errors import InvalidSubmission, KeyReused, StorageUnavailable
+from services.intake.accept import Evidence
+from services.intake.idempotency import Handling
 from services.intake.parsing import read_form
-from store import SpoolImport
+from services.submission.fields import Submission
+from store.recovery.spool_import import SpoolImport
 from tests.services.conftest import House
 from tests.services.vendor import EVENTS, NEWSLETTER
 

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from services import FieldError, InvalidSubmission, MalformedSubmission, Submission
+from services.errors import FieldError, InvalidSubmission, MalformedSubmission
 from services.intake.parsing import MOST_LEVELS, MOST_VALUES, read_form, read_json
+from services.submission.fields import Submission
 
 LIST = "11111111-1111-4111-8111-111111111111"
 GOOD: dict[str, Any] = {"email": "ada@example.org", "list_id": LIST}

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from services import InvalidSubmission, Submission
+from services.errors import InvalidSubmission
 from services.intake.parsing import read_form, read_json
 from services.submission.field_parts import split_name
+from services.submission.fields import Submission
 from services.submission.values.encodings import text_of
 
 LIST = "11111111-1111-4111-8111-111111111111"

@@ -6,8 +6,9 @@ import threading
 
 import pytest
 
-from services import ANONYMOUS, Evidence
-from services.constant_contact import Unreachable
+from services.access.requester import ANONYMOUS
+from services.constant_contact.errors import Unreachable
+from services.intake.accept import Evidence
 from services.intake.parsing import read_form
 from tests.services.conftest import House
 from tests.services.vendor import NEWSLETTER

@@ -12,7 +12,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from services import ANONYMOUS, Evidence, InvalidSubmission, MalformedSubmission
+from services.access.requester import ANONYMOUS
+from services.errors import InvalidSubmission, MalformedSubmission
+from services.intake.accept import Evidence
 from services.intake.parsing import read_form, read_json
 from services.submission.fields import Reading
 from tests.services.conftest import House

@@ -7,16 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from services import ANONYMOUS, Evidence
+from services.access.requester import ANONYMOUS
 from services.connection.status import WORDS
 from services.connection.token_ages import TokenClock
-from services.constant_contact import Rejected
+from services.constant_contact.errors import Rejected
+from services.intake.accept import Evidence
 from services.intake.parsing import read_form
 from services.operations import checks as findings
 from services.operations.checks import Finding, Level
 from services.operations.doctor import Deployment, Doctor
 from services.problems import Problem
-from store import Database, StoreMisconfigured, StoreUnavailable
+from store.engine.database import Database
+from store.errors import StoreMisconfigured, StoreUnavailable
 from tests.services.conftest import House
 from tests.services.vendor import EVENTS, NEWSLETTER
 

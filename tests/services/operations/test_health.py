@@ -9,13 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from services import ANONYMOUS, Evidence, HealthReport
-from services.constant_contact import Conflict, QuotaExceeded, Rejected, Unreachable
-from services.delivery import Outcome
+from services.access.requester import ANONYMOUS
+from services.constant_contact.errors import Conflict, QuotaExceeded, Rejected, Unreachable
+from services.delivery.attempt import Outcome
+from services.intake.accept import Evidence
 from services.intake.parsing import read_form
-from services.operations.health import suspected_problems
+from services.operations.health import HealthReport, suspected_problems
 from services.problems import MORE, Problem, for_strangers
-from store import Database, Signups, SuspectedCeiling, Waiting
+from store.engine.database import Database
+from store.signups.accept import Signups
+from store.signups.suspected import Waiting
+from store.signups.suspected_room import SuspectedCeiling
 from tests.services.conftest import House
 from tests.services.protection.test_proof_of_work import answer
 from tests.services.vendor import EVENTS, NEWSLETTER

@@ -12,8 +12,10 @@ import pytest
 
 from services.operations.health import DATABASE, FOLDER, Health, HealthReport
 from services.operations.health_in_time import HealthInTime
-from store import Database, Spool, StoreUnavailable
+from store.engine.database import Database
 from store.engine.sqlite.driver import driver
+from store.errors import StoreUnavailable
+from store.recovery.spool import Spool
 from tests.services.conftest import House
 
 GOOD = HealthReport("ok", True, "connected", 0, 0, (), "1")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 from services.operations.housekeeping import Housekeeping, HousekeepingThread, Task
-from store import StoreUnavailable
+from store.errors import StoreUnavailable
 from tests.services.conftest import Clock
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from services import ANONYMOUS, Evidence
+from services.access.requester import ANONYMOUS
 from services.connection.status import WORDS
 from services.connection.token_ages import TokenClock
-from services.constant_contact import Rejected
+from services.constant_contact.errors import Rejected
+from services.intake.accept import Evidence
 from services.intake.parsing import read_form
 from services.operations.metrics import Metrics
-from store import SuspectedSignups
+from store.signups.suspected import SuspectedSignups
 from tests.services.conftest import House
 from tests.services.vendor import NEWSLETTER
 

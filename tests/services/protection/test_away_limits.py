@@ -6,10 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from services import ANONYMOUS, Asker, Evidence, Rates, TooManyAttempts
+from services.access.requester import ANONYMOUS, Asker
+from services.errors import TooManyAttempts
+from services.intake.accept import Evidence
 from services.intake.parsing import read_form
 from services.protection.away_limits import MOST_KEYS, RULE, AwayLimits
-from store import FLOOD, Limit
+from services.protection.rules import Rates
+from store.signups.rate_limits import FLOOD, Limit
 from tests.services.conftest import Clock, House
 from tests.services.vendor import NEWSLETTER
 

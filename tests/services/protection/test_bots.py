@@ -12,9 +12,13 @@ from typing import Any
 
 import pytest
 
-from services import ANONYMOUS, Evidence, Form, Rates, TooManyAttempts
+from services.access.requester import ANONYMOUS
+from services.errors import TooManyAttempts
+from services.forms.form import Form
 from services.forms.honeypot import trap_name
+from services.intake.accept import Evidence
 from services.intake.parsing import read_form
+from services.protection.rules import Rates
 from store.signups.rate_limits import count as counted
 from tests.services.conftest import House
 from tests.services.protection.test_proof_of_work import answer

@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
-from services import ANONYMOUS, Evidence, Form
-from services.delivery import Outcome
+from services.access.requester import ANONYMOUS
+from services.delivery.attempt import Outcome
+from services.forms.form import Form
 from services.forms.honeypot import trap_name
+from services.intake.accept import Evidence
 from services.intake.parsing import read_form
 from services.protection.day_share import SPAN_MS, SPANS, DayShare, calls_of
 from store.outbox.claims import FRESH_MS

@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 
-from services import ANONYMOUS, Evidence, Form, ProofOfWork
+from services.access.requester import ANONYMOUS
+from services.forms.form import Form
 from services.forms.honeypot import trap_name
+from services.intake.accept import Evidence
 from services.intake.parsing import read_form
 from services.protection.captcha import CaptchaResult
 from services.protection.proof_of_work import (
@@ -22,6 +24,7 @@ from services.protection.proof_of_work import (
     MOST_TIMES,
     QUIET_PER_MINUTE,
     Challenge,
+    ProofOfWork,
 )
 from services.protection.rules import RULES
 from tests.services.conftest import House

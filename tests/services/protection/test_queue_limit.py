@@ -6,11 +6,15 @@ from typing import Any
 
 import pytest
 
-from services import ANONYMOUS, Asker, Evidence, FormDirectory, InvalidForm
+from services.access.requester import ANONYMOUS, Asker
+from services.errors import InvalidForm
+from services.forms.form import FormDirectory
+from services.intake.accept import Evidence
 from services.intake.parsing import read_form
 from services.protection.queue_limit import Ceiling
-from store import Deliveries, Forms, PendingByForm
-from store.outbox.backlog import PAGE
+from store.forms import Forms
+from store.outbox.backlog import PAGE, PendingByForm
+from store.outbox.deliveries import Deliveries
 from tests.services.conftest import House
 from tests.services.vendor import NEWSLETTER
 

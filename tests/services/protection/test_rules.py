@@ -7,21 +7,16 @@ from typing import Any
 
 import pytest
 
-from services import (
-    ANONYMOUS,
-    Asker,
-    Evidence,
-    Form,
-    Handling,
-    InvalidSubmission,
-    KeyReused,
-    Rates,
-    Submission,
-)
+from services.access.requester import ANONYMOUS, Asker
+from services.errors import InvalidSubmission, KeyReused
+from services.forms.form import Form
 from services.forms.honeypot import trap_name
+from services.intake.accept import Evidence
+from services.intake.idempotency import Handling
 from services.intake.parsing import read_form, read_json
-from services.protection.rules import RULES
-from store import Imported, SpoolImport
+from services.protection.rules import RULES, Rates
+from services.submission.fields import Submission
+from store.recovery.spool_import import Imported, SpoolImport
 from store.upkeep.retention import Retention
 from tests.services.conftest import House
 from tests.services.protection.test_proof_of_work import answer

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from services import ProofOfWork
+from services.protection.proof_of_work import ProofOfWork
 from services.protection.visitor_keys import KEPT_MS, PREFIX, VisitorKeys
-from store import Database, Meta, StoreError
+from store.engine.database import Database
+from store.errors import StoreError
+from store.key_value import Meta
 from tests.services.conftest import Clock, House
 from tests.services.protection.test_proof_of_work import NEWS, answer, check
 

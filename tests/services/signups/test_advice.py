@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from services.signups.advice import advice, line, moment, rows
-from store import Attempt, SignupRecord
+from store.signups.records import Attempt, SignupRecord
 
 NOW = 1_795_253_896_123
 RECORD = SignupRecord(

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from services.signups.export import BYTE_ORDER_MARK, COLUMNS, csv_lines, json_lines
-from store import SignupRecord
+from store.signups.records import SignupRecord
 from tests.services.signups.test_advice import NOW, RECORD
 
 

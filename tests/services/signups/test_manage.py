@@ -6,7 +6,9 @@ import pytest
 import structlog
 
 from services.signups.manage import AddressUnclear, Retry, SignupCare
-from store import Care, Claimed, SignupRecord, SignupRecords
+from store.outbox.deliveries import Claimed
+from store.outbox.manage import Care
+from store.signups.records import SignupRecord, SignupRecords
 from tests.services.conftest import House
 from tests.store.conftest import accept
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from services import FieldError, InvalidSubmission, MalformedSubmission
+from services.errors import FieldError, InvalidSubmission, MalformedSubmission
 from services.intake.idempotency import PROOFS
 from services.intake.parsing import read_form, read_json
 

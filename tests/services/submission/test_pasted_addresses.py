@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from sandbox.contacts.body import BodyCheck
 from sandbox.errors import Invalid
-from services import InvalidSubmission
+from services.errors import InvalidSubmission
 from services.intake.parsing import read_form, read_json
 from services.submission.values.pasted_addresses import as_meant
 

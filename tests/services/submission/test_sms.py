@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from services import ANONYMOUS, Asker, Evidence, InvalidSubmission
+from services.access.requester import ANONYMOUS, Asker
 from services.delivery.payload import payload_of
-from services.errors import InvalidForm
+from services.errors import InvalidForm, InvalidSubmission
+from services.intake.accept import Evidence
 from services.intake.parsing import read_form
 from services.submission.consent import Agreed
 from services.submission.fields import Submission

@@ -4,7 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from store import Connections, Database, Events
+from store.connection.audit import Events
+from store.connection.oauth_connection import Connections
+from store.engine.database import Database
 from tests.store.conftest import CONNECTED, NEVER_CONNECTED, connect, in_processes, refresh
 
 

@@ -3,7 +3,8 @@
 import pytest
 from sqlalchemy import func, insert, select
 
-from store import Database, Event, Events
+from store.connection.audit import Event, Events
+from store.engine.database import Database
 from store.schema import events as table
 from tests.store.conftest import in_threads
 

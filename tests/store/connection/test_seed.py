@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from store import Connections
+from store.connection.oauth_connection import Connections
 from tests.store.conftest import NEVER_CONNECTED, connect, in_threads, refresh
 
 

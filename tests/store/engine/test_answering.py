@@ -17,11 +17,14 @@ import pytest
 from alembic import command
 from sqlalchemy import create_engine, make_url
 
-from store import Database, Deliveries, Signups, StoreSilent, StoreUnavailable, StoreUpgrading
+from store.engine.database import Database
 from store.engine.migrate import configuration
 from store.engine.postgresql import PostgreSQLBackend
 from store.engine.silence import Silence
 from store.engine.statement_limits import answers_within
+from store.errors import StoreSilent, StoreUnavailable, StoreUpgrading
+from store.outbox.deliveries import Deliveries
+from store.signups.accept import Signups
 from tests.postgresql_server import new_database
 from tests.store.conftest import accept
 

@@ -4,8 +4,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from store import Database, StoreUnavailable
 from store.engine.clock import DatabaseClock
+from store.engine.database import Database
+from store.errors import StoreUnavailable
 
 SERVER = 1_000_000_000
 

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from store import Database, Signups, StoreError, StoreMisconfigured, StoreUnavailable
+from store.engine.database import Database
+from store.errors import StoreError, StoreMisconfigured, StoreUnavailable
+from store.signups.accept import Signups
 from tests.store.conftest import accept, in_processes
 
 ADDRESS = "ada@example.org"

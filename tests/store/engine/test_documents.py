@@ -8,21 +8,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import insert
 
-from store import (
-    Claimed,
-    Database,
-    Deliveries,
-    SignupRecords,
-    Signups,
-    Sought,
-    Spool,
-    SpoolImport,
-    SuspectedSignups,
-)
 from store.engine import checked_line, documents
+from store.engine.database import Database
 from store.errors import RowRefused
 from store.outbox import payloads
+from store.outbox.deliveries import Claimed, Deliveries
+from store.recovery.spool import Spool
+from store.recovery.spool_import import SpoolImport
 from store.schema import deliveries, signups, suspected_signups
+from store.signups.accept import Signups
+from store.signups.records import SignupRecords, Sought
+from store.signups.suspected import SuspectedSignups
 from tests.store.conftest import signup
 
 # Texts that JSON escapes, and such as look like its escapes.

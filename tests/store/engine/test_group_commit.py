@@ -13,8 +13,11 @@ from typing import NoReturn
 import pytest
 from sqlalchemy import Connection
 
-from store import Database, Meta, Signups, StoreUnavailable
+from store.engine.database import Database
 from store.engine.group_commit import GroupCommit
+from store.errors import StoreUnavailable
+from store.key_value import Meta
+from store.signups.accept import Signups
 from tests.store.conftest import accept, in_threads
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")

@@ -13,10 +13,12 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 
-from store import Database, Signups, StoreMisconfigured
+from store.engine.database import Database
 from store.engine.migrate import HEAD, configuration
 from store.engine.sqlite.driver import driver
+from store.errors import StoreMisconfigured
 from store.schema import metadata
+from store.signups.accept import Signups
 from tests.store.conftest import accept, in_processes, in_threads
 
 

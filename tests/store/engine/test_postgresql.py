@@ -11,20 +11,15 @@ import psycopg
 import pytest
 from sqlalchemy import make_url
 
-from store import (
-    Claimed,
-    Database,
-    Deliveries,
-    Limit,
-    Once,
-    OverLimit,
-    Signups,
-    StoreMisconfigured,
-    StoreUnavailable,
-    SuspectedSignups,
-    Wait,
-)
+from store.engine.database import Database
 from store.engine.postgresql import durability_problem, with_sslmode
+from store.errors import OverLimit, StoreMisconfigured, StoreUnavailable
+from store.outbox.deliveries import Claimed, Deliveries
+from store.quota.state import Wait
+from store.signups.accept import Signups
+from store.signups.batch import Once
+from store.signups.rate_limits import Limit
+from store.signups.suspected import SuspectedSignups
 from store.upkeep.retention import Retention
 from tests.postgresql_server import new_database
 from tests.store.conftest import accept, signup

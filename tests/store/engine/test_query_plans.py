@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
-from store import Backlog, Database, Deliveries
 from store.connection.audit import RECENT
+from store.engine.database import Database
 from store.opt_outs import NEXT, OUTLOOK, STANDING
 from store.outbox.backlog import NEXT_PAGE
 from store.outbox.calls import FAILED_ALONE_BEFORE
@@ -26,7 +26,15 @@ from store.outbox.claims import (
     YOUNGER,
 )
 from store.outbox.controls import ANYWHERE, OLDEST_RECEIVED
-from store.outbox.deliveries import BACKLOG, BEHIND, PENDING_UP_TO, RETRIED, WAITING_BEYOND
+from store.outbox.deliveries import (
+    BACKLOG,
+    BEHIND,
+    PENDING_UP_TO,
+    RETRIED,
+    WAITING_BEYOND,
+    Backlog,
+    Deliveries,
+)
 from store.outbox.public_backlog import COUNT as PUBLIC_COUNT
 from store.outbox.public_backlog import LAST_BEFORE, OLDEST_DUE
 from store.outbox.put_aside import ANY_OF_CAUSE, NEWEST, OLDEST, PROBE

@@ -2,8 +2,10 @@
 
 import pytest
 
-from store import Database, Meta, StoreUnavailable
+from store.engine.database import Database
 from store.engine.rows import insert_together
+from store.errors import StoreUnavailable
+from store.key_value import Meta
 from store.schema import meta
 
 

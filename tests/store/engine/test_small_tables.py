@@ -4,8 +4,11 @@ from collections.abc import Callable
 
 from sqlalchemy import Table, func, select
 
-from store import AttemptRow, Database, Meta, OAuthAttempts, SpentTokens, Throttles
+from store.connection.authorization_requests import AttemptRow, OAuthAttempts
+from store.engine.database import Database
+from store.key_value import Meta
 from store.schema import oauth_attempts, spent_tokens, throttles
+from store.throttles import SpentTokens, Throttles
 from tests.store.conftest import in_threads
 
 

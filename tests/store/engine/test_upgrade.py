@@ -11,22 +11,18 @@ from alembic import command
 from sqlalchemy import Connection, Engine, create_engine, inspect, make_url, text
 from sqlalchemy.exc import IntegrityError
 
-from store import (
-    Budget,
-    Care,
-    Claimed,
-    Connections,
-    Database,
-    Deliveries,
-    Event,
-    Events,
-    Refused,
-    Signups,
-    StoreUnavailable,
-    SuspectedSignups,
-)
+from store.connection.audit import Event, Events
+from store.connection.oauth_connection import Connections
+from store.engine.database import Database
 from store.engine.migrate import configuration
 from store.engine.sqlite.driver import driver
+from store.errors import StoreUnavailable
+from store.outbox.deliveries import Claimed, Deliveries
+from store.outbox.manage import Care
+from store.quota.ledger import Budget
+from store.quota.refusals import Refused
+from store.signups.accept import Signups
+from store.signups.suspected import SuspectedSignups
 from tests.store.conftest import NEVER_CONNECTED, accept, in_processes
 
 # As a release of the first schema leaves a connection, one line of each kind of table with it.

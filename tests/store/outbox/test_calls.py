@@ -1,6 +1,7 @@
 """One row per call: begun with the claim, ended with the verdict, open when nobody knows."""
 
-from store import Claimed, Database, Deliveries
+from store.engine.database import Database
+from store.outbox.deliveries import Claimed, Deliveries
 from tests.store.conftest import accept
 
 Attempt = tuple[int, int, int | None, str, str | None]

@@ -3,7 +3,11 @@
 import itertools
 from collections.abc import Callable
 
-from store import Backlog, Budget, Claimed, Database, Deliveries, Signups, Wait
+from store.engine.database import Database
+from store.outbox.deliveries import Backlog, Claimed, Deliveries
+from store.quota.ledger import Budget
+from store.quota.state import Wait
+from store.signups.accept import Signups
 from tests.store.conftest import accept, in_threads
 
 LEASE = 60_000

@@ -3,7 +3,10 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from store import PER_DAY, Budget, Claimed, Database, Deliveries, Wait
+from store.engine.database import Database
+from store.outbox.deliveries import Claimed, Deliveries
+from store.quota.ledger import Budget
+from store.quota.state import PER_DAY, Wait
 from tests.store.conftest import accept, in_threads, opening
 
 NOON = int(datetime(2026, 3, 1, 12, tzinfo=UTC).timestamp() * 1000)

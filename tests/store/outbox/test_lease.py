@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from store import Connections, Database
+from store.connection.oauth_connection import Connections
+from store.engine.database import Database
 from tests.store.conftest import CONNECTED, connect, in_processes, in_threads, refresh
 
 

@@ -3,7 +3,12 @@
 import pytest
 from sqlalchemy import text
 
-from store import Care, Cause, Claimed, Database, Deliveries, NewSignup, SignupRecords, Signups
+from store.engine.database import Database
+from store.outbox.deliveries import Claimed, Deliveries
+from store.outbox.manage import Care
+from store.quota.causes import Cause
+from store.signups.accept import NewSignup, Signups
+from store.signups.records import SignupRecords
 from store.upkeep.retention import Retention
 from tests.store.conftest import accept
 

@@ -1,6 +1,9 @@
 """One call for several sign-ups of a contact: handed out together, finished together, or not at all."""
 
-from store import Claimed, Database, Deliveries, Signups, Wait
+from store.engine.database import Database
+from store.outbox.deliveries import Claimed, Deliveries
+from store.quota.state import Wait
+from store.signups.accept import Signups
 from tests.store.conftest import accept, signup
 
 ADA = "ada@example.org"

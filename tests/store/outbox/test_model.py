@@ -16,8 +16,11 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from store import PER_DAY, PER_SECOND, Budget, Claimed, Database, Deliveries
+from store.engine.database import Database
 from store.outbox.claims import BACKLOG_PER_DAY, DELIVERIES_PER_DAY
+from store.outbox.deliveries import Claimed, Deliveries
+from store.quota.ledger import Budget
+from store.quota.state import PER_DAY, PER_SECOND
 from tests.store.conftest import accept, opening
 
 NOON = int(datetime(2026, 3, 1, 12, tzinfo=UTC).timestamp() * 1000)

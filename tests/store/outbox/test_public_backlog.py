@@ -7,9 +7,11 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import update
 
-from store import Database, PublicBacklog, Signups, SuspectedSignups
-from store.outbox.public_backlog import LONGEST_STANDSTILL_MS, RECENT_MS
+from store.engine.database import Database
+from store.outbox.public_backlog import LONGEST_STANDSTILL_MS, RECENT_MS, PublicBacklog
 from store.schema import deliveries
+from store.signups.accept import Signups
+from store.signups.suspected import SuspectedSignups
 from tests.store.conftest import signup
 
 NOW = 1_790_000_000_000

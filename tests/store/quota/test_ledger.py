@@ -4,7 +4,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from store import PER_DAY, PER_SECOND, Budget, BudgetState, Database, Refused
+from store.engine.database import Database
+from store.quota.ledger import Budget
+from store.quota.refusals import Refused
+from store.quota.state import PER_DAY, PER_SECOND, BudgetState
 from tests.store.conftest import opening
 
 NOON = int(datetime(2026, 3, 1, 12, tzinfo=UTC).timestamp() * 1000)

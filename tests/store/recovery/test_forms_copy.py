@@ -7,7 +7,7 @@ from pathlib import Path
 
 from structlog.testing import capture_logs
 
-from store import StoredForm
+from store.forms import StoredForm
 from store.recovery.forms_copy import FormsCopy
 
 ROUNDS = 300

@@ -1,6 +1,9 @@
 """Putting back what was parked for a fault that turned out to be everybody's."""
 
-from store import Claimed, Database, Deliveries, Signups, Wait
+from store.engine.database import Database
+from store.outbox.deliveries import Claimed, Deliveries
+from store.quota.state import Wait
+from store.signups.accept import Signups
 from tests.store.conftest import accept
 
 REFUSED = "refused (contacts.api.validation)"

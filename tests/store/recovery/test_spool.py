@@ -12,20 +12,15 @@ from typing import cast
 
 import pytest
 
-from store import (
-    PROVEN,
-    UNSURE,
-    Database,
-    Disk,
-    Imported,
-    Signups,
-    Spool,
-    SpoolFirst,
-    SpoolImport,
-    StoreUnavailable,
-    SuspectedSignups,
-)
+from store.engine.database import Database
 from store.engine.file_lock import flocked
+from store.engine.sqlite.disk_reserve import Disk
+from store.errors import SpoolFirst, StoreUnavailable
+from store.recovery.spool import Spool
+from store.recovery.spool_import import Imported, SpoolImport
+from store.signups.accept import Signups
+from store.signups.batch import PROVEN, UNSURE
+from store.signups.suspected import SuspectedSignups
 from tests.store.conftest import accept, signup
 
 PAYLOAD = {"email_address": "ada@example.org"}
@@ -214,7 +209,7 @@ def test_the_folders_are_synced_before_the_first_line(tmp_path: Path) -> None:
         os.fsync = lambda descriptor: (note("sync", descriptor), fsync(descriptor))[1]
         os.write = lambda descriptor, data: (note("write", descriptor), write(descriptor, data))[1]
         from pathlib import Path
-        from store import Spool
+        from store.recovery.spool import Spool
         from tests.store.conftest import signup
         spool = Spool(Path({str(tmp_path)!r}) / "data" / "spool")
         for name in ("s1", "s2"):
@@ -234,7 +229,7 @@ WRITER = """
 import sys
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
-from store import Spool
+from store.recovery.spool import Spool
 from tests.store.conftest import in_threads, signup
 spool = Spool(Path(sys.argv[2]))
 def work(thread):

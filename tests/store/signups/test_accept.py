@@ -2,7 +2,10 @@
 
 import pytest
 
-from store import Database, Deliveries, RecentSignup, Signups, SignupStatus, StoreUnavailable
+from store.engine.database import Database
+from store.errors import StoreUnavailable
+from store.outbox.deliveries import Deliveries
+from store.signups.accept import RecentSignup, Signups, SignupStatus
 from tests.store.conftest import accept, signup
 
 

@@ -2,7 +2,9 @@
 
 from dataclasses import replace
 
-from store import BelievedByForm, Database, Signups
+from store.engine.database import Database
+from store.signups.accept import Signups
+from store.signups.believed import BelievedByForm
 from tests.store.signups.test_suspected import signup
 
 

@@ -5,9 +5,11 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import func, select
 
-from store import Database, FirstUse, IdempotencyKey, KeyTaken, Signups, StoreUnavailable
+from store.engine.database import Database
+from store.errors import KeyTaken, StoreUnavailable
 from store.schema import idempotency_keys
-from store.signups.idempotency import KEPT_MS
+from store.signups.accept import Signups
+from store.signups.idempotency import KEPT_MS, FirstUse, IdempotencyKey
 from tests.store.conftest import in_threads, signup
 
 KEY = IdempotencyKey("key", "body")

@@ -9,20 +9,14 @@ from typing import Any
 import pytest
 from sqlalchemy import event, func, select
 
-from store import (
-    Database,
-    IdempotencyKey,
-    KeyTaken,
-    Limit,
-    Once,
-    OverLimit,
-    Signups,
-    SuspectedSignups,
-)
+from store.engine.database import Database
+from store.errors import KeyTaken, OverLimit
 from store.schema import RATE_SLICES, RATE_WINDOWS, rates
-from store.signups.accept import rows_of
-from store.signups.batch import PRUNE_EVERY, Arrival, Arrivals
-from store.signups.rate_limits import FLOOD, Counted, Flood, count
+from store.signups.accept import Signups, rows_of
+from store.signups.batch import PRUNE_EVERY, Arrival, Arrivals, Once
+from store.signups.idempotency import IdempotencyKey
+from store.signups.rate_limits import FLOOD, Counted, Flood, Limit, count
+from store.signups.suspected import SuspectedSignups
 from tests.store.conftest import in_threads
 from tests.store.signups.test_suspected import signup
 

@@ -6,18 +6,11 @@ from typing import Any
 
 import pytest
 
-from store import (
-    Attempt,
-    Claimed,
-    Database,
-    Deliveries,
-    Forms,
-    SignupRecord,
-    SignupRecords,
-    Signups,
-    Sought,
-)
-from store.signups.records import PARKED_IDS, newest, next_page
+from store.engine.database import Database
+from store.forms import Forms
+from store.outbox.deliveries import Claimed, Deliveries
+from store.signups.accept import Signups
+from store.signups.records import PARKED_IDS, Attempt, SignupRecord, SignupRecords, Sought, newest, next_page
 from tests.store.conftest import accept, signup
 from tests.store.engine.test_query_plans import explain
 

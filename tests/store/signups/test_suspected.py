@@ -4,22 +4,12 @@ import json
 
 import pytest
 
-from store import (
-    JUNK,
-    PROVEN,
-    UNSURE,
-    Database,
-    Limit,
-    NewSignup,
-    Once,
-    Place,
-    Signups,
-    Suspect,
-    SuspectedSignups,
-    Waiting,
-)
+from store.engine.database import Database
 from store.schema import deliveries
-from store.signups.suspected import BATCH
+from store.signups.accept import NewSignup, Signups
+from store.signups.batch import JUNK, PROVEN, UNSURE, Once
+from store.signups.rate_limits import Limit
+from store.signups.suspected import BATCH, Place, Suspect, SuspectedSignups, Waiting
 from tests.store.conftest import in_threads
 
 PAYLOAD = {"email_address": "ada@example.org"}

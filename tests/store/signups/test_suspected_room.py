@@ -3,21 +3,15 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from store import (
-    PROVEN,
-    UNSURE,
-    Database,
-    IdempotencyKey,
-    Limit,
-    Signups,
-    Spool,
-    SpoolImport,
-    SuspectedCeiling,
-    SuspectedSignups,
-)
-from store.signups.accept import rows_of
-from store.signups.batch import Arrival, Arrivals, Once
-from store.signups.suspected_room import Room
+from store.engine.database import Database
+from store.recovery.spool import Spool
+from store.recovery.spool_import import SpoolImport
+from store.signups.accept import Signups, rows_of
+from store.signups.batch import PROVEN, UNSURE, Arrival, Arrivals, Once
+from store.signups.idempotency import IdempotencyKey
+from store.signups.rate_limits import Limit
+from store.signups.suspected import SuspectedSignups
+from store.signups.suspected_room import Room, SuspectedCeiling
 from store.upkeep.retention import Retention
 from tests.store.conftest import in_threads, signup
 

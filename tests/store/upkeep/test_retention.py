@@ -3,7 +3,10 @@
 import pytest
 from sqlalchemy import text
 
-from store import Claimed, Database, Deliveries, Signups, SuspectedSignups
+from store.engine.database import Database
+from store.outbox.deliveries import Claimed, Deliveries
+from store.signups.accept import Signups
+from store.signups.suspected import SuspectedSignups
 from store.upkeep.masking import masked
 from store.upkeep.retention import BATCH, Retention
 from tests.store.conftest import accept

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from store import Events
+from store.connection.audit import Events
 from tests.web.conftest import BY_KEY, MakeApp, csrf_token, sign_in
 from web.admin.dashboard import HAPPENINGS
 

@@ -11,7 +11,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from services import RESERVED_SLUGS, Form
+from services.forms.editor import RESERVED_SLUGS
+from services.forms.form import Form
 from tests.web.conftest import MakeApp, connect, csrf_token, sign_in
 from tests.web.forms import LIST_ID, SHOP, make
 

@@ -6,7 +6,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from services.account.lists import LISTS
-from store import Claimed, Database, Deliveries, Meta, SignupRecords
+from store.engine.database import Database
+from store.key_value import Meta
+from store.outbox.deliveries import Claimed, Deliveries
+from store.signups.records import SignupRecords
 from tests.store.conftest import accept
 from tests.web.conftest import csrf_token
 

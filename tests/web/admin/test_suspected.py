@@ -18,7 +18,7 @@ from services.protection.proof_of_work import Challenge
 from tests.services.protection.test_proof_of_work import answer
 from tests.web.conftest import API_KEY, BY_KEY, MakeApp, csrf_token
 from web.admin.suspected import AT_ONCE
-from wiring import derived_keys
+from wiring.signing import derived_keys
 
 ORIGIN = "https://shop.example.org"
 # Not the public one, which a protected form would close to whoever names no form.

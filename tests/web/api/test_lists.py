@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from store import Budget
+from store.quota.ledger import Budget
 from tests.web.conftest import API_KEY
 
 BY_KEY = {"Authorization": f"Bearer {API_KEY}"}

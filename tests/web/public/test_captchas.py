@@ -13,8 +13,8 @@ import responses
 from flask import Flask
 from flask.testing import FlaskClient
 
-from services import PROVIDERS, Provider
 from services.forms.honeypot import trap_name
+from services.protection.providers import PROVIDERS, Provider
 from tests.web.conftest import API_KEY, SITE, MakeApp, sign_in
 from tests.web.forms import SHOP, make
 

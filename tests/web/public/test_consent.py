@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from store import Connections
+from store.connection.oauth_connection import Connections
 from tests.web.conftest import connect
 
 

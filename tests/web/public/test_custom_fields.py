@@ -11,7 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from services.account.field_values import fitting
-from services.constant_contact import Choice, CustomField
+from services.constant_contact.catalog import Choice, CustomField
 from tests.web.conftest import API_KEY, csrf_token
 from tests.web.forms import LIST_ID, make
 from web.public.form_view import fill, shape_of

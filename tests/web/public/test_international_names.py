@@ -7,7 +7,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from commands.form_text import rows
-from services import InvalidForm
+from services.errors import InvalidForm
 from tests.web.conftest import MakeApp
 from tests.web.forms import make
 

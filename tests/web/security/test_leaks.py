@@ -14,10 +14,12 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from oauth import OAuthError, Sealer
+from oauth.encryption import Sealer
+from oauth.errors import OAuthError
 from sandbox import SANDBOX_CLIENT_SECRET
-from services import ServiceError
-from store import Connections, Database
+from services.errors import ServiceError
+from store.connection.oauth_connection import Connections
+from store.engine.database import Database
 from store.schema import metadata, oauth_attempts
 from tests.postgresql_server import new_database
 from tests.web.conftest import API_KEY, MakeApp, sign_in

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from store import Database, Signups, StoreMisconfigured, StoreUnavailable
+from store.engine.database import Database
 from store.engine.sqlite.backend import journal_for, network_file_system
 from store.engine.sqlite.driver import driver
+from store.errors import StoreMisconfigured, StoreUnavailable
+from store.signups.accept import Signups
 from tests.store.conftest import accept
 
 MOUNTS = """\

@@ -14,23 +14,19 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from store import (
-    PROVEN,
-    UNSURE,
-    Claimed,
-    Database,
-    Deliveries,
-    Salvage,
-    SignupRecords,
-    Signups,
-    Spool,
-    SpoolImport,
-    SuspectedSignups,
-    Wait,
-)
 from store.engine.copies import Copies, Entry, changes, rows
+from store.engine.database import Database
 from store.engine.sqlite import damage
 from store.engine.sqlite.driver import driver
+from store.outbox.deliveries import Claimed, Deliveries
+from store.quota.state import Wait
+from store.recovery.salvage import Salvage
+from store.recovery.spool import Spool
+from store.recovery.spool_import import SpoolImport
+from store.signups.accept import Signups
+from store.signups.batch import PROVEN, UNSURE
+from store.signups.records import SignupRecords
+from store.signups.suspected import SuspectedSignups
 from store.upkeep.retention import Retention
 from tests.store.conftest import accept, in_threads, signup
 from tests.store.engine.sqlite.test_damage import (

@@ -12,20 +12,16 @@ from typing import Any
 
 import pytest
 
-from store import (
-    Budget,
-    Claimed,
-    Connections,
-    Database,
-    Deliveries,
-    Salvage,
-    Signups,
-    StoreMisconfigured,
-    StoreUnavailable,
-    schema,
-)
+from store import schema
+from store.connection.oauth_connection import Connections
+from store.engine.database import Database
 from store.engine.rows import insert_unknown
 from store.engine.sqlite.driver import driver
+from store.errors import StoreMisconfigured, StoreUnavailable
+from store.outbox.deliveries import Claimed, Deliveries
+from store.quota.ledger import Budget
+from store.recovery.salvage import Salvage
+from store.signups.accept import Signups
 from tests.store.conftest import accept, connect, opening, signup
 
 PAGE = 4096

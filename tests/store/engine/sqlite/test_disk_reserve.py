@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from store import Database, Disk
+from store.engine.database import Database
+from store.engine.sqlite.disk_reserve import Disk
 from tests.store.conftest import accept
 
 NAMESPACE = ["unshare", "--user", "--map-root-user", "--mount"]
@@ -51,7 +52,11 @@ FULL_DISK = textwrap.dedent(
     folder, journal = Path(sys.argv[1]), sys.argv[2]
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "none", folder], check=True)
     sys.path.insert(0, sys.argv[3])
-    from store import *
+    from store.engine.database import Database
+    from store.engine.sqlite.disk_reserve import Disk
+    from store.errors import StoreError, StoreUnavailable
+    from store.outbox.deliveries import Deliveries
+    from store.recovery.spool import Spool
     from tests.store.conftest import accept, signup
 
     database = Database(f"sqlite:///{folder}/app.db", journal_rule=lambda _: journal)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from store import Database
+from store.engine.database import Database
 from store.engine.sqlite.write_lock import FairLock
 from tests.store.conftest import in_processes, in_threads
 
