@@ -16,10 +16,10 @@ test: $(VENV)/.dev
 	$(BIN)/pytest -n 3 $(ARGS)
 
 # Other people's front ends and clients, from npm: the only target that needs Node.js.
-NPM := $(wildcard tests/front_ends/package-lock.json tests/oauth_clients/package-lock.json)
+NPM := $(wildcard tests/clients/front_ends/package-lock.json tests/clients/oauth_clients/package-lock.json)
 
 test-clients: $(VENV)/.dev $(NPM:package-lock.json=node_modules/.installed)
-	$(BIN)/pytest $(ARGS) $(wildcard tests/front_ends tests/oauth_clients)
+	$(BIN)/pytest $(ARGS) $(wildcard tests/clients/front_ends tests/clients/oauth_clients)
 
 %/node_modules/.installed: %/package-lock.json
 	cd $* && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
@@ -46,7 +46,7 @@ lock:
 	done
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache test-results tests/*/node_modules
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache test-results tests/clients/*/node_modules
 
 $(VENV)/bin/python:
 ifdef UV

@@ -26,7 +26,7 @@ def sqlite_on_slow_disk() -> Iterator[Mapping[str, str]]:
         raise LookupError("needs Linux and a C compiler")
     with tempfile.TemporaryDirectory() as folder:
         shim = Path(folder) / "slow_disk.so"
-        source = Path(__file__).with_name("slow_disk.c")
+        source = Path(__file__).with_name("preload") / "slow_disk.c"
         subprocess.run([compiler, "-shared", "-fPIC", "-o", shim, source, "-ldl"], check=True)
         yield {"DATA_DIR": folder, "LD_PRELOAD": str(shim)}
 

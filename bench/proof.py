@@ -9,7 +9,7 @@ from pathlib import Path
 
 from services.protection.proof_of_work import HIGHEST, MOST_TIMES
 
-SOURCE = Path(__file__).with_name("proof.c")
+SOURCE = Path(__file__).with_name("preload") / "proof.c"
 
 
 def measure() -> list[tuple[str, str]]:

@@ -16,7 +16,7 @@ from flask import (
 )
 from werkzeug.wrappers import Response as BaseResponse
 
-from oauth.connecting import ATTEMPT_MS, Connector
+from oauth.connecting.connector import ATTEMPT_MS, Connector
 from oauth.errors import (
     AccountUnavailable,
     AccountUnusable,

@@ -14,9 +14,9 @@ from weakref import WeakSet
 import structlog
 
 from oauth.authorization_server import AuthorizationServer
+from oauth.connecting.ownership import Admission
 from oauth.encryption import Sealer
 from oauth.errors import OAuthError
-from oauth.ownership import Admission
 from oauth.refresh.refreshing import Refresher
 from oauth.refresh.rescue_file import RescueFile
 from oauth.refresh.schedule import (

@@ -14,7 +14,7 @@ from sandbox import gateway, not_imitated, pages
 from sandbox.account import summary as account
 from sandbox.activities import views as activities
 from sandbox.authorization import routes as authorization
-from sandbox.client import SANDBOX_CLIENT_ID, SANDBOX_CLIENT_SECRET
+from sandbox.authorization.client import SANDBOX_CLIENT_ID, SANDBOX_CLIENT_SECRET
 from sandbox.contacts import custom_fields, lists, tags
 from sandbox.contacts import routes as contacts
 from sandbox.control import routes as control

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, render_template
 
-from sandbox.client import SANDBOX_CLIENT_ID, SANDBOX_CLIENT_SECRET
+from sandbox.authorization.client import SANDBOX_CLIENT_ID, SANDBOX_CLIENT_SECRET
 from sandbox.state import current_world
 
 # No form-action: Chromium applies it to the redirect after the form, which leads back to the application.

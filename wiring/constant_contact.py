@@ -7,9 +7,9 @@ from collections.abc import Callable
 from flask import Flask
 
 import sandbox
-from oauth.account_check import AccountLike
 from oauth.authorization_server import TOTAL_SECONDS, AuthorizationServer
 from oauth.bearer import BearerAuth
+from oauth.connecting.account_check import AccountLike
 from oauth.errors import AccountUnavailable, AccountUnusable, OAuthError
 from oauth.token_source import Keeper
 from services.constant_contact.causes import words_of

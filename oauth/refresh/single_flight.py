@@ -3,8 +3,8 @@
 import threading
 from collections.abc import Callable
 
+from oauth.connecting.ownership import Admission
 from oauth.errors import NeedsReauthorization, NotConnected, RefreshUnavailable
-from oauth.ownership import Admission
 from oauth.refresh.refreshing import Refresher
 from oauth.refresh.schedule import FORCED_REFRESH_MS, SLOW_RETRY_MS, lasts
 from oauth.storage import StoredConnection, Vault

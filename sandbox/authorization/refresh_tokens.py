@@ -12,8 +12,8 @@ import hmac
 import secrets
 from dataclasses import dataclass
 
+from sandbox.authorization.client import SCOPES, USERS
 from sandbox.authorization.jwt import decoded, encoded
-from sandbox.client import SCOPES, USERS
 
 # Public, as the key of the access tokens is, and for the same reason.
 _SIGNING_KEY = b"the sandbox has no secrets"

@@ -14,8 +14,8 @@ from flask import Blueprint, Response, jsonify, make_response, redirect, render_
 from werkzeug.wrappers import Response as WerkzeugResponse
 
 from sandbox.authorization import jwt
+from sandbox.authorization.client import SANDBOX_CLIENT_ID, SCOPES, USERS, authenticated, invalid_request
 from sandbox.authorization.tokens import Grant
-from sandbox.client import SANDBOX_CLIENT_ID, SCOPES, USERS, authenticated, invalid_request
 from sandbox.errors import TokenRefusal
 from sandbox.state import current_world
 

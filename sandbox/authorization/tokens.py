@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sandbox.authorization import jwt, refresh_tokens
+from sandbox.authorization.client import SANDBOX_CLIENT_ID, authentication_missing
 from sandbox.authorization.refresh_tokens import RefreshToken
-from sandbox.client import SANDBOX_CLIENT_ID, authentication_missing
 from sandbox.errors import Unauthorized, invalid_grant
 
 CODE_SECONDS = 300

@@ -20,7 +20,7 @@ from sandbox import PRESET_LIST_ID
 from tests.durability.scenarios.clock import Clock
 from tests.end_to_end.consent import connect
 from tests.end_to_end.processes import ROOT, Deployment, wait_for
-from tests.ports import free_port
+from tests.support.ports import free_port
 
 LISTS = (
     PRESET_LIST_ID,

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import requests
 
-from tests.ports import free_port
+from tests.support.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 T = TypeVar("T")

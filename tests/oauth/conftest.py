@@ -7,7 +7,7 @@ import requests
 import responses
 
 from oauth.authorization_server import AuthorizationServer
-from oauth.connecting import Connector
+from oauth.connecting.connector import Connector
 from oauth.encryption import Sealer
 from oauth.token_source import Keeper
 from tests.oauth.consent import SCOPES, Accounts, Calls, Happenings

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import parse_qs, urlsplit
 
-from oauth.connecting import Connector
+from oauth.connecting.connector import Connector
 from oauth.errors import OAuthError
 
 SCOPES = ("contact_data", "account_read", "offline_access")

@@ -14,7 +14,7 @@ import requests
 from structlog.testing import capture_logs
 
 from oauth.authorization_server import AuthorizationServer
-from oauth.connecting import Connector
+from oauth.connecting.connector import Connector
 from oauth.encryption import Sealer
 from oauth.errors import OAuthError
 from oauth.refresh.rescue_file import RescueFile

@@ -58,8 +58,8 @@ from store.recovery.spool_import import SpoolImport
 from store.signups.accept import Signups
 from store.signups.believed import BelievedByForm
 from store.signups.suspected import SuspectedSignups
-from tests.postgresql_server import new_database
 from tests.services.vendor import NEWSLETTER, ScriptedVendor
+from tests.support.postgresql_server import new_database
 
 
 class Clock:

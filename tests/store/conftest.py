@@ -23,7 +23,7 @@ from store.quota.ledger import Budget
 from store.quota.state import Wait
 from store.schema import metadata
 from store.signups.accept import NewSignup, Signups
-from tests.postgresql_server import new_database
+from tests.support.postgresql_server import new_database
 
 T = TypeVar("T")
 ENGINES = ["sqlite-wal", "sqlite-truncate", pytest.param("postgresql", marks=pytest.mark.postgresql)]

@@ -10,8 +10,8 @@ import pytest
 from oauth.errors import NotConnected
 from oauth.token_source import Keeper
 from services.constant_contact.errors import ConnectionUnusable
-from tests.test_strange_wires import answer
 from tests.transport.test_deadline import HEAD, ask, certificate, serving, tls
+from tests.transport.test_strange_wires import answer
 from wiring.constant_contact import authorizing, reached
 
 __all__ = ["certificate", "tls"]

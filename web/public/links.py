@@ -1,6 +1,7 @@
 """Web addresses in texts that an owner wrote become links that open in a new tab; all else is escaped.
 
-`linked` in static/embed.js does the same, by the same rule; tests/links.json has the examples for both.
+`linked` in static/embed.js does the same, by the same rule; links.json beside the test has the examples for
+both.
 """
 
 from __future__ import annotations

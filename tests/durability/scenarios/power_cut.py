@@ -18,7 +18,7 @@ from tests.durability.disk import Disk, Replay, traced
 from tests.durability.figures import Figure, zero
 from tests.durability.fleet import Fleet, Supervised
 from tests.durability.verdict import read_notes
-from tests.ports import free_port
+from tests.support.ports import free_port
 
 SCENARIO = "power cut"
 DATABASE = "subscriber-sync.db"

@@ -190,7 +190,7 @@ def test_a_long_address_breaks_on_a_narrow_screen(page: Page, service: Service, 
 
 def test_addresses_are_links_by_the_same_rule_as_on_the_page(page: Page, service: Service, site: str) -> None:
     """In wording and thanks, for every example of the shared table; what is sent stays as written."""
-    examples = json.loads((ROOT / "tests" / "links.json").read_text())
+    examples = json.loads((ROOT / "tests" / "web" / "public" / "links.json").read_text())
     wording = "\n".join(text for text, _ in examples)
     service.definition["consent"]["wording"] = wording
     service.definition["thank_you"]["message"] = "Read https://example.org/on."

@@ -13,7 +13,7 @@ import requests
 from sandbox import PRESET_LIST_ID
 from tests.end_to_end.consent import connect
 from tests.end_to_end.processes import Deployment, wait_for
-from tests.postgresql_server import new_database
+from tests.support.postgresql_server import new_database
 
 ID = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}")
 UNLIMITED = {f"SIGNUPS_PER_MINUTE_AND_{limit}": "0" for limit in ("ADDRESS", "NETWORK", "FORM")}

@@ -18,7 +18,7 @@ from sqlalchemy import create_engine, make_url
 from sandbox import PRESET_LIST_ID
 from store.engine.migrate import configuration
 from tests.end_to_end.processes import Deployment, wait_for
-from tests.postgresql_server import new_database
+from tests.support.postgresql_server import new_database
 
 # A second, and a busy machine.
 USUAL = 2.0

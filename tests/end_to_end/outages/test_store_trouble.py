@@ -14,7 +14,7 @@ import requests
 from sandbox import PRESET_LIST_ID
 from tests.end_to_end.processes import Deployment, wait_for
 from tests.end_to_end.proxy import Proxy
-from tests.postgresql_server import new_database
+from tests.support.postgresql_server import new_database
 
 
 def delete(path: Path) -> None:

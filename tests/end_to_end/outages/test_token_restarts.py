@@ -19,7 +19,7 @@ from store.connection.oauth_connection import Connections
 from store.engine.database import Database
 from tests.end_to_end.processes import Deployment, wait_for
 from tests.oauth.processes.members import fingerprint
-from tests.postgresql_server import new_database
+from tests.support.postgresql_server import new_database
 
 AUTH_PATH = "/oauth2/default/v1"
 CALLBACK = "https://app.test/oauth/callback"

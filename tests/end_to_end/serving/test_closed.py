@@ -19,7 +19,7 @@ from werkzeug.security import generate_password_hash
 
 from sandbox import PRESET_LIST_ID
 from tests.end_to_end.processes import ROOT, Deployment, Process, wait_for
-from tests.ports import free_port
+from tests.support.ports import free_port
 
 BINARIES = Path(sys.executable).parent
 SETTINGS = {

@@ -15,7 +15,7 @@ import requests
 
 from settings import SECRETS_FOR_PRODUCTION
 from tests.end_to_end.processes import ROOT, Deployment, Process, wait_for
-from tests.ports import free_port
+from tests.support.ports import free_port
 
 GUNICORN = Path(sys.executable).parent / "gunicorn"
 

@@ -24,7 +24,7 @@ from store.engine.database import Database
 from store.schema import connection as table
 from tests.oauth.processes.members import CALLBACK, KEYS, SCOPES, Member, Place, Time, fingerprint, server_of
 from tests.oauth.processes.pooler import pooled
-from tests.postgresql_server import new_database
+from tests.support.postgresql_server import new_database
 
 ENGINES = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)]
 POOLED = pytest.param("pgbouncer", marks=pytest.mark.postgresql)

@@ -25,7 +25,7 @@ import requests
 
 from oauth.authorization_server import AuthorizationServer
 from oauth.bearer import BearerAuth
-from oauth.connecting import Connector
+from oauth.connecting.connector import Connector
 from oauth.encryption import Sealer
 from oauth.errors import OAuthError
 from oauth.token_source import Keeper

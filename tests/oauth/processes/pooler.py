@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import make_url
 
 from tests.end_to_end.processes import wait_for
-from tests.ports import free_port
+from tests.support.ports import free_port
 
 # Debian puts it where only root's PATH leads.
 PGBOUNCER = shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin")

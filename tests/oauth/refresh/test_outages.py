@@ -33,8 +33,8 @@ from store.outbox.deliveries import Deliveries
 from store.quota.ledger import Budget
 from store.signups.accept import Signups
 from tests.oauth.vendor import DAY, HOUR, START, Answer, Clock, HttpAnswer, Vendor, given
-from tests.patience import Patient
 from tests.store.conftest import signup
+from tests.support.patience import Patient
 from wiring.constant_contact import authorizing
 
 API = "https://api.test/v3"

@@ -7,8 +7,8 @@ import pytest
 from services.constant_contact.errors import ConnectionUnusable, NoCallLeft
 from services.constant_contact.quota import CallPermits
 from store.outbox.deliveries import Claimed
-from tests.patience import Patient
 from tests.services.conftest import House
+from tests.support.patience import Patient
 
 
 def test_each_permit_is_booked(house: House) -> None:

@@ -25,10 +25,10 @@ from services.delivery.attempt import Step
 from services.delivery.pacing import depart
 from store.outbox.manage import Care
 from store.signups.accept import NewSignup, Signups
-from tests.patience import Patient
-from tests.postgresql_server import new_database
 from tests.services.conftest import Clock, House
 from tests.services.vendor import EVENTS, NEWSLETTER, ScriptedVendor
+from tests.support.patience import Patient
+from tests.support.postgresql_server import new_database
 
 Body = Mapping[str, Any]
 Judge = Callable[[Body], ConstantContactError | None]

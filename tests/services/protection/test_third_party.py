@@ -20,7 +20,7 @@ from services.intake.parsing import read_form, read_json
 from services.protection.providers import PROVIDERS, Provider
 from services.protection.third_party import CAPTCHA_RULES, NoKeys, ThirdPartyCaptcha
 from services.submission.fields import WIDGET_FIELDS, Submission
-from tests.services.captcha_provider import SECRET_KEY, SITE_KEY, CaptchaProvider, served_provider
+from tests.services.protection.captcha_provider import SECRET_KEY, SITE_KEY, CaptchaProvider, served_provider
 from transport.deadline import DeadlineSession
 
 SECONDS = 0.3

@@ -25,8 +25,8 @@ from store.engine.statement_limits import answers_within
 from store.errors import StoreSilent, StoreUnavailable, StoreUpgrading
 from store.outbox.deliveries import Deliveries
 from store.signups.accept import Signups
-from tests.postgresql_server import new_database
 from tests.store.conftest import accept
+from tests.support.postgresql_server import new_database
 
 # A busy machine's moods; without limits each of these would last for half a minute and more.
 SOON = 4.0

@@ -21,9 +21,9 @@ from store.signups.batch import Once
 from store.signups.rate_limits import Limit
 from store.signups.suspected import SuspectedSignups
 from store.upkeep.retention import Retention
-from tests.postgresql_server import new_database
 from tests.store.conftest import accept, signup
 from tests.store.lost_answers import losing_proxy
+from tests.support.postgresql_server import new_database
 
 
 @pytest.fixture

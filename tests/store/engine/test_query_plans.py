@@ -50,7 +50,7 @@ from store.upkeep.retention import (
     SUSPECTED_OF_DAY,
     UNFINISHED_OF_DAY,
 )
-from tests.postgresql_server import new_database
+from tests.support.postgresql_server import new_database
 
 NOW = 200_000
 LOOP = [

@@ -16,7 +16,7 @@ from tests.web.conftest import sign_in
 from tests.web.forms import FORM, make
 from web.public.links import linked, parts
 
-EXAMPLES: list[tuple[str, list[str]]] = json.loads((Path(__file__).parents[2] / "links.json").read_text())
+EXAMPLES: list[tuple[str, list[str]]] = json.loads((Path(__file__).with_name("links.json")).read_text())
 LINK = '<a href="https://example.org/privacy" target="_blank" rel="noopener noreferrer">https://example.org/privacy</a>'
 WORDING = "I agree to <b>this</b>: https://example.org/privacy."
 AS_HTML = f"I agree to &lt;b&gt;this&lt;/b&gt;: {LINK}."

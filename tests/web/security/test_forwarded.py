@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 
 from app import create_app
 from settings import Settings
-from tests.test_settings import PRODUCTION
+from tests.top_level.test_settings import PRODUCTION
 from tests.web.conftest import MakeApp, sign_in, use_link
 from wiring.build import Parts, build_services
 

@@ -21,7 +21,7 @@ from services.errors import ServiceError
 from store.connection.oauth_connection import Connections
 from store.engine.database import Database
 from store.schema import metadata, oauth_attempts
-from tests.postgresql_server import new_database
+from tests.support.postgresql_server import new_database
 from tests.web.conftest import API_KEY, MakeApp, sign_in
 
 TOKEN_CALLS = {"path": "/oauth2/default/v1/token"}

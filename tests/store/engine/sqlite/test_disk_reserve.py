@@ -57,6 +57,7 @@ FULL_DISK = textwrap.dedent(
     from store.errors import StoreError, StoreUnavailable
     from store.outbox.deliveries import Deliveries
     from store.recovery.spool import Spool
+    from store.recovery.spool_import import SpoolImport
     from tests.store.conftest import accept, signup
 
     database = Database(f"sqlite:///{folder}/app.db", journal_rule=lambda _: journal)

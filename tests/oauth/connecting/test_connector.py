@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from oauth.authorization_server import AuthorizationServer
-from oauth.connecting import Connector
+from oauth.connecting.connector import Connector
 from oauth.encryption import Sealer
 from oauth.errors import (
     AccountUnavailable,

@@ -12,9 +12,9 @@ from flask import Flask
 
 from app import VERSION, create_app
 from settings import BEHIND_PLATFORM, INSTALLATION, Settings
-from tests.front_ends.cases import IN_BROWSER, table
+from tests.clients.front_ends.cases import IN_BROWSER, table
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 # The host's own variables, which nobody sets by hand.
 OF_THE_HOST = {"REPLIT_DEPLOYMENT", INSTALLATION, BEHIND_PLATFORM}
 
@@ -73,16 +73,16 @@ def test_every_make_target_that_people_use_is_in_the_readme() -> None:
 
 
 def test_the_table_of_front_ends_is_what_the_tests_try() -> None:
-    """Each row of docs/forms.md is a case of tests/front_ends and the reverse; each page there is used."""
+    """Each row of docs/forms.md is a case of the front ends and the reverse; each page of theirs is used."""
     assert f"\n\n{table()}\n" in (ROOT / "docs/forms.md").read_text()
-    pages = {path.stem for path in (ROOT / "tests/front_ends/pages").iterdir()}
+    pages = {path.stem for path in (ROOT / "tests/clients/front_ends/pages").iterdir()}
     # Another page shows it.
     assert pages == {case.page for case in IN_BROWSER} | {"line-in-body"}
 
 
 def test_locks_of_npm_name_versions_and_no_place() -> None:
     """Whoever runs them takes the packages from a registry of their own choice, and checks their sums."""
-    locks = list(ROOT.glob("tests/*/package-lock.json"))
+    locks = list(ROOT.glob("tests/clients/*/package-lock.json"))
     assert locks
     for lock in locks:
         packages = json.loads(lock.read_text())["packages"]

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests.ports import free_port
+from tests.support.ports import free_port
 
-ROOT = Path(__file__).parent
+ROOT = Path(__file__).parents[1]
 
 # Ids and digests are of hex digits, sealed values and signed tokens of the 64 characters of base64. A longer
 # word than these stands among 100,000 random ones with a chance of 2 in 1,000,000 at most. The word `c0de`

@@ -15,14 +15,14 @@ from werkzeug.test import TestResponse
 from werkzeug.wrappers import Response
 
 from oauth.authorization_server import AuthorizationServer
-from oauth.connecting import Connector
+from oauth.connecting.connector import Connector
 from oauth.encryption import Sealer
 from oauth.errors import AccountUnavailable
 from oauth.routes import create_blueprint
 from tests.oauth.vault_in_memory import AttemptsInMemory, VaultInMemory
 from tests.oauth.vendor import Clock, Vendor
 
-TEMPLATES = Path(__file__).parents[2] / "templates"
+TEMPLATES = Path(__file__).parents[3] / "templates"
 CALLBACK = "https://app.test/oauth/callback"
 
 

@@ -12,8 +12,7 @@ import pytest
 import requests
 
 from sandbox import SANDBOX_CLIENT_ID, SANDBOX_CLIENT_SECRET
-from tests.end_to_end.processes import Process
-from tests.oauth_clients.clients import (
+from tests.clients.oauth_clients.clients import (
     Application,
     Authlib,
     NodeClient,
@@ -21,7 +20,8 @@ from tests.oauth_clients.clients import (
     RequestsOauthlib,
     Tokens,
 )
-from tests.ports import free_port
+from tests.end_to_end.processes import Process
+from tests.support.ports import free_port
 
 
 class Sandbox:

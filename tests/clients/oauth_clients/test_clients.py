@@ -9,8 +9,8 @@ import pytest
 import requests
 from joserfc import jwk, jwt
 
-from tests.oauth_clients.clients import NodeClient, OAuthClient, Refused
-from tests.oauth_clients.conftest import Sandbox
+from tests.clients.oauth_clients.clients import NodeClient, OAuthClient, Refused
+from tests.clients.oauth_clients.conftest import Sandbox
 
 DAY = 86_400
 KEYS = "/oauth2/aus1lm3ry9mF7x2Ja0h8/v1/keys"

@@ -20,7 +20,7 @@ from store.recovery.spool import Spool
 from store.signups.accept import Signups
 from store.throttles import SpentTokens
 from tests.store.conftest import signup
-from tests.test_settings import PRODUCTION
+from tests.top_level.test_settings import PRODUCTION
 from wiring.build import Parts
 
 

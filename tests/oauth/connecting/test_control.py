@@ -3,8 +3,8 @@
 import pytest
 
 from oauth.authorization_server import AuthorizationServer
-from oauth.connecting import Connector
-from oauth.control import ConnectionControl
+from oauth.connecting.connector import Connector
+from oauth.connecting.control import ConnectionControl
 from oauth.encryption import Sealer
 from oauth.token_source import Keeper
 from tests.oauth.consent import Account, Happenings

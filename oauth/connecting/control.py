@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from oauth.connecting import Connector
+from oauth.connecting.connector import Connector
 from oauth.encryption import Sealer
 from oauth.errors import OAuthError, Undecryptable
 from oauth.storage import Vault

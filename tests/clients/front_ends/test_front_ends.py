@@ -13,11 +13,19 @@ import requests
 from playwright.sync_api import FrameLocator, Page, expect
 
 from sandbox import PRESET_LIST_ID
+from tests.clients.front_ends.cases import (
+    FROM_SERVER,
+    IN_BROWSER,
+    SEEN,
+    THANKS,
+    WORDING,
+    FromServer,
+    InBrowser,
+)
+from tests.clients.front_ends.website import html, website
 from tests.end_to_end.consent import connect, form_fields
 from tests.end_to_end.embed.test_embed import served
 from tests.end_to_end.processes import Deployment
-from tests.front_ends.cases import FROM_SERVER, IN_BROWSER, SEEN, THANKS, WORDING, FromServer, InBrowser
-from tests.front_ends.website import html, website
 
 pytestmark = pytest.mark.browser
 

@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from oauth.authorization_server import AuthorizationServer
-from oauth.connecting import Connector
+from oauth.connecting.connector import Connector
 from oauth.errors import CredentialsRejected
 from oauth.token_source import Keeper
 from tests.oauth.consent import CALLBACK, finish, started

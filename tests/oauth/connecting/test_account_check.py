@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from oauth.account_check import AccountPin
-from oauth.connecting import Connector
+from oauth.connecting.account_check import AccountPin
+from oauth.connecting.connector import Connector
 from oauth.encryption import Sealer
 from oauth.errors import AccountUnavailable, WrongAccount
 from oauth.token_source import Keeper

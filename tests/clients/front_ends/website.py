@@ -6,7 +6,7 @@ from pathlib import Path
 
 from flask import Flask, Response, send_from_directory
 
-from tests.front_ends.cases import WORDING
+from tests.clients.front_ends.cases import WORDING
 
 HERE = Path(__file__).parent
 FIELDS = f"""<input type="hidden" name="form" value="news">

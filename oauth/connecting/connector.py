@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
-from oauth.account_check import AccountLike
 from oauth.authorization_server import AuthorizationServer
+from oauth.connecting.account_check import AccountLike
 from oauth.encryption import Sealer
 from oauth.errors import (
     AccountUnusable,

@@ -1,0 +1,1 @@
+"""What `POST /subscribe` takes and answers."""
