@@ -10,9 +10,9 @@ from functools import partial
 from pathlib import Path
 
 from bench.server import LIST
-from services.forms.form import FormDirectory
+from services.forms.form import FormCatalog
 from services.intake.parsing import read_form
-from services.protection.rules import Protection, Rates
+from services.protection.rules import Protection, RateLimits
 from store.engine.database import Database
 from store.forms import Forms
 from store.signups.rate_limits import count
@@ -36,10 +36,10 @@ def measure() -> list[tuple[str, str]]:
 
 def _times(database: Database) -> tuple[list[float], list[float]]:
     now = [time.time_ns() // 1_000_000]
-    form = FormDirectory(Forms(database), clock=lambda: now[0]).save(
+    form = FormCatalog(Forms(database), clock=lambda: now[0]).save(
         {"slug": "news", "name": "News", "list_ids": [LIST], "fields": [], "protection": "standard"}
     )
-    rates = Rates(address=20, network=100, form=POSTS)
+    rates = RateLimits(address=20, network=100, form=POSTS)
     protection = Protection(
         keys=lambda: ("bench",),
         rates=rates,

@@ -11,9 +11,9 @@ from pathlib import Path
 import requests
 
 from oauth.authorization_server import AuthorizationServer
-from oauth.encryption import Sealer
-from oauth.token_source import Keeper
-from store.connection.oauth_connection import ConnectionRow, Connections
+from oauth.encryption import TokenCipher
+from oauth.token_source import TokenSource
+from store.connection.oauth_connection import ConnectionRow, OAuthConnections
 from store.engine.database import Database
 
 ROUNDS, CALLS = 20, 1_000
@@ -21,7 +21,7 @@ SPREAD_SECONDS = 5.0
 DAY = 86_400_000
 
 
-class Counted(Connections):
+class Counted(OAuthConnections):
     """Counts reads of the row."""
 
     reads = 0
@@ -36,7 +36,7 @@ def measure() -> list[tuple[str, str]]:
     """A connected keeper on SQLite, asked over and over by one thread."""
     with tempfile.TemporaryDirectory() as folder:
         database = Database(f"sqlite:///{Path(folder) / 'app.db'}")
-        connections, sealer = Counted(database), Sealer(["a key of enough length"])
+        connections, sealer = Counted(database), TokenCipher(["a key of enough length"])
         connections.store_connected(
             access_sealed=sealer.seal("access"),
             refresh_sealed=sealer.seal("refresh"),
@@ -48,7 +48,7 @@ def measure() -> list[tuple[str, str]]:
         server = AuthorizationServer(
             requests.Session(), base_url="https://unused.invalid", client_id="id", client_secret="secret"
         )
-        keeper = Keeper(connections, server, sealer, clock=_now)
+        keeper = TokenSource(connections, server, sealer, clock=_now)
         keeper.current()
         micros = [_round(keeper) for _ in range(ROUNDS)]
         connections.reads = 0
@@ -66,7 +66,7 @@ def measure() -> list[tuple[str, str]]:
     ]
 
 
-def _round(keeper: Keeper) -> float:
+def _round(keeper: TokenSource) -> float:
     began = time.perf_counter()
     for _ in range(CALLS):
         keeper.current()

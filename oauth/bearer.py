@@ -7,7 +7,7 @@ import requests
 from requests.auth import AuthBase
 
 
-class TokenSource(Protocol):
+class AccessTokens(Protocol):
     """What hands out access tokens: the keeper."""
 
     def current(self) -> str:
@@ -43,7 +43,7 @@ class BearerAuth(AuthBase):
         OAuthError: From the call itself, when no valid token is to be had.
     """
 
-    def __init__(self, keeper: TokenSource, *, booked: Callable[[], None]) -> None:
+    def __init__(self, keeper: AccessTokens, *, booked: Callable[[], None]) -> None:
         self._keeper = keeper
         self._booked = booked
 

@@ -13,7 +13,7 @@ _PURPOSE = b"subscriber-sync oauth tokens 1"
 _SHORTEST_KEY = 16
 
 
-class Sealer:
+class TokenCipher:
     """Seals with the newest key, opens with any of them; its repr shows nothing.
 
     Args:

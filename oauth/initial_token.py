@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import structlog
 
-from oauth.encryption import Sealer
-from oauth.storage import Vault
+from oauth.encryption import TokenCipher
+from oauth.storage import ConnectionStorage
 
 _log = structlog.get_logger(__name__)
 
@@ -14,8 +14,8 @@ _log = structlog.get_logger(__name__)
 def plant(
     seed: str,
     *,
-    vault: Vault,
-    sealer: Sealer,
+    vault: ConnectionStorage,
+    sealer: TokenCipher,
     fingerprint: str,
     clock: Callable[[], int],
     first_ignored: Callable[[str], bool],

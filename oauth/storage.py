@@ -63,7 +63,7 @@ class StoredConnection(Protocol):
     def seed_hash(self) -> str | None: ...
 
 
-class Vault(Protocol):
+class ConnectionStorage(Protocol):
     """Keeps the connection row; every write is one guarded statement, durable when it returns."""
 
     def read(self) -> StoredConnection:

@@ -14,9 +14,9 @@ from weakref import WeakSet
 import structlog
 
 from oauth.authorization_server import AuthorizationServer
-from oauth.connecting.ownership import Admission
-from oauth.encryption import Sealer
+from oauth.encryption import TokenCipher
 from oauth.errors import OAuthError
+from oauth.ownership import Ownership
 from oauth.refresh.refreshing import Refresher
 from oauth.refresh.rescue_file import RescueFile
 from oauth.refresh.schedule import (
@@ -29,9 +29,9 @@ from oauth.refresh.schedule import (
     soft_margin,
 )
 from oauth.refresh.single_flight import PATIENCE_SECONDS, SingleFlight
-from oauth.storage import StoredConnection, Vault
+from oauth.storage import ConnectionStorage, StoredConnection
 
-__all__ = ["HARD_MARGIN_MS", "LEASE_MS", "SLOW_RETRY_MS", "Keeper"]
+__all__ = ["HARD_MARGIN_MS", "LEASE_MS", "SLOW_RETRY_MS", "TokenSource"]
 
 _MEMORY_MS = 1_000
 
@@ -60,7 +60,7 @@ def _pin_nothing(_row: StoredConnection, _access_token: str) -> None:
     """Nobody asks for the account."""
 
 
-class Keeper:
+class TokenSource:
     """One per process; safe for any number of threads.
 
     A row read less than a second ago answers from memory, so a disconnect or a new pair of another process
@@ -84,9 +84,9 @@ class Keeper:
 
     def __init__(  # noqa: PLR0913 - collaborators, wired once
         self,
-        vault: Vault,
+        vault: ConnectionStorage,
         server: AuthorizationServer,
-        sealer: Sealer,
+        sealer: TokenCipher,
         *,
         clock: Callable[[], int],
         fingerprint: str = "",
@@ -100,7 +100,7 @@ class Keeper:
     ) -> None:
         self._vault = vault
         self._clock = clock
-        self._admission = Admission(vault, sealer, fingerprint=fingerprint, on_event=on_event)
+        self._admission = Ownership(vault, sealer, fingerprint=fingerprint, on_event=on_event)
         self.on_soft = on_soft
         self.pin_account: Callable[[StoredConnection, str], None] = _pin_nothing
         wait = wait or threading.Event().wait
@@ -268,7 +268,7 @@ class Keeper:
         return access
 
 
-_all: WeakSet[Keeper] = WeakSet()
+_all: WeakSet[TokenSource] = WeakSet()
 
 
 def _begin_process() -> None:

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 from services.access.admin import AdminAccess
 from services.access.api_keys import ApiKeys, DrainToken
-from services.account.fields_and_tags import Vocabulary
-from services.account.lists import ListDirectory
+from services.account.fields_and_tags import FieldsAndTags
+from services.account.lists import ListCache
 from services.connection.status import ConnectionControl, ConnectionStatus
 from services.connection.token_ages import TokenClock
 from services.delivery.worker import Delivery
 from services.forms.faults import FormFaults
-from services.forms.form import FormDirectory
-from services.forms.ignored_fields import FieldNotes
+from services.forms.form import FormCatalog
+from services.forms.ignored_fields import IgnoredFields
 from services.forms.open_lists import OpenLists
 from services.intake.accept import Intake
 from services.operations.doctor import Doctor
@@ -24,9 +24,9 @@ from services.operations.metrics import Metrics
 from services.protection.proof_of_work import ProofOfWork
 from services.protection.rules import Protection
 from services.protection.third_party import ThirdPartyCaptcha
-from services.signups.manage import SignupCare
-from services.signups.suspected import Quarantine
-from store.connection.audit import Event
+from services.signups.manage import SignupActions
+from services.signups.suspected import SuspectedReview
+from store.connection.audit import AuditEntry
 
 
 @dataclass(frozen=True)
@@ -34,19 +34,19 @@ class Services:
     """Everything a view or a command may ask for."""
 
     intake: Intake
-    signups: SignupCare
-    lists: ListDirectory
-    forms: FormDirectory
+    signups: SignupActions
+    lists: ListCache
+    forms: FormCatalog
     protection: Protection
     proofs: ProofOfWork
-    quarantine: Quarantine
+    quarantine: SuspectedReview
     captchas: Mapping[str, ThirdPartyCaptcha]
     open_lists: OpenLists
     delivery: Delivery
     connection: ConnectionStatus
     connection_control: ConnectionControl
     tokens: TokenClock
-    events: Callable[[int], list[Event]]
+    events: Callable[[int], list[AuditEntry]]
     health: HealthInTime
     housekeeping: Housekeeping
     metrics: Metrics
@@ -54,6 +54,6 @@ class Services:
     admin: AdminAccess
     api_keys: ApiKeys
     drain_token: DrainToken
-    vocabulary: Vocabulary
+    vocabulary: FieldsAndTags
     form_faults: FormFaults
-    field_notes: FieldNotes
+    field_notes: IgnoredFields

@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from store.connection.audit import Events
-from store.connection.authorization_requests import OAuthAttempts
-from store.connection.oauth_connection import Connections
+from store.connection.audit import AuditLog
+from store.connection.authorization_requests import AuthorizationRequests
+from store.connection.oauth_connection import OAuthConnections
 from store.engine.database import Database
 from store.forms import Forms
-from store.key_value import Meta
+from store.key_value import KeyValue
 from store.opt_outs import OptOuts
 from store.outbox.backlog import PendingByForm
 from store.outbox.deliveries import Deliveries
-from store.outbox.manage import Care
+from store.outbox.manage import DeliveryActions
 from store.outbox.public_backlog import PublicBacklog
-from store.quota.ledger import Budget
+from store.quota.ledger import QuotaLedger
 from store.signups.accept import Signups
-from store.signups.believed import BelievedByForm
+from store.signups.believed import AcceptedByForm
 from store.signups.records import SignupRecords
 from store.signups.suspected import SuspectedSignups
 from store.signups.suspected_room import CEILING, SuspectedCeiling
@@ -34,17 +34,17 @@ class Store:
     signup_records: SignupRecords
     suspected: SuspectedSignups
     deliveries: Deliveries
-    care: Care
+    care: DeliveryActions
     pending: PendingByForm
     public_backlog: PublicBacklog
-    believed: BelievedByForm
-    budget: Budget
-    connections: Connections
+    believed: AcceptedByForm
+    budget: QuotaLedger
+    connections: OAuthConnections
     opt_outs: OptOuts
-    events: Events
+    events: AuditLog
     forms: Forms
-    oauth_attempts: OAuthAttempts
-    meta: Meta
+    oauth_attempts: AuthorizationRequests
+    meta: KeyValue
     throttles: Throttles
     spent_tokens: SpentTokens
 
@@ -68,17 +68,17 @@ class Store:
             signup_records=SignupRecords(database),
             suspected=SuspectedSignups(database),
             deliveries=Deliveries(database),
-            care=Care(database),
+            care=DeliveryActions(database),
             pending=PendingByForm(database),
             public_backlog=PublicBacklog(database, stranger=stranger),
-            believed=BelievedByForm(database),
-            budget=Budget(database),
-            connections=Connections(database),
+            believed=AcceptedByForm(database),
+            budget=QuotaLedger(database),
+            connections=OAuthConnections(database),
             opt_outs=OptOuts(database),
-            events=Events(database),
+            events=AuditLog(database),
             forms=Forms(database),
-            oauth_attempts=OAuthAttempts(database),
-            meta=Meta(database),
+            oauth_attempts=AuthorizationRequests(database),
+            meta=KeyValue(database),
             throttles=Throttles(database),
             spent_tokens=SpentTokens(database),
         )

@@ -16,7 +16,7 @@ _PUT = text(
 _ADD = text("INSERT INTO meta (key, value) VALUES (:key, :value) ON CONFLICT (key) DO NOTHING")
 
 
-class Meta:
+class KeyValue:
     """A key-value table."""
 
     def __init__(self, database: Database) -> None:

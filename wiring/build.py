@@ -8,27 +8,27 @@ from dataclasses import dataclass
 from flask import Flask
 
 import sandbox
-from oauth.connecting.account_check import AccountPin
+from oauth.connecting.account_check import AccountCheck
 from oauth.connecting.connector import Connector
 from oauth.connecting.control import ConnectionControl
-from oauth.encryption import Sealer
-from oauth.refresh.thread import Ticker
+from oauth.encryption import TokenCipher
+from oauth.refresh.thread import RefreshThread
 from services import Services
 from services.access.admin import AdminAccess
 from services.access.api_keys import ApiKeys, DrainToken
 from services.access.proxy_watch import ProxyWatch
 from services.access.requester import STRANGER
-from services.account.fields_and_tags import Vocabulary
-from services.account.lists import ListDirectory
+from services.account.fields_and_tags import FieldsAndTags
+from services.account.lists import ListCache
 from services.account.opt_outs import OptOutTable
-from services.connection.audit import ConnectionEvents
+from services.connection.audit import ConnectionAudit
 from services.connection.status import ConnectionStatus, ConnectLimit
 from services.connection.token_ages import TokenClock
-from services.constant_contact.quota import CallPermits
-from services.delivery.kinds.sign_up import Sender
-from services.delivery.pacing import Departures
+from services.constant_contact.quota import CallQuota
+from services.delivery.kinds.sign_up import SignUpSender
+from services.delivery.pacing import Pacing
 from services.forms.faults import FormFaults
-from services.signups.manage import SignupCare
+from services.signups.manage import SignupActions
 from settings import Settings
 from store import Store
 from store.engine.clock import DatabaseClock
@@ -40,7 +40,7 @@ from wiring.operations import build_doctor, build_health, build_housekeeping, bu
 from wiring.proxies import build_proxy_watch
 from wiring.signing import build_visitor_keys, derived_keys
 from wiring.signups import build_delivery, build_intake
-from wiring.storage import Keeping, suspected_ceiling
+from wiring.storage import Storage, suspected_ceiling
 from wiring.token_care import seed_planter, token_care
 
 SCOPES = ("contact_data", "account_read", "offline_access")
@@ -52,7 +52,7 @@ class Parts:
 
     services: Services
     connector: Connector
-    ticker: Ticker
+    ticker: RefreshThread
     plant_seed: Callable[[], None]
     starting: Callable[[], None]
     refresh_keys: Callable[[], None]
@@ -64,7 +64,7 @@ class Parts:
 def build_services(settings: Settings) -> Parts:
     """Every part with its real collaborators; nothing is opened yet."""
     database = Database(settings.store_url)
-    keeping = Keeping.of(settings, database)
+    keeping = Storage.of(settings, database)
     tables = Store.of(
         database,
         spooled=keeping.spool.waits,
@@ -72,8 +72,8 @@ def build_services(settings: Settings) -> Parts:
         ceiling=suspected_ceiling(settings),
     )
     stand_in = sandbox.create_sandbox() if settings.builtin_sandbox else None
-    server, sealer = vendor.authorization_server(settings, stand_in), Sealer(settings.encryption_keys)
-    events = ConnectionEvents(tables.events, clock=clock)
+    server, sealer = vendor.authorization_server(settings, stand_in), TokenCipher(settings.encryption_keys)
+    events = ConnectionAudit(tables.events, clock=clock)
     keeper, ticker = token_care(settings, tables, server, sealer, events)
     connection = ConnectionStatus(tables.connections, clock=clock, public_client=settings.public_client)
     # What several hosts tell each other by times in the rows goes by the one clock of their database.
@@ -82,15 +82,15 @@ def build_services(settings: Settings) -> Parts:
         settings, stand_in, keeper, booked=lambda: tables.budget.note(shared_clock())
     )
     authorize = vendor.authorizing(keeper)
-    permits = CallPermits(tables.budget, clock=shared_clock, authorize=authorize)
-    lists = ListDirectory(vendor=api, connection=connection, meta=tables.meta, permits=permits, clock=clock)
-    vocabulary = Vocabulary.of(
+    permits = CallQuota(tables.budget, clock=shared_clock, authorize=authorize)
+    lists = ListCache(vendor=api, connection=connection, meta=tables.meta, permits=permits, clock=clock)
+    vocabulary = FieldsAndTags.of(
         vendor=api, connection=connection, meta=tables.meta, permits=permits, clock=clock
     )
     opt_outs = OptOutTable(
         opt_outs=tables.opt_outs, vendor=api, permits=permits, connection=connection, clock=shared_clock
     )
-    sender = Sender(
+    sender = SignUpSender(
         vendor=api,
         permits=permits,
         lists=lists,
@@ -99,7 +99,7 @@ def build_services(settings: Settings) -> Parts:
         returning=settings.returning,
         clock=shared_clock,
     )
-    departures = Departures(permits=permits, budget=tables.budget, clock=shared_clock)
+    departures = Pacing(permits=permits, budget=tables.budget, clock=shared_clock)
     delivery = build_delivery(
         tables, connection, lists, vocabulary, opt_outs, departures, sender, authorize, shared_clock
     )
@@ -110,7 +110,7 @@ def build_services(settings: Settings) -> Parts:
         delivery.wake()
 
     account_of = vendor.account_of(api, permits)
-    keeper.pin_account = AccountPin(tables.connections, account_of, clock=clock, on_event=events.record)
+    keeper.pin_account = AccountCheck(tables.connections, account_of, clock=clock, on_event=events.record)
     connector = Connector(
         tables.connections,
         tables.oauth_attempts,
@@ -134,7 +134,7 @@ def build_services(settings: Settings) -> Parts:
         intake=build_intake(
             settings, tables, keeping, connection, lists, forms, vocabulary, delivery, shared_clock
         ),
-        signups=SignupCare(
+        signups=SignupActions(
             records=tables.signup_records,
             deliveries=tables.deliveries,
             care=tables.care,

@@ -11,11 +11,11 @@ from oauth.authorization_server import TOTAL_SECONDS, AuthorizationServer
 from oauth.bearer import BearerAuth
 from oauth.connecting.account_check import AccountLike
 from oauth.errors import AccountUnavailable, AccountUnusable, OAuthError
-from oauth.token_source import Keeper
+from oauth.token_source import TokenSource
 from services.constant_contact.causes import words_of
 from services.constant_contact.client import ConstantContact
 from services.constant_contact.errors import ConnectionUnusable, ConstantContactError, Forbidden
-from services.constant_contact.quota import CallPermits
+from services.constant_contact.quota import CallQuota
 from services.delivery.pacing import NotSent, depart
 from settings import Settings
 from store.errors import StoreError
@@ -54,7 +54,7 @@ def authorization_server(settings: Settings, stand_in: Flask | None) -> Authoriz
 
 
 def constant_contact(
-    settings: Settings, stand_in: Flask | None, keeper: Keeper, *, booked: Callable[[], None]
+    settings: Settings, stand_in: Flask | None, keeper: TokenSource, *, booked: Callable[[], None]
 ) -> ConstantContact:
     """The API, with the keeper's tokens; `booked` hears of each repeat after a 401, before it is sent."""
     session = DeadlineSession(API_SECONDS, depart=depart)
@@ -69,7 +69,7 @@ def constant_contact(
     )
 
 
-def authorizing(keeper: Keeper) -> Callable[[], None]:
+def authorizing(keeper: TokenSource) -> Callable[[], None]:
     """What sees to a valid access token before a call is booked; raises ConnectionUnusable."""
 
     def authorize() -> None:
@@ -81,7 +81,7 @@ def authorizing(keeper: Keeper) -> Callable[[], None]:
     return authorize
 
 
-def account_of(vendor: ConstantContact, permits: CallPermits) -> Callable[[str], AccountLike]:
+def account_of(vendor: ConstantContact, permits: CallQuota) -> Callable[[str], AccountLike]:
     """Whose account an access token opens, asked out of the shared budget."""
 
     def ask(access_token: str) -> AccountLike:

@@ -8,19 +8,19 @@ from dataclasses import dataclass
 import sandbox
 from services.access.network_place import is_this_machine
 from services.delivery.worker import Delivery
-from services.forms.form import FormDirectory
-from services.forms.ignored_fields import FieldNotes
+from services.forms.form import FormCatalog
+from services.forms.ignored_fields import IgnoredFields
 from services.forms.load import FormLoad
 from services.forms.open_lists import OpenLists
 from services.protection.captcha import Captcha
 from services.protection.day_share import DayShare
 from services.protection.proof_of_work import ProofOfWork
 from services.protection.providers import PROVIDERS
-from services.protection.queue_limit import Ceiling
-from services.protection.rules import Protection, Rates
+from services.protection.queue_limit import QueueLimit
+from services.protection.rules import Protection, RateLimits
 from services.protection.third_party import NoKeys, ThirdPartyCaptcha
 from services.protection.visitor_keys import VisitorKeys
-from services.signups.suspected import Quarantine
+from services.signups.suspected import SuspectedReview
 from settings import Settings
 from store import Store
 from store.recovery.forms_copy import FormsCopy
@@ -32,15 +32,15 @@ from wiring.clock import clock
 class FormParts:
     """The forms, the rules that a sign-up by them must keep, and where those go that do not."""
 
-    directory: FormDirectory
+    directory: FormCatalog
     protection: Protection
     proofs: ProofOfWork
-    quarantine: Quarantine
+    quarantine: SuspectedReview
     captchas: Mapping[str, ThirdPartyCaptcha]
-    ceiling: Ceiling
+    ceiling: QueueLimit
     open_lists: OpenLists
     day_share: DayShare
-    notes: FieldNotes
+    notes: IgnoredFields
 
 
 def build_forms(
@@ -57,7 +57,7 @@ def build_forms(
     captchas: dict[str, Captcha] = {"captcha": proofs, **dict.fromkeys(PROVIDERS, NoKeys())}
     third_party = build_captchas(settings)
     captchas |= third_party
-    rates = Rates(
+    rates = RateLimits(
         address=settings.signups_per_address,
         network=settings.signups_per_network,
         form=settings.signups_per_form,
@@ -66,10 +66,8 @@ def build_forms(
         network_hour=settings.signups_per_hour_and_network,
         network_day=settings.signups_per_day_and_network,
     )
-    directory = FormDirectory(
-        tables.forms, clock=clock, copy=FormsCopy(settings.data_dir / "known-forms.json")
-    )
-    ceiling = Ceiling(forms=directory, deliveries=tables.deliveries, pending=tables.pending)
+    directory = FormCatalog(tables.forms, clock=clock, copy=FormsCopy(settings.data_dir / "known-forms.json"))
+    ceiling = QueueLimit(forms=directory, deliveries=tables.deliveries, pending=tables.pending)
     day_share = DayShare(
         forms=directory,
         believed=tables.believed,
@@ -90,7 +88,7 @@ def build_forms(
             unlimited=(lambda _: False) if settings.production else is_this_machine,
         ),
         proofs=proofs,
-        quarantine=Quarantine(
+        quarantine=SuspectedReview(
             suspected=tables.suspected, meta=tables.meta, delivery=delivery, clock=shared_clock
         ),
         captchas=third_party,
@@ -101,7 +99,7 @@ def build_forms(
             forms=directory,
         ),
         day_share=day_share,
-        notes=FieldNotes(tables.meta, clock=clock),
+        notes=IgnoredFields(tables.meta, clock=clock),
     )
 
 

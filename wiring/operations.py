@@ -22,14 +22,14 @@ from store.upkeep.retention import Retention
 from wiring import constant_contact as vendor
 from wiring.clock import clock
 from wiring.forms import FormParts, public_lists
-from wiring.storage import Keeping
+from wiring.storage import Storage
 from wiring.words import CALLBACK_PATH, VERSION
 
 
 def build_health(  # noqa: PLR0913, PLR0917 - collaborators, wired once
     settings: Settings,
     tables: Store,
-    keeping: Keeping,
+    keeping: Storage,
     connection: ConnectionStatus,
     forms: FormParts,
     delivery: Delivery,
@@ -76,7 +76,7 @@ def build_metrics(tables: Store, connection: ConnectionStatus, tokens: TokenCloc
 def build_doctor(  # noqa: PLR0913, PLR0917 - collaborators, wired once
     settings: Settings,
     tables: Store,
-    keeping: Keeping,
+    keeping: Storage,
     connection: ConnectionStatus,
     control: ConnectionControl,
     tokens: TokenClock,
@@ -131,7 +131,7 @@ def _deployment(settings: Settings) -> Deployment:
 
 def build_housekeeping(
     tables: Store,
-    keeping: Keeping,
+    keeping: Storage,
     forms: FormParts,
     delivery: Delivery,
     keys: VisitorKeys,

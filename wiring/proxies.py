@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from services.access.proxies import ProxyRules
 from services.access.proxy_watch import ProxyWatch
 from settings import Settings
-from store.key_value import Meta
+from store.key_value import KeyValue
 from wiring.clock import clock
 
 
@@ -21,7 +21,7 @@ def proxy_rules(settings: Settings) -> ProxyRules:
     )
 
 
-def build_proxy_watch(settings: Settings, meta: Meta) -> ProxyWatch:
+def build_proxy_watch(settings: Settings, meta: KeyValue) -> ProxyWatch:
     """What was seen under other settings says nothing about these."""
     deciding = (settings.proxy_hops, settings.proxy_addresses, settings.bind, settings.public_base_url)
     told_apart = hashlib.sha256(repr(deciding).encode()).hexdigest()[:16]

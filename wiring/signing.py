@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from oauth.encryption import Sealer
+from oauth.encryption import TokenCipher
 from oauth.errors import Undecryptable
 from services.access.derived_keys import DerivedKeys
 from services.protection.visitor_keys import VisitorKeys
 from settings import Settings
-from store.key_value import Meta
+from store.key_value import KeyValue
 
 
 def derived_keys(settings: Settings) -> DerivedKeys:
@@ -18,7 +18,7 @@ def derived_keys(settings: Settings) -> DerivedKeys:
 
 
 def build_visitor_keys(
-    settings: Settings, meta: Meta, sealer: Sealer, clock: Callable[[], int]
+    settings: Settings, meta: KeyValue, sealer: TokenCipher, clock: Callable[[], int]
 ) -> VisitorKeys:
     """`clock` is the one that all hosts of a database share."""
 

@@ -4,38 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from services.account.fields_and_tags import Vocabulary
-from services.account.lists import ListDirectory
+from services.account.fields_and_tags import FieldsAndTags
+from services.account.lists import ListCache
 from services.account.opt_outs import OptOutTable
 from services.connection.status import ConnectionStatus
-from services.delivery.attempt import Courier
+from services.delivery.attempt import DeliveryAttempt
 from services.delivery.causes import CauseWords
-from services.delivery.kinds.sign_up import Sender
-from services.delivery.pacing import Departures
+from services.delivery.kinds.sign_up import SignUpSender
+from services.delivery.pacing import Pacing
 from services.delivery.worker import Delivery
 from services.intake.accept import Intake
 from services.intake.identifiers import SignupIds
-from services.intake.result import Verdicts
+from services.intake.result import SignupResults
 from settings import THREADS_PER_WORKER, Settings
 from store import Store
 from wiring.forms import FormParts
 from wiring.signing import derived_keys
-from wiring.storage import Keeping
+from wiring.storage import Storage
 
 
 def build_intake(  # noqa: PLR0913, PLR0917 - collaborators, wired once
     settings: Settings,
     tables: Store,
-    keeping: Keeping,
+    keeping: Storage,
     connection: ConnectionStatus,
-    lists: ListDirectory,
+    lists: ListCache,
     forms: FormParts,
-    vocabulary: Vocabulary,
+    vocabulary: FieldsAndTags,
     delivery: Delivery,
     clock: Callable[[], int],
 ) -> Intake:
     """The one way in; `clock` is the one that all hosts of a database share."""
-    verdicts = Verdicts(
+    verdicts = SignupResults(
         signups=tables.signups,
         deliveries=tables.deliveries,
         budget=tables.budget,
@@ -66,16 +66,16 @@ def build_intake(  # noqa: PLR0913, PLR0917 - collaborators, wired once
 def build_delivery(  # noqa: PLR0913, PLR0917 - collaborators, wired once
     tables: Store,
     connection: ConnectionStatus,
-    lists: ListDirectory,
-    vocabulary: Vocabulary,
+    lists: ListCache,
+    vocabulary: FieldsAndTags,
     opt_outs: OptOutTable,
-    departures: Departures,
-    sender: Sender,
+    departures: Pacing,
+    sender: SignUpSender,
     authorize: Callable[[], None],
     clock: Callable[[], int],
 ) -> Delivery:
     """The one way out; `clock` is the one that all hosts of a database share."""
-    courier = Courier(
+    courier = DeliveryAttempt(
         deliveries=tables.deliveries,
         budget=tables.budget,
         connection=connection,

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from oauth.authorization_server import AuthorizationServer
-from oauth.encryption import Sealer
+from oauth.encryption import TokenCipher
 from oauth.initial_token import plant
 from oauth.refresh.rescue_file import RescueFile
-from oauth.refresh.thread import Ticker
-from oauth.token_source import Keeper
-from services.connection.audit import ConnectionEvents
+from oauth.refresh.thread import RefreshThread
+from oauth.token_source import TokenSource
+from services.connection.audit import ConnectionAudit
 from settings import Settings
 from store import Store
 from wiring.clock import clock
@@ -19,10 +19,14 @@ RESCUE_FILE = "token-rescue"
 
 
 def token_care(
-    settings: Settings, tables: Store, server: AuthorizationServer, sealer: Sealer, events: ConnectionEvents
-) -> tuple[Keeper, Ticker]:
+    settings: Settings,
+    tables: Store,
+    server: AuthorizationServer,
+    sealer: TokenCipher,
+    events: ConnectionAudit,
+) -> tuple[TokenSource, RefreshThread]:
     """The keeper of the tokens, and the thread that has it renew them in time."""
-    keeper = Keeper(
+    keeper = TokenSource(
         tables.connections,
         server,
         sealer,
@@ -31,13 +35,13 @@ def token_care(
         rescue=RescueFile(settings.data_dir / RESCUE_FILE, sealer),
         on_event=events.record,
     )
-    ticker = Ticker(keeper)
+    ticker = RefreshThread(keeper)
     keeper.on_soft = ticker.nudge
     return keeper, ticker
 
 
 def seed_planter(
-    settings: Settings, tables: Store, sealer: Sealer, events: ConnectionEvents
+    settings: Settings, tables: Store, sealer: TokenCipher, events: ConnectionAudit
 ) -> Callable[[], None]:
     """Plants the refresh token of the environment when it is called; the first time only."""
     seed = settings.refresh_token_seed.get_secret_value()

@@ -6,7 +6,7 @@ from typing import Protocol
 import structlog
 
 from oauth.errors import OAuthError
-from oauth.storage import StoredConnection, Vault
+from oauth.storage import ConnectionStorage, StoredConnection
 
 _AGAIN_MS = 3_600_000
 
@@ -26,7 +26,7 @@ class AccountLike(Protocol):
     def may_manage_contacts(self) -> bool: ...  # noqa: D102
 
 
-class AccountPin:
+class AccountCheck:
     """Nobody consented in a browser, so nobody was asked; from the pin on, no other account is taken.
 
     Args:
@@ -38,7 +38,7 @@ class AccountPin:
 
     def __init__(
         self,
-        vault: Vault,
+        vault: ConnectionStorage,
         account_of: Callable[[str], AccountLike],
         *,
         clock: Callable[[], int],

@@ -11,7 +11,7 @@ import structlog
 
 from oauth.authorization_server import AuthorizationServer
 from oauth.connecting.account_check import AccountLike
-from oauth.encryption import Sealer
+from oauth.encryption import TokenCipher
 from oauth.errors import (
     AccountUnusable,
     AttemptUnknown,
@@ -26,7 +26,7 @@ from oauth.errors import (
     Undecryptable,
     WrongAccount,
 )
-from oauth.storage import Attempts, StoredAttempt, Vault
+from oauth.storage import Attempts, ConnectionStorage, StoredAttempt
 from oauth.token_source import LEASE_MS
 from oauth.tokens import TokenPair
 
@@ -76,10 +76,10 @@ class Connector:
 
     def __init__(  # noqa: PLR0913 - collaborators, wired once
         self,
-        vault: Vault,
+        vault: ConnectionStorage,
         attempts: Attempts,
         server: AuthorizationServer,
-        sealer: Sealer,
+        sealer: TokenCipher,
         *,
         clock: Callable[[], int],
         scopes: Sequence[str],

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 
 from oauth.connecting.connector import Connector
-from oauth.encryption import Sealer
+from oauth.encryption import TokenCipher
 from oauth.errors import OAuthError, Undecryptable
-from oauth.storage import Vault
-from oauth.token_source import Keeper
+from oauth.storage import ConnectionStorage
+from oauth.token_source import TokenSource
 
 
 class ConnectionControl:
@@ -22,10 +22,10 @@ class ConnectionControl:
 
     def __init__(
         self,
-        keeper: Keeper,
+        keeper: TokenSource,
         connector: Connector,
-        vault: Vault,
-        sealer: Sealer,
+        vault: ConnectionStorage,
+        sealer: TokenCipher,
         *,
         on_refreshed: Callable[[], None],
     ) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import structlog
 
 from oauth.authorization_server import TOTAL_SECONDS, AuthorizationServer
-from oauth.encryption import Sealer
+from oauth.encryption import TokenCipher
 from oauth.errors import (
     Ambiguous,
     CredentialsRejected,
@@ -21,7 +21,7 @@ from oauth.errors import (
 )
 from oauth.refresh.rescue_file import RescueFile, Unsaved
 from oauth.refresh.schedule import IDLE_END_MS, LEASE_MS, SLOW_RETRY_MS, backoff
-from oauth.storage import StoredConnection, Vault
+from oauth.storage import ConnectionStorage, StoredConnection
 from oauth.tokens import TokenPair
 
 LOST = "The answer to a refresh was lost, and Constant Contact no longer accepts the token sent with it."
@@ -62,9 +62,9 @@ class Refresher:
 
     def __init__(  # noqa: PLR0913 - collaborators, wired once
         self,
-        vault: Vault,
+        vault: ConnectionStorage,
         server: AuthorizationServer,
-        sealer: Sealer,
+        sealer: TokenCipher,
         *,
         clock: Callable[[], int],
         rescue: RescueFile | None,

@@ -5,7 +5,7 @@ import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from oauth.encryption import Sealer
+from oauth.encryption import TokenCipher
 from oauth.errors import Undecryptable
 from oauth.tokens import TokenPair
 
@@ -27,7 +27,7 @@ class RescueFile:
         sealer: Seals the content.
     """
 
-    def __init__(self, path: Path, sealer: Sealer) -> None:
+    def __init__(self, path: Path, sealer: TokenCipher) -> None:
         self._path = path
         self._sealer = sealer
 

@@ -3,11 +3,11 @@
 import threading
 from collections.abc import Callable
 
-from oauth.connecting.ownership import Admission
 from oauth.errors import NeedsReauthorization, NotConnected, RefreshUnavailable
+from oauth.ownership import Ownership
 from oauth.refresh.refreshing import Refresher
 from oauth.refresh.schedule import FORCED_REFRESH_MS, SLOW_RETRY_MS, lasts
-from oauth.storage import StoredConnection, Vault
+from oauth.storage import ConnectionStorage, StoredConnection
 
 _SOON_MS = 2_000
 PATIENCE_SECONDS = 12.0
@@ -30,9 +30,9 @@ class SingleFlight:
 
     def __init__(
         self,
-        vault: Vault,
+        vault: ConnectionStorage,
         refresher: Refresher,
-        admission: Admission,
+        admission: Ownership,
         *,
         clock: Callable[[], int],
         wait: Callable[[float], object],

@@ -7,7 +7,7 @@ from typing import Protocol
 _LONGEST_SECONDS = 600.0
 
 
-class Tended(Protocol):
+class Refreshable(Protocol):
     """What the ticker looks after: the keeper."""
 
     def tend(self) -> None:
@@ -19,10 +19,10 @@ class Tended(Protocol):
         ...
 
 
-class Ticker:
+class RefreshThread:
     """Calls ``tend`` every 10 minutes, sooner for short-lived tokens, and at once when nudged."""
 
-    def __init__(self, keeper: Tended) -> None:
+    def __init__(self, keeper: Refreshable) -> None:
         self._keeper = keeper
         self._awake = threading.Event()
         self._stopping = threading.Event()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 
-from services.access.requester import Asker
+from services.access.requester import Requester
 
 
 class ApiKeys:
@@ -13,9 +13,9 @@ class ApiKeys:
 
     def __init__(self, keys: tuple[str, ...]) -> None:
         """`keys` as configured; the sign-ups name a key by the start of its digest, never by itself."""
-        self._askers = {_digest(key): Asker(f"api:{_digest(key)[:8]}") for key in keys}
+        self._askers = {_digest(key): Requester(f"api:{_digest(key)[:8]}") for key in keys}
 
-    def recognise(self, key: str) -> Asker | None:
+    def recognise(self, key: str) -> Requester | None:
         """Who holds this key. Every known digest is compared, so that timing tells nothing."""
         presented = _digest(key)
         found = None

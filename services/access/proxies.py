@@ -83,7 +83,7 @@ class ProxyRules:
         """Whether what `peer`, who opened the connection, forwards is believed; empty for a Unix socket."""
         return self.hops > 0 and self._may_be_proxy(peer)
 
-    def look(self, environ: Mapping[str, object]) -> Sight | None:
+    def look(self, environ: Mapping[str, object]) -> ProxyObservation | None:
         """What a request shows, before anything that it forwards is believed; cheap enough for each.
 
         None where it shows nothing, as that of a probe from within.
@@ -91,17 +91,21 @@ class ProxyRules:
         peer = str(environ.get("REMOTE_ADDR", ""))
         if not self._may_be_proxy(peer):
             # Without PROXY_HOPS this is a visitor who speaks to the service itself.
-            return Sight(PAST_THE_PROXY, place_of(peer).network) if self.hops else Sight(IN_ORDER)
+            return (
+                ProxyObservation(PAST_THE_PROXY, place_of(peer).network)
+                if self.hops
+                else ProxyObservation(IN_ORDER)
+            )
         if not self.hops and any(environ.get(header) for header in FORWARDED_HEADERS):
-            return Sight(UNCOUNTED, peer or "on this machine")
+            return ProxyObservation(UNCOUNTED, peer or "on this machine")
         header = str(environ.get("HTTP_X_FORWARDED_FOR") or "")
         written = [part.strip() for part in header.split(",") if part.strip()]
         if 0 < len(written) < self.hops:
-            return Sight(TOO_MANY_HOPS, str(len(written)))
+            return ProxyObservation(TOO_MANY_HOPS, str(len(written)))
         visitor = written[-self.hops] if self.hops and written else peer
         if not is_internal(visitor):
-            return Sight(IN_ORDER)
-        return Sight(PRIVATE_VISITOR, visitor) if self._asks_for_public_host(environ) else None
+            return ProxyObservation(IN_ORDER)
+        return ProxyObservation(PRIVATE_VISITOR, visitor) if self._asks_for_public_host(environ) else None
 
     def _may_be_proxy(self, peer: str) -> bool:
         if is_internal(peer):
@@ -120,7 +124,7 @@ class ProxyRules:
 
 
 @dataclass(frozen=True)
-class Sight:
+class ProxyObservation:
     """What one request showed, and by which address or number."""
 
     kind: str

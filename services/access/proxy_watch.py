@@ -10,9 +10,9 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from services.access.proxies import IN_ORDER, PRIVATE_VISITOR, ProxyRules, Sight
+from services.access.proxies import IN_ORDER, PRIVATE_VISITOR, ProxyObservation, ProxyRules
 from services.problems import Problem
-from store.key_value import Meta
+from store.key_value import KeyValue
 
 KEY = "proxy_sights"
 DAY_MS = 24 * 3_600_000
@@ -22,7 +22,7 @@ FORGOTTEN_MS = 7 * DAY_MS
 class ProxyWatch:
     """Remembers for a week, and only under the settings that were in force."""
 
-    def __init__(self, rules: ProxyRules, *, settings: str, meta: Meta, clock: Callable[[], int]) -> None:
+    def __init__(self, rules: ProxyRules, *, settings: str, meta: KeyValue, clock: Callable[[], int]) -> None:
         """`settings` tells one set of settings from another; `clock` tells epoch milliseconds."""
         self._rules = rules
         self._settings = settings
@@ -30,7 +30,7 @@ class ProxyWatch:
         self._clock = clock
         self._seen: dict[str, tuple[int, str]] = {}
 
-    def note(self, sight: Sight | None) -> None:
+    def note(self, sight: ProxyObservation | None) -> None:
         """Remember what a request showed, in memory."""
         if sight is not None:
             self._seen[sight.kind] = (self._clock(), sight.detail)

@@ -9,10 +9,10 @@ STRANGER = "form"
 
 
 @dataclass(frozen=True)
-class Asker:
+class Requester:
     """Who submits: an anonymous form, or the holder of an API key."""
 
     name: str
 
 
-ANONYMOUS = Asker(STRANGER)
+ANONYMOUS = Requester(STRANGER)

@@ -14,8 +14,8 @@ from services.connection.status import ConnectionStatus
 from services.constant_contact.catalog import Page
 from services.constant_contact.errors import ConstantContactError
 from services.constant_contact.paging import Pages
-from services.constant_contact.quota import CallPermits
-from store.key_value import Meta
+from services.constant_contact.quota import CallQuota
+from store.key_value import KeyValue
 
 log = structlog.get_logger(__name__)
 
@@ -41,7 +41,7 @@ class Kind(Generic[Entry]):
 
 
 @dataclass(frozen=True)
-class Known(Generic[Entry]):
+class Cached(Generic[Entry]):
     """The entries, when they were fetched (epoch ms), and whether newer ones could not be had."""
 
     entries: tuple[Entry, ...]
@@ -49,7 +49,7 @@ class Known(Generic[Entry]):
     stale: bool = False
 
 
-class Directory(Generic[Entry]):
+class AccountCache(Generic[Entry]):
     """Knows all entries of one kind."""
 
     def __init__(
@@ -58,8 +58,8 @@ class Directory(Generic[Entry]):
         fetch_page: Callable[[str | None], Page[Entry]],
         *,
         connection: ConnectionStatus,
-        meta: Meta,
-        permits: CallPermits,
+        meta: KeyValue,
+        permits: CallQuota,
         clock: Callable[[], int],
     ) -> None:
         """`fetch_page` makes the call for the page of that link; `clock` tells epoch milliseconds."""
@@ -72,21 +72,21 @@ class Directory(Generic[Entry]):
         self._failures = 0
         self._again_at = 0
 
-    def known(self) -> Known[Entry] | None:
+    def known(self) -> Cached[Entry] | None:
         """The entries as last fetched, without any call; None before the first time."""
         kept = self._meta.get(self._kind.meta_key)
         if kept is None:
             return None
         document = json.loads(kept)
         entries = self._kind.entries.validate_python(document[self._kind.name])
-        return Known(entries, document["fetched_at"])
+        return Cached(entries, document["fetched_at"])
 
-    def known_within(self, milliseconds: int) -> Known[Entry] | None:
+    def known_within(self, milliseconds: int) -> Cached[Entry] | None:
         """The entries, if they were fetched within that time; no call is made."""
         known = self.known()
         return known if known and self._clock() - known.fetched_at < milliseconds else None
 
-    def read(self, refresh: bool = False) -> Known[Entry]:
+    def read(self, refresh: bool = False) -> Cached[Entry]:
         """The entries, at most five minutes old, or marked stale.
 
         Raises:
@@ -100,7 +100,7 @@ class Directory(Generic[Entry]):
             known = self.known()
             if known is None:
                 raise
-            return Known(known.entries, known.fetched_at, stale=True)
+            return Cached(known.entries, known.fetched_at, stale=True)
 
     def keep_fresh(self) -> bool:
         """Fetch them before anybody asks, when they are over an hour old and a call can succeed.
@@ -127,7 +127,7 @@ class Directory(Generic[Entry]):
             )
         return True
 
-    def fetch(self, book: Callable[[], object] | None = None) -> Known[Entry]:
+    def fetch(self, book: Callable[[], object] | None = None) -> Cached[Entry]:
         """Ask the vendor now; `book` comes before each call, else a permit is taken.
 
         Raises:
@@ -177,10 +177,10 @@ class Directory(Generic[Entry]):
         connected_at = self._connection.read().connected_at
         return connected_at is not None and self._clock() - connected_at < JUST_CONNECTED_MS
 
-    def _keep(self, entries: tuple[Entry, ...], fetched_at: int) -> Known[Entry]:
+    def _keep(self, entries: tuple[Entry, ...], fetched_at: int) -> Cached[Entry]:
         self._remember_lost(entries)
         documents: list[Any] = self._kind.entries.dump_python(entries, mode="json")
         self._meta.put(
             self._kind.meta_key, json.dumps({"fetched_at": fetched_at, self._kind.name: documents})
         )
-        return Known(entries, fetched_at)
+        return Cached(entries, fetched_at)

@@ -10,18 +10,18 @@ from dataclasses import dataclass
 
 from pydantic import TypeAdapter
 
-from services.account.cache import KEEP_MS, Directory, Entry, Kind
+from services.account.cache import KEEP_MS, AccountCache, Entry, Kind
 from services.account.field_values import fitting
 from services.connection.status import ConnectionStatus
 from services.constant_contact.catalog import CustomField, Tag
 from services.constant_contact.client import ConstantContact
 from services.constant_contact.errors import ConstantContactError
-from services.constant_contact.quota import CallPermits
+from services.constant_contact.quota import CallQuota
 from services.errors import FieldError, InvalidSubmission
 from services.submission.custom_fields import CustomFieldValue, field_of, fold
 from services.submission.fields import Submission
 from store.errors import StoreError
-from store.key_value import Meta
+from store.key_value import KeyValue
 
 FIELDS = Kind(
     "custom_fields",
@@ -44,11 +44,11 @@ class Offered:
 
 
 @dataclass(frozen=True)
-class Vocabulary:
+class FieldsAndTags:
     """Knows both."""
 
-    fields: Directory[CustomField]
-    tags: Directory[Tag]
+    fields: AccountCache[CustomField]
+    tags: AccountCache[Tag]
 
     @classmethod
     def of(
@@ -56,15 +56,15 @@ class Vocabulary:
         *,
         vendor: ConstantContact,
         connection: ConnectionStatus,
-        meta: Meta,
-        permits: CallPermits,
+        meta: KeyValue,
+        permits: CallQuota,
         clock: Callable[[], int],
-    ) -> Vocabulary:
+    ) -> FieldsAndTags:
         """`clock` tells epoch milliseconds."""
-        fields = Directory(
+        fields = AccountCache(
             FIELDS, vendor.custom_fields, connection=connection, meta=meta, permits=permits, clock=clock
         )
-        tags = Directory(TAGS, vendor.tags, connection=connection, meta=meta, permits=permits, clock=clock)
+        tags = AccountCache(TAGS, vendor.tags, connection=connection, meta=meta, permits=permits, clock=clock)
         return cls(fields=fields, tags=tags)
 
     def keep_fresh(self) -> bool:
@@ -142,14 +142,14 @@ def tag_named(name: str, tags: Iterable[Tag]) -> Tag | None:
     return next(exactly, None) or next(nearly, None)
 
 
-def _read(directory: Directory[Entry]) -> tuple[Entry, ...]:
+def _read(directory: AccountCache[Entry]) -> tuple[Entry, ...]:
     try:
         return directory.read().entries
     except ConstantContactError:
         return ()
 
 
-def _within_the_hour(directory: Directory[Entry]) -> tuple[Entry, ...] | None:
+def _within_the_hour(directory: AccountCache[Entry]) -> tuple[Entry, ...] | None:
     # What was made in the account since must not be refused for long.
     try:
         known = directory.known_within(KEEP_MS)

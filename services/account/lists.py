@@ -8,16 +8,16 @@ from dataclasses import dataclass
 
 from pydantic import TypeAdapter
 
-from services.account.cache import KEEP_MS, Directory, Kind, Known
+from services.account.cache import KEEP_MS, AccountCache, Cached, Kind
 from services.connection.status import ConnectionStatus
 from services.constant_contact.catalog import Page
 from services.constant_contact.client import ConstantContact, ContactList
 from services.constant_contact.errors import ConstantContactError
-from services.constant_contact.quota import CallPermits
+from services.constant_contact.quota import CallQuota
 from services.errors import ListsUnavailable
-from store.key_value import Meta
+from store.key_value import KeyValue
 
-__all__ = ["KEEP_MS", "ListDirectory", "ListsView"]
+__all__ = ["KEEP_MS", "ListCache", "ListsView"]
 
 LISTS = Kind(
     "lists",
@@ -39,7 +39,7 @@ class ListsView:
     stale: bool
 
 
-class ListDirectory:
+class ListCache:
     """Knows the account's lists."""
 
     def __init__(
@@ -47,8 +47,8 @@ class ListDirectory:
         *,
         vendor: ConstantContact,
         connection: ConnectionStatus,
-        meta: Meta,
-        permits: CallPermits,
+        meta: KeyValue,
+        permits: CallQuota,
         clock: Callable[[], int],
     ) -> None:
         """`clock` tells epoch milliseconds."""
@@ -57,7 +57,7 @@ class ListDirectory:
             answer = vendor.contact_lists(page)
             return Page(answer.lists, answer.next)
 
-        self._directory = Directory(
+        self._directory = AccountCache(
             LISTS, fetch_page, connection=connection, meta=meta, permits=permits, clock=clock
         )
         self._meta = meta
@@ -136,5 +136,5 @@ class ListDirectory:
         return self._directory.keep_fresh()
 
 
-def _view(known: Known[ContactList]) -> ListsView:
+def _view(known: Cached[ContactList]) -> ListsView:
     return ListsView(lists=known.entries, fetched_at=known.fetched_at, stale=known.stale)

@@ -23,7 +23,7 @@ from services.constant_contact.errors import (
     Rejected,
     Unreachable,
 )
-from services.constant_contact.quota import CallPermits
+from services.constant_contact.quota import CallQuota
 from services.problems import Problem
 from store.errors import StoreError
 from store.opt_outs import KnownOptOut, OptOuts, Outlook, Refresh, Standing
@@ -71,7 +71,7 @@ class OptOutTable:
         *,
         opt_outs: OptOuts,
         vendor: ConstantContact,
-        permits: CallPermits,
+        permits: CallQuota,
         connection: ConnectionStatus,
         clock: Callable[[], int],
     ) -> None:

@@ -6,16 +6,16 @@ from collections.abc import Callable
 
 import structlog
 
-from store.connection.audit import Events
+from store.connection.audit import AuditLog
 from store.errors import StoreError
 
 log = structlog.get_logger(__name__)
 
 
-class ConnectionEvents:
+class ConnectionAudit:
     """The audit as the connection's own code sees it."""
 
-    def __init__(self, events: Events, *, clock: Callable[[], int]) -> None:
+    def __init__(self, events: AuditLog, *, clock: Callable[[], int]) -> None:
         """`clock` tells epoch milliseconds."""
         self._events = events
         self._clock = clock

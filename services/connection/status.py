@@ -8,7 +8,7 @@ from typing import Protocol
 
 from services.errors import TooManyAttempts
 from services.problems import Problem
-from store.connection.oauth_connection import ConnectionRow, Connections
+from store.connection.oauth_connection import ConnectionRow, OAuthConnections
 from store.throttles import Throttles
 
 SAFE = "Sign-ups are safe: they are stored, and delivered as soon as that is possible."
@@ -106,7 +106,7 @@ class ConnectionStatus:
     """Reads the stored connection for people and for the delivery."""
 
     def __init__(
-        self, connections: Connections, *, clock: Callable[[], int], public_client: bool = False
+        self, connections: OAuthConnections, *, clock: Callable[[], int], public_client: bool = False
     ) -> None:
         """`connections` is the store's one connection row; `clock` tells epoch milliseconds.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from store.connection.oauth_connection import ConnectionRow, Connections
+from store.connection.oauth_connection import ConnectionRow, OAuthConnections
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class TokenAges:
 class TokenClock:
     """Reads the ages off the stored connection."""
 
-    def __init__(self, connections: Connections, *, clock: Callable[[], int]) -> None:
+    def __init__(self, connections: OAuthConnections, *, clock: Callable[[], int]) -> None:
         """`clock` tells epoch milliseconds."""
         self._connections = connections
         self._clock = clock

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import structlog
 
-from store.quota.ledger import Budget
+from store.quota.ledger import QuotaLedger
 
 log = structlog.get_logger(__name__)
 
@@ -18,7 +18,7 @@ LEAP_MS = 1_000
 class ClockLeaps:
     """Compares the clock with one that nobody sets, at each call; every call of the process asks it."""
 
-    def __init__(self, budget: Budget, *, monotonic: Callable[[], float], reach: range) -> None:
+    def __init__(self, budget: QuotaLedger, *, monotonic: Callable[[], float], reach: range) -> None:
         """`monotonic` tells seconds that only grow; `reach` is how far from now (ms) a booking may lie."""
         self._budget = budget
         self._monotonic = monotonic

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from services.constant_contact.clock_leaps import ClockLeaps
 from services.constant_contact.errors import NoCallLeft
-from store.quota.ledger import Budget
+from store.quota.ledger import QuotaLedger
 from store.quota.state import Wait
 
 # Calls are booked so long before they start: the time that a commit takes is not lost, and whoever books at
@@ -23,12 +23,12 @@ def _always() -> None:
     """There is a token."""
 
 
-class CallPermits:
+class CallQuota:
     """Books calls to the vendor, waiting out a gap of the current second."""
 
     def __init__(
         self,
-        budget: Budget,
+        budget: QuotaLedger,
         *,
         clock: Callable[[], int],
         authorize: Callable[[], None] = _always,

@@ -21,15 +21,23 @@ from services.constant_contact.errors import (
 )
 from services.constant_contact.quota import AHEAD_MS
 from services.delivery.causes import CauseWords
-from services.delivery.kinds.sign_up import Sender
+from services.delivery.kinds.sign_up import SignUpSender
 from services.delivery.merge import Merged, merge
-from services.delivery.pacing import Departures, NotSent, departing
+from services.delivery.pacing import NotSent, Pacing, departing
 from services.delivery.refusal_sentence import vendor_sentence
-from services.delivery.retry import Case, Decision, after_own_fault, decide, is_flagged, is_of_a_row, words_of
+from services.delivery.retry import (
+    Decision,
+    RetryCase,
+    after_own_fault,
+    decide,
+    is_flagged,
+    is_of_a_row,
+    words_of,
+)
 from store.errors import RowRefused, StoreError
 from store.outbox.deliveries import Claimed, Deliveries
 from store.quota.causes import Cause, Causes
-from store.quota.ledger import Budget, Met
+from store.quota.ledger import QuotaLedger, SameRefusals
 from store.quota.refusals import Common, Refused
 from store.quota.state import Wait
 
@@ -64,18 +72,18 @@ class Step:
     signups: int = 1
 
 
-class Courier:
+class DeliveryAttempt:
     """Claims, calls, finishes. Any number of threads and processes may do so: the claim keeps them apart."""
 
     def __init__(  # noqa: PLR0913 - collaborators, wired once
         self,
         *,
         deliveries: Deliveries,
-        budget: Budget,
+        budget: QuotaLedger,
         connection: ConnectionStatus,
         authorize: Callable[[], None],
-        departures: Departures,
-        sender: Sender,
+        departures: Pacing,
+        sender: SignUpSender,
         words: CauseWords,
         opt_outs: OptOutTable,
         clock: Callable[[], int],
@@ -202,7 +210,7 @@ class Courier:
         now, budget = self._clock(), self._budget.read()
         said = vendor_sentence(error, claimed)
         met = self._met(claimed, error)
-        case = Case(
+        case = RetryCase(
             now=now,
             received_at=claimed.received_at,
             attempts=claimed.attempts,
@@ -258,13 +266,13 @@ class Courier:
             return 0
         return self._deliveries.failed_alone(claimed)
 
-    def _met(self, claimed: Claimed, error: ConstantContactError) -> Met:
+    def _met(self, claimed: Claimed, error: ConstantContactError) -> SameRefusals:
         """What this failure adds to what is known of refusals: nothing where it is a probe, or everybody's.
 
         A call that carried others is repeated without them first.
         """
         if claimed.probe_of or _carries(claimed) or not is_of_a_row(error) or is_flagged(error):
-            return Met()
+            return SameRefusals()
         refusal = Refused.of(claimed.contact_key, claimed.delivery_id, words_of(error), claimed.traits)
         return self._budget.refused(refusal, control=claimed.control)
 

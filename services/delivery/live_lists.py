@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import ClassVar
 
-from services.account.lists import ListDirectory
+from services.account.lists import ListCache
 from services.constant_contact.errors import ConstantContactError, Remedy
 from services.delivery.merge import Merged
 from store.quota.traits import LIST
@@ -36,7 +36,7 @@ class ListGone(ConstantContactError):
 class LiveLists:
     """Tells the lists of a sign-up apart: those that are there, and those that are gone."""
 
-    def __init__(self, lists: ListDirectory) -> None:
+    def __init__(self, lists: ListCache) -> None:
         self._lists = lists
 
     def kept(self, merged: Merged) -> Merged:

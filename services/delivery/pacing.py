@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-from services.constant_contact.quota import AHEAD_MS, FORSAKEN_MS, CallPermits
+from services.constant_contact.quota import AHEAD_MS, FORSAKEN_MS, CallQuota
 from store.outbox.deliveries import Claimed
-from store.quota.ledger import Budget
+from store.quota.ledger import QuotaLedger
 
 # What the budget's guard leaves to the network: a call may depart later than it was booked by the rest of it.
 ON_THE_WAY_MS = 40
@@ -51,10 +51,10 @@ def depart() -> None:
         departure()
 
 
-class Departures:
+class Pacing:
     """Holds each call back until the moment it was booked for; one that is late is booked anew."""
 
-    def __init__(self, *, permits: CallPermits, budget: Budget, clock: Callable[[], int]) -> None:
+    def __init__(self, *, permits: CallQuota, budget: QuotaLedger, clock: Callable[[], int]) -> None:
         """`clock` tells epoch milliseconds."""
         self._permits = permits
         self._budget = budget

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
-from services.account.cache import Directory, Entry
+from services.account.cache import AccountCache, Entry
 from services.account.field_values import choice_ids, fitting, needs_ids
-from services.account.fields_and_tags import Vocabulary, field_named, tag_named
+from services.account.fields_and_tags import FieldsAndTags, field_named, tag_named
 from services.constant_contact.catalog import CustomField, Tag
 from services.constant_contact.client import ConstantContact
 from services.constant_contact.contacts import LONGEST_SIGN_UP_ADDRESS
@@ -46,7 +46,7 @@ class NotInAccount(ConstantContactError):
 
 
 @dataclass(frozen=True)
-class Named:
+class Resolved:
     """The body for the vendor, and the ids of the tags that the contact gets afterwards.
 
     `offered` goes into the body only where the contact has nothing yet. With `by_ids` it has ids of choices,
@@ -63,7 +63,7 @@ class Named:
         """Whether anything in it was looked up."""
         return bool("custom_fields" in self.body or "custom_fields" in self.offered or self.tag_ids)
 
-    def without_messages(self) -> Named:
+    def without_messages(self) -> Resolved:
         """The same without a consent to text messages."""
         body, offered = (
             {name: value for name, value in wish.items() if name != SMS} for wish in (self.body, self.offered)
@@ -71,15 +71,15 @@ class Named:
         return replace(self, body=body, offered=offered)
 
 
-class Naming:
+class IdResolver:
     """Looks up the ids, first in what is known, then once at the vendor."""
 
-    def __init__(self, *, vendor: ConstantContact, vocabulary: Vocabulary) -> None:
+    def __init__(self, *, vendor: ConstantContact, vocabulary: FieldsAndTags) -> None:
         self._vendor = vendor
         self._fields = vocabulary.fields
         self._tags = vocabulary.tags
 
-    def named(self, merged: Merged, book: Book, *, anew: bool = False) -> Named:
+    def named(self, merged: Merged, book: Book, *, anew: bool = False) -> Resolved:
         """The wish with ids for names. `book` comes before each call; `anew` trusts nothing known before.
 
         Raises:
@@ -96,7 +96,7 @@ class Naming:
         )
         tags = merged.body.get("tags")
         tag_ids = tuple(self._tag_ids(tags, book, anew=anew)) if tags else ()
-        return Named(body, tag_ids, offered, by_ids)
+        return Resolved(body, tag_ids, offered, by_ids)
 
     def _filled_in(
         self, said: Mapping[str, Any] | None, book: Book, *, anew: bool
@@ -150,7 +150,7 @@ class Naming:
 
 
 def _known(
-    directory: Directory[Entry], book: Book, *, anew: bool, has_all: Callable[[tuple[Entry, ...]], bool]
+    directory: AccountCache[Entry], book: Book, *, anew: bool, has_all: Callable[[tuple[Entry, ...]], bool]
 ) -> tuple[Entry, ...]:
     known = None if anew else directory.known()
     if known and (has_all(known.entries) or directory.known_within(JUST_FETCHED_MS)):

@@ -48,7 +48,7 @@ CONFIGURATION = (
 
 
 @dataclass(frozen=True)
-class Case:
+class RetryCase:
     """What is known besides the error; times are epoch ms.
 
     `attempts` counts this sign-up's calls with this one, `failures` everybody's pauses for failures before,
@@ -89,7 +89,7 @@ class Decision:
     failed_alone: bool = False
 
 
-def decide(error: ConstantContactError, case: Case) -> Decision:
+def decide(error: ConstantContactError, case: RetryCase) -> Decision:
     """Judge a failed call."""
     rule = BY_ERROR.get(type(error)) or BY_REMEDY[error.remedy]
     decision = rule(error, case)
@@ -123,7 +123,7 @@ def words_of(error: ConstantContactError) -> str:
     return f"{type(error).__name__} {error.key or ''}"
 
 
-def _rejected(error: ConstantContactError, case: Case) -> Decision:
+def _rejected(error: ConstantContactError, case: RetryCase) -> Decision:
     if is_flagged(error):
         waited = case.now - case.received_at >= FLAGGED_FOR
         due_at = case.now + FLAGGED_FOR + _up_to(30 * MINUTE)
@@ -137,13 +137,13 @@ def _rejected(error: ConstantContactError, case: Case) -> Decision:
     return Decision(due_at=case.now, counts=True, park=True)
 
 
-def _conflict(_: ConstantContactError, case: Case) -> Decision:
+def _conflict(_: ConstantContactError, case: RetryCase) -> Decision:
     gap = _growing(2 * SECOND, case.attempts - 1, LONGEST_CONFLICT)
     pause = _growing(SECOND, case.failures, LONGEST_PAUSE) if case.refused >= SUSPICIOUS else None
     return Decision(due_at=case.now + gap, counts=True, pause_until=pause and case.now + pause)
 
 
-def _server_fault(_: ConstantContactError, case: Case) -> Decision:
+def _server_fault(_: ConstantContactError, case: RetryCase) -> Decision:
     if case.merged:
         return Decision(due_at=case.now, counts=True, alone=True)
     # It may be this row's own doing, which shows only while others succeed; its distance lets them pass.
@@ -156,7 +156,7 @@ def _server_fault(_: ConstantContactError, case: Case) -> Decision:
     )
 
 
-def _unreachable(error: ConstantContactError, case: Case) -> Decision:
+def _unreachable(error: ConstantContactError, case: RetryCase) -> Decision:
     # One row may be the cause, by what it is answered or by what a filter in between does not let pass.
     # That shows only while others succeed: then its distance grows, and the eighth time it is parked.
     decision = _everybody(error, case)
@@ -166,46 +166,46 @@ def _unreachable(error: ConstantContactError, case: Case) -> Decision:
     return replace(decision, due_at=due_at, failed_alone=True, park=case.failed_alone + 1 >= POISONOUS)
 
 
-def _quota_exceeded(_: ConstantContactError, case: Case) -> Decision:
+def _quota_exceeded(_: ConstantContactError, case: RetryCase) -> Decision:
     # "The day resets at 00:00:00 UTC"; the jitter is added, because earlier than midnight is useless.
     since_midnight = case.now % DAY
     gap = 5 * MINUTE if since_midnight < AROUND_MIDNIGHT else DAY - since_midnight
     return Decision(due_at=case.now, pause_until=case.now + gap + 5 * SECOND + _up_to(85 * SECOND))
 
 
-def _throttled(_: ConstantContactError, case: Case) -> Decision:
+def _throttled(_: ConstantContactError, case: RetryCase) -> Decision:
     # The budget paces itself; only when that has come to its end does it not help.
     at_its_end = case.guard_ms >= GENTLEST_GUARD
     return Decision(due_at=case.now, pause_until=case.now + QUARTER if at_its_end else None)
 
 
-def _no_call_left(_: ConstantContactError, case: Case) -> Decision:
+def _no_call_left(_: ConstantContactError, case: RetryCase) -> Decision:
     return Decision(due_at=case.now + SECOND + _up_to(SECOND))
 
 
-def _put_aside(_: ConstantContactError, case: Case) -> Decision:
+def _put_aside(_: ConstantContactError, case: RetryCase) -> Decision:
     return Decision(due_at=case.now, counts=True, park=True)
 
 
-def _everybody(_: ConstantContactError, case: Case) -> Decision:
+def _everybody(_: ConstantContactError, case: RetryCase) -> Decision:
     # Due now is behind all that already wait, so the probe is another one: one row cannot hold up the rest.
     gap = _growing(SECOND, case.failures, LONGEST_PAUSE)
     return Decision(due_at=case.now, pause_until=case.now + gap)
 
 
-def _needs_person(_: ConstantContactError, case: Case) -> Decision:
+def _needs_person(_: ConstantContactError, case: RetryCase) -> Decision:
     gap = _growing(PERSON_PAUSE, case.failures, LONGEST_PERSON_PAUSE)
     return Decision(due_at=case.now, pause_until=case.now + gap)
 
 
-def _own_fault(error: ConstantContactError, case: Case) -> Decision:
+def _own_fault(error: ConstantContactError, case: RetryCase) -> Decision:
     # Of sign-ups that went together only the one at fault is put aside.
     if case.merged:
         return Decision(due_at=case.now, counts=True, alone=True)
     return _put_aside(error, case)
 
 
-Rule = Callable[[ConstantContactError, Case], Decision]
+Rule = Callable[[ConstantContactError, RetryCase], Decision]
 BY_ERROR: dict[type[ConstantContactError], Rule] = {
     Rejected: _rejected,
     Misconfigured: _rejected,

@@ -55,14 +55,14 @@ class AskedBefore(ConstantContactError):
 
 
 @dataclass(frozen=True)
-class Ruling:
+class ReturnDecision:
     """What may be sent: the claimed wish with `younger` ones; or, where it `asks`, the vendor's question."""
 
     younger: tuple[Carried, ...]
     asks: bool = False
 
 
-def ruling(claimed: Claimed, held: Contact, *, setting: Returning, asked_at: int | None) -> Ruling:
+def ruling(claimed: Claimed, held: Contact, *, setting: Returning, asked_at: int | None) -> ReturnDecision:
     """Judge a claimed wish by what the vendor holds of its contact.
 
     Args:
@@ -80,14 +80,14 @@ def ruling(claimed: Claimed, held: Contact, *, setting: Returning, asked_at: int
         raise LeftSince
     younger = takewhile(lambda other: not held.left_after(other.received_at), claimed.younger)
     if not held.opted_out:
-        return Ruling(tuple(younger))
+        return ReturnDecision(tuple(younger))
     way = _way(claimed.payload, setting)
     if way == "hold":
         raise AsksToReturn
     if way == "confirm" and asked_at is not None and asked_at >= (held.left_at or 0):
         raise AskedBefore
     alike = takewhile(lambda other: _way(other.payload, setting) == way, younger)
-    return Ruling(tuple(alike), asks=way == "confirm")
+    return ReturnDecision(tuple(alike), asks=way == "confirm")
 
 
 def _way(wish: Mapping[str, Any], setting: Returning) -> Returning:

@@ -8,7 +8,7 @@ from collections import Counter
 
 import structlog
 
-from services.delivery.attempt import Courier, Outcome, Step
+from services.delivery.attempt import DeliveryAttempt, Outcome, Step
 from store.errors import StoreError
 from store.outbox.deliveries import Claimed
 
@@ -19,10 +19,10 @@ SENDERS = 8
 ALL_BUSY_SECONDS = 1.0
 
 
-class Dispatcher:
+class SenderPool:
     """Hands claimed deliveries to at most `senders` threads; one thread, always the same, calls `turn`."""
 
-    def __init__(self, courier: Courier, stop: threading.Event, *, senders: int = SENDERS) -> None:
+    def __init__(self, courier: DeliveryAttempt, stop: threading.Event, *, senders: int = SENDERS) -> None:
         """Once `stop` is set, nothing that is not under way is sent any more."""
         self._courier = courier
         self._stop = stop

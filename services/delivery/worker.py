@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 import structlog
 
-from services.account.fields_and_tags import Vocabulary
-from services.account.lists import ListDirectory
+from services.account.fields_and_tags import FieldsAndTags
+from services.account.lists import ListCache
 from services.account.opt_outs import OptOutTable
-from services.delivery.attempt import Courier, Outcome, Step
-from services.delivery.sender_pool import Dispatcher
+from services.delivery.attempt import DeliveryAttempt, Outcome, Step
+from services.delivery.sender_pool import SenderPool
 from store.errors import StoreError
 from store.outbox.deliveries import Deliveries
 
@@ -47,10 +47,10 @@ class Delivery:
     def __init__(
         self,
         *,
-        courier: Courier,
+        courier: DeliveryAttempt,
         deliveries: Deliveries,
-        lists: ListDirectory,
-        vocabulary: Vocabulary,
+        lists: ListCache,
+        vocabulary: FieldsAndTags,
         opt_outs: OptOutTable,
         clock: Callable[[], int],
         monotonic: Callable[[], float] = time.monotonic,
@@ -83,7 +83,7 @@ class Delivery:
 
     def run(self, stop: threading.Event, *, longest_idle_seconds: float = LONGEST_IDLE_SECONDS) -> None:
         """Deliver until `stop` is set and `wake` called, and finish the calls in flight, for at most 15 s."""
-        dispatcher = Dispatcher(self._courier, stop)
+        dispatcher = SenderPool(self._courier, stop)
         busy_until = self._monotonic() + BUSY_FOR_SECONDS
         with self._woken_by(dispatcher.woken):
             while True:
@@ -103,7 +103,7 @@ class Delivery:
     def drain(self, seconds: float) -> DrainReport:
         """Deliver what is due for at most `seconds`, waiting out short gaps of the budget."""
         stop = threading.Event()
-        dispatcher = Dispatcher(self._courier, stop)
+        dispatcher = SenderPool(self._courier, stop)
         end = self._clock() + int(seconds * 1000)
         with self._woken_by(dispatcher.woken):
             # After a fault of our own, calls would be made of which nobody takes note.
@@ -134,7 +134,7 @@ class Delivery:
         finally:
             self._awaiting.discard(woken)
 
-    def _turn(self, dispatcher: Dispatcher, stop: threading.Event) -> float:
+    def _turn(self, dispatcher: SenderPool, stop: threading.Event) -> float:
         """One claim; returns the seconds to rest. This is the outer edge: it outlives every fault."""
         try:
             step = dispatcher.turn()

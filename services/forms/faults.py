@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from services.account.fields_and_tags import Vocabulary, field_named, tag_named
-from services.account.lists import ListDirectory
-from services.forms.form import Form, FormDirectory
+from services.account.fields_and_tags import FieldsAndTags, field_named, tag_named
+from services.account.lists import ListCache
+from services.forms.form import Form, FormCatalog
 
 
 @dataclass(frozen=True)
 class FormFaults:
     """Compares forms with what is known of the account, without any call."""
 
-    forms: FormDirectory
-    lists: ListDirectory
-    vocabulary: Vocabulary
+    forms: FormCatalog
+    lists: ListCache
+    vocabulary: FieldsAndTags
 
     def of(self, form: Form) -> list[str]:
         """What is wrong with it, a sentence each with its cure."""

@@ -23,7 +23,7 @@ from services.forms.editor import (
 )
 from services.forms.honeypot import trap_name
 from services.submission import consent, sms
-from services.submission.both_consents import Agreements, agreements
+from services.submission.both_consents import Consents, agreements
 from services.submission.consent import Consent
 from services.submission.custom_fields import CustomFieldValue, fold
 from services.submission.fields import PERSON_FIELDS, SMS_FIELDS, Submission
@@ -97,7 +97,7 @@ class Form(BaseModel):
         return frozenset(self.origins) | ({own} if own else frozenset())
 
 
-def fit(submission: Submission, form: Form, *, trusted: bool) -> tuple[Submission, Agreements]:
+def fit(submission: Submission, form: Form, *, trusted: bool) -> tuple[Submission, Consents]:
     """The submission as `form` takes it, and what was agreed to.
 
     It joins the form's lists and gets its tags, or those of them that were chosen, and keeps its fields only.
@@ -144,7 +144,7 @@ def _own_custom_fields(submission: Submission, form: Form) -> dict[str, CustomFi
     return {own[fold(name)]: value for name, value in said if fold(name) in own} or None
 
 
-class FormDirectory:
+class FormCatalog:
     """The forms. Looking one up is on every sign-up's way, so they are kept for five seconds."""
 
     def __init__(

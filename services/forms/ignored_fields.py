@@ -20,7 +20,7 @@ from services.forms.form import Form
 from services.forms.hidden_fields import passed_over
 from services.plain_text import mended, shortened
 from services.submission.fields import PERSON_FIELDS, Submission
-from store.key_value import Meta
+from store.key_value import KeyValue
 
 log = structlog.get_logger(__name__)
 
@@ -40,7 +40,7 @@ FORGOTTEN_MS = 30 * 24 * 3_600_000
 
 
 @dataclass(frozen=True)
-class FieldNote:
+class IgnoredField:
     """One name in what a form sends: `what` is the matter with it, how often, and when last (epoch ms)."""
 
     name: str
@@ -50,13 +50,13 @@ class FieldNote:
     detail: str = ""
 
 
-_Notes = dict[tuple[str, str], FieldNote]
+_Notes = dict[tuple[str, str], IgnoredField]
 
 
-class FieldNotes:
+class IgnoredFields:
     """Counts by form; of a form that is not known only the log tells."""
 
-    def __init__(self, meta: Meta, *, clock: Callable[[], int]) -> None:
+    def __init__(self, meta: KeyValue, *, clock: Callable[[], int]) -> None:
         """`clock` tells epoch ms."""
         self._meta = meta
         self._clock = clock
@@ -100,7 +100,7 @@ class FieldNotes:
                 self._put_back(new | {slug: notes})
                 raise
 
-    def of(self, slug: str) -> list[FieldNote]:
+    def of(self, slug: str) -> list[IgnoredField]:
         """What was noted of the form within 30 days, the most frequent first. Raises StoreError."""
         kept = _load(self._meta.get(KEY + slug))
         with self._lock:
@@ -110,7 +110,7 @@ class FieldNotes:
     def _note(self, form: Form, notes: Iterable[tuple[str, str, str]]) -> None:
         now = self._clock()
         found = {
-            (what, short): FieldNote(short, what, 1, now, shortened(detail, LONGEST_SENTENCE_BYTES))
+            (what, short): IgnoredField(short, what, 1, now, shortened(detail, LONGEST_SENTENCE_BYTES))
             for what, name, detail in notes
             if (short := _short(name))
         }
@@ -134,7 +134,7 @@ class FieldNotes:
         notes = self._pruned(_together(_load(kept), new))
         return json.dumps([[each.name, each.what, each.times, each.last_at, each.detail] for each in notes])
 
-    def _pruned(self, notes: _Notes) -> list[FieldNote]:
+    def _pruned(self, notes: _Notes) -> list[IgnoredField]:
         oldest = self._clock() - FORGOTTEN_MS
         lasting = [each for each in notes.values() if each.last_at >= oldest]
         return sorted(lasting, key=lambda each: (-each.times, -each.last_at, each.name))[:MOST_KEPT]
@@ -160,5 +160,5 @@ def _together(one: _Notes, other: _Notes) -> _Notes:
 
 
 def _load(document: str | None) -> _Notes:
-    notes = (FieldNote(*each) for each in json.loads(document or "[]"))
+    notes = (IgnoredField(*each) for each in json.loads(document or "[]"))
     return {(note.what, note.name): note for note in notes}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from services.errors import FieldError
-from services.forms.form import Form, FormDirectory
+from services.forms.form import Form, FormCatalog
 from services.problems import Problem
 from services.submission.fields import Submission
 from store.errors import StoreError
@@ -23,7 +23,7 @@ NOTHING_OPEN = (
 class OpenLists:
     """Knows which are open, and what is wrong with that."""
 
-    def __init__(self, *, public_list_ids: Iterable[str], written_down: bool, forms: FormDirectory) -> None:
+    def __init__(self, *, public_list_ids: Iterable[str], written_down: bool, forms: FormCatalog) -> None:
         """`written_down` tells that an operator chose `public_list_ids`, and not the sandbox."""
         self._public = tuple(public_list_ids)
         self._written_down = written_down

@@ -14,26 +14,26 @@ from typing import Any
 
 import structlog
 
-from services.access.requester import ANONYMOUS, Asker
-from services.account.fields_and_tags import Vocabulary
-from services.account.lists import KEEP_MS, ListDirectory, ListsView
+from services.access.requester import ANONYMOUS, Requester
+from services.account.fields_and_tags import FieldsAndTags
+from services.account.lists import KEEP_MS, ListCache, ListsView
 from services.delivery.payload import makes_tags, wish_of
 from services.delivery.worker import Delivery
 from services.errors import FieldError, InvalidSubmission, StorageUnavailable, TooManyAttempts
-from services.forms.form import Form, FormDirectory, fit
-from services.forms.ignored_fields import FieldNotes
+from services.forms.form import Form, FormCatalog, fit
+from services.forms.ignored_fields import IgnoredFields
 from services.forms.open_lists import OpenLists
 from services.intake.idempotency import Handling, key_of, repeated
 from services.intake.identifiers import SignupIds
 from services.intake.parsing import read_form, read_json
-from services.intake.result import RECEIVED, Verdict, Verdicts
+from services.intake.result import RECEIVED, SignupResult, SignupResults
 from services.plain_text import header_text
-from services.protection.away_limits import AwayLimits
-from services.protection.rules import Judgement, Protection
-from services.signups.suspected import Quarantine
+from services.protection.away_limits import OfflineRateLimits
+from services.protection.rules import Protection, ProtectionResult
+from services.signups.suspected import SuspectedReview
 from services.signups.views import RecentView, SignupView, recent_view, signup_view, waiting_view
 from services.submission import sms
-from services.submission.both_consents import Agreements, agreements
+from services.submission.both_consents import Consents, agreements
 from services.submission.consent import on_record
 from services.submission.fields import Submission
 from store.errors import KeyTaken, OverLimit, SpoolFirst, StoreError
@@ -52,7 +52,7 @@ NO_LIST = "The account has no such list. If it is new, call GET /lists?refresh=1
 
 
 PLAIN = Handling()
-TRUSTED = Judgement()
+TRUSTED = ProtectionResult()
 
 
 @dataclass(frozen=True)
@@ -78,16 +78,16 @@ class Intake:
         spool: Spool,
         spooled_before: SpoolImport,
         has_room: Callable[[], bool],
-        lists: ListDirectory,
-        forms: FormDirectory,
+        lists: ListCache,
+        forms: FormCatalog,
         protection: Protection,
-        quarantine: Quarantine,
+        quarantine: SuspectedReview,
         delivery: Delivery,
-        verdicts: Verdicts,
+        verdicts: SignupResults,
         open_lists: OpenLists,
-        vocabulary: Vocabulary,
+        vocabulary: FieldsAndTags,
         ids: SignupIds,
-        notes: FieldNotes,
+        notes: IgnoredFields,
         clock: Callable[[], int],
     ) -> None:
         """`clock` tells epoch milliseconds.
@@ -110,7 +110,7 @@ class Intake:
         self._notes = notes
         self._open_lists = open_lists
         self._clock = clock
-        self._away_limits = AwayLimits(clock)
+        self._away_limits = OfflineRateLimits(clock)
 
     def read_json(self, raw: bytes) -> Submission:
         """A JSON body, see intake/parsing.py. Raises MalformedSubmission and InvalidSubmission."""
@@ -123,8 +123,8 @@ class Intake:
             return read_form(pairs, self._forms.known)
 
     def accept(
-        self, submission: Submission, asker: Asker, evidence: Evidence, handling: Handling = PLAIN
-    ) -> Verdict:
+        self, submission: Submission, asker: Requester, evidence: Evidence, handling: Handling = PLAIN
+    ) -> SignupResult:
         """Store the sign-up; when this returns, it is on disk: in the store, or in the spool before it.
 
         One that is sent again is not stored again, unless either went to the spool. One that looks like a
@@ -225,16 +225,18 @@ class Intake:
                 judgement = self._protection.judge(submission, form, evidence.network_address)
                 self._quarantine.try_again(signup_id, judgement)
 
-    def _repeat(self, first: FirstUse, key: IdempotencyKey, asker: Asker, handling: Handling) -> Verdict:
+    def _repeat(
+        self, first: FirstUse, key: IdempotencyKey, asker: Requester, handling: Handling
+    ) -> SignupResult:
         signup_id = repeated(first, key)
         log.info("signup_repeated", signup_id=signup_id)
         if asker == ANONYMOUS:
-            return Verdict(signup_id, RECEIVED)
+            return SignupResult(signup_id, RECEIVED)
         try:
             verdict = self._verdicts.reached(signup_id)
         except StoreError:
             # It was stored; that the verdict cannot be read changes nothing about that.
-            return Verdict(id=signup_id, status="queued")
+            return SignupResult(id=signup_id, status="queued")
         if verdict.status == "queued":
             return self._verdicts.wait_for(signup_id, at_most=handling.wait_seconds)
         return verdict
@@ -242,11 +244,11 @@ class Intake:
     def _take(
         self,
         submission: Submission,
-        asker: Asker,
+        asker: Requester,
         evidence: Evidence,
         key: IdempotencyKey | None,
         handling: Handling,
-    ) -> Verdict:
+    ) -> SignupResult:
         form, said = self._form(submission), submission
         by_form, trusted = form is not None, asker != ANONYMOUS
         if form is None:
@@ -274,9 +276,9 @@ class Intake:
         if not reasons:
             self._notes.taken(form, said)
         if not trusted:
-            return Verdict(signup.id, RECEIVED)
+            return SignupResult(signup.id, RECEIVED)
         if reasons is None:
-            return Verdict(signup.id, "queued")
+            return SignupResult(signup.id, "queued")
         self._delivery.wake()
         return self._verdicts.wait_for(signup.id, at_most=handling.wait_seconds)
 
@@ -288,7 +290,7 @@ class Intake:
             lists = len(signup.list_ids)
             log.info("signup_accepted", signup_id=signup.id, asked_by=signup.asked_by, lists=lists)
 
-    def _check_lists(self, submission: Submission, asker: Asker) -> None:
+    def _check_lists(self, submission: Submission, asker: Requester) -> None:
         if asker == ANONYMOUS:
             if objections := self._open_lists.objections(submission):
                 raise InvalidSubmission(objections)
@@ -307,7 +309,11 @@ class Intake:
         return 0 < self._refused_until - now <= SPOOL_FIRST_MS
 
     def _stored(
-        self, signup: NewSignup, payload: dict[str, Any], key: IdempotencyKey | None, judgement: Judgement
+        self,
+        signup: NewSignup,
+        payload: dict[str, Any],
+        key: IdempotencyKey | None,
+        judgement: ProtectionResult,
     ) -> tuple[str, ...] | None:
         """Why it is kept apart, nothing for a sign-up like any other; None when the store refuses it."""
         if self._refuses(signup.received_at):
@@ -331,7 +337,11 @@ class Intake:
             return None
 
     def _stored_in_order(
-        self, signup: NewSignup, payload: dict[str, Any], key: IdempotencyKey | None, judgement: Judgement
+        self,
+        signup: NewSignup,
+        payload: dict[str, Any],
+        key: IdempotencyKey | None,
+        judgement: ProtectionResult,
     ) -> tuple[str, ...] | None:
         """A wish is not stored before an older one of the same person that is still in the spool."""
         accept = partial(
@@ -342,7 +352,7 @@ class Intake:
         except SpoolFirst:
             return accept() if self._spooled_before.catch_up() else None
 
-    def _spooled(self, signup: NewSignup, payload: dict[str, Any], judgement: Judgement) -> None:
+    def _spooled(self, signup: NewSignup, payload: dict[str, Any], judgement: ProtectionResult) -> None:
         over, retry_after = self._away_limits.count(judgement.limits)
         if retry_after is not None:
             if judgement.found_out:
@@ -365,10 +375,10 @@ class Intake:
     def _signup(
         self,
         submission: Submission,
-        asker: Asker,
+        asker: Requester,
         evidence: Evidence,
         form: Form | None,
-        given: Agreements,
+        given: Consents,
     ) -> NewSignup:
         now = self._clock()
         return NewSignup(
@@ -399,7 +409,7 @@ class Intake:
         )
 
 
-def _without_form(submission: Submission, *, trusted: bool) -> Agreements:
+def _without_form(submission: Submission, *, trusted: bool) -> Consents:
     """What was agreed to where no form tells its wordings. Raises InvalidSubmission."""
     given = agreements(mail=(submission.consent, ()), messages=(submission.sms_consent, ()), trusted=trusted)
     if wrong := [*sms.mistakes(submission, given), *given.unclear]:

@@ -11,7 +11,7 @@ from services.delivery.confirmed_opt_in import PENDING
 from services.signups.views import status_of
 from store.errors import StoreError
 from store.outbox.deliveries import Deliveries
-from store.quota.ledger import Budget
+from store.quota.ledger import QuotaLedger
 from store.signups.accept import Signups, SignupStatus
 
 POLL_SECONDS = 0.03
@@ -24,7 +24,7 @@ RECEIVED = "received"
 
 
 @dataclass(frozen=True)
-class Verdict:
+class SignupResult:
     """The sign-up is on disk; `status` is "subscribed" once Constant Contact confirmed it, else "queued".
 
     "pending_confirmation" is a contact that was created and has to confirm by e-mail, where that is known.
@@ -38,7 +38,7 @@ class Verdict:
     contact_id: str | None = None
 
 
-class Verdicts:
+class SignupResults:
     """Watches the store; whichever process delivers, the verdict is seen."""
 
     def __init__(
@@ -46,7 +46,7 @@ class Verdicts:
         *,
         signups: Signups,
         deliveries: Deliveries,
-        budget: Budget,
+        budget: QuotaLedger,
         connection: ConnectionStatus,
         wait_seconds: float,
         waiters: int,
@@ -62,18 +62,18 @@ class Verdicts:
         self._clock = clock
         self._no_until = 0
 
-    def reached(self, signup_id: str) -> Verdict:
+    def reached(self, signup_id: str) -> SignupResult:
         """The verdict on a stored sign-up as it stands, "queued" as long as there is none."""
         row = self._signups.find(signup_id)
-        return (row and _verdict(row)) or Verdict(id=signup_id, status="queued")
+        return (row and _verdict(row)) or SignupResult(id=signup_id, status="queued")
 
-    def wait_for(self, signup_id: str, *, at_most: float | None = None) -> Verdict:
+    def wait_for(self, signup_id: str, *, at_most: float | None = None) -> SignupResult:
         """The verdict on a stored sign-up, "queued" when there is none in time.
 
         `at_most` (seconds) shortens the wait.
         """
         seconds = self._wait_seconds if at_most is None else min(at_most, self._wait_seconds)
-        queued = Verdict(id=signup_id, status="queued")
+        queued = SignupResult(id=signup_id, status="queued")
         if seconds <= 0 or not self._waiting.acquire(blocking=False):
             return queued
         try:
@@ -84,7 +84,7 @@ class Verdicts:
         finally:
             self._waiting.release()
 
-    def _watch(self, signup_id: str, seconds: float) -> Verdict | None:
+    def _watch(self, signup_id: str, seconds: float) -> SignupResult | None:
         now = self._clock()
         # Not longer than it can hold: this host's clock may have been set back.
         if 0 < self._no_until - now <= NO_HOLDS_MS:
@@ -115,8 +115,8 @@ class Verdicts:
         )
 
 
-def _verdict(row: SignupStatus) -> Verdict | None:
+def _verdict(row: SignupStatus) -> SignupResult | None:
     if row.state not in {"delivered", "merged"}:
         return None
     action = "created" if row.action == PENDING else row.action
-    return Verdict(row.id, status_of(row.state, row.action), action=action, contact_id=row.contact_id)
+    return SignupResult(row.id, status_of(row.state, row.action), action=action, contact_id=row.contact_id)

@@ -18,7 +18,7 @@ from services.problems import Problem
 from store.errors import StoreError, StoreMisconfigured
 from store.outbox.deliveries import Backlog
 from store.quota.causes import Causes
-from store.quota.state import BudgetState
+from store.quota.state import QuotaState
 
 MEGABYTE = 1024 * 1024
 LEAST_FREE_BYTES = 64 * MEGABYTE
@@ -224,7 +224,7 @@ def refused(backlog: Backlog) -> list[Finding]:
     return [Finding(Level.WARNING, sentence, "/admin/ says why.")]
 
 
-def causes(budget: BudgetState) -> list[Finding]:
+def causes(budget: QuotaState) -> list[Finding]:
     """What whole kinds of sign-ups are refused for, which wait until it is mended."""
     standing = [cause for cause in Causes.parse(budget.causes) if not cause.lifted]
     return [Finding(Level.PROBLEM, cause.sentence) for cause in standing]
@@ -235,7 +235,7 @@ def forms(faults: Iterable[str]) -> list[Finding]:
     return [Finding(Level.PROBLEM, fault) for fault in faults]
 
 
-def pause(budget: BudgetState, now: int) -> list[Finding]:
+def pause(budget: QuotaState, now: int) -> list[Finding]:
     """Whether everybody waits for the vendor."""
     if budget.paused_until is None or budget.paused_until <= now:
         return []

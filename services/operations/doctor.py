@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.account.lists import ListDirectory
+from services.account.lists import ListCache
 from services.connection.status import ConnectionControl, ConnectionStatus
 from services.connection.token_ages import TokenClock
 from services.forms.open_lists import OpenLists
@@ -19,8 +19,8 @@ from services.problems import Problem
 from store.engine.database import Database
 from store.errors import StoreError
 from store.outbox.deliveries import Backlog, Deliveries
-from store.quota.ledger import Budget
-from store.quota.state import BudgetState
+from store.quota.ledger import QuotaLedger
+from store.quota.state import QuotaState
 from store.recovery.salvage import Salvage
 from store.recovery.spool import Spool
 
@@ -58,10 +58,10 @@ class Doctor:
         connection: ConnectionStatus,
         control: ConnectionControl,
         tokens: TokenClock,
-        lists: ListDirectory,
+        lists: ListCache,
         open_lists: OpenLists,
         deliveries: Deliveries,
-        budget: Budget,
+        budget: QuotaLedger,
         spool: Spool,
         salvage: Salvage | None,
         proxies: Callable[[], Iterable[Problem]],
@@ -148,7 +148,7 @@ class Doctor:
             ),
         ]
 
-    def _waits(self, budget: BudgetState, backlog: Backlog, now: int) -> list[Problem]:
+    def _waits(self, budget: QuotaState, backlog: Backlog, now: int) -> list[Problem]:
         own = self._deliveries.waiting_beyond(now + OWN_WAIT_MS)
         # Who delivers has a finding of its own.
         return planned_waits(budget, backlog, own, now=now, delivers_itself=True)

@@ -10,12 +10,12 @@ from services.forms.open_lists import OpenLists
 from services.operations.planned_waits import OWN_WAIT_MS, planned_waits, used_up
 from services.problems import Problem, for_strangers
 from store.engine.database import Database
-from store.engine.sqlite.disk_reserve import Disk
+from store.engine.sqlite.disk_reserve import DiskReserve
 from store.errors import StoreError, StoreSilent, StoreUpgrading
 from store.outbox.deliveries import Backlog, Deliveries
 from store.outbox.public_backlog import PublicBacklog
 from store.quota.causes import Causes
-from store.quota.ledger import Budget
+from store.quota.ledger import QuotaLedger
 from store.recovery.salvage import Salvage
 from store.recovery.spool import Spool
 from store.signups.suspected import SuspectedSignups, Waiting
@@ -86,9 +86,9 @@ class Health:
         database: Database,
         spool: Spool,
         salvage: Salvage | None,
-        disk: Disk,
+        disk: DiskReserve,
         deliveries: Deliveries,
-        budget: Budget,
+        budget: QuotaLedger,
         connection: ConnectionStatus,
         suspected: SuspectedSignups,
         public_backlog: PublicBacklog,

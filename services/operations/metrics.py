@@ -18,7 +18,7 @@ from services.connection.token_ages import TokenClock
 from store.engine.database import Database
 from store.errors import StoreError
 from store.outbox.deliveries import Deliveries
-from store.quota.ledger import Budget
+from store.quota.ledger import QuotaLedger
 from store.signups.suspected import SuspectedSignups
 
 # The states that a failed renewal leads to: passing, wrong secret, ended for good.
@@ -35,7 +35,7 @@ class Metrics(Collector):
         connection: ConnectionStatus,
         tokens: TokenClock,
         deliveries: Deliveries,
-        budget: Budget,
+        budget: QuotaLedger,
         suspected: SuspectedSignups,
         clock: Callable[[], int],
     ) -> None:

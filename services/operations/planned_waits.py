@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from services.problems import Problem
 from store.outbox.claims import BACKLOG_PER_DAY, DELIVERIES_PER_DAY
 from store.outbox.deliveries import Backlog, OwnWait
-from store.quota.state import PER_DAY, BudgetState
+from store.quota.state import PER_DAY, QuotaState
 
 # Shorter ones are over before anybody has read of them.
 OWN_WAIT_MS = 60_000
@@ -17,20 +17,20 @@ LONG_MS = 12 * HOUR_MS
 MIDNIGHT = "delivery goes on at 00:00 UTC"
 
 
-def used(budget: BudgetState, now: int) -> int:
+def used(budget: QuotaState, now: int) -> int:
     """The calls of the UTC day that `now` (epoch ms) belongs to."""
     today = datetime.fromtimestamp(now / 1000, UTC).date().isoformat()
     # A day that the row is ahead of us by counts: another host's clock has reached midnight.
     return budget.used if budget.day >= today else 0
 
 
-def used_up(budget: BudgetState, now: int) -> bool:
+def used_up(budget: QuotaState, now: int) -> bool:
     """Whether no delivery may go out before the next UTC day."""
     return used(budget, now) >= DELIVERIES_PER_DAY
 
 
 def planned_waits(
-    budget: BudgetState, backlog: Backlog, own: OwnWait | None, *, now: int, delivers_itself: bool
+    budget: QuotaState, backlog: Backlog, own: OwnWait | None, *, now: int, delivers_itself: bool
 ) -> list[Problem]:
     """Every such wait at `now` (epoch ms); `own` is that of single sign-ups, beyond OWN_WAIT_MS.
 
@@ -39,7 +39,7 @@ def planned_waits(
     return [*_day(budget, backlog, now), *_own(own, now), *_elsewhere(backlog, delivers_itself)]
 
 
-def _day(budget: BudgetState, backlog: Backlog, now: int) -> list[Problem]:
+def _day(budget: QuotaState, backlog: Backlog, now: int) -> list[Problem]:
     calls, oldest = used(budget, now), backlog.oldest_received_at
     if calls >= PER_DAY:
         return [Problem("day_used_up", f"Today's {PER_DAY:,} calls are used up; {MIDNIGHT}.")]

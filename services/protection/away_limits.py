@@ -17,7 +17,7 @@ MOST_KEYS = 20_000
 RULE = "store_away"
 
 
-class AwayLimits:
+class OfflineRateLimits:
     """The limits by the minute, as in the store; hours and days are not counted."""
 
     def __init__(self, clock: Callable[[], int]) -> None:

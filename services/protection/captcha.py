@@ -7,7 +7,7 @@ from typing import Protocol
 
 from services.forms.form import Form
 from services.submission.fields import Submission
-from store.signups.batch import Once
+from store.signups.batch import OneTimeUse
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class CaptchaResult:
     """
 
     fault: str | None = None
-    once: Once | None = None
+    once: OneTimeUse | None = None
 
 
 class Captcha(Protocol):

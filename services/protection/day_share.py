@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from services.access.requester import STRANGER
-from services.forms.form import Form, FormDirectory
+from services.forms.form import Form, FormCatalog
 from store.quota.state import PER_DAY
 
 # Short, so that no count reads for long: that would hold up the commits of a SQLite file without a log.
@@ -27,7 +27,7 @@ _DAY_MS = 86_400_000
 _AFTER_MIDNIGHT_MS = 3_600_000
 
 
-class Believed(Protocol):
+class CountsAccepted(Protocol):
     """Counts what was believed, see `store.BelievedByForm`."""
 
     def count(self, asker: str, *, since: int, before: int) -> Counter[int | None]:
@@ -42,7 +42,7 @@ class DayShare:
     """
 
     def __init__(
-        self, *, forms: FormDirectory, believed: Believed, percent: int, clock: Callable[[], int]
+        self, *, forms: FormCatalog, believed: CountsAccepted, percent: int, clock: Callable[[], int]
     ) -> None:
         """`percent` of the day's calls are for all anonymous sign-ups, 100: without a limit.
 

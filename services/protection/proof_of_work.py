@@ -20,7 +20,7 @@ from services.forms.form import Form
 from services.forms.load import FormLoad
 from services.protection.captcha import CaptchaResult
 from services.submission.fields import Submission
-from store.signups.batch import Once
+from store.signups.batch import OneTimeUse
 
 ALGORITHM = "SHA-256"
 # Half of them are tried on average: 0.13 s of a server's core with OpenSSL's SHA256() in a loop of C,
@@ -103,7 +103,7 @@ class ProofOfWork:
         expires_at = int(asked["expires"][0]) * 1000
         if expires_at <= self._clock():
             return CaptchaResult(fault="used_proof")
-        return CaptchaResult(once=Once("used_proof", f"proof:{hashed}", expires_at))
+        return CaptchaResult(once=OneTimeUse("used_proof", f"proof:{hashed}", expires_at))
 
     def _is_ours(self, hashed: str, signature: str) -> bool:
         return any(

@@ -5,15 +5,15 @@ Constant Contact takes 10,000 calls a day: what is put into the queue by one for
 
 from __future__ import annotations
 
-from services.forms.form import Form, FormDirectory
+from services.forms.form import Form, FormCatalog
 from store.outbox.backlog import PendingByForm
 from store.outbox.deliveries import Deliveries
 
 
-class Ceiling:
+class QueueLimit:
     """Knows which forms are full. Housekeeping counts, every few seconds; no visitor waits for that."""
 
-    def __init__(self, *, forms: FormDirectory, deliveries: Deliveries, pending: PendingByForm) -> None:
+    def __init__(self, *, forms: FormCatalog, deliveries: Deliveries, pending: PendingByForm) -> None:
         """No form is full before the first count."""
         self._forms = forms
         self._deliveries = deliveries

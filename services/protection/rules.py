@@ -21,7 +21,7 @@ from services.protection.honeypot import is_trapped
 from services.protection.providers import PROVIDERS
 from services.protection.third_party import CAPTCHA_RULES
 from services.submission.fields import Submission
-from store.signups.batch import JUNK, PROVEN, UNSURE, Once
+from store.signups.batch import JUNK, PROVEN, UNSURE, OneTimeUse
 from store.signups.rate_limits import Limit
 
 TOKEN = "form_token"  # noqa: S105 - the field's name
@@ -58,7 +58,7 @@ SITE_NETWORKS = 2
 
 
 @dataclass(frozen=True)
-class Rates:
+class RateLimits:
     """How many sign-ups are believed from one address, from one network, and by one form; 0: no limit.
 
     `address`, `network` and `form` are by the minute. The slower ones are, where they are None, five times as
@@ -89,7 +89,7 @@ def _limited(minute: int, hour: int | None, day: int | None) -> tuple[int | None
 
 
 @dataclass(frozen=True)
-class Judgement:
+class ProtectionResult:
     """What is to be known of a sign-up when it is stored.
 
     The rules it breaks already, the limits it counts for, what must not count for another one, how likely it
@@ -98,7 +98,7 @@ class Judgement:
 
     broken: tuple[str, ...] = ()
     limits: tuple[Limit, ...] = ()
-    once: Once | None = None
+    once: OneTimeUse | None = None
     rank: int = UNSURE
     due_at: int | None = None
 
@@ -115,7 +115,7 @@ class Protection:
         self,
         *,
         keys: Callable[[], tuple[str, ...]],
-        rates: Rates,
+        rates: RateLimits,
         captchas: Mapping[str, Captcha],
         is_full: Callable[[Form], bool],
         due_at: Callable[[Form | None], int | None],
@@ -144,7 +144,9 @@ class Protection:
         shown_at = self._clock() - (FASTEST_FILL_MS if shown_before else 0)
         return _signer(self._keys()).dumps([form.slug, shown_at])
 
-    def judge(self, submission: Submission, form: Form | None, network_address: str | None) -> Judgement:
+    def judge(
+        self, submission: Submission, form: Form | None, network_address: str | None
+    ) -> ProtectionResult:
         """What an anonymous submission does that a person would not, and what it counts for.
 
         Raises:
@@ -165,7 +167,7 @@ class Protection:
             rank = JUNK
         if not broken and form and self._is_full(form):
             broken = ("form_full",)
-        judgement = Judgement(broken, once=once, rank=rank, due_at=self._due_at(form))
+        judgement = ProtectionResult(broken, once=once, rank=rank, due_at=self._due_at(form))
         return replace(judgement, limits=self.limits(network_address, form, found_out=judgement.found_out))
 
     def limits(

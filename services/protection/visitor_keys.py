@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable
 
 from services.access.derived_keys import derived_key
-from store.key_value import Meta
+from store.key_value import KeyValue
 
 PREFIX = "visitor-key:"
 # How long tokens are good (a day), and how often the time of the last use is written down.
@@ -27,7 +27,7 @@ class VisitorKeys:
         self,
         own: str,
         *,
-        meta: Meta,
+        meta: KeyValue,
         seal: Callable[[str], str],
         unseal: Callable[[str], str | None],
         clock: Callable[[], int],

@@ -8,7 +8,7 @@ from typing import Any
 
 from services.delivery.confirmed_opt_in import PENDING
 from services.delivery.returning import ASKED, LeftSince
-from store.signups.records import Attempt, SignupRecord
+from store.signups.records import CallRecord, SignupRecord
 
 WHAT_RETRY_LEADS_TO = (
     "The running service sends what is due within half a minute, unless Constant Contact is away or today's "
@@ -64,7 +64,7 @@ def line(record: SignupRecord) -> str:
     return printable("  ".join(word for word in words if word))
 
 
-def rows(record: SignupRecord, attempts: Iterable[Attempt], what_next: str) -> Iterator[tuple[str, str]]:
+def rows(record: SignupRecord, attempts: Iterable[CallRecord], what_next: str) -> Iterator[tuple[str, str]]:
     """Everything about one sign-up, a name and a value each; nothing for what is empty."""
     known = [
         ("Sign-up", record.id),
@@ -126,7 +126,7 @@ def printable(text: str) -> str:
     return "".join(character if character.isprintable() else "�" for character in text)
 
 
-def _call(attempt: Attempt) -> str:
+def _call(attempt: CallRecord) -> str:
     ended = f" to {moment(attempt.ended_at)}" if attempt.ended_at is not None else ""
     outcome = attempt.outcome or "no outcome yet, or its process died"
     said = f" Constant Contact said: {attempt.vendor_said}" if attempt.vendor_said else ""

@@ -10,15 +10,15 @@ from uuid import UUID
 import structlog
 from pydantic import TypeAdapter, ValidationError
 
-from services.account.lists import ListDirectory
+from services.account.lists import ListCache
 from services.errors import ServiceError
 from services.plain_text import mended
 from services.signups.advice import advice
 from services.submission.fields import Address
 from store.outbox.deliveries import Deliveries
-from store.outbox.manage import Care
-from store.quota.ledger import Budget
-from store.signups.records import Attempt, SignupRecord, SignupRecords, Sought
+from store.outbox.manage import DeliveryActions
+from store.quota.ledger import QuotaLedger
+from store.signups.records import CallRecord, SignupFilter, SignupRecord, SignupRecords
 
 log = structlog.get_logger(__name__)
 
@@ -44,15 +44,15 @@ class Retry(Enum):
 
 
 @dataclass(frozen=True)
-class Case:
+class SignupCase:
     """One sign-up, the calls made for it, and in plain words what happens next or is to be done."""
 
     record: SignupRecord
-    attempts: tuple[Attempt, ...]
+    attempts: tuple[CallRecord, ...]
     what_next: str
 
 
-class SignupCare:
+class SignupActions:
     """What an operator may see and do. It shows people's data, so it is for operators alone."""
 
     def __init__(
@@ -60,9 +60,9 @@ class SignupCare:
         *,
         records: SignupRecords,
         deliveries: Deliveries,
-        care: Care,
-        budget: Budget,
-        lists: ListDirectory,
+        care: DeliveryActions,
+        budget: QuotaLedger,
+        lists: ListCache,
         clock: Callable[[], int],
     ) -> None:
         """`clock` tells epoch milliseconds."""
@@ -81,16 +81,16 @@ class SignupCare:
         Raises:
             AddressUnclear: `email` is none.
         """
-        return self._records.newest(Sought(state, _contact_key(email), since), limit)
+        return self._records.newest(SignupFilter(state, _contact_key(email), since), limit)
 
-    def show(self, signup_id: str) -> Case | None:
+    def show(self, signup_id: str) -> SignupCase | None:
         """Everything about one sign-up; None when there is none of that id."""
         record = self._records.find(signup_id)
         if record is None:
             return None
         carrier = None if record.merged_into is None else self._records.signup_of(record.merged_into)
         what_next = advice(record, carrier=carrier, now=self._clock())
-        return Case(record, tuple(self._records.attempts_for(record)), what_next)
+        return SignupCase(record, tuple(self._records.attempts_for(record)), what_next)
 
     def retry(self, signup_id: str) -> Retry:
         """Make a parked sign-up due again, as if never tried."""
@@ -147,7 +147,7 @@ class SignupCare:
 
     def parked(self, limit: int) -> list[SignupRecord]:
         """The newest that wait for a person, or until what they are refused for is mended."""
-        return self._records.newest(Sought("parked"), limit)
+        return self._records.newest(SignupFilter("parked"), limit)
 
     def all(self, *, email: str | None = None) -> Iterator[SignupRecord]:
         """Every sign-up, or those of one address, oldest first, without holding them all in memory.
@@ -155,7 +155,7 @@ class SignupCare:
         Raises:
             AddressUnclear: `email` is none.
         """
-        return self._records.all(Sought(contact_key=_contact_key(email)))
+        return self._records.all(SignupFilter(contact_key=_contact_key(email)))
 
 
 def _list_id(text: str) -> str:

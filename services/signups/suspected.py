@@ -9,10 +9,10 @@ import structlog
 from pydantic import TypeAdapter, ValidationError
 
 from services.delivery.worker import Delivery
-from services.protection.rules import RULES, Judgement
+from services.protection.rules import RULES, ProtectionResult
 from services.submission.fields import Address
 from store.errors import StoreError
-from store.key_value import Meta
+from store.key_value import KeyValue
 from store.signups.batch import PROVEN
 from store.signups.suspected import Place, Suspect, SuspectedSignups, Waiting
 
@@ -54,11 +54,11 @@ class SuspectPage:
     after: str | None
 
 
-class Quarantine:
+class SuspectedReview:
     """Keeps suspected sign-ups apart until an admin releases or deletes them; nothing is sent before."""
 
     def __init__(
-        self, *, suspected: SuspectedSignups, meta: Meta, delivery: Delivery, clock: Callable[[], int]
+        self, *, suspected: SuspectedSignups, meta: KeyValue, delivery: Delivery, clock: Callable[[], int]
     ) -> None:
         """`clock` tells epoch ms."""
         self._suspected = suspected
@@ -129,7 +129,7 @@ class Quarantine:
             self._delivery.wake()
         return released
 
-    def try_again(self, signup_id: str, judgement: Judgement) -> bool:
+    def try_again(self, signup_id: str, judgement: ProtectionResult) -> bool:
         """Its sender tried again, and is judged like this now: whether it is released by that.
 
         Who solved a captcha this time, and breaks another rule, is at least looked at by a person.

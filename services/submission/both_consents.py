@@ -11,7 +11,7 @@ from services.submission.consent import Agreed
 
 
 @dataclass(frozen=True)
-class Agreements:
+class Consents:
     """What was agreed to for e-mail and for text messages; None where it was not.
 
     `unclear` has an error for each of the fields that cannot be understood.
@@ -31,7 +31,7 @@ def agreements(
     mail: tuple[str | None, Sequence[str]],
     messages: tuple[str | None, Sequence[str]],
     trusted: bool,
-) -> Agreements:
+) -> Consents:
     """Judge each consent: what was sent, with the form's wordings (see `consent.agreed`)."""
     found: dict[str, Agreed | None] = {}
     unclear = []
@@ -40,4 +40,4 @@ def agreements(
             found[field] = consent.agreed(sent, wordings, trusted=trusted)
         except consent.Unclear as mistake:
             unclear.append(FieldError(field, str(mistake)))
-    return Agreements(found.get("consent"), found.get("sms_consent"), tuple(unclear))
+    return Consents(found.get("consent"), found.get("sms_consent"), tuple(unclear))

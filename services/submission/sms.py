@@ -25,7 +25,7 @@ from phonenumbers import (
 )
 
 from services.errors import FieldError
-from services.submission.both_consents import Agreements
+from services.submission.both_consents import Consents
 from services.submission.consent import Agreed, on_record
 from services.submission.fields import Submission
 
@@ -48,7 +48,7 @@ MEDIUM = "LF"
 LONGEST_DETAILS = 255
 
 
-def mistakes(submission: Submission, given: Agreements, country: str | None = None) -> list[FieldError]:
+def mistakes(submission: Submission, given: Consents, country: str | None = None) -> list[FieldError]:
     """What keeps number and consent from being used; nothing where neither was sent.
 
     `country` is that of numbers which do not tell theirs. A consent that is unclear has an error of its own.

@@ -12,7 +12,7 @@ _KEPT_MS = 400 * 86_400_000  # a little over a year: this month can be compared 
 
 
 @dataclass(frozen=True)
-class Event:
+class AuditEntry:
     """What happened at `at` (epoch ms); `actor` is None where nobody but the service itself acted."""
 
     at: int
@@ -22,13 +22,13 @@ class Event:
 
 
 RECENT = (
-    select(*(events.c[field.name] for field in fields(Event)))
+    select(*(events.c[field.name] for field in fields(AuditEntry)))
     .order_by(events.c.at.desc(), events.c.id.desc())
     .limit(bindparam("at_most"))
 )
 
 
-class Events:
+class AuditLog:
     """The audit; an event is kept for 400 days."""
 
     def __init__(self, database: Database) -> None:
@@ -47,8 +47,8 @@ class Events:
             connection.execute(insert(events).values(at=now, kind=kind, detail=detail, actor=actor))
             prune(connection, events, now - _KEPT_MS, column="at")
 
-    def recent(self, limit: int) -> list[Event]:
+    def recent(self, limit: int) -> list[AuditEntry]:
         """The latest events, newest first."""
         with self._database.reading() as connection:
             rows = connection.execute(RECENT, {"at_most": limit}).all()
-        return [Event(**row._mapping) for row in rows]
+        return [AuditEntry(**row._mapping) for row in rows]

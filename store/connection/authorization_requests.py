@@ -10,7 +10,7 @@ from store.schema import oauth_attempts
 
 
 @dataclass(frozen=True)
-class AttemptRow:
+class AuthorizationRequestRow:
     """What the callback needs; times are epoch ms."""
 
     browser_hash: str
@@ -20,7 +20,7 @@ class AttemptRow:
     expires_at: int
 
 
-class OAuthAttempts:
+class AuthorizationRequests:
     """The open attempts, found by the hash of their `state` (RFC 6749, section 10.12)."""
 
     def __init__(self, database: Database) -> None:
@@ -50,13 +50,13 @@ class OAuthAttempts:
             )
             prune(connection, oauth_attempts, now)
 
-    def consume(self, *, state_hash: str, now: int) -> AttemptRow | None:
+    def consume(self, *, state_hash: str, now: int) -> AuthorizationRequestRow | None:
         """Take the attempt out; None when it is unknown, used or expired. One caller at most gets it."""
         statement = (
             delete(oauth_attempts)
             .where(oauth_attempts.c.state_hash == state_hash, oauth_attempts.c.expires_at > now)
-            .returning(*(oauth_attempts.c[field.name] for field in fields(AttemptRow)))
+            .returning(*(oauth_attempts.c[field.name] for field in fields(AuthorizationRequestRow)))
         )
         with self._database.transaction() as connection:
             row = connection.execute(statement).one_or_none()
-            return None if row is None else AttemptRow(**row._mapping)
+            return None if row is None else AuthorizationRequestRow(**row._mapping)

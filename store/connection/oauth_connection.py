@@ -62,7 +62,7 @@ _NO_ACCESS = {"access_sealed": None, "access_issued_at": None, "scope": None}
 _NO_ACCOUNT = {"account_id": None, "account_name": None, "account_user": None, "connected_by": None}
 
 
-class Connections:
+class OAuthConnections:
     """The connection row; each change of tokens is one guarded UPDATE, on disk before it returns."""
 
     def __init__(self, database: Database) -> None:

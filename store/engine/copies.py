@@ -43,7 +43,7 @@ class Entry:
     changes: Mapping[str, Mapping[str, Any] | None] | None = None
 
 
-class Copies:
+class SecondCopies:
     """The files of one SQLite database, in a folder beside it; a server's operator makes backups instead."""
 
     def __init__(self, database_file: Path | None) -> None:

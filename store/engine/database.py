@@ -11,7 +11,7 @@ from weakref import WeakSet
 from sqlalchemy import Connection, Pool, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
-from store.engine.copies import Copies
+from store.engine.copies import SecondCopies
 from store.engine.opening import Opening
 from store.engine.postgresql import PostgreSQLBackend
 from store.engine.silence import Silence
@@ -65,7 +65,7 @@ class Database:
         """
         self.busy_timeout_seconds = busy_timeout_seconds
         self._backend = _backend(url, busy_timeout_seconds, journal_rule)
-        self.copies = Copies(self._backend.file)
+        self.copies = SecondCopies(self._backend.file)
         self._engine = self._backend.engine()
         self._pid = os.getpid()
         self._pools_of_parents: list[Pool] = []

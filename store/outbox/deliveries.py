@@ -204,9 +204,9 @@ _PROBE_ENDED = (
 class Deliveries:
     """The outbox. Per contact strictly oldest first and one in flight; between contacts no order.
 
-    A verdict (`delivered`, `postpone`, `park`) also ends the attempt and the probe, so tell `Budget` before
-    it what the answer means to all. When the lease was lost meanwhile, it leaves the delivery and returns
-    False.
+    A finish (`delivered`, `postpone`, `park`) also ends the call's record and the probe: tell `QuotaLedger`
+    before it what the answer means to all. When the lease was lost meanwhile, it leaves the delivery and
+    returns False.
     """
 
     def __init__(self, database: Database, *, monotonic: Callable[[], float] = time.monotonic) -> None:

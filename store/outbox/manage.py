@@ -49,7 +49,7 @@ _REPLACE = (
 )
 
 
-class Care:
+class DeliveryActions:
     """Changes to deliveries by a person's decision; none is ever deleted."""
 
     def __init__(self, database: Database) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import and_, bindparam, case, null, or_, update
 from store.engine.database import Database
 from store.quota.causes import Causes
 from store.quota.refusals import SUSPICIOUS, Common, Refusals, Refused
-from store.quota.state import LOCK, PER_DAY, READ, ROW, BudgetState, Wait, locked_allowance, state_of
+from store.quota.state import LOCK, PER_DAY, READ, ROW, QuotaState, Wait, locked_allowance, state_of
 from store.schema import budget
 
 THROTTLE_PAUSE_MS = 1_500
@@ -21,7 +21,7 @@ CAUSES_NOTED = update(budget).where(ROW).values(causes=bindparam("causes_now"))
 
 
 @dataclass(frozen=True)
-class Met:
+class SameRefusals:
     """What a refusal met: those in the same words since the last success, it included, one for each contact.
 
     `common` is what it has shown to be their cause. `again`: this contact was among them already.
@@ -41,7 +41,7 @@ class Met:
         return len(self.alike) if controlled else min(len(self.alike), SUSPICIOUS - 1)
 
 
-class Budget:
+class QuotaLedger:
     """The shared budget, for calls that are not deliveries, and for what answers mean to everybody."""
 
     def __init__(self, database: Database, *, monotonic: Callable[[], float] = time.monotonic) -> None:
@@ -72,7 +72,7 @@ class Budget:
         with locked_allowance(self._database, now, self._monotonic) as (connection, allowance):
             allowance.exhausted().save(connection)
 
-    def read(self) -> BudgetState:
+    def read(self) -> QuotaState:
         """The row as it is; a pause in it may be over by now."""
         with self._database.reading() as connection:
             return state_of(connection.execute(READ).one())
@@ -126,14 +126,14 @@ class Budget:
                 state = replace(state, used=max(PER_DAY, state.used))
             replace(allowance, state=state).paused(until, reason).save(connection)
 
-    def refused(self, refusal: Refused, *, control: bool) -> Met:
+    def refused(self, refusal: Refused, *, control: bool) -> SameRefusals:
         """Note that the vendor refused a delivery; `control` as the claim of it said."""
         with self._database.transaction() as connection:
             refusals = Refusals.parse(connection.execute(LOCK).one().refusals)
             again = any(each.contact == refusal.contact for each in refusals.alike(refusal.alike))
             noted = refusals.with_one(refusal, control=control)
             connection.execute(REFUSALS_NOTED, {"noted": noted.dump()})
-        return Met(noted.alike(refusal.alike), noted.common(), again)
+        return SameRefusals(noted.alike(refusal.alike), noted.common(), again)
 
     def succeeded(
         self, now: int, traits: frozenset[str] = frozenset(), *, control: bool = False

@@ -61,7 +61,7 @@ _EARLIER = (
 
 
 @dataclass(frozen=True)
-class BudgetState:
+class QuotaState:
     """The budget as last booked; times are epoch ms.
 
     `day` is the UTC day that `used` counts, "" before the first call. While `failures` is above 0 and no
@@ -101,7 +101,7 @@ class Wait:
 class Allowance:
     """The locked row, seen at one moment: when the next call may start, and the row after booking it."""
 
-    state: BudgetState
+    state: QuotaState
     calls: tuple[int, ...]
     now: int
 
@@ -197,9 +197,9 @@ def locked_allowance(
         )
 
 
-def state_of(row: Row[Any]) -> BudgetState:
+def state_of(row: Row[Any]) -> QuotaState:
     """The row as it is."""
-    return BudgetState(*(getattr(row, name) for name in _SAVED))
+    return QuotaState(*(getattr(row, name) for name in _SAVED))
 
 
 def _allowance(connection: Connection, row: Row[Any], now: int) -> Allowance:
@@ -230,7 +230,7 @@ def _bring_deliveries_back(connection: Connection, now: int, ahead: int) -> None
     )
 
 
-def _set_back(state: BudgetState, now: int, ahead: int) -> BudgetState:
+def _set_back(state: QuotaState, now: int, ahead: int) -> QuotaState:
     """The state with its times moved by as much as the clock went back."""
     paused_until = state.paused_until
     if paused_until is not None and paused_until > now:
@@ -243,7 +243,7 @@ def _set_back(state: BudgetState, now: int, ahead: int) -> BudgetState:
     )
 
 
-def _on_day(state: BudgetState, now: int) -> BudgetState:
+def _on_day(state: QuotaState, now: int) -> QuotaState:
     """The state with a fresh count on a new day; never an earlier one, which would grant the quota twice."""
     today = datetime.fromtimestamp(now / 1000, UTC).date().isoformat()
     return replace(state, day=today, used=0) if today > state.day else state

@@ -26,7 +26,7 @@ from store.engine.sqlite import damage
 from store.engine.sqlite.carry_over import GROWING, adopt_tables, opened
 from store.engine.sqlite.damaged_table import Gap, read
 from store.errors import RowRefused
-from store.key_value import Meta
+from store.key_value import KeyValue
 from store.outbox import payloads
 from store.schema import UNFINISHED, deliveries, metadata, signups
 from store.schema import connection as connection_table
@@ -69,7 +69,7 @@ class Salvage:
         self._database = database
         self._path = path
         self._payload_of = payload_of
-        self._meta = Meta(database)
+        self._meta = KeyValue(database)
 
     def run(self) -> list[Salvaged]:
         """Read back every file that waits for it, one process at a time; cut off, it begins again.

@@ -15,7 +15,7 @@ from typing import Any
 
 from store.engine import checked_line, documents
 from store.engine.file_lock import flocked
-from store.engine.sqlite.disk_reserve import Disk
+from store.engine.sqlite.disk_reserve import DiskReserve
 from store.errors import StoreUnavailable
 from store.signups.accept import NewSignup, rows_of
 from store.signups.batch import PROVEN, UNSURE, suspect_row
@@ -45,13 +45,13 @@ class Spool:
         self,
         folder: Path,
         *,
-        disk: Disk | None = None,
+        disk: DiskReserve | None = None,
         largest_bytes: int = LARGEST_BYTES,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         """Nothing is opened; beyond `largest_bytes` in all, or on a full disk, nothing more is taken."""
         self._folder = folder.absolute()
-        self._disk = disk or Disk(self._folder)
+        self._disk = disk or DiskReserve(self._folder)
         self._largest = largest_bytes
         self._monotonic = monotonic
 

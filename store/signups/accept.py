@@ -13,7 +13,7 @@ from store.errors import OverLimit, SpoolFirst, StoreError
 from store.outbox import payloads
 from store.schema import deliveries, signups, suspected_signups
 from store.signups import idempotency
-from store.signups.batch import UNSURE, Arrival, Arrivals, Once, copy_of
+from store.signups.batch import UNSURE, Arrival, Arrivals, OneTimeUse, copy_of
 from store.signups.idempotency import FirstUse, IdempotencyKey
 from store.signups.rate_limits import Floods, Limit
 from store.signups.suspected_room import CEILING, Room, SuspectedCeiling
@@ -165,7 +165,7 @@ class Signups:
         payload: Mapping[str, object],
         key: IdempotencyKey | None = None,
         limits: Sequence[Limit] = (),
-        once: Once | None = None,
+        once: OneTimeUse | None = None,
         broken: tuple[str, ...] = (),
         rank: int = UNSURE,
         due_at: int | None = None,

@@ -31,7 +31,7 @@ Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Once:
+class OneTimeUse:
     """Something that counts for one sign-up; `rule` is what a second one breaks, `expires_at` is epoch ms."""
 
     rule: str
@@ -51,7 +51,7 @@ class Arrival:
     delivery: Row
     key: IdempotencyKey | None = None
     limits: Sequence[Limit] = ()
-    once: Once | None = None
+    once: OneTimeUse | None = None
     broken: tuple[str, ...] = ()
     reasons: tuple[str, ...] = ()
     flood: tuple[Flood, ...] = ()

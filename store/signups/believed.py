@@ -18,7 +18,7 @@ BY_FORM = (
 )
 
 
-class BelievedByForm:
+class AcceptedByForm:
     """Counts what was stored as a sign-up like any other; what is kept apart is not among it."""
 
     def __init__(self, database: Database) -> None:

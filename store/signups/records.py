@@ -54,7 +54,7 @@ class SignupRecord:
 
 
 @dataclass(frozen=True)
-class Attempt:
+class CallRecord:
     """One call; times are epoch ms. Without an end its outcome is not known, or not yet.
 
     `carried` are the ids of the deliveries that it took along, besides its own. `vendor_said` is the vendor's
@@ -70,7 +70,7 @@ class Attempt:
 
 
 @dataclass(frozen=True)
-class Sought:
+class SignupFilter:
     """Which sign-ups are meant; None is no condition. `contact_key` is the address as it is stored."""
 
     state: str | None = None
@@ -101,7 +101,7 @@ _RECORD = select(
 _FIND = _RECORD.where(signups.c.id == bindparam("signup"))
 _ID_OF_DELIVERY = select(deliveries.c.signup_id).where(deliveries.c.id == bindparam("delivery"))
 _ATTEMPTS = (
-    select(*(attempts.c[column.name] for column in fields(Attempt)))
+    select(*(attempts.c[column.name] for column in fields(CallRecord)))
     .where(attempts.c.delivery_id.in_(bindparam("deliveries", expanding=True)))
     .order_by(attempts.c.started_at, attempts.c.id)
 )
@@ -114,18 +114,18 @@ PARKED_IDS = (
 )
 
 
-def newest(sought: Sought, limit: int) -> Select[Any]:
+def newest(sought: SignupFilter, limit: int) -> Select[Any]:
     """The sign-ups sought, newest first."""
     return _where(sought).order_by(signups.c.received_at.desc(), signups.c.id.desc()).limit(limit)
 
 
-def next_page(sought: Sought, after: tuple[int, str], limit: int) -> Select[Any]:
+def next_page(sought: SignupFilter, after: tuple[int, str], limit: int) -> Select[Any]:
     """The sign-ups sought that come behind `after` (time and id), oldest first."""
     place = tuple_(signups.c.received_at, signups.c.id)
     return _where(sought).where(place > after).order_by(*place).limit(limit)
 
 
-def _where(sought: Sought) -> Select[Any]:
+def _where(sought: SignupFilter) -> Select[Any]:
     wanted = _RECORD
     if sought.state in _OF_A_FEW:
         wanted = wanted.where(_OF_A_FEW[sought.state], deliveries.c.state == sought.state)
@@ -152,12 +152,12 @@ class SignupRecords:
             row = connection.execute(_FIND, {"signup": signup_id}).one_or_none()
         return None if row is None else _record(row)
 
-    def newest(self, sought: Sought, limit: int) -> list[SignupRecord]:
+    def newest(self, sought: SignupFilter, limit: int) -> list[SignupRecord]:
         """The sign-ups sought, newest first, `limit` of them."""
         with self._database.reading() as connection:
             return [_record(row) for row in connection.execute(newest(sought, limit))]
 
-    def all(self, sought: Sought) -> Iterator[SignupRecord]:
+    def all(self, sought: SignupFilter) -> Iterator[SignupRecord]:
         """The sign-ups sought, oldest first, as many as there are; those received meanwhile included."""
         after = (-1, "")
         while True:
@@ -168,12 +168,12 @@ class SignupRecords:
                 return
             after = (rows[-1].received_at, rows[-1].id)
 
-    def attempts_for(self, record: SignupRecord) -> list[Attempt]:
+    def attempts_for(self, record: SignupRecord) -> list[CallRecord]:
         """The calls that were for this sign-up, its own and those that carried it, oldest first."""
         own, carrier = record.delivery_id, record.merged_into
         with self._database.reading() as connection:
             rows = connection.execute(_ATTEMPTS, {"deliveries": [own, *([carrier] if carrier else [])]}).all()
-        found = [Attempt(**{**row._mapping, "carried": tuple(read(row.carried))}) for row in rows]
+        found = [CallRecord(**{**row._mapping, "carried": tuple(read(row.carried))}) for row in rows]
         return [attempt for attempt in found if attempt.delivery_id == own or own in attempt.carried]
 
     def signup_of(self, delivery_id: int) -> str | None:

@@ -23,7 +23,7 @@ from store.engine.database import Database
 from store.engine.documents import read, row_read
 from store.engine.rows import insert_unknown
 from store.schema import deliveries, signups, suspected_signups
-from store.signups.batch import JUNK, PROVEN, UNSURE, Once
+from store.signups.batch import JUNK, PROVEN, UNSURE, OneTimeUse
 from store.signups.rate_limits import Limit, count
 from store.signups.suspected_room import SuspectedRoom, recount, room
 from store.throttles import spend
@@ -220,7 +220,7 @@ class SuspectedSignups:
         now: int,
         believed: bool,
         limits: Sequence[Limit] = (),
-        once: Once | None = None,
+        once: OneTimeUse | None = None,
         rank: int = UNSURE,
     ) -> bool:
         """Release it because its sender brought a better proof: whether that is done.

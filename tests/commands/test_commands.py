@@ -12,9 +12,9 @@ from click.testing import Result
 from flask import Flask
 
 from app import build_services, clock, create_app
-from oauth.encryption import Sealer
+from oauth.encryption import TokenCipher
 from settings import Settings
-from store.connection.oauth_connection import Connections
+from store.connection.oauth_connection import OAuthConnections
 from store.errors import StoreError, StoreUnavailable
 from tests.web.conftest import PASSWORD_HASH, connect, sign_in
 
@@ -90,10 +90,10 @@ def run(app: Flask, *words: str, typed: str | None = None) -> Result:
     return app.test_cli_runner().invoke(args=words, input=typed)
 
 
-def store_connection(app: Flask, *, age_ms: int) -> Connections:
+def store_connection(app: Flask, *, age_ms: int) -> OAuthConnections:
     """Tokens that were issued `age_ms` ago, without a vendor."""
-    connections = Connections(app.extensions["database"])
-    sealer = Sealer(app.extensions["settings"].encryption_keys)
+    connections = OAuthConnections(app.extensions["database"])
+    sealer = TokenCipher(app.extensions["settings"].encryption_keys)
     now = clock() - age_ms
     connections.store_connected(
         access_sealed=sealer.seal("access"),
@@ -118,8 +118,8 @@ def test_status_of_a_connection_never_shows_a_token(connected: Flask) -> None:
     assert "Access token   is " in answer.output
     assert "Refresh token  is " in answer.output
     assert "Idle days      0\n" in answer.output
-    row = Connections(connected.extensions["database"]).read()
-    sealer = Sealer(connected.extensions["settings"].encryption_keys)
+    row = OAuthConnections(connected.extensions["database"]).read()
+    sealer = TokenCipher(connected.extensions["settings"].encryption_keys)
     for sealed in (row.access_sealed, row.refresh_sealed):
         assert sealed is not None
         assert sealed not in answer.output

@@ -8,8 +8,8 @@ import responses
 
 from oauth.authorization_server import AuthorizationServer
 from oauth.connecting.connector import Connector
-from oauth.encryption import Sealer
-from oauth.token_source import Keeper
+from oauth.encryption import TokenCipher
+from oauth.token_source import TokenSource
 from tests.oauth.consent import SCOPES, Accounts, Calls, Happenings
 from tests.oauth.vault_in_memory import AttemptsInMemory, VaultInMemory
 from tests.oauth.vendor import BASE_URL, DAY, START, Clock, Vendor
@@ -39,8 +39,8 @@ def server() -> AuthorizationServer:
 
 
 @pytest.fixture
-def sealer() -> Sealer:
-    return Sealer(["a key of enough length"])
+def sealer() -> TokenCipher:
+    return TokenCipher(["a key of enough length"])
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def attempts() -> AttemptsInMemory:
 
 
 @pytest.fixture
-def vault(sealer: Sealer) -> VaultInMemory:
+def vault(sealer: TokenCipher) -> VaultInMemory:
     """Connected at START with tokens number 0, valid for a day."""
     vault = VaultInMemory()
     vault.store_connected(
@@ -65,9 +65,9 @@ def vault(sealer: Sealer) -> VaultInMemory:
 
 @pytest.fixture
 def keeper(
-    vault: VaultInMemory, vendor: Vendor, server: AuthorizationServer, sealer: Sealer, clock: Clock
-) -> Keeper:
-    return Keeper(vault, server, sealer, clock=clock, wait=clock.wait)
+    vault: VaultInMemory, vendor: Vendor, server: AuthorizationServer, sealer: TokenCipher, clock: Clock
+) -> TokenSource:
+    return TokenSource(vault, server, sealer, clock=clock, wait=clock.wait)
 
 
 @pytest.fixture
@@ -91,7 +91,7 @@ def make(
     attempts: AttemptsInMemory,
     vendor: Vendor,
     server: AuthorizationServer,
-    sealer: Sealer,
+    sealer: TokenCipher,
     clock: Clock,
     *,
     connected: Calls,

@@ -9,7 +9,7 @@ import responses
 
 from oauth.bearer import BearerAuth
 from oauth.errors import RefreshUnavailable
-from oauth.token_source import Keeper
+from oauth.token_source import TokenSource
 from tests.oauth.vault_in_memory import VaultInMemory
 from tests.oauth.vendor import START, Clock, Vendor
 
@@ -36,7 +36,7 @@ def booked(http: responses.RequestsMock) -> Booked:
 
 
 @pytest.fixture
-def session(keeper: Keeper, booked: Booked) -> requests.Session:
+def session(keeper: TokenSource, booked: Booked) -> requests.Session:
     session = requests.Session()
     session.auth = BearerAuth(keeper, booked=booked)
     return session
@@ -105,7 +105,7 @@ def test_a_second_401_goes_to_the_caller_and_the_next_call_says_why(
 def test_a_disabled_application_costs_one_forced_refresh_and_recovers_by_itself(
     session: requests.Session,
     http: responses.RequestsMock,
-    keeper: Keeper,
+    keeper: TokenSource,
     vault: VaultInMemory,
     vendor: Vendor,
     clock: Clock,

@@ -10,11 +10,11 @@ from structlog.testing import capture_logs
 
 from oauth.authorization_server import AuthorizationServer
 from oauth.bearer import BearerAuth
-from oauth.encryption import Sealer
+from oauth.encryption import TokenCipher
 from oauth.errors import ForeignInstallation, NeedsReauthorization, OAuthError, RefreshUnavailable
 from oauth.refresh.refreshing import IDLE, LOST, REFUSED
 from oauth.refresh.rescue_file import RescueFile
-from oauth.token_source import Keeper
+from oauth.token_source import TokenSource
 from tests.oauth.vault_in_memory import VaultInMemory
 from tests.oauth.vendor import DAY, HOUR, START, Clock, Vendor
 
@@ -24,7 +24,7 @@ API = "https://api.test/v3/contacts"
 
 
 @pytest.fixture
-def rescue(tmp_path: Path, sealer: Sealer) -> RescueFile:
+def rescue(tmp_path: Path, sealer: TokenCipher) -> RescueFile:
     return RescueFile(tmp_path / "rescue", sealer)
 
 
@@ -33,12 +33,12 @@ def rescued(
     vault: VaultInMemory,
     vendor: Vendor,
     server: AuthorizationServer,
-    sealer: Sealer,
+    sealer: TokenCipher,
     clock: Clock,
     rescue: RescueFile,
-) -> Keeper:
+) -> TokenSource:
     """A keeper that has spent its stored token and could store the new pair in the rescue file only."""
-    keeper = Keeper(vault, server, sealer, clock=clock, wait=clock.wait, rescue=rescue)
+    keeper = TokenSource(vault, server, sealer, clock=clock, wait=clock.wait, rescue=rescue)
     clock.now = EXPIRED
     vault.broken = {"store_refreshed"}
     assert keeper.current() == "access-secret-1"
@@ -46,7 +46,7 @@ def rescued(
 
 
 def test_inside_the_soft_margin_the_token_is_handed_out_and_the_background_nudged(
-    keeper: Keeper, vendor: Vendor, clock: Clock
+    keeper: TokenSource, vendor: Vendor, clock: Clock
 ) -> None:
     """Nobody waits for a refresh that is not urgent."""
     nudges: list[int] = []
@@ -59,7 +59,9 @@ def test_inside_the_soft_margin_the_token_is_handed_out_and_the_background_nudge
     assert (nudges, vendor.forms) == ([1], [])
 
 
-def test_tending_refreshes_inside_the_soft_margin_once(keeper: Keeper, vendor: Vendor, clock: Clock) -> None:
+def test_tending_refreshes_inside_the_soft_margin_once(
+    keeper: TokenSource, vendor: Vendor, clock: Clock
+) -> None:
     """Before the margin nothing happens, in it one refresh, and a second tick finds it done."""
     clock.now = EXPIRED - 3 * HOUR
     keeper.tend()
@@ -71,7 +73,9 @@ def test_tending_refreshes_inside_the_soft_margin_once(keeper: Keeper, vendor: V
     assert keeper.current() == "access-secret-1"
 
 
-def test_a_week_without_use_is_ended_by_a_refresh(keeper: Keeper, vault: VaultInMemory, clock: Clock) -> None:
+def test_a_week_without_use_is_ended_by_a_refresh(
+    keeper: TokenSource, vault: VaultInMemory, clock: Clock
+) -> None:
     """The 180 idle days never begin to count, whatever the access token's lifetime."""
     vault.row = replace(vault.row, access_expires_at=START + 60 * DAY)
     clock.now = START + 7 * DAY
@@ -83,7 +87,7 @@ def test_a_week_without_use_is_ended_by_a_refresh(keeper: Keeper, vault: VaultIn
 
 
 def test_memory_answers_for_a_second_without_a_read(
-    keeper: Keeper, vault: VaultInMemory, clock: Clock
+    keeper: TokenSource, vault: VaultInMemory, clock: Clock
 ) -> None:
     """A thousand questions in a second cost one read of the row."""
     assert {keeper.current() for _ in range(1000)} == {"access-secret-0"}
@@ -94,7 +98,7 @@ def test_memory_answers_for_a_second_without_a_read(
 
 
 def test_a_dropped_reply_is_asked_for_once_more(
-    keeper: Keeper, vault: VaultInMemory, vendor: Vendor, clock: Clock
+    keeper: TokenSource, vault: VaultInMemory, vendor: Vendor, clock: Clock
 ) -> None:
     """Inside the grace the same token brings the pair."""
     clock.now = EXPIRED
@@ -105,7 +109,7 @@ def test_a_dropped_reply_is_asked_for_once_more(
 
 
 def test_a_dropped_reply_without_grace_is_named_as_the_reason(
-    keeper: Keeper, vault: VaultInMemory, vendor: Vendor, clock: Clock
+    keeper: TokenSource, vault: VaultInMemory, vendor: Vendor, clock: Clock
 ) -> None:
     """One replay, then a person is asked for."""
     clock.now = EXPIRED
@@ -116,7 +120,7 @@ def test_a_dropped_reply_without_grace_is_named_as_the_reason(
 
 
 def test_an_attempt_that_never_reported_counts_as_a_lost_answer(
-    keeper: Keeper, vault: VaultInMemory, vendor: Vendor, clock: Clock
+    keeper: TokenSource, vault: VaultInMemory, vendor: Vendor, clock: Clock
 ) -> None:
     """Who died between the reply and the write is the reason."""
     clock.now = EXPIRED
@@ -129,7 +133,7 @@ def test_an_attempt_that_never_reported_counts_as_a_lost_answer(
 
 @pytest.mark.parametrize(("days", "reason"), [(179, REFUSED), (181, IDLE)])
 def test_a_refusal_after_180_idle_days_names_them(
-    keeper: Keeper, vault: VaultInMemory, vendor: Vendor, clock: Clock, days: int, reason: str
+    keeper: TokenSource, vault: VaultInMemory, vendor: Vendor, clock: Clock, days: int, reason: str
 ) -> None:
     """One try, then the reason."""
     clock.now = START + days * DAY
@@ -139,7 +143,7 @@ def test_a_refusal_after_180_idle_days_names_them(
 
 
 def test_no_replay_after_another_took_over(
-    keeper: Keeper, vault: VaultInMemory, vendor: Vendor, clock: Clock
+    keeper: TokenSource, vault: VaultInMemory, vendor: Vendor, clock: Clock
 ) -> None:
     """With the lease lost, another may hold the successor, and a replay would kill it."""
     clock.now = EXPIRED
@@ -157,23 +161,23 @@ def test_no_replay_after_another_took_over(
 
 
 def test_a_forced_refresh_is_limited_over_all_processes(
-    keeper: Keeper,
+    keeper: TokenSource,
     vault: VaultInMemory,
     vendor: Vendor,
     server: AuthorizationServer,
-    sealer: Sealer,
+    sealer: TokenCipher,
     clock: Clock,
 ) -> None:
     """The second process does not rotate again."""
     keeper.after_rejection("access-secret-0")
-    other = Keeper(vault, server, sealer, clock=clock, wait=clock.wait)
+    other = TokenSource(vault, server, sealer, clock=clock, wait=clock.wait)
     with pytest.raises(RefreshUnavailable) as caught:
         other.after_rejection("access-secret-1")
     assert (caught.value.state, vendor.issued) == ("api_rejected", 1)
 
 
 def test_api_rejected_is_noted_and_left_on_success(
-    keeper: Keeper, vault: VaultInMemory, http: responses.RequestsMock
+    keeper: TokenSource, vault: VaultInMemory, http: responses.RequestsMock
 ) -> None:
     """The row says it from the second 401 on, until the API takes a token again."""
     session = requests.Session()
@@ -188,11 +192,11 @@ def test_api_rejected_is_noted_and_left_on_success(
 
 
 def test_a_copied_database_makes_no_call(
-    vault: VaultInMemory, vendor: Vendor, server: AuthorizationServer, sealer: Sealer, clock: Clock
+    vault: VaultInMemory, vendor: Vendor, server: AuthorizationServer, sealer: TokenCipher, clock: Clock
 ) -> None:
     """The row of another installation is noted as such, left alone, and works where it belongs."""
     vault.row = replace(vault.row, fingerprint="here")
-    there = Keeper(vault, server, sealer, clock=clock, wait=clock.wait, fingerprint="there")
+    there = TokenSource(vault, server, sealer, clock=clock, wait=clock.wait, fingerprint="there")
     for now in (START, EXPIRED):
         clock.now = now
         there.tend()
@@ -200,15 +204,15 @@ def test_a_copied_database_makes_no_call(
             there.current()
     assert (vault.row.state, vault.row.generation, vendor.forms) == ("foreign_installation", 1, [])
     clock.now = START
-    Keeper(vault, server, sealer, clock=clock, wait=clock.wait, fingerprint="here").tend()
+    TokenSource(vault, server, sealer, clock=clock, wait=clock.wait, fingerprint="here").tend()
     assert vault.row.state == "connected"
 
 
 def test_the_right_key_ends_undecryptable(
-    keeper: Keeper, vault: VaultInMemory, vendor: Vendor, server: AuthorizationServer, clock: Clock
+    keeper: TokenSource, vault: VaultInMemory, vendor: Vendor, server: AuthorizationServer, clock: Clock
 ) -> None:
     """A wrong key is noted, the right one leaves the state again."""
-    Keeper(vault, server, Sealer(["quite another long key"]), clock=clock, wait=clock.wait).tend()
+    TokenSource(vault, server, TokenCipher(["quite another long key"]), clock=clock, wait=clock.wait).tend()
     assert vault.row.state == "undecryptable"
     keeper.tend()
     assert (vault.row.state, vendor.forms) == ("connected", [])
@@ -218,19 +222,19 @@ def test_an_older_key_is_replaced_transparently(
     vault: VaultInMemory, vendor: Vendor, server: AuthorizationServer, clock: Clock
 ) -> None:
     """After one tick the newest key alone opens both tokens."""
-    both = Sealer(["a key of newer date", "a key of enough length"])
-    Keeper(vault, server, both, clock=clock, wait=clock.wait).tend()
-    alone = Sealer(["a key of newer date"])
+    both = TokenCipher(["a key of newer date", "a key of enough length"])
+    TokenSource(vault, server, both, clock=clock, wait=clock.wait).tend()
+    alone = TokenCipher(["a key of newer date"])
     assert alone.unseal(vault.row.access_sealed or "") == "access-secret-0"
     assert alone.unseal(vault.row.refresh_sealed or "") == "refresh-secret-0"
     assert vault.row.generation == 1
 
 
 def test_a_pair_the_vault_refused_is_rescued_and_imported_by_another_process(
-    rescued: Keeper,
+    rescued: TokenSource,
     vault: VaultInMemory,
     server: AuthorizationServer,
-    sealer: Sealer,
+    sealer: TokenCipher,
     clock: Clock,
     rescue: RescueFile,
     tmp_path: Path,
@@ -240,16 +244,16 @@ def test_a_pair_the_vault_refused_is_rescued_and_imported_by_another_process(
     assert file.stat().st_mode & 0o777 == 0o600
     assert "secret" not in file.read_text()
     vault.broken.clear()
-    Keeper(vault, server, sealer, clock=clock, wait=clock.wait, rescue=rescue).tend()
+    TokenSource(vault, server, sealer, clock=clock, wait=clock.wait, rescue=rescue).tend()
     assert sealer.unseal(vault.row.refresh_sealed or "") == "refresh-secret-1"
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_rescue_file_of_an_earlier_generation_is_discarded(
-    rescued: Keeper,
+    rescued: TokenSource,
     vault: VaultInMemory,
     server: AuthorizationServer,
-    sealer: Sealer,
+    sealer: TokenCipher,
     clock: Clock,
     rescue: RescueFile,
 ) -> None:
@@ -261,17 +265,17 @@ def test_a_rescue_file_of_an_earlier_generation_is_discarded(
     def listen(kind: str, detail: str | None) -> None:
         told.append(kind)
 
-    Keeper(vault, server, sealer, clock=clock, wait=clock.wait, rescue=rescue, on_event=listen).tend()
+    TokenSource(vault, server, sealer, clock=clock, wait=clock.wait, rescue=rescue, on_event=listen).tend()
     assert told == []
     assert (vault.row.state, rescue.read()) == ("disconnected", None)
 
 
 @pytest.mark.parametrize(("generation", "epoch"), [(2, 1), (1, 2)], ids=["newer pair", "other consent"])
 def test_a_rescue_file_that_does_not_follow_the_row_is_not_imported(
-    rescued: Keeper,
+    rescued: TokenSource,
     vault: VaultInMemory,
     server: AuthorizationServer,
-    sealer: Sealer,
+    sealer: TokenCipher,
     clock: Clock,
     rescue: RescueFile,
     *,
@@ -294,7 +298,7 @@ def test_a_rescue_file_that_does_not_follow_the_row_is_not_imported(
     def listen(kind: str, detail: str | None) -> None:
         told.append(kind)
 
-    Keeper(vault, server, sealer, clock=clock, wait=clock.wait, rescue=rescue, on_event=listen).tend()
+    TokenSource(vault, server, sealer, clock=clock, wait=clock.wait, rescue=rescue, on_event=listen).tend()
     assert (vault.row, told, rescue.read()) == (before, [], None)
 
 
@@ -302,14 +306,14 @@ def test_without_room_for_a_rescue_file_memory_serves(
     vault: VaultInMemory,
     vendor: Vendor,
     server: AuthorizationServer,
-    sealer: Sealer,
+    sealer: TokenCipher,
     clock: Clock,
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Neither row nor file takes the pair: its access token is used, and an alarm tells of it without it."""
     nowhere = RescueFile(tmp_path / "absent" / "rescue", sealer)
-    keeper = Keeper(vault, server, sealer, clock=clock, wait=clock.wait, rescue=nowhere)
+    keeper = TokenSource(vault, server, sealer, clock=clock, wait=clock.wait, rescue=nowhere)
     clock.now = EXPIRED
     vault.broken = {"store_refreshed"}
     with capture_logs() as events:
@@ -321,7 +325,7 @@ def test_without_room_for_a_rescue_file_memory_serves(
     assert "secret" not in repr(events) + caplog.text
 
 
-def test_tending_never_raises(keeper: Keeper, vault: VaultInMemory) -> None:
+def test_tending_never_raises(keeper: TokenSource, vault: VaultInMemory) -> None:
     """The thread outlives a database that is away."""
     vault.broken = {"read"}
     keeper.tend()
@@ -330,7 +334,7 @@ def test_tending_never_raises(keeper: Keeper, vault: VaultInMemory) -> None:
 
 
 def test_events_are_told_once_a_transition(
-    vault: VaultInMemory, vendor: Vendor, server: AuthorizationServer, sealer: Sealer, clock: Clock
+    vault: VaultInMemory, vendor: Vendor, server: AuthorizationServer, sealer: TokenCipher, clock: Clock
 ) -> None:
     """An outage is one event, and its end another; a listener that fails costs no token."""
     events: list[str] = []
@@ -339,7 +343,7 @@ def test_events_are_told_once_a_transition(
         events.append(kind)
         raise OSError
 
-    keeper = Keeper(vault, server, sealer, clock=clock, wait=clock.wait, on_event=listen)
+    keeper = TokenSource(vault, server, sealer, clock=clock, wait=clock.wait, on_event=listen)
     clock.now = EXPIRED
     vendor.canned = [(429, "")] * 3
     for _ in range(3):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from oauth.encryption import Sealer
+from oauth.encryption import TokenCipher
 from oauth.errors import Undecryptable
 
 OLD = "the old key of a year"
@@ -11,36 +11,36 @@ NEW = "the new key of today"
 
 def test_what_was_sealed_opens_again() -> None:
     """Sealing loses nothing and shows nothing."""
-    sealed = Sealer([NEW]).seal("tökén")
+    sealed = TokenCipher([NEW]).seal("tökén")
     assert "tökén" not in sealed
-    assert Sealer([NEW]).unseal(sealed) == "tökén"
+    assert TokenCipher([NEW]).unseal(sealed) == "tökén"
 
 
 def test_an_old_key_still_opens_and_the_newest_seals() -> None:
     """Keys rotate by putting the new one first."""
-    both = Sealer([NEW, OLD])
-    assert both.unseal(Sealer([OLD]).seal("token")) == "token"
-    assert Sealer([NEW]).unseal(both.seal("token")) == "token"
+    both = TokenCipher([NEW, OLD])
+    assert both.unseal(TokenCipher([OLD]).seal("token")) == "token"
+    assert TokenCipher([NEW]).unseal(both.seal("token")) == "token"
 
 
 @pytest.mark.parametrize(
     "text",
-    ["", "garbage", "tökén", Sealer([OLD]).seal("token")],
+    ["", "garbage", "tökén", TokenCipher([OLD]).seal("token")],
     ids=["nothing", "no ciphertext", "not ASCII", "of another key"],
 )
 def test_what_no_key_opens_is_undecryptable(text: str) -> None:
     """A wrong key and damage are one typed failure."""
     with pytest.raises(Undecryptable):
-        Sealer([NEW]).unseal(text)
+        TokenCipher([NEW]).unseal(text)
 
 
 @pytest.mark.parametrize("keys", [[], [""], [NEW, "short"]])
 def test_there_is_no_sealing_without_proper_keys(keys: list[str]) -> None:
     """No plain-text mode and no guessable key."""
     with pytest.raises(ValueError, match="ENCRYPTION_KEYS"):
-        Sealer(keys)
+        TokenCipher(keys)
 
 
 def test_the_repr_shows_no_key() -> None:
     """A sealer may appear in a traceback."""
-    assert repr(Sealer([NEW])) == "Sealer(…)"
+    assert repr(TokenCipher([NEW])) == "Sealer(…)"

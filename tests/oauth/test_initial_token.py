@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from oauth.encryption import Sealer
+from oauth.encryption import TokenCipher
 from oauth.initial_token import plant
-from store.connection.oauth_connection import Connections
+from store.connection.oauth_connection import OAuthConnections
 from store.engine.database import Database
-from store.key_value import Meta
+from store.key_value import KeyValue
 from tests.oauth.vendor import START, Clock
 
 SEED = "refresh-secret-from-the-environment"
@@ -18,7 +18,9 @@ SEED = "refresh-secret-from-the-environment"
 class Start:
     """A start of the service with a seed; the events of all starts."""
 
-    def __init__(self, connections: Connections, meta: Meta, sealer: Sealer, clock: Clock) -> None:
+    def __init__(
+        self, connections: OAuthConnections, meta: KeyValue, sealer: TokenCipher, clock: Clock
+    ) -> None:
         self.connections = connections
         self.sealer = sealer
         self.clock = clock
@@ -38,9 +40,9 @@ class Start:
 
 
 @pytest.fixture
-def start(tmp_path: Path, sealer: Sealer, clock: Clock) -> Iterator[Start]:
+def start(tmp_path: Path, sealer: TokenCipher, clock: Clock) -> Iterator[Start]:
     database = Database(f"sqlite:///{tmp_path / 'test.db'}")
-    yield Start(Connections(database), Meta(database), sealer, clock)
+    yield Start(OAuthConnections(database), KeyValue(database), sealer, clock)
     database.close()
 
 

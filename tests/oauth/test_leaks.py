@@ -15,10 +15,10 @@ from structlog.testing import capture_logs
 
 from oauth.authorization_server import AuthorizationServer
 from oauth.connecting.connector import Connector
-from oauth.encryption import Sealer
+from oauth.encryption import TokenCipher
 from oauth.errors import OAuthError
 from oauth.refresh.rescue_file import RescueFile
-from oauth.token_source import Keeper
+from oauth.token_source import TokenSource
 from oauth.tokens import TokenPair
 from tests.oauth.consent import SCOPES, Account, started
 from tests.oauth.vault_in_memory import AttemptsInMemory, VaultInMemory
@@ -93,7 +93,7 @@ def test_no_secret_leaves_by_log_failure_or_repr(
     address: str,
     vault: VaultInMemory,
     attempts: AttemptsInMemory,
-    sealer: Sealer,
+    sealer: TokenCipher,
     clock: Clock,
     caplog: pytest.LogCaptureFixture,
     reply: tuple[int, dict[str, object]],
@@ -112,7 +112,7 @@ def test_no_secret_leaves_by_log_failure_or_repr(
             session, base_url=address, client_id="client-id", client_secret="client-secret"
         )
         rescue = RescueFile(tmp_path / "rescue", sealer)
-        keeper = Keeper(vault, server, sealer, clock=clock, wait=clock.wait, rescue=rescue)
+        keeper = TokenSource(vault, server, sealer, clock=clock, wait=clock.wait, rescue=rescue)
         connector = Connector(
             vault,
             attempts,

@@ -6,7 +6,7 @@ import pytest
 import requests
 
 from oauth.authorization_server import AuthorizationServer
-from oauth.encryption import Sealer
+from oauth.encryption import TokenCipher
 from oauth.errors import (
     CredentialsRejected,
     NeedsReauthorization,
@@ -15,7 +15,7 @@ from oauth.errors import (
     RefreshUnavailable,
     Undecryptable,
 )
-from oauth.token_source import Keeper
+from oauth.token_source import TokenSource
 from tests.oauth.vault_in_memory import Row, VaultDown, VaultInMemory
 from tests.oauth.vendor import DAY, HOUR, START, Answer, Clock, Vendor
 
@@ -27,7 +27,7 @@ def tokens(row: Row) -> tuple[str | None, str | None]:
     return row.access_sealed, row.refresh_sealed
 
 
-def newer_pair(vault: VaultInMemory, sealer: Sealer, clock: Clock) -> None:
+def newer_pair(vault: VaultInMemory, sealer: TokenCipher, clock: Clock) -> None:
     """Another process stores a pair."""
     vault.store_refreshed(
         generation=vault.row.generation,
@@ -40,7 +40,7 @@ def newer_pair(vault: VaultInMemory, sealer: Sealer, clock: Clock) -> None:
     )
 
 
-def test_a_stored_token_that_lasts_is_handed_out_without_a_call(keeper: Keeper, vendor: Vendor) -> None:
+def test_a_stored_token_that_lasts_is_handed_out_without_a_call(keeper: TokenSource, vendor: Vendor) -> None:
     """No refresh while there is a token."""
     assert keeper.current() == "access-secret-0"
     assert vendor.forms == []
@@ -50,7 +50,7 @@ def test_a_stored_token_that_lasts_is_handed_out_without_a_call(keeper: Keeper, 
     ("lifetime", "margin"), [(DAY, 120_000), (HOUR, 120_000), (600_000, 60_000), (10_000, 1_000)]
 )
 def test_a_token_is_refreshed_in_its_last_moments(
-    keeper: Keeper, vault: VaultInMemory, clock: Clock, lifetime: int, margin: int
+    keeper: TokenSource, vault: VaultInMemory, clock: Clock, lifetime: int, margin: int
 ) -> None:
     """The margin is 120 s, or a tenth of the lifetime when that is shorter."""
     vault.row = replace(vault.row, access_expires_at=START + lifetime)
@@ -61,7 +61,7 @@ def test_a_token_is_refreshed_in_its_last_moments(
 
 
 def test_a_refreshed_pair_is_stored_sealed_with_the_next_generation(
-    keeper: Keeper, vault: VaultInMemory, sealer: Sealer, clock: Clock
+    keeper: TokenSource, vault: VaultInMemory, sealer: TokenCipher, clock: Clock
 ) -> None:
     """The row holds the new pair, connected, without lease or failures."""
     clock.now = EXPIRED
@@ -76,7 +76,12 @@ def test_a_refreshed_pair_is_stored_sealed_with_the_next_generation(
 
 @pytest.mark.parametrize("refresh", [None, "", "refresh-secret-0"])
 def test_an_answer_without_a_new_refresh_token_keeps_the_old_one(
-    keeper: Keeper, vault: VaultInMemory, vendor: Vendor, sealer: Sealer, clock: Clock, refresh: str | None
+    keeper: TokenSource,
+    vault: VaultInMemory,
+    vendor: Vendor,
+    sealer: TokenCipher,
+    clock: Clock,
+    refresh: str | None,
 ) -> None:
     """Long-lived refresh tokens stay in the row."""
     clock.now = EXPIRED
@@ -88,7 +93,7 @@ def test_an_answer_without_a_new_refresh_token_keeps_the_old_one(
 
 @pytest.mark.parametrize("expires_in", [None, 0, -1, "86400", START // 1000, 28800])
 def test_no_expires_in_leads_to_a_refresh_loop(
-    keeper: Keeper, vendor: Vendor, clock: Clock, expires_in: object
+    keeper: TokenSource, vendor: Vendor, clock: Clock, expires_in: object
 ) -> None:
     """One refresh lasts, whatever the vendor says about its lifetime."""
     clock.now = EXPIRED
@@ -98,7 +103,7 @@ def test_no_expires_in_leads_to_a_refresh_loop(
 
 
 def test_a_pair_stored_by_another_process_counts_after_a_second(
-    keeper: Keeper, vault: VaultInMemory, sealer: Sealer, clock: Clock
+    keeper: TokenSource, vault: VaultInMemory, sealer: TokenCipher, clock: Clock
 ) -> None:
     """Memory outlives its generation by 1 s at most."""
     keeper.current()
@@ -108,7 +113,7 @@ def test_a_pair_stored_by_another_process_counts_after_a_second(
 
 
 def test_a_disconnect_by_another_process_counts_after_a_second(
-    keeper: Keeper, vault: VaultInMemory, clock: Clock
+    keeper: TokenSource, vault: VaultInMemory, clock: Clock
 ) -> None:
     """Then no token leaves the house, and nothing is asked of the vendor."""
     keeper.current()
@@ -119,7 +124,9 @@ def test_a_disconnect_by_another_process_counts_after_a_second(
     assert (caught.value.state, caught.value.retry_at) == ("disconnected", None)
 
 
-def test_the_token_is_opened_once_a_generation(keeper: Keeper, vault: VaultInMemory, sealer: Sealer) -> None:
+def test_the_token_is_opened_once_a_generation(
+    keeper: TokenSource, vault: VaultInMemory, sealer: TokenCipher
+) -> None:
     """Memory serves until the generation changes or the keeper is told to forget."""
     keeper.current()
     vault.row = replace(vault.row, access_sealed=sealer.seal("something else"))
@@ -146,7 +153,7 @@ TRANSIENT: list[Answer] = [
 
 @pytest.mark.parametrize("answer", TRANSIENT)
 def test_a_transient_failure_is_never_final(
-    keeper: Keeper, vault: VaultInMemory, vendor: Vendor, clock: Clock, answer: Answer
+    keeper: TokenSource, vault: VaultInMemory, vendor: Vendor, clock: Clock, answer: Answer
 ) -> None:
     """Tokens stay byte for byte, the next try is dated, and then the same token works."""
     clock.now = EXPIRED
@@ -172,7 +179,7 @@ def test_a_transient_failure_is_never_final(
 
 
 def test_pauses_grow_to_a_quarter_of_an_hour(
-    keeper: Keeper, vault: VaultInMemory, vendor: Vendor, clock: Clock
+    keeper: TokenSource, vault: VaultInMemory, vendor: Vendor, clock: Clock
 ) -> None:
     """An outage of hours costs few calls and never the connection."""
     clock.now = EXPIRED
@@ -192,7 +199,7 @@ def test_pauses_grow_to_a_quarter_of_an_hour(
 
 
 def test_an_unforeseen_refusal_is_tried_again_in_a_quarter_of_an_hour(
-    keeper: Keeper, vendor: Vendor, clock: Clock
+    keeper: TokenSource, vendor: Vendor, clock: Clock
 ) -> None:
     """Asking sooner would not change what the vendor dislikes."""
     clock.now = EXPIRED
@@ -203,7 +210,7 @@ def test_an_unforeseen_refusal_is_tried_again_in_a_quarter_of_an_hour(
 
 
 def test_a_lost_answer_is_asked_for_again_at_once_also_after_other_failures(
-    keeper: Keeper, vendor: Vendor, clock: Clock
+    keeper: TokenSource, vendor: Vendor, clock: Clock
 ) -> None:
     """The vendor's grace period does not depend on how often it could not be reached before."""
     clock.now = EXPIRED
@@ -217,7 +224,7 @@ def test_a_lost_answer_is_asked_for_again_at_once_also_after_other_failures(
 
 
 def test_a_pause_dated_by_a_clock_since_set_back_is_ignored(
-    keeper: Keeper, vault: VaultInMemory, clock: Clock
+    keeper: TokenSource, vault: VaultInMemory, clock: Clock
 ) -> None:
     """A step of the clock by 26 hours does not stop refreshing for 26 hours."""
     clock.now = EXPIRED
@@ -226,7 +233,7 @@ def test_a_pause_dated_by_a_clock_since_set_back_is_ignored(
 
 
 def test_invalid_grant_on_the_newest_generation_is_final(
-    keeper: Keeper, vault: VaultInMemory, vendor: Vendor, clock: Clock
+    keeper: TokenSource, vault: VaultInMemory, vendor: Vendor, clock: Clock
 ) -> None:
     """The state says so once, the tokens are kept, and the vendor is not asked again."""
     clock.now = EXPIRED
@@ -242,7 +249,7 @@ def test_invalid_grant_on_the_newest_generation_is_final(
     assert len(vendor.forms) == 1
 
 
-def test_a_dead_grant_does_not_waste_a_living_access_token(keeper: Keeper, vault: VaultInMemory) -> None:
+def test_a_dead_grant_does_not_waste_a_living_access_token(keeper: TokenSource, vault: VaultInMemory) -> None:
     """The access token is used until it ends."""
     vault.row = replace(vault.row, state="needs_reauthorization")
     assert keeper.current() == "access-secret-0"
@@ -250,7 +257,12 @@ def test_a_dead_grant_does_not_waste_a_living_access_token(keeper: Keeper, vault
 
 @pytest.mark.parametrize("answer", [GRANT_DEAD, (503, ""), (401, "{}"), requests.ReadTimeout("late")])
 def test_a_failure_of_a_superseded_token_is_ignored(
-    keeper: Keeper, vault: VaultInMemory, vendor: Vendor, sealer: Sealer, clock: Clock, answer: Answer
+    keeper: TokenSource,
+    vault: VaultInMemory,
+    vendor: Vendor,
+    sealer: TokenCipher,
+    clock: Clock,
+    answer: Answer,
 ) -> None:
     """When another process stored a newer pair meanwhile, that pair is adopted and the state stays."""
     clock.now = EXPIRED
@@ -261,7 +273,7 @@ def test_a_failure_of_a_superseded_token_is_ignored(
 
 
 def test_a_late_answer_does_not_overwrite_a_newer_pair(
-    keeper: Keeper, vault: VaultInMemory, vendor: Vendor, sealer: Sealer, clock: Clock
+    keeper: TokenSource, vault: VaultInMemory, vendor: Vendor, sealer: TokenCipher, clock: Clock
 ) -> None:
     """A holder that was paused drops its own result."""
     clock.now = EXPIRED
@@ -271,7 +283,7 @@ def test_a_late_answer_does_not_overwrite_a_newer_pair(
 
 
 def test_a_disconnect_during_a_refresh_stays(
-    keeper: Keeper, vault: VaultInMemory, vendor: Vendor, clock: Clock
+    keeper: TokenSource, vault: VaultInMemory, vendor: Vendor, clock: Clock
 ) -> None:
     """The late pair is not stored and not handed out."""
     clock.now = EXPIRED
@@ -285,7 +297,7 @@ def test_a_disconnect_during_a_refresh_stays(
     "body", ['{"error": "invalid_client"}', '{"errorCode": "invalid_client", "errorSummary": "x"}']
 )
 def test_wrong_credentials_keep_the_tokens_and_are_tried_every_quarter_of_an_hour(
-    keeper: Keeper, vault: VaultInMemory, vendor: Vendor, clock: Clock, body: str
+    keeper: TokenSource, vault: VaultInMemory, vendor: Vendor, clock: Clock, body: str
 ) -> None:
     """A wrong client secret is not a lost connection."""
     clock.now = EXPIRED
@@ -305,7 +317,7 @@ def test_tokens_of_another_key_are_left_untouched(
     vault: VaultInMemory, vendor: Vendor, server: AuthorizationServer, clock: Clock
 ) -> None:
     """Only the state is noted and nothing is sent; the right key makes everything work again."""
-    keeper = Keeper(vault, server, Sealer(["quite another long key"]), clock=clock, wait=clock.wait)
+    keeper = TokenSource(vault, server, TokenCipher(["quite another long key"]), clock=clock, wait=clock.wait)
     before = vault.row
     for now in (START, EXPIRED):
         clock.now = now
@@ -316,7 +328,7 @@ def test_tokens_of_another_key_are_left_untouched(
 
 
 def test_nothing_is_sent_when_the_vault_cannot_be_written(
-    keeper: Keeper, vault: VaultInMemory, vendor: Vendor, clock: Clock
+    keeper: TokenSource, vault: VaultInMemory, vendor: Vendor, clock: Clock
 ) -> None:
     """The lease is the write test: a token that could not be stored is not asked for."""
     clock.now = EXPIRED
@@ -327,18 +339,18 @@ def test_nothing_is_sent_when_the_vault_cannot_be_written(
 
 
 def test_a_short_failure_to_store_is_retried_before_the_token_is_handed_out(
-    server: AuthorizationServer, vault: VaultInMemory, vendor: Vendor, clock: Clock, sealer: Sealer
+    server: AuthorizationServer, vault: VaultInMemory, vendor: Vendor, clock: Clock, sealer: TokenCipher
 ) -> None:
     """The pair is in the vault when the caller gets its token."""
     clock.now = EXPIRED
     vendor.meanwhile = lambda: vault.broken.add("store_refreshed")
-    slow = Keeper(vault, server, sealer, clock=clock, wait=lambda _: vault.broken.clear())
+    slow = TokenSource(vault, server, sealer, clock=clock, wait=lambda _: vault.broken.clear())
     assert slow.current() == "access-secret-1"
     assert sealer.unseal(vault.row.refresh_sealed or "") == "refresh-secret-1"
 
 
 def test_a_pair_that_cannot_be_stored_is_held_and_stored_later(
-    keeper: Keeper, vault: VaultInMemory, vendor: Vendor, clock: Clock, sealer: Sealer
+    keeper: TokenSource, vault: VaultInMemory, vendor: Vendor, clock: Clock, sealer: TokenCipher
 ) -> None:
     """It is all there is: its access token serves, its refresh token is not sent until it is stored."""
     clock.now = EXPIRED
@@ -358,7 +370,7 @@ def test_a_pair_that_cannot_be_stored_is_held_and_stored_later(
 
 
 def test_a_held_pair_gives_way_to_a_newer_one(
-    keeper: Keeper, vault: VaultInMemory, clock: Clock, sealer: Sealer
+    keeper: TokenSource, vault: VaultInMemory, clock: Clock, sealer: TokenCipher
 ) -> None:
     """An admin who reconnected meanwhile wins."""
     clock.now = EXPIRED
@@ -370,7 +382,7 @@ def test_a_held_pair_gives_way_to_a_newer_one(
 
 
 def test_a_lease_of_another_process_is_waited_for_but_not_for_ever(
-    keeper: Keeper, vault: VaultInMemory, vendor: Vendor, clock: Clock
+    keeper: TokenSource, vault: VaultInMemory, vendor: Vendor, clock: Clock
 ) -> None:
     """A caller waits 12 s at most; a lease left by a dead process ends by itself."""
     clock.now = EXPIRED
@@ -385,7 +397,7 @@ def test_a_lease_of_another_process_is_waited_for_but_not_for_ever(
 
 
 def test_a_rejected_token_is_replaced_by_a_newer_stored_one_without_a_refresh(
-    keeper: Keeper, vault: VaultInMemory, vendor: Vendor, sealer: Sealer, clock: Clock
+    keeper: TokenSource, vault: VaultInMemory, vendor: Vendor, sealer: TokenCipher, clock: Clock
 ) -> None:
     """A 401 for an old generation costs no refresh."""
     old = keeper.current()
@@ -395,7 +407,7 @@ def test_a_rejected_token_is_replaced_by_a_newer_stored_one_without_a_refresh(
 
 
 def test_a_rejected_newest_token_is_refreshed_once_in_five_minutes(
-    keeper: Keeper, vendor: Vendor, clock: Clock
+    keeper: TokenSource, vendor: Vendor, clock: Clock
 ) -> None:
     """An API that answers 401 to everything rotates the tokens once, not once a call."""
     assert keeper.after_rejection(keeper.current()) == "access-secret-1"
@@ -409,7 +421,9 @@ def test_a_rejected_newest_token_is_refreshed_once_in_five_minutes(
 
 
 @pytest.mark.parametrize("step", [26 * HOUR, -26 * HOUR])
-def test_a_step_of_the_clock_causes_no_storm(keeper: Keeper, vendor: Vendor, clock: Clock, step: int) -> None:
+def test_a_step_of_the_clock_causes_no_storm(
+    keeper: TokenSource, vendor: Vendor, clock: Clock, step: int
+) -> None:
     """At most one refresh by expiry and one by rejection."""
     keeper.current()
     clock.now += step
@@ -424,7 +438,7 @@ def test_a_step_of_the_clock_causes_no_storm(keeper: Keeper, vendor: Vendor, clo
     ("state", "expected"), [("needs_reauthorization", NeedsReauthorization), ("disconnected", NotConnected)]
 )
 def test_a_rejection_cannot_revive_a_dead_connection(
-    keeper: Keeper, vault: VaultInMemory, vendor: Vendor, state: str, expected: type[OAuthError]
+    keeper: TokenSource, vault: VaultInMemory, vendor: Vendor, state: str, expected: type[OAuthError]
 ) -> None:
     """Where only a person can help, the vendor is left alone."""
     token = keeper.current()

@@ -12,51 +12,51 @@ from typing import Any
 import pytest
 
 from services.access.requester import ANONYMOUS, STRANGER
-from services.account.fields_and_tags import Vocabulary
-from services.account.lists import ListDirectory
+from services.account.fields_and_tags import FieldsAndTags
+from services.account.lists import ListCache
 from services.account.opt_outs import OptOutTable
 from services.connection.status import ConnectionStatus
 from services.constant_contact.client import ConstantContact
 from services.constant_contact.errors import ConnectionUnusable
-from services.constant_contact.quota import CallPermits
-from services.delivery.attempt import Courier
+from services.constant_contact.quota import CallQuota
+from services.delivery.attempt import DeliveryAttempt
 from services.delivery.causes import CauseWords
-from services.delivery.kinds.sign_up import Sender
-from services.delivery.pacing import Departures
+from services.delivery.kinds.sign_up import SignUpSender
+from services.delivery.pacing import Pacing
 from services.delivery.payload import payload_of
 from services.delivery.returning import Returning
 from services.delivery.worker import Delivery
-from services.forms.form import FormDirectory
-from services.forms.ignored_fields import FieldNotes
+from services.forms.form import FormCatalog
+from services.forms.ignored_fields import IgnoredFields
 from services.forms.load import FormLoad
 from services.forms.open_lists import OpenLists
 from services.intake.accept import Evidence, Intake
 from services.intake.identifiers import SignupIds
 from services.intake.parsing import read_form
-from services.intake.result import Verdicts
+from services.intake.result import SignupResults
 from services.operations.health import Health
-from services.protection.day_share import Believed, DayShare
+from services.protection.day_share import CountsAccepted, DayShare
 from services.protection.proof_of_work import ProofOfWork
-from services.protection.queue_limit import Ceiling
-from services.protection.rules import Protection, Rates
-from services.signups.suspected import Quarantine
+from services.protection.queue_limit import QueueLimit
+from services.protection.rules import Protection, RateLimits
+from services.signups.suspected import SuspectedReview
 from services.signups.views import SignupView
-from store.connection.oauth_connection import Connections
+from store.connection.oauth_connection import OAuthConnections
 from store.engine.database import Database
-from store.engine.sqlite.disk_reserve import Disk
+from store.engine.sqlite.disk_reserve import DiskReserve
 from store.forms import Forms
-from store.key_value import Meta
+from store.key_value import KeyValue
 from store.opt_outs import OptOuts
 from store.outbox import payloads
 from store.outbox.backlog import PendingByForm
 from store.outbox.deliveries import Deliveries
 from store.outbox.public_backlog import PublicBacklog
-from store.quota.ledger import Budget
+from store.quota.ledger import QuotaLedger
 from store.recovery.salvage import Salvage
 from store.recovery.spool import Spool
 from store.recovery.spool_import import SpoolImport
 from store.signups.accept import Signups
-from store.signups.believed import BelievedByForm
+from store.signups.believed import AcceptedByForm
 from store.signups.suspected import SuspectedSignups
 from tests.services.vendor import NEWSLETTER, ScriptedVendor
 from tests.support.postgresql_server import new_database
@@ -90,10 +90,10 @@ class House:
         deliveries: Deliveries | None = None,
         monotonic: Callable[[], float] = time.monotonic,
         after_fault_seconds: float = 0.05,
-        rates: Rates | None = None,
+        rates: RateLimits | None = None,
         url: str | None = None,
         returning: Returning = "confirm",
-        believed: Believed | None = None,
+        believed: CountsAccepted | None = None,
         new_event: Callable[[], threading.Event] = threading.Event,
     ) -> None:
         """Wires it all.
@@ -108,21 +108,21 @@ class House:
         self.spool = Spool(path / "spool")
         self.signups = Signups(self.database, spooled=self.spool.waits)
         self.deliveries = deliveries or Deliveries(self.database)
-        self.budget, self.connections = Budget(self.database), Connections(self.database)
-        self.meta = Meta(self.database)
+        self.budget, self.connections = QuotaLedger(self.database), OAuthConnections(self.database)
+        self.meta = KeyValue(self.database)
         self.salvage = Salvage(self.database, path / "test.db", payload_of=payload_of)
         self.connection = ConnectionStatus(self.connections, clock=self.clock)
-        self.permits = CallPermits(
+        self.permits = CallQuota(
             self.budget, clock=self.clock, new_event=new_event, monotonic=self.clock.monotonic
         )
-        self.lists = ListDirectory(
+        self.lists = ListCache(
             vendor=api,
             connection=self.connection,
             meta=self.meta,
             permits=self.permits,
             clock=self.clock,
         )
-        self.vocabulary = Vocabulary.of(
+        self.vocabulary = FieldsAndTags.of(
             vendor=api,
             connection=self.connection,
             meta=self.meta,
@@ -140,13 +140,13 @@ class House:
         self.authorized = 0
         self.on_authorize: Callable[[], None] = lambda: None
         self.no_token: ConnectionUnusable | None = None
-        self.courier = Courier(
+        self.courier = DeliveryAttempt(
             deliveries=self.deliveries,
             budget=self.budget,
             connection=self.connection,
             authorize=self.authorize,
-            departures=Departures(permits=self.permits, budget=self.budget, clock=self.clock),
-            sender=Sender(
+            departures=Pacing(permits=self.permits, budget=self.budget, clock=self.clock),
+            sender=SignUpSender(
                 vendor=api,
                 permits=self.permits,
                 lists=self.lists,
@@ -174,20 +174,20 @@ class House:
         )
         self.verdicts = self.verdicts_waiting(0)
         self.seconds = 0.0
-        self.forms = FormDirectory(Forms(self.database), clock=self.clock, monotonic=lambda: self.seconds)
-        self.ceiling = Ceiling(
+        self.forms = FormCatalog(Forms(self.database), clock=self.clock, monotonic=lambda: self.seconds)
+        self.ceiling = QueueLimit(
             forms=self.forms, deliveries=self.deliveries, pending=PendingByForm(self.database)
         )
         self.day_share = DayShare(
             forms=self.forms,
-            believed=believed or BelievedByForm(self.database),
+            believed=believed or AcceptedByForm(self.database),
             percent=80,
             clock=self.clock,
         )
         self.load = FormLoad(clock=self.clock)
         self.proofs = ProofOfWork(keys=lambda: ("secret",), clock=self.clock, load=self.load, highest=1_000)
-        self.protection = self.protection_by(("secret",), rates or Rates())
-        self.quarantine = Quarantine(
+        self.protection = self.protection_by(("secret",), rates or RateLimits())
+        self.quarantine = SuspectedReview(
             suspected=SuspectedSignups(self.database),
             meta=self.meta,
             delivery=self.delivery,
@@ -196,7 +196,7 @@ class House:
         self.open_lists = OpenLists(
             public_list_ids=(NEWSLETTER.list_id,), written_down=True, forms=self.forms
         )
-        self.notes = FieldNotes(self.meta, clock=self.clock)
+        self.notes = IgnoredFields(self.meta, clock=self.clock)
         self.intake = Intake(
             signups=self.signups,
             spool=self.spool,
@@ -219,7 +219,7 @@ class House:
             database=self.database,
             spool=self.spool,
             salvage=self.salvage,
-            disk=Disk(path),
+            disk=DiskReserve(path),
             deliveries=self.deliveries,
             budget=self.budget,
             connection=self.connection,
@@ -239,7 +239,7 @@ class House:
             row = connection.exec_driver_sql("SELECT signup_id, payload FROM deliveries").one()
             return payloads.wholes(connection, [(row.signup_id, row.payload)])[0]
 
-    def protection_by(self, keys: tuple[str, ...], rates: Rates) -> Protection:
+    def protection_by(self, keys: tuple[str, ...], rates: RateLimits) -> Protection:
         captchas = {"captcha": self.proofs}
         return Protection(
             keys=lambda: keys,
@@ -251,8 +251,8 @@ class House:
             seen=self.load.note,
         )
 
-    def verdicts_waiting(self, seconds: float, waiters: int = 2) -> Verdicts:
-        return Verdicts(
+    def verdicts_waiting(self, seconds: float, waiters: int = 2) -> SignupResults:
+        return SignupResults(
             signups=self.signups,
             deliveries=self.deliveries,
             budget=self.budget,

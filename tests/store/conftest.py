@@ -17,9 +17,9 @@ import psycopg
 import pytest
 from sqlalchemy import make_url
 
-from store.connection.oauth_connection import ConnectionRow, Connections
+from store.connection.oauth_connection import ConnectionRow, OAuthConnections
 from store.engine.database import Database
-from store.quota.ledger import Budget
+from store.quota.ledger import QuotaLedger
 from store.quota.state import Wait
 from store.schema import metadata
 from store.signups.accept import NewSignup, Signups
@@ -122,8 +122,8 @@ def database(url: str, open_database: Callable[[str], Database]) -> Database:
 
 
 @pytest.fixture
-def connections(database: Database) -> Connections:
-    return Connections(database)
+def connections(database: Database) -> OAuthConnections:
+    return OAuthConnections(database)
 
 
 NEVER_CONNECTED = ConnectionRow(
@@ -175,7 +175,7 @@ CONNECTED = replace(
 )
 
 
-def connect(connections: Connections) -> None:
+def connect(connections: OAuthConnections) -> None:
     connections.store_connected(
         access_sealed="access-1",
         refresh_sealed="refresh-1",
@@ -191,7 +191,9 @@ def connect(connections: Connections) -> None:
     )
 
 
-def refresh(connections: Connections, *, generation: int, refresh_sealed: str | None = "refresh-2") -> bool:
+def refresh(
+    connections: OAuthConnections, *, generation: int, refresh_sealed: str | None = "refresh-2"
+) -> bool:
     return connections.store_refreshed(
         generation=generation,
         access_sealed="access-2",
@@ -271,7 +273,7 @@ def in_processes(count: int, work: Callable[[], None]) -> list[int]:
     return [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
 
 
-def opening(budget: Budget, now: int, *, own_probe: bool = False) -> int | None:
+def opening(budget: QuotaLedger, now: int, *, own_probe: bool = False) -> int | None:
     """None when a call was booked for `now` itself, else when to ask again."""
     booked = budget.book(now, own_probe=own_probe)
     if isinstance(booked, Wait):

@@ -10,7 +10,7 @@ import pytest
 from store.engine.database import Database
 from store.opt_outs import KnownOptOut, OptedOut, OptOuts, Refresh
 from store.outbox.deliveries import Claimed, Deliveries
-from store.outbox.manage import Care
+from store.outbox.manage import DeliveryActions
 from store.recovery.spool import Spool
 from store.recovery.spool_import import SpoolImport
 from store.signups.accept import Signups
@@ -139,7 +139,7 @@ def replace_list(database: Database, _: Spool) -> None:
     old, new = ("1" * 8 + "-1111-4111-8111-111111111111", "2" * 8 + "-1111-4111-8111-111111111111")
     with database.transaction() as connection:
         connection.exec_driver_sql(f'UPDATE deliveries SET payload = \'{{"list_memberships":["{old}"]}}\'')
-    assert Care(database).replace_list(old, new, now=20, note="Replaced.") == 1
+    assert DeliveryActions(database).replace_list(old, new, now=20, note="Replaced.") == 1
 
 
 def release(database: Database, _: Spool) -> None:

@@ -92,6 +92,6 @@ def test_ports_are_claimed_and_not_guessed() -> None:
     assert {path.name for path in ROOT.rglob("*.py") if probing.search(path.read_text())} == keeping
     claimed = {free_port() for _ in range(5)}
     assert len(claimed) == 5
-    source = "from tests.ports import free_port; print(*[free_port() for _ in range(5)])"
+    source = "from tests.support.ports import free_port; print(*[free_port() for _ in range(5)])"
     told = subprocess.run([sys.executable, "-c", source], cwd=ROOT.parent, capture_output=True, check=True)
     assert not claimed & {int(port) for port in told.stdout.split()}

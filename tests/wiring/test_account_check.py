@@ -10,9 +10,9 @@ import responses
 
 from oauth.errors import AccountUnavailable, AccountUnusable, OAuthError
 from services.constant_contact.client import ConstantContact
-from services.constant_contact.quota import CallPermits
+from services.constant_contact.quota import CallQuota
 from store.engine.database import Database
-from store.quota.ledger import Budget
+from store.quota.ledger import QuotaLedger
 from wiring import constant_contact as vendor
 
 API = "https://api.test/v3"
@@ -31,11 +31,11 @@ def test_an_account_check_that_is_refused_says_why(
 ) -> None:
     """A 403 means scope, role or a deactivated application, which pressing Connect again does not mend."""
     database = Database(f"sqlite:///{tmp_path / 'test.db'}")
-    permits = CallPermits(Budget(database), clock=lambda: 1_790_000_000_000)
+    permits = CallQuota(QuotaLedger(database), clock=lambda: 1_790_000_000_000)
     ask = vendor.account_of(ConstantContact(requests.Session(), base_url=API), permits)
     with responses.RequestsMock() as http:
         http.get(f"{API}/account/summary", status=status, json=[{"error_key": "x"}])
         with pytest.raises(expected, match=words):
             ask("access")
-    assert Budget(database).read().used == 1
+    assert QuotaLedger(database).read().used == 1
     database.close()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from oauth.errors import NotConnected
-from oauth.token_source import Keeper
+from oauth.token_source import TokenSource
 from services.constant_contact.errors import ConnectionUnusable
 from tests.transport.test_deadline import HEAD, ask, certificate, serving, tls
 from tests.transport.test_strange_wires import answer
@@ -17,7 +17,7 @@ from wiring.constant_contact import authorizing, reached
 __all__ = ["certificate", "tls"]
 
 
-class Disconnected(Keeper):
+class Disconnected(TokenSource):
     """Has no token to give."""
 
     def __init__(self) -> None:

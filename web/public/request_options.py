@@ -9,7 +9,7 @@ from flask import request
 from werkzeug.http import parse_list_header
 from werkzeug.wrappers import Response
 
-from services.access.requester import ANONYMOUS, Asker
+from services.access.requester import ANONYMOUS, Requester
 from services.errors import MalformedSubmission
 from services.intake.idempotency import Handling
 
@@ -17,7 +17,7 @@ KEY_PATTERN = r"^[!-~]{1,255}$"
 _SECONDS = re.compile(r"[0-9]{1,9}")
 
 
-def handling(asker: Asker) -> Handling:
+def handling(asker: Requester) -> Handling:
     """What the headers of the request ask for; how long to wait is for holders of an API key to say.
 
     Raises:
@@ -30,7 +30,7 @@ def handling(asker: Asker) -> Handling:
     return Handling(_key(), 0 if "respond-async" in asked else None)
 
 
-def acknowledge(answer: Response, asker: Asker) -> None:
+def acknowledge(answer: Response, asker: Requester) -> None:
     """Name the preferences that a successful answer has followed."""
     asked = _preferences(asker)
     followed = []
@@ -53,7 +53,7 @@ def _key() -> str | None:
     return key[1:-1] if len(key) > 2 and key[0] == key[-1] == '"' else key
 
 
-def _preferences(asker: Asker) -> dict[str, str]:
+def _preferences(asker: Requester) -> dict[str, str]:
     """Ours among those that the request names; of one named twice the first counts (RFC 7240 §2)."""
     found: dict[str, str] = {}
     if asker == ANONYMOUS or "Prefer" not in request.headers:

@@ -21,11 +21,11 @@ from flask import (
 from werkzeug.exceptions import MethodNotAllowed, NotFound, RequestEntityTooLarge, UnsupportedMediaType
 from werkzeug.wrappers import Response as BaseResponse
 
-from services.access.requester import ANONYMOUS, Asker
+from services.access.requester import ANONYMOUS, Requester
 from services.errors import FieldError, InvalidSubmission, StorageUnavailable, TooManyAttempts
 from services.forms.form import Form
 from services.intake.accept import Evidence
-from services.intake.result import RECEIVED, Verdict
+from services.intake.result import RECEIVED, SignupResult
 from services.protection.rules import TOKEN
 from services.submission.fields import Submission
 from services.submission.web_origins import to_send
@@ -110,7 +110,7 @@ def _only_form(slug: str | None) -> Form | None:
     return in_use[0] if len(in_use) == 1 else None
 
 
-def _from_form(asker: Asker) -> BaseResponse:
+def _from_form(asker: Requester) -> BaseResponse:
     pairs = _pairs()
     try:
         submission = services().intake.read_form(pairs)
@@ -130,7 +130,7 @@ def _pairs() -> list[tuple[str, str]]:
     return form_pairs.url_encoded(body) if request.mimetype == URL_ENCODED else form_pairs.multipart(body)
 
 
-def _limit_body(asker: Asker) -> None:
+def _limit_body(asker: Requester) -> None:
     if asker == ANONYMOUS:
         request.max_content_length = request.max_form_memory_size = ANONYMOUS_BODY_LIMIT
         if (request.content_length or 0) > ANONYMOUS_BODY_LIMIT:
@@ -145,7 +145,7 @@ def _refuse_cut_off() -> None:
         raise RequestEntityTooLarge
 
 
-def _accept(submission: Submission, asker: Asker) -> Verdict:
+def _accept(submission: Submission, asker: Requester) -> SignupResult:
     evidence = Evidence(
         page=page_of(request.headers.get("Referer"), request.headers.get("Origin")),
         network_address=request.remote_addr,
@@ -155,7 +155,7 @@ def _accept(submission: Submission, asker: Asker) -> Verdict:
     return services().intake.accept(submission, asker, evidence, preferences.handling(asker))
 
 
-def _as_json(verdict: Verdict, submission: Submission) -> Response:
+def _as_json(verdict: SignupResult, submission: Submission) -> Response:
     ignored = {"ignored": submission.reading.ignored} if submission.reading.ignored else {}
     if verdict.status == RECEIVED:
         # Without a Location: there is nothing more to be learned there.
@@ -179,11 +179,11 @@ def _as_json(verdict: Verdict, submission: Submission) -> Response:
     return make_response(answer, HTTPStatus.OK if verdict.action == "updated" else HTTPStatus.CREATED)
 
 
-def _for_scripts(verdict: Verdict, submission: Submission) -> Response:
+def _for_scripts(verdict: SignupResult, submission: Submission) -> Response:
     return _as_fragment(verdict, submission) if wants_fragment() else _as_json(verdict, submission)
 
 
-def _as_fragment(verdict: Verdict, submission: Submission) -> Response:
+def _as_fragment(verdict: SignupResult, submission: Submission) -> Response:
     """The thanks as htmx puts them into its page, or the way to the page of thanks that the site has."""
     form = services().forms.seen(submission.form)
     thanks = form.thank_you_message if form else None

@@ -6,7 +6,7 @@ from flask import redirect, request, session, url_for
 from werkzeug.exceptions import Unauthorized
 from werkzeug.wrappers import Response
 
-from services.access.requester import ANONYMOUS, Asker
+from services.access.requester import ANONYMOUS, Requester
 from web.current import services
 
 SESSION_KEY = "admin"
@@ -80,7 +80,7 @@ def _key_elsewhere() -> bool:
     )
 
 
-def asker() -> Asker:
+def asker() -> Requester:
     """The holder of the API key presented, ANONYMOUS when none is.
 
     Raises:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from services.account.fields_and_tags import Vocabulary
-from services.account.lists import ListDirectory
+from services.account.fields_and_tags import FieldsAndTags
+from services.account.lists import ListCache
 from services.account.opt_outs import OptOutTable
 from services.constant_contact.client import ConstantContact, SignedUp
 from services.constant_contact.contacts import Contact
@@ -19,13 +19,13 @@ from services.constant_contact.errors import (
     Rejected,
     Throttled,
 )
-from services.constant_contact.quota import CallPermits
+from services.constant_contact.quota import CallQuota
 from services.delivery.confirmed_opt_in import Confirming
 from services.delivery.fill_empty import SMS, filled
 from services.delivery.live_lists import ListGone, LiveLists
 from services.delivery.merge import Merged, merge
 from services.delivery.pacing import PATIENCE_MS
-from services.delivery.resolve_ids import Named, Naming
+from services.delivery.resolve_ids import IdResolver, Resolved
 from services.delivery.retry import is_flagged
 from services.delivery.returning import ASKED, Returning, ruling
 from store.opt_outs import KnownOptOut
@@ -45,16 +45,16 @@ class _Known(Exception):
         self.contact = contact
 
 
-class Sender:
+class SignUpSender:
     """Sends what a claim holds. The claim booked the first call; every further one takes a permit."""
 
     def __init__(
         self,
         *,
         vendor: ConstantContact,
-        permits: CallPermits,
-        lists: ListDirectory,
-        vocabulary: Vocabulary,
+        permits: CallQuota,
+        lists: ListCache,
+        vocabulary: FieldsAndTags,
         opt_outs: OptOutTable,
         returning: Returning,
         clock: Callable[[], int],
@@ -66,7 +66,7 @@ class Sender:
         self._vendor = vendor
         self._permits = permits
         self._lists = LiveLists(lists)
-        self._naming = Naming(vendor=vendor, vocabulary=vocabulary)
+        self._naming = IdResolver(vendor=vendor, vocabulary=vocabulary)
         self._confirming = Confirming(vendor, clock)
         self._opt_outs = opt_outs
         self._returning = returning
@@ -146,7 +146,7 @@ class Sender:
         book: _Bookings,
         *,
         anew: bool = False,
-    ) -> Named:
+    ) -> Resolved:
         named = self._naming.named(merged, book, anew=anew)
         if held is not None and consented_at is not None and held.left_messages_after(consented_at):
             # That was left alone; the rest of the wish was not.
@@ -180,14 +180,14 @@ class Sender:
         """What to tell a person of lists that were left out of what was sent."""
         return self._lists.left_out(merged.body["list_memberships"])
 
-    def _carry_out(self, named: Named, held: Contact | None, book: _Bookings) -> SignedUp:
+    def _carry_out(self, named: Resolved, held: Contact | None, book: _Bookings) -> SignedUp:
         signed_up = self._upsert(named, held, book)
         if named.tag_ids:
             book()
             self._vendor.add_tags(signed_up.contact_id, named.tag_ids)
         return signed_up
 
-    def _upsert(self, named: Named, held: Contact | None, book: _Bookings) -> SignedUp:
+    def _upsert(self, named: Resolved, held: Contact | None, book: _Bookings) -> SignedUp:
         wish = filled(named.body, named.offered, held)
         book()
         if not named.by_ids:
@@ -215,7 +215,7 @@ class _Bookings:
     """Called before each call of one delivery: the claim booked the first."""
 
     def __init__(
-        self, claimed: Claimed, permits: CallPermits, stop: threading.Event, clock: Callable[[], int]
+        self, claimed: Claimed, permits: CallQuota, stop: threading.Event, clock: Callable[[], int]
     ) -> None:
         self._claimed = claimed
         self._permits = permits

@@ -16,9 +16,9 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, select
 from store.engine import migrate
 from store.engine.sqlite import carry_over as adoption
 from store.engine.sqlite import damage
-from store.engine.sqlite.disk_reserve import Disk
+from store.engine.sqlite.disk_reserve import DiskReserve
 from store.engine.sqlite.driver import driver
-from store.engine.sqlite.write_lock import FairLock
+from store.engine.sqlite.write_lock import WriteLock
 from store.errors import StoreDamaged, StoreError, StoreFull, StoreMisconfigured, StoreUnavailable
 from store.schema import meta
 
@@ -88,9 +88,9 @@ class SQLiteBackend:
         self._journal_rule = journal_rule
         self._journal: str | None = None
         self._identity: tuple[FileIdentity | None, FileIdentity | None] | None = None
-        self._writers = FairLock(self._path)
+        self._writers = WriteLock(self._path)
         self._suspect = False
-        self._disk = Disk(self._path.parent)
+        self._disk = DiskReserve(self._path.parent)
 
     def engine(self) -> Engine:
         """Build the engine. A connection serves one thread at a time: it is checked out per `with` block."""

@@ -11,7 +11,7 @@ FULL_BYTES = 8 * _MEGABYTE
 BALLAST_BYTES = 16 * _MEGABYTE
 
 
-class Disk:
+class DiskReserve:
     """The file system below a folder.
 
     On a full disk no delivery can be noted as done, so nothing would ever drain. Giving up the ballast makes

@@ -19,7 +19,7 @@ _PATIENCE_SECONDS = 0.25  # a frozen process in the queue must not stop the othe
 _held: set[int] = set()
 
 
-class FairLock:
+class WriteLock:
     """One holder at a time on this machine; one that is killed lets go, for the kernel drops its locks."""
 
     def __init__(

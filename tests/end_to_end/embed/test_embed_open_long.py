@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 from services.errors import InvalidSubmission
 from services.forms.form import Form
 from services.intake.parsing import read_form
-from services.protection.rules import Protection, Rates
+from services.protection.rules import Protection, RateLimits
 from tests.end_to_end.embed.test_embed import Service, fill
 from tests.end_to_end.embed.test_embed import service as service  # noqa: PLC0414 - a fixture
 from tests.end_to_end.embed.test_embed import site as site  # noqa: PLC0414 - a fixture
@@ -42,7 +42,7 @@ class RealGuard:
         self.broken: list[tuple[str, ...]] = []
         self._protection = Protection(
             keys=lambda: ("a key of the tests",),
-            rates=Rates(0, 0, 0),
+            rates=RateLimits(0, 0, 0),
             captchas={},
             is_full=lambda _form: False,
             due_at=lambda _form: None,

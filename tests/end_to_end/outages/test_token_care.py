@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 import requests
 
-from oauth.encryption import Sealer
+from oauth.encryption import TokenCipher
 from sandbox import PRESET_LIST_ID
-from store.connection.oauth_connection import Connections
+from store.connection.oauth_connection import OAuthConnections
 from store.engine.database import Database
 from tests.end_to_end.consent import connect
 from tests.end_to_end.processes import Deployment, wait_for
@@ -86,7 +86,7 @@ def test_no_token_and_no_secret_is_found_anywhere(short_lived: Deployment) -> No
     while short_lived.sandbox_state()["counters"]["refreshes"] < 1:
         answer_times(short_lived, seconds=1, name=f"leak{next(numbers)}-")
     row = read_row(short_lived)
-    sealer = Sealer([short_lived.encryption_key])
+    sealer = TokenCipher([short_lived.encryption_key])
     secrets = [sealer.unseal(row.access_sealed or ""), sealer.unseal(row.refresh_sealed or "")]
     secrets += ["sandbox-secret", short_lived.secret_key, short_lived.encryption_key, short_lived.password]
     base, key = short_lived.base, {"Authorization": f"Bearer {short_lived.api_key}"}
@@ -108,6 +108,6 @@ def test_no_token_and_no_secret_is_found_anywhere(short_lived: Deployment) -> No
 def read_row(deployment: Deployment) -> Any:
     database = Database(f"sqlite:///{deployment.folder / 'data' / 'subscriber-sync.db'}")
     try:
-        return Connections(database).read()
+        return OAuthConnections(database).read()
     finally:
         database.close()

@@ -13,9 +13,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import requests
 
-from oauth.encryption import Sealer
+from oauth.encryption import TokenCipher
 from sandbox import PRESET_LIST_ID, SANDBOX_CLIENT_ID, SANDBOX_CLIENT_SECRET
-from store.connection.oauth_connection import Connections
+from store.connection.oauth_connection import OAuthConnections
 from store.engine.database import Database
 from tests.end_to_end.processes import Deployment, wait_for
 from tests.oauth.processes.members import fingerprint
@@ -92,9 +92,9 @@ def check_that_the_newest_pair_is_stored(deployment: Deployment) -> None:
     """Exactly one refresh was made, and what the vendor gave for it stands in the database."""
     url = deployment.app.env["DATABASE_URL"] or f"sqlite:///{deployment.folder}/data/subscriber-sync.db"
     database = Database(url)
-    row = Connections(database).read()
+    row = OAuthConnections(database).read()
     database.close()
-    stored = Sealer([deployment.encryption_key]).unseal(row.refresh_sealed or "")
+    stored = TokenCipher([deployment.encryption_key]).unseal(row.refresh_sealed or "")
     assert row.state == "connected"
     assert [call["answer"]["refresh_token"] for call in refreshes(deployment)] == [fingerprint(stored)]
     assert deployment.sandbox_state()["counters"]["reuse_revocations"] == 0

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from oauth.connecting.account_check import AccountPin
+from oauth.connecting.account_check import AccountCheck
 from oauth.connecting.connector import Connector
-from oauth.encryption import Sealer
+from oauth.encryption import TokenCipher
 from oauth.errors import AccountUnavailable, WrongAccount
-from oauth.token_source import Keeper
+from oauth.token_source import TokenSource
 from tests.oauth.consent import Account, Accounts, Happenings, finish, started
 from tests.oauth.vault_in_memory import Row, VaultInMemory
 from tests.oauth.vendor import START, Clock, Vendor
@@ -17,7 +17,7 @@ MINUTE = 60_000
 
 
 @pytest.fixture
-def planted(vault: VaultInMemory, sealer: Sealer) -> VaultInMemory:
+def planted(vault: VaultInMemory, sealer: TokenCipher) -> VaultInMemory:
     """A seed, not refreshed yet."""
     vault.row = Row()
     assert vault.plant_seed(
@@ -31,14 +31,14 @@ def planted(vault: VaultInMemory, sealer: Sealer) -> VaultInMemory:
 
 @pytest.fixture
 def keeper(
-    keeper: Keeper, planted: VaultInMemory, clock: Clock, accounts: Accounts, happenings: Happenings
-) -> Keeper:
-    keeper.pin_account = AccountPin(planted, accounts, clock=clock, on_event=happenings)
+    keeper: TokenSource, planted: VaultInMemory, clock: Clock, accounts: Accounts, happenings: Happenings
+) -> TokenSource:
+    keeper.pin_account = AccountCheck(planted, accounts, clock=clock, on_event=happenings)
     return keeper
 
 
 def test_the_account_of_a_planted_token_is_pinned_after_its_first_refresh(
-    keeper: Keeper,
+    keeper: TokenSource,
     planted: VaultInMemory,
     accounts: Accounts,
     happenings: Happenings,
@@ -54,7 +54,7 @@ def test_the_account_of_a_planted_token_is_pinned_after_its_first_refresh(
 
 
 def test_an_account_that_cannot_be_told_is_asked_for_once_an_hour(
-    keeper: Keeper,
+    keeper: TokenSource,
     planted: VaultInMemory,
     accounts: Accounts,
     clock: Clock,
@@ -72,7 +72,7 @@ def test_an_account_that_cannot_be_told_is_asked_for_once_an_hour(
 
 
 def test_a_disconnect_during_the_question_pins_nothing(
-    keeper: Keeper,
+    keeper: TokenSource,
     planted: VaultInMemory,
     accounts: Accounts,
     happenings: Happenings,
@@ -85,7 +85,7 @@ def test_a_disconnect_during_the_question_pins_nothing(
 
 
 def test_after_the_pin_another_account_is_refused(
-    keeper: Keeper,
+    keeper: TokenSource,
     planted: VaultInMemory,
     accounts: Accounts,
     connector: Connector,

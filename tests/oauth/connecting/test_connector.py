@@ -13,7 +13,7 @@ import requests
 
 from oauth.authorization_server import AuthorizationServer
 from oauth.connecting.connector import Connector
-from oauth.encryption import Sealer
+from oauth.encryption import TokenCipher
 from oauth.errors import (
     AccountUnavailable,
     AccountUnusable,
@@ -25,7 +25,7 @@ from oauth.errors import (
     ScopesMissing,
     WrongAccount,
 )
-from store.connection.authorization_requests import OAuthAttempts
+from store.connection.authorization_requests import AuthorizationRequests
 from store.engine.database import Database
 from tests.oauth.consent import (
     CALLBACK,
@@ -44,7 +44,7 @@ MINUTE = 60_000
 
 
 def test_a_consent_ends_in_sealed_tokens_and_a_new_epoch(
-    connector: Connector, vault: VaultInMemory, vendor: Vendor, sealer: Sealer, connected: Calls
+    connector: Connector, vault: VaultInMemory, vendor: Vendor, sealer: TokenCipher, connected: Calls
 ) -> None:
     """The whole way, with the verifier that belongs to the challenge."""
     finish(connector, started(connector))
@@ -251,7 +251,7 @@ def test_a_verifier_of_another_key_means_a_new_attempt(
     """A key changed between button and callback costs one more click."""
     state = started(connector)
     [(key, attempt)] = attempts.open.items()
-    attempts.open[key] = replace(attempt, verifier_sealed=Sealer(["quite another long key"]).seal("v"))
+    attempts.open[key] = replace(attempt, verifier_sealed=TokenCipher(["quite another long key"]).seal("v"))
     with pytest.raises(AttemptUnknown):
         finish(connector, state)
     assert vendor.forms == []
@@ -424,7 +424,7 @@ def test_simultaneous_callbacks_exchange_once(
     vault: VaultInMemory,
     vendor: Vendor,
     server: AuthorizationServer,
-    sealer: Sealer,
+    sealer: TokenCipher,
     clock: Clock,
     accounts: Accounts,
     tmp_path: Path,
@@ -433,7 +433,7 @@ def test_simultaneous_callbacks_exchange_once(
     database = Database(f"sqlite:///{tmp_path / 'test.db'}")
     connector = Connector(
         vault,
-        OAuthAttempts(database),
+        AuthorizationRequests(database),
         server,
         sealer,
         clock=clock,
@@ -469,7 +469,7 @@ def test_two_admins_who_connect_at_once_leave_one_working_chain(
     attempts: AttemptsInMemory,
     vendor: Vendor,
     server: AuthorizationServer,
-    sealer: Sealer,
+    sealer: TokenCipher,
     clock: Clock,
     accounts: Accounts,
 ) -> None:

@@ -5,8 +5,8 @@ import pytest
 from oauth.authorization_server import AuthorizationServer
 from oauth.connecting.connector import Connector
 from oauth.connecting.control import ConnectionControl
-from oauth.encryption import Sealer
-from oauth.token_source import Keeper
+from oauth.encryption import TokenCipher
+from oauth.token_source import TokenSource
 from tests.oauth.consent import Account, Happenings
 from tests.oauth.vault_in_memory import AttemptsInMemory, VaultInMemory
 from tests.oauth.vendor import START, Clock, Vendor
@@ -29,11 +29,11 @@ def refreshed() -> Refreshed:
 
 @pytest.fixture
 def control(
-    keeper: Keeper,
+    keeper: TokenSource,
     vault: VaultInMemory,
     attempts: AttemptsInMemory,
     server: AuthorizationServer,
-    sealer: Sealer,
+    sealer: TokenCipher,
     clock: Clock,
     refreshed: Refreshed,
     happenings: Happenings,
@@ -54,7 +54,7 @@ def control(
 
 
 def test_a_refresh_on_demand_renews_tokens_that_are_still_good(
-    control: ConnectionControl, keeper: Keeper, vault: VaultInMemory, refreshed: Refreshed
+    control: ConnectionControl, keeper: TokenSource, vault: VaultInMemory, refreshed: Refreshed
 ) -> None:
     """Whatever the margins say, a new pair is stored and handed out, and the delivery is told."""
     assert keeper.current() == "access-secret-0"

@@ -11,7 +11,7 @@ import requests
 from oauth.authorization_server import AuthorizationServer
 from oauth.connecting.connector import Connector
 from oauth.errors import CredentialsRejected
-from oauth.token_source import Keeper
+from oauth.token_source import TokenSource
 from tests.oauth.consent import CALLBACK, finish, started
 from tests.oauth.vault_in_memory import VaultInMemory
 from tests.oauth.vendor import BASE_URL, DAY, START, Clock, Vendor
@@ -65,7 +65,7 @@ def test_connects_with_the_verifier_of_its_challenge(
     assert vault.row.state == "connected"
 
 
-def test_stays_connected(keeper: Keeper, vendor: Vendor, clock: Clock) -> None:
+def test_stays_connected(keeper: TokenSource, vendor: Vendor, clock: Clock) -> None:
     """The pair rotates as it does with a secret."""
     clock.now += DAY
     assert keeper.current() == "access-secret-1"
@@ -85,7 +85,7 @@ def test_a_refusal_names_the_secret_that_may_be_missing(
 
 
 def test_so_does_one_at_a_refresh_and_while_the_next_is_waited_for(
-    keeper: Keeper, vendor: Vendor, vault: VaultInMemory, clock: Clock
+    keeper: TokenSource, vendor: Vendor, vault: VaultInMemory, clock: Clock
 ) -> None:
     """The secret may also have been lost after connecting: the tokens are kept."""
     clock.now += DAY

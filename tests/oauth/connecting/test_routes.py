@@ -16,7 +16,7 @@ from werkzeug.wrappers import Response
 
 from oauth.authorization_server import AuthorizationServer
 from oauth.connecting.connector import Connector
-from oauth.encryption import Sealer
+from oauth.encryption import TokenCipher
 from oauth.errors import AccountUnavailable
 from oauth.routes import create_blueprint
 from tests.oauth.vault_in_memory import AttemptsInMemory, VaultInMemory
@@ -70,7 +70,7 @@ def app(
     attempts: AttemptsInMemory,
     vendor: Vendor,
     server: AuthorizationServer,
-    sealer: Sealer,
+    sealer: TokenCipher,
     clock: Clock,
     account: Account,
 ) -> Flask:

@@ -15,11 +15,11 @@ import requests
 from sqlalchemy import update
 from werkzeug.serving import make_server
 
-from oauth.encryption import Sealer
+from oauth.encryption import TokenCipher
 from sandbox import SANDBOX_CLIENT_ID, SANDBOX_CLIENT_SECRET, create_sandbox
 from sandbox.authorization.tokens import Grant
 from sandbox.state import World
-from store.connection.oauth_connection import ConnectionRow, Connections
+from store.connection.oauth_connection import ConnectionRow, OAuthConnections
 from store.engine.database import Database
 from store.schema import connection as table
 from tests.oauth.processes.members import CALLBACK, KEYS, SCOPES, Member, Place, Time, fingerprint, server_of
@@ -98,17 +98,17 @@ class Stored:
 
     def __init__(self, url: str) -> None:
         self.database = Database(url)
-        self.connections = Connections(self.database)
+        self.connections = OAuthConnections(self.database)
 
     def row(self) -> ConnectionRow:
         return self.connections.read()
 
     def access_token(self) -> str:
-        return Sealer(KEYS).unseal(self.row().access_sealed or "")
+        return TokenCipher(KEYS).unseal(self.row().access_sealed or "")
 
     def refresh_token(self) -> str:
         """The fingerprint of the stored refresh token."""
-        return fingerprint(Sealer(KEYS).unseal(self.row().refresh_sealed or ""))
+        return fingerprint(TokenCipher(KEYS).unseal(self.row().refresh_sealed or ""))
 
     def put_back(self, row: ConnectionRow) -> None:
         """What a failover without the last commits does, and an older backup."""
@@ -166,7 +166,7 @@ def connect(place: Place, vendor: Vendor, stored: Stored, clock: Time) -> Callab
 
     def connect() -> None:
         pair = server_of(place).exchange(vendor.code(), CALLBACK, None, clock.ours())
-        sealer = Sealer(KEYS)
+        sealer = TokenCipher(KEYS)
         stored.connections.store_connected(
             access_sealed=sealer.seal(pair.access),
             refresh_sealed=sealer.seal(pair.refresh or ""),

@@ -26,12 +26,12 @@ import requests
 from oauth.authorization_server import AuthorizationServer
 from oauth.bearer import BearerAuth
 from oauth.connecting.connector import Connector
-from oauth.encryption import Sealer
+from oauth.encryption import TokenCipher
 from oauth.errors import OAuthError
-from oauth.token_source import Keeper
+from oauth.token_source import TokenSource
 from oauth.tokens import TokenPair
-from store.connection.authorization_requests import OAuthAttempts
-from store.connection.oauth_connection import Connections
+from store.connection.authorization_requests import AuthorizationRequests
+from store.connection.oauth_connection import OAuthConnections
 from store.engine.database import Database
 from store.errors import StoreError
 
@@ -132,13 +132,13 @@ class _Process:
     ) -> None:
         clock = Time(place.folder)
         self._api = f"{place.vendor}/v3/contact_lists"
-        database, server, sealer = Database(place.url), server_of(place), Sealer(KEYS)
+        database, server, sealer = Database(place.url), server_of(place), TokenCipher(KEYS)
         server.mishap = mishap
-        vault, wait = Connections(database), threading.Event().wait if waits_for_real else clock.wait
-        self._keeper = Keeper(vault, server, sealer, clock=clock.ours, wait=wait)
+        vault, wait = OAuthConnections(database), threading.Event().wait if waits_for_real else clock.wait
+        self._keeper = TokenSource(vault, server, sealer, clock=clock.ours, wait=wait)
         self._connector = Connector(
             vault,
-            OAuthAttempts(database),
+            AuthorizationRequests(database),
             server,
             sealer,
             clock=clock.ours,

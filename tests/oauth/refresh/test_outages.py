@@ -12,25 +12,25 @@ from urllib3.exceptions import MaxRetryError, NameResolutionError, NewConnection
 
 from oauth.authorization_server import AuthorizationServer
 from oauth.bearer import BearerAuth
-from oauth.encryption import Sealer
+from oauth.encryption import TokenCipher
 from oauth.errors import OAuthError
-from oauth.token_source import Keeper
-from services.account.fields_and_tags import Vocabulary
-from services.account.lists import ListDirectory
+from oauth.token_source import TokenSource
+from services.account.fields_and_tags import FieldsAndTags
+from services.account.lists import ListCache
 from services.account.opt_outs import OptOutTable
 from services.connection.status import ConnectionStatus
 from services.constant_contact.client import ConstantContact
-from services.constant_contact.quota import CallPermits
-from services.delivery.attempt import Courier, Outcome, Step
+from services.constant_contact.quota import CallQuota
+from services.delivery.attempt import DeliveryAttempt, Outcome, Step
 from services.delivery.causes import CauseWords
-from services.delivery.kinds.sign_up import Sender
-from services.delivery.pacing import Departures
-from store.connection.oauth_connection import Connections
+from services.delivery.kinds.sign_up import SignUpSender
+from services.delivery.pacing import Pacing
+from store.connection.oauth_connection import OAuthConnections
 from store.engine.database import Database
-from store.key_value import Meta
+from store.key_value import KeyValue
 from store.opt_outs import OptOuts
 from store.outbox.deliveries import Deliveries
-from store.quota.ledger import Budget
+from store.quota.ledger import QuotaLedger
 from store.signups.accept import Signups
 from tests.oauth.vendor import DAY, HOUR, START, Answer, Clock, HttpAnswer, Vendor, given
 from tests.store.conftest import signup
@@ -70,16 +70,21 @@ class House:
     """From stored sign-ups to the vendor, as the app wires it, on a clock moved by hand."""
 
     def __init__(
-        self, database: Database, server: AuthorizationServer, sealer: Sealer, vendor: Vendor, clock: Clock
+        self,
+        database: Database,
+        server: AuthorizationServer,
+        sealer: TokenCipher,
+        vendor: Vendor,
+        clock: Clock,
     ) -> None:
         self.clock, self.vendor = clock, vendor
-        self.connections, self.deliveries = Connections(database), Deliveries(database)
-        self.keeper = Keeper(self.connections, server, sealer, clock=clock, wait=clock.wait)
+        self.connections, self.deliveries = OAuthConnections(database), Deliveries(database)
+        self.keeper = TokenSource(self.connections, server, sealer, clock=clock, wait=clock.wait)
         session = requests.Session()
         session.auth = BearerAuth(self.keeper, booked=lambda: None)
-        budget, authorize = Budget(database), authorizing(self.keeper)
+        budget, authorize = QuotaLedger(database), authorizing(self.keeper)
         api = ConstantContact(session, base_url=API, connection_errors=(OAuthError,))
-        permits = CallPermits(
+        permits = CallQuota(
             budget,
             clock=clock,
             authorize=authorize,
@@ -87,22 +92,22 @@ class House:
             monotonic=lambda: clock() / 1000,
         )
         connection = ConnectionStatus(self.connections, clock=clock)
-        lists = ListDirectory(
-            vendor=api, connection=connection, meta=Meta(database), permits=permits, clock=clock
+        lists = ListCache(
+            vendor=api, connection=connection, meta=KeyValue(database), permits=permits, clock=clock
         )
-        vocabulary = Vocabulary.of(
-            vendor=api, connection=connection, meta=Meta(database), permits=permits, clock=clock
+        vocabulary = FieldsAndTags.of(
+            vendor=api, connection=connection, meta=KeyValue(database), permits=permits, clock=clock
         )
         opt_outs = OptOutTable(
             opt_outs=OptOuts(database), vendor=api, permits=permits, connection=connection, clock=clock
         )
-        self.courier = Courier(
+        self.courier = DeliveryAttempt(
             deliveries=self.deliveries,
             budget=budget,
             connection=connection,
             authorize=authorize,
-            departures=Departures(permits=permits, budget=budget, clock=clock),
-            sender=Sender(
+            departures=Pacing(permits=permits, budget=budget, clock=clock),
+            sender=SignUpSender(
                 vendor=api,
                 permits=permits,
                 lists=lists,
@@ -145,7 +150,7 @@ class House:
 def house(
     tmp_path: Path,
     server: AuthorizationServer,
-    sealer: Sealer,
+    sealer: TokenCipher,
     vendor: Vendor,
     clock: Clock,
     http: responses.RequestsMock,
@@ -188,7 +193,7 @@ RENEWAL_DUE = EXPIRED - 90 * MINUTE
     + [pytest.param(OUTAGES[name], RENEWAL_DUE, id=f"{name}, early") for name in ("refused", "503")],
 )
 def test_an_hour_of_any_passing_fault_costs_nothing_but_the_hour(
-    house: House, vendor: Vendor, clock: Clock, sealer: Sealer, outage: Answer, begins: int
+    house: House, vendor: Vendor, clock: Clock, sealer: TokenCipher, outage: Answer, begins: int
 ) -> None:
     """No admin is called, few calls are made, and soon after the fault everything is delivered by itself."""
     clock.now = begins

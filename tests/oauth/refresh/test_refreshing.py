@@ -6,7 +6,7 @@ import pytest
 import requests
 
 from oauth.authorization_server import AuthorizationServer
-from oauth.encryption import Sealer
+from oauth.encryption import TokenCipher
 from oauth.errors import RefreshUnavailable
 from oauth.refresh.refreshing import Refresher
 from oauth.tokens import TokenPair
@@ -51,7 +51,7 @@ class Hanging(VaultInMemory):
 
 
 @pytest.fixture
-def hanging(clock: Clock, sealer: Sealer) -> Hanging:
+def hanging(clock: Clock, sealer: TokenCipher) -> Hanging:
     vault = Hanging(clock)
     vault.store_connected(
         access_sealed=sealer.seal("access-secret-0"),
@@ -70,7 +70,7 @@ def patient(clock: Clock) -> Patient:
 
 
 @pytest.fixture
-def refresher(hanging: Hanging, patient: Patient, sealer: Sealer, clock: Clock) -> Refresher:
+def refresher(hanging: Hanging, patient: Patient, sealer: TokenCipher, clock: Clock) -> Refresher:
     return Refresher(
         hanging,
         patient,

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from oauth.authorization_server import AuthorizationServer
-from oauth.encryption import Sealer
+from oauth.encryption import TokenCipher
 from oauth.errors import NeedsReauthorization, OAuthError, RefreshUnavailable
 from oauth.refresh.refreshing import REFUSED
-from oauth.token_source import Keeper
+from oauth.token_source import TokenSource
 from tests.oauth.vault_in_memory import VaultInMemory
 from tests.oauth.vendor import DAY, START, Answer, Clock, Vendor
 
@@ -39,7 +39,7 @@ class Overtaken(VaultInMemory):
 def test_a_try_that_failed_a_moment_ago_is_not_repeated(
     vendor: Vendor,
     server: AuthorizationServer,
-    sealer: Sealer,
+    sealer: TokenCipher,
     clock: Clock,
     answer: Answer,
     failure: type[OAuthError],
@@ -58,7 +58,7 @@ def test_a_try_that_failed_a_moment_ago_is_not_repeated(
     )
     clock.now = START + DAY
     vendor.canned = [answer, answer]
-    quick, slow = (Keeper(vault, server, sealer, clock=clock, wait=clock.wait) for _ in range(2))
+    quick, slow = (TokenSource(vault, server, sealer, clock=clock, wait=clock.wait) for _ in range(2))
 
     def overtake() -> None:
         with pytest.raises(failure):

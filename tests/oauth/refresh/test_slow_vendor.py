@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from oauth.authorization_server import AuthorizationServer
-from oauth.encryption import Sealer
+from oauth.encryption import TokenCipher
 from oauth.errors import RefreshUnavailable
-from oauth.token_source import Keeper
-from store.connection.oauth_connection import Connections
+from oauth.token_source import TokenSource
+from store.connection.oauth_connection import OAuthConnections
 from store.engine.database import Database
 from tests.oauth.refresh.test_token_source_race import all_at_once
 from tests.oauth.vault_in_memory import VaultInMemory
@@ -51,10 +51,10 @@ def database(tmp_path: Path) -> Iterator[Database]:
 
 
 def test_a_slow_renewal_in_the_background_holds_up_neither_callers_nor_sign_ups(
-    database: Database, server: AuthorizationServer, sealer: Sealer, clock: Clock, held: Held
+    database: Database, server: AuthorizationServer, sealer: TokenCipher, clock: Clock, held: Held
 ) -> None:
     """Two hours before the end everybody goes on with the old token, and no transaction is open meanwhile."""
-    connections = Connections(database)
+    connections = OAuthConnections(database)
     connections.store_connected(
         access_sealed=sealer.seal("access-secret-0"),
         refresh_sealed=sealer.seal("refresh-secret-0"),
@@ -64,7 +64,7 @@ def test_a_slow_renewal_in_the_background_holds_up_neither_callers_nor_sign_ups(
         now=START,
         account_id="a-1",
     )
-    keeper = Keeper(connections, server, sealer, clock=clock)
+    keeper = TokenSource(connections, server, sealer, clock=clock)
     clock.now = EXPIRED - HOUR
     background = threading.Thread(target=keeper.tend)
     background.start()
@@ -84,14 +84,14 @@ def test_a_slow_renewal_in_the_background_holds_up_neither_callers_nor_sign_ups(
 def test_callers_give_up_waiting_for_a_slow_refresh_and_make_no_second_one(
     vault: VaultInMemory,
     server: AuthorizationServer,
-    sealer: Sealer,
+    sealer: TokenCipher,
     clock: Clock,
     vendor: Vendor,
     held: Held,
 ) -> None:
     """In the last two minutes they wait, 12 s at most; their sign-ups then stay queued."""
     clock.now = EXPIRED - 60_000
-    keeper = Keeper(vault, server, sealer, clock=clock, patience=PATIENCE)
+    keeper = TokenSource(vault, server, sealer, clock=clock, patience=PATIENCE)
     tokens: list[str] = []
     first = threading.Thread(target=lambda: tokens.append(keeper.current()))
     first.start()
@@ -113,11 +113,11 @@ def test_callers_give_up_waiting_for_a_slow_refresh_and_make_no_second_one(
 
 
 def test_a_pause_after_a_failure_is_kept_by_every_process(
-    vault: VaultInMemory, server: AuthorizationServer, sealer: Sealer, clock: Clock, vendor: Vendor
+    vault: VaultInMemory, server: AuthorizationServer, sealer: TokenCipher, clock: Clock, vendor: Vendor
 ) -> None:
     """Ten processes do not knock ten times: the next try is written in the row."""
     clock.now = EXPIRED
-    keepers = [Keeper(vault, server, sealer, clock=clock, wait=clock.wait) for _ in range(10)]
+    keepers = [TokenSource(vault, server, sealer, clock=clock, wait=clock.wait) for _ in range(10)]
     vendor.outage = (429, "")
     for _ in range(2):
         for keeper in keepers:

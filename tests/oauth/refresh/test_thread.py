@@ -2,7 +2,7 @@
 
 import threading
 
-from oauth.refresh.thread import Ticker
+from oauth.refresh.thread import RefreshThread
 
 
 class Tended:
@@ -24,7 +24,7 @@ class Tended:
 def test_a_nudge_is_heard_at_once_and_stop_ends_the_thread() -> None:
     """Between nudges it sleeps; after stop nothing is tended."""
     keeper = Tended(600)
-    ticker = Ticker(keeper)
+    ticker = RefreshThread(keeper)
     ticker.start()
     assert keeper.tended.wait(5)
     keeper.tended.clear()
@@ -40,7 +40,7 @@ def test_a_nudge_is_heard_at_once_and_stop_ends_the_thread() -> None:
 def test_short_lived_tokens_are_looked_at_more_often() -> None:
     """The pause follows the token's soft margin."""
     keeper = Tended(0.01)
-    ticker = Ticker(keeper)
+    ticker = RefreshThread(keeper)
     ticker.start()
     for _ in range(3):
         assert keeper.tended.wait(5)

@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from oauth.authorization_server import AuthorizationServer
-from oauth.encryption import Sealer
+from oauth.encryption import TokenCipher
 from oauth.errors import RefreshUnavailable
-from oauth.token_source import Keeper
+from oauth.token_source import TokenSource
 from tests.oauth.vault_in_memory import VaultInMemory
 from tests.oauth.vendor import DAY, START, Clock, Vendor
 
@@ -37,7 +37,7 @@ def slow(vendor: Vendor) -> None:
 
 
 def test_32_threads_at_an_expired_token_make_one_refresh(
-    keeper: Keeper, vendor: Vendor, clock: Clock
+    keeper: TokenSource, vendor: Vendor, clock: Clock
 ) -> None:
     """Single flight: everybody gets the one new token."""
     clock.now = START + DAY
@@ -46,7 +46,7 @@ def test_32_threads_at_an_expired_token_make_one_refresh(
     assert len(vendor.forms) == 1
 
 
-def test_32_threads_with_a_rejected_token_make_one_refresh(keeper: Keeper, vendor: Vendor) -> None:
+def test_32_threads_with_a_rejected_token_make_one_refresh(keeper: TokenSource, vendor: Vendor) -> None:
     """The first one refreshes, the others find a newer token than the one they used."""
     token = keeper.current()
     slow(vendor)
@@ -55,19 +55,19 @@ def test_32_threads_with_a_rejected_token_make_one_refresh(keeper: Keeper, vendo
 
 
 def test_two_processes_on_one_vault_make_one_refresh(
-    vault: VaultInMemory, vendor: Vendor, server: AuthorizationServer, sealer: Sealer, clock: Clock
+    vault: VaultInMemory, vendor: Vendor, server: AuthorizationServer, sealer: TokenCipher, clock: Clock
 ) -> None:
     """The lease and the generation keep the second one from spending the same token."""
     clock.now = START + DAY
     slow(vendor)
-    keepers = [Keeper(vault, server, sealer, clock=clock, wait=threading.Event().wait) for _ in range(4)]
+    keepers = [TokenSource(vault, server, sealer, clock=clock, wait=threading.Event().wait) for _ in range(4)]
     assert set(all_at_once([each.current for each in keepers] * 4)) == {"access-secret-1"}
     assert len(vendor.forms) == 1
     assert vault.row.generation == 2
 
 
 def test_waiting_threads_do_not_repeat_a_refresh_that_failed(
-    keeper: Keeper, vendor: Vendor, clock: Clock
+    keeper: TokenSource, vendor: Vendor, clock: Clock
 ) -> None:
     """A failure is shared like a success."""
     clock.now = START + DAY

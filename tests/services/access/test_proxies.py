@@ -12,12 +12,12 @@ from services.access.proxies import (
     PRIVATE_VISITOR,
     TOO_MANY_HOPS,
     UNCOUNTED,
+    ProxyObservation,
     ProxyRules,
-    Sight,
 )
 from services.access.proxy_watch import DAY_MS, FORGOTTEN_MS, KEY, ProxyWatch
 from store.engine.database import Database
-from store.key_value import Meta
+from store.key_value import KeyValue
 from tests.services.conftest import Clock
 
 OPEN_HOST, PROBED = "signup.example.org", "10.0.0.9:5000"
@@ -103,7 +103,7 @@ def test_where_no_name_is_public_nobody_is_missed(public_host: str | None) -> No
 def test_a_stranger_is_told_by_his_network() -> None:
     """What is kept for a week is no person's address."""
     sight = rules(1).look({"REMOTE_ADDR": "9.9.9.9"})
-    assert sight == Sight(PAST_THE_PROXY, "9.9.9.0/24")
+    assert sight == ProxyObservation(PAST_THE_PROXY, "9.9.9.0/24")
 
 
 class TestWatch:
@@ -116,14 +116,14 @@ class TestWatch:
     @pytest.fixture
     def process(self, each_database: Database, clock: Clock) -> Callable[..., ProxyWatch]:
         def make(settings: str = "as they are") -> ProxyWatch:
-            return ProxyWatch(rules(1), settings=settings, meta=Meta(each_database), clock=clock)
+            return ProxyWatch(rules(1), settings=settings, meta=KeyValue(each_database), clock=clock)
 
         return make
 
     def test_all_processes_tell_what_one_saw(self, process: Callable[..., ProxyWatch]) -> None:
         """The one that saw it at once, the others when it has told them; never to strangers."""
         one, other = process(), process()
-        one.note(Sight(PAST_THE_PROXY, "9.9.9.0/24"))
+        one.note(ProxyObservation(PAST_THE_PROXY, "9.9.9.0/24"))
         assert [problem.code for problem in one.problems()] == [PAST_THE_PROXY]
         assert other.problems() == []
         one.exchange()
@@ -134,11 +134,11 @@ class TestWatch:
     def test_other_settings_begin_anew(self, process: Callable[..., ProxyWatch]) -> None:
         """Once PROXY_HOPS was corrected, what was seen before says nothing."""
         before = process()
-        before.note(Sight(UNCOUNTED, "127.0.0.1"))
+        before.note(ProxyObservation(UNCOUNTED, "127.0.0.1"))
         before.exchange()
         after = process("corrected")
         assert after.problems() == []
-        after.note(Sight(IN_ORDER))
+        after.note(ProxyObservation(IN_ORDER))
         after.exchange()
         assert process("corrected").problems() == []
 
@@ -148,7 +148,7 @@ class TestWatch:
         """A proxy may be corrected as well."""
         one = process()
         for _ in range(3):
-            one.note(Sight(PAST_THE_PROXY, "9.9.9.0/24"))
+            one.note(ProxyObservation(PAST_THE_PROXY, "9.9.9.0/24"))
             one.exchange()
             clock.now += FORGOTTEN_MS
         assert process().problems() != []
@@ -158,12 +158,12 @@ class TestWatch:
     def test_a_visitor_of_the_own_network_is_no_fault(self, process: Callable[..., ProxyWatch]) -> None:
         """Only while nobody else was seen: with a wrong number no public address could ever show."""
         office, outside = process(), process()
-        office.note(Sight(PRIVATE_VISITOR, "192.168.1.7"))
+        office.note(ProxyObservation(PRIVATE_VISITOR, "192.168.1.7"))
         office.exchange()
         assert [problem.code for problem in outside.problems()] == [PRIVATE_VISITOR]
-        outside.note(Sight(IN_ORDER))
+        outside.note(ProxyObservation(IN_ORDER))
         outside.exchange()
-        office.note(Sight(PRIVATE_VISITOR, "192.168.1.7"))
+        office.note(ProxyObservation(PRIVATE_VISITOR, "192.168.1.7"))
         office.exchange()
         assert office.problems() == outside.problems() == []
 
@@ -171,18 +171,18 @@ class TestWatch:
         self, process: Callable[..., ProxyWatch], each_database: Database, clock: Clock
     ) -> None:
         """However many requests come: once a day."""
-        one, meta = process(), Meta(each_database)
-        for sight in (Sight(IN_ORDER), Sight(PAST_THE_PROXY, "9.9.9.0/24"), None):
+        one, meta = process(), KeyValue(each_database)
+        for sight in (ProxyObservation(IN_ORDER), ProxyObservation(PAST_THE_PROXY, "9.9.9.0/24"), None):
             one.note(sight)
         one.exchange()
         kept = meta.get(KEY)
         clock.now += DAY_MS
         for number in range(100):
-            one.note(Sight(PAST_THE_PROXY, f"9.9.{number}.0/24"))
-            one.note(Sight(IN_ORDER))
+            one.note(ProxyObservation(PAST_THE_PROXY, f"9.9.{number}.0/24"))
+            one.note(ProxyObservation(IN_ORDER))
             one.exchange()
         assert meta.get(KEY) == kept
         clock.now += 1
-        one.note(Sight(IN_ORDER))
+        one.note(ProxyObservation(IN_ORDER))
         one.exchange()
         assert meta.get(KEY) != kept

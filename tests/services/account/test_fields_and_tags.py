@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from services.access.requester import ANONYMOUS, Asker
+from services.access.requester import ANONYMOUS, Requester
 from services.account.fields_and_tags import Offered
 from services.constant_contact.catalog import Choice, CustomField, Tag
 from services.constant_contact.errors import Unreachable
@@ -18,18 +18,18 @@ from services.intake.parsing import read_json
 from tests.services.conftest import House
 from tests.services.vendor import NEWSLETTER
 
-SHOP = Asker("api:12345678")
+SHOP = Requester("api:12345678")
 SIZE = CustomField("f-1", "Shoe size", "number")
 SHIRT = CustomField("f-2", "T-shirt", "single_select", (Choice("1", "Small"), Choice("2", "Large")))
 HOUR = 3_600_000
 
 
-def take(house: House, asker: Asker, **more: Any) -> str:
+def take(house: House, asker: Requester, **more: Any) -> str:
     document = {"email": "ann@example.org", "list_ids": [NEWSLETTER.list_id], **more}
     return house.intake.accept(read_json(json.dumps(document).encode()), asker, Evidence()).id
 
 
-def refused(house: House, asker: Asker, **more: Any) -> dict[str, str]:
+def refused(house: House, asker: Requester, **more: Any) -> dict[str, str]:
     with pytest.raises(InvalidSubmission) as caught:
         take(house, asker, **more)
     return {error.field: error.message for error in caught.value.errors}
@@ -50,7 +50,7 @@ def knowing(house: House) -> House:
 
 
 @pytest.mark.parametrize("asker", [ANONYMOUS, SHOP])
-def test_what_nobody_looked_up_yet_refuses_nobody_and_makes_no_call(house: House, asker: Asker) -> None:
+def test_what_nobody_looked_up_yet_refuses_nobody_and_makes_no_call(house: House, asker: Requester) -> None:
     """The vendor may be away; names are looked up at delivery."""
     take(house, asker, custom_fields={"Shoe size": "big"}, tags=["VIP"])
     assert house.vendor.asked_for == []
@@ -58,7 +58,7 @@ def test_what_nobody_looked_up_yet_refuses_nobody_and_makes_no_call(house: House
 
 
 @pytest.mark.parametrize("asker", [ANONYMOUS, SHOP])
-def test_a_field_that_the_account_lacks_is_named(knowing: House, asker: Asker) -> None:
+def test_a_field_that_the_account_lacks_is_named(knowing: House, asker: Requester) -> None:
     """By the name of its input, and nothing is stored."""
     errors = refused(knowing, asker, custom_fields={"Shoe size": "42", "Hat size": "7"})
     assert set(errors) == {"custom_fields[Hat size]"}
@@ -97,7 +97,7 @@ def test_old_knowledge_refuses_nobody(knowing: House) -> None:
 
 
 @pytest.mark.parametrize("asker", [ANONYMOUS, SHOP])
-def test_a_delivery_that_was_lost_is_made_again_as_it_was(knowing: House, asker: Asker) -> None:
+def test_a_delivery_that_was_lost_is_made_again_as_it_was(knowing: House, asker: Requester) -> None:
     """From the columns of the sign-up, its fields, its tags, and who may make them."""
     take(knowing, asker, first_name="Ann", custom_fields={"Shoe size": "42"}, tags=["VIP"])
     with knowing.database.reading() as connection:

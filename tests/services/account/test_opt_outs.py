@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from services.access.requester import ANONYMOUS, Asker
+from services.access.requester import ANONYMOUS, Requester
 from services.constant_contact.errors import NotAsked
 from services.delivery.attempt import Outcome
 from services.delivery.returning import ASKED, AskedBefore, AsksToReturn, LeftSince, Returning
 from services.intake.accept import Evidence
 from services.intake.parsing import read_json
-from services.signups.manage import SignupCare
-from store.outbox.manage import Care
+from services.signups.manage import SignupActions
+from store.outbox.manage import DeliveryActions
 from store.recovery.spool_import import SpoolImport
 from store.signups.records import SignupRecords
 from tests.services.delivery.test_sign_up import CREATE, FIND, FORM, LEFT, LONG, SHORT, Town
@@ -74,7 +74,7 @@ def by_key(town: Town, address: str = SHORT, **fields: str) -> str:
     body = f'{{"email": "{address}", "list_id": "{PRESET_LIST_ID}"' + "".join(
         f', "{name}": "{value}"' for name, value in fields.items()
     )
-    return town.intake.accept(read_json(f"{body}}}".encode()), Asker("key-1"), Evidence()).id
+    return town.intake.accept(read_json(f"{body}}}".encode()), Requester("key-1"), Evidence()).id
 
 
 def assert_left_alone(town: Town, signup_id: str, address: str = SHORT) -> None:
@@ -163,10 +163,10 @@ def test_a_retry_by_hand_brings_nobody_back(town: Town, all_parked: bool) -> Non
     town.later(SECOND)
     leave(town)
     town.later(10 * SECOND)
-    care = SignupCare(
+    care = SignupActions(
         records=SignupRecords(town.database),
         deliveries=town.deliveries,
-        care=Care(town.database),
+        care=DeliveryActions(town.database),
         budget=town.budget,
         lists=town.lists,
         clock=town.clock,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from services.constant_contact.errors import ConnectionUnusable, NoCallLeft
-from services.constant_contact.quota import CallPermits
+from services.constant_contact.quota import CallQuota
 from store.outbox.deliveries import Claimed
 from tests.services.conftest import House
 from tests.support.patience import Patient
@@ -13,7 +13,7 @@ from tests.support.patience import Patient
 
 def test_each_permit_is_booked(house: House) -> None:
     """The day's count grows with every call, whoever makes it."""
-    permits = CallPermits(house.budget, clock=house.clock, monotonic=house.clock.monotonic)
+    permits = CallQuota(house.budget, clock=house.clock, monotonic=house.clock.monotonic)
     permits.take()
     permits.take()
     assert house.budget.read().used == 2
@@ -21,7 +21,7 @@ def test_each_permit_is_booked(house: House) -> None:
 
 def test_a_full_second_is_waited_out(house: House) -> None:
     """The fifth call of a second goes out in the next one, at the time that was booked ahead for it."""
-    permits = CallPermits(house.budget, clock=house.clock, monotonic=house.clock.monotonic)
+    permits = CallQuota(house.budget, clock=house.clock, monotonic=house.clock.monotonic)
     for _ in range(4):
         permits.take()
     house.clock.tick = 100
@@ -33,7 +33,7 @@ def test_a_full_second_is_waited_out(house: House) -> None:
 
 def test_a_pause_stops_what_can_wait_and_not_what_mends_it(house: House) -> None:
     """A person who connects anew must get through while the old tokens' pause lasts."""
-    permits = CallPermits(house.budget, clock=house.clock, monotonic=house.clock.monotonic)
+    permits = CallQuota(house.budget, clock=house.clock, monotonic=house.clock.monotonic)
     house.budget.pause(until=house.clock.now + 900_000, reason="401")
     with pytest.raises(NoCallLeft):
         permits.take()
@@ -47,7 +47,7 @@ def test_a_token_is_seen_to_before_the_call_is_booked(house: House) -> None:
     def authorize() -> None:
         used.append(house.budget.read().used)
 
-    CallPermits(house.budget, clock=house.clock, authorize=authorize).take()
+    CallQuota(house.budget, clock=house.clock, authorize=authorize).take()
     assert (used, house.budget.read().used) == ([0], 1)
 
 
@@ -57,7 +57,7 @@ def test_without_a_token_nothing_is_booked(house: House) -> None:
     def authorize() -> None:
         raise ConnectionUnusable
 
-    permits = CallPermits(house.budget, clock=house.clock, authorize=authorize)
+    permits = CallQuota(house.budget, clock=house.clock, authorize=authorize)
     with pytest.raises(ConnectionUnusable):
         permits.take()
     assert house.budget.read().used == 0
@@ -67,7 +67,7 @@ def test_without_a_token_nothing_is_booked(house: House) -> None:
 
 def test_who_has_more_patience_waits_longer(house: House) -> None:
     """A delivery that has begun waits for its further calls."""
-    permits = CallPermits(house.budget, clock=house.clock, monotonic=house.clock.monotonic)
+    permits = CallQuota(house.budget, clock=house.clock, monotonic=house.clock.monotonic)
     house.budget.throttled(house.clock.now)
     house.budget.throttled(house.clock.now)
     house.clock.tick = 400
@@ -85,7 +85,7 @@ def test_the_probe_itself_need_not_wait_for_its_outcome(house: House) -> None:
     claimed = house.courier.claim()
     assert isinstance(claimed, Claimed)
     assert claimed.probe
-    permits = CallPermits(house.budget, clock=house.clock, monotonic=house.clock.monotonic)
+    permits = CallQuota(house.budget, clock=house.clock, monotonic=house.clock.monotonic)
     with pytest.raises(NoCallLeft):
         permits.take()
     permits.take(own_probe=True)
@@ -95,7 +95,7 @@ def test_the_probe_itself_need_not_wait_for_its_outcome(house: House) -> None:
 @pytest.mark.parametrize("urgent", [False, True])
 def test_a_clock_that_was_set_forward_brings_no_fifth_call_into_a_second(house: House, urgent: bool) -> None:
     """The calls of a moment ago seem to be an hour old: what lists and opt-outs cost, waits a second too."""
-    permits = CallPermits(
+    permits = CallQuota(
         house.budget,
         clock=house.clock,
         monotonic=lambda: (house.clock.now - leapt) / 1000,

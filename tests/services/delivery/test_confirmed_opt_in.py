@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.access.requester import ANONYMOUS, Asker
+from services.access.requester import ANONYMOUS, Requester
 from services.intake.accept import Evidence
 from services.intake.idempotency import Handling
 from services.intake.parsing import read_form
@@ -12,11 +12,11 @@ from tests.services.delivery.test_sign_up import FIND, FORM, LONG, Town, town
 from tests.services.sandbox_account import PRESET_LIST_ID
 
 __all__ = ["town"]
-SHOP = Asker("shop")
+SHOP = Requester("shop")
 AT_ONCE = Handling(wait_seconds=0)
 
 
-def sign_up(town: Town, address: str, asker: Asker = SHOP) -> str:
+def sign_up(town: Town, address: str, asker: Requester = SHOP) -> str:
     sent = read_form([("email", address), ("list_id", PRESET_LIST_ID)])
     return town.intake.accept(sent, asker, Evidence(), AT_ONCE).id
 

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.access.requester import ANONYMOUS, Asker
+from services.access.requester import ANONYMOUS, Requester
 from services.constant_contact.client import ConstantContact
 from services.constant_contact.contacts import Contact
 from services.delivery.fill_empty import filled
-from services.delivery.kinds.sign_up import Sender
+from services.delivery.kinds.sign_up import SignUpSender
 from services.delivery.merge import merge
 from services.delivery.payload import payload_of
 from services.intake.accept import Evidence
@@ -24,7 +24,7 @@ from store.outbox.deliveries import Carried, Claimed
 from tests.services.delivery.test_sign_up import CREATE, DAY, FIND, FORM, LEFT, LONG, SHORT, Town
 from tests.services.sandbox_account import EVENTS_ID, PRESET_LIST_ID, SOURCE_FIELD
 
-KEY = Asker("key-1")
+KEY = Requester("key-1")
 NEWS: dict[str, Any] = {
     "slug": "news",
     "name": "News",
@@ -62,7 +62,7 @@ def town(tmp_path: Path) -> Iterator[Town]:
     town.database.close()
 
 
-def sign_up(town: Town, address: str, *, asker: Asker = ANONYMOUS, **fields: str) -> str:
+def sign_up(town: Town, address: str, *, asker: Requester = ANONYMOUS, **fields: str) -> str:
     submission = read_form([("email", address), ("form", "news"), *fields.items()])
     return town.intake.accept(submission, asker, Evidence()).id
 
@@ -212,7 +212,7 @@ def test_somebody_who_was_added_meanwhile_is_protected_too(town: Town) -> None:
     claimed = town.courier.claim()
     assert isinstance(claimed, Claimed)
     vendor = AddedMeanwhile(town)
-    sender = Sender(
+    sender = SignUpSender(
         vendor=vendor,
         permits=town.permits,
         lists=town.lists,

@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from services.constant_contact.quota import CallPermits
-from services.delivery.pacing import Departures, NotSent, depart, departing
+from services.constant_contact.quota import CallQuota
+from services.delivery.pacing import NotSent, Pacing, depart, departing
 from store.engine.database import Database
 from store.outbox.deliveries import Claimed, Deliveries
-from store.quota.ledger import Budget
+from store.quota.ledger import QuotaLedger
 from store.quota.state import Wait
 from tests.services.conftest import Clock, House
 
 
-class SlowDisk(Budget):
+class SlowDisk(QuotaLedger):
     """Each booking takes its time, and `late` tells how long, in milliseconds."""
 
     clock: Clock
@@ -62,9 +62,9 @@ def disk(house: House) -> SlowDisk:
 
 
 @pytest.fixture
-def departures(house: House, disk: SlowDisk) -> Departures:
-    permits = CallPermits(disk, clock=house.clock, monotonic=house.clock.monotonic)
-    return Departures(permits=permits, budget=disk, clock=house.clock)
+def departures(house: House, disk: SlowDisk) -> Pacing:
+    permits = CallQuota(disk, clock=house.clock, monotonic=house.clock.monotonic)
+    return Pacing(permits=permits, budget=disk, clock=house.clock)
 
 
 _numbers = count()
@@ -77,7 +77,7 @@ def claim(house: House) -> Claimed:
     return claimed
 
 
-def test_a_call_is_booked_ahead_and_leaves_at_its_time(house: House, departures: Departures) -> None:
+def test_a_call_is_booked_ahead_and_leaves_at_its_time(house: House, departures: Pacing) -> None:
     """The commit's time is then not lost, and neither is a millisecond of the second."""
     began = house.clock.now
     claims = []
@@ -105,9 +105,7 @@ def test_nobody_books_further_ahead_than_a_quarter_of_a_second(house: House) -> 
 
 
 @pytest.mark.parametrize(("late", "calls"), [(40, 1), (41, 2)])
-def test_a_call_that_is_late_is_booked_anew(
-    house: House, departures: Departures, late: int, calls: int
-) -> None:
+def test_a_call_that_is_late_is_booked_anew(house: House, departures: Pacing, late: int, calls: int) -> None:
     """It would fall into somebody else's second; the rest of the guard is the network's."""
     claimed = claim(house)
     house.clock.now += late
@@ -116,7 +114,7 @@ def test_a_call_that_is_late_is_booked_anew(
 
 
 def test_where_every_booking_takes_long_the_gaps_grow_until_they_cover_it(
-    house: House, departures: Departures, disk: SlowDisk
+    house: House, departures: Pacing, disk: SlowDisk
 ) -> None:
     """Else a slow disk would hold back every call for ever."""
     claimed = claim(house)
@@ -127,7 +125,7 @@ def test_where_every_booking_takes_long_the_gaps_grow_until_they_cover_it(
 
 
 def test_a_guard_that_has_grown_lets_later_calls_leave(
-    house: House, departures: Departures, disk: SlowDisk
+    house: House, departures: Pacing, disk: SlowDisk
 ) -> None:
     """It was widened because they are late."""
     disk.throttled(house.clock.now - 1_500)
@@ -138,7 +136,7 @@ def test_a_guard_that_has_grown_lets_later_calls_leave(
 
 
 @pytest.mark.parametrize("why", ["stopped", "frozen"])
-def test_a_call_that_shall_not_leave_is_not_sent(house: House, departures: Departures, why: str) -> None:
+def test_a_call_that_shall_not_leave_is_not_sent(house: House, departures: Pacing, why: str) -> None:
     """Whoever holds the lease by then sends it."""
     claimed, stop = claim(house), threading.Event()
     if why == "stopped":
@@ -150,7 +148,7 @@ def test_a_call_that_shall_not_leave_is_not_sent(house: House, departures: Depar
     assert house.budget.read().used == 1
 
 
-def test_a_clock_that_was_set_back_holds_nothing_up(house: House, departures: Departures) -> None:
+def test_a_clock_that_was_set_back_holds_nothing_up(house: House, departures: Pacing) -> None:
     """A call waits a quarter of a second at most, or its lease would end."""
     claimed = claim(house)
     house.clock.now -= 50_000
@@ -167,8 +165,8 @@ def test_a_clock_that_was_set_forward_brings_no_fifth_call_into_a_second(
     Set back again, it holds nothing up.
     """
     leapt = [0]
-    departures = Departures(
-        permits=CallPermits(disk, clock=house.clock, monotonic=lambda: (house.clock() - leapt[0]) / 1000),
+    departures = Pacing(
+        permits=CallQuota(disk, clock=house.clock, monotonic=lambda: (house.clock() - leapt[0]) / 1000),
         budget=disk,
         clock=house.clock,
     )

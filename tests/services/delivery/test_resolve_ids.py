@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from services.access.requester import ANONYMOUS, Asker
+from services.access.requester import ANONYMOUS, Requester
 from services.delivery.attempt import Outcome, Step
 from services.intake.accept import Evidence
 from services.intake.parsing import read_json
@@ -18,7 +18,7 @@ from tests.services.conftest import Clock
 from tests.services.delivery.test_sign_up import CREATE, FIND, FORM, LEFT, LONG, SHORT, Town
 from tests.services.sandbox_account import PRESET_LIST_ID, SOURCE_FIELD
 
-SHOP = Asker("api:12345678")
+SHOP = Requester("api:12345678")
 FIELDS = ("GET", "/v3/contact_custom_fields", 200)
 TAGS = ("GET", "/v3/contact_tags", 200)
 MAKE = ("POST", "/v3/contact_tags", 201)
@@ -67,7 +67,7 @@ def unbooked() -> None:
     """A call that nobody counts."""
 
 
-def take(town: Town, email: str = SHORT, *, asker: Asker = SHOP, **more: Any) -> str:
+def take(town: Town, email: str = SHORT, *, asker: Requester = SHOP, **more: Any) -> str:
     document = {"email": email, "list_ids": [PRESET_LIST_ID], **more}
     return town.intake.accept(read_json(json.dumps(document).encode()), asker, Evidence()).id
 

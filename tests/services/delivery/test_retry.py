@@ -20,7 +20,7 @@ from services.constant_contact.errors import (
     Unauthorized,
     Unreachable,
 )
-from services.delivery.retry import CONFIGURATION, DAY, FLAGGED_FOR, MINUTE, Case, decide
+from services.delivery.retry import CONFIGURATION, DAY, FLAGGED_FOR, MINUTE, RetryCase, decide
 from services.delivery.returning import LeftSince
 
 NOON = 20_000 * DAY + DAY // 2
@@ -37,8 +37,8 @@ def case(
     again: bool = False,
     merged: bool = False,
     guard_ms: int = 100,
-) -> Case:
-    return Case(now, now - age, attempts, failures, refused, again, merged, guard_ms)
+) -> RetryCase:
+    return RetryCase(now, now - age, attempts, failures, refused, again, merged, guard_ms)
 
 
 @dataclass(frozen=True)

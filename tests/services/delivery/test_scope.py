@@ -23,7 +23,7 @@ from services.constant_contact.errors import (
 )
 from services.delivery.attempt import Step
 from services.delivery.pacing import depart
-from store.outbox.manage import Care
+from store.outbox.manage import DeliveryActions
 from store.signups.accept import NewSignup, Signups
 from tests.services.conftest import Clock, House
 from tests.services.vendor import EVENTS, NEWSLETTER, ScriptedVendor
@@ -379,7 +379,7 @@ def test_a_cause_for_which_nobody_waits_any_more_is_forgotten(scene: Scene) -> N
     scene.run(60, scene.delivered(scene.store(40, "good")))
     assert scene.states(bad) == {"parked"}
     for each in bad:
-        assert Care(scene.house.database).drop(each, now=scene.clock.now, note="Dropped: a test")
+        assert DeliveryActions(scene.house.database).drop(each, now=scene.clock.now, note="Dropped: a test")
     scene.run(300)
     assert scene.house.budget.read().causes == "[]"
     scene.vendor.judge = lambda _: None

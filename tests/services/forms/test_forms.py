@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from services.access.requester import ANONYMOUS, Asker
+from services.access.requester import ANONYMOUS, Requester
 from services.constant_contact.catalog import CustomField
 from services.errors import InvalidForm, InvalidSubmission
-from services.forms.form import Form, FormDirectory
+from services.forms.form import Form, FormCatalog
 from services.intake.accept import Evidence
 from services.intake.idempotency import Handling
 from services.intake.parsing import read_form, read_json
@@ -219,7 +219,7 @@ def test_what_nobody_understands_is_told(house: House, sent: str) -> None:
 def test_the_holder_of_a_key_may_have_shown_a_wording_of_its_own(house: House) -> None:
     """It is what the person saw, so it is what is on record."""
     house.forms.save(FORM | {"fields": []})
-    house.intake.accept(post(consent="Send me the shop's news."), Asker("shop"), Evidence())
+    house.intake.accept(post(consent="Send me the shop's news."), Requester("shop"), Evidence())
     row = stored(house)
     assert (row.consent, row.consent_version) == ("Send me the shop's news.", None)
 
@@ -259,7 +259,7 @@ def test_a_change_elsewhere_counts_after_five_seconds(house: House) -> None:
     """Forms are on every sign-up's way, so they are not read each time."""
     house.forms.save(FORM)
     assert house.forms.find("spring-news")
-    another = FormDirectory(Forms(house.database), clock=house.clock)
+    another = FormCatalog(Forms(house.database), clock=house.clock)
     another.save(FORM | {"name": "Renamed"})
 
     def name() -> str | None:
@@ -275,7 +275,7 @@ def test_a_change_elsewhere_counts_after_five_seconds(house: House) -> None:
 def test_a_new_form_counts_at_once_everywhere(house: House) -> None:
     """Its maker opens it in the next moment, and may meet another process."""
     assert house.forms.find("spring-news") is None
-    FormDirectory(Forms(house.database), clock=house.clock).save(FORM)
+    FormCatalog(Forms(house.database), clock=house.clock).save(FORM)
     assert house.forms.find("spring-news") is not None
 
 
@@ -291,7 +291,7 @@ def test_known_forms_serve_on_while_the_store_is_away(tmp_path: Path) -> None:
     """So that their sign-ups are taken."""
     database = Database(f"sqlite:///{tmp_path}/app.db")
     seconds = [0.0]
-    forms = FormDirectory(Forms(database), clock=lambda: 1, monotonic=lambda: seconds[0])
+    forms = FormCatalog(Forms(database), clock=lambda: 1, monotonic=lambda: seconds[0])
     forms.save(FORM)
     database.close()
     (tmp_path / "app.db").unlink()
@@ -304,12 +304,12 @@ def test_a_process_that_starts_while_the_store_is_away_knows_the_forms(house: Ho
     """Behind an upgrade, say: they stand in a copy beside the spool, which an earlier process wrote."""
     file = tmp_path / "kept" / "known-forms.json"
     house.forms.save(FORM)
-    before = FormDirectory(Forms(house.database), clock=house.clock, copy=FormsCopy(file))
+    before = FormCatalog(Forms(house.database), clock=house.clock, copy=FormsCopy(file))
     assert before.find("spring-news") is not None
     assert file.stat().st_mode & 0o077 == 0
     (tmp_path / "file").touch()
     away = Database(f"sqlite:///{tmp_path / 'file' / 'x.db'}")
-    started = FormDirectory(Forms(away), clock=house.clock, copy=FormsCopy(file))
+    started = FormCatalog(Forms(away), clock=house.clock, copy=FormsCopy(file))
     assert started.find("spring-news") == before.find("spring-news")
     with pytest.raises(StoreError):
         started.find("another")
@@ -325,7 +325,7 @@ def test_a_copy_that_cannot_be_read_is_none(tmp_path: Path, content: str) -> Non
     file.write_bytes(content.encode("utf-8", "surrogatepass"))
     (tmp_path / "file").touch()
     away = Database(f"sqlite:///{tmp_path / 'file' / 'x.db'}")
-    forms = FormDirectory(Forms(away), clock=lambda: 0, copy=FormsCopy(file))
+    forms = FormCatalog(Forms(away), clock=lambda: 0, copy=FormsCopy(file))
     with pytest.raises(StoreError):
         forms.find("spring-news")
     assert forms.seen("spring-news") is None
@@ -336,7 +336,7 @@ def test_a_copy_that_cannot_be_written_stops_nothing(house: House, tmp_path: Pat
     (tmp_path / "in-the-way").touch()
     copy = FormsCopy(tmp_path / "in-the-way" / "known-forms.json")
     house.forms.save(FORM)
-    assert FormDirectory(Forms(house.database), clock=house.clock, copy=copy).find("spring-news") is not None
+    assert FormCatalog(Forms(house.database), clock=house.clock, copy=copy).find("spring-news") is not None
 
 
 @pytest.mark.parametrize("slug", ["spring-news", " spring-news "])
@@ -399,7 +399,7 @@ def test_only_the_sites_of_a_form_may_call(house: House) -> None:
 def test_a_store_that_was_never_there_breaks_no_answer(tmp_path: Path) -> None:
     """What an answer only adorns itself with is left out; what it rests on is refused."""
     (tmp_path / "app.db").mkdir()
-    forms = FormDirectory(Forms(Database(f"sqlite:///{tmp_path}/app.db")), clock=lambda: 1)
+    forms = FormCatalog(Forms(Database(f"sqlite:///{tmp_path}/app.db")), clock=lambda: 1)
     assert forms.origins() == frozenset()
     assert forms.seen("spring-news") is None
     with pytest.raises(StoreError):

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from services.access.requester import ANONYMOUS, Asker
+from services.access.requester import ANONYMOUS, Requester
 from services.errors import InvalidSubmission
 from services.forms.form import Form
 from services.forms.honeypot import trap_name
-from services.forms.ignored_fields import FORGOTTEN_MS, MOST_IN_MEMORY, MOST_KEPT, FieldNotes
+from services.forms.ignored_fields import FORGOTTEN_MS, MOST_IN_MEMORY, MOST_KEPT, IgnoredFields
 from services.intake.accept import Evidence
 from services.intake.parsing import read_form, read_json
 from services.protection.honeypot import is_trapped
@@ -31,7 +31,7 @@ def form(house: House) -> Form:
     return house.forms.save(FORM)
 
 
-def send(house: House, *pairs: tuple[str, str], asker: Asker = ANONYMOUS) -> Submission:
+def send(house: House, *pairs: tuple[str, str], asker: Requester = ANONYMOUS) -> Submission:
     submission = house.intake.read_form([("form", "news"), ("email", "ann@example.org"), *pairs])
     house.intake.accept(submission, asker, Evidence())
     return submission
@@ -50,7 +50,7 @@ def test_what_no_field_is_called_is_counted(house: House, form: Form) -> None:
     assert noted(house) == counted
     house.notes.write()
     assert noted(house) == counted
-    other = FieldNotes(house.meta, clock=house.clock)
+    other = IgnoredFields(house.meta, clock=house.clock)
     assert other.of("news") == house.notes.of("news")
     send(house, ("fnme", "Ann"))
     assert noted(house)[0] == ("fnme", "not understood", 4)

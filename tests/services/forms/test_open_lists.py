@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from services.access.requester import ANONYMOUS, Asker
+from services.access.requester import ANONYMOUS, Requester
 from services.errors import InvalidSubmission
 from services.forms.open_lists import OpenLists
 from services.intake.accept import Evidence
@@ -17,7 +17,7 @@ from tests.services.conftest import House
 from tests.services.protection.test_proof_of_work import answer
 from tests.services.vendor import EVENTS, NEWSLETTER
 
-SHOP = Asker("key-1")
+SHOP = Requester("key-1")
 FORM: dict[str, Any] = {
     "slug": "news",
     "name": "News",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from services.access.requester import ANONYMOUS, Asker
+from services.access.requester import ANONYMOUS, Requester
 from services.errors import InvalidSubmission, KeyReused, StorageUnavailable
 from services.intake.accept import Evidence
 from services.intake.idempotency import Handling
@@ -18,7 +18,7 @@ from store.recovery.spool_import import SpoolImport
 from tests.services.conftest import House
 from tests.services.vendor import EVENTS, NEWSLETTER
 
-SHOP = Asker("api:12345678")
+SHOP = Requester("api:12345678")
 UNKNOWN = "99999999-9999-4999-8999-999999999999"
 
 
@@ -123,7 +123,7 @@ def test_a_key_that_cannot_be_looked_up_turns_nobody_away(house: House) -> None:
 
 def test_a_taken_key_does_not_count_as_a_store_that_is_away(house: House) -> None:
     """The repeat hears of the first sign-up, and nothing goes to the spool."""
-    keyed, shop = Handling(key="k-1"), Asker("api:12345678")
+    keyed, shop = Handling(key="k-1"), Requester("api:12345678")
     first = house.intake.accept(submission(NEWSLETTER.list_id), shop, Evidence(), keyed)
     with pytest.raises(KeyReused):
         house.intake.accept(submission(NEWSLETTER.list_id, email="b@example.org"), shop, Evidence(), keyed)

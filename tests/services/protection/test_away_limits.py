@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from services.access.requester import ANONYMOUS, Asker
+from services.access.requester import ANONYMOUS, Requester
 from services.errors import TooManyAttempts
 from services.intake.accept import Evidence
 from services.intake.parsing import read_form
-from services.protection.away_limits import MOST_KEYS, RULE, AwayLimits
-from services.protection.rules import Rates
+from services.protection.away_limits import MOST_KEYS, RULE, OfflineRateLimits
+from services.protection.rules import RateLimits
 from store.signups.rate_limits import FLOOD, Limit
 from tests.services.conftest import Clock, House
 from tests.services.vendor import NEWSLETTER
@@ -23,7 +23,7 @@ def test_those_over_a_limit_are_suspected_and_a_flood_is_refused() -> None:
     """Until the minute is over."""
     clock = Clock()
     clock.now -= clock.now % 60_000
-    away = AwayLimits(clock)
+    away = OfflineRateLimits(clock)
     limits = [Limit("address_rate", "a", 2), Limit("network_rate", "n", 4)]
     rules = [away.count(limits)[0] for _ in range(5)]
     assert rules == [(), (), ("address_rate",), ("address_rate",), ("address_rate", "network_rate")]
@@ -37,7 +37,7 @@ def test_those_over_a_limit_are_suspected_and_a_flood_is_refused() -> None:
 
 def test_a_crowd_of_addresses_takes_no_more_memory() -> None:
     """Beyond so many in a minute each new one is suspected; those that are known are not."""
-    away = AwayLimits(Clock())
+    away = OfflineRateLimits(Clock())
     for number in range(MOST_KEYS):
         assert away.count([Limit("address_rate", f"a{number}", 20)]) == ((), None)
     assert away.count([Limit("address_rate", "one more", 20)]) == ((RULE,), None)
@@ -45,14 +45,14 @@ def test_a_crowd_of_addresses_takes_no_more_memory() -> None:
     assert away.count([]) == ((), None)
 
 
-def post(house: House, number: int, asker: Asker = ANONYMOUS) -> None:
+def post(house: House, number: int, asker: Requester = ANONYMOUS) -> None:
     pairs = [("email", f"p{number}@example.org"), ("list_id", NEWSLETTER.list_id)]
     house.intake.accept(read_form(pairs), asker, Evidence(network_address=ADDRESS))
 
 
 def test_a_visitor_fills_no_spool(tmp_path: Path) -> None:
     """So many of one address are taken for people's, the next suspected, the rest refused; not of a key."""
-    house = House(tmp_path, rates=Rates(address=3))
+    house = House(tmp_path, rates=RateLimits(address=3))
     with house.database.transaction() as connection:
         connection.exec_driver_sql("ALTER TABLE signups RENAME TO elsewhere")
     for number in range(3 * FLOOD):
@@ -61,7 +61,7 @@ def test_a_visitor_fills_no_spool(tmp_path: Path) -> None:
         with pytest.raises(TooManyAttempts):
             post(house, 100 + number)
     for number in range(30):
-        post(house, 200 + number, Asker("api:12345678"))
+        post(house, 200 + number, Requester("api:12345678"))
     folder = tmp_path / "spool"
     lines = [(folder / name).read_bytes().count(b"\n") for name in ("waiting", "suspected")]
     assert lines == [3 + 30, 3 * FLOOD - 3]

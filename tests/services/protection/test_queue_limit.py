@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from services.access.requester import ANONYMOUS, Asker
+from services.access.requester import ANONYMOUS, Requester
 from services.errors import InvalidForm
-from services.forms.form import FormDirectory
+from services.forms.form import FormCatalog
 from services.intake.accept import Evidence
 from services.intake.parsing import read_form
-from services.protection.queue_limit import Ceiling
+from services.protection.queue_limit import QueueLimit
 from store.forms import Forms
 from store.outbox.backlog import PAGE, PendingByForm
 from store.outbox.deliveries import Deliveries
@@ -25,7 +25,7 @@ def make(house: House, slug: str, **changes: Any) -> None:
     house.forms.save(FORM | {"slug": slug} | changes)
 
 
-def sign_up(house: House, slug: str, asker: Asker = ANONYMOUS) -> None:
+def sign_up(house: House, slug: str, asker: Requester = ANONYMOUS) -> None:
     at = house.clock.now = house.clock.now + 1
     pairs = [("form", slug), ("email", f"p{at}@example.org")]
     house.intake.accept(read_form(pairs), asker, Evidence())
@@ -44,7 +44,7 @@ def test_a_full_form_keeps_apart_what_comes_on_top(house: House) -> None:
     house.ceiling.count()
     sign_up(house, "news")
     sign_up(house, "other")
-    sign_up(house, "news", Asker("server"))
+    sign_up(house, "news", Requester("server"))
     assert stored(house) == (5, 1)
     (suspect,) = house.quarantine.waiting(10)
     assert suspect.reasons == ("As many sign-ups by this form waited for their delivery as it allows.",)
@@ -72,8 +72,8 @@ def test_nothing_is_counted_by_form_while_little_waits(house: House) -> None:
         def count(self) -> Any:
             raise AssertionError("counted")
 
-    directory = FormDirectory(Forms(house.database), clock=house.clock)
-    ceiling = Ceiling(
+    directory = FormCatalog(Forms(house.database), clock=house.clock)
+    ceiling = QueueLimit(
         forms=directory, deliveries=Deliveries(house.database), pending=NeverCounted(house.database)
     )
     make(house, "news", most_pending=2)

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from services.access.requester import ANONYMOUS, Asker
+from services.access.requester import ANONYMOUS, Requester
 from services.errors import InvalidSubmission, KeyReused
 from services.forms.form import Form
 from services.forms.honeypot import trap_name
 from services.intake.accept import Evidence
 from services.intake.idempotency import Handling
 from services.intake.parsing import read_form, read_json
-from services.protection.rules import RULES, Rates
+from services.protection.rules import RULES, RateLimits
 from services.submission.fields import Submission
 from store.recovery.spool_import import Imported, SpoolImport
 from store.upkeep.retention import Retention
@@ -98,7 +98,7 @@ def test_the_honeypot_guards_lists_without_a_form(house: House) -> None:
 def test_without_the_form_being_shown_it_is_suspected(house: House, form: Form) -> None:
     """No token, one that was made up, one of another form, one of another installation."""
     other = house.forms.save(FORM | {"slug": "other"})
-    foreign = house.protection_by(("other secret",), Rates()).token(form)
+    foreign = house.protection_by(("other secret",), RateLimits()).token(form)
     assert rules(house, form, post()) == ("no_token",)
     assert rules(house, form, post(form_token="")) == ("no_token",)
     for token in ("made-up", "WyJuZXdzIiwwXQ.x", shown(house, other, 5_000), foreign):
@@ -131,7 +131,7 @@ def test_a_weaker_protection_asks_for_no_token(house: House) -> None:
 
 def test_an_api_key_is_never_suspected(house: House, form: Form) -> None:
     """Another server knows no tokens and may well have a field of that name."""
-    house.intake.accept(post(**{TRAP: "https://example.org"}), Asker("api:12345678"), Evidence())
+    house.intake.accept(post(**{TRAP: "https://example.org"}), Requester("api:12345678"), Evidence())
     assert (sent(house), house.quarantine.count()) == (1, 0)
 
 
@@ -260,7 +260,7 @@ def test_a_proof_that_is_sent_again_with_its_key_is_no_second_use(house: House) 
 
 def test_programs_do_not_use_up_what_is_believed_of_a_form(tmp_path: Path) -> None:
     """A crowd that is found out leaves the form's people alone; of itself it keeps only so many."""
-    house = House(tmp_path, rates=Rates(address=0, network=0, form=10))
+    house = House(tmp_path, rates=RateLimits(address=0, network=0, form=10))
     form = house.forms.save(FORM)
     outcomes = [house.intake.accept(post(**{TRAP: "x"}), ANONYMOUS, Evidence()).status for _ in range(60)]
     house.intake.accept(post(form_token=shown(house, form, 5_000)), ANONYMOUS, Evidence())
@@ -303,7 +303,7 @@ def test_a_better_proof_is_asked_of_each_kind_of_reason(house: House, form: Form
 
 def test_a_second_try_counts_for_the_limits(tmp_path: Path) -> None:
     """Otherwise a program would be found out first, and released without a limit."""
-    house = House(tmp_path, rates=Rates(address=2, network=0, form=0))
+    house = House(tmp_path, rates=RateLimits(address=2, network=0, form=0))
     form = house.forms.save(FORM)
     patient = {"form_token": shown(house, form, 5_000)}
     evidence = Evidence(network_address="8.8.4.4")
@@ -332,7 +332,7 @@ def test_a_strangers_key_is_nobody_elses(house: House, form: Form) -> None:
     }
     assert (len(ids), sent(house)) == (4, 4)
     # The key of who has an API key counts for all it sends.
-    shop = Asker("api:12345678")
+    shop = Requester("api:12345678")
     house.intake.accept(post(), shop, Evidence(), Handling(key="1"))
     with pytest.raises(KeyReused):
         house.intake.accept(post(email="bob@example.org"), shop, Evidence(), Handling(key="1"))
@@ -370,7 +370,7 @@ def test_who_solved_a_captcha_is_known_whatever_rule_they_broke(house: House) ->
 
 def test_a_flood_of_programs_does_not_drop_who_solved_a_captcha(tmp_path: Path) -> None:
     """What is left out of a flood is what was found out and proved nothing."""
-    house = House(tmp_path, rates=Rates(address=1, network=0, form=0))
+    house = House(tmp_path, rates=RateLimits(address=1, network=0, form=0))
     guarded = house.forms.save(FORM | {"slug": "guarded", "protection": "captcha"})
     evidence = Evidence(network_address="8.8.4.4")
     for _ in range(20):

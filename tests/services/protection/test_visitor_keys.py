@@ -8,7 +8,7 @@ from services.protection.proof_of_work import ProofOfWork
 from services.protection.visitor_keys import KEPT_MS, PREFIX, VisitorKeys
 from store.engine.database import Database
 from store.errors import StoreError
-from store.key_value import Meta
+from store.key_value import KeyValue
 from tests.services.conftest import Clock, House
 from tests.services.protection.test_proof_of_work import NEWS, answer, check
 
@@ -20,7 +20,7 @@ class Host:
 
     def __init__(self, database: Database) -> None:
         self.clock = Clock()
-        self.meta = Meta(database)
+        self.meta = KeyValue(database)
         self.opens = True
 
     def process(self, own: str) -> VisitorKeys:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from services.signups.advice import advice, line, moment, rows
-from store.signups.records import Attempt, SignupRecord
+from store.signups.records import CallRecord, SignupRecord
 
 NOW = 1_795_253_896_123
 RECORD = SignupRecord(
@@ -36,7 +36,7 @@ RECORD = SignupRecord(
 )
 
 
-def told(record: SignupRecord, *attempts: Attempt) -> dict[str, str]:
+def told(record: SignupRecord, *attempts: CallRecord) -> dict[str, str]:
     return dict(rows(record, attempts, "Nothing."))
 
 
@@ -115,9 +115,9 @@ def test_where_a_person_lives_is_not_how_the_sign_up_stands() -> None:
 
 def test_each_call_has_a_row_with_its_outcome() -> None:
     """From when to when and what came of it, or that nobody knows."""
-    ended = Attempt(1, NOW, NOW + 250, "delivered", ())
-    refused = Attempt(1, NOW, NOW + 250, "parked.", (), "No such field.")
-    unknown = Attempt(1, NOW + 60_000, None, None, ())
+    ended = CallRecord(1, NOW, NOW + 250, "delivered", ())
+    refused = CallRecord(1, NOW, NOW + 250, "parked.", (), "No such field.")
+    unknown = CallRecord(1, NOW + 60_000, None, None, ())
     assert [value for name, value in rows(RECORD, [ended, refused, unknown], "-") if name == "Call"] == [
         "2026-11-21T09:38:16.123Z to 2026-11-21T09:38:16.373Z: delivered",
         "2026-11-21T09:38:16.123Z to 2026-11-21T09:38:16.373Z: parked. Constant Contact said: No such field.",

@@ -5,20 +5,20 @@ from __future__ import annotations
 import pytest
 import structlog
 
-from services.signups.manage import AddressUnclear, Retry, SignupCare
+from services.signups.manage import AddressUnclear, Retry, SignupActions
 from store.outbox.deliveries import Claimed
-from store.outbox.manage import Care
+from store.outbox.manage import DeliveryActions
 from store.signups.records import SignupRecord, SignupRecords
 from tests.services.conftest import House
 from tests.store.conftest import accept
 
 
 @pytest.fixture
-def care(house: House) -> SignupCare:
-    return SignupCare(
+def care(house: House) -> SignupActions:
+    return SignupActions(
         records=SignupRecords(house.database),
         deliveries=house.deliveries,
-        care=Care(house.database),
+        care=DeliveryActions(house.database),
         budget=house.budget,
         lists=house.lists,
         clock=house.clock,
@@ -37,13 +37,13 @@ def park(house: House, name: str) -> None:
     assert house.deliveries.park(claim(house), now=house.clock.now, error="Refused.")
 
 
-def record_of(care: SignupCare, name: str) -> SignupRecord:
+def record_of(care: SignupActions, name: str) -> SignupRecord:
     case = care.show(name)
     assert case is not None
     return case.record
 
 
-def test_a_parked_signup_is_due_again_as_if_never_tried(house: House, care: SignupCare) -> None:
+def test_a_parked_signup_is_due_again_as_if_never_tried(house: House, care: SignupActions) -> None:
     """Retry makes it the next to go, and a success ends the matter."""
     park(house, "s1")
     assert care.retry("s1") is Retry.DUE
@@ -58,7 +58,7 @@ def test_a_parked_signup_is_due_again_as_if_never_tried(house: House, care: Sign
     assert case.what_next.startswith("Nothing to do")
 
 
-def test_only_parked_signups_are_retried(house: House, care: SignupCare) -> None:
+def test_only_parked_signups_are_retried(house: House, care: SignupActions) -> None:
     """What waits, or is unknown, is left alone and said so."""
     accept(house.database, "waiting", at=5)
     assert care.retry("waiting") is Retry.NOT_PARKED
@@ -66,7 +66,7 @@ def test_only_parked_signups_are_retried(house: House, care: SignupCare) -> None
     assert record_of(care, "waiting").due_at == 5
 
 
-def test_all_parked_are_retried_at_once(house: House, care: SignupCare) -> None:
+def test_all_parked_are_retried_at_once(house: House, care: SignupActions) -> None:
     """Every one that is parked, and how many they were; nobody else."""
     park(house, "s1")
     park(house, "s2")
@@ -77,7 +77,7 @@ def test_all_parked_are_retried_at_once(house: House, care: SignupCare) -> None:
     assert care.retry_all_parked() == 0
 
 
-def test_a_retry_leaves_the_id_in_the_log_and_no_address(house: House, care: SignupCare) -> None:
+def test_a_retry_leaves_the_id_in_the_log_and_no_address(house: House, care: SignupActions) -> None:
     """Who looks into the log sees that a person acted."""
     park(house, "s1")
     structlog.contextvars.clear_contextvars()  # what a request of an earlier test left there
@@ -91,7 +91,7 @@ def test_a_retry_leaves_the_id_in_the_log_and_no_address(house: House, care: Sig
     ]
 
 
-def test_a_carried_signup_names_its_carrier(house: House, care: SignupCare) -> None:
+def test_a_carried_signup_names_its_carrier(house: House, care: SignupActions) -> None:
     """The operator is led to the sign-up whose call did it."""
     accept(house.database, "leader", contact="ada@example.org", at=1)
     accept(house.database, "carried", contact="ada@example.org", at=2)
@@ -106,7 +106,7 @@ def test_a_carried_signup_names_its_carrier(house: House, care: SignupCare) -> N
 
 
 @pytest.mark.parametrize("typed", ["ada@example.org", " ADA@Example.ORG "])
-def test_an_address_is_found_however_it_is_typed(house: House, care: SignupCare, typed: str) -> None:
+def test_an_address_is_found_however_it_is_typed(house: House, care: SignupActions, typed: str) -> None:
     """Space and capitals do not matter, in the list and in the export."""
     accept(house.database, "s1", contact="ada@example.org")
     accept(house.database, "s2")
@@ -114,7 +114,7 @@ def test_an_address_is_found_however_it_is_typed(house: House, care: SignupCare,
     assert [record.id for record in care.all(email=typed)] == ["s1"]
 
 
-def test_what_is_no_address_is_refused_before_anything_is_read(care: SignupCare) -> None:
+def test_what_is_no_address_is_refused_before_anything_is_read(care: SignupActions) -> None:
     """A typing mistake is told, not answered with an empty table."""
     with pytest.raises(AddressUnclear, match="ada"):
         care.newest(limit=9, email="ada@")
@@ -122,6 +122,6 @@ def test_what_is_no_address_is_refused_before_anything_is_read(care: SignupCare)
         care.all(email="")
 
 
-def test_an_unknown_id_has_no_case(care: SignupCare) -> None:
+def test_an_unknown_id_has_no_case(care: SignupActions) -> None:
     """None, not an error."""
     assert care.show("nobody") is None

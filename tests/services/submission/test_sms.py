@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from services.access.requester import ANONYMOUS, Asker
+from services.access.requester import ANONYMOUS, Requester
 from services.delivery.payload import payload_of
 from services.errors import InvalidForm, InvalidSubmission
 from services.intake.accept import Evidence
@@ -143,8 +143,8 @@ def test_without_number_and_tick_there_is_no_evidence(fields: dict[str, str], ag
 
 
 @pytest.mark.parametrize("sent_consent", ["false", "No, thanks", "0", "off", "undefined", "nein"])
-@pytest.mark.parametrize("asker", [ANONYMOUS, Asker("shop")])
-def test_a_no_is_never_told_as_a_consent(town: Town, sent_consent: str, asker: Asker) -> None:
+@pytest.mark.parametrize("asker", [ANONYMOUS, Requester("shop")])
+def test_a_no_is_never_told_as_a_consent(town: Town, sent_consent: str, asker: Requester) -> None:
     """With a number it is asked about like a box that was not ticked; without one nothing is asked."""
     number = {"sms_number": "+1 781 555 1212"}
     for submission in (

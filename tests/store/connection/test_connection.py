@@ -4,18 +4,18 @@ from dataclasses import replace
 
 import pytest
 
-from store.connection.audit import Events
-from store.connection.oauth_connection import Connections
+from store.connection.audit import AuditLog
+from store.connection.oauth_connection import OAuthConnections
 from store.engine.database import Database
 from tests.store.conftest import CONNECTED, NEVER_CONNECTED, connect, in_processes, refresh
 
 
-def test_row_exists_before_the_first_connection(connections: Connections) -> None:
+def test_row_exists_before_the_first_connection(connections: OAuthConnections) -> None:
     """A new installation reads as disconnected, generation and epoch 0."""
     assert connections.read() == NEVER_CONNECTED
 
 
-def test_consent_starts_a_new_epoch(connections: Connections) -> None:
+def test_consent_starts_a_new_epoch(connections: OAuthConnections) -> None:
     """Each consent replaces everything, whatever state and lease there was."""
     connect(connections)
     assert connections.read() == CONNECTED
@@ -33,7 +33,7 @@ def test_consent_starts_a_new_epoch(connections: Connections) -> None:
     assert connections.read() == replace(CONNECTED, generation=2, epoch=2)
 
 
-def test_refreshed_pair_is_a_new_generation(connections: Connections) -> None:
+def test_refreshed_pair_is_a_new_generation(connections: OAuthConnections) -> None:
     """A refresh replaces the pair, ends failures and lease, and keeps the epoch."""
     connect(connections)
     connections.record_failure(generation=1, state="refresh_failing", error="503", next_refresh_at=150)
@@ -52,7 +52,7 @@ def test_refreshed_pair_is_a_new_generation(connections: Connections) -> None:
     )
 
 
-def test_a_new_pair_does_not_end_a_rejection_by_the_api(connections: Connections) -> None:
+def test_a_new_pair_does_not_end_a_rejection_by_the_api(connections: OAuthConnections) -> None:
     """Refreshed or not, the API has the word: a consent does end it."""
     connect(connections)
     connections.note_state(generation=1, state="api_rejected", error="no")
@@ -62,7 +62,7 @@ def test_a_new_pair_does_not_end_a_rejection_by_the_api(connections: Connections
     assert connections.read().state == "connected"
 
 
-def test_refresh_of_an_old_generation_changes_nothing(connections: Connections) -> None:
+def test_refresh_of_an_old_generation_changes_nothing(connections: OAuthConnections) -> None:
     """A late answer to a refresh, after a new consent, is refused: its tokens are not stored."""
     connect(connections)
     connect(connections)
@@ -74,7 +74,7 @@ def test_refresh_of_an_old_generation_changes_nothing(connections: Connections) 
     assert connections.read() == before
 
 
-def test_missing_refresh_token_keeps_the_old_one(connections: Connections) -> None:
+def test_missing_refresh_token_keeps_the_old_one(connections: OAuthConnections) -> None:
     """A vendor that sends no new refresh token means the old one stays valid: used now, issued earlier."""
     connect(connections)
     assert refresh(connections, generation=1, refresh_sealed=None)
@@ -82,7 +82,7 @@ def test_missing_refresh_token_keeps_the_old_one(connections: Connections) -> No
     assert (row.refresh_sealed, row.refresh_issued_at, row.refresh_used_at) == ("refresh-1", 100, 200)
 
 
-def test_failure_is_recorded_and_frees_the_lease(connections: Connections) -> None:
+def test_failure_is_recorded_and_frees_the_lease(connections: OAuthConnections) -> None:
     """A failed refresh keeps the tokens and the generation, and counts."""
     connect(connections)
     connections.take_lease(owner="a", generation=1, now=1, until=20)
@@ -95,7 +95,7 @@ def test_failure_is_recorded_and_frees_the_lease(connections: Connections) -> No
     )
 
 
-def test_a_late_failure_leaves_the_lease_of_the_next_holder_alone(connections: Connections) -> None:
+def test_a_late_failure_leaves_the_lease_of_the_next_holder_alone(connections: OAuthConnections) -> None:
     """Whoever overslept its lease reports to nobody: the attempt that counts is the other's."""
     connect(connections)
     connections.take_lease(owner="slow", generation=1, now=1, until=20)
@@ -108,7 +108,7 @@ def test_a_late_failure_leaves_the_lease_of_the_next_holder_alone(connections: C
         assert connections.read() == before
 
 
-def test_unknown_outcome_stays_until_a_pair_is_stored(connections: Connections) -> None:
+def test_unknown_outcome_stays_until_a_pair_is_stored(connections: OAuthConnections) -> None:
     """Later failures, whose outcome is known, do not make a lost answer forgotten; a stored pair does."""
     connect(connections)
     unknown = []
@@ -122,7 +122,7 @@ def test_unknown_outcome_stays_until_a_pair_is_stored(connections: Connections) 
     assert connections.read().outcome_unknown is False
 
 
-def test_noted_state_touches_nothing_else(connections: Connections) -> None:
+def test_noted_state_touches_nothing_else(connections: OAuthConnections) -> None:
     """A state noted beside the refreshing keeps tokens, failures and another's lease."""
     connect(connections)
     connections.record_failure(generation=1, state="refresh_failing", error="503", next_refresh_at=300)
@@ -136,7 +136,7 @@ def test_noted_state_touches_nothing_else(connections: Connections) -> None:
     assert connections.read().state == "connected"
 
 
-def test_resealing_keeps_the_generation(connections: Connections) -> None:
+def test_resealing_keeps_the_generation(connections: OAuthConnections) -> None:
     """The same tokens under a newer key are no new pair; what is not given stays, and an old pair is gone."""
     connect(connections)
     connections.take_lease(owner="a", generation=1, now=100, until=120)
@@ -150,7 +150,7 @@ def test_resealing_keeps_the_generation(connections: Connections) -> None:
     assert connections.read() == resealed
 
 
-def test_an_account_is_named_once(connections: Connections) -> None:
+def test_an_account_is_named_once(connections: OAuthConnections) -> None:
     """Only where none is named, for the consent it was asked about, and while there are tokens."""
     assert not connections.pin_account(epoch=0, account_id="a", account_name="A", account_user="u")
     connections.plant_seed(refresh_sealed="seed", seed_hash="hash", fingerprint="here", now=1)
@@ -164,7 +164,7 @@ def test_an_account_is_named_once(connections: Connections) -> None:
     assert connections.read() == pinned
 
 
-def test_disconnecting_erases_tokens_and_account(connections: Connections) -> None:
+def test_disconnecting_erases_tokens_and_account(connections: OAuthConnections) -> None:
     """After disconnecting neither token nor account is left, and a refresh under way brings none back."""
     connect(connections)
     connections.take_lease(owner="a", generation=1, now=100, until=120, forced=True)
@@ -178,15 +178,15 @@ def test_disconnecting_erases_tokens_and_account(connections: Connections) -> No
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_two_processes_never_replace_the_same_generation(database: Database) -> None:
     """Of two processes that refresh without a lease, one wins each generation; no pair is overwritten."""
-    connect(Connections(database))
+    connect(OAuthConnections(database))
 
     def keep_refreshing() -> None:
-        mine, events = Connections(database), Events(database)
+        mine, events = OAuthConnections(database), AuditLog(database)
         for _ in range(15):
             generation = mine.read().generation
             if refresh(mine, generation=generation):
                 events.record("refreshed", now=1, detail=str(generation))
 
     assert in_processes(2, keep_refreshing) == [0, 0]
-    won = sorted(int(event.detail or 0) for event in Events(database).recent(100))
-    assert won == list(range(1, Connections(database).read().generation))
+    won = sorted(int(event.detail or 0) for event in AuditLog(database).recent(100))
+    assert won == list(range(1, OAuthConnections(database).read().generation))

@@ -4,17 +4,17 @@ from dataclasses import replace
 
 import pytest
 
-from store.connection.oauth_connection import Connections
+from store.connection.oauth_connection import OAuthConnections
 from tests.store.conftest import NEVER_CONNECTED, connect, in_threads, refresh
 
 
-def plant(connections: Connections, *, refresh_sealed: str = "seed", seed_hash: str = "hash") -> bool:
+def plant(connections: OAuthConnections, *, refresh_sealed: str = "seed", seed_hash: str = "hash") -> bool:
     return connections.plant_seed(
         refresh_sealed=refresh_sealed, seed_hash=seed_hash, fingerprint="here", now=700
     )
 
 
-def test_planted_seed_is_a_connection_that_is_due(connections: Connections) -> None:
+def test_planted_seed_is_a_connection_that_is_due(connections: OAuthConnections) -> None:
     """A seed makes the row connected, with an access token that is over, so that the next use refreshes."""
     assert plant(connections)
     planted = replace(
@@ -35,7 +35,7 @@ def test_planted_seed_is_a_connection_that_is_due(connections: Connections) -> N
     assert connections.read().seed_hash == "hash"
 
 
-def test_stored_connection_is_never_replaced_by_a_seed(connections: Connections) -> None:
+def test_stored_connection_is_never_replaced_by_a_seed(connections: OAuthConnections) -> None:
     """While a refresh token is stored, however it stands with it, no seed is planted."""
     connect(connections)
     connections.record_failure(generation=1, state="needs_reauthorization", error="x", next_refresh_at=None)
@@ -44,7 +44,7 @@ def test_stored_connection_is_never_replaced_by_a_seed(connections: Connections)
     assert connections.read() == before
 
 
-def test_seed_works_once(connections: Connections) -> None:
+def test_seed_works_once(connections: OAuthConnections) -> None:
     """Neither a disconnect nor a consent makes a used seed good again; after both another seed may follow."""
     assert plant(connections)
     connections.disconnect(now=800)
@@ -60,7 +60,7 @@ def test_seed_works_once(connections: Connections) -> None:
 
 
 @pytest.mark.parametrize("hashes", [["hash"], ["hash", "hash-2"]])
-def test_one_of_eight_threads_plants_a_seed(connections: Connections, hashes: list[str]) -> None:
+def test_one_of_eight_threads_plants_a_seed(connections: OAuthConnections, hashes: list[str]) -> None:
     """However many start at once, with one seed or with several, one is planted."""
     got = in_threads(
         8,

@@ -17,7 +17,7 @@ from store.recovery.spool import Spool
 from store.recovery.spool_import import SpoolImport
 from store.schema import deliveries, signups, suspected_signups
 from store.signups.accept import Signups
-from store.signups.records import SignupRecords, Sought
+from store.signups.records import SignupFilter, SignupRecords
 from store.signups.suspected import SuspectedSignups
 from tests.store.conftest import signup
 
@@ -128,7 +128,7 @@ OLD_DELIVERY = {
 
 
 def read_back(database: Database) -> None:
-    (record,) = SignupRecords(database).all(Sought())
+    (record,) = SignupRecords(database).all(SignupFilter())
     assert (record.person, record.list_ids, record.tags) == (OLD_PERSON, ("l1",), ("T",))
     assert record.custom_fields == {"X": "a\ud800b"}
     claimed = Deliveries(database, monotonic=lambda: 0.0).claim(1_000)

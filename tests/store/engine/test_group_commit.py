@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from store.engine.database import Database
 from store.engine.group_commit import GroupCommit
 from store.errors import StoreUnavailable
-from store.key_value import Meta
+from store.key_value import KeyValue
 from store.signups.accept import Signups
 from tests.store.conftest import accept, in_threads
 
@@ -61,7 +61,7 @@ def leave_after(work: Callable[[], object]) -> NoReturn:
 
 
 def stored(database: Database, key: str) -> bool:
-    return Meta(database).get(key) is not None
+    return KeyValue(database).get(key) is not None
 
 
 def until(condition: Callable[[], bool]) -> None:

@@ -17,7 +17,7 @@ from store.errors import OverLimit, StoreMisconfigured, StoreUnavailable
 from store.outbox.deliveries import Claimed, Deliveries
 from store.quota.state import Wait
 from store.signups.accept import Signups
-from store.signups.batch import Once
+from store.signups.batch import OneTimeUse
 from store.signups.rate_limits import Limit
 from store.signups.suspected import SuspectedSignups
 from store.upkeep.retention import Retention
@@ -268,7 +268,7 @@ def store_together(
     signups = Signups(database, spooled=gate)
 
     def store(name: str) -> None:
-        once = Once("used_proof", f"token of {name}", 2**50)
+        once = OneTimeUse("used_proof", f"token of {name}", 2**50)
         assert signups.accept(signup(name), kind="sign_up", payload={}, once=once) == ()
 
     with ThreadPoolExecutor(len(names) + 1) as pool:

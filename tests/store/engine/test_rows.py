@@ -5,7 +5,7 @@ import pytest
 from store.engine.database import Database
 from store.engine.rows import insert_together
 from store.errors import StoreUnavailable
-from store.key_value import Meta
+from store.key_value import KeyValue
 from store.schema import meta
 
 
@@ -15,7 +15,7 @@ def test_rows_of_one_statement_keep_their_own_values(database: Database) -> None
         with database.transaction() as connection:
             rows = [{"key": f"{count}-{number}", "value": f"v{number}"} for number in range(count)]
             insert_together(connection, meta, rows)
-        found = [Meta(database).get(f"{count}-{number}") for number in range(count)]
+        found = [KeyValue(database).get(f"{count}-{number}") for number in range(count)]
         assert found == [f"v{number}" for number in range(count)]
 
 
@@ -25,4 +25,4 @@ def test_rows_of_one_statement_are_stored_all_or_none(database: Database) -> Non
         insert_together(connection, meta, [{"key": "b", "value": "first"}])
     with pytest.raises(StoreUnavailable), database.transaction() as connection:
         insert_together(connection, meta, [{"key": key, "value": "second"} for key in "abc"])
-    assert [Meta(database).get(key) for key in "abc"] == [None, "first", None]
+    assert [KeyValue(database).get(key) for key in "abc"] == [None, "first", None]

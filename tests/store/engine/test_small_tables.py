@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 from sqlalchemy import Table, func, select
 
-from store.connection.authorization_requests import AttemptRow, OAuthAttempts
+from store.connection.authorization_requests import AuthorizationRequestRow, AuthorizationRequests
 from store.engine.database import Database
-from store.key_value import Meta
+from store.key_value import KeyValue
 from store.schema import oauth_attempts, spent_tokens, throttles
 from store.throttles import SpentTokens, Throttles
 from tests.store.conftest import in_threads
@@ -18,7 +18,7 @@ def rows(database: Database, table: Table) -> int:
         return connection.scalar(select(func.count()).select_from(table)) or 0
 
 
-def start(attempts: OAuthAttempts, state: str, *, now: int = 0, expires_at: int = 600) -> None:
+def start(attempts: AuthorizationRequests, state: str, *, now: int = 0, expires_at: int = 600) -> None:
     attempts.start(
         state_hash=state,
         browser_hash="browser",
@@ -31,10 +31,10 @@ def start(attempts: OAuthAttempts, state: str, *, now: int = 0, expires_at: int 
 
 def test_attempt_comes_back_once(database: Database) -> None:
     """The callback finds what was started; a second callback with the same state finds nothing."""
-    attempts = OAuthAttempts(database)
+    attempts = AuthorizationRequests(database)
     start(attempts, "state", now=5)
     assert attempts.consume(state_hash="other", now=10) is None
-    assert attempts.consume(state_hash="state", now=10) == AttemptRow(
+    assert attempts.consume(state_hash="state", now=10) == AuthorizationRequestRow(
         "browser", "sealed", "https://example.org/oauth/callback", 5, 600
     )
     assert attempts.consume(state_hash="state", now=10) is None
@@ -42,7 +42,7 @@ def test_attempt_comes_back_once(database: Database) -> None:
 
 def test_expired_attempt_does_not_come_back(database: Database) -> None:
     """At its expiry an attempt is over, and the next start removes it."""
-    attempts = OAuthAttempts(database)
+    attempts = AuthorizationRequests(database)
     start(attempts, "old", expires_at=600)
     assert attempts.consume(state_hash="old", now=600) is None
     start(attempts, "new", now=600, expires_at=1_200)
@@ -52,7 +52,7 @@ def test_expired_attempt_does_not_come_back(database: Database) -> None:
 
 def test_ten_thousand_forgotten_attempts_are_cleared_away_bit_by_bit(database: Database) -> None:
     """Each start removes a hundred, so that no visitor pays for all, and those still open stay."""
-    attempts = OAuthAttempts(database)
+    attempts = AuthorizationRequests(database)
     start(attempts, "open", expires_at=1_200)
     with database.transaction() as connection:
         connection.execute(
@@ -79,7 +79,7 @@ def test_ten_thousand_forgotten_attempts_are_cleared_away_bit_by_bit(database: D
 
 def test_one_of_eight_callbacks_gets_the_attempt(database: Database) -> None:
     """Simultaneous callbacks with one state: one wins."""
-    attempts = OAuthAttempts(database)
+    attempts = AuthorizationRequests(database)
     start(attempts, "state")
     got = in_threads(8, lambda _index: attempts.consume(state_hash="state", now=1))
     assert len([attempt for attempt in got if attempt]) == 1
@@ -87,7 +87,7 @@ def test_one_of_eight_callbacks_gets_the_attempt(database: Database) -> None:
 
 def test_documents_are_replaced(database: Database) -> None:
     """A key holds the last text put there."""
-    meta = Meta(database)
+    meta = KeyValue(database)
     assert meta.get("lists") is None
     meta.put("lists", "[1]")
     meta.put("lists", "[2]")
@@ -96,7 +96,7 @@ def test_documents_are_replaced(database: Database) -> None:
 
 def test_a_document_is_added_once(database: Database) -> None:
     """Of several that add the same key one is told so, and the first text stays."""
-    meta = Meta(database)
+    meta = KeyValue(database)
     got = in_threads(8, lambda index: meta.add("key", str(index)))
     assert got.count(True) == 1
     assert meta.get("key") == str(got.index(True))

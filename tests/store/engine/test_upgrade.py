@@ -11,15 +11,15 @@ from alembic import command
 from sqlalchemy import Connection, Engine, create_engine, inspect, make_url, text
 from sqlalchemy.exc import IntegrityError
 
-from store.connection.audit import Event, Events
-from store.connection.oauth_connection import Connections
+from store.connection.audit import AuditEntry, AuditLog
+from store.connection.oauth_connection import OAuthConnections
 from store.engine.database import Database
 from store.engine.migrate import configuration
 from store.engine.sqlite.driver import driver
 from store.errors import StoreUnavailable
 from store.outbox.deliveries import Claimed, Deliveries
-from store.outbox.manage import Care
-from store.quota.ledger import Budget
+from store.outbox.manage import DeliveryActions
+from store.quota.ledger import QuotaLedger
 from store.quota.refusals import Refused
 from store.signups.accept import Signups
 from store.signups.suspected import SuspectedSignups
@@ -90,14 +90,14 @@ def change(first_release: Engine, statement: str) -> None:
 def test_upgrade_keeps_what_is_stored(empty_url: str, open_database: Callable[[str], Database]) -> None:
     """Connection, sign-ups, budget and documents are there after the upgrade, and the audit begins."""
     database = open_database(empty_url)
-    assert Connections(database).read() == UPGRADED
+    assert OAuthConnections(database).read() == UPGRADED
     assert [signup.id for signup in Signups(database).recent(10)] == ["s1"]
     with database.reading() as connection:
         assert connection.exec_driver_sql("SELECT used FROM budget").scalar() == 9
         assert connection.exec_driver_sql("SELECT value FROM meta WHERE key = 'lists'").scalar() == "[1]"
         assert connection.exec_driver_sql("SELECT state, due_at FROM deliveries").all() == [("ready", 5)]
-    Events(database).record("refreshed", now=1)
-    assert Events(database).recent(10) == [Event(1, "refreshed", None, None)]
+    AuditLog(database).record("refreshed", now=1)
+    assert AuditLog(database).recent(10) == [AuditEntry(1, "refreshed", None, None)]
 
 
 @pytest.mark.usefixtures("first_release")
@@ -111,11 +111,11 @@ def test_upgrade_leaves_deliveries_to_go_on_with(
     assert isinstance(claimed, Claimed)
     assert (claimed.signup_id, claimed.alone, claimed.probe) == ("s1", False, False)
     assert [other.payload["signup"] for other in claimed.younger] == ["s2"]
-    budget = Budget(database)
+    budget = QuotaLedger(database)
     assert (budget.read().guard_ms, budget.read().probe_until) == (100, None)
     assert len(budget.refused(Refused.of("ada@example.org", 1, "400", ()), control=False).alike) == 1
     assert Deliveries(database).park(claimed, now=20, error="Refused.")
-    assert Care(database).drop("s1", now=30, note="No wish any more.")
+    assert DeliveryActions(database).drop("s1", now=30, note="No wish any more.")
 
 
 def test_upgrade_counts_the_suspected_ones(
@@ -150,7 +150,7 @@ def test_upgrade_dates_the_refresh_token(
 ) -> None:
     """A token that came with the consent counts as unused since then; where there is none, none is dated."""
     change(first_release, before)
-    row = Connections(open_database(empty_url)).read()
+    row = OAuthConnections(open_database(empty_url)).read()
     assert (row.refresh_issued_at, row.refresh_used_at) == (issued_at, None)
 
 
@@ -166,7 +166,7 @@ def test_four_processes_may_upgrade_at_once(empty_url: str, open_database: Calla
 
     assert in_processes(4, start) == [0] * 4
     database = open_database(empty_url)
-    assert Connections(database).read() == UPGRADED
+    assert OAuthConnections(database).read() == UPGRADED
     assert len(Signups(database).recent(10)) == 5
 
 
@@ -178,7 +178,7 @@ def test_upgrade_that_fails_changes_nothing(
     with pytest.raises(StoreUnavailable, match="events"):
         open_database(empty_url).prepare()
     change(first_release, "DROP TABLE events")
-    assert Connections(open_database(empty_url)).read() == UPGRADED
+    assert OAuthConnections(open_database(empty_url)).read() == UPGRADED
 
 
 def test_upgrade_ranks_what_is_suspected(

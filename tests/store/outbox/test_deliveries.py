@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from store.engine.database import Database
 from store.outbox.deliveries import Backlog, Claimed, Deliveries
-from store.quota.ledger import Budget
+from store.quota.ledger import QuotaLedger
 from store.quota.state import Wait
 from store.signups.accept import Signups
 from tests.store.conftest import accept, in_threads
@@ -58,7 +58,7 @@ def test_delivered_row_is_not_claimed_again(database: Database) -> None:
 def test_empty_outbox_books_nothing(database: Database) -> None:
     """Where there is nothing to send, no call is counted."""
     assert outbox(database).claim(1) == Wait(None)
-    assert Budget(database).read().used == 0
+    assert QuotaLedger(database).read().used == 0
 
 
 def test_claim_waits_for_the_next_due_time(database: Database) -> None:
@@ -66,7 +66,7 @@ def test_claim_waits_for_the_next_due_time(database: Database) -> None:
     accept(database, "later", at=9_000)
     accept(database, "soon", at=7_000)
     assert outbox(database).claim(5_000) == Wait(7_000)
-    assert Budget(database).read().used == 0
+    assert QuotaLedger(database).read().used == 0
 
 
 def test_oldest_due_first(database: Database) -> None:
@@ -175,14 +175,14 @@ def test_claim_obeys_the_budget(database: Database) -> None:
         claimed(deliveries, now)
     assert deliveries.claim(50) == Wait(10 + 1_099)
     assert deliveries.backlog().pending == 5
-    assert Budget(database).read().used == 4
+    assert QuotaLedger(database).read().used == 4
     claimed(deliveries, 1_109)
 
 
 def test_claim_obeys_a_pause(database: Database) -> None:
     """While everybody is paused nothing is claimed."""
     accept(database, "s1")
-    Budget(database).pause(until=5_000, reason="503")
+    QuotaLedger(database).pause(until=5_000, reason="503")
     assert outbox(database).claim(4_999) == Wait(5_000)
     claimed(outbox(database), 5_000)
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from store.engine.database import Database
 from store.outbox.deliveries import Claimed, Deliveries
-from store.quota.ledger import Budget
+from store.quota.ledger import QuotaLedger
 from store.quota.state import PER_DAY, Wait
 from tests.store.conftest import accept, in_threads, opening
 
@@ -92,7 +92,7 @@ def test_last_hundred_calls_are_not_for_deliveries(database: Database) -> None:
     used(database, 9_899)
     assert claim(database, NOON).signup_id == "fresh1"
     assert outbox(database).claim(NOON + 2_000) == Wait(MIDNIGHT)
-    budget = Budget(database, monotonic=lambda: 0.0)
+    budget = QuotaLedger(database, monotonic=lambda: 0.0)
     for number in range(100):
         assert opening(budget, NOON + 5_000 + number * 300) is None
     assert opening(budget, NOON + 100_000) == MIDNIGHT
@@ -102,7 +102,7 @@ def test_last_hundred_calls_are_not_for_deliveries(database: Database) -> None:
 def test_after_an_outage_one_delivery_probes(database: Database) -> None:
     """The claim says so, and everybody else waits for its verdict or 20 s."""
     backlog(database, 4)
-    budget = Budget(database)
+    budget = QuotaLedger(database)
     budget.pause(until=NOON, reason="offline")
     probe = claim(database, NOON)
     assert probe.probe
@@ -120,7 +120,7 @@ def test_after_an_outage_one_delivery_probes(database: Database) -> None:
 def test_refused_probe_makes_room_for_the_next(database: Database) -> None:
     """An answer is an outcome, even one that neither ends the failures nor pauses; the next call probes."""
     backlog(database, 3)
-    Budget(database).pause(until=NOON, reason="offline")
+    QuotaLedger(database).pause(until=NOON, reason="offline")
     assert outbox(database).park(claim(database, NOON), now=NOON + 50, error="400")
     assert claim(database, NOON + 60).probe
 
@@ -128,7 +128,7 @@ def test_refused_probe_makes_room_for_the_next(database: Database) -> None:
 def test_late_verdict_of_a_probe_does_not_end_the_next_one(database: Database) -> None:
     """A process that was frozen for longer than 20 s has nothing to say about who probes now."""
     backlog(database, 3)
-    Budget(database).pause(until=NOON, reason="offline")
+    QuotaLedger(database).pause(until=NOON, reason="offline")
     frozen = claim(database, NOON)
     claim(database, NOON + 20_000)
     assert outbox(database).postpone(frozen, due_at=NOON + 30_000, error="late", count=False)
@@ -137,9 +137,9 @@ def test_late_verdict_of_a_probe_does_not_end_the_next_one(database: Database) -
 
 def test_empty_outbox_starts_no_probe(database: Database) -> None:
     """Only a call does."""
-    Budget(database).pause(until=NOON, reason="offline")
+    QuotaLedger(database).pause(until=NOON, reason="offline")
     assert outbox(database).claim(NOON) == Wait(None)
-    assert Budget(database).read().probe_until is None
+    assert QuotaLedger(database).read().probe_until is None
 
 
 def test_lease_of_a_clock_that_was_ahead_ends_within_a_minute(database: Database) -> None:
@@ -213,16 +213,16 @@ def test_six_senders_stop_at_the_days_limits_and_go_on_at_midnight(database: Dat
         return isinstance(got, Claimed)
 
     def books(own: Database, now: int) -> bool:
-        return isinstance(Budget(own, monotonic=lambda: 0.0).book(now, ahead_ms=250), int)
+        return isinstance(QuotaLedger(own, monotonic=lambda: 0.0).book(now, ahead_ms=250), int)
 
     evening = range(MIDNIGHT - 40_000, MIDNIGHT - 20_000, 2_000)
     assert six_ask(url, evening, claims) == 5
     used(database, 9_997)
     assert six_ask(url, range(MIDNIGHT - 19_000, MIDNIGHT, 2_000), books) == 3
     assert six_ask(url, range(MIDNIGHT - 1_000, MIDNIGHT, 100), claims) == 0
-    assert Budget(database).read().used == PER_DAY
+    assert QuotaLedger(database).read().used == PER_DAY
     assert six_ask(url, range(MIDNIGHT, MIDNIGHT + 3_000, 100), claims) >= 8
-    state = Budget(database).read()
+    state = QuotaLedger(database).read()
     assert (state.day, state.used <= 12) == ("2026-03-02", True)
 
 

@@ -5,7 +5,7 @@ from sqlalchemy import text
 
 from store.engine.database import Database
 from store.outbox.deliveries import Claimed, Deliveries
-from store.outbox.manage import Care
+from store.outbox.manage import DeliveryActions
 from store.quota.causes import Cause
 from store.signups.accept import NewSignup, Signups
 from store.signups.records import SignupRecords
@@ -47,8 +47,8 @@ def test_a_list_is_replaced_in_all_that_wait_or_are_parked(database: Database) -
     for name, lists in (("a", (OLD,)), ("b", (OTHER, OLD)), ("c", (OLD, NEW)), ("d", (OTHER,))):
         store(database, name, lists)
     Deliveries(database).park(claim(database, 2_000), now=2_000, error="The list is gone.")
-    assert Care(database).replace_list(OLD, NEW, now=9_000, note="Replaced.") == 3
-    assert Care(database).replace_list(OLD, NEW, now=9_000, note="Replaced.") == 0
+    assert DeliveryActions(database).replace_list(OLD, NEW, now=9_000, note="Replaced.") == 3
+    assert DeliveryActions(database).replace_list(OLD, NEW, now=9_000, note="Replaced.") == 0
     sent = {}
     for number in range(4):
         claimed = claim(database, 10_000 + 2_000 * number)
@@ -64,10 +64,10 @@ def test_what_is_under_way_is_neither_changed_nor_dropped(database: Database) ->
     """The vendor may have taken it already."""
     store(database, "a", (OLD,))
     claimed = claim(database, 2_000)
-    assert Care(database).replace_list(OLD, NEW, now=3_000, note="Replaced.") == 0
-    assert not Care(database).drop("a", now=3_000, note="No.")
+    assert DeliveryActions(database).replace_list(OLD, NEW, now=3_000, note="Replaced.") == 0
+    assert not DeliveryActions(database).drop("a", now=3_000, note="No.")
     assert Deliveries(database).delivered(claimed, now=3_000, contact_id="c", action="created")
-    assert not Care(database).drop("a", now=3_000, note="No.")
+    assert not DeliveryActions(database).drop("a", now=3_000, note="No.")
 
 
 @pytest.mark.parametrize("parked", [False, True])
@@ -76,7 +76,7 @@ def test_a_dropped_one_stays_on_record_and_is_never_sent(database: Database, par
     store(database, "a", (OLD,))
     if parked:
         Deliveries(database).park(claim(database, 2_000), now=2_000, error="Refused.")
-    assert Care(database).drop("a", now=3_000, note="A test.")
+    assert DeliveryActions(database).drop("a", now=3_000, note="A test.")
     assert not Deliveries(database).retry("a", now=4_000)
     assert not isinstance(Deliveries(database).claim(9_000), Claimed)
     record = SignupRecords(database).find("a")

@@ -19,7 +19,7 @@ from hypothesis.stateful import (
 from store.engine.database import Database
 from store.outbox.claims import BACKLOG_PER_DAY, DELIVERIES_PER_DAY
 from store.outbox.deliveries import Claimed, Deliveries
-from store.quota.ledger import Budget
+from store.quota.ledger import QuotaLedger
 from store.quota.state import PER_DAY, PER_SECOND
 from tests.store.conftest import accept, opening
 
@@ -45,7 +45,7 @@ class Outbox(RuleBasedStateMachine):
         super().__init__()
         self.database = database
         self.deliveries = Deliveries(database, monotonic=lambda: 0.0)
-        self.budget = Budget(database, monotonic=lambda: 0.0)
+        self.budget = QuotaLedger(database, monotonic=lambda: 0.0)
         self.time = NOON  # what really passes; calls are compared by it
         self.wrong = 0  # by how much our clock is ahead of it
         self.names: list[str] = []

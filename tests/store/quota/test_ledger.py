@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 import pytest
 
 from store.engine.database import Database
-from store.quota.ledger import Budget
+from store.quota.ledger import QuotaLedger
 from store.quota.refusals import Refused
-from store.quota.state import PER_DAY, PER_SECOND, BudgetState
+from store.quota.state import PER_DAY, PER_SECOND, QuotaState
 from tests.store.conftest import opening
 
 NOON = int(datetime(2026, 3, 1, 12, tzinfo=UTC).timestamp() * 1000)
@@ -16,9 +16,9 @@ HOUR = 3_600_000
 
 
 @pytest.fixture
-def budget(database: Database) -> Budget:
+def budget(database: Database) -> QuotaLedger:
     """A budget whose clock shows no waiting for locks, so that bookings are at exactly `now`."""
-    return Budget(database, monotonic=lambda: 0.0)
+    return QuotaLedger(database, monotonic=lambda: 0.0)
 
 
 def spend_day(database: Database, used: int) -> None:
@@ -27,7 +27,7 @@ def spend_day(database: Database, used: int) -> None:
         connection.exec_driver_sql(f"UPDATE budget SET used = {used}")
 
 
-def test_never_more_than_four_calls_in_a_sliding_second(budget: Budget) -> None:
+def test_never_more_than_four_calls_in_a_sliding_second(budget: QuotaLedger) -> None:
     """Asking every 10 ms, no second holds a fifth call, and bursts of four are allowed."""
     booked = [now for now in range(NOON, NOON + 4_000, 10) if opening(budget, now) is None]
     assert booked[:PER_SECOND] == [NOON, NOON + 10, NOON + 20, NOON + 30]
@@ -36,7 +36,7 @@ def test_never_more_than_four_calls_in_a_sliding_second(budget: Budget) -> None:
     assert len(booked) == 16
 
 
-def test_refused_call_learns_when_to_ask_again(budget: Budget) -> None:
+def test_refused_call_learns_when_to_ask_again(budget: QuotaLedger) -> None:
     """The named time is the first at which the call may start; a millisecond earlier it may not."""
     for offset in (0, 5, 6, 7):
         assert opening(budget, NOON + offset) is None
@@ -48,27 +48,27 @@ def test_refused_call_learns_when_to_ask_again(budget: Budget) -> None:
 
 def test_long_wait_for_the_lock_is_not_booked_in_the_past(database: Database) -> None:
     """A call that waited 3 s for the database is booked when it starts, not when it asked."""
-    budget = Budget(database, monotonic=lambda: 0.0)
+    budget = QuotaLedger(database, monotonic=lambda: 0.0)
     ticks = iter([0.0, 3.0])
-    assert opening(Budget(database, monotonic=lambda: next(ticks)), NOON) is None
+    assert opening(QuotaLedger(database, monotonic=lambda: next(ticks)), NOON) is None
     for offset in (3_001, 3_002, 3_003):
         assert opening(budget, NOON + offset) is None
     assert opening(budget, NOON + 3_004) == NOON + 3_000 + 1_080
 
 
-def test_day_is_limited_and_begins_anew_at_midnight_utc(database: Database, budget: Budget) -> None:
+def test_day_is_limited_and_begins_anew_at_midnight_utc(database: Database, budget: QuotaLedger) -> None:
     """Call 10,000 of a day is booked, the next waits for 00:00 UTC, where counting starts again."""
     assert opening(budget, NOON) is None
     spend_day(database, PER_DAY - 1)
     assert opening(budget, NOON + 5_000) is None
     assert opening(budget, NOON + 10_000) == MIDNIGHT
-    assert budget.read() == BudgetState("2026-03-01", PER_DAY, None, None, 0)
+    assert budget.read() == QuotaState("2026-03-01", PER_DAY, None, None, 0)
     assert opening(budget, MIDNIGHT - 1) == MIDNIGHT
     assert opening(budget, MIDNIGHT) is None
-    assert budget.read() == BudgetState("2026-03-02", 1, None, None, 0)
+    assert budget.read() == QuotaState("2026-03-02", 1, None, None, 0)
 
 
-def test_day_never_goes_backwards(database: Database, budget: Budget) -> None:
+def test_day_never_goes_backwards(database: Database, budget: QuotaLedger) -> None:
     """A clock set back over midnight does not grant a second quota."""
     assert opening(budget, MIDNIGHT) is None
     spend_day(database, PER_DAY)
@@ -76,7 +76,7 @@ def test_day_never_goes_backwards(database: Database, budget: Budget) -> None:
     assert budget.read().day == "2026-03-02"
 
 
-def test_clock_set_back_stalls_for_a_second_at_most(budget: Budget) -> None:
+def test_clock_set_back_stalls_for_a_second_at_most(budget: QuotaLedger) -> None:
     """Call times that lie an hour ahead count as just now, once, and not until the clock catches up."""
     for offset in range(PER_SECOND):
         assert opening(budget, NOON + HOUR + offset) is None
@@ -84,7 +84,7 @@ def test_clock_set_back_stalls_for_a_second_at_most(budget: Budget) -> None:
     assert opening(budget, NOON + 1_080) is None
 
 
-def test_late_caller_does_not_loosen_the_window(budget: Budget) -> None:
+def test_late_caller_does_not_loosen_the_window(budget: QuotaLedger) -> None:
     """A caller whose clock is a little behind does not move the others' calls into the past."""
     for offset in (100, 200, 300):
         assert opening(budget, NOON + offset) is None
@@ -95,7 +95,7 @@ def test_late_caller_does_not_loosen_the_window(budget: Budget) -> None:
     assert opening(budget, NOON + 1_370) == NOON + 1_380
 
 
-def test_pause_is_shared_and_never_shortened(budget: Budget) -> None:
+def test_pause_is_shared_and_never_shortened(budget: QuotaLedger) -> None:
     """A shorter pause keeps the longer one and its reason, but counts as a failure."""
     budget.pause(until=NOON + 5_000, reason="quota")
     budget.pause(until=NOON + 1_000, reason="throttled")
@@ -107,15 +107,15 @@ def test_pause_is_shared_and_never_shortened(budget: Budget) -> None:
     assert opening(budget, NOON + 9_000) is None
 
 
-def test_resume_ends_the_pause(budget: Budget) -> None:
+def test_resume_ends_the_pause(budget: QuotaLedger) -> None:
     """The pause is over and the failures are forgotten; the day's count stays."""
     assert opening(budget, NOON) is None
     budget.pause(until=NOON + 5_000, reason="offline")
     budget.resume()
-    assert budget.read() == BudgetState("2026-03-01", 1, None, None, 0)
+    assert budget.read() == QuotaState("2026-03-01", 1, None, None, 0)
 
 
-def test_a_success_ends_what_is_over_and_no_pause_that_lasts(budget: Budget) -> None:
+def test_a_success_ends_what_is_over_and_no_pause_that_lasts(budget: QuotaLedger) -> None:
     """A call that was under way when another met the quota must not set everybody off again."""
     budget.pause(until=NOON + 5_000, reason="quota")
     budget.succeeded(NOON + 4_999)
@@ -124,7 +124,7 @@ def test_a_success_ends_what_is_over_and_no_pause_that_lasts(budget: Budget) -> 
     assert (budget.read().paused_until, budget.read().failures) == (None, 0)
 
 
-def test_a_success_writes_nothing_when_nothing_failed(database: Database, budget: Budget) -> None:
+def test_a_success_writes_nothing_when_nothing_failed(database: Database, budget: QuotaLedger) -> None:
     """The common case, one after each delivery, needs no write lock."""
     with database.transaction() as connection:
         connection.exec_driver_sql("UPDATE budget SET used = used")
@@ -136,14 +136,14 @@ def test_two_databases_share_one_budget(database: Database, url: str) -> None:
     other = Database(url)
     try:
         for offset in range(PER_SECOND):
-            books = Budget(other if offset % 2 else database, monotonic=lambda: 0.0)
+            books = QuotaLedger(other if offset % 2 else database, monotonic=lambda: 0.0)
             assert opening(books, NOON + offset) is None
-        assert opening(Budget(other, monotonic=lambda: 0.0), NOON + 9) == NOON + 1_080
+        assert opening(QuotaLedger(other, monotonic=lambda: 0.0), NOON + 9) == NOON + 1_080
     finally:
         other.close()
 
 
-def test_throttling_is_answered_with_a_short_pause_and_a_wider_guard(budget: Budget) -> None:
+def test_throttling_is_answered_with_a_short_pause_and_a_wider_guard(budget: QuotaLedger) -> None:
     """All rest for 1.5 s, no failure is counted, no probe is needed, and seconds get longer for a while."""
     budget.throttled(NOON)
     assert opening(budget, NOON + 1_499) == NOON + 1_500
@@ -159,7 +159,7 @@ def test_throttling_is_answered_with_a_short_pause_and_a_wider_guard(budget: Bud
     assert 1_130 < opens_at - (NOON + 1_500) <= 1_140
 
 
-def test_guard_grows_to_a_second_and_shrinks_again(budget: Budget) -> None:
+def test_guard_grows_to_a_second_and_shrinks_again(budget: QuotaLedger) -> None:
     """Each throttling widens it by half and 20 ms; 5 % of it go with each minute, down to 80 ms."""
     grown = []
     for _ in range(7):
@@ -182,14 +182,14 @@ def test_guard_grows_to_a_second_and_shrinks_again(budget: Budget) -> None:
     assert budget.read().guard_ms == 140
 
 
-def test_throttling_leaves_a_longer_pause(budget: Budget) -> None:
+def test_throttling_leaves_a_longer_pause(budget: QuotaLedger) -> None:
     """Its 1.5 s do not end a pause that is there for another reason."""
     budget.pause(until=NOON + 60_000, reason="offline")
     budget.throttled(NOON)
     assert (budget.read().paused_until, budget.read().pause_reason) == (NOON + 60_000, "offline")
 
 
-def test_exceeded_quota_ends_the_day_and_is_followed_by_one_probe(budget: Budget) -> None:
+def test_exceeded_quota_ends_the_day_and_is_followed_by_one_probe(budget: QuotaLedger) -> None:
     """Others use the same key: what the vendor says counts, and after the pause one call asks again."""
     assert opening(budget, NOON) is None
     budget.quota_exceeded(NOON + 1, MIDNIGHT + 7_000)
@@ -202,14 +202,14 @@ def test_exceeded_quota_ends_the_day_and_is_followed_by_one_probe(budget: Budget
     assert (budget.read().day, budget.read().used) == ("2026-03-02", 2)
 
 
-def test_quota_that_is_to_be_asked_again_soon_leaves_the_count(budget: Budget) -> None:
+def test_quota_that_is_to_be_asked_again_soon_leaves_the_count(budget: QuotaLedger) -> None:
     """Just after midnight, by a vendor whose clock is behind, one answer must not cost the whole new day."""
     budget.quota_exceeded(MIDNIGHT + 100, MIDNIGHT + 300_000)
     assert budget.read().used == 0
     assert opening(budget, MIDNIGHT + 300_000) is None
 
 
-def test_noted_call_counts_and_is_never_refused(database: Database, budget: Budget) -> None:
+def test_noted_call_counts_and_is_never_refused(database: Database, budget: QuotaLedger) -> None:
     """What goes out in any case takes its place in the second and in the day."""
     for _ in range(PER_SECOND + 1):
         budget.note(NOON)
@@ -223,7 +223,7 @@ def test_noted_call_counts_and_is_never_refused(database: Database, budget: Budg
     assert budget.read().used == PER_DAY + 2
 
 
-def test_after_an_outage_one_call_probes(budget: Budget) -> None:
+def test_after_an_outage_one_call_probes(budget: QuotaLedger) -> None:
     """The others wait for it, but no longer than 20 s: its process may have died."""
     budget.pause(until=NOON, reason="offline")
     assert opening(budget, NOON) is None
@@ -233,7 +233,7 @@ def test_after_an_outage_one_call_probes(budget: Budget) -> None:
     assert opening(budget, NOON + 20_001) == NOON + 40_000
 
 
-def test_a_probes_own_further_calls_do_not_wait_for_it(budget: Budget) -> None:
+def test_a_probes_own_further_calls_do_not_wait_for_it(budget: QuotaLedger) -> None:
     """A delivery may take more than one call; they do not prolong the probe."""
     budget.pause(until=NOON, reason="offline")
     assert opening(budget, NOON) is None
@@ -241,7 +241,7 @@ def test_a_probes_own_further_calls_do_not_wait_for_it(budget: Budget) -> None:
     assert budget.read().probe_until == NOON + 20_000
 
 
-def test_probe_that_succeeds_sets_everybody_free(budget: Budget) -> None:
+def test_probe_that_succeeds_sets_everybody_free(budget: QuotaLedger) -> None:
     """At once, and with nothing left of the outage."""
     budget.pause(until=NOON, reason="offline")
     assert opening(budget, NOON) is None
@@ -251,7 +251,7 @@ def test_probe_that_succeeds_sets_everybody_free(budget: Budget) -> None:
     assert (state.failures, state.paused_until, state.probe_until) == (0, None, None)
 
 
-def test_probe_that_fails_is_followed_by_a_pause_and_the_next_probe(budget: Budget) -> None:
+def test_probe_that_fails_is_followed_by_a_pause_and_the_next_probe(budget: QuotaLedger) -> None:
     """The pause takes the place of what was left of the 20 s."""
     budget.pause(until=NOON, reason="offline")
     assert opening(budget, NOON) is None
@@ -262,7 +262,7 @@ def test_probe_that_fails_is_followed_by_a_pause_and_the_next_probe(budget: Budg
     assert opening(budget, NOON + 2_001) == NOON + 22_000
 
 
-def test_calls_that_fail_together_count_as_one_failure(budget: Budget) -> None:
+def test_calls_that_fail_together_count_as_one_failure(budget: QuotaLedger) -> None:
     """Eight calls under way when the vendor goes away do not make the first gap eight doublings long."""
     for late in range(8):
         budget.pause(until=NOON + 1_000 + late, reason="offline", now=NOON + late)
@@ -271,19 +271,19 @@ def test_calls_that_fail_together_count_as_one_failure(budget: Budget) -> None:
     assert budget.read().failures == 2
 
 
-def test_failure_during_the_rest_after_throttling_counts(budget: Budget) -> None:
+def test_failure_during_the_rest_after_throttling_counts(budget: QuotaLedger) -> None:
     """That rest is no pause for failures: a probe must follow this one."""
     budget.throttled(NOON)
     budget.pause(until=NOON + 1_000, reason="offline", now=NOON + 10)
     assert budget.read().failures == 1
 
 
-def refuse(budget: Budget, words: str, contact: str) -> int:
+def refuse(budget: QuotaLedger, words: str, contact: str) -> int:
     refusal = Refused.of(contact, 1, words, {"list:a"})
     return len(budget.refused(refusal, control=True).alike)
 
 
-def test_refusals_are_counted_by_different_contacts_in_a_row(budget: Budget) -> None:
+def test_refusals_are_counted_by_different_contacts_in_a_row(budget: QuotaLedger) -> None:
     """The same contact counts once, and other words by themselves."""
     assert [refuse(budget, "400", contact) for contact in ("a", "b", "a", "c")] == [1, 2, 2, 3]
     assert refuse(budget, "other", "d") == 1
@@ -291,7 +291,7 @@ def test_refusals_are_counted_by_different_contacts_in_a_row(budget: Budget) -> 
     assert budget.refused(Refused.of("e", 1, "400", ()), control=True).again
 
 
-def test_success_ends_the_row_of_refusals(budget: Budget) -> None:
+def test_success_ends_the_row_of_refusals(budget: QuotaLedger) -> None:
     """Also while a pause for something else lasts, which it does not end."""
     refuse(budget, "400", "a")
     budget.succeeded(NOON)
@@ -302,7 +302,7 @@ def test_success_ends_the_row_of_refusals(budget: Budget) -> None:
     assert budget.read().paused_until == NOON + 5_000
 
 
-def test_success_ends_a_pause_for_what_was_refused(budget: Budget) -> None:
+def test_success_ends_a_pause_for_what_was_refused(budget: QuotaLedger) -> None:
     """That all wait for it is refuted, as by a sign-up that came in meanwhile."""
     refuse(budget, "400", "a")
     budget.pause(until=NOON + 5_000, reason="refused", now=NOON, refused=True)
@@ -310,7 +310,7 @@ def test_success_ends_a_pause_for_what_was_refused(budget: Budget) -> None:
     assert (budget.read().paused_until, budget.read().failures) == (None, 0)
 
 
-def test_refusals_keep_no_address(database: Database, budget: Budget) -> None:
+def test_refusals_keep_no_address(database: Database, budget: QuotaLedger) -> None:
     """Who erases a person would not look in the budget."""
     refuse(budget, "400", "ada@example.org")
     with database.reading() as connection:
@@ -319,7 +319,7 @@ def test_refusals_keep_no_address(database: Database, budget: Budget) -> None:
     assert "ada@" not in found
 
 
-def test_clock_set_back_shortens_a_pause_by_as_much(budget: Budget) -> None:
+def test_clock_set_back_shortens_a_pause_by_as_much(budget: QuotaLedger) -> None:
     """An hour's jump does not make an hour out of a minute's pause, nor of a probe's 20 s."""
     for offset in range(PER_SECOND):
         assert opening(budget, NOON + HOUR + offset) is None
@@ -332,7 +332,7 @@ def test_clock_set_back_shortens_a_pause_by_as_much(budget: Budget) -> None:
     assert opening(budget, NOON + 70_000) == NOON + 90_000
 
 
-def test_clock_set_back_keeps_the_days_count(database: Database, budget: Budget) -> None:
+def test_clock_set_back_keeps_the_days_count(database: Database, budget: QuotaLedger) -> None:
     """From tomorrow back to today: what was used stays used, on the later day."""
     assert opening(budget, MIDNIGHT + HOUR) is None
     spend_day(database, 500)

@@ -14,7 +14,7 @@ import pytest
 
 from store.engine.database import Database
 from store.engine.file_lock import flocked
-from store.engine.sqlite.disk_reserve import Disk
+from store.engine.sqlite.disk_reserve import DiskReserve
 from store.errors import SpoolFirst, StoreUnavailable
 from store.recovery.spool import Spool
 from store.recovery.spool_import import Imported, SpoolImport
@@ -175,7 +175,7 @@ def test_a_spool_that_is_full_takes_nothing_more(tmp_path: Path) -> None:
 
 def test_a_nearly_full_disk_takes_nothing_more(tmp_path: Path) -> None:
     """The rest of the disk is for finishing what is accepted."""
-    nearly_full = Disk(tmp_path, full_bytes=2**60)
+    nearly_full = DiskReserve(tmp_path, full_bytes=2**60)
     with pytest.raises(StoreUnavailable, match="nearly full"):
         keep(Spool(tmp_path / "spool", disk=nearly_full), "s1")
 
@@ -330,7 +330,7 @@ def test_suspected_ones_have_a_tenth_of_the_spool(database: Database, tmp_path: 
 
 def test_on_a_nearly_full_disk_only_people_are_spooled(tmp_path: Path) -> None:
     """What is left under the mark where a person should make room is not for a flood."""
-    spool = Spool(tmp_path / "spool", disk=Disk(tmp_path, low_bytes=2**60, full_bytes=1))
+    spool = Spool(tmp_path / "spool", disk=DiskReserve(tmp_path, low_bytes=2**60, full_bytes=1))
     assert not spool.keep(signup("s1"), kind="sign_up", payload=PAYLOAD, broken=("honeypot",))
     keep(spool, "person")
     assert spool.count() == 1

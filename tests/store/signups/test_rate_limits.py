@@ -13,7 +13,7 @@ from store.engine.database import Database
 from store.errors import KeyTaken, OverLimit
 from store.schema import RATE_SLICES, RATE_WINDOWS, rates
 from store.signups.accept import Signups, rows_of
-from store.signups.batch import PRUNE_EVERY, Arrival, Arrivals, Once
+from store.signups.batch import PRUNE_EVERY, Arrival, Arrivals, OneTimeUse
 from store.signups.idempotency import IdempotencyKey
 from store.signups.rate_limits import FLOOD, Counted, Flood, Limit, count
 from store.signups.suspected import SuspectedSignups
@@ -196,7 +196,7 @@ def test_those_that_arrive_together_are_told_apart(database: Database) -> None:
 
 def test_one_proof_counts_for_one_of_those_that_arrive_together(database: Database) -> None:
     """For the first; and for none of a later transaction."""
-    proof = Once("used", "hash", 10 * MINUTE)
+    proof = OneTimeUse("used", "hash", 10 * MINUTE)
     for names, reasons in ((("a", "b"), [(), ("used",)]), (("c",), [("used",)])):
         arrivals = [replace(arrival(name, []), once=proof) for name in names]
         with database.transaction() as connection:
@@ -207,14 +207,14 @@ def test_one_proof_counts_for_one_of_those_that_arrive_together(database: Databa
 def test_a_key_that_is_taken_spends_no_proof_and_counts_nothing(database: Database) -> None:
     """What is sent again is the sign-up that is there, not a second use of its proof."""
     key, signups = IdempotencyKey("k", "body"), Signups(database)
-    proof, limits = Once("used", "hash", 10 * MINUTE), [Limit("address", "a", 5)]
+    proof, limits = OneTimeUse("used", "hash", 10 * MINUTE), [Limit("address", "a", 5)]
 
-    def take(name: str, proof: Once) -> tuple[str, ...]:
+    def take(name: str, proof: OneTimeUse) -> tuple[str, ...]:
         return signups.accept(
             signup(name, MINUTE), kind="sign_up", payload={}, key=key, limits=limits, once=proof
         )
 
-    assert take("a", Once("used", "first", 10 * MINUTE)) == ()
+    assert take("a", OneTimeUse("used", "first", 10 * MINUTE)) == ()
     with pytest.raises(KeyTaken):
         take("b", proof)
     assert hits(database, "a") == 1

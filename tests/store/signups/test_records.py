@@ -10,7 +10,15 @@ from store.engine.database import Database
 from store.forms import Forms
 from store.outbox.deliveries import Claimed, Deliveries
 from store.signups.accept import Signups
-from store.signups.records import PARKED_IDS, Attempt, SignupRecord, SignupRecords, Sought, newest, next_page
+from store.signups.records import (
+    PARKED_IDS,
+    CallRecord,
+    SignupFilter,
+    SignupRecord,
+    SignupRecords,
+    newest,
+    next_page,
+)
 from tests.store.conftest import accept, signup
 from tests.store.engine.test_query_plans import explain
 
@@ -77,17 +85,17 @@ def test_newest_first_by_each_condition(database: Database) -> None:
     accept(database, "ada-2", contact="ada@example.org", at=3_000)
     accept(database, "twin", at=3_000)
     records = SignupRecords(database)
-    assert ids(records.newest(Sought(), 9)) == ["twin", "ada-2", "ada-1", "old", "parked"]
-    assert ids(records.newest(Sought(), 2)) == ["twin", "ada-2"]
-    assert ids(records.newest(Sought(state="ready"), 3)) == ["twin", "ada-2", "ada-1"]
-    assert ids(records.newest(Sought(state="parked"), 9)) == ["parked"]
-    assert ids(records.newest(Sought(state="delivered"), 9)) == []
-    assert ids(records.newest(Sought(contact_key="ada@example.org"), 9)) == ["ada-2", "ada-1"]
-    assert ids(records.newest(Sought(since=3_000), 9)) == ["twin", "ada-2"]
-    together = Sought(state="ready", contact_key="ada@example.org", since=2_001)
+    assert ids(records.newest(SignupFilter(), 9)) == ["twin", "ada-2", "ada-1", "old", "parked"]
+    assert ids(records.newest(SignupFilter(), 2)) == ["twin", "ada-2"]
+    assert ids(records.newest(SignupFilter(state="ready"), 3)) == ["twin", "ada-2", "ada-1"]
+    assert ids(records.newest(SignupFilter(state="parked"), 9)) == ["parked"]
+    assert ids(records.newest(SignupFilter(state="delivered"), 9)) == []
+    assert ids(records.newest(SignupFilter(contact_key="ada@example.org"), 9)) == ["ada-2", "ada-1"]
+    assert ids(records.newest(SignupFilter(since=3_000), 9)) == ["twin", "ada-2"]
+    together = SignupFilter(state="ready", contact_key="ada@example.org", since=2_001)
     assert ids(records.newest(together, 9)) == ["ada-2"]
     claim(database, FIRST_CALL + SECOND)
-    assert ids(records.newest(Sought(state="sending"), 9)) == ["old"]
+    assert ids(records.newest(SignupFilter(state="sending"), 9)) == ["old"]
 
 
 def test_all_comes_oldest_first_over_any_number_of_pages(database: Database) -> None:
@@ -98,15 +106,22 @@ def test_all_comes_oldest_first_over_any_number_of_pages(database: Database) -> 
     accept(database, "a-late", at=8)
     for page in (1, 2, 3, 6, 7):
         records = SignupRecords(database, page=page)
-        assert ids(list(islice(records.all(Sought()), 9))) == ["z-early", "s1", "s2", "s3", "s4", "a-late"]
-        assert ids(list(records.all(Sought(contact_key="s3@example.org")))) == ["s3"]
+        assert ids(list(islice(records.all(SignupFilter()), 9))) == [
+            "z-early",
+            "s1",
+            "s2",
+            "s3",
+            "s4",
+            "a-late",
+        ]
+        assert ids(list(records.all(SignupFilter(contact_key="s3@example.org")))) == ["s3"]
 
 
 def test_nothing_is_open_between_two_pages(database: Database) -> None:
     """Whoever reads slowly holds up nobody: a write goes through in the middle of it."""
     accept(database, "s1")
     accept(database, "s2")
-    reading = SignupRecords(database, page=1).all(Sought())
+    reading = SignupRecords(database, page=1).all(SignupFilter())
     assert next(reading).id == "s1"
     accept(database, "s3")
     assert ids(list(reading)) == ["s2", "s3"]
@@ -124,8 +139,8 @@ def test_calls_are_told_in_order_with_their_outcome(database: Database) -> None:
     record = records.find("s1")
     assert record is not None
     assert records.attempts_for(record) == [
-        Attempt(first.delivery_id, FIRST_CALL, FIRST_CALL + 300, "postponed: Busy.", ()),
-        Attempt(second.delivery_id, FIRST_CALL + SECOND, None, None, ()),
+        CallRecord(first.delivery_id, FIRST_CALL, FIRST_CALL + 300, "postponed: Busy.", ()),
+        CallRecord(second.delivery_id, FIRST_CALL + SECOND, None, None, ()),
     ]
 
 
@@ -166,10 +181,10 @@ def test_parked_ids_go_on_while_rows_stop_being_parked(database: Database) -> No
 @pytest.mark.parametrize(
     ("statement", "values"),
     [
-        pytest.param(newest(Sought(), 50), {}, id="newest"),
-        pytest.param(newest(Sought(since=5), 50), {}, id="newest since"),
-        pytest.param(newest(Sought(state="delivered"), 50), {}, id="newest delivered"),
-        pytest.param(next_page(Sought(), (5, "s"), 500), {}, id="page"),
+        pytest.param(newest(SignupFilter(), 50), {}, id="newest"),
+        pytest.param(newest(SignupFilter(since=5), 50), {}, id="newest since"),
+        pytest.param(newest(SignupFilter(state="delivered"), 50), {}, id="newest delivered"),
+        pytest.param(next_page(SignupFilter(), (5, "s"), 500), {}, id="page"),
         pytest.param(PARKED_IDS, {"after": 5, "at_most": 500}, id="parked ids"),
     ],
 )
@@ -192,7 +207,7 @@ def test_reading_costs_no_more_than_what_is_shown(
 def test_states_of_a_few_are_found_by_their_index(database: Database, state: str) -> None:
     """A few among millions: an index of them is read, and only they are sorted."""
     with database.transaction() as connection:
-        plan = explain(connection, newest(Sought(state=state), 50), {})
+        plan = explain(connection, newest(SignupFilter(state=state), 50), {})
     assert any(name in plan for name in OF_A_FEW), plan
     assert "Seq Scan" not in plan
     assert "ix_signups_received_at" not in plan
@@ -206,7 +221,7 @@ def test_a_record_names_its_form(database: Database) -> None:
     record = SignupRecords(database).find("s1")
     assert record is not None
     assert (record.form, record.consent_version) == ("news", 1)
-    assert list(SignupRecords(database).all(Sought())) == [record]
+    assert list(SignupRecords(database).all(SignupFilter())) == [record]
 
 
 def test_custom_fields_and_tags_come_back_as_they_were_said(database: Database) -> None:

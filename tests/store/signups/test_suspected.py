@@ -7,7 +7,7 @@ import pytest
 from store.engine.database import Database
 from store.schema import deliveries
 from store.signups.accept import NewSignup, Signups
-from store.signups.batch import JUNK, PROVEN, UNSURE, Once
+from store.signups.batch import JUNK, PROVEN, UNSURE, OneTimeUse
 from store.signups.rate_limits import Limit
 from store.signups.suspected import BATCH, Place, Suspect, SuspectedSignups, Waiting
 from tests.store.conftest import in_threads
@@ -229,7 +229,7 @@ def test_a_better_proof_releases_within_the_limits(database: Database, suspected
     """What is over a limit, or was spent before, stays; a release counts and spends like a new sign-up."""
     for name in ("a", "b", "c"):
         keep(database, name, at=10)
-    limits, proof = [Limit("address_rate", "k", 1)], Once("used_proof", "hash", 10**6)
+    limits, proof = [Limit("address_rate", "k", 1)], OneTimeUse("used_proof", "hash", 10**6)
     assert suspected.try_again("a", now=500, believed=True, limits=limits, once=proof)
     assert not suspected.try_again("b", now=500, believed=True, limits=limits)
     assert not suspected.try_again("b", now=500, believed=True, once=proof)
@@ -244,14 +244,14 @@ def test_a_better_proof_counts_once(database: Database, suspected: SuspectedSign
     """However many tries come in at once with one proof, for however many that are kept."""
     for n in range(8):
         keep(database, f"s{n}")
-    proof = Once("used_proof", "hash", 10**6)
+    proof = OneTimeUse("used_proof", "hash", 10**6)
     outcomes = in_threads(8, lambda n: suspected.try_again(f"s{n}", now=500, believed=True, once=proof))
     assert outcomes.count(True) == 1
 
 
 def test_a_proof_that_was_used_before_proves_nothing(database: Database, suspected: SuspectedSignups) -> None:
     """The rank is that of the others then."""
-    proof = Once("used_proof", "hash", 10**6)
+    proof = OneTimeUse("used_proof", "hash", 10**6)
     for name in ("a", "b"):
         Signups(database).accept(
             signup(name), kind="sign_up", payload=PAYLOAD, broken=("form_full",), once=proof, rank=PROVEN

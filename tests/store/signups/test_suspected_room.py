@@ -7,7 +7,7 @@ from store.engine.database import Database
 from store.recovery.spool import Spool
 from store.recovery.spool_import import SpoolImport
 from store.signups.accept import Signups, rows_of
-from store.signups.batch import PROVEN, UNSURE, Arrival, Arrivals, Once
+from store.signups.batch import PROVEN, UNSURE, Arrival, Arrivals, OneTimeUse
 from store.signups.idempotency import IdempotencyKey
 from store.signups.rate_limits import Limit
 from store.signups.suspected import SuspectedSignups
@@ -62,7 +62,7 @@ def test_what_a_person_proved_is_kept_in_any_case(database: Database) -> None:
     keep(signups, "person", rank=PROVEN)
     limits = [Limit("address_rate", "a", 1)]
     signups.accept(signup("within"), kind="sign_up", payload={}, limits=limits)
-    once = Once("used_proof", "hash", 1_000)
+    once = OneTimeUse("used_proof", "hash", 1_000)
     for name in ("first", "again"):
         signups.accept(signup(name), kind="sign_up", payload={}, limits=limits, once=once, rank=PROVEN)
     assert kept(database) == ["first", "person", "s0"]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from store.connection.audit import Events
+from store.connection.audit import AuditLog
 from tests.web.conftest import BY_KEY, MakeApp, csrf_token, sign_in
 from web.admin.dashboard import HAPPENINGS
 
@@ -65,7 +65,7 @@ def test_a_connection_that_is_not_used_is_warned_about(connected: FlaskClient, d
 
 def test_what_happened(connected: FlaskClient) -> None:
     """The last ten events in plain words with their time, newest first; nothing in them becomes markup."""
-    record = Events(connected.application.extensions["database"]).record
+    record = AuditLog(connected.application.extensions["database"]).record
     for number in range(10):
         record("refreshed", now=4_099_999_999_000 + number)
     record("wrong_account", now=4_100_000_000_000, detail="It was <i>Other</i>.")

@@ -7,7 +7,7 @@ from flask.testing import FlaskClient
 
 from services.account.lists import LISTS
 from store.engine.database import Database
-from store.key_value import Meta
+from store.key_value import KeyValue
 from store.outbox.deliveries import Claimed, Deliveries
 from store.signups.records import SignupRecords
 from tests.store.conftest import accept
@@ -82,7 +82,7 @@ def test_a_form_says_that_its_list_is_gone(app: Flask, admin: FlaskClient) -> No
     """On its page, in the list of forms, in /health for admins, and in the doctor; by the last name."""
     services = app.extensions["services"]
     services.forms.save({"slug": "news", "name": "News", "list_ids": [OLD], "fields": []}, new=True)
-    meta = Meta(app.extensions["database"])
+    meta = KeyValue(app.extensions["database"])
     empty = f'{{"fetched_at": 1, "{LISTS.name}": []}}'
     meta.put(LISTS.meta_key, empty)
     meta.put(f"{LISTS.meta_key}_lost", f'{{"{OLD}": "Spring"}}')

@@ -14,11 +14,11 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from oauth.encryption import Sealer
+from oauth.encryption import TokenCipher
 from oauth.errors import OAuthError
 from sandbox import SANDBOX_CLIENT_SECRET
 from services.errors import ServiceError
-from store.connection.oauth_connection import Connections
+from store.connection.oauth_connection import OAuthConnections
 from store.engine.database import Database
 from store.schema import metadata, oauth_attempts
 from tests.support.postgresql_server import new_database
@@ -69,7 +69,7 @@ class Life:
     def __init__(self, app: Flask, log: Everything) -> None:
         self.app, self.log = app, log
         self.database: Database = app.extensions["database"]
-        self.sealer = Sealer(app.extensions["settings"].encryption_keys)
+        self.sealer = TokenCipher(app.extensions["settings"].encryption_keys)
         self.secrets = {"client secret": SANDBOX_CLIENT_SECRET}
         self.shown: dict[str, str] = {}
         self.browser = app.test_client()
@@ -92,7 +92,7 @@ class Life:
         self.note_tokens()
 
     def note_tokens(self) -> None:
-        row = Connections(self.database).read()
+        row = OAuthConnections(self.database).read()
         for name, sealed in (("access", row.access_sealed), ("refresh", row.refresh_sealed)):
             self.secrets[f"{name} token {row.generation}"] = self.sealer.unseal(str(sealed))
 

@@ -160,10 +160,10 @@ def test_read_only_file_is_unavailable(tmp_path: Path) -> None:
     database.close()
     script = (
         f"import sys; sys.path.insert(0, {str(Path.cwd())!r})\n"
-        "import os, store\n"
+        "import os\nfrom store.engine.database import Database\nfrom store.errors import StoreUnavailable\n"
         "if os.geteuid() == 0: os.setuid(65534)\n"  # root may write anything
-        "try: store.Database(sys.argv[1]).probe()\n"
-        "except store.StoreUnavailable as error: print(error)\n"
+        "try: Database(sys.argv[1]).probe()\n"
+        "except StoreUnavailable as error: print(error)\n"
     )
     for file in tmp_path.iterdir():
         file.chmod(0o444)

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from store.engine.copies import Copies, Entry, changes, rows
+from store.engine.copies import Entry, SecondCopies, changes, rows
 from store.engine.database import Database
 from store.engine.sqlite import damage
 from store.engine.sqlite.driver import driver
@@ -392,7 +392,7 @@ def test_a_copy_that_cannot_be_written_fails_no_sign_up(house: House) -> None:
     assert "second copy" in problem
     assert "let this user write there" in problem
     # What another process says, which has not written yet.
-    assert Copies(house.path).problem() is not None
+    assert SecondCopies(house.path).problem() is not None
     house.copies.unlink()
     house.accept("s3")
     assert house.database.copies.problem() is None
@@ -401,7 +401,7 @@ def test_a_copy_that_cannot_be_written_fails_no_sign_up(house: House) -> None:
 
 def test_a_disk_that_takes_a_part_of_a_line_is_told(tmp_path: Path) -> None:
     """As a full one does at its last bytes; the half line is not believed, and spoils no later one."""
-    copies = Copies(tmp_path / "app.db")
+    copies = SecondCopies(tmp_path / "app.db")
 
     def write(name: str) -> None:
         copies.write([Entry(name, 0, rows={"signups": {"id": name}})])

@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 
 from store import schema
-from store.connection.oauth_connection import Connections
+from store.connection.oauth_connection import OAuthConnections
 from store.engine.database import Database
 from store.engine.rows import insert_unknown
 from store.engine.sqlite.driver import driver
 from store.errors import StoreMisconfigured, StoreUnavailable
 from store.outbox.deliveries import Claimed, Deliveries
-from store.quota.ledger import Budget
+from store.quota.ledger import QuotaLedger
 from store.recovery.salvage import Salvage
 from store.signups.accept import Signups
 from tests.store.conftest import accept, connect, opening, signup
@@ -311,17 +311,17 @@ def test_a_log_that_ends_with_its_last_connection_is_no_alarm(tmp_path: Path) ->
 
 def test_tokens_budget_and_numbering_are_taken_over_before_the_first_use(house: House) -> None:
     """Otherwise a new file would grant the day's calls twice, and ask for a new consent."""
-    connect(Connections(house.database))
-    budget = Budget(house.database)
+    connect(OAuthConnections(house.database))
+    budget = QuotaLedger(house.database)
     for moment in range(3):
         assert opening(budget, 86_400_000 + moment) is None
     house.fill(20)
-    before, kept = Connections(house.database).read(), budget.read()
+    before, kept = OAuthConnections(house.database).read(), budget.read()
     house.in_file()
     zero_header(house.path)
     house.database.look_for_damage()
     assert house.salvage.waits()
-    assert Connections(house.database).read() == before
+    assert OAuthConnections(house.database).read() == before
     assert budget.read() == kept
     accept(house.database, "new", contact=f"{name(1)}@example.org")
     (told,) = house.salvage.run()
@@ -337,10 +337,10 @@ def test_tokens_budget_and_numbering_are_taken_over_before_the_first_use(house: 
 def test_a_consent_given_since_is_not_undone(house: House) -> None:
     """A salvage never puts older tokens over newer ones."""
     house.fill(3)
-    connect(Connections(house.database))
+    connect(OAuthConnections(house.database))
     house.in_file()
     shutil.copy(house.path, house.path.with_name("app.db.damaged-20260101-000000-1"))
-    connections = Connections(house.database)
+    connections = OAuthConnections(house.database)
     connect(connections)
     now = connections.read()
     assert now.generation == 2

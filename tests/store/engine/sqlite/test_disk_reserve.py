@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from store.engine.database import Database
-from store.engine.sqlite.disk_reserve import Disk
+from store.engine.sqlite.disk_reserve import DiskReserve
 from tests.store.conftest import accept
 
 NAMESPACE = ["unshare", "--user", "--map-root-user", "--mount"]
@@ -23,7 +23,7 @@ def may_mount() -> bool:
 
 def test_the_ballast_takes_real_room_and_gives_it_back(tmp_path: Path) -> None:
     """It is written, not only made that long; released, it is written again when there is ample room."""
-    disk = Disk(tmp_path / "data", low_bytes=0, ballast_bytes=2**20)
+    disk = DiskReserve(tmp_path / "data", low_bytes=0, ballast_bytes=2**20)
     disk.fill()
     ballast = tmp_path / "data" / "ballast"
     assert ballast.stat().st_blocks * 512 >= 2**20
@@ -37,12 +37,12 @@ def test_the_ballast_takes_real_room_and_gives_it_back(tmp_path: Path) -> None:
 
 def test_without_ample_room_there_is_no_ballast(tmp_path: Path) -> None:
     """It must not be what fills the disk."""
-    disk = Disk(tmp_path, low_bytes=2**60)
+    disk = DiskReserve(tmp_path, low_bytes=2**60)
     disk.fill()
     assert list(tmp_path.iterdir()) == []
     assert disk.low()
     assert not disk.full()
-    assert Disk(tmp_path, full_bytes=2**60).full()
+    assert DiskReserve(tmp_path, full_bytes=2**60).full()
 
 
 FULL_DISK = textwrap.dedent(
@@ -53,7 +53,7 @@ FULL_DISK = textwrap.dedent(
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "none", folder], check=True)
     sys.path.insert(0, sys.argv[3])
     from store.engine.database import Database
-    from store.engine.sqlite.disk_reserve import Disk
+    from store.engine.sqlite.disk_reserve import DiskReserve
     from store.errors import StoreError, StoreUnavailable
     from store.outbox.deliveries import Deliveries
     from store.recovery.spool import Spool
@@ -61,8 +61,8 @@ FULL_DISK = textwrap.dedent(
     from tests.store.conftest import accept, signup
 
     database = Database(f"sqlite:///{folder}/app.db", journal_rule=lambda _: journal)
-    database._backend._disk = Disk(folder, low_bytes=0, full_bytes=0, ballast_bytes=2 * 2**20)
-    spool = Spool(folder / "spool", disk=Disk(folder, full_bytes=0))
+    database._backend._disk = DiskReserve(folder, low_bytes=0, full_bytes=0, ballast_bytes=2 * 2**20)
+    spool = Spool(folder / "spool", disk=DiskReserve(folder, full_bytes=0))
     deliveries = Deliveries(database)
     thanked = []
 
@@ -156,7 +156,7 @@ def test_a_nearly_full_disk_has_no_room_for_sign_ups(tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path}/app.db", monotonic=lambda: now)
     accept(database, "s1")
     assert database.has_room()
-    roomy, full = database._backend._disk, Disk(tmp_path, full_bytes=2**60)  # type: ignore[union-attr]
+    roomy, full = database._backend._disk, DiskReserve(tmp_path, full_bytes=2**60)  # type: ignore[union-attr]
     database._backend._disk = full  # type: ignore[union-attr]
     now = 0.1  # until then there was room a moment ago
     assert not database.has_room()

@@ -12,15 +12,15 @@ from pathlib import Path
 import pytest
 
 from store.engine.database import Database
-from store.engine.sqlite.write_lock import FairLock
+from store.engine.sqlite.write_lock import WriteLock
 from tests.store.conftest import in_processes, in_threads
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 
 
 @pytest.fixture
-def lock(tmp_path: Path) -> FairLock:
-    return FairLock(tmp_path / "app.db")
+def lock(tmp_path: Path) -> WriteLock:
+    return WriteLock(tmp_path / "app.db")
 
 
 @contextmanager
@@ -55,7 +55,7 @@ def until(condition: Callable[[], bool]) -> None:
         time.sleep(0.001)
 
 
-def test_threads_get_the_turn_in_the_order_they_came(lock: FairLock) -> None:
+def test_threads_get_the_turn_in_the_order_they_came(lock: WriteLock) -> None:
     """Whoever waits longest is next."""
     order: list[int] = []
 
@@ -103,7 +103,7 @@ def test_no_writer_starves(tmp_path: Path) -> None:
     assert max(overtaken) < 16 * turns // 4, overtaken
 
 
-def test_a_killed_holder_lets_go(lock: FairLock) -> None:
+def test_a_killed_holder_lets_go(lock: WriteLock) -> None:
     """Kill -9 ends a turn at once."""
 
     def child(say_ready: Callable[[], object]) -> None:
@@ -119,7 +119,7 @@ def test_a_killed_holder_lets_go(lock: FairLock) -> None:
             pass
 
 
-def test_a_killed_holder_lets_go_although_its_child_lives(lock: FairLock) -> None:
+def test_a_killed_holder_lets_go_although_its_child_lives(lock: WriteLock) -> None:
     """A process that the holder forked while it had the turn does not inherit it."""
     alive, end = os.pipe()
 
@@ -142,7 +142,7 @@ def test_a_killed_holder_lets_go_although_its_child_lives(lock: FairLock) -> Non
         os.close(end)
 
 
-def test_a_frozen_holder_is_waited_for_no_longer_than_the_timeout(lock: FairLock) -> None:
+def test_a_frozen_holder_is_waited_for_no_longer_than_the_timeout(lock: WriteLock) -> None:
     """A stopped process costs each writer its time-out; once it goes on, the turn comes."""
 
     def child(say_ready: Callable[[], object]) -> None:
@@ -160,7 +160,7 @@ def test_a_frozen_holder_is_waited_for_no_longer_than_the_timeout(lock: FairLock
             pass
 
 
-def test_a_frozen_waiter_does_not_stop_the_queue(lock: FairLock) -> None:
+def test_a_frozen_waiter_does_not_stop_the_queue(lock: WriteLock) -> None:
     """Who stands first in the queue and is stopped there is passed by."""
 
     def hold(say_ready: Callable[[], object]) -> None:

@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from store.connection.oauth_connection import Connections
+from store.connection.oauth_connection import OAuthConnections
 from tests.web.conftest import connect
 
 
@@ -47,7 +47,7 @@ def test_a_code_of_somebody_elses_consent_connects_nothing(
     """Code injection: with our state and cookie, but a code that our verifier does not fit (RFC 9700 4.5)."""
     if before == "connected":
         connect(admin)
-    connections = Connections(app.extensions["database"])
+    connections = OAuthConnections(app.extensions["database"])
     row = connections.read()
     consent = admin.get("/oauth/start").location
     state = parse_qs(urlsplit(consent).query)["state"][0]

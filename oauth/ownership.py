@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import structlog
 
-from oauth.encryption import Sealer
+from oauth.encryption import TokenCipher
 from oauth.errors import ForeignInstallation, Undecryptable
-from oauth.storage import StoredConnection, Vault
+from oauth.storage import ConnectionStorage, StoredConnection
 
 _UNUSABLE = ("undecryptable", "foreign_installation")
 # Only a person mends these, and what they say is worth more than what a wrong setting says.
@@ -15,7 +15,7 @@ _KEPT_STATES = ("disconnected", "not_configured", "needs_reauthorization")
 _log = structlog.get_logger(__name__)
 
 
-class Admission:
+class Ownership:
     """Opens tokens for their own installation only; what it notes leaves tokens, pauses and lease alone.
 
     Args:
@@ -27,8 +27,8 @@ class Admission:
 
     def __init__(
         self,
-        vault: Vault,
-        sealer: Sealer,
+        vault: ConnectionStorage,
+        sealer: TokenCipher,
         *,
         fingerprint: str,
         on_event: Callable[[str, str | None], None],
