@@ -13,6 +13,8 @@ StoreError
 └── StoreMisconfigured  a wrong setting: waiting mends nothing, a person must act
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from contextlib import contextmanager
 

@@ -1,5 +1,7 @@
 """The forms an admin makes, and every wording of consent they ever showed."""
 
+from __future__ import annotations
+
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,5 +1,7 @@
 """Small documents by key, such as the cached lists."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 
 from sqlalchemy import delete, select, text

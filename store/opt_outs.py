@@ -4,6 +4,8 @@ The list is read in rounds, page by page, by whichever process holds the row's l
 the list's end makes the table as new as the round's beginning.
 """
 
+from __future__ import annotations
+
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass

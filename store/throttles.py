@@ -1,5 +1,7 @@
 """Counting events per time window, and tokens that work once: for all processes together."""
 
+from __future__ import annotations
+
 from sqlalchemy import Connection, delete, select, text
 
 from store.engine.database import Database

@@ -1,5 +1,7 @@
 """The audit of what happened to the connection, for the dashboard."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, fields
 
 from sqlalchemy import bindparam, insert, select

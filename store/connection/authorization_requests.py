@@ -1,5 +1,7 @@
 """Consents that were started in a browser and have not come back yet; each may come back once."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, fields
 
 from sqlalchemy import delete, insert

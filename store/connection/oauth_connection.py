@@ -1,5 +1,7 @@
 """The one connection to the vendor: sealed tokens, a generation that grows with each pair, and a lease."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, fields
 
 from sqlalchemy import case, func, or_, select, update

@@ -3,6 +3,8 @@
 A long document is compressed where that makes it shorter: a flood of text must not fill the disk twice.
 """
 
+from __future__ import annotations
+
 import zlib
 from base64 import b85decode, b85encode
 from typing import Any

@@ -1,5 +1,7 @@
 """One clock for all hosts: the database server's, so that theirs need not agree."""
 
+from __future__ import annotations
+
 import time
 from collections.abc import Callable
 

@@ -6,6 +6,8 @@ survived by the database itself, and damage of its file by the copy. Personal da
 there. Idempotency keys are not copied: with one that is lost, a repeat counts as a sign-up of its own.
 """
 
+from __future__ import annotations
+
 import errno
 import os
 from collections.abc import Iterable, Iterator, Mapping

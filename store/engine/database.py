@@ -1,5 +1,7 @@
 """One engine for one database: transactions, reads, first use and forks."""
 
+from __future__ import annotations
+
 import math
 import os
 import threading

@@ -5,6 +5,8 @@ six of them stand for `\\`, `\"`, `\n`, `\r`, `\t` and the mark of `payloads`; J
 them is read as well.
 """
 
+from __future__ import annotations
+
 import json
 from collections.abc import Mapping
 from typing import Any

@@ -1,5 +1,7 @@
 """Removing rows whose time is over."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, Table, delete, select
@@ -25,7 +27,7 @@ def prune(connection: Connection, table: Table, until: int, *, column: str = "ex
 class Expiry:
     """Removes what is over also where nobody comes by any more to do it."""
 
-    def __init__(self, database: "Database") -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
 
     def run(self, now: int) -> None:

@@ -1,5 +1,7 @@
 """A lock between processes on one machine that the kernel drops with its holder."""
 
+from __future__ import annotations
+
 import fcntl
 import os
 import threading

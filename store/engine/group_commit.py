@@ -4,6 +4,8 @@ No thread of its own: of those who wait, the first leads. It waits for the turn 
 them have brought by then, wakes them, and leaves the lead to the first who came later.
 """
 
+from __future__ import annotations
+
 import os
 import threading
 import time
@@ -60,7 +62,7 @@ class GroupCommit(Generic[Row]):
         if not mine.stored:
             raise mine.error or StoreUnavailable("the process was interrupted while it stored")
 
-    def _await(self, mine: "_Write[Row]") -> bool:
+    def _await(self, mine: _Write[Row]) -> bool:
         """Wait for the outcome, or for the lead: whether it has come to us."""
         # The leader waits for the turn and then for SQLite's own lock, each at most for the busy timeout.
         if not mine.woken.acquire(timeout=2 * self._database.busy_timeout_seconds):
@@ -72,7 +74,7 @@ class GroupCommit(Generic[Row]):
                     return False
         return not mine.settled
 
-    def _lead(self, mine: "_Write[Row]") -> None:
+    def _lead(self, mine: _Write[Row]) -> None:
         batch: list[_Write[Row]] = []
         try:
             if self._attempt(batch, self._take) and len(batch) > 1:
@@ -80,7 +82,7 @@ class GroupCommit(Generic[Row]):
         finally:
             self._settle(batch or self._take(), mine)
 
-    def _attempt(self, batch: "list[_Write[Row]]", join: "Callable[[], list[_Write[Row]]]" = list) -> bool:
+    def _attempt(self, batch: list[_Write[Row]], join: Callable[[], list[_Write[Row]]] = list) -> bool:
         """Store the batch and those who join once the turn has come; True when each alone might still be."""
         committing = False
         try:
@@ -103,7 +105,7 @@ class GroupCommit(Generic[Row]):
             write.stored = True
         return False
 
-    def _one_by_one(self, batch: "list[_Write[Row]]") -> None:
+    def _one_by_one(self, batch: list[_Write[Row]]) -> None:
         """After a failure together: perhaps only one of the rows is at fault."""
         for write in batch:
             if self._monotonic() > write.end:
@@ -111,16 +113,16 @@ class GroupCommit(Generic[Row]):
                 continue
             self._attempt([write])
 
-    def _tell(self, batch: "list[_Write[Row]]") -> None:
+    def _tell(self, batch: list[_Write[Row]]) -> None:
         self._committed([write.row for write in batch])
 
-    def _take(self) -> "list[_Write[Row]]":
+    def _take(self) -> list[_Write[Row]]:
         with self._mutex:
             for write in self._queue:
                 write.under_way = True
             return list(self._queue)
 
-    def _settle(self, batch: "list[_Write[Row]]", mine: "_Write[Row]") -> None:
+    def _settle(self, batch: list[_Write[Row]], mine: _Write[Row]) -> None:
         with self._mutex:
             for write in batch:
                 self._queue.remove(write)

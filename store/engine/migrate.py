@@ -1,5 +1,7 @@
 """Which schema a database has, and bringing it up to date; Alembic is imported only when there is work."""
 
+from __future__ import annotations
+
 import os
 import threading
 from pathlib import Path
@@ -40,7 +42,7 @@ def is_current(connection: Connection) -> bool:
     return bool(versions[0] == HEAD)
 
 
-def configuration(connection: Connection) -> "Config":
+def configuration(connection: Connection) -> Config:
     """Alembic's configuration for a connection: for `alembic.command` calls, without an alembic.ini."""
     from alembic.config import Config  # noqa: PLC0415 - see HEAD
 

@@ -1,5 +1,7 @@
 """Inserting rows: several in one statement, or such that may be there already."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any

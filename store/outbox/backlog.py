@@ -1,5 +1,7 @@
 """How many sign-ups of each form wait for their delivery."""
 
+from __future__ import annotations
+
 from collections import Counter
 
 from sqlalchemy import bindparam, select, tuple_

@@ -1,5 +1,7 @@
 """One row per call to the vendor: begun in the claim's transaction, ended in the verdict's."""
 
+from __future__ import annotations
+
 import json
 
 from sqlalchemy import Connection, bindparam, func, insert, select, update

@@ -1,5 +1,7 @@
 """Which delivery goes next: the oldest due one, and at times one of today's before a long backlog."""
 
+from __future__ import annotations
+
 import itertools
 from dataclasses import dataclass
 from typing import Any
@@ -111,7 +113,7 @@ class Lanes:
     backlog: bool
 
     @classmethod
-    def of(cls, allowance: Allowance) -> "Lanes":
+    def of(cls, allowance: Allowance) -> Lanes:
         """The lanes for the call that `allowance` would book."""
         used = allowance.state.used
         return cls(

@@ -1,5 +1,7 @@
 """Which delivery goes next after refusals: one that has as little as possible in common with the refused."""
 
+from __future__ import annotations
+
 import random
 from operator import itemgetter
 from typing import Any

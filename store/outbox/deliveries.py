@@ -1,5 +1,7 @@
 """The outbox: a row is one change wanted for one contact, claimed under a lease, finished by its fence."""
 
+from __future__ import annotations
+
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,5 +1,7 @@
 """What a person decides about sign-ups that wait or are parked: another list for them, or an end."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Sequence
 
 from sqlalchemy import bindparam, or_, select, update

@@ -5,6 +5,8 @@ Every text of a visitor is then in the database once. Whoever changes a stored p
 and `documents.written`, which leave the marks alone.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any

@@ -11,6 +11,8 @@ Therefore, for strangers:
 What remains: with no sign-up but a suspected one, nobody has noticed yet that the vendor is away.
 """
 
+from __future__ import annotations
+
 from sqlalchemy import Connection, bindparam, func, select
 
 from store.engine.database import Database

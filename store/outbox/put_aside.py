@@ -1,5 +1,7 @@
 """Setting aside the deliveries of a known cause, trying one of them now and then, and letting them go on."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any

@@ -1,5 +1,7 @@
 """Which delivery a booked call is for, with what refusals have taught about them in mind."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, replace
 from typing import Any
 

@@ -4,6 +4,8 @@ A cause is a set of traits; a row that has all of them is put aside under it. On
 then, in growing gaps, and once it is taken all go on.
 """
 
+from __future__ import annotations
+
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
@@ -33,7 +35,7 @@ class Cause:
     lifted: bool = False
 
     @classmethod
-    def of(cls, traits: Iterable[str], sentence: str, now: int) -> "Cause":
+    def of(cls, traits: Iterable[str], sentence: str, now: int) -> Cause:
         """A cause found at `now` (epoch ms)."""
         return cls(tuple(sorted(traits)), sentence, now, now + FIRST_PROBE_MS)
 
@@ -46,7 +48,7 @@ class Cause:
         """Whether a probe is due; also when the clock was set back since the time was chosen."""
         return self.probe_at <= now or self.probe_at > now + 2 * LONGEST_GAP_MS
 
-    def probed(self, delivery_id: int, now: int) -> "Cause":
+    def probed(self, delivery_id: int, now: int) -> Cause:
         """With the next probe later, and by another row."""
         gap = min(LONGEST_GAP_MS, self.gap_ms * 2)
         return replace(self, probe_at=now + self.gap_ms, gap_ms=gap, before=delivery_id)
@@ -59,7 +61,7 @@ class Causes:
     known: dict[str, Cause]
 
     @classmethod
-    def parse(cls, text: str) -> "Causes":
+    def parse(cls, text: str) -> Causes:
         """From the budget's row."""
         causes = (Cause(**{**each, "traits": tuple(each["traits"])}) for each in json.loads(text))
         return cls({cause.id: cause for cause in causes})
@@ -75,7 +77,7 @@ class Causes:
     def __iter__(self) -> Iterator[Cause]:
         return iter(self.known.values())
 
-    def with_one(self, cause: Cause) -> "Causes":
+    def with_one(self, cause: Cause) -> Causes:
         """With one more, or one changed; beyond MOST the oldest one is lifted."""
         known = {**self.known, cause.id: cause}
         if sum(not each.lifted for each in known.values()) > MOST:
@@ -83,7 +85,7 @@ class Causes:
             known[oldest.id] = replace(oldest, lifted=True)
         return Causes(known)
 
-    def without(self, cause_id: str) -> "Causes":
+    def without(self, cause_id: str) -> Causes:
         """Without one."""
         return Causes({name: cause for name, cause in self.known.items() if name != cause_id})
 
@@ -102,7 +104,7 @@ class Causes:
         others = (cause for cause in standing if not _is_a_list(cause))
         return next((cause for cause in others if traits.issuperset(cause.traits)), None)
 
-    def after_success(self, traits: frozenset[str]) -> "Causes":
+    def after_success(self, traits: frozenset[str]) -> Causes:
         """After a row with these traits was taken: what it would have been put aside for is none."""
         changed, cause = self, self.of(traits)
         while cause is not None:
@@ -110,7 +112,7 @@ class Causes:
             cause = changed.of(traits)
         return changed
 
-    def all_lifted(self) -> "Causes":
+    def all_lifted(self) -> Causes:
         """With every one lifted, when a person says to try again."""
         return Causes({name: replace(cause, lifted=True) for name, cause in self.known.items()})
 

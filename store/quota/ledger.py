@@ -1,5 +1,7 @@
 """The vendor's call budget: one row that every caller, in every process, locks before it calls."""
 
+from __future__ import annotations
+
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace

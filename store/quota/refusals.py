@@ -6,6 +6,8 @@ cleared, and calls go on elsewhere, while the oldest rows get every second, four
 five refused contacts have in common, and nobody who was taken, is their cause.
 """
 
+from __future__ import annotations
+
 import json
 from collections import Counter
 from collections.abc import Iterable
@@ -34,7 +36,7 @@ class Refused:
     control: bool = False
 
     @classmethod
-    def of(cls, contact_key: str, delivery_id: int, alike: str, traits: Iterable[str]) -> "Refused":
+    def of(cls, contact_key: str, delivery_id: int, alike: str, traits: Iterable[str]) -> Refused:
         """`alike` is the same for refusals in the same words.
 
         Addresses do not belong into this row: nobody who erases a person would look here.
@@ -70,7 +72,7 @@ class Refusals:
     newcomer_at: int = 0
 
     @classmethod
-    def parse(cls, text: str) -> "Refusals":
+    def parse(cls, text: str) -> Refusals:
         """From the budget's row; what an earlier release wrote there counts as nothing."""
         document = json.loads(text)
         if "cleared" not in document:
@@ -102,7 +104,7 @@ class Refusals:
         }
         return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
 
-    def with_one(self, new: Refused, *, control: bool) -> "Refusals":
+    def with_one(self, new: Refused, *, control: bool) -> Refusals:
         """After one more refusal; `control` tells that the call went to a row of this object's choosing."""
         others = tuple(each for each in self.refused if each.contact != new.contact)
         run = sum(each.contact != new.contact for each in self._run())
@@ -115,7 +117,7 @@ class Refusals:
             elsewhere=max(1, self.elsewhere if control else spacing),
         )
 
-    def after_success(self, traits: Iterable[str], *, control: bool) -> "Refusals":
+    def after_success(self, traits: Iterable[str], *, control: bool) -> Refusals:
         """After a delivery with these traits; once the oldest rows are taken again, all is forgotten."""
         if not self.refused:
             return Refusals()
@@ -132,7 +134,7 @@ class Refusals:
             waits=None,
         )
 
-    def waiting(self, since: int, until: int) -> "Refusals":
+    def waiting(self, since: int, until: int) -> Refusals:
         """While all wait from `since` until then (epoch ms); who comes in may be tried meanwhile."""
         began = self.waits[0] if self.waits else since
         return replace(self, waits=(began, until))
@@ -164,7 +166,7 @@ class Refusals:
             return Common(traits, tuple(each.delivery_id for each in sharing), group[0].alike)
         return None
 
-    def without(self, delivery_ids: Iterable[int]) -> "Refusals":
+    def without(self, delivery_ids: Iterable[int]) -> Refusals:
         """Without those whose cause is known now."""
         gone = frozenset(delivery_ids)
         kept = tuple(each for each in self.refused if each.delivery_id not in gone)

@@ -3,6 +3,8 @@
 4 calls a second, 10,000 a UTC day: https://v3.developer.constantcontact.com/api_guide/api_rate_limits.html
 """
 
+from __future__ import annotations
+
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -142,23 +144,23 @@ class Allowance:
         following = datetime.fromisoformat(self.state.day).replace(tzinfo=UTC) + timedelta(days=1)
         return int(following.timestamp() * 1000)
 
-    def booked(self, at: int, *, probe: bool) -> "Allowance":
+    def booked(self, at: int, *, probe: bool) -> Allowance:
         """Count one call that starts `at` (epoch ms); as a `probe` it keeps the others waiting."""
         state = replace(self.state, used=self.state.used + 1)
         if probe:
             state = replace(state, probe_until=at + PROBE_MS)
         return replace(self, state=state, calls=(*self.calls, at)[-PER_SECOND:])
 
-    def exhausted(self) -> "Allowance":
+    def exhausted(self) -> Allowance:
         """Count four calls as just made."""
         return replace(self, calls=(self.now,) * PER_SECOND)
 
-    def throttled(self) -> "Allowance":
+    def throttled(self) -> Allowance:
         """Widen the guard, as the vendor counted more calls in a second than we did."""
         guard = min(_LARGEST_GUARD_MS, int(self.state.guard_at(self.now) * 1.5) + 20)
         return replace(self, state=replace(self.state, guard_ms=guard, guard_since=self.now))
 
-    def paused(self, until: int, reason: str) -> "Allowance":
+    def paused(self, until: int, reason: str) -> Allowance:
         """Stop all calls until `until`; a longer pause stays as it is."""
         if (self.state.paused_until or 0) >= until:
             return self

@@ -4,6 +4,8 @@ A trait is a short text, its kind before the first colon: the lists it joins, th
 names, its form, which properties it sets, and the way it takes to the vendor.
 """
 
+from __future__ import annotations
+
 import hashlib
 from collections.abc import Mapping
 from typing import Any

@@ -6,6 +6,8 @@ In short transactions, beside the running service; what it cannot start without 
 `adoption`.
 """
 
+from __future__ import annotations
+
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, suppress

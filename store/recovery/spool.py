@@ -3,6 +3,8 @@
 Personal data stands here as plain as in the database; the file is the owner's alone and empties itself.
 """
 
+from __future__ import annotations
+
 import errno
 import os
 import threading

@@ -1,5 +1,7 @@
 """Bringing spooled sign-ups into the database; cut off anywhere, it may be repeated."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice

@@ -1,5 +1,7 @@
 """What people submitted: kept for good, together with the delivery that carries it out."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass

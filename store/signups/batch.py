@@ -4,6 +4,8 @@ What is over a limit, or brings a proof that was used before, is kept apart. No 
 and a flood makes no transaction fail.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any

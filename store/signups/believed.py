@@ -1,5 +1,7 @@
 """How many anonymous sign-ups were believed within a span of time, by form."""
 
+from __future__ import annotations
+
 from collections import Counter
 
 from sqlalchemy import bindparam, func, select

@@ -1,5 +1,7 @@
 """Keys by which senders name their sign-ups, so that one that is sent again is not stored again."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, text

@@ -1,5 +1,7 @@
 """All that is known of a sign-up, for whoever looks after them; nothing here changes anything."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any

@@ -1,5 +1,7 @@
 """Sign-ups that look like a program's: nothing is sent for them unless a person releases them."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -271,7 +273,7 @@ class SuspectedSignups:
         """
         return self._in_batches(reason, seen, UNSURE, most, _delete)
 
-    def _in_batches(self, reason: str, seen: int, rank: int, most: int, change: "_Change") -> int:
+    def _in_batches(self, reason: str, seen: int, rank: int, most: int, change: _Change) -> int:
         """In small transactions, so that no visitor waits behind one."""
         changed, after = 0, Place(rank, -1, "")
         while changed < most:

@@ -3,6 +3,8 @@
 One row holds the sum, so no sign-up waits for a scan of the others. What is over the ceiling is counted too.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 

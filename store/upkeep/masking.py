@@ -1,5 +1,7 @@
 """A network address that still tells the network, and no longer the household."""
 
+from __future__ import annotations
+
 import ipaddress
 
 KEPT_BITS = {4: 24, 6: 48}

@@ -1,5 +1,7 @@
 """Forgetting what nobody needs any more; sign-ups stay, as the proof of consent, and what is unfinished."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 
 from sqlalchemy import BindParameter, Connection, bindparam, delete, or_, select, update

@@ -1,5 +1,7 @@
 """A way to PostgreSQL on which the answer to a COMMIT gets lost."""
 
+from __future__ import annotations
+
 import select
 import socket
 import threading

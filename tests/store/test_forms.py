@@ -1,5 +1,7 @@
 """Forms and the consent they ask for."""
 
+from __future__ import annotations
+
 import pytest
 
 from store.engine.database import Database

@@ -3,6 +3,8 @@
 Sources: https://sqlite.org/pragma.html, https://sqlite.org/wal.html, https://sqlite.org/howtocorrupt.html.
 """
 
+from __future__ import annotations
+
 import fcntl
 import os
 from collections.abc import Callable, Iterator

@@ -4,6 +4,8 @@ The tokens, the day's budget and the numbering come first, before the new file i
 rest.
 """
 
+from __future__ import annotations
+
 import time
 from collections.abc import Iterator
 from contextlib import closing, suppress

@@ -4,6 +4,8 @@ A damaged file goes on accepting writes (five garbage pages among 5,000 rows: al
 so it is looked for. Source: https://sqlite.org/howtocorrupt.html, https://sqlite.org/pragma.html#pragma_quick_check.
 """
 
+from __future__ import annotations
+
 import calendar
 import threading
 import time

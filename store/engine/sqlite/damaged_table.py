@@ -1,5 +1,7 @@
 """Reading the rows of a table whose file is damaged in places."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any

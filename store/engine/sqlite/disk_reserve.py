@@ -1,5 +1,7 @@
 """Room on the disk that sign-ups are stored on, and a file that is given up when there is none."""
 
+from __future__ import annotations
+
 import errno
 import os
 from contextlib import suppress

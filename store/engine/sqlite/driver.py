@@ -1,5 +1,7 @@
 """The SQLite library: the packaged one, which is newer than Python's own, where there is a wheel."""
 
+from __future__ import annotations
+
 from types import ModuleType
 
 try:

@@ -4,6 +4,8 @@ Both are alike in every database of ours, so those of a new one may take their p
 rows can be read. Source: https://sqlite.org/fileformat.html.
 """
 
+from __future__ import annotations
+
 import os
 import tempfile
 from pathlib import Path

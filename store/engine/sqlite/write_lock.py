@@ -4,6 +4,8 @@ SQLite's own waiting polls with growing pauses: who has just written writes agai
 seconds. This only keeps the order. What keeps the data right is still the transaction.
 """
 
+from __future__ import annotations
+
 import fcntl
 import os
 import threading

@@ -1,5 +1,7 @@
 """What keeps a connection alive: ages of the refresh token, the account, attempts; and the audit."""
 
+from __future__ import annotations
+
 import sqlalchemy as sa
 from alembic import op
 

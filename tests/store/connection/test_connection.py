@@ -1,5 +1,7 @@
 """The connection row: generations and epochs, failures, disconnecting."""
 
+from __future__ import annotations
+
 from dataclasses import replace
 
 import pytest

@@ -1,5 +1,7 @@
 """The audit: newest first, and never growing without end."""
 
+from __future__ import annotations
+
 import pytest
 from sqlalchemy import func, insert, select
 

@@ -1,5 +1,7 @@
 """JSON as it is stored, and what earlier releases stored."""
 
+from __future__ import annotations
+
 import json
 from typing import Any
 

@@ -1,5 +1,7 @@
 """Rows that are stored together: none is acknowledged before its commit, none fails for another's sake."""
 
+from __future__ import annotations
+
 import os
 import signal
 import threading

@@ -1,5 +1,7 @@
 """Several rows in one statement."""
 
+from __future__ import annotations
+
 import pytest
 
 from store.engine.database import Database

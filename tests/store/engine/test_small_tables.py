@@ -1,5 +1,7 @@
 """OAuth attempts, documents, throttles and spent tokens."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 
 from sqlalchemy import Table, func, select

@@ -1,5 +1,7 @@
 """From the first schema to today's: nothing is lost, however many start at once and whatever stops it."""
 
+from __future__ import annotations
+
 import json
 import os
 from collections.abc import Callable, Iterator

@@ -1,5 +1,7 @@
 """One row per call: begun with the claim, ended with the verdict, open when nobody knows."""
 
+from __future__ import annotations
+
 from store.engine.database import Database
 from store.outbox.deliveries import Claimed, Deliveries
 from tests.store.conftest import accept

@@ -1,5 +1,7 @@
 """Who goes first when calls are scarce: today's people, a backlog of days, one probe after an outage."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from datetime import UTC, datetime
 

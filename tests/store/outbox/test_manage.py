@@ -1,5 +1,7 @@
 """What a person decides about sign-ups that wait or are parked."""
 
+from __future__ import annotations
+
 import pytest
 from sqlalchemy import text
 

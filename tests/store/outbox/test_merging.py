@@ -1,5 +1,7 @@
 """One call for several sign-ups of a contact: handed out together, finished together, or not at all."""
 
+from __future__ import annotations
+
 from store.engine.database import Database
 from store.outbox.deliveries import Claimed, Deliveries
 from store.quota.state import Wait

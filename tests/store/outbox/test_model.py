@@ -1,5 +1,7 @@
 """Whatever happens in whatever order, the promises of the outbox hold: a machine tries to break them."""
 
+from __future__ import annotations
+
 import itertools
 import json
 from datetime import UTC, datetime

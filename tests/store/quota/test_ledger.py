@@ -1,5 +1,7 @@
 """The call budget: sliding second, UTC day, pauses."""
 
+from __future__ import annotations
+
 from datetime import UTC, datetime
 
 import pytest

@@ -1,5 +1,7 @@
 """Putting back what was parked for a fault that turned out to be everybody's."""
 
+from __future__ import annotations
+
 from store.engine.database import Database
 from store.outbox.deliveries import Claimed, Deliveries
 from store.quota.state import Wait

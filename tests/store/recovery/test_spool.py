@@ -1,5 +1,7 @@
 """Sign-ups that the database refused: kept in a file, brought in later, never lost and never twice."""
 
+from __future__ import annotations
+
 import resource
 import signal
 import subprocess

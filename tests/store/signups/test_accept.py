@@ -1,5 +1,7 @@
 """Accepting sign-ups and looking them up."""
 
+from __future__ import annotations
+
 import pytest
 
 from store.engine.database import Database

@@ -1,5 +1,7 @@
 """What was believed is counted by form, for the share of the vendor's day."""
 
+from __future__ import annotations
+
 from dataclasses import replace
 
 from store.engine.database import Database

@@ -1,5 +1,7 @@
 """A key that a sender chose: one sign-up has it, for 48 hours."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 
 import pytest

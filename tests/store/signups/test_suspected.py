@@ -1,5 +1,7 @@
 """Sign-ups kept apart: nothing is due for them until they are released."""
 
+from __future__ import annotations
+
 import json
 
 import pytest

@@ -1,5 +1,7 @@
 """Suspected sign-ups have a ceiling of their own, in rows and in bytes."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from pathlib import Path
 

@@ -1,5 +1,7 @@
 """What is forgotten after 30 days, and what never is."""
 
+from __future__ import annotations
+
 import pytest
 from sqlalchemy import text
 

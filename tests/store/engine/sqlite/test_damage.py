@@ -1,5 +1,7 @@
 """A SQLite file that is damaged or taken away while it is in use: noticed, replaced, and read back."""
 
+from __future__ import annotations
+
 import json
 import os
 import shutil

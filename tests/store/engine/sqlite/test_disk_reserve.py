@@ -1,5 +1,7 @@
 """Room on the disk: told honestly, kept for what is accepted, and given up when there is none."""
 
+from __future__ import annotations
+
 import subprocess
 import sys
 import textwrap

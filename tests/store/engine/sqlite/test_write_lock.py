@@ -1,5 +1,7 @@
 """Turns to write: order, time-outs, and holders that are killed, frozen or forked."""
 
+from __future__ import annotations
+
 import fcntl
 import os
 import signal
