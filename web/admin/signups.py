@@ -10,12 +10,10 @@ from werkzeug.wrappers import Response
 
 from services.signups.manage import Retry, UnusableDecision
 from web.current import services
-from web.security import guards
 
 AT_ONCE = 100
 
-blueprint = Blueprint("admin_signups", __name__, url_prefix="/admin/signups")
-blueprint.before_request(guards.require_admin)
+blueprint = Blueprint("signups", __name__, url_prefix="/signups")
 
 
 @blueprint.get("/")
@@ -66,4 +64,4 @@ def replace_list() -> Response:
 
 def _decided(message: str) -> Response:
     flash(message)
-    return redirect(url_for("admin_signups.index"), HTTPStatus.SEE_OTHER)
+    return redirect(url_for(".index"), HTTPStatus.SEE_OTHER)

@@ -12,13 +12,11 @@ from werkzeug.wrappers import Response
 from services.protection.rules import RULES
 from services.signups.suspected import BULK_MOST
 from web.current import services
-from web.security import guards
 
 AT_ONCE = 50
 DECISIONS = frozenset({"release", "delete"})
 
-blueprint = Blueprint("admin_suspected", __name__, url_prefix="/admin/suspected")
-blueprint.before_request(guards.require_admin)
+blueprint = Blueprint("suspected", __name__, url_prefix="/suspected")
 
 
 @blueprint.get("/")
@@ -82,7 +80,7 @@ def decide_all(decision: str) -> Response:
     if number >= BULK_MOST:
         message += " There may be more: do it once more."
     flash(message)
-    return redirect(url_for("admin_suspected.index"), HTTPStatus.SEE_OTHER)
+    return redirect(url_for(".index"), HTTPStatus.SEE_OTHER)
 
 
 @blueprint.post("/<uuid:signup_id>/release")
@@ -106,4 +104,4 @@ def _decided(done: bool, message: str) -> Response:
     if not done:
         raise NotFound
     flash(message)
-    return redirect(url_for("admin_suspected.index"), HTTPStatus.SEE_OTHER)
+    return redirect(url_for(".index"), HTTPStatus.SEE_OTHER)

@@ -47,7 +47,7 @@ def require_admin() -> Response | None:
         return None
     back = request.path if request.method == "GET" and request.path in RETURN_TO else None
     moved = "1" if back == CONNECT and MOVED in request.args else None
-    return redirect(url_for("admin.sign_in", next=back, moved=moved), 303)
+    return redirect(url_for("admin.sign_in.ask_password", next=back, moved=moved), 303)
 
 
 def after_sign_in(wanted: str | None) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -80,3 +82,17 @@ def test_the_table_has_every_address(app: Flask) -> None:
             rule, _ = matching.match(path, method, return_rule=True)
             known.add(rule.rule)
     assert rules == known
+
+
+def test_the_navigation_links_to_every_page(admin: FlaskClient) -> None:
+    """Every page links to all others; the dashboard leaves itself out and has the button to sign out."""
+    pages = {"/admin/": "Dashboard", "/admin/forms/": "Forms"}
+    pages |= {"/admin/signups/": "Refused", "/admin/suspected/": "Suspected"}
+    for shown in pages:
+        navigation = re.search(r"<nav.*</nav>", admin.get(shown).text, re.DOTALL)
+        assert navigation is not None
+        links = dict(re.findall(r'<a href="([^"]+)">([^<]+)</a>', navigation[0]))
+        assert links == {
+            address: label for address, label in pages.items() if shown != "/admin/" or address != shown
+        }
+        assert ("Sign out" in navigation[0]) == (shown == "/admin/")
