@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Connection, delete, select, text
 
 from store.engine.database import Database
-from store.engine.expiry import prune
+from store.engine.statements import prune
 from store.schema import spent_tokens, throttles
 
 _HIT = text(

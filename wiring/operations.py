@@ -17,7 +17,7 @@ from services.problems import Problem
 from services.protection.visitor_keys import VisitorKeys
 from settings import Settings
 from store import Store
-from store.engine.expiry import Expiry
+from store.upkeep.expiry import Expiry
 from store.upkeep.retention import Retention
 from wiring import constant_contact as vendor
 from wiring.clock import clock

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from sqlalchemy import bindparam, insert, select
 
 from store.engine.database import Database
-from store.engine.expiry import prune
+from store.engine.statements import prune
 from store.schema import events
 
 _KEPT_MS = 400 * 86_400_000  # a little over a year: this month can be compared with the same a year ago

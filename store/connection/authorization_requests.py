@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from sqlalchemy import delete, insert
 
 from store.engine.database import Database
-from store.engine.expiry import prune
+from store.engine.statements import prune
 from store.schema import oauth_attempts
 
 

@@ -11,6 +11,9 @@ from sqlalchemy import text
 from store.engine.database import Database
 from store.errors import StoreError
 
+# The time now, in epoch milliseconds.
+Clock = Callable[[], int]
+
 log = structlog.get_logger(__name__)
 
 _MEASURE_EVERY_SECONDS = 60.0
@@ -32,10 +35,10 @@ class DatabaseClock:
         self,
         database: Database,
         *,
-        local: Callable[[], int],
+        local: Clock,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`local` tells this host's epoch milliseconds, `monotonic` seconds that only grow. Opens nothing."""
+        """Open nothing; `local` is this host's own clock."""
         self._database = database
         self._local = local
         self._monotonic = monotonic

@@ -20,7 +20,8 @@ from typing import Any
 import structlog
 from sqlalchemy import Connection, select
 
-from store.engine import checked_line, documents
+from store.engine import documents
+from store.engine.files import checked_line, read_checked_line, write_all
 from store.schema import deliveries
 
 log = structlog.get_logger(__name__)
@@ -62,7 +63,7 @@ class SecondCopies:
             return
         days: dict[int, list[bytes]] = {}
         for entry in entries:
-            line = checked_line.written(entry.signup_id, _body(entry))
+            line = checked_line(entry.signup_id, _body(entry))
             days.setdefault(entry.received_at // DAY_MS, []).append(line)
         try:
             for day, lines in days.items():
@@ -117,8 +118,7 @@ class SecondCopies:
             Path(file).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             descriptor = os.open(file, flags, 0o600)
         try:
-            if os.write(descriptor, content) != len(content):  # a disk that fills up takes a part
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            write_all(descriptor, content)
         finally:
             os.close(descriptor)
 
@@ -169,5 +169,5 @@ def _body(entry: Entry) -> str:
 def _documents(file: Path) -> Iterator[tuple[str, Row]]:
     with suppress(FileNotFoundError), file.open("rb") as content:
         for line in content:
-            if found := checked_line.read(line):
+            if found := read_checked_line(line):
                 yield found

@@ -13,10 +13,10 @@ from weakref import WeakSet
 from sqlalchemy import Connection, Pool, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
+from store.engine.circuit_breaker import CircuitBreaker
 from store.engine.copies import SecondCopies
 from store.engine.opening import Opening
-from store.engine.postgresql import PostgreSQLBackend
-from store.engine.silence import Silence
+from store.engine.postgresql.backend import PostgreSQLBackend
 from store.engine.sqlite import backend as sqlite
 from store.engine.sqlite.backend import SQLiteBackend
 from store.errors import (
@@ -73,7 +73,7 @@ class Database:
         self._pools_of_parents: list[Pool] = []
         self._mutex = threading.Lock()
         self._opening: Opening | None = None
-        self._silence = Silence(monotonic)
+        self._breaker = CircuitBreaker(monotonic)
         self._prepared = False
         self.patience_seconds = PATIENCE_SECONDS
         self._monotonic = monotonic
@@ -194,7 +194,7 @@ class Database:
 
     def silent_seconds(self) -> float | None:
         """For how long a server has not answered, as far as anybody has asked; None when it does."""
-        return self._silence.seconds()
+        return self._breaker.open_seconds()
 
     def description(self) -> str:
         """Name engine and version for /health and logs, as in "SQLite 3.53.4 (journal wal)"."""
@@ -211,21 +211,21 @@ class Database:
     @contextmanager
     def _watched(self) -> Iterator[None]:
         """Translate a failure, and let the backend act on it; a server that is silent is left alone."""
-        self._silence.pass_or_raise()
+        self._breaker.check()
         try:
             with driver_errors_translated():
                 yield
         except StoreSilent:
-            self._silence.began()
+            self._breaker.not_answered()
             raise
         except StoreError as error:
-            self._silence.tried()
+            self._breaker.undecided()
             self._backend.failed(error)
             raise
         except BaseException:
-            self._silence.tried()
+            self._breaker.undecided()
             raise
-        self._silence.ended()
+        self._breaker.answered()
 
     def _forget_parent(self) -> None:
         """Leave connections in use at the fork alone: two processes on one handle or socket damage data.
@@ -237,7 +237,7 @@ class Database:
         self._backend.after_fork()
         self._mutex = threading.Lock()
         self._opening = None
-        self._silence.forget_parent()
+        self._breaker.forget_parent()
         self._pid = os.getpid()
 
 

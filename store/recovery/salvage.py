@@ -22,11 +22,11 @@ from sqlalchemy import Connection, Table, bindparam, select, update
 from store import opt_outs
 from store.engine import copies, documents
 from store.engine.database import Database
-from store.engine.file_lock import flocked
-from store.engine.rows import insert_unknown
+from store.engine.files import flocked
 from store.engine.sqlite import damage
 from store.engine.sqlite.carry_over import GROWING, adopt_tables, opened
 from store.engine.sqlite.damaged_table import Gap, read
+from store.engine.statements import insert_unknown
 from store.errors import RowRefused
 from store.key_value import KeyValue
 from store.outbox import payloads

@@ -5,7 +5,6 @@ Personal data stands here as plain as in the database; the file is the owner's a
 
 from __future__ import annotations
 
-import errno
 import os
 import threading
 import time
@@ -15,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from store.engine import checked_line, documents
-from store.engine.file_lock import flocked
+from store.engine import documents
+from store.engine.files import checked_line, flocked, read_checked_line, size, sync_folder, write_all
 from store.engine.sqlite.disk_reserve import DiskReserve
 from store.errors import StoreUnavailable
 from store.signups.accept import NewSignup, rows_of
@@ -143,37 +142,37 @@ class Spool:
                 (self._folder / waiting).rename(self._folder / importing)
                 sync_folder(self._folder)
 
-    def _has_room_for_suspected(self, size: int) -> bool:
+    def _has_room_for_suspected(self, added: int) -> bool:
         files = self._files(_SUSPECTED, _IMPORTING, _DAMAGED)
-        used = sum(_size(file) for file in files if file.name.endswith(_SUSPECTED))
-        return used + size <= self._largest // SUSPECTED_SHARE and not self._disk.low()
+        used = sum(size(file) for file in files if file.name.endswith(_SUSPECTED))
+        return used + added <= self._largest // SUSPECTED_SHARE and not self._disk.low()
 
     def _append(self, line: bytes, name: str) -> None:
         path = self._folder / name
         descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            size = os.fstat(descriptor).st_size
-            if size == 0:
+            length = os.fstat(descriptor).st_size
+            if length == 0:
                 # Before the first line, not after it: whoever finds a line can rely on the names above it.
                 sync_folder(self._folder)
                 sync_folder(self._folder.parent)
-            elif os.pread(descriptor, 1, size - 1) != b"\n":
+            elif os.pread(descriptor, 1, length - 1) != b"\n":
                 line = b"\n" + line  # a line that was cut off must not spoil the next one
             self._refuse_more_than_fits(len(line))
             try:
-                _write_whole(descriptor, line)
+                write_all(descriptor, line)
                 os.fsync(descriptor)
             except OSError:
                 with suppress(OSError):
-                    os.ftruncate(descriptor, size)
+                    os.ftruncate(descriptor, length)
                     os.fsync(descriptor)
                 raise
         finally:
             os.close(descriptor)
 
-    def _refuse_more_than_fits(self, size: int) -> None:
-        used = sum(_size(file) for file in self._files(_WAITING, _SUSPECTED, _IMPORTING, _DAMAGED))
-        if used + size > self._largest:
+    def _refuse_more_than_fits(self, added: int) -> None:
+        used = sum(size(file) for file in self._files(_WAITING, _SUSPECTED, _IMPORTING, _DAMAGED))
+        if used + added > self._largest:
             raise StoreUnavailable(f"the spool in {self._folder} has reached {self._largest} bytes")
         if self._disk.full():
             raise StoreUnavailable(f"the disk of {self._folder} is nearly full")
@@ -205,15 +204,6 @@ def lines(file: Path) -> Iterator[tuple[bytes, Spooled | None]]:
                 yield line, _read(line)
 
 
-def sync_folder(folder: Path) -> None:
-    """Bring the names in a folder to disk; raises OSError."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def _line(
     signup: NewSignup, kind: str, payload: Mapping[str, object], broken: Sequence[str], rank: int
 ) -> bytes:
@@ -222,11 +212,11 @@ def _line(
     if broken:
         # Not beside the sign-up: an older version, which knows of no suspects, would deliver it.
         rows = {"suspected": suspect_row(row, delivery, broken, rank)}
-    return checked_line.written(signup.id, documents.rows_written(rows))
+    return checked_line(signup.id, documents.rows_written(rows))
 
 
 def _read(line: bytes) -> Spooled | None:
-    found = checked_line.read(line)
+    found = read_checked_line(line)
     if found is None:
         return None
     _, document = found
@@ -246,25 +236,13 @@ def _content(file: Path) -> bytes:
         return b""
 
 
-def _size(file: Path) -> int:
-    try:
-        return file.stat().st_size
-    except FileNotFoundError:  # imported since the folder was read
-        return 0
-
-
 def _write_synced(file: Path, content: bytes) -> None:
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:
-        _write_whole(descriptor, content)
+        write_all(descriptor, content)
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _write_whole(descriptor: int, content: bytes) -> None:
-    if os.write(descriptor, content) != len(content):  # a disk that fills up takes a part
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 @contextmanager

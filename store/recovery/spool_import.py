@@ -12,7 +12,7 @@ import structlog
 from store import opt_outs
 from store.engine.copies import Entry
 from store.engine.database import Database
-from store.engine.rows import insert_unknown
+from store.engine.statements import insert_unknown
 from store.errors import RowRefused
 from store.recovery.spool import Spool, Spooled, lines
 from store.schema import metadata

@@ -14,8 +14,7 @@ from sqlalchemy import Connection
 
 from store.engine import documents
 from store.engine.copies import Entry
-from store.engine.expiry import prune
-from store.engine.rows import insert_together
+from store.engine.statements import insert_together, prune
 from store.schema import deliveries, rates, signups, spent_tokens, suspected_signups
 from store.signups import idempotency
 from store.signups.idempotency import IdempotencyKey

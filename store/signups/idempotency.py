@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
 
-from store.engine.expiry import prune
+from store.engine.statements import prune
 from store.errors import KeyTaken
 from store.schema import idempotency_keys
 

@@ -23,7 +23,7 @@ from store import opt_outs
 from store.engine.copies import Entry
 from store.engine.database import Database
 from store.engine.documents import read, row_read
-from store.engine.rows import insert_unknown
+from store.engine.statements import insert_unknown
 from store.schema import deliveries, signups, suspected_signups
 from store.signups.batch import JUNK, PROVEN, UNSURE, OneTimeUse
 from store.signups.rate_limits import Limit, count

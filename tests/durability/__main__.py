@@ -17,7 +17,7 @@ from pathlib import Path
 
 import gunicorn
 
-from store.engine.sqlite.driver import driver
+from store.engine.sqlite import driver
 from tests.durability.figures import Figure, table
 from tests.durability.postgresql import PostgreSQL
 from tests.durability.scenarios import (

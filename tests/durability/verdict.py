@@ -12,7 +12,7 @@ from typing import Any
 import requests
 from sqlalchemy import create_engine, make_url, text
 
-from store.engine.sqlite.driver import driver
+from store.engine.sqlite import driver
 from tests.durability.fleet import SIGN_UP
 
 _ARRIVED = {"delivered", "merged"}

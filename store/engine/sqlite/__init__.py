@@ -1,1 +1,15 @@
-"""What only a database in a file needs."""
+"""All that only a file needs.
+
+`driver` is the SQLite library: the packaged one, which is newer than Python's own, where there is a wheel.
+"""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+try:
+    from pysqlite3 import dbapi2 as _driver
+except ImportError:  # no wheel for this platform
+    from sqlite3 import dbapi2 as _driver
+
+driver: ModuleType = _driver

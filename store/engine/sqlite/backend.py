@@ -16,10 +16,9 @@ import structlog
 from sqlalchemy import URL, Connection, Engine, create_engine, event, select
 
 from store.engine import migrate
-from store.engine.sqlite import carry_over as adoption
-from store.engine.sqlite import damage
+from store.engine.files import beside, try_flock
+from store.engine.sqlite import carry_over, damage, driver
 from store.engine.sqlite.disk_reserve import DiskReserve
-from store.engine.sqlite.driver import driver
 from store.engine.sqlite.write_lock import WriteLock
 from store.errors import StoreDamaged, StoreError, StoreFull, StoreMisconfigured, StoreUnavailable
 from store.schema import meta
@@ -90,7 +89,7 @@ class SQLiteBackend:
         self._journal_rule = journal_rule
         self._journal: str | None = None
         self._identity: tuple[FileIdentity | None, FileIdentity | None] | None = None
-        self._writers = WriteLock(self._path)
+        self._write_lock = WriteLock(self._path)
         self._suspect = False
         self._disk = DiskReserve(self._path.parent)
 
@@ -113,14 +112,14 @@ class SQLiteBackend:
 
     def after_fork(self) -> None:
         """Begin a new queue of writers: in the parent another thread may have had the turn at the fork."""
-        self._writers.forget_parent()
+        self._write_lock.forget_parent()
 
     @contextmanager
     def turn(self) -> Iterator[None]:
         """Wait for the turn to write, at most the busy timeout."""
         with ExitStack() as stack:
             try:
-                stack.enter_context(self._writers.held(self._timeout))
+                stack.enter_context(self._write_lock.acquired(self._timeout))
             except TimeoutError:
                 raise StoreUnavailable("database is locked by another writer") from None
             yield
@@ -149,7 +148,7 @@ class SQLiteBackend:
                     upgrading()
                     self._migrate(connection)
                 if old is not None:
-                    adoption.adopt(old, connection)
+                    carry_over.adopt(old, connection)
                 self._journal = connection.scalar(select(meta.c.value).where(meta.c.key == "journal_mode"))
             engine.dispose()  # this connection was opened before the journal mode was known
             with engine.connect():
@@ -199,7 +198,7 @@ class SQLiteBackend:
         self._disk.fill()
         if not idle:
             return
-        log_file = self._path.with_name(self._path.name + "-wal")
+        log_file = beside(self._path, "-wal")
         with suppress(FileNotFoundError):
             if log_file.stat().st_size > _LARGE_LOG_BYTES:
                 with self.turn(), engine.connect() as connection:
@@ -211,13 +210,11 @@ class SQLiteBackend:
 
         It is never deleted: a waiter would then lock a nameless file.
         """
-        lock = self._path.with_name(self._path.name + "-migration-lock")
+        lock = beside(self._path, "-migration-lock")
         ever_used = lock.exists()
         descriptor = os.open(lock, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         try:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+            if not try_flock(descriptor):
                 others()
                 fcntl.flock(descriptor, fcntl.LOCK_EX)
             yield ever_used

@@ -14,10 +14,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, bindparam, func, or_, select, text, update
 
-from store.engine.rows import insert_unknown
-from store.engine.sqlite import repair as mending
+from store.engine.sqlite import driver, repair
 from store.engine.sqlite.damaged_table import Gap, read
-from store.engine.sqlite.driver import driver
+from store.engine.statements import insert_unknown
 from store.errors import RowRefused, driver_errors_translated
 from store.schema import budget, deliveries, metadata
 from store.schema import connection as connection_table
@@ -101,7 +100,7 @@ def opened(old: Path) -> Any:
     with suppress(driver.Error), closing(_connected(old)) as source:
         source.execute("SELECT count(*), max(sql) FROM sqlite_master").fetchall()
         return _connected(old)
-    mending.mend(old)
+    repair.mend(old)
     return _connected(old)
 
 

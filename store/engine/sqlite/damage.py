@@ -16,7 +16,8 @@ from typing import Any
 import structlog
 from sqlalchemy import Engine
 
-from store.engine.sqlite.driver import driver
+from store.engine.files import beside, size
+from store.engine.sqlite import driver
 from store.errors import StoreMisconfigured
 
 log = structlog.get_logger(__name__)
@@ -76,7 +77,7 @@ def set_aside(path: Path, why: str) -> Path:
     aside = _free_name(path, why)
     for suffix in _FAMILY:
         with suppress(FileNotFoundError):
-            _beside(path, suffix).rename(_beside(aside, suffix))
+            beside(path, suffix).rename(beside(aside, suffix))
     return aside
 
 
@@ -99,7 +100,7 @@ def put_away(aside: Path) -> Path:
         new = new.with_name(new.name.replace(f".{why}-", f".kept-{why}-"))
     for suffix in _FAMILY:
         with suppress(FileNotFoundError):
-            _beside(aside, suffix).rename(_beside(new, suffix))
+            beside(aside, suffix).rename(beside(new, suffix))
     return new
 
 
@@ -125,7 +126,7 @@ def rescue(engine: Engine, path: Path, known: tuple[int, int] | None) -> Path | 
     ours = path.parent.glob(f"{path.name}.*-????????-*")  # the names that are given here
     if any((status.st_dev, status.st_ino) == known for status in map(Path.stat, ours)):
         return None
-    if not path.exists() and any(_beside(path, suffix).exists() for suffix in _FAMILY):
+    if not path.exists() and any(beside(path, suffix).exists() for suffix in _FAMILY):
         set_aside(path, "orphaned")
     _wait_for_quiet_journal(path)
     held = [engine.pool.connect() for _ in range(idle_connections(engine))]
@@ -142,14 +143,14 @@ def _wait_for_quiet_journal(path: Path) -> None:
     # The old connection would take the new file's journal for its own, and undo it.
     rest = threading.Event()
     for _ in range(100):
-        if not _size(_beside(path, "-journal")):
+        if not size(beside(path, "-journal")):
             return
         rest.wait(0.01)
 
 
 def _copied(source: Any, path: Path) -> Path | None:
     aside = _free_name(path, "removed")
-    draft = _beside(aside, "-draft")
+    draft = beside(aside, "-draft")
     try:
         draft.touch(0o600)
         with closing(driver.connect(str(draft))) as target:
@@ -175,11 +176,11 @@ def _empty(path: Path) -> Path | None:
 
 def _wrong(path: Path, timeout: float, *, in_use: bool) -> str | None:
     if not path.exists():
-        left = [suffix for suffix in _FAMILY[1:] if _size(_beside(path, suffix))]
+        left = [suffix for suffix in _FAMILY[1:] if size(beside(path, suffix))]
         return f"the file is gone, its {left[0]} is not" if left else None
     if path.stat().st_size == 0:
         # SQLite would delete a log that it finds beside an empty file.
-        return "the file is empty" if in_use or _size(_beside(path, "-wal")) else None
+        return "the file is empty" if in_use or size(beside(path, "-wal")) else None
     # Twice: what is moved away here is everything there is.
     return find(path, timeout=timeout) and find(path, timeout=timeout)
 
@@ -187,15 +188,4 @@ def _wrong(path: Path, timeout: float, *, in_use: bool) -> str | None:
 def _free_name(path: Path, why: str) -> Path:
     stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
     names = (path.with_name(f"{path.name}.{why}-{stamp}-{number}") for number in range(1, 10_000))
-    return next(name for name in names if not any(_beside(name, suffix).exists() for suffix in _FAMILY))
-
-
-def _beside(path: Path, suffix: str) -> Path:
-    return path.with_name(path.name + suffix)
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except FileNotFoundError:
-        return 0
+    return next(name for name in names if not any(beside(name, suffix).exists() for suffix in _FAMILY))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from store.engine.sqlite.driver import driver
+from store.engine.sqlite import driver
 
 _CHUNK = 200
 _LAST_ROWID = 2**62

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import errno
 import os
 from contextlib import suppress
 from pathlib import Path
+
+from store.engine.files import write_all
 
 _MEGABYTE = 1024 * 1024
 LOW_BYTES = 64 * _MEGABYTE
@@ -72,8 +73,7 @@ class DiskReserve:
             # Written, not only made that long: a hole takes no room.
             block = bytes(_MEGABYTE)
             for _ in range(self._ballast_bytes // _MEGABYTE):
-                if os.write(descriptor, block) != len(block):
-                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                write_all(descriptor, block)
             draft.rename(self._ballast)
         finally:
             os.close(descriptor)

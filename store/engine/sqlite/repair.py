@@ -13,7 +13,7 @@ from pathlib import Path
 from sqlalchemy import URL, NullPool, create_engine
 
 from store.engine import migrate
-from store.engine.sqlite.driver import driver
+from store.engine.sqlite import driver
 
 _MAGIC = b"SQLite format 3\0"
 _PAGE = 4096

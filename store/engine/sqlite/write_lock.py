@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from store.engine.files import beside, try_flock
+
 _POLL_SECONDS = 0.0003  # flock has no timeout, and a thread that waits in the kernel cannot be called back
 _PATIENCE_SECONDS = 0.25  # a frozen process in the queue must not stop the others
 
@@ -32,14 +34,14 @@ class WriteLock:
         wait: Callable[[float], object] = time.sleep,
     ) -> None:
         """Locks files beside `path`, never `path` itself: closing one would drop SQLite's locks on it."""
-        self._turn = path.with_name(path.name + "-writer-lock")
-        self._queue = path.with_name(path.name + "-writer-queue")
+        self._turn = beside(path, "-writer-lock")
+        self._queue = beside(path, "-writer-queue")
         self._monotonic = monotonic
         self._wait = wait
         self._threads = _ThreadQueue()
 
     @contextmanager
-    def held(self, timeout: float) -> Iterator[None]:
+    def acquired(self, timeout: float) -> Iterator[None]:
         """Wait for the turn and have it until the block ends.
 
         Raises:
@@ -76,7 +78,7 @@ class WriteLock:
             _close(turn)
 
     def _try(self, descriptor: int, end: float) -> bool:
-        while not _locked(descriptor):
+        while not try_flock(descriptor):
             if self._monotonic() >= end:
                 return False
             self._wait(_POLL_SECONDS)
@@ -126,14 +128,6 @@ def _close(descriptor: int) -> None:
     fcntl.flock(descriptor, fcntl.LOCK_UN)  # closing is not enough where a child has a copy
     _held.discard(descriptor)
     os.close(descriptor)
-
-
-def _locked(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _close_in_child() -> None:

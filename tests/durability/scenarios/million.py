@@ -12,7 +12,7 @@ from pathlib import Path
 from sqlalchemy import text
 
 from store.engine.database import Database
-from store.engine.statement_limits import answers_within
+from store.engine.postgresql.statement_limits import answers_within
 from store.outbox.deliveries import Claimed, Deliveries
 from store.signups.accept import NewSignup, Signups
 from tests.durability.crowd import Crowd

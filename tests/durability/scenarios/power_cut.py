@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from store.engine.database import Database
-from store.engine.sqlite.driver import driver
+from store.engine.sqlite import driver
 from tests.durability.crowd import Crowd
 from tests.durability.disk import Disk, Replay, traced
 from tests.durability.figures import Figure, zero

@@ -13,7 +13,7 @@ import pytest
 from services.operations.health import DATABASE, FOLDER, Health, HealthReport
 from services.operations.health_in_time import HealthInTime
 from store.engine.database import Database
-from store.engine.sqlite.driver import driver
+from store.engine.sqlite import driver
 from store.errors import StoreUnavailable
 from store.recovery.spool import Spool
 from tests.services.conftest import House

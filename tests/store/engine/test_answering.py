@@ -17,11 +17,11 @@ import pytest
 from alembic import command
 from sqlalchemy import create_engine, make_url
 
+from store.engine.circuit_breaker import CircuitBreaker
 from store.engine.database import Database
 from store.engine.migrate import configuration
-from store.engine.postgresql import PostgreSQLBackend
-from store.engine.silence import Silence
-from store.engine.statement_limits import answers_within
+from store.engine.postgresql.backend import PostgreSQLBackend
+from store.engine.postgresql.statement_limits import answers_within
 from store.errors import StoreSilent, StoreUnavailable, StoreUpgrading
 from store.outbox.deliveries import Deliveries
 from store.signups.accept import Signups
@@ -152,28 +152,28 @@ def test_a_server_that_takes_connections_and_says_nothing_has_an_end() -> None:
 def test_while_one_finds_out_the_others_do_not_wait() -> None:
     """One try at a time, every two seconds; what ends otherwise tells nothing; an answer ends it."""
     now = [100.0]
-    silence = Silence(lambda: now[0])
-    silence.pass_or_raise()
-    assert silence.seconds() is None
-    silence.began()
+    breaker = CircuitBreaker(lambda: now[0])
+    breaker.check()
+    assert breaker.open_seconds() is None
+    breaker.not_answered()
     now[0] += 1
     with pytest.raises(StoreSilent, match="for 1 s"):
-        silence.pass_or_raise()
+        breaker.check()
     now[0] += 1
-    silence.pass_or_raise()
+    breaker.check()
     now[0] += 6
     with pytest.raises(StoreSilent, match="for 8 s"):
-        silence.pass_or_raise()
-    silence.tried()
-    silence.pass_or_raise()
-    silence.began()
+        breaker.check()
+    breaker.undecided()
+    breaker.check()
+    breaker.not_answered()
     now[0] += 2
-    silence.pass_or_raise()
+    breaker.check()
     now[0] += 13
-    silence.pass_or_raise()  # whoever tried has died
-    silence.ended()
-    silence.pass_or_raise()
-    assert silence.seconds() is None
+    breaker.check()  # whoever tried has died
+    breaker.answered()
+    breaker.check()
+    assert breaker.open_seconds() is None
 
 
 @pytest.mark.postgresql

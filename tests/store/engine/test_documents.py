@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import insert
 
-from store.engine import checked_line, documents
+from store.engine import documents
 from store.engine.database import Database
+from store.engine.files import checked_line, read_checked_line
 from store.errors import RowRefused
 from store.outbox import payloads
 from store.outbox.deliveries import Claimed, Deliveries
@@ -41,7 +42,7 @@ def test_what_is_written_is_read_again(value: Any) -> None:
     assert documents.read(text) == value
     for earlier in (json.dumps(value), json.dumps(value, ensure_ascii=False)):
         assert documents.read(earlier) == value
-    assert checked_line.read(checked_line.written("id", documents.written({"x": value}))) == (
+    assert read_checked_line(checked_line("id", documents.written({"x": value}))) == (
         "id",
         {"x": value},
     )
@@ -164,7 +165,7 @@ def test_a_spooled_line_of_an_earlier_release_is_imported(database: Database, tm
     spool = Spool(tmp_path / "spool")
     body = json.dumps({"signup": OLD_ROW, "delivery": OLD_DELIVERY})
     (tmp_path / "spool").mkdir()
-    (tmp_path / "spool" / "waiting").write_bytes(checked_line.written("old", body))
+    (tmp_path / "spool" / "waiting").write_bytes(checked_line("old", body))
     assert SpoolImport(database, spool).run().signups == 1
     read_back(database)
 

@@ -17,7 +17,7 @@ from sqlalchemy import create_engine
 
 from store.engine.database import Database
 from store.engine.migrate import HEAD, configuration
-from store.engine.sqlite.driver import driver
+from store.engine.sqlite import driver
 from store.errors import StoreMisconfigured
 from store.schema import metadata
 from store.signups.accept import Signups

@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import make_url
 
 from store.engine.database import Database
-from store.engine.postgresql import durability_problem, with_sslmode
+from store.engine.postgresql.backend import durability_problem, with_sslmode
 from store.errors import OverLimit, StoreMisconfigured, StoreUnavailable
 from store.outbox.deliveries import Claimed, Deliveries
 from store.quota.state import Wait

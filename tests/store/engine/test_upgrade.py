@@ -17,7 +17,7 @@ from store.connection.audit import AuditEntry, AuditLog
 from store.connection.oauth_connection import OAuthConnections
 from store.engine.database import Database
 from store.engine.migrate import configuration
-from store.engine.sqlite.driver import driver
+from store.engine.sqlite import driver
 from store.errors import StoreUnavailable
 from store.outbox.deliveries import Claimed, Deliveries
 from store.outbox.manage import DeliveryActions

@@ -15,7 +15,7 @@ from typing import cast
 import pytest
 
 from store.engine.database import Database
-from store.engine.file_lock import flocked
+from store.engine.files import flocked
 from store.engine.sqlite.disk_reserve import DiskReserve
 from store.errors import SpoolFirst, StoreUnavailable
 from store.recovery.spool import Spool

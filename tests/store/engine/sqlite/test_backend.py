@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from store.engine.database import Database
+from store.engine.sqlite import driver
 from store.engine.sqlite.backend import journal_for, network_file_system
-from store.engine.sqlite.driver import driver
 from store.errors import StoreMisconfigured, StoreUnavailable
 from store.signups.accept import Signups
 from tests.store.conftest import accept

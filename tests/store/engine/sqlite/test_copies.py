@@ -16,8 +16,7 @@ from structlog.testing import capture_logs
 
 from store.engine.copies import Entry, SecondCopies, changes, rows
 from store.engine.database import Database
-from store.engine.sqlite import damage
-from store.engine.sqlite.driver import driver
+from store.engine.sqlite import damage, driver
 from store.outbox.deliveries import Claimed, Deliveries
 from store.quota.state import Wait
 from store.recovery.salvage import Salvage

@@ -17,8 +17,8 @@ import pytest
 from store import schema
 from store.connection.oauth_connection import OAuthConnections
 from store.engine.database import Database
-from store.engine.rows import insert_unknown
-from store.engine.sqlite.driver import driver
+from store.engine.sqlite import driver
+from store.engine.statements import insert_unknown
 from store.errors import StoreMisconfigured, StoreUnavailable
 from store.outbox.deliveries import Claimed, Deliveries
 from store.quota.ledger import QuotaLedger

@@ -7,8 +7,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from store.engine.sqlite import driver
 from store.engine.sqlite.damaged_table import Gap, read
-from store.engine.sqlite.driver import driver
 
 PAGE = 4096
 ROWS = 600

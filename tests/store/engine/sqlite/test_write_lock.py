@@ -62,11 +62,11 @@ def test_threads_get_the_turn_in_the_order_they_came(lock: WriteLock) -> None:
     order: list[int] = []
 
     def take(index: int) -> None:
-        with lock.held(10):
+        with lock.acquired(10):
             order.append(index)
 
     threads = [threading.Thread(target=take, args=(index,)) for index in range(6)]
-    with lock.held(1):
+    with lock.acquired(1):
         for index, thread in enumerate(threads):
             thread.start()
             until(lambda expected=index + 1: len(lock._threads._waiting) == expected)  # type: ignore[misc]
@@ -109,15 +109,15 @@ def test_a_killed_holder_lets_go(lock: WriteLock) -> None:
     """Kill -9 ends a turn at once."""
 
     def child(say_ready: Callable[[], object]) -> None:
-        with lock.held(1):
+        with lock.acquired(1):
             say_ready()
             for_ever()
 
     with forked(child) as holder:
-        with pytest.raises(TimeoutError), lock.held(0.05):
+        with pytest.raises(TimeoutError), lock.acquired(0.05):
             pass
         os.kill(holder, signal.SIGKILL)
-        with lock.held(5):
+        with lock.acquired(5):
             pass
 
 
@@ -126,7 +126,7 @@ def test_a_killed_holder_lets_go_although_its_child_lives(lock: WriteLock) -> No
     alive, end = os.pipe()
 
     def child(say_ready: Callable[[], object]) -> None:
-        with lock.held(1):
+        with lock.acquired(1):
             if os.fork() == 0:
                 os.close(end)
                 say_ready()
@@ -137,7 +137,7 @@ def test_a_killed_holder_lets_go_although_its_child_lives(lock: WriteLock) -> No
     with forked(child):
         pass
     try:
-        with lock.held(5):
+        with lock.acquired(5):
             pass
     finally:
         os.close(alive)
@@ -148,17 +148,17 @@ def test_a_frozen_holder_is_waited_for_no_longer_than_the_timeout(lock: WriteLoc
     """A stopped process costs each writer its time-out; once it goes on, the turn comes."""
 
     def child(say_ready: Callable[[], object]) -> None:
-        with lock.held(1):
+        with lock.acquired(1):
             say_ready()
             os.kill(os.getpid(), signal.SIGSTOP)
 
     with forked(child) as holder:
         began = time.monotonic()
-        with pytest.raises(TimeoutError), lock.held(0.3):
+        with pytest.raises(TimeoutError), lock.acquired(0.3):
             pass
         assert time.monotonic() - began < 5
         os.kill(holder, signal.SIGCONT)
-        with lock.held(10):
+        with lock.acquired(10):
             pass
 
 
@@ -166,13 +166,13 @@ def test_a_frozen_waiter_does_not_stop_the_queue(lock: WriteLock) -> None:
     """Who stands first in the queue and is stopped there is passed by."""
 
     def hold(say_ready: Callable[[], object]) -> None:
-        with lock.held(1):
+        with lock.acquired(1):
             say_ready()
             for_ever()
 
     def queue(say_ready: Callable[[], object]) -> None:
         say_ready()
-        with lock.held(60):
+        with lock.acquired(60):
             for_ever()
 
     with forked(hold) as holder, forked(queue) as waiter:
@@ -180,7 +180,7 @@ def test_a_frozen_waiter_does_not_stop_the_queue(lock: WriteLock) -> None:
         os.kill(waiter, signal.SIGSTOP)
         os.kill(holder, signal.SIGKILL)
         began = time.monotonic()
-        with lock.held(20):
+        with lock.acquired(20):
             assert time.monotonic() - began < 10
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import OperationalError
 
 from store.engine import migrate
-from store.engine.statement_limits import LimitedConnection, answers_within
+from store.engine.postgresql.statement_limits import LimitedConnection, answers_within
 from store.errors import StoreError, StoreMisconfigured
 
 log = structlog.get_logger(__name__)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from store.engine.database import Database
-from store.engine.rows import insert_together
+from store.engine.statements import insert_together
 from store.errors import StoreUnavailable
 from store.key_value import KeyValue
 from store.schema import meta
