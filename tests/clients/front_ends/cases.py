@@ -20,8 +20,10 @@ SEEN = {OUR_THANKS: THANKS, A_STATUS: "received", THE_FORMS_THANKS: THANKS, SENT
 class InBrowser:
     """A page of another origin where somebody signs up.
 
-    `front_end` and `how` stand in the table; `page` is a file in pages/, opened as `place` says; `opener` is
-    pressed before there is a form; `typed` goes into the fields by their labels, besides the address.
+    `front_end` and `how` stand in the table. `page` is a file in pages/, whose folder says what sends the
+    form: the browser (html), a script of the page (script) or our one line (line). The page is opened as
+    `place` says; `opener` is pressed before there is a form; `typed` goes into the fields by their labels,
+    besides the address.
     """
 
     front_end: str
@@ -60,68 +62,79 @@ class FromServer:
 
 NAMES = {"First name": "Ada", "Last name": "Lovelace"}
 IN_BROWSER = (
-    InBrowser("plain HTML", "`<form action method=post>`", "plain", OUR_THANKS),
-    InBrowser("plain HTML", "inside a frame of the site", "framed", OUR_THANKS, in_frame=True),
-    InBrowser("plain HTML", "a page opened from disk, `file://`", "plain", OUR_THANKS, place="file"),
+    InBrowser("plain HTML", "`<form action method=post>`", "html/plain", OUR_THANKS),
+    InBrowser("plain HTML", "inside a frame of the site", "html/framed", OUR_THANKS, in_frame=True),
+    InBrowser("plain HTML", "a page opened from disk, `file://`", "html/plain", OUR_THANKS, place="file"),
     InBrowser(
         "plain HTML",
         "a page in ISO-8859-1, and a name with an accent",
-        "plain",
+        "html/plain",
         OUR_THANKS,
         typed={"First name": "Zoë"},
         person={"first_name": "Zoë"},
         place="latin-1",
     ),
-    InBrowser("the form's own page", "in a frame of another site", "framed-page", OUR_THANKS, in_frame=True),
-    InBrowser("fetch", "`body: new FormData(form)`", "fetch-form-data"),
-    InBrowser("fetch", "`body: new URLSearchParams(new FormData(form))`", "fetch-url-encoded"),
-    InBrowser("fetch", "`body: JSON.stringify(…)`", "fetch-json"),
-    InBrowser("jQuery 4", "`$.post(…, $(form).serialize())`", "jquery"),
-    InBrowser("jQuery 3", "`$.post(…, $(form).serialize())`", "jquery-3"),
-    InBrowser("jQuery 3", "`.load(…, fields)`, which asks for HTML", "jquery-load", THE_FORMS_THANKS),
-    InBrowser("fetch", '`mode: "no-cors"`, from `file://`', "fetch-no-cors", SENT_UNSEEN, place="file"),
-    InBrowser("axios", "`axios.post(…, object)`", "axios-json"),
-    InBrowser("axios", "`axios.postForm(…, form)`", "axios-form"),
-    InBrowser("Alpine.js", "`@submit.prevent` with `fetch` and `FormData`", "alpine"),
-    InBrowser("htmx 2", "`hx-post`; `selfRequestsOnly: false`", "htmx-2", THE_FORMS_THANKS),
+    InBrowser(
+        "the form's own page", "in a frame of another site", "html/framed-page", OUR_THANKS, in_frame=True
+    ),
+    InBrowser("fetch", "`body: new FormData(form)`", "script/fetch-form-data"),
+    InBrowser("fetch", "`body: new URLSearchParams(new FormData(form))`", "script/fetch-url-encoded"),
+    InBrowser("fetch", "`body: JSON.stringify(…)`", "script/fetch-json"),
+    InBrowser("jQuery 4", "`$.post(…, $(form).serialize())`", "script/jquery"),
+    InBrowser("jQuery 3", "`$.post(…, $(form).serialize())`", "script/jquery-3"),
+    InBrowser("jQuery 3", "`.load(…, fields)`, which asks for HTML", "script/jquery-load", THE_FORMS_THANKS),
+    InBrowser(
+        "fetch", '`mode: "no-cors"`, from `file://`', "script/fetch-no-cors", SENT_UNSEEN, place="file"
+    ),
+    InBrowser("axios", "`axios.post(…, object)`", "script/axios-json"),
+    InBrowser("axios", "`axios.postForm(…, form)`", "script/axios-form"),
+    InBrowser("Alpine.js", "`@submit.prevent` with `fetch` and `FormData`", "script/alpine"),
+    InBrowser("htmx 2", "`hx-post`; `selfRequestsOnly: false`", "script/htmx-2", THE_FORMS_THANKS),
     # An input called `form` hides the form itself from htmx 4.
     InBrowser(
         "htmx 4",
         '`hx-post`; `mode: "cors"`; `form` in `hx-vals`, not as an input',
-        "htmx-4",
+        "script/htmx-4",
         THE_FORMS_THANKS,
     ),
-    InBrowser("React Hook Form", "its values as JSON, the tick as `true`", "react-hook-form"),
-    InBrowser("Turbo", "plain HTML on a page that Turbo drives", "turbo", OUR_THANKS),
+    InBrowser("React Hook Form", "its values as JSON, the tick as `true`", "script/react-hook-form"),
+    InBrowser("Turbo", "plain HTML on a page that Turbo drives", "html/turbo", OUR_THANKS),
     InBrowser(
         "Contact Form 7",
         "`your-name`, `your-email`; sent as its script sends",
-        "contact-form-7",
+        "script/contact-form-7",
         typed={"Your name": "Ada Lovelace"},
         person=ADA_LOVELACE,
         email_label="Your email",
     ),
-    InBrowser("Mailchimp's names", "`EMAIL`, `FNAME`, `LNAME`", "mailchimp", OUR_THANKS, NAMES, ADA_LOVELACE),
     InBrowser(
-        "HubSpot's names", "`email`, `firstname`, `lastname`", "hubspot", OUR_THANKS, NAMES, ADA_LOVELACE
+        "Mailchimp's names", "`EMAIL`, `FNAME`, `LNAME`", "html/mailchimp", OUR_THANKS, NAMES, ADA_LOVELACE
     ),
     InBrowser(
-        "Klaviyo's names", "`email`, `$first_name`, `$last_name`", "klaviyo", OUR_THANKS, NAMES, ADA_LOVELACE
+        "HubSpot's names", "`email`, `firstname`, `lastname`", "html/hubspot", OUR_THANKS, NAMES, ADA_LOVELACE
     ),
-    InBrowser("the one line", "in the `<head>`", "line-in-head", THE_FORMS_THANKS),
     InBrowser(
-        "the one line", "on a page that Turbo goes to", "line-turbo", THE_FORMS_THANKS, opener="Open the form"
+        "Klaviyo's names",
+        "`email`, `$first_name`, `$last_name`",
+        "html/klaviyo",
+        OUR_THANKS,
+        NAMES,
+        ADA_LOVELACE,
     ),
-    InBrowser("the one line", "swapped in by htmx", "line-htmx", THE_FORMS_THANKS, opener="Open the form"),
+    InBrowser("the one line", "in the `<head>`", "line/in-head", THE_FORMS_THANKS),
+    InBrowser(
+        "the one line", "on a page that Turbo goes to", "line/turbo", THE_FORMS_THANKS, opener="Open the form"
+    ),
+    InBrowser("the one line", "swapped in by htmx", "line/htmx", THE_FORMS_THANKS, opener="Open the form"),
     InBrowser(
         "the one line",
         "put in by jQuery's `.html()`",
-        "line-jquery",
+        "line/jquery",
         THE_FORMS_THANKS,
         opener="Open the form",
     ),
     InBrowser(
-        "`data-signup-form`", "an element of React's", "line-react", THE_FORMS_THANKS, opener="Open the form"
+        "`data-signup-form`", "an element of React's", "line/react", THE_FORMS_THANKS, opener="Open the form"
     ),
 )
 ZAPIER = {"User-Agent": "Zapier", "Accept": "*/*"}

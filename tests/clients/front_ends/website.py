@@ -34,11 +34,11 @@ def website(service: str) -> Flask:
     """Serve them: /<page>.html, /latin-1/<page>.html, and what npm installed under /lib."""
     app = Flask(__name__)
 
-    @app.get("/<page>.html")
+    @app.get("/<path:page>.html")
     def page(page: str) -> str:
         return html(page, service)
 
-    @app.get("/latin-1/<page>.html")
+    @app.get("/latin-1/<path:page>.html")
     def in_latin_1(page: str) -> Response:
         encoded = html(page, service, encoding="").encode("iso-8859-1")
         return Response(encoded, content_type="text/html; charset=iso-8859-1")
