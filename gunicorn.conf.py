@@ -74,10 +74,7 @@ def post_worker_init(worker: Any) -> None:
         if _cpus:
             # Threads that begin later do as the one that starts them.
             os.sched_setaffinity(0, {_cpus[worker.place % len(_cpus)]})
-    # Imported in the worker: a master that held the app would hand old code to new workers on a reload.
-    from app import start  # noqa: PLC0415
-
-    start(worker.app.callable)
+    worker.app.callable.extensions["parts"].background.start()
     # What is here by now stays. Looking it through for garbage takes 0.1 s in which nobody is answered, and a
     # call that is to leave now leaves late.
     gc.freeze()
@@ -85,7 +82,5 @@ def post_worker_init(worker: Any) -> None:
 
 def worker_exit(_server: Any, worker: Any) -> None:
     """Finish the call in flight."""
-    from app import stop  # noqa: PLC0415
-
     if worker.app.callable is not None:
-        stop(worker.app.callable)
+        worker.app.callable.extensions["parts"].background.stop()

@@ -49,9 +49,9 @@ def worker() -> None:
 
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
-    ticker, housekeeping = (current_app.extensions[name] for name in ("ticker", "housekeeping_thread"))
-    ticker.start()
-    housekeeping.start()
+    background = current_app.extensions["parts"].background
+    background.tokens.start()
+    background.housekeeping.start()
     # A loop that hangs cannot be ended; whoever started this process starts another, leases cover the rest.
     threading.Thread(
         target=watch, args=(delivery, stop), kwargs={"end": lambda: os._exit(HANGS)}, daemon=True
@@ -59,8 +59,8 @@ def worker() -> None:
     gc.freeze()  # as in gunicorn.conf.py
     # The sign-ups come from other processes, so nothing wakes this one: it looks every second.
     delivery.run(stop, longest_idle_seconds=1)
-    housekeeping.stop()
-    ticker.stop()
+    background.housekeeping.stop()
+    background.tokens.stop()
 
 
 @click.command("drain")

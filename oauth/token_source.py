@@ -52,14 +52,6 @@ def ignore(_kind: str, _detail: str | None) -> None:
     """Nobody listens."""
 
 
-def _nobody() -> None:
-    """Nobody is nudged."""
-
-
-def _pin_nothing(_row: StoredConnection, _access_token: str) -> None:
-    """Nobody asks for the account."""
-
-
 class TokenSource:
     """One per process; safe for any number of threads.
 
@@ -75,7 +67,6 @@ class TokenSource:
         fingerprint: Names this installation; a row of another one is left alone. Empty: not compared.
         rescue: Takes a pair that the vault does not take.
         on_event: Hears kind and detail of what happens; detail holds no secret.
-        on_soft: Called when a token is handed out whose background refresh is due.
         owner: Name in the lease; must differ between processes, hence the process id is added.
         wait: Waits the given seconds.
         patience: Seconds a caller waits for a refresh that another thread or process makes.
@@ -92,7 +83,6 @@ class TokenSource:
         fingerprint: str = "",
         rescue: RescueFile | None = None,
         on_event: Callable[[str, str | None], None] = ignore,
-        on_soft: Callable[[], None] = _nobody,
         owner: str | None = None,
         wait: Callable[[float], object] | None = None,
         patience: float = PATIENCE_SECONDS,
@@ -101,8 +91,6 @@ class TokenSource:
         self._vault = vault
         self._clock = clock
         self._admission = Ownership(vault, sealer, fingerprint=fingerprint, on_event=on_event)
-        self.on_soft = on_soft
-        self.pin_account: Callable[[StoredConnection, str], None] = _pin_nothing
         wait = wait or threading.Event().wait
         self._refresher = Refresher(
             vault,
@@ -131,17 +119,21 @@ class TokenSource:
         _all.add(self)
 
     def begin_process(self) -> None:
-        """Forgets what a fork must not carry over: a lock somebody held, and the jitter of the parent."""
+        """Forgets what a fork must not carry over: locks somebody held, and the jitter of the parent.
+
+        ``refresh_due`` is set when a token is handed out whose background refresh is due.
+        """
         self._flight.begin_process()
+        self.refresh_due = threading.Event()
         self._jitter = secrets.randbelow(1000) / 1000
 
     def current(self) -> str:
         """An access token that is valid for at least min(120 s, a tenth of its lifetime).
 
-        In the last 2 h of its life, or the last quarter of a shorter life, it is handed out and ``on_soft``
-        called. Later callers wait up to 12 s for a refresh under way. A new pair is stored before its token
-        is handed out; only when the vault refuses it for 5 s does the access token serve from memory,
-        because the old pair is spent, and each further question tries to store the pair first.
+        In the last 2 h of its life, or the last quarter of a shorter life, it is handed out and
+        ``refresh_due`` set. Later callers wait up to 12 s for a refresh under way. A new pair is stored
+        before its token is handed out; only when the vault refuses it for 5 s does the access token serve
+        from memory, because the old pair is spent, and each further question tries to store the pair first.
 
         Raises:
             OAuthError: None is to be had; the subclass says why and ``retry_at`` when to ask again.
@@ -158,7 +150,7 @@ class TokenSource:
             token = self._fresh(row)
             if token is not None:
                 if self._due(row) and not self._flight.paused(row):
-                    self.on_soft()
+                    self.refresh_due.set()
                 return token
         return self._flight.renew(self._fresh)
 
@@ -210,8 +202,7 @@ class TokenSource:
         """Does what is due in the background; the ticker and cron call it.
 
         Imports a rescue file, seals anew with the newest key, refreshes before any caller must wait, or after
-        7 days without use, and has ``pin_account`` ask for the account where the row names none. Never
-        raises: a failure is logged and the next call tries again.
+        7 days without use. Never raises: a failure is logged and the next call tries again.
         """
         try:
             self._tend()
@@ -232,10 +223,6 @@ class TokenSource:
         self._admission.reseal(row)
         if self._due(row):
             self._flight.renew(self._newer_than(row.generation))
-            row = self._vault.read()
-        token = None if row.account_id is not None else self._fresh(row)
-        if token is not None:
-            self.pin_account(row, token)
 
     def _due(self, row: StoredConnection) -> bool:
         now = self._clock()

@@ -1,19 +1,143 @@
 """Which part is handed to which; `app.py` puts the result behind the web. Importing it starts nothing."""
 
-from wiring.build import Parts, build_services
-from wiring.clock import clock
-from wiring.forms import public_lists
-from wiring.proxies import proxy_rules
-from wiring.signing import derived_keys
-from wiring.words import CALLBACK_PATH, VERSION
+from __future__ import annotations
 
-__all__ = [
-    "CALLBACK_PATH",
-    "VERSION",
-    "Parts",
-    "build_services",
-    "clock",
-    "derived_keys",
-    "proxy_rules",
-    "public_lists",
-]
+from dataclasses import dataclass
+
+from services import Services
+from services.connection.status import ConnectionStatus
+from services.delivery.thread import DeliveryThread
+from services.forms.faults import FormFaults
+from services.operations.housekeeping import HousekeepingThread
+from services.signups.manage import SignupActions
+from settings import Settings
+from store.engine.database import Database
+from wiring.access import Access, build_access
+from wiring.background import Background
+from wiring.clock import Clock, Waiting, real_clock
+from wiring.connection import Connection, build_connection, build_tokens
+from wiring.constant_contact import Account, Vendor, build_account, vendor_of
+from wiring.forms import FormParts, build_forms
+from wiring.operations import Watched, build_doctor, build_health, build_housekeeping, build_metrics
+from wiring.signups import DeliveryParts, build_delivery, build_intake
+from wiring.storage import Storage, build_storage
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The use cases, what they are made of, and what runs beside them."""
+
+    services: Services
+    storage: Storage
+    vendor: Vendor
+    account: Account
+    connection: Connection
+    access: Access
+    forms: FormParts
+    delivery: DeliveryParts
+    background: Background
+
+    @property
+    def database(self) -> Database:
+        """The database of it all."""
+        return self.storage.database
+
+
+def build_services(
+    settings: Settings,
+    *,
+    vendor: Vendor | None = None,
+    clock: Clock = real_clock,
+    waiting: Waiting | None = None,
+    storage: Storage | None = None,
+) -> Parts:
+    """Every part with its real collaborators; nothing is opened yet.
+
+    Args:
+        settings: Which parts, and where.
+        vendor: Stands for Constant Contact, in place of what the settings name.
+        clock: Tells epoch milliseconds.
+        waiting: How durations are measured and waited for.
+        storage: In place of what the settings name.
+    """
+    waiting = waiting or Waiting()
+    storage = storage or build_storage(settings, clock)
+    vendor = vendor or vendor_of(settings)
+    store = storage.store
+    access = build_access(settings, store, clock)
+    tokens = build_tokens(settings, storage, vendor)
+    status = ConnectionStatus(store.connections, clock=clock, public_client=settings.public_client)
+    account = build_account(storage, vendor, tokens.source, status, waiting)
+    delivery = build_delivery(settings, storage, account, waiting)
+    worker = delivery.worker
+
+    def connected() -> None:
+        # What paused under the old tokens says nothing about the new ones.
+        store.budget.resume()
+        worker.wake()
+
+    connection = build_connection(settings, storage, vendor, tokens, account, on_connected=connected)
+    forms = build_forms(settings, storage, worker, keys=access.keys, cipher=tokens.cipher, waiting=waiting)
+    form_faults = FormFaults(forms.catalog, account.lists, account.fields_and_tags)
+    watched = Watched(
+        settings=settings,
+        storage=storage,
+        account=account,
+        connection=connection,
+        forms=forms,
+        form_faults=form_faults,
+        delivery=worker,
+        proxy_watch=access.proxy_watch,
+    )
+    services = Services(
+        intake=build_intake(settings, storage, account, forms, worker, access.keys),
+        signups=SignupActions(
+            records=store.signup_records,
+            deliveries=store.deliveries,
+            care=store.care,
+            budget=store.budget,
+            lists=account.lists,
+            clock=clock,
+        ),
+        lists=account.lists,
+        forms=forms.catalog,
+        protection=forms.protection,
+        proofs=forms.proofs,
+        quarantine=forms.suspected,
+        captchas=forms.captchas,
+        field_notes=forms.ignored_fields,
+        open_lists=forms.open_lists,
+        delivery=worker,
+        connection=status,
+        connection_control=connection.control,
+        tokens=connection.ages,
+        events=store.events.recent,
+        health=build_health(watched),
+        housekeeping=build_housekeeping(watched),
+        metrics=build_metrics(watched),
+        doctor=build_doctor(watched),
+        form_faults=form_faults,
+        admin=access.admin,
+        api_keys=access.api_keys,
+        drain_token=access.drain_token,
+        vocabulary=account.fields_and_tags,
+    )
+    background = Background(
+        settings=settings,
+        database=store.database,
+        when_opened=(connection.plant_seed, forms.visitor_keys.refresh),
+        tokens=connection.thread,
+        housekeeping=HousekeepingThread(services.housekeeping),
+        delivery=DeliveryThread(worker),
+    )
+    return Parts(
+        services=services,
+        storage=storage,
+        vendor=vendor,
+        account=account,
+        connection=connection,
+        access=access,
+        forms=forms,
+        delivery=delivery,
+        background=background,
+    )

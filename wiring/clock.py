@@ -1,8 +1,31 @@
-"""The only real clock."""
+"""How time passes: the machine's clock, and what a test puts in its place."""
 
+from __future__ import annotations
+
+import threading
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from services.delivery.worker import AFTER_FAULT_SECONDS
+
+# Tells epoch milliseconds.
+Clock = Callable[[], int]
 
 
-def clock() -> int:
-    """Now in epoch milliseconds; the only place that asks the machine."""
+def real_clock() -> int:
+    """Return the machine's time in epoch milliseconds."""
     return time.time_ns() // 1_000_000
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """How the process measures durations and waits; a test with a clock of its own waits on that clock.
+
+    `monotonic` tells seconds that only grow. To wait for the clock to go on is to wait for an event that
+    `new_event` has made.
+    """
+
+    monotonic: Callable[[], float] = time.monotonic
+    new_event: Callable[[], threading.Event] = threading.Event
+    after_fault_seconds: float = AFTER_FAULT_SECONDS

@@ -1,10 +1,12 @@
-"""Which Constant Contact we talk to: the real one, a sandbox on its own port, or the one built in."""
+"""Which Constant Contact we talk to, and the account that is connected there."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from flask import Flask
+from requests.auth import AuthBase
 
 import sandbox
 from oauth.authorization_server import TOTAL_SECONDS, AuthorizationServer
@@ -12,6 +14,10 @@ from oauth.bearer import BearerAuth
 from oauth.connecting.account_check import AccountLike
 from oauth.errors import AccountUnavailable, AccountUnusable, OAuthError
 from oauth.token_source import TokenSource
+from services.account.fields_and_tags import FieldsAndTags
+from services.account.lists import ListCache
+from services.account.opt_outs import OptOutTable
+from services.connection.status import ConnectionStatus
 from services.constant_contact.causes import words_of
 from services.constant_contact.client import ConstantContact
 from services.constant_contact.errors import ConnectionUnusable, ConstantContactError, Forbidden
@@ -21,6 +27,8 @@ from settings import Settings
 from store.errors import StoreError
 from transport.deadline import DeadlineSession
 from transport.in_process import InProcessAdapter
+from wiring.clock import Waiting
+from wiring.storage import Storage
 
 SANDBOX_PATH = "/sandbox"
 AUTH_PATH = "/oauth2/default/v1"
@@ -31,62 +39,131 @@ API_SECONDS = 15.0
 REACH_SECONDS = (3, 10)
 
 
-def authorization_server(settings: Settings, stand_in: Flask | None) -> AuthorizationServer:
-    """The token endpoint; `stand_in` is the built-in sandbox, reached without a socket."""
-    session = DeadlineSession(TOTAL_SECONDS)
-    if stand_in is None:
-        return AuthorizationServer(
-            session,
-            base_url=settings.auth_url,
-            client_id=settings.client_id or "",
-            client_secret=settings.client_secret.get_secret_value(),
-            words_of=words_of,
+@dataclass(frozen=True)
+class Vendor:
+    """What stands for Constant Contact: the real one, a sandbox on its own port, or one in this process.
+
+    `api` makes the client from what authenticates its calls. `sandbox` is the one in this process, which
+    browsers are shown under `SANDBOX_PATH`.
+    """
+
+    authorization_server: AuthorizationServer
+    api: Callable[[AuthBase], ConstantContact]
+    sandbox: Flask | None = None
+
+    @classmethod
+    def at(cls, settings: Settings) -> Vendor:
+        """The one at the addresses of the settings."""
+        return cls(
+            AuthorizationServer(
+                DeadlineSession(TOTAL_SECONDS),
+                base_url=settings.auth_url,
+                client_id=settings.client_id or "",
+                client_secret=settings.client_secret.get_secret_value(),
+                words_of=words_of,
+            ),
+            lambda auth: _client(DeadlineSession(API_SECONDS, depart=depart), auth, settings.api_url),
         )
-    session.mount(IN_PROCESS, InProcessAdapter(stand_in, dropped=sandbox.ConnectionDropped))
-    return AuthorizationServer(
-        session,
-        base_url=f"{IN_PROCESS}{AUTH_PATH}",
-        consent_base_url=f"{SANDBOX_PATH}{AUTH_PATH}",
-        client_id=sandbox.SANDBOX_CLIENT_ID,
-        client_secret=sandbox.SANDBOX_CLIENT_SECRET,
-        words_of=words_of,
-    )
+
+    @classmethod
+    def in_process(cls, app: Flask) -> Vendor:
+        """A sandbox that is called without a socket."""
+        session = DeadlineSession(TOTAL_SECONDS)
+        session.mount(IN_PROCESS, InProcessAdapter(app, dropped=sandbox.ConnectionDropped))
+
+        def api(auth: AuthBase) -> ConstantContact:
+            session = DeadlineSession(API_SECONDS, depart=depart)
+            adapter = InProcessAdapter(app, dropped=sandbox.ConnectionDropped, depart=depart)
+            session.mount(IN_PROCESS, adapter)
+            return _client(session, auth, f"{IN_PROCESS}/v3")
+
+        return cls(
+            AuthorizationServer(
+                session,
+                base_url=f"{IN_PROCESS}{AUTH_PATH}",
+                consent_base_url=f"{SANDBOX_PATH}{AUTH_PATH}",
+                client_id=sandbox.SANDBOX_CLIENT_ID,
+                client_secret=sandbox.SANDBOX_CLIENT_SECRET,
+                words_of=words_of,
+            ),
+            api,
+            app,
+        )
 
 
-def constant_contact(
-    settings: Settings, stand_in: Flask | None, keeper: TokenSource, *, booked: Callable[[], None]
-) -> ConstantContact:
-    """The API, with the keeper's tokens; `booked` hears of each repeat after a 401, before it is sent."""
-    session = DeadlineSession(API_SECONDS, depart=depart)
-    session.auth = BearerAuth(keeper, booked=booked)
-    base_url = settings.api_url
-    if stand_in is not None:
-        adapter = InProcessAdapter(stand_in, dropped=sandbox.ConnectionDropped, depart=depart)
-        session.mount(IN_PROCESS, adapter)
-        base_url = f"{IN_PROCESS}/v3"
+def vendor_of(settings: Settings) -> Vendor:
+    """The built-in sandbox where the settings name no application, else what is at their addresses."""
+    return Vendor.in_process(sandbox.create_sandbox()) if settings.builtin_sandbox else Vendor.at(settings)
+
+
+def _client(session: DeadlineSession, auth: AuthBase, base_url: str) -> ConstantContact:
+    session.auth = auth
     return ConstantContact(
         session, base_url=base_url, connection_errors=(OAuthError,), own_errors=(NotSent, StoreError)
     )
 
 
-def authorizing(keeper: TokenSource) -> Callable[[], None]:
-    """What sees to a valid access token before a call is booked; raises ConnectionUnusable."""
+@dataclass(frozen=True)
+class Account:
+    """The connected account: how it is called, out of which quota, and what is known of it."""
+
+    api: ConstantContact
+    connection: ConnectionStatus
+    authorize: Callable[[], None]
+    quota: CallQuota
+    lists: ListCache
+    fields_and_tags: FieldsAndTags
+    opt_outs: OptOutTable
+
+
+def build_account(
+    storage: Storage, vendor: Vendor, tokens: TokenSource, connection: ConnectionStatus, waiting: Waiting
+) -> Account:
+    """The account that `tokens` open."""
+    store, clock, shared_clock = storage.store, storage.clock, storage.shared_clock
+    # A repeat after a 401 is a call that nobody has reserved.
+    api = vendor.api(BearerAuth(tokens, booked=lambda: store.budget.note(shared_clock())))
+    authorize = authorizing(tokens)
+    quota = CallQuota(
+        store.budget,
+        clock=shared_clock,
+        authorize=authorize,
+        new_event=waiting.new_event,
+        monotonic=waiting.monotonic,
+    )
+    return Account(
+        api=api,
+        connection=connection,
+        authorize=authorize,
+        quota=quota,
+        lists=ListCache(vendor=api, connection=connection, meta=store.meta, permits=quota, clock=clock),
+        fields_and_tags=FieldsAndTags.of(
+            vendor=api, connection=connection, meta=store.meta, permits=quota, clock=clock
+        ),
+        opt_outs=OptOutTable(
+            opt_outs=store.opt_outs, vendor=api, permits=quota, connection=connection, clock=shared_clock
+        ),
+    )
+
+
+def authorizing(tokens: TokenSource) -> Callable[[], None]:
+    """What sees to a valid access token before a call is reserved; raises ConnectionUnusable."""
 
     def authorize() -> None:
         try:
-            keeper.current()
+            tokens.current()
         except OAuthError as error:
             raise ConnectionUnusable(detail=type(error).__name__) from error
 
     return authorize
 
 
-def account_of(vendor: ConstantContact, permits: CallQuota) -> Callable[[str], AccountLike]:
-    """Whose account an access token opens, asked out of the shared budget."""
+def account_of(api: ConstantContact, quota: CallQuota) -> Callable[[str], AccountLike]:
+    """Whose account an access token opens, asked out of the shared quota."""
 
     def ask(access_token: str) -> AccountLike:
         try:
-            return vendor.account(access_token, permit=lambda: permits.take(urgent=True))
+            return api.account(access_token, permit=lambda: quota.take(urgent=True))
         except Forbidden as error:
             # Pressing Connect again alone changes nothing about a scope, a role or a deactivated application.
             raise AccountUnusable(error.plain) from error

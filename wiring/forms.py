@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 import sandbox
+from oauth.encryption import TokenCipher
+from oauth.errors import Undecryptable
+from services.access.derived_keys import DerivedKeys
 from services.access.network_place import is_this_machine
 from services.delivery.worker import Delivery
 from services.forms.form import FormCatalog
@@ -21,66 +26,71 @@ from services.protection.rules import Protection, RateLimits
 from services.protection.third_party import NoKeys, ThirdPartyCaptcha
 from services.protection.visitor_keys import VisitorKeys
 from services.signups.suspected import SuspectedReview
-from settings import Settings
-from store import Store
+from settings import THREADS_PER_WORKER, Settings
 from store.recovery.forms_copy import FormsCopy
-from wiring.captchas import build_captchas
-from wiring.clock import clock
+from transport.deadline import DeadlineSession
+from wiring.clock import Waiting
+from wiring.storage import Storage
+
+# A visitor waits for the provider of a captcha.
+CAPTCHA_SECONDS = 3.0
 
 
 @dataclass(frozen=True)
 class FormParts:
     """The forms, the rules that a sign-up by them must keep, and where those go that do not."""
 
-    directory: FormCatalog
+    catalog: FormCatalog
     protection: Protection
     proofs: ProofOfWork
-    quarantine: SuspectedReview
+    suspected: SuspectedReview
     captchas: Mapping[str, ThirdPartyCaptcha]
-    ceiling: QueueLimit
+    load: FormLoad
+    queue_limit: QueueLimit
     open_lists: OpenLists
     day_share: DayShare
-    notes: IgnoredFields
+    ignored_fields: IgnoredFields
+    visitor_keys: VisitorKeys
 
 
 def build_forms(
     settings: Settings,
-    tables: Store,
-    keys: VisitorKeys,
+    storage: Storage,
     delivery: Delivery,
-    shared_clock: Callable[[], int],
+    *,
+    keys: DerivedKeys,
+    cipher: TokenCipher,
+    waiting: Waiting,
 ) -> FormParts:
-    """`shared_clock` is the one that all hosts of a database share."""
+    """`cipher` seals the keys for visitors that are kept in the database."""
+    store, clock, shared_clock = storage.store, storage.clock, storage.shared_clock
+    visitor_keys = _visitor_keys(storage, keys, cipher)
     load = FormLoad(clock=clock)
-    proofs = ProofOfWork(keys=keys.proof_of_work, clock=shared_clock, load=load)
+    proofs = ProofOfWork(keys=visitor_keys.proof_of_work, clock=shared_clock, load=load)
     # By the level of protection that asks for it.
     captchas: dict[str, Captcha] = {"captcha": proofs, **dict.fromkeys(PROVIDERS, NoKeys())}
-    third_party = build_captchas(settings)
+    third_party = _third_party_captchas(settings)
     captchas |= third_party
-    rates = RateLimits(
-        address=settings.signups_per_address,
-        network=settings.signups_per_network,
-        form=settings.signups_per_form,
-        address_hour=settings.signups_per_hour_and_address,
-        address_day=settings.signups_per_day_and_address,
-        network_hour=settings.signups_per_hour_and_network,
-        network_day=settings.signups_per_day_and_network,
+    catalog = FormCatalog(
+        store.forms,
+        clock=clock,
+        monotonic=waiting.monotonic,
+        copy=FormsCopy(settings.data_dir / "known-forms.json"),
     )
-    directory = FormCatalog(tables.forms, clock=clock, copy=FormsCopy(settings.data_dir / "known-forms.json"))
-    ceiling = QueueLimit(forms=directory, deliveries=tables.deliveries, pending=tables.pending)
+    queue_limit = QueueLimit(forms=catalog, deliveries=store.deliveries, pending=store.pending)
     day_share = DayShare(
-        forms=directory,
-        believed=tables.believed,
+        forms=catalog,
+        believed=store.believed,
         percent=settings.anonymous_share_of_day,
         clock=shared_clock,
     )
     return FormParts(
-        directory=directory,
+        catalog=catalog,
         protection=Protection(
-            keys=keys.form_token,
-            rates=rates,
+            keys=visitor_keys.form_token,
+            rates=_rate_limits(settings),
             captchas=captchas,
-            is_full=ceiling.is_full,
+            is_full=queue_limit.is_full,
             due_at=day_share.due_at,
             clock=shared_clock,
             seen=load.note,
@@ -88,18 +98,20 @@ def build_forms(
             unlimited=(lambda _: False) if settings.production else is_this_machine,
         ),
         proofs=proofs,
-        quarantine=SuspectedReview(
-            suspected=tables.suspected, meta=tables.meta, delivery=delivery, clock=shared_clock
+        suspected=SuspectedReview(
+            suspected=store.suspected, meta=store.meta, delivery=delivery, clock=shared_clock
         ),
         captchas=third_party,
-        ceiling=ceiling,
+        load=load,
+        queue_limit=queue_limit,
         open_lists=OpenLists(
             public_list_ids=public_lists(settings),
             written_down=bool(settings.public_list_ids),
-            forms=directory,
+            forms=catalog,
         ),
         day_share=day_share,
-        notes=IgnoredFields(tables.meta, clock=clock),
+        ignored_fields=IgnoredFields(store.meta, clock=clock),
+        visitor_keys=visitor_keys,
     )
 
 
@@ -108,3 +120,46 @@ def public_lists(settings: Settings) -> tuple[str, ...]:
     if not settings.public_list_ids and settings.uses_sandbox_application(sandbox.SANDBOX_CLIENT_ID):
         return (sandbox.PRESET_LIST_ID,)
     return settings.public_list_ids
+
+
+def _rate_limits(settings: Settings) -> RateLimits:
+    return RateLimits(
+        address=settings.signups_per_address,
+        network=settings.signups_per_network,
+        form=settings.signups_per_form,
+        address_hour=settings.signups_per_hour_and_address,
+        address_day=settings.signups_per_day_and_address,
+        network_hour=settings.signups_per_hour_and_network,
+        network_day=settings.signups_per_day_and_network,
+    )
+
+
+def _visitor_keys(storage: Storage, keys: DerivedKeys, cipher: TokenCipher) -> VisitorKeys:
+    def unseal(text: str) -> str | None:
+        try:
+            return cipher.unseal(text)
+        except Undecryptable:
+            return None
+
+    return VisitorKeys(
+        keys.visitors, meta=storage.store.meta, seal=cipher.seal, unseal=unseal, clock=storage.shared_clock
+    )
+
+
+def _third_party_captchas(settings: Settings) -> Mapping[str, ThirdPartyCaptcha]:
+    """Each captcha of a third party that has keys, by its name."""
+    session = DeadlineSession(CAPTCHA_SECONDS)
+    # A provider that hangs must leave threads for the sign-ups that need none.
+    waiting = threading.BoundedSemaphore(max(1, THREADS_PER_WORKER // 4))
+    own = [settings.public_base_url, *settings.allowed_origins] if settings.public_base_url else []
+    return {
+        name: ThirdPartyCaptcha(
+            PROVIDERS[name],
+            site_key=site_key,
+            secret_key=secret_key,
+            session=session,
+            waiting=waiting,
+            own_hosts={urlsplit(address or "").hostname or "" for address in own},
+        )
+        for name, (site_key, secret_key) in settings.captcha_keys.items()
+    }

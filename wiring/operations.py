@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from services.access.proxy_watch import ProxyWatch
-from services.account.opt_outs import OptOutTable
-from services.connection.status import ConnectionControl, ConnectionStatus
-from services.connection.token_ages import TokenClock
 from services.delivery.worker import Delivery
 from services.forms.faults import FormFaults
 from services.operations.doctor import Deployment, Doctor
@@ -14,93 +13,90 @@ from services.operations.health_in_time import HealthInTime
 from services.operations.housekeeping import Housekeeping, Task
 from services.operations.metrics import Metrics
 from services.problems import Problem
-from services.protection.visitor_keys import VisitorKeys
 from settings import Settings
-from store import Store
 from store.upkeep.expiry import Expiry
 from store.upkeep.retention import Retention
-from wiring import constant_contact as vendor
-from wiring.clock import clock
+from wiring.connection import Connection
+from wiring.constant_contact import Account, reached
 from wiring.forms import FormParts, public_lists
 from wiring.storage import Storage
-from wiring.words import CALLBACK_PATH, VERSION
+
+VERSION = "0.1.0"
+CALLBACK_PATH = "/oauth/callback"
 
 
-def build_health(  # noqa: PLR0913, PLR0917 - collaborators, wired once
-    settings: Settings,
-    tables: Store,
-    keeping: Storage,
-    connection: ConnectionStatus,
-    forms: FormParts,
-    delivery: Delivery,
-    proxies: ProxyWatch,
-    opt_outs: OptOutTable,
-    form_faults: FormFaults,
-) -> HealthInTime:
+@dataclass(frozen=True)
+class Watched:
+    """All that is looked after."""
+
+    settings: Settings
+    storage: Storage
+    account: Account
+    connection: Connection
+    forms: FormParts
+    form_faults: FormFaults
+    delivery: Delivery
+    proxy_watch: ProxyWatch
+
+
+def build_health(watched: Watched) -> HealthInTime:
     """What `GET /health` asks."""
+    settings, storage, store = watched.settings, watched.storage, watched.storage.store
     health = Health(
-        database=tables.database,
-        spool=keeping.spool,
-        salvage=keeping.salvage,
-        disk=keeping.disk,
-        deliveries=tables.deliveries,
-        budget=tables.budget,
-        connection=connection,
-        suspected=tables.suspected,
-        public_backlog=tables.public_backlog,
-        open_lists=forms.open_lists,
-        silent_seconds=delivery.silent_seconds if settings.delivery == "thread" else None,
-        form_faults=form_faults.sentences,
+        database=storage.database,
+        spool=storage.spool,
+        salvage=storage.salvage,
+        disk=storage.disk,
+        deliveries=store.deliveries,
+        budget=store.budget,
+        connection=watched.account.connection,
+        suspected=store.suspected,
+        public_backlog=store.public_backlog,
+        open_lists=watched.forms.open_lists,
+        silent_seconds=watched.delivery.silent_seconds if settings.delivery == "thread" else None,
+        form_faults=watched.form_faults.sentences,
         warnings=_settings_problems(settings),
-        proxies=proxies.problems,
-        opt_outs=opt_outs.problems,
+        proxies=watched.proxy_watch.problems,
+        opt_outs=watched.account.opt_outs.problems,
         version=VERSION,
-        clock=clock,
+        clock=storage.clock,
     )
-    return HealthInTime(health, keeping.spool, version=VERSION)
+    return HealthInTime(health, storage.spool, version=VERSION)
 
 
-def build_metrics(tables: Store, connection: ConnectionStatus, tokens: TokenClock) -> Metrics:
+def build_metrics(watched: Watched) -> Metrics:
     """What `GET /metrics` asks."""
+    store = watched.storage.store
     return Metrics(
-        database=tables.database,
-        connection=connection,
-        tokens=tokens,
-        deliveries=tables.deliveries,
-        budget=tables.budget,
-        suspected=tables.suspected,
-        clock=clock,
+        database=store.database,
+        connection=watched.account.connection,
+        tokens=watched.connection.ages,
+        deliveries=store.deliveries,
+        budget=store.budget,
+        suspected=store.suspected,
+        clock=watched.storage.clock,
     )
 
 
-def build_doctor(  # noqa: PLR0913, PLR0917 - collaborators, wired once
-    settings: Settings,
-    tables: Store,
-    keeping: Storage,
-    connection: ConnectionStatus,
-    control: ConnectionControl,
-    tokens: TokenClock,
-    forms: FormParts,
-    proxies: ProxyWatch,
-    form_faults: FormFaults,
-) -> Doctor:
+def build_doctor(watched: Watched) -> Doctor:
     """What `flask doctor` asks."""
+    storage, store = watched.storage, watched.storage.store
     return Doctor(
-        _deployment(settings),
-        database=tables.database,
-        connection=connection,
-        control=control,
-        tokens=tokens,
-        lists=form_faults.lists,
-        open_lists=forms.open_lists,
-        deliveries=tables.deliveries,
-        budget=tables.budget,
-        spool=keeping.spool,
-        salvage=keeping.salvage,
-        proxies=proxies.problems,
-        form_faults=form_faults.sentences,
-        clock=clock,
-        reach=vendor.reached,
+        _deployment(watched.settings),
+        database=storage.database,
+        connection=watched.account.connection,
+        control=watched.connection.control,
+        tokens=watched.connection.ages,
+        lists=watched.account.lists,
+        open_lists=watched.forms.open_lists,
+        deliveries=store.deliveries,
+        budget=store.budget,
+        spool=storage.spool,
+        salvage=storage.salvage,
+        proxies=watched.proxy_watch.problems,
+        form_faults=watched.form_faults.sentences,
+        clock=storage.clock,
+        reach=reached,
     )
 
 
@@ -129,40 +125,35 @@ def _deployment(settings: Settings) -> Deployment:
     )
 
 
-def build_housekeeping(
-    tables: Store,
-    keeping: Storage,
-    forms: FormParts,
-    delivery: Delivery,
-    keys: VisitorKeys,
-    proxies: ProxyWatch,
-) -> Housekeeping:
+def build_housekeeping(watched: Watched) -> Housekeeping:
     """What is done now and then, in every serving process."""
-    expiry, retention = Expiry(tables.database), Retention(tables.database)
+    storage, store, forms = watched.storage, watched.storage.store, watched.forms
+    database, clock = store.database, storage.clock
+    expiry, retention = Expiry(database), Retention(database)
 
     def import_spool() -> None:
-        if keeping.spool_import.run().signups:
-            delivery.wake()
+        if storage.spool_import.run().signups:
+            watched.delivery.wake()
 
     def tidy() -> None:
-        tables.database.tidy(idle=not tables.deliveries.pending_up_to(1))
+        database.tidy(idle=not store.deliveries.pending_up_to(1))
 
     tasks = [
         Task("spool", 5, import_spool),
         # Longer on a large database: a thousandth of the time is spent on it at most.
-        Task("damage", 60, tables.database.look_for_damage, rest_factor=1_000),
+        Task("damage", 60, database.look_for_damage, rest_factor=1_000),
         Task("tidy", 60, tidy),
         # Soon enough to know the tokens of a process that began with a new SECRET_KEY a moment ago.
-        Task("keys", 5, keys.refresh),
-        Task("proxies", 5, proxies.exchange),
+        Task("keys", 5, forms.visitor_keys.refresh),
+        Task("proxies", 5, watched.proxy_watch.exchange),
         # A long backlog takes long to count: a twentieth of the time is spent on it at most.
-        Task("ceiling", 5, forms.ceiling.count, rest_factor=20),
+        Task("ceiling", 5, forms.queue_limit.count, rest_factor=20),
         Task("day_share", 5, forms.day_share.count, rest_factor=20),
-        Task("field_notes", 5, forms.notes.write),
+        Task("field_notes", 5, forms.ignored_fields.write),
         Task("expiry", 3_600, lambda: expiry.run(clock())),
         Task("retention", 3_600, lambda: retention.prune(clock())),
         Task("copies", 3_600, lambda: retention.prune_copies(clock())),
     ]
-    if keeping.salvage is not None:
-        tasks.append(Task("salvage", 5, keeping.salvage.run))
+    if storage.salvage is not None:
+        tasks.append(Task("salvage", 5, storage.salvage.run))
     return Housekeeping(tasks, clock)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass
 
-from services.account.fields_and_tags import FieldsAndTags
-from services.account.lists import ListCache
-from services.account.opt_outs import OptOutTable
-from services.connection.status import ConnectionStatus
+from services.access.derived_keys import DerivedKeys
 from services.delivery.attempt import DeliveryAttempt
 from services.delivery.causes import CauseWords
 from services.delivery.kinds.sign_up import SignUpSender
@@ -17,83 +14,91 @@ from services.intake.accept import Intake
 from services.intake.identifiers import SignupIds
 from services.intake.result import SignupResults
 from settings import THREADS_PER_WORKER, Settings
-from store import Store
+from wiring.clock import Waiting
+from wiring.constant_contact import Account
 from wiring.forms import FormParts
-from wiring.signing import derived_keys
 from wiring.storage import Storage
 
 
-def build_intake(  # noqa: PLR0913, PLR0917 - collaborators, wired once
+@dataclass(frozen=True)
+class DeliveryParts:
+    """The loop that delivers, and the single attempt that it repeats."""
+
+    attempt: DeliveryAttempt
+    worker: Delivery
+
+
+def build_delivery(settings: Settings, storage: Storage, account: Account, waiting: Waiting) -> DeliveryParts:
+    """The one way out."""
+    store, clock = storage.store, storage.shared_clock
+    attempt = DeliveryAttempt(
+        deliveries=store.deliveries,
+        budget=store.budget,
+        connection=account.connection,
+        authorize=account.authorize,
+        departures=Pacing(permits=account.quota, budget=store.budget, clock=clock),
+        sender=SignUpSender(
+            vendor=account.api,
+            permits=account.quota,
+            lists=account.lists,
+            vocabulary=account.fields_and_tags,
+            opt_outs=account.opt_outs,
+            returning=settings.returning,
+            clock=clock,
+        ),
+        words=CauseWords(
+            list_names=account.lists.names,
+            form_names=lambda: {form.id: form.name for form in store.forms.all()},
+        ),
+        opt_outs=account.opt_outs,
+        clock=clock,
+    )
+    worker = Delivery(
+        courier=attempt,
+        deliveries=store.deliveries,
+        lists=account.lists,
+        vocabulary=account.fields_and_tags,
+        opt_outs=account.opt_outs,
+        clock=clock,
+        monotonic=waiting.monotonic,
+        after_fault_seconds=waiting.after_fault_seconds,
+    )
+    return DeliveryParts(attempt, worker)
+
+
+def build_intake(
     settings: Settings,
-    tables: Store,
-    keeping: Storage,
-    connection: ConnectionStatus,
-    lists: ListCache,
+    storage: Storage,
+    account: Account,
     forms: FormParts,
-    vocabulary: FieldsAndTags,
     delivery: Delivery,
-    clock: Callable[[], int],
+    keys: DerivedKeys,
 ) -> Intake:
-    """The one way in; `clock` is the one that all hosts of a database share."""
-    verdicts = SignupResults(
-        signups=tables.signups,
-        deliveries=tables.deliveries,
-        budget=tables.budget,
-        connection=connection,
+    """The one way in."""
+    store, clock = storage.store, storage.shared_clock
+    results = SignupResults(
+        signups=store.signups,
+        deliveries=store.deliveries,
+        budget=store.budget,
+        connection=account.connection,
         wait_seconds=settings.subscribe_wait_seconds,
         waiters=max(1, THREADS_PER_WORKER // 4),
         clock=clock,
     )
     return Intake(
-        signups=tables.signups,
-        spool=keeping.spool,
-        spooled_before=keeping.spool_import,
-        has_room=tables.database.has_room,
-        lists=lists,
-        forms=forms.directory,
+        signups=store.signups,
+        spool=storage.spool,
+        spooled_before=storage.spool_import,
+        has_room=storage.database.has_room,
+        lists=account.lists,
+        forms=forms.catalog,
         protection=forms.protection,
-        quarantine=forms.quarantine,
+        quarantine=forms.suspected,
         delivery=delivery,
-        verdicts=verdicts,
+        verdicts=results,
         open_lists=forms.open_lists,
-        vocabulary=vocabulary,
-        ids=SignupIds(derived_keys(settings).signup_ids),
-        notes=forms.notes,
-        clock=clock,
-    )
-
-
-def build_delivery(  # noqa: PLR0913, PLR0917 - collaborators, wired once
-    tables: Store,
-    connection: ConnectionStatus,
-    lists: ListCache,
-    vocabulary: FieldsAndTags,
-    opt_outs: OptOutTable,
-    departures: Pacing,
-    sender: SignUpSender,
-    authorize: Callable[[], None],
-    clock: Callable[[], int],
-) -> Delivery:
-    """The one way out; `clock` is the one that all hosts of a database share."""
-    courier = DeliveryAttempt(
-        deliveries=tables.deliveries,
-        budget=tables.budget,
-        connection=connection,
-        authorize=authorize,
-        departures=departures,
-        sender=sender,
-        words=CauseWords(
-            list_names=lists.names,
-            form_names=lambda: {form.id: form.name for form in tables.forms.all()},
-        ),
-        opt_outs=opt_outs,
-        clock=clock,
-    )
-    return Delivery(
-        courier=courier,
-        deliveries=tables.deliveries,
-        lists=lists,
-        vocabulary=vocabulary,
-        opt_outs=opt_outs,
+        vocabulary=account.fields_and_tags,
+        ids=SignupIds(keys.signup_ids),
+        notes=forms.ignored_fields,
         clock=clock,
     )

@@ -1,44 +1,60 @@
-"""What keeps sign-ups while the database fails them."""
+"""Where sign-ups are kept: the database, and what keeps them while the database fails."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from services.access.requester import STRANGER
 from services.delivery.payload import payload_of
 from services.operations.checks import database_file
 from settings import Settings
+from store import Store
+from store.engine.clock import DatabaseClock
 from store.engine.database import Database
 from store.engine.sqlite.disk_reserve import DiskReserve
 from store.recovery.salvage import Salvage
 from store.recovery.spool import Spool
 from store.recovery.spool_import import SpoolImport
 from store.signups.suspected_room import SuspectedCeiling
+from wiring.clock import Clock
 
 MEGABYTE = 1024 * 1024
 
 
-def suspected_ceiling(settings: Settings) -> SuspectedCeiling:
-    """How much of the suspected sign-ups is kept."""
-    return SuspectedCeiling(settings.suspected_most_rows, settings.suspected_most_megabytes * MEGABYTE)
-
-
 @dataclass(frozen=True)
 class Storage:
-    """What keeps sign-ups while the database fails them: the spool, the disk, and what a lost file held."""
+    """The database by subjects, the spool, the disk, and the salvage of a damaged database file.
 
+    What several hosts tell each other by times in rows goes by `shared_clock`, the one clock of their
+    database; all else goes by `clock`, the machine's.
+    """
+
+    store: Store
     spool: Spool
     spool_import: SpoolImport
     disk: DiskReserve
     salvage: Salvage | None
+    clock: Clock
+    shared_clock: Clock
 
-    @classmethod
-    def of(cls, settings: Settings, database: Database) -> Storage:
-        """Nothing is opened; a server's files are its operator's, so only SQLite has a salvage."""
-        file = database_file(settings.store_url)
-        spool = Spool(settings.data_dir / "spool")
-        return cls(
-            spool=spool,
-            spool_import=SpoolImport(database, spool),
-            disk=DiskReserve(file.parent if file else settings.data_dir),
-            salvage=Salvage(database, file, payload_of=payload_of) if file else None,
-        )
+    @property
+    def database(self) -> Database:
+        """The database itself."""
+        return self.store.database
+
+
+def build_storage(settings: Settings, clock: Clock) -> Storage:
+    """Open nothing yet. A server's files are its operator's, so only SQLite has a salvage."""
+    database = Database(settings.store_url)
+    file = database_file(settings.store_url)
+    spool = Spool(settings.data_dir / "spool")
+    ceiling = SuspectedCeiling(settings.suspected_most_rows, settings.suspected_most_megabytes * MEGABYTE)
+    return Storage(
+        store=Store.of(database, spooled=spool.waits, stranger=STRANGER, ceiling=ceiling),
+        spool=spool,
+        spool_import=SpoolImport(database, spool),
+        disk=DiskReserve(file.parent if file else settings.data_dir),
+        salvage=Salvage(database, file, payload_of=payload_of) if file else None,
+        clock=clock,
+        shared_clock=DatabaseClock(database, local=clock),
+    )

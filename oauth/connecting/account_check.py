@@ -26,11 +26,20 @@ class AccountLike(Protocol):
     def may_manage_contacts(self) -> bool: ...  # noqa: D102
 
 
+class AccessToken(Protocol):
+    """What hands out access tokens: the token source."""
+
+    def current(self) -> str:
+        """Return a valid access token; raise OAuthError when there is none."""
+        ...
+
+
 class AccountCheck:
     """Nobody consented in a browser, so nobody was asked; from the pin on, no other account is taken.
 
     Args:
         vault: Where the connection row lives.
+        tokens: Hands out the access token.
         account_of: Whose account an access token opens; raises OAuthError when that cannot be told.
         clock: Epoch ms.
         on_event: Hears of the pin.
@@ -39,27 +48,36 @@ class AccountCheck:
     def __init__(
         self,
         vault: ConnectionStorage,
+        tokens: AccessToken,
         account_of: Callable[[str], AccountLike],
         *,
         clock: Callable[[], int],
         on_event: Callable[[str, str | None], None],
     ) -> None:
         self._vault = vault
+        self._tokens = tokens
         self._account_of = account_of
         self._clock = clock
         self._on_event = on_event
         self._asked_at: int | None = None
 
-    def __call__(self, row: StoredConnection, access_token: str) -> None:
-        """Pins the account of ``row``, unless it has one; asks once an hour as long as there is no answer."""
-        if row.account_id is not None or not self._due():
-            return
-        self._asked_at = self._clock()
+    def tend(self) -> None:
+        """Pin the account of a connection that names none; the background thread calls it.
+
+        Asks once an hour as long as there is no answer. Never raises: a failure is logged.
+        """
         try:
-            account = self._account_of(access_token)
+            row = self._vault.read()
+            if row.account_id is None and row.refresh_sealed is not None and self._due():
+                self._pin(row, self._tokens.current())
         except OAuthError as failure:
             _log.warning("account_not_pinned", error=type(failure).__name__)
-            return
+        except Exception as error:  # noqa: BLE001 - the thread must outlive whatever the vault raises
+            _log.error("account_not_pinned", error=type(error).__name__)
+
+    def _pin(self, row: StoredConnection, access_token: str) -> None:
+        self._asked_at = self._clock()
+        account = self._account_of(access_token)
         if not account.account_id:
             _log.warning("account_not_pinned", error="no account")
             return

@@ -7,54 +7,62 @@ from typing import Protocol
 _LONGEST_SECONDS = 600.0
 
 
-class Refreshable(Protocol):
-    """What the ticker looks after: the keeper."""
+class Tended(Protocol):
+    """What has something to do now and then."""
 
     def tend(self) -> None:
-        """Does what is due; raises nothing."""
+        """Do what is due; raise nothing."""
         ...
 
+
+class Refreshable(Tended, Protocol):
+    """What hands out access tokens and refreshes them: the token source."""
+
+    refresh_due: threading.Event
+
     def seconds_between(self) -> float:
-        """A quarter of the soft margin, in seconds."""
+        """How often to tend, in seconds: a quarter of the soft margin."""
         ...
 
 
 class RefreshThread:
-    """Calls ``tend`` every 10 minutes, sooner for short-lived tokens, and at once when nudged."""
+    """Calls ``tend`` every 10 minutes, sooner for short-lived tokens, and at once when a refresh is due.
 
-    def __init__(self, keeper: Refreshable) -> None:
-        self._keeper = keeper
-        self._awake = threading.Event()
+    Args:
+        source: Refreshes the tokens; its event ``refresh_due`` wakes the thread.
+        others: Tended after it each time.
+    """
+
+    def __init__(self, source: Refreshable, *others: Tended) -> None:
+        self._source = source
+        self._others = others
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._pid: int | None = None
 
     def start(self) -> None:
-        """Starts the thread; to be called after a fork, as threads do not survive one."""
+        """Start the thread; to be called after a fork, as threads do not survive one."""
         if self._thread is not None and self._pid == os.getpid():
             return
-        # An event of the parent may be held at the moment of the fork.
-        self._awake, self._stopping = threading.Event(), threading.Event()
+        # Recreated, since a thread of the parent may hold the lock inside an event at the moment of the fork.
+        self._stopping = threading.Event()
         self._pid = os.getpid()
         self._thread = threading.Thread(target=self._run, name="token-care", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """Ends the thread and waits for a refresh under way, at most 30 s, so that its pair is stored."""
+        """End the thread and wait for a refresh under way, at most 30 s, so that its pair is stored."""
         self._stopping.set()
-        self._awake.set()
+        self._source.refresh_due.set()
         if self._thread is not None and self._pid == os.getpid():
             self._thread.join(30)
         self._thread = None
 
-    def nudge(self) -> None:
-        """Lets the thread look now."""
-        self._awake.set()
-
     def _run(self) -> None:
-        awake, stopping = self._awake, self._stopping
+        due, stopping = self._source.refresh_due, self._stopping
         while not stopping.is_set():
-            awake.clear()
-            self._keeper.tend()
+            due.clear()
+            for tended in (self._source, *self._others):
+                tended.tend()
             if not stopping.is_set():
-                awake.wait(min(_LONGEST_SECONDS, self._keeper.seconds_between()))
+                due.wait(min(_LONGEST_SECONDS, self._source.seconds_between()))

@@ -11,12 +11,14 @@ import pytest
 from click.testing import Result
 from flask import Flask
 
-from app import build_services, clock, create_app
+from app import create_app
 from oauth.encryption import TokenCipher
 from settings import Settings
 from store.connection.oauth_connection import OAuthConnections
 from store.errors import StoreError, StoreUnavailable
 from tests.web.conftest import PASSWORD_HASH, connect, sign_in
+from wiring import build_services
+from wiring.clock import real_clock
 
 ALONE = {"CONSTANT_CONTACT_CLIENT_ID": "sandbox-client", "CONSTANT_CONTACT_CLIENT_SECRET": "sandbox-secret"}
 DAY = 86_400_000
@@ -73,7 +75,7 @@ def make_app(tmp_path: Path, control: Control) -> Iterator[MakeApp]:
 
     yield make
     for app in made:
-        app.extensions["database"].close()
+        app.extensions["parts"].database.close()
 
 
 @pytest.fixture
@@ -92,9 +94,9 @@ def run(app: Flask, *words: str, typed: str | None = None) -> Result:
 
 def store_connection(app: Flask, *, age_ms: int) -> OAuthConnections:
     """Tokens that were issued `age_ms` ago, without a vendor."""
-    connections = OAuthConnections(app.extensions["database"])
+    connections = OAuthConnections(app.extensions["parts"].database)
     sealer = TokenCipher(app.extensions["settings"].encryption_keys)
-    now = clock() - age_ms
+    now = real_clock() - age_ms
     connections.store_connected(
         access_sealed=sealer.seal("access"),
         refresh_sealed=sealer.seal("refresh"),
@@ -118,7 +120,7 @@ def test_status_of_a_connection_never_shows_a_token(connected: Flask) -> None:
     assert "Access token   is " in answer.output
     assert "Refresh token  is " in answer.output
     assert "Idle days      0\n" in answer.output
-    row = OAuthConnections(connected.extensions["database"]).read()
+    row = OAuthConnections(connected.extensions["parts"].database).read()
     sealer = TokenCipher(connected.extensions["settings"].encryption_keys)
     for sealed in (row.access_sealed, row.refresh_sealed):
         assert sealed is not None
@@ -147,7 +149,7 @@ def test_status_of_a_failing_connection_names_the_error_and_the_next_try(make_ap
         generation=connections.read().generation,
         state="refresh_failing",
         error="No answer.",
-        next_refresh_at=clock() + 600_000,
+        next_refresh_at=real_clock() + 600_000,
     )
     answer = run(app, "connection", "status")
     assert answer.exit_code == 1

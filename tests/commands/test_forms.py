@@ -18,7 +18,7 @@ from tests.web.forms import LIST_ID, SHOP, make
 def app(tmp_path: Path) -> Iterator[Flask]:
     app = create_app(Settings.from_env({"DATA_DIR": str(tmp_path), "DELIVERY": "off"}))
     yield app
-    app.extensions["database"].close()
+    app.extensions["parts"].database.close()
 
 
 def run(app: Flask, *words: str) -> Result:
@@ -30,7 +30,7 @@ def test_list_shows_every_form(app: Flask) -> None:
     assert "make one at /admin/forms/" in run(app, "list").stderr
     make(app)
     make(app, slug="old", name="Old letters")
-    with app.extensions["database"].transaction() as connection:
+    with app.extensions["parts"].database.transaction() as connection:
         # As an earlier release let it in.
         connection.exec_driver_sql("UPDATE forms SET name = ? WHERE slug = 'old'", ("Old\x1b[2J letters",))
     run(app, "archive", "old")

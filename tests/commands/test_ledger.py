@@ -20,7 +20,7 @@ POST = {"form": "spring-news", "email": "ann@example.org", "first_name": "Ann", 
 def app(tmp_path: Path) -> Iterator[Flask]:
     app = create_app(Settings.from_env({"DATA_DIR": str(tmp_path), "DELIVERY": "off"}))
     yield app
-    app.extensions["database"].close()
+    app.extensions["parts"].database.close()
 
 
 def test_a_persons_export_is_the_whole_ledger(app: Flask) -> None:

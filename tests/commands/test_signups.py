@@ -24,12 +24,12 @@ NINE = 1_795_253_896_123  # 2026-11-21T09:38:16.123Z
 def app(tmp_path: Path) -> Iterator[Flask]:
     app = create_app(Settings.from_env({"DATA_DIR": str(tmp_path), "DELIVERY": "off"}))
     yield app
-    app.extensions["database"].close()
+    app.extensions["parts"].database.close()
 
 
 @pytest.fixture
 def store(app: Flask) -> Database:
-    database: Database = app.extensions["database"]
+    database: Database = app.extensions["parts"].database
     return database
 
 

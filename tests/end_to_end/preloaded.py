@@ -13,9 +13,9 @@ from app import create_app
 WORKERS = 3
 
 app = create_app()
-_database = app.extensions["database"]
+_database = app.extensions["parts"].database
 _database.prepare()
-app.extensions["plant_seed"]()
+app.extensions["parts"].connection.plant_seed()
 _locked = threading.Event()
 _forks = threading.Semaphore(0)
 os.register_at_fork(after_in_parent=_forks.release)

@@ -45,18 +45,16 @@ def rescued(
     return keeper
 
 
-def test_inside_the_soft_margin_the_token_is_handed_out_and_the_background_nudged(
+def test_inside_the_soft_margin_the_token_is_handed_out_and_the_background_woken(
     keeper: TokenSource, vendor: Vendor, clock: Clock
 ) -> None:
     """Nobody waits for a refresh that is not urgent."""
-    nudges: list[int] = []
-    keeper.on_soft = lambda: nudges.append(1)
     clock.now = EXPIRED - 3 * HOUR
     keeper.current()
-    assert nudges == []
+    assert not keeper.refresh_due.is_set()
     clock.now = EXPIRED - 2 * HOUR
     assert keeper.current() == "access-secret-0"
-    assert (nudges, vendor.forms) == ([1], [])
+    assert (keeper.refresh_due.is_set(), vendor.forms) == (True, [])
 
 
 def test_tending_refreshes_inside_the_soft_margin_once(

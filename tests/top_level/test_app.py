@@ -12,7 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from app import build_services, clock, create_app
+from app import create_app
 from sandbox import PRESET_LIST_ID
 from settings import Settings
 from store.outbox.deliveries import Claimed, Deliveries
@@ -21,7 +21,8 @@ from store.signups.accept import Signups
 from store.throttles import SpentTokens
 from tests.store.conftest import signup
 from tests.top_level.test_settings import PRODUCTION
-from wiring.build import Parts
+from wiring import Parts, build_services
+from wiring.clock import real_clock
 
 
 def test_making_the_app_opens_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,10 +93,10 @@ def test_the_services_can_be_replaced(tmp_path: Path) -> None:
 def test_what_waits_in_the_spool_is_stored_before_the_next_sign_up(tmp_path: Path) -> None:
     """Also where the housekeeping has not come by yet."""
     app = create_app(Settings.from_env({"DATA_DIR": str(tmp_path)}))
-    Spool(tmp_path / "spool").keep(signup("spooled", at=clock()), kind="sign_up", payload={})
+    Spool(tmp_path / "spool").keep(signup("spooled", at=real_clock()), kind="sign_up", payload={})
     body = {"email": "ann@example.org", "list_id": PRESET_LIST_ID}
     accepted = app.test_client().post("/subscribe", json=body, headers={"Prefer": "respond-async"})
-    database = app.extensions["database"]
+    database = app.extensions["parts"].database
     with database.reading() as connection:
         stored = connection.exec_driver_sql("SELECT signup_id FROM deliveries ORDER BY id").scalars().all()
     assert stored == ["spooled", accepted.get_json()["id"]]
@@ -134,7 +135,7 @@ class TestHousekeeping:
 
     def test_it_imports_what_was_spooled(self, parts: Parts, tmp_path: Path) -> None:
         """A sign-up that the database refused is in it after the first turn that finds it well."""
-        late = signup("spooled", at=clock())
+        late = signup("spooled", at=real_clock())
         Spool(tmp_path / "spool").keep(late, kind="sign_up", payload={})
         assert self.deliveries(parts) == []
         parts.services.housekeeping.turn()
@@ -142,7 +143,7 @@ class TestHousekeeping:
 
     def test_it_forgets_payloads_after_their_time(self, parts: Parts) -> None:
         """What was delivered more than thirty days ago keeps its sign-up, not what was sent, nor a copy."""
-        long_ago, deliveries = clock() - 31 * 86_400_000, Deliveries(parts.database)
+        long_ago, deliveries = real_clock() - 31 * 86_400_000, Deliveries(parts.database)
         payload = {"email_address": "old@example.org"}
         Signups(parts.database).accept(signup("old", at=long_ago), kind="sign_up", payload=payload)
         claimed = deliveries.claim(long_ago)

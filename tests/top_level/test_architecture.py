@@ -218,7 +218,7 @@ def test_every_room_is_on_the_tour() -> None:
         ("logs.py", "import settings"),
         ("commands/running.py", "from store.signups import accept"),
         ("commands/running.py", "import app"),
-        ("wiring/build.py", "from web import errors"),
+        ("wiring/forms.py", "from web import errors"),
         ("app.py", "from oauth.connecting import connector"),
         ("gunicorn.conf.py", "import web"),
     ],

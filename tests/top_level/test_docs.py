@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from app import VERSION, create_app
+from app import create_app
 from settings import BEHIND_PLATFORM, INSTALLATION, Settings
 from tests.clients.front_ends.cases import IN_BROWSER, table
+from wiring.operations import VERSION
 
 ROOT = Path(__file__).parents[2]
 # The host's own variables, which nobody sets by hand.

@@ -67,7 +67,7 @@ def make_app(tmp_path: Path) -> Iterator[MakeApp]:
 
     yield make
     for app in made:
-        app.extensions["database"].close()
+        app.extensions["parts"].database.close()
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from services.constant_contact.client import ConstantContact
 from services.constant_contact.quota import CallQuota
 from store.engine.database import Database
 from store.quota.ledger import QuotaLedger
-from wiring import constant_contact as vendor
+from wiring.constant_contact import account_of
 
 API = "https://api.test/v3"
 
@@ -32,7 +32,7 @@ def test_an_account_check_that_is_refused_says_why(
     """A 403 means scope, role or a deactivated application, which pressing Connect again does not mend."""
     database = Database(f"sqlite:///{tmp_path / 'test.db'}")
     permits = CallQuota(QuotaLedger(database), clock=lambda: 1_790_000_000_000)
-    ask = vendor.account_of(ConstantContact(requests.Session(), base_url=API), permits)
+    ask = account_of(ConstantContact(requests.Session(), base_url=API), permits)
     with responses.RequestsMock() as http:
         http.get(f"{API}/account/summary", status=status, json=[{"error_key": "x"}])
         with pytest.raises(expected, match=words):

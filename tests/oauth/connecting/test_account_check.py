@@ -29,32 +29,43 @@ def planted(vault: VaultInMemory, sealer: TokenCipher) -> VaultInMemory:
     return vault
 
 
+class Background:
+    """The token source and the account check, tended as the thread does."""
+
+    def __init__(self, *tended: TokenSource | AccountCheck) -> None:
+        self._tended = tended
+
+    def turn(self) -> None:
+        for each in self._tended:
+            each.tend()
+
+
 @pytest.fixture
-def keeper(
+def background(
     keeper: TokenSource, planted: VaultInMemory, clock: Clock, accounts: Accounts, happenings: Happenings
-) -> TokenSource:
-    keeper.pin_account = AccountCheck(planted, accounts, clock=clock, on_event=happenings)
-    return keeper
+) -> Background:
+    check = AccountCheck(planted, keeper, accounts, clock=clock, on_event=happenings)
+    return Background(keeper, check)
 
 
 def test_the_account_of_a_planted_token_is_pinned_after_its_first_refresh(
-    keeper: TokenSource,
+    background: Background,
     planted: VaultInMemory,
     accounts: Accounts,
     happenings: Happenings,
 ) -> None:
     """Asked once, with the new access token; the rest of the row stays."""
-    keeper.tend()
+    background.turn()
     row = planted.row
     assert (row.account_id, row.account_name, row.account_user) == ("a-1", "Friends of the River", "olivia")
     assert (row.state, row.generation, row.epoch) == ("connected", 2, 1)
-    keeper.tend()
+    background.turn()
     assert accounts.asked == ["access-secret-1"]
     assert happenings.told == [("account_pinned", "The account is “Friends of the River”.")]
 
 
 def test_an_account_that_cannot_be_told_is_asked_for_once_an_hour(
-    keeper: TokenSource,
+    background: Background,
     planted: VaultInMemory,
     accounts: Accounts,
     clock: Clock,
@@ -62,37 +73,37 @@ def test_an_account_that_cannot_be_told_is_asked_for_once_an_hour(
     """The budget belongs to the sign-ups; the connection works meanwhile."""
     accounts.answer = AccountUnavailable()
     for _ in range(12):
-        keeper.tend()
+        background.turn()
         clock.now += 10 * MINUTE
     assert len(accounts.asked) == 2
     assert (planted.row.state, planted.row.account_id) == ("connected", None)
     accounts.answer = Account()
-    keeper.tend()
+    background.turn()
     assert planted.row.account_id == "a-1"
 
 
 def test_a_disconnect_during_the_question_pins_nothing(
-    keeper: TokenSource,
+    background: Background,
     planted: VaultInMemory,
     accounts: Accounts,
     happenings: Happenings,
 ) -> None:
     """The answer is about a connection that is gone."""
     accounts.meanwhile = lambda: planted.disconnect(now=START)
-    keeper.tend()
+    background.turn()
     assert planted.row.account_id is None
     assert happenings.told == []
 
 
 def test_after_the_pin_another_account_is_refused(
-    keeper: TokenSource,
+    background: Background,
     planted: VaultInMemory,
     accounts: Accounts,
     connector: Connector,
     vendor: Vendor,
 ) -> None:
     """A planted connection is protected like one that was made in the browser."""
-    keeper.tend()
+    background.turn()
     before = planted.row
     accounts.answer = replace(Account(), account_id="a-2", name="Other Club")
     with pytest.raises(WrongAccount):

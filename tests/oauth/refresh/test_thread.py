@@ -12,6 +12,7 @@ class Tended:
         self.between = between
         self.times = 0
         self.tended = threading.Event()
+        self.refresh_due = threading.Event()
 
     def tend(self) -> None:
         self.times += 1
@@ -21,18 +22,18 @@ class Tended:
         return self.between
 
 
-def test_a_nudge_is_heard_at_once_and_stop_ends_the_thread() -> None:
-    """Between nudges it sleeps; after stop nothing is tended."""
+def test_a_due_refresh_is_heard_of_at_once_and_stop_ends_the_thread() -> None:
+    """Until then it sleeps; after stop nothing is tended."""
     keeper = Tended(600)
     ticker = RefreshThread(keeper)
     ticker.start()
     assert keeper.tended.wait(5)
     keeper.tended.clear()
-    ticker.nudge()
+    keeper.refresh_due.set()
     assert keeper.tended.wait(5)
     ticker.stop()
     times = keeper.times
-    ticker.nudge()
+    keeper.refresh_due.set()
     threading.Event().wait(0.05)
     assert keeper.times == times
 

@@ -53,7 +53,7 @@ def test_whose_account_is_connected(connected: FlaskClient) -> None:
 @pytest.mark.parametrize(("days", "words"), [(61, "After 180 days"), (151, "Soon")])
 def test_a_connection_that_is_not_used_is_warned_about(connected: FlaskClient, days: int, words: str) -> None:
     """Before the vendor ends an unused connection the page says so, in a sentence."""
-    with connected.application.extensions["database"].transaction() as connection:
+    with connected.application.extensions["parts"].database.transaction() as connection:
         connection.exec_driver_sql(
             f"UPDATE connection SET refresh_issued_at = refresh_issued_at - {days * 86_400_000}"
         )
@@ -65,7 +65,7 @@ def test_a_connection_that_is_not_used_is_warned_about(connected: FlaskClient, d
 
 def test_what_happened(connected: FlaskClient) -> None:
     """The last ten events in plain words with their time, newest first; nothing in them becomes markup."""
-    record = AuditLog(connected.application.extensions["database"]).record
+    record = AuditLog(connected.application.extensions["parts"].database).record
     for number in range(10):
         record("refreshed", now=4_099_999_999_000 + number)
     record("wrong_account", now=4_100_000_000_000, detail="It was <i>Other</i>.")
@@ -105,7 +105,7 @@ def test_looking_calls_the_vendor_once_at_most(connected: FlaskClient) -> None:
         return sum(call["path"].endswith("/contact_lists") for call in requests)
 
     connected.get("/admin/")
-    with connected.application.extensions["database"].transaction() as connection:
+    with connected.application.extensions["parts"].database.transaction() as connection:
         connection.exec_driver_sql(
             "UPDATE meta SET value = json_set(value, '$.fetched_at', 0) WHERE key = 'contact_lists'"
         )

@@ -280,7 +280,7 @@ def test_a_short_name_of_ours_is_refused(app: Flask, admin: FlaskClient, slug: s
 def test_a_form_of_that_name_from_before_stays_within_reach(app: Flask, admin: FlaskClient) -> None:
     """It is listed, shown, changed and archived; a new form can still be made."""
     make(app, slug="older", name="Old")
-    with app.extensions["database"].transaction() as connection:
+    with app.extensions["parts"].database.transaction() as connection:
         connection.exec_driver_sql("UPDATE forms SET slug = 'new'")
     index = admin.get("/admin/forms/").text
     assert '<a href="/admin/forms/new/edit"><strong>Old</strong></a>' in index

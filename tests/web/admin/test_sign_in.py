@@ -230,7 +230,7 @@ def test_signing_out_ends_a_copy_in_another_browser(
 
 def test_only_a_session_of_ours_is_looked_up(app: Flask, client: FlaskClient) -> None:
     """Visitors, and whoever makes up a cookie, are told from an admin without the store."""
-    with app.extensions["database"].transaction() as connection:
+    with app.extensions["parts"].database.transaction() as connection:
         connection.exec_driver_sql("DROP TABLE spent_tokens")
     for value in ("", "x", "eyJhZG1pbiI6IngifQ.x.y"):
         client.set_cookie("subscriber_sync", value)

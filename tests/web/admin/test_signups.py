@@ -19,7 +19,7 @@ ID = "01890000-0000-7000-8000-000000000001"
 
 
 def parked(app: Flask) -> Database:
-    database: Database = app.extensions["database"]
+    database: Database = app.extensions["parts"].database
     accept(database, ID, at=1_000)
     with database.transaction() as connection:
         connection.exec_driver_sql(f'UPDATE deliveries SET payload = \'{{"list_memberships":["{OLD}"]}}\'')
@@ -82,7 +82,7 @@ def test_a_form_says_that_its_list_is_gone(app: Flask, admin: FlaskClient) -> No
     """On its page, in the list of forms, in /health for admins, and in the doctor; by the last name."""
     services = app.extensions["services"]
     services.forms.save({"slug": "news", "name": "News", "list_ids": [OLD], "fields": []}, new=True)
-    meta = KeyValue(app.extensions["database"])
+    meta = KeyValue(app.extensions["parts"].database)
     empty = f'{{"fetched_at": 1, "{LISTS.name}": []}}'
     meta.put(LISTS.meta_key, empty)
     meta.put(f"{LISTS.meta_key}_lost", f'{{"{OLD}": "Spring"}}')

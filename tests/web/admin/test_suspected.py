@@ -18,7 +18,7 @@ from services.protection.proof_of_work import Challenge
 from tests.services.protection.test_proof_of_work import answer
 from tests.web.conftest import API_KEY, BY_KEY, MakeApp, csrf_token
 from web.admin.suspected import AT_ONCE
-from wiring.signing import derived_keys
+from wiring.access import derived_keys
 
 ORIGIN = "https://shop.example.org"
 # Not the public one, which a protected form would close to whoever names no form.
@@ -424,10 +424,10 @@ def test_a_new_secret_key_sets_no_open_form_aside(app: Flask, make_app: MakeApp,
     """Its token is believed by the next process, which signs with the new key; an admin's link is not."""
     services = app.extensions["services"]
     make_form(services, list_id)
-    app.extensions["refresh_keys"]()
+    app.extensions["parts"].forms.visitor_keys.refresh()
     held, link = token(app, services, ms_ago=3_000), services.admin.new_link_token()
     changed = make_app(SECRET_KEY="another one, drawn by lot: 7f3a9c5e12")
-    changed.extensions["refresh_keys"]()
+    changed.extensions["parts"].forms.visitor_keys.refresh()
     body = {"form": "news", "email": "ada@example.org", "form_token": held}
     assert changed.test_client().post("/subscribe", json=body).status_code in {200, 201, 202}
     assert counts(changed.extensions["services"]) == (1, 0)

@@ -51,7 +51,7 @@ def test_only_where_nothing_can_be_stored_is_it_503(make_app: MakeApp, tmp_path:
 
 def migrate(app: Flask) -> None:
     """What the first use does otherwise, on a busy machine for longer than /health waits."""
-    app.extensions["database"].prepare()
+    app.extensions["parts"].database.prepare()
 
 
 def told(client: FlaskClient, headers: dict[str, str] | None = None) -> tuple[int, str]:

@@ -43,7 +43,7 @@ def calls() -> Iterator[responses.RequestsMock]:
 
 def kept(app: Flask) -> tuple[int, list[str]]:
     """How many sign-ups were taken, and the reasons of those that are kept apart."""
-    with app.extensions["database"].reading() as connection:
+    with app.extensions["parts"].database.reading() as connection:
         taken = connection.exec_driver_sql("SELECT count(*) FROM signups").scalar_one()
         reasons = connection.exec_driver_sql("SELECT reasons FROM suspected_signups").scalars().all()
     return taken, [name for each in reasons for name in json.loads(each)]

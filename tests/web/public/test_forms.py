@@ -19,7 +19,7 @@ POST = {"form": "spring-news", "email": "ada@example.org", "first_name": "Ada", 
 
 
 def stored(app: Flask) -> list[dict[str, Any]]:
-    with app.extensions["database"].reading() as connection:
+    with app.extensions["parts"].database.reading() as connection:
         rows = connection.exec_driver_sql(
             "SELECT email, person, list_ids, consent, consent_version, page, form_id FROM signups"
         )
@@ -265,7 +265,7 @@ def test_a_dead_database_keeps_what_was_typed(make_app: MakeApp, tmp_path: Path)
 
 
 def referrers(app: Flask) -> list[str | None]:
-    with app.extensions["database"].reading() as connection:
+    with app.extensions["parts"].database.reading() as connection:
         return list(connection.exec_driver_sql("SELECT referrer FROM signups ORDER BY received_at").scalars())
 
 

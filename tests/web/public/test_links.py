@@ -54,7 +54,7 @@ def test_a_forms_page_and_the_copied_html_have_them(app: Flask, client: FlaskCli
     assert client.get("/forms/spring-news.json").get_json()["consent"]["wording"] == WORDING
     sent = {"form": "spring-news", "email": "ada@example.org", "first_name": "Ada", "consent": "on"}
     assert client.post("/subscribe", json=sent).status_code == 202
-    with app.extensions["database"].reading() as connection:
+    with app.extensions["parts"].database.reading() as connection:
         assert connection.exec_driver_sql("SELECT consent FROM signups").scalar() == WORDING
 
 

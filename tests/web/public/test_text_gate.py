@@ -70,7 +70,7 @@ def test_an_export_writes_what_an_earlier_release_let_in(app: Flask, list_id: st
     """The row that ended every export, as it stands in a database of today, and those behind it."""
     client = app.test_client()
     ids = [post(client, list_id, {"email": f"{name}@example.org"}, {}).get_json()["id"] for name in "abc"]
-    with app.extensions["database"].transaction() as connection:
+    with app.extensions["parts"].database.transaction() as connection:
         connection.exec_driver_sql(
             "UPDATE signups SET custom_fields = ?, person = ? WHERE id = ?",
             ('{"X": "a\\ud800b"}', '{"first_name": "\\u0000\\u001b[31m"}', ids[0]),

@@ -14,7 +14,7 @@ from app import create_app
 from settings import Settings
 from tests.top_level.test_settings import PRODUCTION
 from tests.web.conftest import MakeApp, sign_in, use_link
-from wiring.build import Parts, build_services
+from wiring import Parts, build_services
 
 LIST = PRODUCTION["PUBLIC_LIST_IDS"]
 PUBLIC = "https://signup.example.org"

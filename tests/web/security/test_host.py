@@ -87,7 +87,7 @@ def test_it_is_no_evidence(app: Flask, client: FlaskClient) -> None:
     here: Any = HERE
     sms = {"sms_number": "+447400123456", "sms_consent": "Yes."}
     assert client.post("/subscribe", json=BODY | sms, **here).status_code == 202
-    with app.extensions["database"].reading() as connection:
+    with app.extensions["parts"].database.reading() as connection:
         (kept,) = connection.exec_driver_sql("SELECT sms FROM signups").one()
     assert EVIL not in kept
 

@@ -60,7 +60,7 @@ def app(request: pytest.FixtureRequest, make_app: MakeApp) -> Iterator[Flask]:
     with new_database(request.getfixturevalue("postgresql_url")) as url:
         made = make_app(DATABASE_URL=url)
         yield made
-        made.extensions["database"].close()
+        made.extensions["parts"].database.close()
 
 
 class Life:
@@ -68,7 +68,7 @@ class Life:
 
     def __init__(self, app: Flask, log: Everything) -> None:
         self.app, self.log = app, log
-        self.database: Database = app.extensions["database"]
+        self.database: Database = app.extensions["parts"].database
         self.sealer = TokenCipher(app.extensions["settings"].encryption_keys)
         self.secrets = {"client secret": SANDBOX_CLIENT_SECRET}
         self.shown: dict[str, str] = {}

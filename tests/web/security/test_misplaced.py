@@ -16,7 +16,7 @@ ALLOW = "Access-Control-Allow-Origin"
 
 
 def stored(app: Flask) -> int:
-    with app.extensions["database"].reading() as connection:
+    with app.extensions["parts"].database.reading() as connection:
         found: int = connection.exec_driver_sql("SELECT count(*) FROM signups").scalar_one()
     return found
 

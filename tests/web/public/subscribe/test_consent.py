@@ -47,7 +47,7 @@ def test_a_code_of_somebody_elses_consent_connects_nothing(
     """Code injection: with our state and cookie, but a code that our verifier does not fit (RFC 9700 4.5)."""
     if before == "connected":
         connect(admin)
-    connections = OAuthConnections(app.extensions["database"])
+    connections = OAuthConnections(app.extensions["parts"].database)
     row = connections.read()
     consent = admin.get("/oauth/start").location
     state = parse_qs(urlsplit(consent).query)["state"][0]

@@ -155,7 +155,7 @@ def test_the_page_is_kept_as_evidence(
     app.test_client().post(
         "/subscribe", data={"email": "ada@example.org", "list_id": list_id}, headers=headers
     )
-    with app.extensions["database"].reading() as connection:
+    with app.extensions["parts"].database.reading() as connection:
         rows = connection.exec_driver_sql("SELECT page, network_address, user_agent FROM signups").all()
     assert [row.page for row in rows] == [page]
     assert rows[0].network_address == "127.0.0.1"

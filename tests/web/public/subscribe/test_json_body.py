@@ -23,9 +23,9 @@ def delivering(make_app: MakeApp) -> Iterator[Flask]:
     browser = app.test_client()
     sign_in(browser)
     connect(browser)
-    app.extensions["delivery_thread"].start()
+    app.extensions["parts"].background.delivery.start()
     yield app
-    app.extensions["delivery_thread"].stop()
+    app.extensions["parts"].background.delivery.stop()
 
 
 def test_a_new_contact_is_201_and_a_known_one_200(delivering: Flask, list_id: str) -> None:

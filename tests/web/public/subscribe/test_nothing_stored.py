@@ -28,7 +28,7 @@ BAD: dict[str, dict[str, Any]] = {
 
 def stored(app: Flask) -> tuple[int, int]:
     """How many sign-ups and how many deliveries there are."""
-    with app.extensions["database"].reading() as connection:
+    with app.extensions["parts"].database.reading() as connection:
         counts = [
             connection.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar_one()
             for table in ("signups", "deliveries")

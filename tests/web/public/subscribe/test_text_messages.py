@@ -20,7 +20,7 @@ PAGE = {"Accept": "text/html"}
 
 
 def stored(app: Flask) -> Any:
-    with app.extensions["database"].reading() as connection:
+    with app.extensions["parts"].database.reading() as connection:
         (document,) = connection.exec_driver_sql("SELECT sms FROM signups").scalars()
         return document and json.loads(document)
 

@@ -1,0 +1,89 @@
+"""What a serving process does beside answering: open the database, tend the tokens, tidy up, deliver."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+import structlog
+
+from oauth.refresh.thread import RefreshThread
+from services.delivery.thread import DeliveryThread
+from services.operations.housekeeping import HousekeepingThread
+from settings import Settings
+from store.engine.database import Database
+from store.errors import StoreError
+
+# An upgrade is over by then, unless a dump or the like is in its way.
+OPENING_SECONDS = 5.0
+SERVING_PATIENCE_SECONDS = 0.8
+OPEN_AGAIN_SECONDS = 5.0
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Background:
+    """The threads of a serving process. Start them after the fork: threads do not survive one.
+
+    `when_opened` is what the database is asked first, in this order.
+    """
+
+    settings: Settings
+    database: Database
+    when_opened: tuple[Callable[[], None], ...]
+    tokens: RefreshThread
+    housekeeping: HousekeepingThread
+    delivery: DeliveryThread
+    _stopping: threading.Event = field(default_factory=threading.Event)
+
+    def start(self) -> None:
+        """Migrate the database, tend the tokens, tidy up, and deliver where the settings say so."""
+        settings = self.settings
+        for warning in settings.warnings():
+            log.critical("settings_warning", problem=warning.sentence)
+        if not settings.production:
+            for weakness in settings.weak_secrets():
+                log.warning("weak_secret", problem=weakness, cure="production does not start with it")
+        with suppress(OSError):
+            # The rescue file needs a place also where PostgreSQL keeps everything else.
+            settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.database.patience_seconds = OPENING_SECONDS
+        opened = self._open()
+        # From here on a sign-up that finds the database being upgraded goes to the spool.
+        self.database.patience_seconds = SERVING_PATIENCE_SECONDS
+        if not opened:
+            threading.Thread(target=self._open_later, name="open-later", daemon=True).start()
+        self.tokens.start()
+        # Also where others deliver: what this process spooled lies on its own disk.
+        self.housekeeping.start()
+        if settings.delivery == "thread":
+            self.delivery.start()
+
+    def stop(self) -> None:
+        """Finish the calls in flight, end the delivery and the care of the tokens."""
+        self._stopping.set()
+        self.delivery.stop()
+        self.housekeeping.stop()
+        self.tokens.stop()
+
+    def _open(self, *, tell: bool = True) -> bool:
+        """Migrate the database and see to what it keeps for a start; whether that was possible."""
+        try:
+            self.database.prepare()
+            for first in self.when_opened:
+                first()
+        except StoreError as error:
+            # Not fatal: each use tries again, and /health says so meanwhile.
+            if tell:
+                log.critical("database_not_ready", error=type(error).__name__, problem=str(error))
+            return False
+        return True
+
+    def _open_later(self) -> None:
+        while not self._stopping.wait(OPEN_AGAIN_SECONDS):
+            if self._open(tell=False):
+                log.info("database_ready")
+                return
