@@ -10,10 +10,10 @@ from flask.cli import with_appcontext
 from commands.context import base_address, database_faults_told, services
 from commands.form_text import rows
 from services.errors import InvalidForm
-from services.forms.editor import FIELD_NAMES, ProtectionLevel
+from services.forms.editor import ProtectionLevel
 from services.signups.advice import printable
 from services.submission.custom_fields import custom_name
-from web.public.form_view import INPUTS
+from services.submission.fields import ASKED
 
 
 @click.group("forms")
@@ -39,9 +39,9 @@ def _form_fields(
     fields: list[dict[str, object]] = []
     for value in values:
         name, _, mark = value.partition(":")
-        label = custom_name(name) or INPUTS.get(name, ("",))[0]
+        label = custom_name(name) or (ASKED[name].label if name in ASKED else "")
         if not label or mark not in {"", "required"}:
-            known = ", ".join((*FIELD_NAMES, "custom_fields[its name]"))
+            known = ", ".join((*ASKED, "custom_fields[its name]"))
             raise click.BadParameter(f"“{value}”: one of {known}; with :required behind it, if it is.")
         fields.append({"name": name, "label": label, "required": bool(mark)})
     return fields

@@ -7,16 +7,16 @@ from typing import Any
 
 from services.constant_contact.contacts import Contact
 from services.submission.custom_fields import fold
+from services.submission.fields import BIRTHDAY_FIELDS, VENDOR_PROPERTIES
 
 NOTHING: tuple[object, ...] = (None, "", [], {})
 # In a stored wish; never sent to the vendor.
 PROTECT = "protect_existing"
-# Half of one birthday and half of another would be nobody's, so these go together.
-BIRTHDAY = ("birthday_month", "birthday_day")
-NAMES = ("first_name", "last_name", "job_title", "company_name", "anniversary")
 FIELDS = "custom_fields"
 SMS = "sms_channel"
-FILLABLE = frozenset({*NAMES, *BIRTHDAY, "phone_number", "street_address", SMS, FIELDS})
+# Where a contact found has what is set by another name.
+HELD_AS = {"phone_number": "phone_numbers", "street_address": "street_addresses"}
+FILLABLE = frozenset({*VENDOR_PROPERTIES, SMS, FIELDS})
 
 
 def told(wish: Mapping[str, Any]) -> dict[str, Any]:
@@ -47,7 +47,8 @@ def filled(wish: Mapping[str, Any], offered: Mapping[str, Any], held: Contact | 
 
 
 def _untaken(offered: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, Any]:
-    taken = {FIELDS, *known, *(BIRTHDAY if known.keys() & set(BIRTHDAY) else ())}
+    # Half of one birthday and half of another would be nobody's, so these go together.
+    taken = {FIELDS, *known, *(BIRTHDAY_FIELDS if known.keys() & set(BIRTHDAY_FIELDS) else ())}
     return {name: value for name, value in offered.items() if name not in taken}
 
 
@@ -55,9 +56,7 @@ def _has(contact: Contact) -> dict[str, Any]:
     document = contact.document
     # Under the names by which a wish would set it.
     held = {
-        **{name: document.get(name) for name in (*NAMES, *BIRTHDAY, SMS)},
-        "phone_number": document.get("phone_numbers"),
-        "street_address": document.get("street_addresses"),
+        **{name: document.get(HELD_AS.get(name, name)) for name in (*VENDOR_PROPERTIES, SMS)},
         FIELDS: [
             entry for entry in document.get(FIELDS) or () if entry.get("value") or entry.get("choice_ids")
         ],

@@ -13,7 +13,7 @@ from services.access.requester import STRANGER
 from services.delivery.confirmed_opt_in import TELLS
 from services.delivery.fill_empty import PROTECT
 from services.delivery.returning import RETURNING
-from services.submission.fields import BIRTHDAY_FIELDS, STREET_FIELDS, Submission
+from services.submission.fields import Submission, vendor_properties
 from services.submission.sms import channel
 from store.engine.documents import read as read_document
 
@@ -67,12 +67,7 @@ def _sms(evidence: Mapping[str, Any] | None) -> dict[str, Any]:
 
 def _payload(email: str, list_ids: Iterable[str], person: Mapping[str, str]) -> dict[str, Any]:
     """The body of POST /contacts/sign_up_form, which changes only what it is given."""
-    said: dict[str, Any] = dict(person)
-    if "phone" in said:
-        said["phone_number"] = said.pop("phone")
-    said |= {name: int(said[name]) for name in BIRTHDAY_FIELDS if name in said}
-    if street := {name: said.pop(name) for name in STREET_FIELDS if name in said}:
-        said["street_address"] = {"kind": "home", **street}
+    said = vendor_properties(person)
     return {"email_address": email, "list_memberships": list(list_ids), **said}
 
 

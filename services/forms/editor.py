@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -16,36 +16,21 @@ from pydantic import (
     ValidationError,
     ValidationInfo,
 )
+from pydantic_core import PydanticCustomError
 
 from services.errors import FieldError, InvalidForm
 from services.plain_text import NOT_TEXT, admitted, one_line, through
 from services.submission.custom_fields import Tags, custom_name, fold, gathered_tags
-from services.submission.fields import BIRTHDAY_FIELDS, Blank, Country, ListId, Submission, Text2000
+from services.submission.field_types import Blank, Country, ListId, Text2000
+from services.submission.fields import ASKED, BIRTHDAY_FIELDS, Submission
 from services.submission.web_origins import origin_of, unusable_name
 
+CUSTOM_FIELD_NAME = re.compile(r"custom_fields\[[^\x00-\x1f\x7f-\x9f]{1,50}\]")
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,48}[a-z0-9])?")
 
 # What stands where a short name does in the addresses of the admin's pages.
 RESERVED_SLUGS = frozenset({"new"})
 
-FieldName = Literal[
-    "email",
-    "first_name",
-    "last_name",
-    "job_title",
-    "company_name",
-    "phone",
-    "birthday_month",
-    "birthday_day",
-    "anniversary",
-    "street",
-    "city",
-    "state",
-    "postal_code",
-    "country",
-    "sms_number",
-]
-FIELD_NAMES: tuple[FieldName, ...] = get_args(FieldName)
 # none: the honeypot alone, which guards every anonymous sign-up; standard: also the time it took to fill in;
 # captcha: a proof of work besides; the others: a third party's captcha besides.
 ProtectionLevel = Literal["none", "standard", "captcha", "turnstile", "hcaptcha", "recaptcha"]
@@ -63,6 +48,12 @@ SENTENCES = {
     "greater_than_equal": "Enter a number of at least {ge}.",
     "less_than_equal": "Enter a number of at most {le}.",
 }
+
+
+def _field_name(value: str) -> str:
+    if value not in ASKED and not CUSTOM_FIELD_NAME.fullmatch(value):
+        raise PydanticCustomError("unknown_field", "no field of a sign-up")
+    return value
 
 
 def _origin(value: str) -> str:
@@ -93,7 +84,7 @@ def _with_the_address(fields: tuple[FormField, ...]) -> tuple[FormField, ...]:
         # Every sign-up with half a birthday would be refused.
         raise ValueError("Ask for the month and the day of birth together, or for neither.")
     email = once.pop("email", None)
-    label = email.label if email else "E-mail"
+    label = email.label if email else ASKED["email"].label
     return (FormField(name="email", label=label, required=True), *once.values())
 
 
@@ -104,7 +95,7 @@ def _wanted_for_sms(wording: str | None, info: ValidationInfo) -> str | None:
     return wording
 
 
-CustomFieldName = Annotated[str, Field(pattern=r"^custom_fields\[[^\x00-\x1f\x7f-\x9f]{1,50}\]$")]
+FieldName = Annotated[str, AfterValidator(_field_name)]
 LongText = Annotated[Text2000 | None, Blank]
 MostPending = Annotated[
     int, Field(ge=0, le=1_000_000), BeforeValidator(lambda value: MOST_PENDING if value == "" else value)
@@ -117,7 +108,7 @@ class FormField(BaseModel):
 
     model_config = ConfigDict(frozen=True, str_strip_whitespace=True)
 
-    name: FieldName | CustomFieldName
+    name: FieldName
     label: Annotated[str, Field(min_length=1, max_length=100), AfterValidator(one_line)]
     required: bool = False
 

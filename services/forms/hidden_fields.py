@@ -9,7 +9,8 @@ from services.errors import FieldError
 from services.forms.form import Form
 from services.plain_text import LOST
 from services.submission.custom_fields import custom_name, field_of, fold
-from services.submission.fields import LONGEST_SOURCE, PERSON_FIELDS, SMS_FIELDS
+from services.submission.field_types import LONGEST_SOURCE
+from services.submission.fields import PERSON_FIELDS, SMS_FIELDS
 
 # What a page sends for itself, or the form decides anyway.
 _PAGES_OWN = frozenset({"tags", "sms_country", "returning"})

@@ -18,7 +18,8 @@ from services.plain_text import NamedTwice, admitted, mended, shortened, through
 from services.submission.custom_fields import field_of, gathered_tags
 from services.submission.field_names import OWN_NAMES, PARTS
 from services.submission.field_parts import composed
-from services.submission.fields import SENTENCES, UNSEEN, Reading, Submission
+from services.submission.field_types import SENTENCES
+from services.submission.fields import UNSEEN, Reading, Submission
 from services.submission.reading import (
     MOST_IGNORED,
     Fields,

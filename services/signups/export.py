@@ -10,11 +10,10 @@ from collections.abc import Iterable, Iterator
 
 from services.plain_text import through, writable
 from services.signups.advice import moment
-from services.submission.fields import PERSON_FIELDS
+from services.submission.fields import ASKED, PERSON_FIELDS
 from store.signups.records import SignupRecord
 
-# The column "state" is the delivery's.
-_OF_PERSON = {name: "address_state" if name == "state" else name for name in PERSON_FIELDS}
+_OF_PERSON = {name: ASKED[name].column or name for name in PERSON_FIELDS}
 COLUMNS = (
     *("id", "received_at", "email", *_OF_PERSON.values(), "custom_fields", "list_ids", "tags", "source"),
     *(

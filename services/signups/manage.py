@@ -14,7 +14,7 @@ from services.account.lists import ListCache
 from services.errors import ServiceError
 from services.plain_text import mended
 from services.signups.advice import advice
-from services.submission.fields import Address
+from services.submission.field_types import Address
 from store.outbox.deliveries import Deliveries
 from store.outbox.manage import DeliveryActions
 from store.quota.ledger import QuotaLedger

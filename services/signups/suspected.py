@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from services.delivery.worker import Delivery
 from services.protection.rules import RULES, ProtectionResult
-from services.submission.fields import Address
+from services.submission.field_types import Address
 from store.errors import StoreError
 from store.key_value import KeyValue
 from store.signups.batch import PROVEN

@@ -1,4 +1,4 @@
-"""Which field is meant by the name that a tool, a plug-in or an older page gives it: the one table of them.
+"""Which field is meant by the name that a tool, a plug-in or an older page gives it.
 
 A name is compared by its letters and digits alone, so `firstName`, `First Name`, `FIRST_NAME`, `first-name`
 and Klaviyo's `$first_name` are one. `names[first_name]`, `name.first` and objects in JSON are paths: what
@@ -11,7 +11,7 @@ import re
 import unicodedata
 from functools import lru_cache
 
-from services.submission.fields import WIDGET_FIELDS, Submission
+from services.submission.fields import ALIASES, STREET_FIELDS, WIDGET_FIELDS, Submission
 
 # The names of the fields as documented.
 OWN_NAMES = frozenset({"list_id", *Submission.model_fields})
@@ -20,32 +20,11 @@ FULL_NAME, BIRTHDAY, STREET_LINE_2 = "name", "birthday", "street_line_2"
 PHONE_PARTS = ("phone_area", "phone_middle", "phone_end")
 PARTS = frozenset({FULL_NAME, BIRTHDAY, STREET_LINE_2, *PHONE_PARTS})
 
-# By field: its names, written with letters and digits only. The field's own name need not be repeated.
-_NAMES = {
-    "email": "emailaddress emailaddr emailid mail mailaddress merge0 emailfield",
-    "first_name": "firstname fname givenname forename namefirst merge1",
-    "last_name": "lastname lname surname familyname namelast merge2",
+# The names of those, as ALIASES has them of the fields.
+_PART_NAMES = {
     FULL_NAME: "name fullname namefull firstandlastname firstlastname",
-    "job_title": "jobtitle job",
-    "company_name": "company organization organisation org business businessname employer",
-    "phone": "phonenumber phoneno phonenum telephone telephonenumber tel mobile mobilephone mobilenumber"
-    " mobileno cell cellphone",
     BIRTHDAY: "birthday birthdate dateofbirth dob bday",
-    "birthday_month": "birthmonth bdaymonth dobmonth",
-    "birthday_day": "birthdateday bdayday dobday",
-    "street": "address address1 addr addr1 addressline1 line1 streetaddress street1 streetaddress1"
-    " streetline1",
     STREET_LINE_2: "address2 addr2 addressline2 line2 street2 streetaddress2 streetline2",
-    "city": "town locality addresscity",
-    "state": "province region stateprovince provincestate statecode addressstate",
-    "postal_code": "zip zipcode postal postcode zippostalcode postalzip addresszip",
-    "country": "countrycode countryname addresscountry",
-    "sms_number": "smsphone smsphonenumber",
-    "list_ids": "listmemberships",
-    "tags": "tag",
-    "source": "signupsource leadsource",
-    "redirect": "redirecturl redirectto",
-    "referrer": "referer",
 }
 # Names of one tool that mean something else elsewhere, or mean nothing once they are folded.
 _EXACT = {"$title": "job_title"} | dict.fromkeys(WIDGET_FIELDS, "captcha")
@@ -68,7 +47,6 @@ _PHONE = dict(zip(("area", "detail1", "detail2"), PHONE_PARTS, strict=True)) | d
     ("number", "phone", "phonenumber", "value", "full"), "phone"
 )
 _BIRTHDAY = {"month": "birthday_month", "day": "birthday_day", "value": BIRTHDAY}
-_STREET_FIELDS = frozenset({"street", STREET_LINE_2, "city", "state", "postal_code", "country"})
 LONGEST_NAME, MOST_SEGMENTS = 120, 6
 _SEGMENT = re.compile(r"[^\[\].]+")
 _CUSTOM = re.compile(r"\s*custom[_-]?fields\[(.+)\]\s*", re.DOTALL | re.IGNORECASE)
@@ -79,13 +57,15 @@ def _folded(word: str) -> str:
 
 
 def _by_folded_name() -> dict[str, str]:
-    table = {name: field for field, names in _NAMES.items() for name in names.split()}
+    table = {name: field for field, names in {**ALIASES, **_PART_NAMES}.items() for name in names.split()}
     # `Website` is a real question of some forms; only the name itself was ever a trap of ours.
     return table | {_folded(name): name for name in OWN_NAMES - {"website"}}
 
 
 _TABLE = _by_folded_name()
-_ADDRESS = {name: field for name, field in _TABLE.items() if field in _STREET_FIELDS} | {"value": "street"}
+_ADDRESS = {name: field for name, field in _TABLE.items() if field in {*STREET_FIELDS, STREET_LINE_2}} | {
+    "value": "street"
+}
 # A group: what its members mean. An object of that name is opened, as an envelope is.
 _GROUPS: dict[str, dict[str, str]] = {
     **dict.fromkeys(("name", "names", "fullname", "yourname"), _NAME_PARTS),

@@ -1,198 +1,87 @@
-"""A sign-up as it is submitted: the fields, their limits, and sentences for what is wrong with them.
+"""The one table of a sign-up's fields: a row of `Submission` is a field, and everything else derives from it.
 
-The limits are the vendor's for POST /contacts/sign_up_form (names 50, phone 25, street 255, 50 lists) and
-POST /contacts (e-mail address 80): https://developer.constantcontact.com/api_guide/contacts_create_or_update.html
+A further property of the vendor's contact is one more row with `Asked`: by it forms may ask for the field,
+pages draw it, bodies name it, exports have it and Constant Contact gets it.
 """
 
 from __future__ import annotations
 
-import re
-from calendar import monthrange
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Annotated
-from uuid import UUID
+from types import MappingProxyType
+from typing import Annotated, Any, TypeVar
 
-from email_validator import EmailNotValidError, validate_email
-from phonenumbers import SUPPORTED_REGIONS
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PrivateAttr,
-    ValidationInfo,
-    WithJsonSchema,
-)
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
-from services.plain_text import NOT_TEXT, admitted, one_line
-from services.submission import consent as consents
 from services.submission.custom_fields import CustomFields, Tags
-from services.submission.values.host_names import UnusableName, in_ascii
-from services.submission.values.pasted_addresses import as_meant
-from services.submission.values.years import day_said
-from services.submission.web_origins import bare_page
+from services.submission.field_types import (
+    Address,
+    Answer,
+    Blank,
+    CaptchaAnswer,
+    Country,
+    Hidden,
+    ListIds,
+    Optional25,
+    Optional50,
+    Optional100,
+    Optional255,
+    OptionalDay,
+    OptionalDayOfMonth,
+    OptionalMonth,
+    Page,
+    Returning,
+    Trap,
+)
 
 # What the widgets of third parties' captchas call their answer.
 WIDGET_FIELDS = ("cf-turnstile-response", "h-captcha-response", "g-recaptcha-response")
-# Fields that no visitor sees or can mend.
-UNSEEN = frozenset({"source", "redirect", "referrer", "form_token", "altcha", "website", "captcha"})
+# Half a birthday is none.
 BIRTHDAY_FIELDS = ("birthday_month", "birthday_day")
-STREET_FIELDS = ("street", "city", "state", "postal_code", "country")
-PERSON_FIELDS = (
-    *("first_name", "last_name", "job_title", "company_name", "phone"),
-    *(*BIRTHDAY_FIELDS, "anniversary", *STREET_FIELDS),
-)
 SMS_FIELDS = ("sms_number", "sms_country", "sms_consent")
-# Before the @ by RFC 5321 §4.5.3.1.1, which the vendor holds too.
-LONGEST_ADDRESS, LONGEST_LOCAL_PART, LONGEST_SOURCE = 80, 64, 100
-MOST_DIGITS, LEAP_YEAR = 4, 2024
-# Never in doubt before the @; all else is for the library to judge.
-PLAIN_NAME = re.compile(r"[A-Za-z0-9_+-]+(\.[A-Za-z0-9_+-]+)*")
-SENTENCES = {
-    "missing": "This field is required.",
-    "string_type": "This must be text.",
-    "int_type": "Enter a whole number.",
-    "greater_than_equal": "Enter a number of at least {ge}.",
-    "less_than_equal": "Enter a number of at most {le}.",
-    "string_unicode": NOT_TEXT,
-    "string_too_long": "Use at most {max_length} characters.",
-    "string_too_short": "This must not be empty.",
-    "too_long": "Choose at most {max_length} {things}.",
-    "dict_type": "Send an object of names and values; an HTML form sends custom_fields[name].",
-    "tuple_type": "This must be a list id or an array of list ids.",
-}
+# What stands in a nested object of the vendor's besides what was submitted.
+_NESTED = {"street_address": {"kind": "home"}}
 
 
-def _address(value: str) -> str:
-    name, _, domain = value.rpartition("@")
-    try:
-        address = f"{name}@{_domain(domain)}" if PLAIN_NAME.fullmatch(name) else _judged(value)
-    except (EmailNotValidError, UnusableName):
-        raise ValueError("Enter an e-mail address like name@example.org.") from None
-    if len(name) > LONGEST_LOCAL_PART:
-        raise ValueError(f"Use at most {LONGEST_LOCAL_PART} characters before the @.")
-    if len(address) > LONGEST_ADDRESS:
-        # A domain in other letters grows when it is written in ASCII.
-        raise ValueError(SENTENCES["string_too_long"].format(max_length=LONGEST_ADDRESS))
-    # Capital letters in an address have produced 409s at the vendor.
-    return address.lower()
+@dataclass(frozen=True)
+class Aliases:
+    """Other names of a field, in letters and digits only (see field_names.py beside this module)."""
+
+    names: str
 
 
-@lru_cache(maxsize=1024)
-def _domain(domain: str) -> str:
-    """A valid domain in ASCII; kept, because the judgement costs more than the rest of a sign-up's fields."""
-    return _judged(f"name@{in_ascii(domain)}").partition("@")[2]
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """A field that a form may ask a person for.
+
+    Args:
+        label: what a form calls it, unless an admin writes something else.
+        input: its type in HTML.
+        autocomplete: its token of the HTML standard.
+        longest: where a browser cuts what is pasted. None where a cut value would be another one, as of a
+            number or a day: one that is too long comes back with a sentence instead.
+        vendor: its property of the vendor's contact, with a dot before a part of a nested one; None where it
+            is not sent as such. A form that protects contacts sets it only where the contact has none.
+        integer: Constant Contact takes it as a number.
+        text_only: in JSON a number is refused by the field's type, and not taken for its digits.
+        column: its name in exports, where it is not the field's own.
+    """
+
+    label: str
+    input: str = "text"
+    autocomplete: str = "off"
+    longest: int | None = None
+    vendor: str | None = None
+    integer: bool = False
+    text_only: bool = False
+    column: str | None = None
 
 
-def _judged(address: str) -> str:
-    # The vendor wants the domain in ASCII.
-    return validate_email(address, check_deliverability=False, allow_smtputf8=False).ascii_email or address
+@dataclass(frozen=True, kw_only=True)
+class PagesOwn:
+    """A field that no visitor sees or can mend: a wrong one costs no sign-up. `text_only` as in `Asked`."""
 
-
-def _as_meant(value: object) -> object:
-    return as_meant(value) if isinstance(value, str) else value
-
-
-def _list_id(value: str) -> str:
-    try:
-        return str(UUID(value))
-    except ValueError:
-        raise ValueError("This is not a list id; GET /lists shows the ids.") from None
-
-
-def _each_once(list_ids: tuple[str, ...]) -> tuple[str, ...]:
-    """One id has several spellings, which would be stored each."""
-    return tuple(dict.fromkeys(list_ids))
-
-
-def _number(value: object) -> object:
-    """Forms send numbers as text, such as "07"."""
-    text = value.strip() if isinstance(value, str) else ""
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS else value
-
-
-def _day_of_month(day: int | None, info: ValidationInfo) -> int | None:
-    # Not in `data`: the month was refused already.
-    month = info.data.get("birthday_month", day)
-    if (month is None) != (day is None):
-        raise ValueError("Send birthday_month and birthday_day together, or neither.")
-    if month and day and "birthday_month" in info.data and day > monthrange(LEAP_YEAR, month)[1]:
-        raise ValueError("This month does not have so many days.")
-    return day
-
-
-def _country(value: str | None) -> str | None:
-    code = value.upper() if value else None
-    if code and code not in SUPPORTED_REGIONS:
-        raise ValueError("Enter a country by its two letters, such as US.")
-    return code
-
-
-def _returning(value: str | None) -> str | None:
-    if value not in {None, "accept"}:
-        raise ValueError("Send accept, or leave it out.")
-    return value
-
-
-def _none_if_blank(value: object) -> object:
-    return None if isinstance(value, str) and not value.strip() else value
-
-
-def _answer(value: object) -> object:
-    """One text for a consent: a box may come as true or 1, and a name several times."""
-    said = [_said(each) for each in (value if isinstance(value, list | tuple) else [value])]
-    return value if None in said else consents.answer(each for each in said if each)
-
-
-def _said(value: object) -> str | None:
-    """The text of a value, empty for null; None for what is no single value."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str | int):
-        return str(value)
-    return "" if value is None else None
-
-
-def _none_if_unusable(value: object) -> object:
-    """A visitor cannot mend a form's hidden field: a wrong one leads to our own page and costs no sign-up."""
-    return value if isinstance(value, str) and value.isprintable() and 0 < len(value) <= 2000 else None
-
-
-def _as_text(value: object) -> str:
-    """Whatever a program puts there counts, and none of it is an error that would tell it so."""
-    return "" if value is None or value is False else str(value)
-
-
-def _none_if_no_text(value: object) -> object:
-    """Nor can a visitor mend what a widget sends; whether it is good, its provider says."""
-    return value if isinstance(value, str) else None
-
-
-Address = Annotated[
-    str,
-    Field(max_length=LONGEST_ADDRESS, json_schema_extra={"format": "email"}),
-    BeforeValidator(_as_meant),
-    AfterValidator(one_line),
-    AfterValidator(_address),
-]
-ListId = Annotated[str, Field(json_schema_extra={"format": "uuid"}), AfterValidator(_list_id)]
-Line25 = Annotated[str, Field(max_length=25), AfterValidator(one_line)]
-Line50 = Annotated[str, Field(max_length=50), AfterValidator(one_line)]
-Line255 = Annotated[str, Field(max_length=255), AfterValidator(one_line)]
-Day = Annotated[str, Field(json_schema_extra={"format": "date"}), AfterValidator(day_said)]
-Line100 = Annotated[str, Field(max_length=LONGEST_SOURCE), AfterValidator(one_line)]
-Text2000 = Annotated[str, Field(max_length=2000), AfterValidator(admitted)]
-Month = Annotated[int, Field(ge=1, le=12), BeforeValidator(_number)]
-DayOfMonth = Annotated[int, Field(ge=1, le=31), BeforeValidator(_number)]
-Blank = BeforeValidator(_none_if_blank)
-Answer = Annotated[
-    Text2000 | None,
-    BeforeValidator(_answer),
-    WithJsonSchema({"anyOf": [{"type": "string", "maxLength": 2000}, {"type": "boolean"}, {"type": "null"}]}),
-]
-Country = Annotated[str | None, Blank, AfterValidator(_country)]
+    text_only: bool = False
 
 
 @dataclass(frozen=True)
@@ -210,37 +99,106 @@ class Reading:
 
 
 class Submission(BaseModel):
-    """A valid sign-up. `email` is trimmed, lower-cased and has an IDNA domain: it is the contact's key."""
+    """A valid sign-up. `email` is trimmed, lower-cased and has an IDNA domain: it is the contact's key.
+
+    Errors, exports and the hash of an Idempotency-Key follow the order of the rows: new ones come last in
+    their group.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore", str_strip_whitespace=True, strict=True)
 
-    email: Address
-    first_name: Annotated[Line50 | None, Blank] = None
-    last_name: Annotated[Line50 | None, Blank] = None
-    job_title: Annotated[Line50 | None, Blank] = None
-    company_name: Annotated[Line50 | None, Blank] = None
-    phone: Annotated[Line25 | None, Blank] = None
-    birthday_month: Annotated[Month | None, Blank] = None
-    birthday_day: Annotated[DayOfMonth | None, Blank, AfterValidator(_day_of_month)] = Field(
-        default=None, validate_default=True, description="Goes with birthday_month."
-    )
-    anniversary: Annotated[Day | None, Blank] = Field(
+    email: Annotated[
+        Address,
+        Asked(label="E-mail", input="email", autocomplete="email", text_only=True),
+        Aliases("emailaddress emailaddr emailid mail mailaddress merge0 emailfield"),
+    ]
+    first_name: Annotated[
+        Optional50,
+        Asked(label="First name", autocomplete="given-name", longest=50, vendor="first_name"),
+        Aliases("firstname fname givenname forename namefirst merge1"),
+    ] = None
+    last_name: Annotated[
+        Optional50,
+        Asked(label="Last name", autocomplete="family-name", longest=50, vendor="last_name"),
+        Aliases("lastname lname surname familyname namelast merge2"),
+    ] = None
+    job_title: Annotated[
+        Optional50,
+        Asked(label="Job title", autocomplete="organization-title", longest=50, vendor="job_title"),
+        Aliases("jobtitle job"),
+    ] = None
+    company_name: Annotated[
+        Optional50,
+        Asked(label="Company", autocomplete="organization", longest=50, vendor="company_name"),
+        Aliases("company organization organisation org business businessname employer"),
+    ] = None
+    phone: Annotated[
+        Optional25,
+        Asked(label="Phone", input="tel", autocomplete="tel", vendor="phone_number"),
+        Aliases(
+            "phonenumber phoneno phonenum telephone telephonenumber tel mobile mobilephone mobilenumber"
+            " mobileno cell cellphone"
+        ),
+    ] = None
+    # Text: a browser shows nothing of what is no number in a field for numbers.
+    birthday_month: Annotated[
+        OptionalMonth,
+        Asked(
+            label="Month of birth (1 to 12)", autocomplete="bday-month", vendor="birthday_month", integer=True
+        ),
+        Aliases("birthmonth bdaymonth dobmonth"),
+    ] = None
+    birthday_day: Annotated[
+        OptionalDayOfMonth,
+        Asked(label="Day of birth", autocomplete="bday-day", vendor="birthday_day", integer=True),
+        Aliases("birthdateday bdayday dobday"),
+    ] = Field(default=None, validate_default=True, description="Goes with birthday_month.")
+    anniversary: Annotated[
+        OptionalDay, Asked(label="Anniversary (YYYY-MM-DD)", vendor="anniversary", text_only=True)
+    ] = Field(
         default=None, description="A day that matters to you both, such as the first order: YYYY-MM-DD."
     )
-    street: Annotated[Line255 | None, Blank] = Field(default=None, description="Of the home address.")
-    city: Annotated[Line50 | None, Blank] = None
-    state: Annotated[Line50 | None, Blank] = None
-    postal_code: Annotated[Line50 | None, Blank] = None
-    country: Annotated[Line50 | None, Blank] = None
-    list_ids: Annotated[
-        tuple[ListId, ...],
-        Field(max_length=50, description="In an HTML form, repeat the field; or one text with commas."),
-        AfterValidator(_each_once),
-    ] = ()
+    street: Annotated[
+        Optional255,
+        Asked(label="Street", autocomplete="address-line1", longest=255, vendor="street_address.street"),
+        Aliases(
+            "address address1 addr addr1 addressline1 line1 streetaddress street1 streetaddress1 streetline1"
+        ),
+    ] = Field(default=None, description="Of the home address.")
+    city: Annotated[
+        Optional50,
+        Asked(label="City", autocomplete="address-level2", longest=50, vendor="street_address.city"),
+        Aliases("town locality addresscity"),
+    ] = None
+    # In exports the column `state` is the delivery's.
+    state: Annotated[
+        Optional50,
+        Asked(
+            label="State",
+            autocomplete="address-level1",
+            longest=50,
+            vendor="street_address.state",
+            column="address_state",
+        ),
+        Aliases("province region stateprovince provincestate statecode addressstate"),
+    ] = None
+    postal_code: Annotated[
+        Optional50,
+        Asked(label="Postal code", autocomplete="postal-code", vendor="street_address.postal_code"),
+        Aliases("zip zipcode postal postcode zippostalcode postalzip addresszip"),
+    ] = None
+    country: Annotated[
+        Optional50,
+        Asked(label="Country", autocomplete="country-name", longest=50, vendor="street_address.country"),
+        Aliases("countrycode countryname addresscountry"),
+    ] = None
+    list_ids: Annotated[ListIds, Aliases("listmemberships")] = Field(
+        default=(), description="In an HTML form, repeat the field; or one text with commas."
+    )
     form: Annotated[str | None, Field(max_length=50), Blank] = Field(
         default=None, description="The short name of a form made in the dashboard, which knows its lists."
     )
-    source: Annotated[Line100 | None, Blank] = Field(
+    source: Annotated[Optional100, PagesOwn(), Aliases("signupsource leadsource")] = Field(
         default=None, description="Where it came from, in your words."
     )
     consent: Answer = Field(
@@ -248,15 +206,18 @@ class Submission(BaseModel):
         description="What the person said: the wording or version agreed to, or true; false or nothing where "
         "they did not agree. Kept as evidence.",
     )
-    redirect: Annotated[str | None, BeforeValidator(_none_if_unusable)] = Field(
+    redirect: Annotated[Hidden, PagesOwn(text_only=True), Aliases("redirecturl redirectto")] = Field(
         default=None, description="For forms: where to go afterwards, on a site of ALLOWED_ORIGINS."
     )
-    # A page sends it unseen, so a wrong one costs no sign-up.
-    referrer: Annotated[str | None, BeforeValidator(bare_page)] = Field(
+    referrer: Annotated[Page, PagesOwn(text_only=True), Aliases("referer")] = Field(
         default=None, description="Where the visitor came to the form's page from; kept without its query."
     )
 
-    sms_number: Annotated[Line25 | None, Blank] = Field(
+    sms_number: Annotated[
+        Optional25,
+        Asked(label="Mobile number for text messages", input="tel", autocomplete="tel"),
+        Aliases("smsphone smsphonenumber"),
+    ] = Field(
         default=None, description="For text messages, with its country or sms_country; goes with sms_consent."
     )
     sms_country: Country | None = Field(
@@ -264,16 +225,16 @@ class Submission(BaseModel):
     )
     sms_consent: Answer = Field(default=None, description="The same for text messages.")
 
-    form_token: Annotated[str | None, BeforeValidator(_none_if_unusable)] = Field(
+    form_token: Annotated[Hidden, PagesOwn()] = Field(
         default=None, description="From GET /forms/<slug>/token; tells when the form was shown."
     )
-    altcha: Annotated[str | None, BeforeValidator(_none_if_unusable)] = Field(
+    altcha: Annotated[Hidden, PagesOwn()] = Field(
         default=None, description="The answer to GET /forms/<slug>/challenge, as ALTCHA sends it."
     )
-    website: Annotated[str, BeforeValidator(_as_text)] = Field(
+    website: Annotated[Trap, PagesOwn()] = Field(
         default="", description="Passed over, but for HTML copied from an earlier release: its hidden field."
     )
-    captcha: Annotated[str | None, BeforeValidator(_none_if_no_text)] = Field(
+    captcha: Annotated[CaptchaAnswer, PagesOwn()] = Field(
         default=None, description="The answer of a third party's captcha, where the form asks for one."
     )
 
@@ -282,9 +243,11 @@ class Submission(BaseModel):
         default=None,
         description="The account's custom fields by name; an HTML form sends custom_fields[name].",
     )
-    tags: Tags | None = Field(default=None, description="By name. In an HTML form, repeat the field.")
+    tags: Annotated[Tags | None, Aliases("tag")] = Field(
+        default=None, description="By name. In an HTML form, repeat the field."
+    )
 
-    returning: Annotated[str | None, Blank, AfterValidator(_returning)] = Field(
+    returning: Returning = Field(
         default=None,
         description="With an API key: accept, when you know that it is the person's own wish to come back.",
         json_schema_extra={"enum": ["accept", None]},
@@ -313,3 +276,41 @@ class Submission(BaseModel):
     def person(self) -> dict[str, str]:
         """What was said about the person, empty fields left out."""
         return {name: str(value) for name in PERSON_FIELDS if (value := getattr(self, name))}
+
+
+Kind = TypeVar("Kind", Aliases, Asked, PagesOwn)
+
+
+def _noted(kind: type[Kind]) -> Mapping[str, Kind]:
+    """What is noted in the rows of `Submission`, by the field's name, in their order."""
+    fields = Submission.model_fields.items()
+    found = {name: note for name, field in fields for note in field.metadata if isinstance(note, kind)}
+    return MappingProxyType(found)
+
+
+ASKED = _noted(Asked)
+ALIASES: Mapping[str, str] = {name: note.names for name, note in _noted(Aliases).items()}
+UNSEEN = frozenset(_noted(PagesOwn))
+# Where a number in JSON is left to the field's type, and elsewhere taken for its digits.
+NUMBERS_AS_SENT = frozenset(
+    {name for name, asked in ASKED.items() if asked.text_only or asked.integer}
+    | {name for name, own in _noted(PagesOwn).items() if own.text_only}
+)
+# The path of each field about a person in the vendor's contact.
+VENDOR_PATHS: Mapping[str, str] = {name: asked.vendor for name, asked in ASKED.items() if asked.vendor}
+VENDOR_PROPERTIES = tuple(dict.fromkeys(path.partition(".")[0] for path in VENDOR_PATHS.values()))
+PERSON_FIELDS = tuple(VENDOR_PATHS)
+STREET_FIELDS = frozenset(name for name, path in VENDOR_PATHS.items() if path.startswith("street_address."))
+
+
+def vendor_properties(person: Mapping[str, str]) -> dict[str, Any]:
+    """What was said about a person, by the properties of the vendor's contact."""
+    found: dict[str, Any] = {}
+    for name, value in person.items():
+        outer, _, inner = VENDOR_PATHS[name].partition(".")
+        said = int(value) if ASKED[name].integer else value
+        if inner:
+            found.setdefault(outer, dict(_NESTED.get(outer, {})))[inner] = said
+        else:
+            found[outer] = said
+    return found

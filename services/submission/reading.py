@@ -22,6 +22,7 @@ from services.submission.field_names import (
     segments_of,
 )
 from services.submission.field_parts import composed
+from services.submission.fields import NUMBERS_AS_SENT
 
 MOST_IGNORED, LONGEST_IGNORED_BYTES = 10, 50
 # Several values of these are several wishes.
@@ -30,8 +31,6 @@ _LISTS = frozenset({"list_id", "list_ids", "tags"})
 _SEVERAL = frozenset({"consent", "sms_consent", *_LISTS})
 # Each is read by itself: consent.py and sms.py beside this module, and what programs are known by.
 _AS_SENT = frozenset({"consent", "sms_consent", "custom_fields", "website", *_LISTS})
-# A number or "true" is no text there: the error must say so, or the field is passed over anyway.
-_NO_NUMBERS = frozenset({"birthday_month", "birthday_day", "email", "anniversary", "redirect", "referrer"})
 _FREE_TEXTS = frozenset({"source", "form"})
 LONGEST_WHOLE = 1e15
 # What JSON may say by 1e999.
@@ -222,11 +221,11 @@ def _as_text(meaning: str, value: object) -> tuple[Any, bool]:
     value = _one_of(value)
     if value is False or value in ({}, []):
         return None, True
-    if value is True and meaning not in _NO_NUMBERS:
+    if value is True and meaning not in NUMBERS_AS_SENT:
         return ("true", True) if meaning in _FREE_TEXTS else (None, False)
     if isinstance(value, float) and value.is_integer() and abs(value) < LONGEST_WHOLE:
         value = int(value)
-    if type(value) in {int, float} and meaning not in _NO_NUMBERS and value not in _ENDLESS:
+    if type(value) in {int, float} and meaning not in NUMBERS_AS_SENT and value not in _ENDLESS:
         return str(value), True
     return value, True
 

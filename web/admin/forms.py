@@ -12,14 +12,14 @@ from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
 from services.errors import InvalidForm
-from services.forms.editor import FIELD_NAMES, RESERVED_SLUGS
+from services.forms.editor import RESERVED_SLUGS
 from services.forms.form import Form
 from services.protection.providers import PROVIDERS
 from services.submission.custom_fields import custom_name, field_of, fold
+from services.submission.fields import ASKED
 from services.submission.web_origins import shown
 from web.current import services
 from web.public import form_view as filled_form
-from web.public.form_view import INPUTS
 from web.security import headers
 from web.security.addresses import known_base_url
 
@@ -51,7 +51,7 @@ def index() -> str:
 @blueprint.get("/new")
 def new() -> Response:
     """An empty form to fill in."""
-    email = {"name": "email", "label": INPUTS["email"][0], "required": True}
+    email = {"name": "email", "label": ASKED["email"].label, "required": True}
     entered = {"fields": [email], "protection": "standard"}
     return _editor(entered, form=None)
 
@@ -109,7 +109,7 @@ def _entered() -> dict[str, Any]:
     posted = request.form
     fields = [
         {"name": name, "label": posted.get(f"label_{name}", ""), "required": f"required_{name}" in posted}
-        for name in (*FIELD_NAMES, *_custom_fields(posted))
+        for name in (*ASKED, *_custom_fields(posted))
         if name == "email" or f"show_{name}" in posted
     ]
     texts = (
@@ -146,7 +146,7 @@ def _editor(
 ) -> Response:
     offered = services().vocabulary.offered()
     asked = {field["name"]: field for field in entered.get("fields", ())}
-    choices: dict[str, str] = {name: INPUTS[name][0] for name in FIELD_NAMES}
+    choices: dict[str, str] = {name: row.label for name, row in ASKED.items()}
     # Also those that the account lost since: sign-ups would wait for them.
     choices |= {name: custom for name in asked if (custom := custom_name(name))}
     known = {fold(field.label) for field in offered.fields}

@@ -15,6 +15,7 @@ from services.forms.ignored_fields import FOR_VISITORS, OWNERS_MISTAKE
 from services.protection.rules import TOKEN
 from services.submission import consent
 from services.submission.custom_fields import LONGEST_VALUE, custom_name
+from services.submission.fields import ASKED
 from services.submission.reading import documented_pairs
 from web.public.captchas import Widget, widget_of
 
@@ -22,29 +23,6 @@ HIDDEN = frozenset(
     {"list_id", "list_ids", "form", "source", "consent", "redirect", "referrer", "sms_country", "sms_consent"}
     | {TOKEN, "tags"}
 )
-# name: (label, input type, autocomplete token of the HTML standard, longest). A browser cuts what is pasted
-# to the longest, and an address, a number or a day that was cut is another one: these have none, so that what
-# is too long comes back with a sentence.
-INPUTS: dict[str, tuple[str, str, str, int | None]] = {
-    "email": ("E-mail", "email", "email", None),
-    "first_name": ("First name", "text", "given-name", 50),
-    "last_name": ("Last name", "text", "family-name", 50),
-    "job_title": ("Job title", "text", "organization-title", 50),
-    "company_name": ("Company", "text", "organization", 50),
-    "phone": ("Phone", "tel", "tel", None),
-    # Text: a browser shows nothing of what is no number in a field for numbers.
-    "birthday_month": ("Month of birth (1 to 12)", "text", "bday-month", None),
-    "birthday_day": ("Day of birth", "text", "bday-day", None),
-    "anniversary": ("Anniversary (YYYY-MM-DD)", "text", "off", None),
-    "street": ("Street", "text", "address-line1", 255),
-    "city": ("City", "text", "address-level2", 50),
-    "state": ("State", "text", "address-level1", 50),
-    "postal_code": ("Postal code", "text", "postal-code", None),
-    "country": ("Country", "text", "country-name", 50),
-    "sms_number": ("Mobile number for text messages", "tel", "tel", None),
-}
-
-
 # The vendor's types as inputs; others are asked for as text.
 CUSTOM_KINDS = {
     "date": "date",
@@ -70,7 +48,8 @@ def shape_of(name: str, known: Iterable[CustomField]) -> Shape:
     """How to ask for the field of that name; a custom field that is not known as text."""
     custom = custom_name(name)
     if custom is None:
-        return Shape(INPUTS[name][1:])
+        asked = ASKED[name]
+        return Shape((asked.input, asked.autocomplete, asked.longest))
     found = field_named(custom, known)
     kind = CUSTOM_KINDS.get(found.type, "text") if found else "text"
     return Shape(
@@ -145,7 +124,7 @@ def fill(
     `known` are the account's custom fields, which say how to ask for them.
     """
     named = documented_pairs(pairs)
-    typed = {name: value for name, value in named if name in INPUTS or custom_name(name)}
+    typed = {name: value for name, value in named if name in ASKED or custom_name(name)}
     messages = {error.field: error.message for error in errors}
     agreement = _agreement(form, named, messages)
     sms_agreement = _sms_agreement(form, named, messages)
@@ -192,7 +171,11 @@ def _shown(form: Form | None, typed: dict[str, str]) -> list[tuple[str, str, boo
     if form:
         return [(field.name, field.label, field.required) for field in form.fields]
     # The address is asked for in any case: without it there is no sign-up.
-    usual = [(name, INPUTS[name][0], name == "email") for name in INPUTS if name == "email" or name in typed]
+    usual = [
+        (name, asked.label, name == "email")
+        for name, asked in ASKED.items()
+        if name == "email" or name in typed
+    ]
     return usual + [(name, custom, False) for name in typed if (custom := custom_name(name))]
 
 

@@ -6,9 +6,12 @@ import json
 
 import pytest
 
+from services.constant_contact import contacts
+from services.delivery import fill_empty
 from services.errors import FieldError, InvalidSubmission, MalformedSubmission
 from services.intake.idempotency import PROOFS
 from services.intake.parsing import read_form, read_json
+from services.submission.fields import ASKED, VENDOR_PROPERTIES, Submission
 
 LIST = "11111111-1111-4111-8111-111111111111"
 OTHER = "22222222-2222-4222-8222-222222222222"
@@ -370,3 +373,17 @@ def test_a_line_break_counts_once(line_break: str) -> None:
     )
     assert posted.custom_fields == {"About you": f"{'x' * 127}\n{'x' * 127}"}
     assert posted.consent == ("a\n" * 1_000).strip()
+
+
+def test_each_field_is_cut_where_its_type_ends() -> None:
+    """A page that let more be typed would have it refused, and one that cut earlier would lose letters."""
+    properties = Submission.model_json_schema()["properties"]
+    cut = {name: asked.longest for name, asked in ASKED.items() if asked.longest}
+    assert cut == {name: properties[name]["anyOf"][0]["maxLength"] for name in cut}
+    assert {"first_name", "street"} <= cut.keys()
+
+
+def test_what_goes_to_the_contact_is_kept_by_an_update() -> None:
+    """A property that a PUT leaves out is set to null, so each that a sign-up may set is named there."""
+    held = fill_empty.HELD_AS.keys() | set(contacts.PROPERTIES)
+    assert set(VENDOR_PROPERTIES) <= held
