@@ -1,1 +1,1 @@
-"""How anything gets to disk; knows no subject."""
+"""How rows and files get to disk; knows the tables, and nothing of what they are for."""

@@ -26,7 +26,7 @@ class CircuitBreaker:
         self._next_try_at = 0.0
 
     def forget_parent(self) -> None:
-        """Leave behind a lock that a thread of the parent may have held at a fork."""
+        """Replace the lock in a forked child: a thread of the parent may have held the old one."""
         self._lock = threading.Lock()
 
     def open_seconds(self) -> float | None:

@@ -1,4 +1,4 @@
-"""One clock for all hosts: the database server's, so that theirs need not agree."""
+"""One clock for all instances: the database server's, so that those of their hosts need not agree."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ log = structlog.get_logger(__name__)
 _MEASURE_EVERY_SECONDS = 60.0
 _JUMP_SECONDS = 1.0
 _LONGEST_ROUND_TRIP_SECONDS = 0.1
-_TOLD_FROM_MS = 1_000
-# Not now(): that is when the transaction began.
+_LOGGED_FROM_MS = 1_000
+# Not now(), which is the time when the transaction began.
 _SERVER_TIME = text("SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)")
 
 
 class DatabaseClock:
-    """Epoch milliseconds: on PostgreSQL this host's, set by the server's; on SQLite this host's.
+    """A Clock: on PostgreSQL this host's clock plus its difference from the server's; on SQLite this host's.
 
-    Measures the difference once a minute, and when this host's clock was set. A slow answer or none leaves
+    The difference is measured once a minute, and when this host's clock was set. A slow answer or none leaves
     the last difference. Never raises; the call that measures takes a round trip, or a connection attempt.
     """
 
@@ -43,26 +43,28 @@ class DatabaseClock:
         self._local = local
         self._monotonic = monotonic
         self._offset = 0
-        # When it was last measured, or tried, by both clocks: a jump of one against the other shows.
-        self._tried: tuple[int, float] | None = None
+        # When the difference was last measured, or tried to be, by both clocks of this host: where their
+        # differences since do not agree, the clock was set.
+        self._measured_at: tuple[int, float] | None = None
 
     def __call__(self) -> int:
-        """The time now, epoch ms."""
+        """Return the time now (epoch ms)."""
         if self._database.dialect == "postgresql" and self._is_due():
             self._measure()
         return self._local() + self._offset
 
     def _is_due(self) -> bool:
-        if self._tried is None:
+        if self._measured_at is None:
             return True
-        local, monotonic = self._tried
+        local, monotonic = self._measured_at
         passed = self._monotonic() - monotonic
         jumped = (self._local() - local) / 1000 - passed
         return passed >= _MEASURE_EVERY_SECONDS or abs(jumped) > _JUMP_SECONDS
 
     def _measure(self) -> None:
-        # First of all, so that no other thread measures too, and none asks a server that is away each time.
-        self._tried = (self._local(), self._monotonic())
+        # Set first, so that no other thread measures too, and a server that is away is not asked at each
+        # call.
+        self._measured_at = (self._local(), self._monotonic())
         try:
             with self._database.reading() as connection:
                 asked_at = self._monotonic()
@@ -74,6 +76,6 @@ class DatabaseClock:
             return
         if round_trip > _LONGEST_ROUND_TRIP_SECONDS:
             return
-        if abs(offset - self._offset) >= _TOLD_FROM_MS:
+        if abs(offset - self._offset) >= _LOGGED_FROM_MS:
             log.warning("clock_differs_from_database", milliseconds=offset)
         self._offset = offset

@@ -1,9 +1,10 @@
-"""A second copy of what was accepted, for the day when bytes of the database file are gone.
+"""Second copies: text files that tell of every accepted sign-up, in case the database file is damaged.
 
-After the commit and before the thanks, a line says what was stored; when a delivery has ended, another one
-says how. One file for each UTC day on which sign-ups were received. Nothing is synced: a power cut is
-survived by the database itself, and damage of its file by the copy. Personal data stands here as plain as
-there. Idempotency keys are not copied: with one that is lost, a repeat counts as a sign-up of its own.
+A line with the rows is written after their commit and before the answer to the visitor; when a delivery has
+ended, a further line has the changed columns. There is one file for each UTC day on which sign-ups were
+received. Nothing is synced: the database itself survives a power cut, and the copies are for damage of its
+file. Personal data stands here as plain as there. Idempotency keys are not copied: after a loss, a repeated
+request counts as a sign-up of its own.
 """
 
 from __future__ import annotations
@@ -35,9 +36,10 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Entry:
-    """One line: rows of a sign-up by table, or what has changed in them; `received_at` (epoch ms) is the day.
+    """One line: the rows of a sign-up by table, or the columns that have changed in them.
 
-    A change of None says that the row was removed.
+    `received_at` (epoch ms) decides in which day's file the line stands. A change of None says that the row
+    was removed.
     """
 
     signup_id: str
@@ -50,7 +52,7 @@ class SecondCopies:
     """The files of one SQLite database, in a folder beside it; a server's operator makes backups instead."""
 
     def __init__(self, database_file: Path | None) -> None:
-        """Nothing is opened; None makes no copies."""
+        """Open nothing; None, for a server, makes no copies."""
         self._folder = database_file.parent / "copies" if database_file else None
         # Other databases may lie in the same folder.
         self._prefix = f"{database_file.name}-" if database_file else ""
@@ -58,7 +60,7 @@ class SecondCopies:
         self._today = (-1, "")
 
     def write(self, entries: Iterable[Entry]) -> None:
-        """Append the lines, those of one day by one write; never raises, since the sign-ups are stored."""
+        """Append the lines, those of one day by one write; never raise: the sign-ups are stored already."""
         if self._folder is None:
             return
         days: dict[int, list[bytes]] = {}
@@ -67,7 +69,7 @@ class SecondCopies:
             days.setdefault(entry.received_at // DAY_MS, []).append(line)
         try:
             for day, lines in days.items():
-                # A line that was cut off must not spoil the next one, hence the first end of line.
+                # A line that was cut off must not spoil the next one, hence the line end in front.
                 self._append(self._file(day), b"\n" + b"".join(lines))
         except OSError as error:
             if self._failed is None:
@@ -77,20 +79,20 @@ class SecondCopies:
             self._failed = None
 
     def of_rows(self, connection: Connection, stored: Mapping[str, Mapping[str, Any]]) -> list[Entry]:
-        """The entry for rows by table that were inserted in this transaction, or were known already."""
+        """Return the entry for rows by table that this transaction inserted, or found inserted already."""
         if self._folder is None:
             return []
-        known = dict(stored)
-        if "deliveries" in known:
-            # With its number, for its place among the contact's.
-            delivery = known["deliveries"]
-            number = select(deliveries.c.id).where(deliveries.c.signup_id == delivery["signup_id"])
-            known["deliveries"] = {**delivery, "id": connection.scalar(number)}
-        first = known.get("signups") or known["suspected_signups"]
-        return [Entry(first["id"], known.get("deliveries", first)["received_at"], rows=known)]
+        by_table = dict(stored)
+        if "deliveries" in by_table:
+            # With its id, since one contact's deliveries go out in the order of their ids.
+            delivery = by_table["deliveries"]
+            delivery_id = select(deliveries.c.id).where(deliveries.c.signup_id == delivery["signup_id"])
+            by_table["deliveries"] = {**delivery, "id": connection.scalar(delivery_id)}
+        first = by_table.get("signups") or by_table["suspected_signups"]
+        return [Entry(first["id"], by_table.get("deliveries", first)["received_at"], rows=by_table)]
 
     def problem(self) -> str | None:
-        """Why no copies can be written, with the cure; None while they can."""
+        """Return why no copies can be written, with the cure; None while they can."""
         if self._folder is None:
             return None
         cause = self._failed or self._forbidden(self._folder)
@@ -100,12 +102,12 @@ class SecondCopies:
         )
 
     def files(self) -> list[tuple[int, Path]]:
-        """The files, oldest first, each with the beginning of its day (epoch ms)."""
+        """Return the files, oldest first, each with the beginning of its day (epoch ms)."""
         if self._folder is None or not self._folder.is_dir():
             return []
         found = []
         for file in self._folder.glob(f"{self._prefix}????-??-??"):
-            with suppress(ValueError):  # somebody else's file
+            with suppress(ValueError):  # a file that is not ours
                 day = datetime.strptime(file.name[-len("2026-11-21") :], "%Y-%m-%d").replace(tzinfo=UTC)
                 found.append((int(day.timestamp()) * 1000, file))
         return sorted(found)
@@ -123,22 +125,22 @@ class SecondCopies:
             os.close(descriptor)
 
     def _file(self, day: int) -> str:
-        # Once a day, not for each sign-up.
-        known, file = self._today
-        if known != day:
+        # The name is made once a day, not for each sign-up.
+        of_day, file = self._today
+        if of_day != day:
             file = f"{self._folder}/{self._prefix}{date.fromordinal(_EPOCH + day)}"
             self._today = day, file
         return file
 
     def _forbidden(self, folder: Path) -> str | None:
-        """What another process of ours would meet; the folder is made at the first write."""
+        """Return why a process of this user cannot write; the folder is made at the first write."""
         if not folder.exists():
             folder = folder.parent
         return None if os.access(folder, os.W_OK | os.X_OK) else os.strerror(errno.EACCES)
 
 
 def rows(file: Path, table: str) -> Iterator[Row]:
-    """The rows of `table` that a file tells of, each as it was last; some perhaps twice."""
+    """Yield the rows of `table` in a file, with the last value of each column; some rows perhaps twice."""
     changed = changes(file, table)
     for signup_id, document in _documents(file):
         row = document.get("rows", {}).get(table)
@@ -148,7 +150,7 @@ def rows(file: Path, table: str) -> Iterator[Row]:
 
 
 def changes(file: Path, table: str) -> dict[str, Row | None]:
-    """What was written down of each sign-up's row in `table`, later over earlier; None if it was removed."""
+    """Return the changed columns of each sign-up's row in `table`, by its id; None for a removed row."""
     found: dict[str, Row | None] = {}
     for signup_id, document in _documents(file):
         if table in document.get("changes", {}):

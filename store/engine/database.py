@@ -1,4 +1,4 @@
-"""One engine for one database: transactions, reads, first use and forks."""
+"""One database: transactions, reads, the first use, and what a fork leaves of it."""
 
 from __future__ import annotations
 
@@ -31,11 +31,13 @@ _PROBE = text(
     "INSERT INTO meta (key, value) VALUES ('probe', :value)"
     " ON CONFLICT (key) DO UPDATE SET value = excluded.value"
 )
-# For a command, which has nothing else to do; below the minute after which a silent delivery is started anew.
+# How long a command waits for a database that is being opened or migrated, having nothing else to do. Below
+# the minute after which the watch over the delivery thread replaces a silent one.
 PATIENCE_SECONDS = 30.0
-_PROBE_HOLDS_SECONDS = 1.5
-# What is stored meanwhile is far less than what is kept free.
-_ROOM_HOLDS_SECONDS = 0.1
+# How long a successful probe is taken for the present state.
+_PROBE_VALID_SECONDS = 1.5
+# The same of free room on the disk; what is stored in that time is far less than what is kept free.
+_ROOM_VALID_SECONDS = 0.1
 
 
 class Database:
@@ -58,12 +60,12 @@ class Database:
 
         Args:
             url: where the database is.
-            busy_timeout_seconds: how long a writer waits for SQLite's lock.
+            busy_timeout_seconds: how long a writer waits for the write lock and for SQLite's own.
             journal_rule: chooses the journal mode of a new SQLite file by the library's version.
             monotonic: a clock in seconds.
 
         Raises:
-            StoreMisconfigured: the URL is of no such form (it is not repeated: it may hold a password).
+            StoreMisconfigured: the URL has another form (the message omits it: it may hold a password).
         """
         self.busy_timeout_seconds = busy_timeout_seconds
         self._backend = _backend(url, busy_timeout_seconds, journal_rule)
@@ -75,22 +77,27 @@ class Database:
         self._opening: Opening | None = None
         self._breaker = CircuitBreaker(monotonic)
         self._prepared = False
+        # How long after its beginning a caller waits for an opening; a serving process sets it low.
         self.patience_seconds = PATIENCE_SECONDS
         self._monotonic = monotonic
-        self._probed_until = self._roomy_until = -math.inf
+        self._probe_valid_until = self._room_valid_until = -math.inf
         _all.add(self)
 
     @property
     def dialect(self) -> str:
-        """Which engine it is: "sqlite" or "postgresql"."""
+        """The kind of database: "sqlite" or "postgresql"."""
         return self._engine.dialect.name
 
     def prepare(self) -> None:
         """Create or migrate the schema unless this process has seen it current already.
 
-        Again when a SQLite file was replaced, deleted or damaged since: work goes on in the file that is
-        there, or in a new one. Whoever comes meanwhile waits until `patience_seconds` after the beginning; a
-        serving process, which has a spool, sets them low.
+        This happens anew when a SQLite file was replaced, deleted or damaged since: work goes on in the file
+        that is there, or in a new one. Whoever calls while the database is being opened waits until
+        `patience_seconds` after that began; a serving process, which has a spool, sets them low.
+
+        Raises:
+            StoreUpgrading: the schema is still being migrated.
+            StoreError: the database could not be opened, or not within `patience_seconds`.
         """
         if self._pid != os.getpid():
             self._forget_parent()
@@ -112,30 +119,30 @@ class Database:
 
     @contextmanager
     def transaction(self, *, committed: Callable[[], None] = lambda: None) -> Iterator[Connection]:
-        """A write transaction: committed to disk when the block ends, rolled back when it raises.
+        """Hold a write transaction: committed to disk when the block ends, rolled back when it raises.
 
-        `committed` runs after the commit, before the file is compared for the last time: whoever sets it
-        aside later finds what `committed` wrote down.
+        `committed` runs after the commit, and before the last look whether the SQLite file was replaced: who
+        sets a damaged file aside later finds in the second copies what `committed` has written.
         """
-        with self._watched(), self._turn(), self._engine.connect() as connection:
+        with self._errors_handled(), self._write_lock(), self._engine.connect() as connection:
             connection.exec_driver_sql(self._backend.begin)
             yield connection
             try:
                 connection.commit()
             except DBAPIError:
-                # It may be in the transaction still, which SQLAlchemy takes for ended: the pool would lend it
-                # to readers, and they would find what was never stored.
+                # The connection may still be in the transaction, which SQLAlchemy takes for ended: the pool
+                # would lend it to readers, and they would read rows that were never committed.
                 connection.invalidate()
                 raise
             committed()
-            self._backend.check_kept()
+            self._backend.check_not_replaced()
 
     @contextmanager
-    def _turn(self) -> Iterator[None]:
-        """The turn to write; a file that was replaced while we waited for it is opened anew first."""
+    def _write_lock(self) -> Iterator[None]:
+        """Hold the write lock; open the file anew when it was replaced while this thread waited."""
         for _ in range(2):
             self.prepare()
-            with self._backend.turn():
+            with self._backend.write_lock():
                 if self._backend.sound():
                     yield
                     return
@@ -143,61 +150,64 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """Single reads in autocommit: an open read would hold up a commit or keep the WAL growing."""
+        """Lend a connection in autocommit, for single reads.
+
+        An open read transaction would hold up a commit, or keep the write-ahead log growing.
+        """
         self.prepare()
-        with self._watched(), self._engine.connect() as connection:
+        with self._errors_handled(), self._engine.connect() as connection:
             yield connection
 
     def probe(self) -> None:
-        """Return if a sign-up could be stored now, or could a moment ago: writes, and commits.
+        """Return if a sign-up could be stored now, or could 1.5 s ago; raise StoreError otherwise.
 
-        A full disk shows only at the commit, and only where more is written than there is room for already.
+        Commits a row: a full disk shows only at the commit, and only when the file must grow for it.
         """
-        if self._monotonic() < self._probed_until:
+        if self._monotonic() < self._probe_valid_until:
             return
         with self.transaction() as connection:
             connection.execute(_PROBE, {"value": self._backend.probe})
-        self._probed_until = self._monotonic() + _PROBE_HOLDS_SECONDS
+        self._probe_valid_until = self._monotonic() + _PROBE_VALID_SECONDS
 
     def has_room(self) -> bool:
-        """Whether new sign-ups may take room on the disk, or could a moment ago; a server sees to its own."""
+        """Return whether new sign-ups may take room on the disk, or could 0.1 s ago; True for a server."""
         now = self._monotonic()
-        if now < self._roomy_until:
+        if now < self._room_valid_until:
             return True
         if self._backend.full():
             return False
-        self._roomy_until = now + _ROOM_HOLDS_SECONDS
+        self._room_valid_until = now + _ROOM_VALID_SECONDS
         return True
 
     def has_ample_room(self) -> bool:
-        """Whether the disk has more room than what is kept free for the sign-ups of people."""
+        """Return whether suspected sign-ups may take room too: not what is kept free for those of people."""
         return not self._backend.low()
 
     def look_for_damage(self) -> None:
-        """Examine a SQLite file as it is on disk; a damaged one is set aside at once, for a new one.
+        """Examine a SQLite file as it is on disk; set a damaged one aside at once and begin a new one.
 
-        Takes about 0.04 s for 100,000 sign-ups, and reads only.
+        The examination takes about 0.04 s for 100,000 sign-ups, and reads only.
         """
         self.prepare()
         if self._backend.damaged():
             self.prepare()
 
     def reading_back_since(self) -> int | None:
-        """When (epoch ms) a file was set aside whose rows are still to come; None when none are."""
+        """Return when (epoch ms) the newest file was set aside that is still to be read back, or None."""
         return self._backend.reading_back_since()
 
     def tidy(self, *, idle: bool) -> None:
-        """Keep the ballast on the disk, and when `idle` shrink a write-ahead log that has grown."""
+        """Write the ballast file where it is missing; when `idle`, shrink a large write-ahead log."""
         self.prepare()
         with driver_errors_translated():
             self._backend.tidy(self._engine, idle=idle)
 
     def silent_seconds(self) -> float | None:
-        """For how long a server has not answered, as far as anybody has asked; None when it does."""
+        """Return for how long a server has left every use without an answer; None when it answers."""
         return self._breaker.open_seconds()
 
     def description(self) -> str:
-        """Name engine and version for /health and logs, as in "SQLite 3.53.4 (journal wal)"."""
+        """Return the kind and version of the database for /health, as in "SQLite 3.53.4 (journal wal)"."""
         self.prepare()
         with driver_errors_translated():
             return self._backend.description(self._engine)
@@ -209,8 +219,8 @@ class Database:
         self._engine.dispose()
 
     @contextmanager
-    def _watched(self) -> Iterator[None]:
-        """Translate a failure, and let the backend act on it; a server that is silent is left alone."""
+    def _errors_handled(self) -> Iterator[None]:
+        """Translate the driver's errors, report them to the breaker, and let the backend act on them."""
         self._breaker.check()
         try:
             with driver_errors_translated():
@@ -230,7 +240,8 @@ class Database:
     def _forget_parent(self) -> None:
         """Leave connections in use at the fork alone: two processes on one handle or socket damage data.
 
-        The old pool is kept: collecting a SQLite connection would close it, with the parent's locks in mind.
+        The old pool is kept: garbage collection would close its SQLite connections, and drop the parent's
+        locks.
         """
         self._pools_of_parents.append(self._engine.pool)
         self._engine.dispose(close=False)
@@ -262,12 +273,12 @@ _all: WeakSet[Database] = WeakSet()
 
 
 def _close_before_fork() -> None:
-    """Close what is idle: a child's SQLite would believe it holds the locks that the parent took.
+    """Close idle connections: a child's SQLite would believe it holds the locks that the parent took.
 
     Source: https://sqlite.org/howtocorrupt.html, "Carrying an open database connection across a fork".
     """
     for database in list(_all):
-        # Not the engine's dispose: connections in use find their way back into this pool.
+        # Not the engine's dispose, which makes a new pool: connections in use come back to this one.
         database._engine.pool.dispose()
 
 

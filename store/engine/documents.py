@@ -1,8 +1,9 @@
-r"""JSON as it is stored: UTF-8, without blanks, and one byte for what JSON itself writes as an escape of two.
+r"""JSON as it is stored: UTF-8, without blanks, and with one byte in place of each escape of two.
 
-A text of quotation marks must not be stored at twice its length. Control characters never stand in JSON, so
-six of them stand for `\\`, `\"`, `\n`, `\r`, `\t` and the mark of `payloads`; JSON that was written without
-them is read as well.
+A text of quotation marks would otherwise be stored at twice its length. Control characters never stand in
+JSON, so six of them stand for `\\`, `\"`, `\n`, `\r`, `\t`, and for the character that
+`store/outbox/payloads.py` puts where a payload refers to its sign-up. JSON that was written without them is
+read as well.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 
 # The columns that hold JSON.
 COLUMNS = frozenset({"person", "list_ids", "custom_fields", "tags", "sms", "payload", "reasons", "document"})
-# The backslash first: in `\\"` the second one is no beginning of an escape.
+# The backslash first: in `\\"` the second backslash begins no escape.
 _PACKED = (
     ("\\\\", "\x01"),
     ('\\"', "\x02"),
@@ -26,7 +27,7 @@ _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_cir
 
 
 def written(document: object) -> str:
-    """The document as text. Half characters, which earlier releases let in, stay escapes."""
+    """Return the document as text. Lone surrogates, which earlier releases let in, stay escapes."""
     text = _ENCODER.encode(document)
     if not text.isascii():
         try:
@@ -40,7 +41,7 @@ def written(document: object) -> str:
 
 
 def read(text: str) -> Any:
-    """The document. Raises ValueError: it is none."""
+    """Return the document; raise ValueError when the text is not JSON."""
     for escape, packed in _PACKED:
         if packed in text:
             text = text.replace(packed, escape)
@@ -48,7 +49,7 @@ def read(text: str) -> Any:
 
 
 def rows_written(rows: Mapping[str, Mapping[str, Any]]) -> str:
-    """Rows by name as a JSON object: their documents stand in it as such, and what is empty is left out."""
+    """Return rows by name as a JSON object: documents stand nested in it, and empty columns are left out."""
     members = ",".join(f'"{name}":{_row_written(row)}' for name, row in rows.items())
     return f"{{{members}}}"
 
@@ -67,7 +68,7 @@ def _row_written(row: Mapping[str, Any]) -> str:
 
 
 def row_read(row: Mapping[str, Any]) -> dict[str, Any]:
-    """The row as its table has it, out of a document; earlier releases put documents there as texts."""
+    """Return a row as its table has it, from a JSON object; earlier releases put documents there as texts."""
     return {
         name: written(value) if name in COLUMNS and not isinstance(value, str | None) else value
         for name, value in row.items()

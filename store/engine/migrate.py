@@ -1,4 +1,4 @@
-"""Which schema a database has, and bringing it up to date; Alembic is imported only when there is work."""
+"""The version of a database's schema, and its migration. Alembic is imported only when one is to run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HEAD = "0012"
 
 
 def is_current(connection: Connection) -> bool:
-    """Tell whether the schema is the one this code was written for.
+    """Return whether the schema is the one this code was written for.
 
     Raises:
         StoreMisconfigured: the schema is newer than this code, or its version cannot be read.
@@ -43,7 +43,7 @@ def is_current(connection: Connection) -> bool:
 
 
 def configuration(connection: Connection) -> Config:
-    """Alembic's configuration for a connection: for `alembic.command` calls, without an alembic.ini."""
+    """Return Alembic's configuration for a connection, in place of an alembic.ini."""
     from alembic.config import Config  # noqa: PLC0415 - see HEAD
 
     config = Config()
@@ -57,16 +57,16 @@ def upgrade(connection: Connection) -> None:
     """Run the missing migrations inside the open transaction of `connection`; the caller commits."""
     from alembic import command  # noqa: PLC0415 - see HEAD
 
-    with _alembic:  # it keeps what it is at in its own module
+    with _alembic:  # Alembic keeps the migration that runs in a global of its own
         command.upgrade(configuration(connection), HEAD)
 
 
 _alembic = threading.Lock()
 
 
-def _begin_anew_in_child() -> None:
+def _new_lock_in_child() -> None:
     global _alembic  # noqa: PLW0603 - a thread of the parent's may hold the old one
     _alembic = threading.Lock()
 
 
-os.register_at_fork(after_in_child=_begin_anew_in_child)
+os.register_at_fork(after_in_child=_new_lock_in_child)

@@ -1,6 +1,7 @@
-"""Creating, examining or migrating a database, in a thread of its own: nobody waits for it without an end.
+"""Creating, examining or migrating a database in a thread of its own, so that callers can stop waiting.
 
-A migration waits for its locks as long as somebody else's dump runs. In that time sign-ups go to the spool.
+A migration waits for its locks as long as a dump by another program runs. In that time sign-ups go to the
+spool.
 """
 
 from __future__ import annotations
@@ -13,12 +14,12 @@ from store.errors import StoreError, StoreUnavailable, StoreUpgrading
 
 
 class Opening:
-    """One attempt, shared by all who wait for it. `work` is given what it calls when it begins to migrate."""
+    """One attempt to open the database, shared by all threads that wait for it."""
 
     def __init__(
         self, work: Callable[[Callable[[], None]], None], monotonic: Callable[[], float] = time.monotonic
     ) -> None:
-        """Begins at once."""
+        """Begin at once. `work` opens the database, and calls its argument when it begins to migrate."""
         self._work = work
         self._monotonic = monotonic
         self._began = monotonic()
@@ -29,23 +30,23 @@ class Opening:
 
     @property
     def over(self) -> bool:
-        """Whether it has come to an end, good or bad."""
+        """Whether the attempt has ended, with success or not."""
         return self._done.is_set()
 
     def wait(self, seconds: float) -> None:
         """Return when the database can be used; wait until `seconds` after the beginning.
 
         Raises:
-            StoreUpgrading: it is still being migrated.
-            StoreUnavailable: it is not open yet, for another reason.
-            StoreError: it could not be opened.
+            StoreUpgrading: the schema is still being migrated.
+            StoreUnavailable: the database is not open yet, for another reason.
+            StoreError: the database could not be opened.
         """
         if not self._done.wait(max(0.0, self._began + seconds - self._monotonic())):
             if self._upgrading:
                 raise StoreUpgrading("the database is being upgraded to this release")
             raise StoreUnavailable("the database is still being opened")
         if isinstance(self._error, StoreError):
-            # A new one for each who waits: an exception keeps the traceback of whoever raises it.
+            # A new exception for each thread: one that is raised twice collects the tracebacks of both.
             raise type(self._error)(*self._error.args) from None
         if self._error is not None:
             raise self._error
@@ -53,7 +54,7 @@ class Opening:
     def _run(self) -> None:
         try:
             self._work(self._upgrade_begins)
-        except BaseException as error:  # noqa: BLE001 - raised by whoever waits
+        except BaseException as error:  # noqa: BLE001 - raised again by those who wait
             self._error = error
         finally:
             self._done.set()

@@ -3,7 +3,7 @@
 What cannot be read is taken from the copies: the rows, and how each delivery ended.
 
 In short transactions, beside the running service; what it cannot start without is taken over earlier, see
-`adoption`.
+`store/engine/sqlite/carry_over.py`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from store.engine import copies, documents
 from store.engine.database import Database
 from store.engine.files import flocked
 from store.engine.sqlite import damage
-from store.engine.sqlite.carry_over import GROWING, adopt_tables, opened
+from store.engine.sqlite.carry_over import GROWING, carry_over_tables, opened
 from store.engine.sqlite.damaged_table import Gap, read
 from store.engine.statements import insert_unknown
 from store.errors import RowRefused
@@ -79,30 +79,30 @@ class Salvage:
         Raises:
             StoreError: the new database refuses; the old file stays as it is.
         """
-        if not damage.asides(self._path):
+        if not damage.to_read_back(self._path):
             return []
         # Whoever set it aside may still be taking over its small tables.
         self._database.prepare()
         lock = self._path.with_name(self._path.name + "-salvage-lock")
         with flocked(lock, seconds=0) as alone:
-            return [self._read_back(old) for old in damage.asides(self._path)] if alone else []
+            return [self._read_back(old) for old in damage.to_read_back(self._path)] if alone else []
 
     def last(self) -> Salvaged | None:
         """What the last one brought, as long as the old file is kept; raises StoreError."""
-        if not damage.kept(self._path):
+        if not damage.already_read_back(self._path):
             return None
         document = self._meta.get(_META_KEY)
         return Salvaged(**json.loads(document)) if document else None
 
     def waits(self) -> bool:
         """Whether a file is to be read back."""
-        return bool(damage.asides(self._path))
+        return bool(damage.to_read_back(self._path))
 
     def _read_back(self, old: Path) -> Salvaged:
         found, copied, lost, unknown = 0, 0, 0, False
         with closing(opened(old)) as source:
             with self._database.transaction() as connection:
-                adopt_tables(source, connection)
+                carry_over_tables(source, connection)
             for table in metadata.sorted_tables:
                 if table.name not in GROWING:
                     continue
@@ -120,7 +120,7 @@ class Salvage:
         self._deliver_the_rest()
         salvaged = Salvaged(found, None if unknown else lost, self._connected(), copied)
         self._meta.put(_META_KEY, json.dumps(asdict(salvaged)))
-        damage.put_away(old)
+        damage.mark_read_back(old)
         log.critical("sqlite_file_salvaged", **asdict(salvaged))
         return salvaged
 

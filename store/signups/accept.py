@@ -157,7 +157,7 @@ class Signups:
         self._spooled = spooled
         self._arrivals = Arrivals(Room(ceiling, ample=database.has_ample_room))
         self._floods = Floods()
-        self._together = GroupCommit(database, self._insert, committed=self._copy, held=self._held)
+        self._together = GroupCommit(database, self._insert, committed=self._copy, find_committed=self._held)
 
     def accept(  # noqa: PLR0913 - what the judgement of a sign-up says, one by one
         self,

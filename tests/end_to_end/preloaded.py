@@ -28,7 +28,7 @@ def threads() -> dict[str, Any]:
 
 
 def _hold_the_turn_to_write() -> None:
-    with _database._backend.turn():
+    with _database._backend.write_lock():
         _locked.set()
         for _ in range(WORKERS):
             _forks.acquire(timeout=10)

@@ -21,11 +21,11 @@ log = structlog.get_logger(__name__)
 # Any number, as long as it is the same in all processes.
 _MIGRATION_LOCK = 5_313_410_377
 
-# A table that is being read, or that another migration of the same moment has.
-_IN_THE_WAY = ("55P03", "40P01")
+# lock_not_available, deadlock_detected: another program reads the table, or another process migrates it.
+_LOCKED_BY_OTHERS = ("55P03", "40P01")
 _LONGEST_GAP_SECONDS = 4.0
 _PING_SECONDS = 1.5
-# For one statement of a migration, on a database of years.
+# For one statement of a migration, on a database with the sign-ups of years.
 _MIGRATION_SECONDS = 3_600.0
 
 _LOOPBACK = ("127.0.0.1", "::1")
@@ -43,7 +43,7 @@ _OWN_STORAGE = ("neon.timeline_id", "aurora")
 
 
 def with_sslmode(url: URL) -> URL:
-    """Ask for TLS where the URL does not say and the host is reached over a public network."""
+    """Return the URL with TLS asked for where it does not say and the host is in a public network."""
     hosts = url.query.get("host", url.host or "")
     host = hosts if isinstance(hosts, str) else hosts[0]
     # A name without a dot lives on this machine or in a private network (a container, Replit's "helium"),
@@ -55,7 +55,7 @@ def with_sslmode(url: URL) -> URL:
 
 
 def durability_problem(settings: Mapping[str, str]) -> str | None:
-    """Say which of a server's settings would lose acknowledged rows, and the cure; None where all is well.
+    """Return which of a server's settings would lose acknowledged rows, and the cure; None where none would.
 
     Source: https://www.postgresql.org/docs/current/non-durability.html
     """
@@ -72,7 +72,7 @@ def durability_problem(settings: Mapping[str, str]) -> str | None:
 
 
 def encoding_problem(settings: Mapping[str, str]) -> str | None:
-    """Say that a database cannot hold every name, and the cure; None for UTF-8."""
+    """Return why a database cannot store every name, and the cure; None for one in UTF-8."""
     encoding = settings.get("server_encoding", "UTF8")
     if encoding == "UTF8":
         return None
@@ -92,7 +92,7 @@ class PostgreSQLBackend:
         "BEGIN; SET LOCAL synchronous_commit = on; SET LOCAL statement_timeout = '5s';"
         " SET LOCAL lock_timeout = '2s'; SET LOCAL idle_in_transaction_session_timeout = '10s'"
     )
-    # A migration may take its time, once it has its locks.
+    # A migration may take long once it has its locks; until then it waits a second at most.
     _begin_migration = (
         "BEGIN; SET LOCAL synchronous_commit = on; SET LOCAL lock_timeout = '1s';"
         " SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0"
@@ -102,14 +102,14 @@ class PostgreSQLBackend:
         self._url = with_sslmode(url.set(drivername="postgresql+psycopg"))
 
     def engine(self) -> Engine:
-        """Build the engine: few connections (small hosted plans allow about 97), renewed before 5 minutes."""
+        """Build the engine: few connections (small hosted plans allow about 97), renewed after 240 s."""
         engine = create_engine(
             self._url,
             isolation_level="AUTOCOMMIT",
             connect_args={
                 "connect_timeout": 3,
                 "client_encoding": "UTF8",  # whatever PGCLIENTENCODING says
-                "tcp_user_timeout": 10_000,  # the keepalives do not end a wait for what was sent already
+                "tcp_user_timeout": 10_000,  # ms; keepalives do not end a wait for the receipt of sent data
                 "prepare_threshold": None,  # a transaction pooler hands each transaction another server
                 "keepalives_idle": 10,
                 "keepalives_interval": 5,
@@ -129,56 +129,57 @@ class PostgreSQLBackend:
             with answers_within(_PING_SECONDS):
                 return ping(dbapi_connection)
 
-        # It asks whether a kept connection still stands, before each use.
+        # The ping before each use finds out whether a pooled connection still stands.
         engine.dialect.do_ping = quick_ping  # type: ignore[method-assign]
         return engine
 
-    probe = ""  # what the server's disk has room for is its operator's business
+    # SQLiteBackend does something in each of these: a server's disk, files and backups are its operator's
+    # task.
+    probe = ""
+    file = None
 
     def after_fork(self) -> None:
-        """Nothing is held here."""
+        """Do nothing: this backend has no lock of its own."""
 
     def sound(self) -> bool:
-        """A server guards its own files."""
+        """Return True: the server guards its own files."""
         return True
 
     def damaged(self) -> bool:
-        """A server reports damage by itself."""
+        """Return False: the server reports damage by itself."""
         return False
 
     def low(self) -> bool:
-        """A server's disk is its operator's business."""
+        """Return False: nothing is known of the server's disk."""
         return False
 
     def full(self) -> bool:
-        """A server says so when it is."""
+        """Return False: nothing is known of the server's disk until a commit fails."""
         return False
 
-    file = None  # its operator makes the backups
-
     def reading_back_since(self) -> int | None:
-        """A server's files are never set aside."""
+        """Return None: a server's files are never set aside."""
         return None
 
-    def check_kept(self) -> None:
-        """A commit that the server confirmed is kept."""
+    def check_not_replaced(self) -> None:
+        """Do nothing: a commit that the server confirmed is kept."""
 
     def failed(self, error: StoreError) -> None:
-        """Nothing here can mend a server."""
+        """Do nothing: no client can repair a server."""
 
     def tidy(self, engine: Engine, *, idle: bool) -> None:
-        """A server tidies up by itself."""
+        """Do nothing: the server tidies up by itself."""
 
     @contextmanager
-    def turn(self) -> Iterator[None]:
-        """PostgreSQL queues writers itself."""
+    def write_lock(self) -> Iterator[None]:
+        """Hold nothing: the server queues writers itself."""
         yield
 
     def prepare(self, engine: Engine, upgrading: Callable[[], None]) -> None:
         """Create or migrate the schema, one process at a time; `upgrading` is called before.
 
-        A dump, or whatever else reads for long, keeps a migration from its locks, and all that comes later
-        queues behind who waits for a lock. So it waits a second at most, then lets the others pass.
+        A dump, or any other long read, keeps a migration from its locks, and every later statement queues
+        behind one that waits for a lock. So the migration waits a second at most, then lets the others pass.
 
         Raises:
             StoreMisconfigured: newer or damaged schema, a server that loses what it acknowledged, or a
@@ -196,7 +197,7 @@ class PostgreSQLBackend:
             threading.Event().wait(min(_LONGEST_GAP_SECONDS, 0.25 * 2 ** min(tries, 10)))
 
     def _migrated(self, engine: Engine) -> bool:
-        """Try it once; False when somebody is in the way."""
+        """Try to migrate once; return False when another process or program has the locks."""
         with answers_within(_MIGRATION_SECONDS), engine.connect() as connection:
             connection.exec_driver_sql(self._begin_migration)
             ours = connection.exec_driver_sql(f"SELECT pg_try_advisory_xact_lock({_MIGRATION_LOCK})").scalar()
@@ -208,7 +209,7 @@ class PostgreSQLBackend:
                     migrate.upgrade(connection)
             except OperationalError as error:
                 connection.rollback()
-                if getattr(error.orig, "sqlstate", None) not in _IN_THE_WAY:
+                if getattr(error.orig, "sqlstate", None) not in _LOCKED_BY_OTHERS:
                     raise
                 return False
             connection.commit()
@@ -224,7 +225,7 @@ class PostgreSQLBackend:
             raise StoreMisconfigured(problem)
 
     def description(self, engine: Engine) -> str:
-        """Name the server's version."""
+        """Return the server's version, as in "PostgreSQL 16.4"."""
         with engine.connect() as connection:
             version = connection.exec_driver_sql("SHOW server_version").scalar_one()
         return f"PostgreSQL {str(version).split(' ', maxsplit=1)[0]}"

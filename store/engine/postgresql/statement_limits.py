@@ -1,8 +1,8 @@
-"""How long an answer of a PostgreSQL server is waited for, statement by statement, on our own side.
+"""How long the client waits for a PostgreSQL server's answer to each statement.
 
-The server's own time-outs hold inside a transaction only, since behind a pooler a setting of the session
-would reach other clients; and a server that hangs heeds none. Here each wait on the wire has an end: the
-statement is cancelled, and the connection is given up.
+The server's own time-outs are set per transaction only, since behind a pooler a session's settings would
+reach other clients; and a server that hangs does not apply them. Here every wait on the wire ends: the
+statement is cancelled, and the connection is closed.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ import psycopg
 from psycopg.abc import PQGen
 from psycopg.rows import TupleRow
 
-# Beyond the server's own 5 s in a transaction, which end a statement and leave the connection alone.
+# Longer than the server's own limit of 5 s in a transaction, which ends a statement and keeps the connection.
 ANSWER_SECONDS = 6.0
-# A server that hangs answers a request to cancel no more than anything else.
+# A server that hangs does not answer a request to cancel either.
 CANCEL_SECONDS = 0.5
 NO_ANSWER = "the server has not answered"
 
@@ -28,7 +28,7 @@ _seconds: ContextVar[float] = ContextVar("seconds", default=ANSWER_SECONDS)
 
 @contextmanager
 def answers_within(seconds: float) -> Iterator[None]:
-    """In this block each statement may take that long, for what is known to be slow, as a migration is."""
+    """Let each statement in this block take `seconds`, for slow work such as a migration."""
     token = _seconds.set(seconds)
     try:
         yield
@@ -37,7 +37,7 @@ def answers_within(seconds: float) -> Iterator[None]:
 
 
 class LimitedConnection(psycopg.Connection[TupleRow]):
-    """Raises psycopg.OperationalError when an answer does not come in time; it is closed then."""
+    """A connection that is closed, with psycopg.OperationalError, when an answer does not come in time."""
 
     def wait(self, gen: PQGen[T], interval: float = 0.1, timeout: float | None = None) -> T:
         """Wait as psycopg does, for a limited time. Every statement, BEGIN and COMMIT come through here."""

@@ -1,4 +1,4 @@
-"""Reading the rows of a table whose file is damaged in places."""
+"""Reading the rows of a table in a file that is damaged in places."""
 
 from __future__ import annotations
 
@@ -10,38 +10,39 @@ from store.engine.sqlite import driver
 
 _CHUNK = 200
 _LAST_ROWID = 2**62
-# Further on, steps are doubled: a readable page between two damaged ones may then be passed over.
+# So many row numbers after a damage are tried one by one; then the steps double, which may pass over a
+# readable page between two damaged ones.
 _ONE_BY_ONE = 2_000
 
 
 @dataclass(frozen=True)
 class Gap:
-    """Row numbers in a row that cannot be read; `rows` is None where their number is not known."""
+    """A run of row numbers that cannot be read; `rows` is their count, None where that is not known."""
 
     rows: int | None
 
 
 def read(source: Any, table: str) -> Iterator[dict[str, Any] | Gap]:
-    """Every row of `table` that can be read, in the order of their row numbers, and the gaps between.
+    """Yield every row of `table` that can be read, in the order of the row numbers, and the gaps between.
 
     Args:
         source: a connection of the SQLite driver.
         table: a name from the schema.
     """
-    if not _can_be_asked(source, table):
+    if not _can_be_queried(source, table):
         yield Gap(None)
         return
     after, chunk = 0, _CHUNK
     while True:
-        rows, whole = _rows(source, table, after, chunk)
+        rows, complete = _rows(source, table, after, chunk)
         for rowid, row in rows:
             after = rowid
             yield row
-        if whole and not rows:
+        if complete and not rows:
             return
-        if not whole and chunk > 1:
-            chunk = 1  # the driver reads one row ahead, so the last good one of a chunk is still to be had
-        elif not whole:
+        if not complete and chunk > 1:
+            chunk = 1  # the driver reads one row ahead, so the last good row of a chunk is still to be had
+        elif not complete:
             found = _next_readable(source, table, after)
             if found is None:
                 yield Gap(None)
@@ -50,7 +51,7 @@ def read(source: Any, table: str) -> Iterator[dict[str, Any] | Gap]:
             after, chunk = found - 1, _CHUNK
 
 
-def _can_be_asked(source: Any, table: str) -> bool:
+def _can_be_queried(source: Any, table: str) -> bool:
     try:
         source.execute(f"SELECT rowid FROM {table} LIMIT 0").fetchall()  # noqa: S608
     except driver.DatabaseError:
@@ -59,18 +60,18 @@ def _can_be_asked(source: Any, table: str) -> bool:
 
 
 def _rows(source: Any, table: str, after: int, chunk: int) -> tuple[list[tuple[int, dict[str, Any]]], bool]:
-    """Up to one chunk of rows, and whether the chunk was read to its end."""
+    """Return up to `chunk` rows with their numbers, and whether the query was read to its end."""
     found: list[tuple[int, dict[str, Any]]] = []
     try:
         cursor = source.execute(
-            # Not "> after": that row may lie on the torn page before.
+            # Not "> after": SQLite would begin at the row `after`, which may lie on a damaged page.
             f"SELECT rowid, * FROM {table} WHERE rowid >= ? ORDER BY rowid LIMIT ?",  # noqa: S608
             (after + 1, chunk),
         )
         names = [column[0] for column in cursor.description[1:]]
         for rowid, *values in cursor:
             if rowid <= after:
-                return found, False  # a torn tree may lead in a circle
+                return found, False  # the pages of a damaged b-tree may lead in a circle
             after = rowid
             found.append((rowid, dict(zip(names, values, strict=True))))
     except (driver.DatabaseError, UnicodeDecodeError):
@@ -79,7 +80,7 @@ def _rows(source: Any, table: str, after: int, chunk: int) -> tuple[list[tuple[i
 
 
 def _next_readable(source: Any, table: str, after: int) -> int | None:
-    """Where reading succeeds again beyond the damage that begins after `after`; None when nowhere."""
+    """Return a row number from which reading succeeds beyond the damage after `after`; None without one."""
     for start in range(after + 2, after + _ONE_BY_ONE):
         if _readable(source, table, start):
             return start

@@ -1,4 +1,4 @@
-"""Room on the disk that sign-ups are stored on, and a file that is given up when there is none."""
+"""Free room on the disk of the sign-ups, and a ballast file that is deleted when there is none."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ BALLAST_BYTES = 16 * _MEGABYTE
 class DiskReserve:
     """The file system below a folder.
 
-    On a full disk no delivery can be noted as done, so nothing would ever drain. Giving up the ballast makes
-    room for that; new sign-ups are refused before they eat that room too.
+    On a full disk no delivery can be noted as finished, so the outbox would never drain. Deleting the ballast
+    makes room for that; new sign-ups are refused before they take that room too.
     """
 
     def __init__(
@@ -29,13 +29,13 @@ class DiskReserve:
         full_bytes: int = FULL_BYTES,
         ballast_bytes: int = BALLAST_BYTES,
     ) -> None:
-        """Nothing is touched; the folder need not exist yet."""
+        """Touch nothing; the folder need not exist yet."""
         self._folder = folder.absolute()
         self._low, self._full, self._ballast_bytes = low_bytes, full_bytes, ballast_bytes
         self._ballast = self._folder / "ballast"
 
     def free(self) -> int:
-        """Bytes that this user may still write."""
+        """Return how many bytes this user may still write."""
         try:
             status = os.statvfs(self._folder)
         except (FileNotFoundError, NotADirectoryError):
@@ -43,22 +43,22 @@ class DiskReserve:
         return status.f_bavail * status.f_frsize
 
     def low(self) -> bool:
-        """Whether a person should make room."""
+        """Return whether a person should make room."""
         return self.free() < self._low
 
     def full(self) -> bool:
-        """Whether what is left is kept for finishing what is accepted."""
+        """Return whether the rest is kept for finishing the deliveries of accepted sign-ups."""
         return self.free() < self._full
 
     def fill(self) -> None:
-        """Write the ballast where there is none and there is ample room; raises no error."""
+        """Write the ballast where it is missing and there is ample room; never raise."""
         if self._ballast.exists() or self.free() < self._low + self._ballast_bytes:
             return
         with suppress(OSError):
             self._write()
 
     def release(self) -> bool:
-        """Give up the ballast; False when there is none."""
+        """Delete the ballast; return False when there is none."""
         try:
             self._ballast.unlink()
         except OSError:
@@ -70,7 +70,7 @@ class DiskReserve:
         draft = self._folder / f"ballast-{os.getpid()}"
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         try:
-            # Written, not only made that long: a hole takes no room.
+            # Written, not only truncated to that length: a sparse file takes no room.
             block = bytes(_MEGABYTE)
             for _ in range(self._ballast_bytes // _MEGABYTE):
                 write_all(descriptor, block)

@@ -1,7 +1,7 @@
-"""The pages that a SQLite file cannot be opened without: its header, and its table of tables.
+"""Repair of the pages that SQLite needs to open a file: its header, and the b-tree of sqlite_master.
 
-Both are alike in every database of ours, so those of a new one may take their place: then what is left of the
-rows can be read. Source: https://sqlite.org/fileformat.html.
+Both are the same in every database of this release, so those of a new one can replace them: then the rows
+that are left can be read. Source: https://sqlite.org/fileformat.html.
 """
 
 from __future__ import annotations
@@ -13,16 +13,17 @@ from pathlib import Path
 from sqlalchemy import URL, NullPool, create_engine
 
 from store.engine import migrate
+from store.engine.files import beside
 from store.engine.sqlite import driver
 
 _MAGIC = b"SQLite format 3\0"
 _PAGE = 4096
 _HEADER = 100
-_INNER, _LEAF = 0x05, 0x0D  # the kinds of page that a table is made of
+_INNER, _LEAF = 0x05, 0x0D  # page types of a table's b-tree
 
 
-def mend(path: Path) -> None:
-    """Replace what is broken of the header and the table of tables in a file that nobody uses."""
+def repair(path: Path) -> None:
+    """Replace what is damaged of the header and of sqlite_master in a file that nobody uses."""
     new = _new_database(path)
     descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     try:
@@ -36,36 +37,36 @@ def mend(path: Path) -> None:
         os.pwrite(descriptor, first, 0)
         if _children(bytes(first)) == _children(new):
             for number in _children(new):
-                _mend_leaf(descriptor, number, new)
+                _repair_leaf(descriptor, number, new)
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
 
 
-def _mend_leaf(descriptor: int, number: int, new: bytes) -> None:
+def _repair_leaf(descriptor: int, number: int, new: bytes) -> None:
     start = (number - 1) * _PAGE
     if os.pread(descriptor, 1, start) != bytes([_LEAF]):
         os.pwrite(descriptor, new[start : start + _PAGE], start)
 
 
 def _children(first: bytes) -> list[int]:
-    """The pages that the table of tables goes on in."""
+    """Return the numbers of the child pages of the sqlite_master b-tree, whose root is the first page."""
     if first[_HEADER] != _INNER:
         return []
     cells = int.from_bytes(first[_HEADER + 3 : _HEADER + 5], "big")
     pointers = (_HEADER + 12 + 2 * cell for cell in range(cells))
-    places = [int.from_bytes(first[pointer : pointer + 2], "big") for pointer in pointers]
-    return [int.from_bytes(first[place : place + 4], "big") for place in (*places, _HEADER + 8)]
+    offsets = [int.from_bytes(first[pointer : pointer + 2], "big") for pointer in pointers]
+    return [int.from_bytes(first[offset : offset + 4], "big") for offset in (*offsets, _HEADER + 8)]
 
 
-def _new_database(beside: Path) -> bytes:
-    with tempfile.TemporaryDirectory(dir=beside.parent) as folder:
+def _new_database(damaged: Path) -> bytes:
+    with tempfile.TemporaryDirectory(dir=damaged.parent) as folder:
         new = Path(folder) / "new.db"
-        _make_new(new, wal=beside.with_name(beside.name + "-wal").exists())
+        _create(new, wal=beside(damaged, "-wal").exists())
         return new.read_bytes()
 
 
-def _make_new(path: Path, *, wal: bool) -> None:
+def _create(path: Path, *, wal: bool) -> None:
     engine = create_engine(
         URL.create("sqlite", database=str(path)),
         module=driver,

@@ -1,7 +1,7 @@
-"""Turns to write, in order: first among the threads of a process, then among the processes.
+"""The write lock of a SQLite file, granted in order: first among a process's threads, then among processes.
 
-SQLite's own waiting polls with growing pauses: who has just written writes again, and others wait for
-seconds. This only keeps the order. What keeps the data right is still the transaction.
+SQLite's own waiting polls with growing pauses, so that the last writer often gets the lock again and others
+wait for seconds. This lock only keeps the order; what keeps the data consistent is still the transaction.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from pathlib import Path
 
 from store.engine.files import beside, try_flock
 
-_POLL_SECONDS = 0.0003  # flock has no timeout, and a thread that waits in the kernel cannot be called back
-_PATIENCE_SECONDS = 0.25  # a frozen process in the queue must not stop the others
+_POLL_SECONDS = 0.0003  # flock has no timeout, and a thread that waits in the kernel cannot be interrupted
+_QUEUE_PATIENCE_SECONDS = 0.25  # a frozen process in the queue must not stop the others
 
-_held: set[int] = set()
+_open_descriptors: set[int] = set()
 
 
 class WriteLock:
-    """One holder at a time on this machine; one that is killed lets go, for the kernel drops its locks."""
+    """One holder at a time on this machine; the kernel drops the locks of a process that is killed."""
 
     def __init__(
         self,
@@ -33,19 +33,19 @@ class WriteLock:
         monotonic: Callable[[], float] = time.monotonic,
         wait: Callable[[float], object] = time.sleep,
     ) -> None:
-        """Locks files beside `path`, never `path` itself: closing one would drop SQLite's locks on it."""
-        self._turn = beside(path, "-writer-lock")
-        self._queue = beside(path, "-writer-queue")
+        """Lock files beside `path`, never `path` itself: closing it would drop SQLite's locks on it."""
+        self._lock_file = beside(path, "-writer-lock")
+        self._queue_file = beside(path, "-writer-queue")
         self._monotonic = monotonic
         self._wait = wait
         self._threads = _ThreadQueue()
 
     @contextmanager
     def acquired(self, timeout: float) -> Iterator[None]:
-        """Wait for the turn and have it until the block ends.
+        """Wait for the lock and hold it until the block ends.
 
         Raises:
-            TimeoutError: it did not come within `timeout` seconds.
+            TimeoutError: the lock was not free within `timeout` seconds.
             OSError: the files beside the database cannot be made.
         """
         end = self._monotonic() + timeout
@@ -58,24 +58,24 @@ class WriteLock:
             self._threads.leave()
 
     def forget_parent(self) -> None:
-        """In a forked child: its parent's threads, and what they wait for, are not here."""
+        """Begin a new queue in a forked child: the threads in the old one are the parent's."""
         self._threads = _ThreadQueue()
 
     @contextmanager
     def _among_processes(self, end: float) -> Iterator[None]:
-        """Only the first in the queue tries for the turn, so nobody who comes later gets it earlier."""
-        turn = _open(self._turn)
+        """Hold the lock file; only the holder of the queue file may try, which keeps the order."""
+        lock = _open(self._lock_file)
         try:
-            queue = _open(self._queue)
+            queue = _open(self._queue_file)
             try:
-                self._try(queue, min(end, self._monotonic() + _PATIENCE_SECONDS))
-                if not self._try(turn, end):
+                self._try(queue, min(end, self._monotonic() + _QUEUE_PATIENCE_SECONDS))
+                if not self._try(lock, end):
                     raise TimeoutError
             finally:
                 _close(queue)
             yield
         finally:
-            _close(turn)
+            _close(lock)
 
     def _try(self, descriptor: int, end: float) -> bool:
         while not try_flock(descriptor):
@@ -86,7 +86,7 @@ class WriteLock:
 
 
 class _ThreadQueue:
-    """A lock that is handed to whoever waits longest; Python's own goes to whoever happens to run."""
+    """A lock that goes to the thread that has waited longest; Python's own goes to any that runs."""
 
     def __init__(self) -> None:
         self._mutex = threading.Lock()
@@ -107,7 +107,7 @@ class _ThreadQueue:
             if mine in self._waiting:
                 self._waiting.remove(mine)
                 return False
-        return True  # it was handed over in the last moment
+        return True  # `leave` handed the lock over after the timeout and before the mutex was taken
 
     def leave(self) -> None:
         with self._mutex:
@@ -118,22 +118,23 @@ class _ThreadQueue:
 
 
 def _open(path: Path) -> int:
-    # For reading: a lock needs no more, and a file that lost its write permission can still be locked.
+    # Opened for reading: flock needs no more, and a file without write permission can still be locked.
     descriptor = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    _held.add(descriptor)
+    _open_descriptors.add(descriptor)
     return descriptor
 
 
 def _close(descriptor: int) -> None:
     fcntl.flock(descriptor, fcntl.LOCK_UN)  # closing is not enough where a child has a copy
-    _held.discard(descriptor)
+    _open_descriptors.discard(descriptor)
     os.close(descriptor)
 
 
 def _close_in_child() -> None:
-    # A lock ends when the last copy of its descriptor does: a child would keep it for its killed parent.
-    while _held:
-        os.close(_held.pop())
+    # flock ends with the last copy of its descriptor: a child would keep the lock of a parent that was
+    # killed.
+    while _open_descriptors:
+        os.close(_open_descriptors.pop())
 
 
 os.register_at_fork(after_in_child=_close_in_child)

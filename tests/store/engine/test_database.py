@@ -178,7 +178,7 @@ def test_child_forked_while_a_thread_had_the_turn_can_write(tmp_path: Path) -> N
     """A turn that some thread of the parent had ends for the child when it ends in the parent."""
     database = Database(f"sqlite:///{tmp_path}/app.db")
     database.prepare()
-    with database._backend.turn():
+    with database._backend.write_lock():
         child = os.fork()
         if child == 0:
             try:

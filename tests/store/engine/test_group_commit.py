@@ -236,7 +236,7 @@ def test_a_child_forked_while_a_leader_waits_can_store(database: Database) -> No
     """The parent's leader does not exist in the child, whose writer leads itself."""
     group = GroupCommit(database, Insert())
     with ThreadPoolExecutor(1) as pool:
-        with database._backend.turn():
+        with database._backend.write_lock():
             leader = pool.submit(group.write, "parent")
             until(lambda: len(group._queue) == 1)
             child = os.fork()

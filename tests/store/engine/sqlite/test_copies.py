@@ -84,7 +84,7 @@ class House:
         with self.path.open("r+b") as file:
             file.write(bytes(100))
         self.database.look_for_damage()
-        (aside,) = damage.asides(self.path)
+        (aside,) = damage.to_read_back(self.path)
         return damage.set_aside_at(aside)
 
     def keep_aside(self) -> None:

@@ -176,7 +176,7 @@ def test_a_frozen_waiter_does_not_stop_the_queue(lock: WriteLock) -> None:
             for_ever()
 
     with forked(hold) as holder, forked(queue) as waiter:
-        until(lambda: is_locked(lock._queue))
+        until(lambda: is_locked(lock._queue_file))
         os.kill(waiter, signal.SIGSTOP)
         os.kill(holder, signal.SIGKILL)
         began = time.monotonic()
