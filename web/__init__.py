@@ -1,4 +1,4 @@
-"""HTTP in, pages out: blueprints, guards, error answers, headers. Views hold no rules of their own."""
+"""The web layer: blueprints, guards, error answers and headers. A view holds no rules."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from web import admin, errors, request_log, times
 from web.admin.sign_in import sign_in_by_link
 from web.api import openapi
 from web.api import status as api
-from web.paths import TolerantPaths, public_parts
+from web.paths import TolerantPaths, first_segments
 from web.public import embed, forms, links, site, subscribe
 from web.security import cors, guards, headers
 from web.security.addresses import base_url, base_url_elsewhere, known_base_url, may_call
@@ -31,12 +31,13 @@ __all__ = [
 
 
 def register(app: Flask, services: Services) -> None:
-    """Put every page, guard and error answer of the web layer on the app; reads app.config, opens nothing."""
+    """Register every page, guard and error handler on the app. Reads app.config; opens nothing."""
     app.extensions["services"] = services
     app.session_interface = CookieSessions()
-    # Twelve hours from the sign-in, not from the last click; and a page for visitors never carries a cookie.
+    # A session ends twelve hours after the sign-in, not after the last request; and no page for visitors sets
+    # a cookie.
     app.config["SESSION_REFRESH_EACH_REQUEST"] = False
-    # A page left open over lunch still works: its token lives as long as the session.
+    # A CSRF token is valid as long as the session, so that a page left open for hours can still be sent.
     app.config["WTF_CSRF_TIME_LIMIT"] = None
     request_log.install(app)
     headers.install(app)
@@ -45,11 +46,12 @@ def register(app: Flask, services: Services) -> None:
     times.install(app)
     links.install(app)
     csrf = CSRFProtect(app)
+    # The first two are called without a session; the third checks its token itself.
     csrf.exempt(subscribe.blueprint)
     csrf.exempt(api.drain)
     csrf.exempt(sign_in_by_link)
     public = [part.blueprint for part in (site, embed, subscribe, forms, api, openapi)]
     for blueprint in (*public, admin.blueprint):
         app.register_blueprint(blueprint)
-    parts = public_parts(app.url_map, [blueprint.name for blueprint in public])
-    app.wsgi_app = TolerantPaths(app.wsgi_app, parts)  # type: ignore[method-assign]
+    tolerant = first_segments(app.url_map, [blueprint.name for blueprint in public])
+    app.wsgi_app = TolerantPaths(app.wsgi_app, tolerant)  # type: ignore[method-assign]

@@ -1,4 +1,4 @@
-"""What the running app holds for its views."""
+"""Access to the use cases from a view of the running app."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ from services import Services
 
 
 def services() -> Services:
-    """The use cases given to `register`."""
+    """Return the use cases that `web.register` was given."""
     return cast(Services, current_app.extensions["services"])

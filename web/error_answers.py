@@ -1,4 +1,7 @@
-"""What a refusal looks like: RFC 9457 for programs, a page for people. Never an exception's own text."""
+"""Error answers: problem documents (RFC 9457) for programs, pages for people.
+
+None shows the text of an unexpected exception.
+"""
 
 from __future__ import annotations
 
@@ -31,33 +34,33 @@ WORDS: dict[int, tuple[str, str]] = {
 
 
 def wants_page() -> bool:
-    """Whether a browser is waiting: only where Accept names text/html, and no JSON before it.
+    """Return whether a browser will show the answer: Accept names text/html, and no JSON before it.
 
-    A form's content type says nothing: fetch, jQuery and curl send the same, accept anything at all, and
-    could not read the page to which a browser would be sent on.
+    The request's content type does not tell: fetch, jQuery and curl send the same one as a browser's form,
+    with `Accept: */*`, and could not read the page to which a browser would be redirected.
     """
-    return request.mimetype != JSON and not wants_fragment() and _names_html()
+    return request.mimetype != JSON and not wants_fragment() and _accepts_html()
 
 
 def wants_fragment() -> bool:
-    """Whether a script puts the answer's HTML into its page, as htmx and jQuery's load() do.
+    """Return whether a script puts the answer's HTML into its page, as htmx and jQuery's load() do.
 
-    htmx says so: https://htmx.org/reference/#request_headers. Of others it is known by Accept and by what the
-    browser adds (https://www.w3.org/TR/fetch-metadata/): a script of another origin could not follow a
-    redirect to the page of thanks, and would take a sign-up that is on disk for a failed one.
+    htmx sends HX-Request: https://htmx.org/reference/#request_headers. Other scripts are told by Accept and
+    the Sec-Fetch headers that the browser adds (https://www.w3.org/TR/fetch-metadata/). A script of another
+    origin could not follow a redirect to the thank-you page, and would report a stored sign-up as failed.
     """
     if request.headers.get("HX-Request", "").lower() == "true":
         return True
-    elsewhere = request.headers.get("Sec-Fetch-Site") != "same-origin"
-    by_script = request.headers.get("Sec-Fetch-Mode") == "cors" and elsewhere
-    return by_script and request.mimetype != JSON and _names_html()
+    other_origin = request.headers.get("Sec-Fetch-Site") != "same-origin"
+    by_script = request.headers.get("Sec-Fetch-Mode") == "cors" and other_origin
+    return by_script and request.mimetype != JSON and _accepts_html()
 
 
-def _names_html() -> bool:
-    named: dict[str, float] = {}
-    for kind, quality in request.accept_mimetypes:
-        named[kind.lower()] = max(quality, named.get(kind.lower(), 0.0))
-    return named.get(HTML, 0.0) > 0 and named[HTML] >= named.get(JSON, 0.0)
+def _accepts_html() -> bool:
+    qualities: dict[str, float] = {}
+    for media_type, quality in request.accept_mimetypes:
+        qualities[media_type.lower()] = max(quality, qualities.get(media_type.lower(), 0.0))
+    return qualities.get(HTML, 0.0) > 0 and qualities[HTML] >= qualities.get(JSON, 0.0)
 
 
 def answer(
@@ -69,20 +72,23 @@ def answer(
     ignored: Iterable[str] = (),
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """An error as a page, a piece of one or a problem document, as the request prefers."""
+    """Return an error as a page, an HTML fragment or a problem document, as the request prefers.
+
+    `happened` and `cure` are one sentence each; `ignored` names fields that were sent and not understood.
+    """
     if wants_fragment():
         messages = [error.message for error in errors] or [f"{happened} {cure}"]
-        made = make_response(render_template("subscribe/fragment.html", messages=messages), status)
+        response = make_response(render_template("subscribe/fragment.html", messages=messages), status)
     elif wants_page():
-        made = make_response(render_template("error.html", happened=happened, cure=cure), status)
+        response = make_response(render_template("error.html", happened=happened, cure=cure), status)
     else:
-        made = _problem(status, f"{happened} {cure}", errors, ignored)
-    made.headers.update(headers or {})
-    return made
+        response = _problem(status, f"{happened} {cure}", errors, ignored)
+    response.headers.update(headers or {})
+    return response
 
 
 def later(status: int, happened: str, retry_after: int) -> Response:
-    """A refusal that ends by itself after `retry_after` seconds."""
+    """Return an error that ends by itself after `retry_after` seconds."""
     cure = f"Try again in {retry_after} seconds."
     return answer(status, happened, cure, headers={"Retry-After": str(retry_after)})
 

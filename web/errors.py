@@ -1,4 +1,4 @@
-"""Which error is answered how; the most specific handler is taken."""
+"""Which exception is answered with which status and sentences."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from web.security.guards import KeyMisplaced
 
 log = structlog.get_logger(__name__)
 
-KEPT_HEADERS = ("Allow", "Retry-After")
+PASSED_ON_HEADERS = ("Allow", "Retry-After")
 STORE_RETRY_SECONDS = 30
 LISTS_RETRY_SECONDS = 60
 
@@ -29,30 +29,30 @@ ADDRESS_UNKNOWN = (
     "This service does not know its own address.",
     "Set PUBLIC_BASE_URL to the https:// address that visitors use, and start it again.",
 )
-OTHERWISE = ("The request was refused.", "Check it and send it again.")
+OTHER_STATUS = ("The request was refused.", "Check it and send it again.")
 KEY_MISPLACED = (
     "The key was not sent where this service reads it.",
     'Send the key as "Authorization: Bearer <key>".',
 )
-STALE_PAGE = (
+CSRF_FAILED = (
     "The page was open for too long, or the browser sent no cookie.",
     "Load the page again and repeat. In an embedded preview, open it in a tab of its own.",
 )
-ELSEWHERE = (
+OTHER_ADDRESS = (
     "If this is not {base}, open {base}/admin/ instead: that is the address in PUBLIC_BASE_URL, and cookies "
     "may be kept for it alone."
 )
 
 
 def install(app: Flask) -> None:
-    """Answer every error of the app; the most specific handler is taken."""
-    app.register_error_handler(Exception, _unforeseen)
-    app.register_error_handler(HTTPException, _refused)
+    """Register a handler for every exception; Flask takes the most specific one."""
+    app.register_error_handler(Exception, _unexpected)
+    app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(
         KeyMisplaced, lambda _: answer(401, *KEY_MISPLACED, headers={"WWW-Authenticate": "Bearer"})
     )
     app.register_error_handler(AddressUnknown, lambda _: answer(503, *ADDRESS_UNKNOWN))
-    app.register_error_handler(CSRFError, _stale)
+    app.register_error_handler(CSRFError, _csrf_failed)
     app.register_error_handler(MalformedSubmission, lambda error: answer(400, str(error), WORDS[400][1]))
     app.register_error_handler(
         InvalidSubmission,
@@ -65,26 +65,26 @@ def install(app: Flask) -> None:
 
 
 def storage_unavailable(error: Exception) -> Response:
-    """503 for a database that fails anywhere outside the intake; logged by its type only."""
+    """Answer 503 for a database that failed outside the intake; log the exception's type only."""
     log.error("storage_unavailable", error=type(error).__name__)
     return later(503, "The database cannot be used at the moment.", STORE_RETRY_SECONDS)
 
 
-def _stale(_: CSRFError) -> Response:
-    happened, cure = STALE_PAGE
+def _csrf_failed(_: CSRFError) -> Response:
+    happened, cure = CSRF_FAILED
     public = base_url_elsewhere()
-    return answer(400, happened, f"{cure} {ELSEWHERE.format(base=public)}" if public else cure)
+    return answer(400, happened, f"{cure} {OTHER_ADDRESS.format(base=public)}" if public else cure)
 
 
-def _refused(error: HTTPException) -> Response:
+def _http_error(error: HTTPException) -> Response:
     status = error.code or 500
-    headers = {name: value for name, value in error.get_headers() if name in KEPT_HEADERS}
+    headers = {name: value for name, value in error.get_headers() if name in PASSED_ON_HEADERS}
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"
-    return answer(status, *WORDS.get(status, OTHERWISE), headers=headers)
+    return answer(status, *WORDS.get(status, OTHER_STATUS), headers=headers)
 
 
-def _unforeseen(error: Exception) -> Response:
-    # exc_info keeps to files, lines and the error's own text: local variables hold people's data.
+def _unexpected(error: Exception) -> Response:
+    # exc_info logs files, lines and the exception's text, and no local variables, which hold personal data.
     log.error("unhandled_error", error=type(error).__name__, exc_info=error)
     return answer(500, *WORDS[500])

@@ -1,4 +1,4 @@
-"""Public addresses as people type them: capitals and needless slashes change nothing, without a redirect.
+"""Accept public addresses in capitals and with needless slashes, without a redirect.
 
 A redirect would cost a POST its body in older clients, and a preflight may not be redirected at all:
 https://fetch.spec.whatwg.org/#http-network-or-cache-fetch.
@@ -14,38 +14,38 @@ from werkzeug.routing import Map
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-# The parts of addresses whose capitals mean nothing. What else a rule has for a part, such as a signed token,
-# keeps all addresses with the same beginning as they came.
-WITHOUT_CAPITALS = frozenset({"slug", "signup_id"})
+# Variables of URL rules whose values are lower case. A rule with any other variable, such as a signed token,
+# leaves all addresses with the same first segment unchanged.
+LOWER_CASE_VARIABLES = frozenset({"slug", "signup_id"})
 
 
 class TolerantPaths:
-    """Puts a public address in lower case, with single slashes and none at its end, before it is routed."""
+    """Middleware that lower-cases a public path and removes needless slashes before it is routed."""
 
-    def __init__(self, app: WSGIApplication, public: Collection[str]) -> None:
-        """`public` are the first parts of the addresses to tend; all others are handed on as they came."""
+    def __init__(self, app: WSGIApplication, tolerant: Collection[str]) -> None:
+        """`tolerant` are the first path segments to normalise; all other paths are handed on unchanged."""
         self._app = app
-        self._public = frozenset(public)
+        self._tolerant = frozenset(tolerant)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer as the application does."""
-        parts = [_lower(part) for part in environ.get("PATH_INFO", "").split("/") if part]
-        if parts and parts[0] in self._public:
-            environ["PATH_INFO"] = "/" + "/".join(parts)
+        """Answer as the application does to the normalised path."""
+        segments = [_lower(segment) for segment in environ.get("PATH_INFO", "").split("/") if segment]
+        if segments and segments[0] in self._tolerant:
+            environ["PATH_INFO"] = "/" + "/".join(segments)
         return self._app(environ, start_response)
 
 
-def public_parts(rules: Map, blueprints: Collection[str]) -> frozenset[str]:
-    """The first parts of those blueprints' addresses, but for what has parts whose capitals count."""
-    found: set[str] = set()
-    kept: set[str] = set()
+def first_segments(rules: Map, blueprints: Collection[str]) -> frozenset[str]:
+    """Return the first path segments of those blueprints, except where capitals count further on."""
+    tolerant: set[str] = set()
+    exact: set[str] = set()
     for rule in rules.iter_rules():
         first = rule.rule.split("/")[1]
-        public = rule.endpoint.partition(".")[0] in blueprints and rule.arguments <= WITHOUT_CAPITALS
-        (found if public else kept).add(first)
-    return frozenset(found - kept - {""})
+        lower_case = rule.endpoint.partition(".")[0] in blueprints and rule.arguments <= LOWER_CASE_VARIABLES
+        (tolerant if lower_case else exact).add(first)
+    return frozenset(tolerant - exact - {""})
 
 
-def _lower(part: str) -> str:
+def _lower(segment: str) -> str:
     # WSGI hands over bytes as Latin-1 (PEP 3333): str.lower would change the bytes of letters beyond ASCII.
-    return part.encode("latin-1").lower().decode("latin-1")
+    return segment.encode("latin-1").lower().decode("latin-1")

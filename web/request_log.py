@@ -1,4 +1,4 @@
-"""One line per request, without what could open a door: no query, no token, no sign-up id."""
+"""Log one line per request, without secrets: no query string, no token, no sign-up id."""
 
 from __future__ import annotations
 
@@ -15,14 +15,17 @@ REQUEST_ID = re.compile(r"[\w-]{1,64}", re.ASCII)
 
 
 def install(app: Flask) -> None:
-    """Name each request, log it when it is answered, and tell its name in X-Request-Id."""
+    """Give each request an id, log the request when it is answered, and send the id in X-Request-Id.
+
+    An id that the caller sends in X-Request-Id is kept.
+    """
 
     @app.before_request
     def begin() -> None:
         given = request.headers.get("X-Request-Id", "")
         g.request_id = given if REQUEST_ID.fullmatch(given) else ssl.RAND_bytes(16).hex()
         g.began = time.monotonic()
-        # The thread served somebody else before.
+        # The thread still has the values of the request that it served before.
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=g.request_id)
 
@@ -32,15 +35,15 @@ def install(app: Flask) -> None:
         log.info(
             "request",
             method=request.method,
-            path=_path(),
+            path=_loggable_path(),
             status=answer.status_code,
             ms=round((time.monotonic() - g.began) * 1000),
         )
         return answer
 
 
-def _path() -> str:
-    """The route's pattern; where none matched only the first part, for the rest may be a mistyped secret."""
+def _loggable_path() -> str:
+    """Return the URL rule; without one the path's first segment only: the rest may be a mistyped secret."""
     if request.url_rule is not None:
         return request.url_rule.rule
     first, _, rest = request.path.lstrip("/").partition("/")

@@ -10,10 +10,10 @@ from services.operations.health import SUSPECTED_WAITING
 from web.current import services
 from web.security.addresses import known_base_url
 
-RECENT = 20
-EVENTS = 10
-# What the audit's kinds mean; a kind that is not here is shown as it is.
-HAPPENINGS = {
+RECENT_SIGNUPS = 20
+AUDIT_ENTRIES = 10
+# Kinds of audit entries in words; a kind that is missing here is shown by its name.
+AUDIT_SENTENCES = {
     "connected": "Constant Contact was connected.",
     "connect_failed": "Connecting failed.",
     "connect_denied": "Access was not granted.",
@@ -39,7 +39,7 @@ blueprint = Blueprint("dashboard", __name__)
 
 @blueprint.get("/")
 def index() -> str:
-    """Whether everything works, on one page."""
+    """Show on one page whether everything works, the newest sign-ups and the lists."""
     connection = services().connection.read()
     health, base = services().health.report(), known_base_url()
     lists, lists_problem = _lists(connected=connection.state == "connected")
@@ -47,7 +47,7 @@ def index() -> str:
         "admin/dashboard.html",
         connection=connection,
         health=health,
-        # The connection has its own section on the page.
+        # The page shows the connection's problems and the suspected sign-ups in sections of their own.
         problems=[
             problem.sentence
             for problem in health.problems
@@ -60,20 +60,23 @@ def index() -> str:
         list_names={entry.list_id: entry.name for entry in lists.lists} if lists else {},
         open_list_ids=services().open_lists.ids(),
         has_forms=services().open_lists.by_forms(),
-        signups=services().intake.recent(RECENT),
-        events=services().events(EVENTS),
-        happenings=HAPPENINGS,
+        signups=services().intake.recent(RECENT_SIGNUPS),
+        audit=services().events(AUDIT_ENTRIES),
+        audit_sentences=AUDIT_SENTENCES,
         sandbox_path=current_app.config["SANDBOX_PATH"],
         subscribe_url=f"{base}/subscribe" if base else None,
     )
 
 
 def _lists(*, connected: bool) -> tuple[ListsView | None, str | None]:
-    """The lists as known; the vendor is asked only when there are none yet or on the admin's wish."""
-    known = services().lists.known()
+    """Return the cached lists, or why there are none.
+
+    Constant Contact is called only if none are cached yet, or the admin asks for it by `refresh=1`.
+    """
+    cached = services().lists.known()
     refresh = request.args.get("refresh") == "1"
-    if not refresh and (known or not connected):
-        return known, None
+    if not refresh and (cached or not connected):
+        return cached, None
     try:
         return services().lists.read(refresh=refresh), None
     except ListsUnavailable as error:

@@ -1,4 +1,4 @@
-"""The admin's pages for making forms."""
+"""The pages of forms: list, make, edit, archive."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from services.submission.custom_fields import custom_name, field_of, fold
 from services.submission.fields import ASKED
 from services.submission.web_origins import shown
 from web.current import services
-from web.public import form_view as filled_form
+from web.public import form_view
 from web.security import headers
 from web.security.addresses import known_base_url
 
@@ -37,7 +37,7 @@ blueprint = Blueprint("forms", __name__, url_prefix="/forms")
 
 @blueprint.get("/")
 def index() -> str:
-    """Every form."""
+    """List every form."""
     forms = services().forms.all()
     return render_template(
         "admin/forms.html",
@@ -50,7 +50,7 @@ def index() -> str:
 
 @blueprint.get("/new")
 def new() -> Response:
-    """An empty form to fill in."""
+    """Show the editor for a new form."""
     email = {"name": "email", "label": ASKED["email"].label, "required": True}
     entered = {"fields": [email], "protection": "standard"}
     return _editor(entered, form=None)
@@ -58,14 +58,14 @@ def new() -> Response:
 
 @blueprint.post("/new")
 def create() -> Response:
-    """Make the form that was filled in."""
+    """Make a form of what the editor sent."""
     return _save(_entered() | {"slug": request.form.get("slug", "")}, form=None)
 
 
 @blueprint.get("/<slug>")
 @blueprint.get("/<slug>/edit", endpoint="edit_reserved")
 def edit(slug: str) -> Response:
-    """The form, what it looks like, and how to put it on a site."""
+    """Show how to put the form on a site, a preview and the editor."""
     form = _form(slug)
     sms_wording = form.sms_wordings[-1] if form.sms_wordings else ""
     wordings = {"wording": form.consent and form.consent.wording, "sms_wording": sms_wording}
@@ -75,14 +75,14 @@ def edit(slug: str) -> Response:
 @blueprint.post("/<slug>")
 @blueprint.post("/<slug>/edit", endpoint="change_reserved")
 def change(slug: str) -> Response:
-    """Save what was changed."""
+    """Save what the editor sent."""
     form = _form(slug)
     return _save(_entered() | {"slug": form.slug}, form=form)
 
 
 @blueprint.post("/<slug>/archive")
 def archive(slug: str) -> Response:
-    """Take no more sign-ups by this form; nothing is deleted."""
+    """Archive the form: it takes no more sign-ups; nothing is deleted."""
     if not services().forms.archive(slug):
         raise NotFound
     flash("The form is archived and takes nothing within five seconds. Saving it brings it back.")
@@ -100,12 +100,13 @@ def _save(entered: Mapping[str, Any], form: Form | None) -> Response:
 
 
 def _address(form: Form) -> str:
-    """Where the form is edited; one that was made before its short name was reserved has the longer one."""
+    """Return the editor's address; a form made before its short name was reserved has the longer one."""
     reserved = form.slug in RESERVED_SLUGS
     return url_for(".edit_reserved" if reserved else ".edit", slug=form.slug)
 
 
 def _entered() -> dict[str, Any]:
+    """Return what the editor sent, as `FormCatalog.save` takes it."""
     posted = request.form
     fields = [
         {"name": name, "label": posted.get(f"label_{name}", ""), "required": f"required_{name}" in posted}
@@ -136,7 +137,7 @@ def _entered() -> dict[str, Any]:
 
 
 def _custom_fields(posted: Iterable[str]) -> list[str]:
-    """The inputs of custom fields that the editor offered."""
+    """Return the names of the custom fields that the editor offered."""
     names = (name.removeprefix("label_") for name in posted if name.startswith("label_"))
     return [name for name in names if custom_name(name)]
 
@@ -144,38 +145,38 @@ def _custom_fields(posted: Iterable[str]) -> list[str]:
 def _editor(
     entered: Mapping[str, Any], form: Form | None, errors: Mapping[str, str] | None = None
 ) -> Response:
-    offered = services().vocabulary.offered()
-    asked = {field["name"]: field for field in entered.get("fields", ())}
+    account = services().vocabulary.offered()
+    on_form = {field["name"]: field for field in entered.get("fields", ())}
     choices: dict[str, str] = {name: row.label for name, row in ASKED.items()}
-    # Also those that the account lost since: sign-ups would wait for them.
-    choices |= {name: custom for name in asked if (custom := custom_name(name))}
-    known = {fold(field.label) for field in offered.fields}
-    choices |= {field_of(field.label): field.label for field in offered.fields}
-    custom_names = [custom for name in asked if (custom := custom_name(name))]
+    # Custom fields on the form that the account no longer has are shown too: sign-ups would wait for them.
+    choices |= {name: custom for name in on_form if (custom := custom_name(name))}
+    known = {fold(field.label) for field in account.fields}
+    choices |= {field_of(field.label): field.label for field in account.fields}
+    custom_names = [custom for name in on_form if (custom := custom_name(name))]
     page = render_template(
         "admin/form.html",
         entered=entered,
-        asked=asked,
+        on_form=on_form,
         choices=choices,
         custom_names=custom_names,
         lost=[name for name in custom_names if fold(name) not in known] if known else [],
-        known_tags=[tag.name for tag in offered.tags],
+        known_tags=[tag.name for tag in account.tags],
         sites=[shown(origin) for origin in entered.get("origins", ())],
         errors=errors or {},
         form=form,
         faults=services().form_faults.of(form) if form else [],
         notes=services().field_notes.of(form.slug) if form else [],
-        # What is pasted into a site stays there for years, and a token is good for a day.
-        snippet=filled_form.fill([("form", form.slug)], form=form, known=offered.fields) if form else None,
-        # An admin's page runs no script of others.
+        # Without a form token: pasted HTML stays on a site for years, and a token is valid for a day.
+        snippet=form_view.fill([("form", form.slug)], form=form, known=account.fields) if form else None,
+        # Without the captcha: an admin's page runs no third-party script.
         preview=replace(
-            filled_form.shown(form, services().protection.token(form), offered.fields), captcha=None
+            form_view.shown(form, services().protection.token(form), account.fields), captcha=None
         )
         if form
         else None,
         protections=_protections(str(entered.get("protection"))),
         without_keys=entered.get("protection") in PROVIDERS.keys() - services().captchas.keys(),
-        # A list that is not known, or no longer, still shows that the form leads to it.
+        # With lists of the form that are not cached or were deleted, so that the admin sees them.
         list_names=_offered_lists(entered.get("list_ids", ())),
         base_url=known_base_url(),
     )
@@ -186,7 +187,7 @@ def _editor(
 
 
 def _protections(chosen: str) -> dict[str, str]:
-    """The levels to choose from: a third party's captcha where it has keys, or is chosen already."""
+    """Return the levels to choose from; a third party's captcha only if it has keys or is chosen already."""
     offered = [name for name in PROVIDERS if name in services().captchas or name == chosen]
     return PROTECTIONS | {name: THIRD_PARTY.format(title=PROVIDERS[name].title) for name in offered}
 
@@ -199,7 +200,7 @@ def _form(slug: str) -> Form:
 
 
 def _offered_lists(chosen: Iterable[str]) -> dict[str, str]:
-    """The account's lists to choose from by their ids, and those that are chosen, by the last name known."""
-    known, names = services().lists.known(), services().lists.names()
+    """Return the names of the account's lists and of the chosen ones by id, each the last one known."""
+    cached, names = services().lists.known(), services().lists.names()
     offered = {list_id: names.get(list_id, list_id) for list_id in chosen}
-    return offered | ({entry.list_id: entry.name for entry in known.lists} if known else {})
+    return offered | ({entry.list_id: entry.name for entry in cached.lists} if cached else {})

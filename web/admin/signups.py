@@ -1,4 +1,4 @@
-"""The admin's page of sign-ups that Constant Contact refused: send them again, elsewhere, or not at all."""
+"""The page of parked sign-ups: send them again, send them to another list, or drop them."""
 
 from __future__ import annotations
 
@@ -11,40 +11,40 @@ from werkzeug.wrappers import Response
 from services.signups.manage import Retry, UnusableDecision
 from web.current import services
 
-AT_ONCE = 100
+SHOWN = 100
 
 blueprint = Blueprint("signups", __name__, url_prefix="/signups")
 
 
 @blueprint.get("/")
 def index() -> str:
-    """The newest that are parked, and what may be done about them."""
-    known = services().lists.known()
+    """Show the newest parked sign-ups with their buttons."""
+    lists = services().lists.known()
     return render_template(
         "admin/signups.html",
-        records=services().signups.parked(AT_ONCE),
-        at_once=AT_ONCE,
+        records=services().signups.parked(SHOWN),
+        most_shown=SHOWN,
         list_names=services().lists.names(),
-        lists=known.lists if known else (),
+        lists=lists.lists if lists else (),
     )
 
 
 @blueprint.post("/<uuid:signup_id>/retry")
 def retry(signup_id: UUID) -> Response:
-    """Send one of them again."""
+    """Make one parked sign-up due again."""
     due = services().signups.retry(str(signup_id)) is Retry.DUE
     return _decided("It is due and goes out in its turn." if due else "It is not parked any more.")
 
 
 @blueprint.post("/retry")
 def retry_all() -> Response:
-    """Send all of them again."""
+    """Make all parked sign-ups due again."""
     return _decided(f"Sign-ups that are due again: {services().signups.retry_all_parked()}.")
 
 
 @blueprint.post("/<uuid:signup_id>/drop")
 def drop(signup_id: UUID) -> Response:
-    """Never send one of them."""
+    """Drop a waiting or parked sign-up: it is never sent and stays on record with the reason."""
     try:
         dropped = services().signups.drop(str(signup_id), request.form.get("reason", ""))
     except UnusableDecision as error:
@@ -54,7 +54,7 @@ def drop(signup_id: UUID) -> Response:
 
 @blueprint.post("/lists")
 def replace_list() -> Response:
-    """Send what waits or is parked for one list to another."""
+    """Replace a list in all waiting and parked sign-ups."""
     try:
         changed = services().signups.replace_list(request.form.get("old", ""), request.form.get("new", ""))
     except UnusableDecision as error:

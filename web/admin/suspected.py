@@ -1,4 +1,4 @@
-"""The admin's pages of sign-ups that look like a program's."""
+"""The pages of suspected sign-ups: find, release and delete them, one by one or all of one reason."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from services.protection.rules import RULES
 from services.signups.suspected import BULK_MOST
 from web.current import services
 
-AT_ONCE = 50
+PER_PAGE = 50
 DECISIONS = frozenset({"release", "delete"})
 
 blueprint = Blueprint("suspected", __name__, url_prefix="/suspected")
@@ -21,13 +21,13 @@ blueprint = Blueprint("suspected", __name__, url_prefix="/suspected")
 
 @blueprint.get("/")
 def index() -> str:
-    """Those that wait for a decision, the likeliest people first: all, of one reason, or of one address."""
+    """Show suspected sign-ups, the likeliest people first: all, those of one reason, or of one address."""
     reason, address = _reason(), request.args.get("address", "").strip()
     after = None
     if address:
-        suspects = tuple(services().quarantine.of_address(address, AT_ONCE))
+        suspects = tuple(services().quarantine.of_address(address, PER_PAGE))
     else:
-        page = services().quarantine.page(AT_ONCE, after=request.args.get("after"), reason=reason)
+        page = services().quarantine.page(PER_PAGE, after=request.args.get("after"), reason=reason)
         suspects, after = page.suspects, page.after
     lists = services().lists.known()
     waiting = services().quarantine.counts()
@@ -47,37 +47,37 @@ def index() -> str:
 
 @blueprint.get("/<decision>-all")
 def confirm(decision: str) -> str:
-    """Ask once more before many are decided on at once."""
+    """Ask for a confirmation before all sign-ups of one reason are released or deleted."""
     reason = _reason()
     if reason is None or decision not in DECISIONS:
         raise NotFound
-    some, seen = services().quarantine.to_confirm(reason, AT_ONCE)
+    some, seen = services().quarantine.to_confirm(reason, PER_PAGE)
     return render_template(
         "admin/suspected_all.html",
         decision=decision,
         reason=reason,
         sentence=RULES[reason],
         some=some,
-        at_once=AT_ONCE,
-        # Only what had come by now: nobody decides on what they could not see.
+        most_shown=PER_PAGE,
+        # Epoch ms: the decision leaves out what was received later, which this page does not show.
         seen=seen,
     )
 
 
 @blueprint.post("/<decision>-all")
 def decide_all(decision: str) -> Response:
-    """Release or delete all of one reason, as far as one request may."""
+    """Release or delete what was confirmed, at most BULK_MOST sign-ups in one request."""
     if decision not in DECISIONS:
         raise NotFound
     reason, seen = _reason(), request.form.get("seen", type=int)
     if reason is None or seen is None or not 0 < seen < 2**53:
         abort(HTTPStatus.BAD_REQUEST)
     decide = services().quarantine.release_all if decision == "release" else services().quarantine.delete_all
-    number = decide(reason, seen=seen)
-    what = "is delivered like any other" if decision == "release" else "is deleted"
-    each = "One sign-up" if number == 1 else f"Each of {number} sign-ups"
-    message = f"{each} {what}." if number else "None was left to decide on."
-    if number >= BULK_MOST:
+    count = decide(reason, seen=seen)
+    done = "is delivered like any other" if decision == "release" else "is deleted"
+    each = "One sign-up" if count == 1 else f"Each of {count} sign-ups"
+    message = f"{each} {done}." if count else "None was left to decide on."
+    if count >= BULK_MOST:
         message += " There may be more: do it once more."
     flash(message)
     return redirect(url_for(".index"), HTTPStatus.SEE_OTHER)
@@ -85,19 +85,19 @@ def decide_all(decision: str) -> Response:
 
 @blueprint.post("/<uuid:signup_id>/release")
 def release(signup_id: UUID) -> Response:
-    """Deliver it after all."""
+    """Release one suspected sign-up: store it with a delivery like any other."""
     return _decided(services().quarantine.release(str(signup_id)), "It is delivered like any other sign-up.")
 
 
 @blueprint.post("/<uuid:signup_id>/delete")
 def delete(signup_id: UUID) -> Response:
-    """Remove it for good."""
+    """Delete one suspected sign-up for good."""
     return _decided(services().quarantine.delete(str(signup_id)), "It is deleted.")
 
 
 def _reason() -> str | None:
-    wanted = request.values.get("reason")
-    return wanted if wanted in RULES else None
+    reason = request.values.get("reason")
+    return reason if reason in RULES else None
 
 
 def _decided(done: bool, message: str) -> Response:

@@ -1,1 +1,1 @@
-"""Guards, headers, origins, sessions, and whose word about an address counts."""
+"""Guards, security headers, CORS, sessions, and which proxies are trusted."""

@@ -1,4 +1,4 @@
-"""Which addresses are ours, which are allowed, and which a browser may be sent to."""
+"""The service's own public address, the allowed origins, and where a browser may be redirected to."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from web.current import services
 
 
 class AddressUnknown(HTTPException):
-    """The page would name our address, which in production only PUBLIC_BASE_URL may say."""
+    """The answer needs the service's own address, and PUBLIC_BASE_URL is not set (production only)."""
 
     code = HTTPStatus.SERVICE_UNAVAILABLE
     description = "This service does not know its own address."
 
 
 def known_base_url() -> str | None:
-    """The public address of this service, without a final slash; in development the request's own root.
+    """Return the public address of this service without a final slash; in development the request's root.
 
-    None in production without PUBLIC_BASE_URL: whoever sends a request chooses its Host header, so nothing
-    that others are shown, that is kept or that decides where to go may be made from it.
+    None in production without PUBLIC_BASE_URL: the sender of a request chooses its Host header, so nothing
+    that is shown to others, stored or used for a redirect may be made from it.
     """
     configured: str | None = current_app.config["PUBLIC_BASE_URL"]
     if configured or current_app.config["PRODUCTION"]:
@@ -34,44 +34,44 @@ def known_base_url() -> str | None:
 
 
 def base_url() -> str:
-    """The same for what cannot do without. Raises AddressUnknown."""
-    known = known_base_url()
-    if known is None:
+    """Return the public address of this service. Raises AddressUnknown where `known_base_url` is None."""
+    url = known_base_url()
+    if url is None:
         raise AddressUnknown
-    return known
+    return url
 
 
 def base_url_elsewhere() -> str | None:
-    """Our public address where this request was sent to another one, by scheme, host or port; else None.
+    """Return the public address if this request came to another scheme, host or port; else None.
 
-    A proxy that does not pass on the host or the scheme makes every request look so.
+    Behind a proxy that does not pass on the host or the scheme every request seems to.
     """
-    known = known_base_url()
-    return known if known is not None and origin_of(known) != origin_of(request.root_url) else None
+    url = known_base_url()
+    return url if url is not None and origin_of(url) != origin_of(request.root_url) else None
 
 
 def allowed_origins(config: Mapping[str, Any]) -> tuple[str, ...]:
-    """The configured origins of other sites, written as browsers write them."""
-    return _as_browsers_write(config["ALLOWED_ORIGINS"])
+    """Return ALLOWED_ORIGINS, each written as browsers write an origin."""
+    return _normalised(config["ALLOWED_ORIGINS"])
 
 
 @cache
-def _as_browsers_write(origins: tuple[str, ...]) -> tuple[str, ...]:
+def _normalised(origins: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(origin for origin in map(origin_of, origins) if origin)
 
 
 def may_call(origin: str) -> bool:
-    """Whether scripts of that origin may post: the settings allow it, or a form does."""
+    """Return whether scripts of that origin may post: ALLOWED_ORIGINS or a form names it."""
     return origin in allowed_origins(current_app.config) or origin in services().forms.origins()
 
 
 def may_redirect_to(url: str, also: Iterable[str] = ()) -> bool:
-    """Whether a form may send its visitor there: to an allowed site, to one of `also`, or to ours."""
+    """Return whether a form may redirect there: to ALLOWED_ORIGINS, to one of `also`, or to this service."""
     origin = origin_of(url)
     allowed = {*allowed_origins(current_app.config), *also, origin_of(known_base_url() or "")}
     return origin is not None and origin in allowed
 
 
 def page_of(referer: str | None, origin: str | None) -> str | None:
-    """The page a form was on, as far as the browser tells."""
+    """Return the page that a form was on, as far as the browser's headers tell."""
     return bare_page(referer) or bare_page(origin)

@@ -1,7 +1,7 @@
-"""Cross-origin calls by scripts of allowed sites: exact origins, no credentials, headers on errors too.
+"""CORS for scripts of allowed sites: exact origins, no credentials, headers on error answers as well.
 
-https://fetch.spec.whatwg.org/#http-cors-protocol. Not Flask-CORS: it takes its origins when the app is made,
-and forms bring theirs while it runs.
+https://fetch.spec.whatwg.org/#http-cors-protocol. Flask-CORS is not used: it takes its origins when the
+app is made, and forms add theirs while it runs.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from services.access.requester import ANONYMOUS
 from web import error_answers
 from web.security import guards
 
-# By address and not by view: an address that leads nowhere answers with the headers as well.
+# By path and not by view, so that a 404 below these paths has the headers as well.
 PATHS = ("/subscribe", "/signups/", "/forms/")
 METHODS = "GET, POST"
-# For who does not ask by name; "*" would not cover Authorization.
-REQUEST_HEADERS = "content-type, idempotency-key, prefer"
-# What a script may ask for by name: tokens with commas (RFC 9110 §5.6.2). Any is allowed, since no cookie is
+# Allowed when a preflight names no header; "*" would not cover Authorization.
+DEFAULT_REQUEST_HEADERS = "content-type, idempotency-key, prefer"
+# Headers that a preflight may name: tokens with commas (RFC 9110 §5.6.2). Any is allowed, since no cookie is
 # read here: libraries add headers of their own (X-Requested-With, HX-Current-URL, traceparent).
-ASKED_HEADERS = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+(?:[ \t]*,[ \t]*[!#$%&'*+.^_`|~0-9A-Za-z-]+)*")
-LONGEST_ASKED = 2_000
-ANSWER_HEADERS = "HX-Redirect, Location, Preference-Applied, Retry-After, X-Request-Id"
+HEADER_NAMES = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+(?:[ \t]*,[ \t]*[!#$%&'*+.^_`|~0-9A-Za-z-]+)*")
+LONGEST_HEADER_NAMES = 2_000
+EXPOSED_HEADERS = "HX-Redirect, Location, Preference-Applied, Retry-After, X-Request-Id"
 PREFLIGHT_SECONDS = "3600"
 # https://html.spec.whatwg.org/multipage/browsers.html#ascii-serialisation-of-an-origin
-NO_ORIGIN = "null"
-NO_ORIGIN_WORDS = (
+OPAQUE_ORIGIN = "null"
+OPAQUE_ORIGIN_REFUSED = (
     "The page that sends this has no origin of its own: it was opened from a file, or is in a sandboxed "
     "frame without allow-same-origin.",
     "Put it on a web server whose address is among the form's sites or in ALLOWED_ORIGINS.",
@@ -36,13 +36,13 @@ NO_ORIGIN_WORDS = (
 
 
 def install(app: Flask, allowed: Callable[[str], bool]) -> None:
-    """Let scripts of those origins call what visitors' forms need, and tell those without one what to do."""
+    """Let scripts of origins that are `allowed` call PATHS; answer 403 to those of an opaque origin."""
 
     @app.before_request
-    def refuse_without_origin() -> Response | None:
-        if request.method == "OPTIONS" or not request.path.startswith(PATHS) or not _without_origin():
+    def refuse_opaque_origin() -> Response | None:
+        if request.method == "OPTIONS" or not request.path.startswith(PATHS) or not _from_opaque_origin():
             return None
-        return error_answers.answer(403, *NO_ORIGIN_WORDS) if guards.asker() == ANONYMOUS else None
+        return error_answers.answer(403, *OPAQUE_ORIGIN_REFUSED) if guards.asker() == ANONYMOUS else None
 
     @app.after_request
     def allow(answer: Response) -> Response:
@@ -52,30 +52,30 @@ def install(app: Flask, allowed: Callable[[str], bool]) -> None:
         if request.method == "OPTIONS":
             answer.vary.add("Access-Control-Request-Headers")
         origin = request.headers.get("Origin")
-        if origin is None or not (_without_origin() or allowed(origin)):
+        if origin is None or not (_from_opaque_origin() or allowed(origin)):
             return answer
         answer.headers["Access-Control-Allow-Origin"] = origin
         if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
             answer.headers["Access-Control-Allow-Methods"] = METHODS
-            answer.headers["Access-Control-Allow-Headers"] = _asked() or REQUEST_HEADERS
+            answer.headers["Access-Control-Allow-Headers"] = _requested_headers() or DEFAULT_REQUEST_HEADERS
             answer.headers["Access-Control-Max-Age"] = PREFLIGHT_SECONDS
         else:
-            answer.headers["Access-Control-Expose-Headers"] = ANSWER_HEADERS
+            answer.headers["Access-Control-Expose-Headers"] = EXPOSED_HEADERS
         return answer
 
 
-def _without_origin() -> bool:
-    """Whether a script of a page without an origin calls; a browser's form from there is as any other.
+def _from_opaque_origin() -> bool:
+    """Return whether a script of a page with an opaque origin calls and can read the answer.
 
-    The script may read the answer, a refusal or what the holder of a key is told: no cookie is read here. One
-    that can read no answer (fetch with mode: "no-cors", sendBeacon) is as a form: it would not hear of a
-    refusal, and the sign-up would be lost.
+    It may read the 403 or, with an API key, the result: no cookie is read here. A plain form of such a page
+    is taken like any other. So is a script that cannot read the answer (fetch with mode: "no-cors",
+    sendBeacon): it would not learn of the 403, and the sign-up would be lost.
     """
-    if request.headers.get("Origin") != NO_ORIGIN or request.headers.get("Sec-Fetch-Mode") == "no-cors":
+    if request.headers.get("Origin") != OPAQUE_ORIGIN or request.headers.get("Sec-Fetch-Mode") == "no-cors":
         return False
     return not error_answers.wants_page()
 
 
-def _asked() -> str | None:
-    asked = request.headers.get("Access-Control-Request-Headers", "").strip()
-    return asked if len(asked) <= LONGEST_ASKED and ASKED_HEADERS.fullmatch(asked) else None
+def _requested_headers() -> str | None:
+    names = request.headers.get("Access-Control-Request-Headers", "").strip()
+    return names if len(names) <= LONGEST_HEADER_NAMES and HEADER_NAMES.fullmatch(names) else None

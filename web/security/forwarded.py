@@ -1,4 +1,4 @@
-"""Which address, scheme and host a request really has: what the proxies in front say, and nobody else."""
+"""The client's address, scheme and host as trusted proxies report them; nobody else is believed."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from services.access.proxy_watch import ProxyWatch
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-# Who opened the connection, and whether anything was forwarded: for what must not take a header's word.
+# The connection's peer, and whether any forwarding header came: for checks that must not rely on headers.
 PEER = "subscriber_sync.peer"
 WAS_FORWARDED = "subscriber_sync.was_forwarded"
 
 
 class Forwarded:
-    """Puts the visitor's address, scheme and host in place, where whoever called is one of our proxies."""
+    """Middleware that applies X-Forwarded-* when the connection's peer is one of our proxies."""
 
     def __init__(self, app: WSGIApplication, rules: ProxyRules, watch: ProxyWatch | None) -> None:
-        """`watch` is told what each request shows; None in development."""
+        """`watch` records what each request shows of a wrong number of proxies; None in development."""
         self._app = app
-        self._believing = ProxyFix(app, x_for=rules.hops, x_proto=rules.hops, x_host=rules.hops)
+        self._with_headers = ProxyFix(app, x_for=rules.hops, x_proto=rules.hops, x_host=rules.hops)
         self._rules = rules
         self._watch = watch
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer as the application does."""
+        """Answer as the application does to the request with its real address, scheme and host."""
         peer = environ.get("REMOTE_ADDR", "")
         environ[PEER] = peer
         environ[WAS_FORWARDED] = any(environ.get(header) for header in FORWARDED_HEADERS)
         if self._watch is not None:
             self._watch.note(self._rules.look(environ))
-        return (self._believing if self._rules.believes(peer) else self._app)(environ, start_response)
+        return (self._with_headers if self._rules.believes(peer) else self._app)(environ, start_response)

@@ -1,4 +1,4 @@
-"""Who is asking: an admin's session, an API key, or anybody."""
+"""Who sent the request: an admin by the session, the holder of an API key, or anybody."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from web.current import services
 SESSION_KEY = "admin"
 DASHBOARD = "/admin/"
 CONNECT = "/oauth/start"
-# As `oauth.routes` marks an address that another host of ours led to.
+# Parameter of /oauth/start after `oauth.routes` redirected the browser from another host to PUBLIC_BASE_URL.
 MOVED = "moved"
-# A fixed set: no address from outside can become a redirect, and no code of a callback lands in one.
+# A fixed set, so that no address from outside becomes a redirect, and no code of a callback gets into one.
 RETURN_TO = frozenset({DASHBOARD, CONNECT})
-# Where other services take their keys.
+# Headers and query parameters in which other services take their keys.
 OTHER_KEY_HEADERS = ("X-Api-Key", "Api-Key", "ApiKey", "X-ApiKey", "X-Auth-Token", "X-Access-Token")
 OTHER_KEY_PARAMETERS = frozenset({"apikey", "accesstoken"})
 
 
 class KeyMisplaced(Unauthorized):
-    """A key is presented, but not as `Authorization: Bearer <key>`."""
+    """A key came, but not as `Authorization: Bearer <key>`."""
 
 
 def is_admin() -> bool:
-    """Whether the session is signed in; the store is asked only about one that this service signed."""
+    """Return whether the session is an admin's. The store is read only for a session that we signed."""
     return services().admin.is_current(session.get(SESSION_KEY))
 
 
 def may_see_all() -> bool:
-    """Whether an admin or the holder of an API key asks; a key that is not ours counts as none.
+    """Return whether an admin or the holder of an API key sent the request; an unknown key counts as none.
 
-    For what a probe asks: a refusal there would pass for a service that is down.
+    For health checks: they would take a 401 for a service that is down.
     """
     try:
         return asker() != ANONYMOUS or services().admin.is_seen_current(session.get(SESSION_KEY))
@@ -42,7 +42,7 @@ def may_see_all() -> bool:
 
 
 def require_admin() -> Response | None:
-    """None for an admin; for anybody else the way to the sign-in page and back."""
+    """Return None for an admin; for anybody else a redirect to the sign-in page, which leads back."""
     if is_admin():
         return None
     back = request.path if request.method == "GET" and request.path in RETURN_TO else None
@@ -51,16 +51,16 @@ def require_admin() -> Response | None:
 
 
 def after_sign_in(wanted: str | None) -> str:
-    """Where to go after signing in: `wanted` when it is one of our two destinations, else the dashboard."""
+    """Return the destination after signing in: `wanted` if it is in RETURN_TO, else the dashboard."""
     return wanted if wanted in RETURN_TO else DASHBOARD
 
 
 def bearer_token() -> str | None:
-    """The token presented, None when there is none at all.
+    """Return the bearer token, None when the request has none.
 
     Raises:
-        KeyMisplaced: the Authorization header is not `Bearer <token>` (RFC 6750 §2.1), or there is none and a
-            key stands where other services take theirs: it must not pass as a public form.
+        KeyMisplaced: the Authorization header is not `Bearer <token>` (RFC 6750 §2.1), or it is missing and a
+            key came where other services take theirs: such a request must not pass as a public form.
     """
     header = request.headers.get("Authorization")
     if header is None:
@@ -81,10 +81,10 @@ def _key_elsewhere() -> bool:
 
 
 def asker() -> Requester:
-    """The holder of the API key presented, ANONYMOUS when none is.
+    """Return the holder of the request's API key, ANONYMOUS when it has none.
 
     Raises:
-        Unauthorized: a key is presented and it is not ours; a typing error must not pass as a public form.
+        Unauthorized: the key is not one of API_KEYS; a mistyped one must not pass as a public form.
     """
     key = bearer_token()
     if key is None:

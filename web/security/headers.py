@@ -1,7 +1,7 @@
-"""The security headers of every answer: fixed strings, but for what a form and its captcha need.
+"""The security headers of every answer: fixed strings, except where a form or its captcha needs more.
 
-Visitors' pages may be shown in a frame of any site, since they neither read nor set a cookie: whoever frames
-one gains nothing that a form of their own would not give. All other pages refuse every frame.
+Any site may frame the pages for visitors, since these neither read nor set a cookie: a framed form gives an
+attacker nothing that a form of their own would not. All other pages refuse every frame.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from services.protection.providers import Provider
 from web.security.addresses import allowed_origins, known_base_url
 
 ONE_YEAR = 31_536_000
-# By address and not by view: an address under these that leads nowhere answers visitors as well.
+# By path and not by view, because a 404 below these paths is shown to visitors as well.
 VISITORS_PATHS = re.compile(r"/(?:subscribe|thank-you|forms/.*)", re.DOTALL)
-# A page of thanks may send its visitor on, from a bare name to www or by a short link, who knows where to.
-ANYWHERE = ("http:", "https:")
+# A form's thank-you page may redirect further to an unknown host: to www, or as a short link does.
+ANY_ORIGIN = ("http:", "https:")
 
 NO_SOURCES: Mapping[str, tuple[str, ...]] = {}
-OURS = {
+BASE_DIRECTIVES = {
     "default-src": "'none'",
     "style-src": "'self'",
     "img-src": "'self' data:",
@@ -37,14 +37,14 @@ def content_policy(
     *,
     framed: bool = False,
 ) -> str:
-    """The Content-Security-Policy of a page whose forms may lead to these origins besides our own.
+    """Return the Content-Security-Policy of a page whose forms may lead to these origins besides our own.
 
     Chromium applies form-action also to every redirect after a form post:
     https://www.w3.org/TR/CSP3/#directive-form-action. A page that may be `framed` has no frame-ancestors at
     all, since `*` matches no page that was opened from a file:
     https://www.w3.org/TR/CSP3/#match-url-to-source-expression
     """
-    directives = dict(OURS)
+    directives = dict(BASE_DIRECTIVES)
     for name, sources in captcha_sources.items():
         directives[name] = " ".join(filter(None, (directives.get(name), *sources)))
     directives |= {
@@ -57,23 +57,23 @@ def content_policy(
 
 
 def allow_preview(answer: Response, form: Form) -> None:
-    """Let an admin's page that shows the form lead to the form's own sites as well."""
+    """Let the form that an admin's page shows as a preview lead to its own sites as well."""
     answer.headers["Content-Security-Policy"] = content_policy(
         {*allowed_origins(current_app.config), *form.redirects}
     )
 
 
 def allow_visitors_form(answer: Response, captcha: Provider | None = None) -> None:
-    """Let a visitor's page with a form lead to any page of thanks, and draw the form's captcha."""
+    """Let a visitor's page with a form lead to any thank-you page, and load the form's captcha."""
     sources = captcha.sources if captcha else NO_SOURCES
-    answer.headers["Content-Security-Policy"] = content_policy(ANYWHERE, sources, framed=True)
+    answer.headers["Content-Security-Policy"] = content_policy(ANY_ORIGIN, sources, framed=True)
     if captcha:
-        # Our host, which the widget is told anyway, so that its provider knows the site; no page, no visitor.
+        # The provider recognises the site by our host, which its widget learns anyway; it sees no path.
         answer.headers["Referrer-Policy"] = "strict-origin-when-cross-origin"
 
 
 def install(app: Flask) -> None:
-    """Add what a view has not set itself."""
+    """Add the security headers to every answer, except those that its view has set."""
     policy = content_policy(allowed_origins(app.config))
     visitors_policy = content_policy(allowed_origins(app.config), framed=True)
 
@@ -88,13 +88,13 @@ def install(app: Flask) -> None:
 
     @app.after_request
     def add_headers(answer: Response) -> Response:
-        # Where the address is not known, the request says how it came; nobody else is told.
+        # Without PUBLIC_BASE_URL the request's own scheme decides: only its sender sees the answer.
         https = (known_base_url() or request.root_url).startswith("https://")
         wanted = for_https if https else fixed
         if VISITORS_PATHS.fullmatch(request.path):
             wanted = wanted | {"Content-Security-Policy": visitors_policy}
-        given = {name.lower() for name in answer.headers.keys()}  # noqa: SIM118 - iterating yields pairs
+        already_set = {name.lower() for name in answer.headers.keys()}  # noqa: SIM118 - it yields pairs
         for name, value in wanted.items():
-            if name.lower() not in given:
+            if name.lower() not in already_set:
                 answer.headers.add(name, value)
         return answer

@@ -1,4 +1,4 @@
-"""The built-in sandbox's control routes are for this machine and for admins: they show everybody."""
+"""The guard of the built-in sandbox's control routes, which show every contact in it."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ REFUSAL = '{"error": "only this machine and admins control the sandbox: sign in 
 
 
 class SandboxGuard:
-    """Stands before the sandbox where it is mounted; its other pages are for everybody."""
+    """Middleware before the mounted sandbox: only this machine and admins reach its control routes."""
 
     def __init__(self, app: Flask, sandbox: WSGIApplication, *, granted: str) -> None:
-        """`granted` is the name in the WSGI environment by which the sandbox is told that the caller may."""
+        """`granted` is the key in the WSGI environment that tells the sandbox that access was checked."""
         self._app = app
         self._sandbox = sandbox
         self._granted = granted
@@ -43,7 +43,7 @@ class SandboxGuard:
 
 
 def _from_this_machine(environ: WSGIEnvironment) -> bool:
-    """By who opened the connection, never by a header; a proxy on this machine speaks for somebody else."""
+    """Judge by the connection's peer, never by a header; a proxy on this machine forwards any request."""
     try:
         peer = ipaddress.ip_address(environ.get(forwarded.PEER, ""))
     except ValueError:

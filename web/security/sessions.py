@@ -1,4 +1,4 @@
-"""Flask's signed cookie, with one signer for all requests: making one costs more than most pages."""
+"""Flask's signed session cookie, with one signer for all requests: making one takes longer than a page."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from itsdangerous import URLSafeTimedSerializer
 
 
 class CookieSessions(SecureCookieSessionInterface):
-    """The sessions of one app; its SECRET_KEY does not change while it runs."""
+    """The session interface of one app, whose SECRET_KEY does not change while it runs."""
 
     def __init__(self) -> None:
         self._signer: URLSafeTimedSerializer | None = None
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
-        """The session of the cookie; a visitor without cookies has an empty one, and nothing is read."""
+        """Return the session of the cookie; without any cookie an empty one, and nothing is verified."""
         if "HTTP_COOKIE" not in request.environ:
             return self.session_class()
         return super().open_session(app, request)
 
     def get_signing_serializer(self, app: Flask) -> URLSafeTimedSerializer | None:
-        """The signer, made at the first request."""
+        """Return the signer, which is made at the first request."""
         if self._signer is None:
             self._signer = super().get_signing_serializer(app)
         return self._signer

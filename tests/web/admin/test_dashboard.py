@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 
 from store.connection.audit import AuditLog
 from tests.web.conftest import BY_KEY, MakeApp, csrf_token, sign_in
-from web.admin.dashboard import HAPPENINGS
+from web.admin.dashboard import AUDIT_SENTENCES
 
 
 def test_without_the_slash(admin: FlaskClient) -> None:
@@ -84,7 +84,7 @@ def test_every_kind_of_event_has_words() -> None:
     calls = re.compile(r"on_event\(\s*\"(\w+)\"")
     recorded = {kind for source in Path("oauth").rglob("*.py") for kind in calls.findall(source.read_text())}
     assert recorded >= {"connected", "disconnected", "seeded"}
-    assert recorded <= set(HAPPENINGS)
+    assert recorded <= set(AUDIT_SENTENCES)
 
 
 def test_disconnecting(connected: FlaskClient) -> None:

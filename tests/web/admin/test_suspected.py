@@ -17,7 +17,7 @@ from services.forms.honeypot import trap_name
 from services.protection.proof_of_work import Challenge
 from tests.services.protection.test_proof_of_work import answer
 from tests.web.conftest import API_KEY, BY_KEY, MakeApp, csrf_token
-from web.admin.suspected import AT_ONCE
+from web.admin.suspected import PER_PAGE
 from wiring.access import derived_keys
 
 ORIGIN = "https://shop.example.org"
@@ -252,15 +252,15 @@ def trapped(client: FlaskClient, list_id: str, number: int) -> None:
 
 def test_the_admin_pages_through_all_of_them(admin: FlaskClient, client: FlaskClient, list_id: str) -> None:
     """By links, without a script; each stands on one page, and a place that was made up begins anew."""
-    for number in range(AT_ONCE + 3):
+    for number in range(PER_PAGE + 3):
         trapped(client, list_id, number)
     first = admin.get("/admin/suspected/").text
     following = re.search(r'href="(/admin/suspected/\?after=[^"]+)">Next page', first)
     assert following is not None
     second = admin.get(following[1].replace("&amp;", "&")).text
     found = [re.findall(r'"Release (p\d+@example.org)"', page) for page in (first, second)]
-    assert [len(page) for page in found] == [AT_ONCE, 3]
-    assert len({*found[0], *found[1]}) == AT_ONCE + 3
+    assert [len(page) for page in found] == [PER_PAGE, 3]
+    assert len({*found[0], *found[1]}) == PER_PAGE + 3
     assert "Next page" not in second
     for made_up in ("x", "9.1.s", "1.x.s", "1.99999999999999999999.s", "1.1.%00", "."):
         assert admin.get(f"/admin/suspected/?after={made_up}").status_code == 200

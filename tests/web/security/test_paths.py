@@ -9,7 +9,7 @@ from werkzeug.routing import Map, Rule
 
 from tests.web.conftest import BROWSER, SITE
 from tests.web.forms import SHOP, make
-from web.paths import public_parts
+from web.paths import first_segments
 
 AS_BROWSER = {"Accept": BROWSER}
 
@@ -83,7 +83,7 @@ def test_addresses_with_a_token_would_be_left_alone() -> None:
             Rule("/", endpoint="forms.home"),
         ]
     )
-    assert public_parts(rules, ["forms"]) == {"forms"}
+    assert first_segments(rules, ["forms"]) == {"forms"}
 
 
 def test_who_opens_the_address_is_led_to_the_only_form(app: Flask, client: FlaskClient) -> None:
