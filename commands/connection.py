@@ -9,7 +9,6 @@ from flask.cli import with_appcontext
 
 from commands.context import database_faults_told, refuse_builtin_sandbox, services
 from services.connection.status import ConnectionView
-from services.connection.token_ages import TokenAges
 
 
 @click.group("connection")
@@ -23,8 +22,8 @@ def connection() -> None:
 def connection_status(context: click.Context) -> None:
     """Say how the connection stands; exit code 0 only when it is connected."""
     with database_faults_told():
-        view, ages = services().connection.read(), services().tokens.read()
-    for name, value in _status_rows(view, ages):
+        view = services().connection.read()
+    for name, value in _status_rows(view):
         click.echo(f"{name:<14} {value}")
     context.exit(0 if view.state == "connected" else 1)
 
@@ -51,8 +50,9 @@ def connection_disconnect() -> None:
     click.echo("Disconnected. Connect again at /admin/.")
 
 
-def _status_rows(view: ConnectionView, ages: TokenAges) -> Iterator[tuple[str, str]]:
+def _status_rows(view: ConnectionView) -> Iterator[tuple[str, str]]:
     """What is known, a name and a value each; no row for what is not."""
+    ages = view.tokens
     yield "State", view.state
     yield "", view.sentence
     if view.account_name is not None:

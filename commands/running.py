@@ -17,7 +17,7 @@ from commands.context import base_address, refuse_builtin_sandbox, services
 from sandbox import SANDBOX_CLIENT_ID, SANDBOX_CLIENT_SECRET, create_sandbox
 from services.delivery.thread import watch
 from services.errors import ListsUnavailable
-from services.operations.checks import Level
+from services.problems import Level
 
 HANGS = 1
 
@@ -117,6 +117,6 @@ def sign_in_link(welcome: bool) -> None:
 def doctor(context: click.Context, online: bool) -> None:
     """Say what is wrong and how to mend it; exit code 1 when there is a problem."""
     found = services().doctor.examine(online=online)
-    for finding in found:
-        click.echo(str(finding))
-    context.exit(1 if any(finding.level is Level.PROBLEM for finding in found) else 0)
+    for problem in found:
+        click.echo(str(problem))
+    context.exit(1 if any(problem.level is Level.PROBLEM for problem in found) else 0)

@@ -9,8 +9,8 @@ from services.access.admin import AdminAccess
 from services.access.api_keys import ApiKeys, DrainToken
 from services.account.fields_and_tags import FieldsAndTags
 from services.account.lists import ListCache
-from services.connection.status import ConnectionControl, ConnectionStatus
-from services.connection.token_ages import TokenClock
+from services.connection.control import ConnectionControl
+from services.connection.status import ConnectionStatus
 from services.delivery.worker import Delivery
 from services.forms.faults import FormFaults
 from services.forms.form import FormCatalog
@@ -45,7 +45,6 @@ class Services:
     delivery: Delivery
     connection: ConnectionStatus
     connection_control: ConnectionControl
-    tokens: TokenClock
     events: Callable[[int], list[AuditEntry]]
     health: HealthInTime
     housekeeping: Housekeeping

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from oauth.refresh.schedule import lasts
 from services import Services
 from services.connection.status import ConnectionStatus
 from services.delivery.thread import DeliveryThread
@@ -66,7 +67,9 @@ def build_services(
     store = storage.store
     access = build_access(settings, store, clock)
     tokens = build_tokens(settings, storage, vendor)
-    status = ConnectionStatus(store.connections, clock=clock, public_client=settings.public_client)
+    status = ConnectionStatus(
+        store.connections, lasts=lasts, clock=clock, public_client=settings.public_client
+    )
     account = build_account(storage, vendor, tokens.source, status, waiting)
     delivery = build_delivery(settings, storage, account, waiting)
     worker = delivery.worker
@@ -110,7 +113,6 @@ def build_services(
         delivery=worker,
         connection=status,
         connection_control=connection.control,
-        tokens=connection.ages,
         events=store.events.recent,
         health=build_health(watched),
         housekeeping=build_housekeeping(watched),

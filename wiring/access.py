@@ -12,7 +12,7 @@ from services.access.api_keys import ApiKeys, DrainToken
 from services.access.derived_keys import DerivedKeys
 from services.access.proxies import ProxyRules
 from services.access.proxy_watch import ProxyWatch
-from services.connection.status import ConnectLimit
+from services.connection.control import ConnectLimit
 from settings import Settings
 from store import Store
 from wiring.clock import Clock

@@ -14,7 +14,6 @@ from oauth.refresh.rescue_file import RescueFile
 from oauth.refresh.thread import RefreshThread
 from oauth.token_source import TokenSource
 from services.connection.audit import ConnectionAudit
-from services.connection.token_ages import TokenClock
 from settings import Settings
 from wiring.constant_contact import Account, Vendor, account_of
 from wiring.storage import Storage
@@ -41,7 +40,6 @@ class Connection:
 
     connector: Connector
     control: ConnectionControl
-    ages: TokenClock
     thread: RefreshThread
     plant_seed: Callable[[], None]
 
@@ -107,7 +105,6 @@ def build_connection(
         control=ConnectionControl(
             tokens.source, connector, store.connections, tokens.cipher, on_refreshed=on_connected
         ),
-        ages=TokenClock(store.connections, clock=clock),
         thread=RefreshThread(tokens.source, check),
         plant_seed=plant_seed,
     )

@@ -12,7 +12,8 @@ from services.operations.health import Health
 from services.operations.health_in_time import HealthInTime
 from services.operations.housekeeping import Housekeeping, Task
 from services.operations.metrics import Metrics
-from services.problems import Problem
+from services.operations.snapshot import SnapshotReader, Sources
+from services.problems import Level, Problem
 from settings import Settings
 from store.upkeep.expiry import Expiry
 from store.upkeep.retention import Retention
@@ -39,76 +40,62 @@ class Watched:
     proxy_watch: ProxyWatch
 
 
-def build_health(watched: Watched) -> HealthInTime:
-    """What `GET /health` asks."""
-    settings, storage, store = watched.settings, watched.storage, watched.storage.store
-    health = Health(
+def sources_of(watched: Watched) -> Sources:
+    """What health, doctor and metrics read."""
+    storage, store, account = watched.storage, watched.storage.store, watched.account
+    thread = watched.settings.delivery == "thread"
+    return Sources(
         database=storage.database,
         spool=storage.spool,
         salvage=storage.salvage,
         disk=storage.disk,
         deliveries=store.deliveries,
-        budget=store.budget,
-        connection=watched.account.connection,
-        suspected=store.suspected,
+        quota=store.budget,
         public_backlog=store.public_backlog,
+        connection=account.connection,
+        lists=account.lists,
         open_lists=watched.forms.open_lists,
-        silent_seconds=watched.delivery.silent_seconds if settings.delivery == "thread" else None,
+        suspected=store.suspected,
         form_faults=watched.form_faults.sentences,
-        warnings=_settings_problems(settings),
         proxies=watched.proxy_watch.problems,
-        opt_outs=watched.account.opt_outs.problems,
-        version=VERSION,
+        opt_outs=account.opt_outs.problems,
+        silent_seconds=watched.delivery.silent_seconds if thread else None,
         clock=storage.clock,
     )
-    return HealthInTime(health, storage.spool, version=VERSION)
+
+
+def build_health(watched: Watched) -> HealthInTime:
+    """What `GET /health` asks."""
+    reader = SnapshotReader(sources_of(watched))
+    health = Health(reader, warnings=_settings_problems(watched.settings), version=VERSION)
+    return HealthInTime(health, watched.storage.spool)
 
 
 def build_metrics(watched: Watched) -> Metrics:
     """What `GET /metrics` asks."""
-    store = watched.storage.store
-    return Metrics(
-        database=store.database,
-        connection=watched.account.connection,
-        tokens=watched.connection.ages,
-        deliveries=store.deliveries,
-        budget=store.budget,
-        suspected=store.suspected,
-        clock=watched.storage.clock,
-    )
+    return Metrics(SnapshotReader(sources_of(watched)))
 
 
 def build_doctor(watched: Watched) -> Doctor:
     """What `flask doctor` asks."""
-    storage, store = watched.storage, watched.storage.store
-    return Doctor(
-        _deployment(watched.settings),
-        database=storage.database,
-        connection=watched.account.connection,
-        control=watched.connection.control,
-        tokens=watched.connection.ages,
-        lists=watched.account.lists,
-        open_lists=watched.forms.open_lists,
-        deliveries=store.deliveries,
-        budget=store.budget,
-        spool=storage.spool,
-        salvage=storage.salvage,
-        proxies=watched.proxy_watch.problems,
-        form_faults=watched.form_faults.sentences,
-        clock=storage.clock,
-        reach=reached,
-    )
+    reader = SnapshotReader(sources_of(watched))
+    return Doctor(_deployment(watched.settings), reader, watched.connection.control, reach=reached)
 
 
 def _settings_problems(settings: Settings) -> tuple[Problem, ...]:
-    return tuple(Problem(found.code, found.sentence, found.public) for found in settings.warnings())
+    return tuple(
+        Problem(found.code, Level.WARNING, found.sentence, public=found.public)
+        for found in settings.warnings()
+    )
 
 
 def _weak_in_development(settings: Settings) -> tuple[Problem, ...]:
     """What production would not start with: for the doctor alone, since a first try is in order."""
     if settings.production:
         return ()
-    return tuple(Problem("weak_secret", sentence, public=False) for sentence in settings.weak_secrets())
+    return tuple(
+        Problem("weak_secret", Level.WARNING, sentence, public=False) for sentence in settings.weak_secrets()
+    )
 
 
 def _deployment(settings: Settings) -> Deployment:
@@ -119,7 +106,6 @@ def _deployment(settings: Settings) -> Deployment:
         data_dir=settings.data_dir,
         redirect_uri=f"{base}{CALLBACK_PATH}" if base else None,
         public_list_ids=public_lists(settings),
-        delivers_itself=settings.delivery == "thread",
         vendor_urls=() if settings.builtin_sandbox else (settings.api_url, settings.auth_url),
         public_client=settings.public_client,
     )

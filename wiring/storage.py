@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from services.access.requester import STRANGER
 from services.delivery.payload import payload_of
-from services.operations.checks import database_file
+from services.operations.checks.storage import database_file
 from settings import Settings
 from store import Store
 from store.engine.clock import DatabaseClock

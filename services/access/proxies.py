@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from services.access.network_place import place_of
-from services.problems import Problem
+from services.problems import Level, Problem
 
 # This machine, and the networks of RFC 1918, 3927, 4193, 4291 and 6598.
 INTERNAL = tuple(
@@ -120,7 +120,8 @@ class ProxyRules:
 
     def problem(self, kind: str, detail: str) -> Problem:
         """What was seen, in words that name the cure; it tells of a weakness, so not to strangers."""
-        return Problem(kind, SENTENCES[kind].format(hops=self.hops, detail=detail), public=False)
+        sentence = SENTENCES[kind].format(hops=self.hops, detail=detail)
+        return Problem(kind, Level.WARNING, sentence, public=False)
 
 
 @dataclass(frozen=True)

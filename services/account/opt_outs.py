@@ -24,7 +24,7 @@ from services.constant_contact.errors import (
     Unreachable,
 )
 from services.constant_contact.quota import CallQuota
-from services.problems import Problem
+from services.problems import Level, Problem
 from store.errors import StoreError
 from store.opt_outs import KnownOptOut, OptOuts, Outlook, Refresh, Standing
 from store.outbox.claims import BACKLOG_PER_DAY, DELIVERIES_PER_DAY, FRESH_MS
@@ -144,9 +144,9 @@ class OptOutTable:
         """What health tells: while it is not known who left, each sign-up costs a call more."""
         refresh = self._opt_outs.outlook(self._clock()).refresh
         if refresh.failures >= FAILURES_TOLD:
-            return [Problem("opt_outs_unread", UNREAD)]
+            return [Problem("opt_outs_unread", Level.WARNING, UNREAD)]
         if not refresh.refreshed_at and refresh.pages:
-            return [Problem("opt_outs_being_read", BEING_READ, planned=True)]
+            return [Problem("opt_outs_being_read", Level.OK, BEING_READ)]
         return []
 
     def doubt(self) -> None:

@@ -1,30 +1,26 @@
-"""How the connection stands, in words: what happened, whether sign-ups are safe, what to press."""
+"""How the connection stands: for people in words, for the delivery whether to call."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
-from services.errors import TooManyAttempts
-from services.problems import Problem
+from services.connection.states import STATES_OF_SECRETS, UNUSABLE, WORDS, sentence_of
+from services.connection.token_ages import TokenAges
+from services.problems import Level, Problem
 from store.connection.oauth_connection import ConnectionRow, OAuthConnections
-from store.throttles import Throttles
 
 SAFE = "Sign-ups are safe: they are stored, and delivered as soon as that is possible."
 DELIVERED = "Sign-ups are delivered as they come in."
-DAY_MS = 86_400_000
-HARD_MARGIN_MS = 120_000
 # The vendor lets a refresh token die after 180 unused days.
 IDLE_WARNING_DAYS, IDLE_CRITICAL_DAYS = 60, 150
-CONNECT_WINDOW_MS, CONNECTS_PER_WINDOW = 900_000, 30
 
 
 @dataclass(frozen=True)
 class ConnectionView:
-    """One state for a person; `action` is "connect" when pressing Connect is the cure.
+    """The connection for a person; `action` is "connect" when pressing Connect is the cure.
 
-    `idle_days` counts since the connection was last used; `warning` is a sentence once that grows long.
+    `usable` says whether sending makes sense now.
     """
 
     state: str
@@ -32,167 +28,108 @@ class ConnectionView:
     safe: str
     action: str | None
     connected_at: int | None
-    account_id: str | None = None
-    account_name: str | None = None
-    account_user: str | None = None
-    idle_days: int | None = None
-    warning: str | None = None
+    account_id: str | None
+    account_name: str | None
+    account_user: str | None
+    tokens: TokenAges
+    usable: bool
+
+    @property
+    def level(self) -> Level:
+        """How bad the state is; a failure that passes is a warning as long as the access token lasts."""
+        if self.state == "connected":
+            return Level.OK
+        lasts = self.state == "refresh_failing" and (self.tokens.access_ends_in or 0) > 0
+        return Level.WARNING if lasts else Level.PROBLEM
+
+    @property
+    def idle_days(self) -> int | None:
+        """Whole days since the connection was last used."""
+        return self.tokens.idle_days
+
+    @property
+    def warning(self) -> str | None:
+        """A sentence once the connection has been idle for long."""
+        days = self.idle_days
+        if days is None or days < IDLE_WARNING_DAYS:
+            return None
+        urgency = "Soon" if days >= IDLE_CRITICAL_DAYS else "After 180 days"
+        return (
+            f"The connection has not been used for {days} days. {urgency} Constant Contact ends an unused"
+            " one; is this service still running all the time, or `flask drain` called by a scheduler?"
+        )
+
+    def problem(self, sentence: str, cure: str | None = None) -> Problem:
+        """Return the state as a problem in these words; strangers are not told which secret does not fit."""
+        public = self.state not in STATES_OF_SECRETS
+        return Problem(f"connection_{self.state}", self.level, sentence, cure, public=public)
+
+    def idle_problems(self) -> tuple[Problem, ...]:
+        """Return how near the vendor is to ending an unused connection, once that is near."""
+        if self.warning is None:
+            return ()
+        critical = (self.idle_days or 0) >= IDLE_CRITICAL_DAYS
+        return (Problem("connection_idle", Level.PROBLEM if critical else Level.WARNING, self.warning),)
 
     def problems(self) -> tuple[Problem, ...]:
-        """What is wrong with the connection; strangers are not told which secret does not fit."""
-        found = []
-        if self.state != "connected":
-            public = self.state not in STATES_OF_SECRETS
-            found.append(Problem(f"connection_{self.state}", f"{self.sentence} {self.safe}", public=public))
-        if self.warning:
-            found.append(Problem("connection_idle", self.warning))
-        return tuple(found)
-
-
-class ConnectionControl(Protocol):
-    """What a person may do to the connection from a shell; the app wires it to the keeper."""
-
-    def refresh(self) -> tuple[bool, str]:
-        """One refresh now; whether there is a new pair, and the outcome as a sentence."""
-        ...
-
-    def disconnect(self) -> None:
-        """Forget the tokens, keep the queue."""
-        ...
-
-    def decryptable(self) -> bool:
-        """Whether ENCRYPTION_KEYS open what is stored; true when nothing is."""
-        ...
-
-
-# state: (what happened, whether pressing Connect mends it)
-WORDS: dict[str, tuple[str, bool]] = {
-    "not_configured": ("The API key of your Constant Contact application is not set.", False),
-    "disconnected": ("Constant Contact is not connected yet.", True),
-    "connected": ("Constant Contact is connected.", False),
-    "refresh_failing": (
-        "Renewing the access to Constant Contact fails at the moment; it is tried again by itself.",
-        False,
-    ),
-    "needs_reauthorization": ("Constant Contact has ended our access. An admin must connect again.", True),
-    "credentials_rejected": (
-        "Constant Contact does not accept the API key and secret. "
-        "Check CONSTANT_CONTACT_CLIENT_ID and CONSTANT_CONTACT_CLIENT_SECRET.",
-        False,
-    ),
-    "api_rejected": ("Constant Contact refuses a token that it has only just issued.", True),
-    "undecryptable": (
-        "ENCRYPTION_KEYS cannot open the stored access. Put the earlier key back, or connect again.",
-        True,
-    ),
-    "foreign_installation": (
-        "The stored access belongs to another installation: this is a copy of its database, "
-        "or PUBLIC_BASE_URL or the API key has changed. Undo that, or connect again.",
-        True,
-    ),
-}
-# Of an application without a secret, in the place of "credentials_rejected".
-PUBLIC_CLIENT_REJECTED = (
-    "Constant Contact does not accept the API key without a secret. Check CONSTANT_CONTACT_CLIENT_ID, and "
-    "set CONSTANT_CONTACT_CLIENT_SECRET unless the application uses the PKCE flow."
-)
-UNUSABLE = frozenset({"undecryptable", "foreign_installation"})
-STATES_OF_SECRETS = UNUSABLE | {"credentials_rejected"}
-# Their causes differ, and so do the cures.
-WITH_CAUSE = frozenset({"refresh_failing", "needs_reauthorization"})
+        """Return what is wrong with the connection, and that sign-ups are safe meanwhile."""
+        state = () if self.state == "connected" else (self.problem(f"{self.sentence} {self.safe}"),)
+        return state + self.idle_problems()
 
 
 class ConnectionStatus:
     """Reads the stored connection for people and for the delivery."""
 
     def __init__(
-        self, connections: OAuthConnections, *, clock: Callable[[], int], public_client: bool = False
+        self,
+        connections: OAuthConnections,
+        *,
+        lasts: Callable[[int | None, int, int], bool],
+        clock: Callable[[], int],
+        public_client: bool = False,
     ) -> None:
-        """`connections` is the store's one connection row; `clock` tells epoch milliseconds.
+        """`clock` tells epoch milliseconds; `public_client`: no secret of the application is set.
 
-        `public_client` says that no secret of the application is set.
+        `lasts` knows whether callers use a token at once, or wait for a new one: by when it was issued, when
+        it ends and what time it is now, in epoch ms.
         """
         self._public_client = public_client
         self._connections = connections
+        self._lasts = lasts
         self._clock = clock
 
     def read(self) -> ConnectionView:
-        """The state in words. Raises store.StoreUnavailable."""
-        row = self._connections.read()
-        sentence, connect = WORDS[row.state]
-        if self._public_client and row.state == "credentials_rejected":
-            sentence = PUBLIC_CLIENT_REJECTED
-        sentence = _with_cause(sentence, row)
-        idle_days = self._idle_days(row)
+        """Return how the connection stands. Raises store.errors.StoreError."""
+        row, now = self._connections.read(), self._clock()
         return ConnectionView(
             state=row.state,
-            sentence=sentence,
+            sentence=sentence_of(row, public_client=self._public_client),
             safe=DELIVERED if row.state == "connected" else SAFE,
-            action="connect" if connect else None,
+            action="connect" if WORDS[row.state][1] else None,
             connected_at=row.connected_at,
             account_id=row.account_id,
             account_name=row.account_name,
             account_user=row.account_user,
-            idle_days=idle_days,
-            warning=_idle_warning(idle_days),
+            tokens=TokenAges.of(row, now),
+            usable=_usable(row, now),
         )
 
     def usable(self) -> bool:
-        """Whether sending makes sense now: a token is valid, or getting a new one is due to be tried.
-
-        In a failing state the access token is used until it ends; only invalid_grant rules out a new one.
-        """
-        row, now = self._connections.read(), self._clock()
-        if row.refresh_sealed is None or row.state in UNUSABLE:
-            return False
-        if (row.access_expires_at or 0) > now:
-            return True
-        return row.state != "needs_reauthorization" and (row.next_refresh_at or 0) <= now
+        """Return whether sending makes sense now: a token is valid, or a refresh is due to be tried."""
+        return _usable(self._connections.read(), self._clock())
 
     def ready(self) -> bool:
-        """Whether a call can go out at once, without waiting for a new token.
-
-        Callers wait for one in the last 120 s of its life, or in the last tenth of a shorter life.
-        """
+        """Return whether a call can go out at once, without waiting for a new token."""
         row, now = self._connections.read(), self._clock()
         if row.access_expires_at is None or row.access_issued_at is None or row.state in UNUSABLE:
             return False
-        margin = min(HARD_MARGIN_MS, (row.access_expires_at - row.access_issued_at) // 10)
-        return row.access_expires_at - now > margin
-
-    def _idle_days(self, row: ConnectionRow) -> int | None:
-        if row.refresh_sealed is None or row.refresh_issued_at is None:
-            return None
-        last_used = max(row.refresh_issued_at, row.refresh_used_at or 0)
-        return max(0, (self._clock() - last_used) // DAY_MS)
+        return self._lasts(row.access_issued_at, row.access_expires_at, now)
 
 
-class ConnectLimit:
-    """How often Connect may be pressed, over all processes: each press stores an attempt."""
-
-    def __init__(self, throttles: Throttles, *, clock: Callable[[], int]) -> None:
-        """`clock` tells epoch milliseconds."""
-        self._throttles = throttles
-        self._clock = clock
-
-    def __call__(self) -> None:
-        """Count one press. Raises TooManyAttempts after 30 within a quarter of an hour."""
-        now = self._clock()
-        if self._throttles.hit("connect", window_ms=CONNECT_WINDOW_MS, now=now) > CONNECTS_PER_WINDOW:
-            raise TooManyAttempts(retry_after=(CONNECT_WINDOW_MS - now % CONNECT_WINDOW_MS) // 1000 + 1)
-
-
-def _with_cause(sentence: str, row: ConnectionRow) -> str:
-    """The sentence with the stored cause, which holds no secret and no text of the vendor."""
-    told = row.state in WITH_CAUSE and row.last_error
-    return f"{sentence} The last error: {row.last_error}" if told else sentence
-
-
-def _idle_warning(days: int | None) -> str | None:
-    if days is None or days < IDLE_WARNING_DAYS:
-        return None
-    urgency = "Soon" if days >= IDLE_CRITICAL_DAYS else "After 180 days"
-    return (
-        f"The connection has not been used for {days} days. {urgency} Constant Contact ends an unused one; "
-        "is this service still running all the time, or `flask drain` called by a scheduler?"
-    )
+def _usable(row: ConnectionRow, now: int) -> bool:
+    # In a failing state the access token is used until it ends; only invalid_grant rules out a new one.
+    if row.refresh_sealed is None or row.state in UNUSABLE:
+        return False
+    if (row.access_expires_at or 0) > now:
+        return True
+    return row.state != "needs_reauthorization" and (row.next_refresh_at or 0) <= now

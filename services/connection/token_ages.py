@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
-from store.connection.oauth_connection import ConnectionRow, OAuthConnections
+from store.connection.oauth_connection import ConnectionRow
+
+DAY_SECONDS = 86_400
 
 
 @dataclass(frozen=True)
@@ -25,34 +26,30 @@ class TokenAges:
     last_error: str | None
     retry_in: int | None
 
-
-class TokenClock:
-    """Reads the ages off the stored connection."""
-
-    def __init__(self, connections: OAuthConnections, *, clock: Callable[[], int]) -> None:
-        """`clock` tells epoch milliseconds."""
-        self._connections = connections
-        self._clock = clock
-
-    def read(self) -> TokenAges:
-        """The ages at this moment. Raises store.StoreError."""
-        row, now = self._connections.read(), self._clock()
+    @classmethod
+    def of(cls, row: ConnectionRow, now: int) -> TokenAges:
+        """Read the ages at `now` (epoch ms) off the stored connection."""
         access, refresh = row.access_sealed is not None, row.refresh_sealed is not None
-        return TokenAges(
+        # Obtaining a token counts as its first use: the vendor's 180 days run from then.
+        used_at = max(
+            (at for at in (row.refresh_issued_at, row.refresh_used_at) if at is not None), default=None
+        )
+        return cls(
             access_age=_seconds(row.access_issued_at, now) if access else None,
             access_ends_in=_seconds(now, row.access_expires_at) if access else None,
             refresh_age=_seconds(row.refresh_issued_at, now) if refresh else None,
-            refresh_unused_for=_seconds(_last_used(row), now) if refresh else None,
+            refresh_unused_for=_seconds(used_at, now) if refresh else None,
             last_success_at=row.refreshed_at if refresh else None,
             failures=row.failures,
             last_error=row.last_error,
             retry_in=_seconds(now, row.next_refresh_at) if (row.next_refresh_at or 0) > now else None,
         )
 
-
-def _last_used(row: ConnectionRow) -> int | None:
-    # Obtaining a token counts as its first use: the vendor's 180 days run from then.
-    return max((at for at in (row.refresh_issued_at, row.refresh_used_at) if at is not None), default=None)
+    @property
+    def idle_days(self) -> int | None:
+        """Whole days since the refresh token was last used."""
+        unused_for = self.refresh_unused_for
+        return None if unused_for is None else max(0, unused_for // DAY_SECONDS)
 
 
 def _seconds(start: int | None, end: int | None) -> int | None:

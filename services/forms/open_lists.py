@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from services.errors import FieldError
 from services.forms.form import Form, FormCatalog
-from services.problems import Problem
+from services.problems import Level, Problem
 from services.submission.fields import Submission
 from store.errors import StoreError
 
@@ -58,11 +58,11 @@ class OpenLists:
     def problems(self) -> list[Problem]:
         """What keeps visitors out although somebody meant to let them in. Raises store.StoreError."""
         if not self._public:
-            return [] if self.by_forms() else [Problem("no_list_open", NOTHING_OPEN)]
+            return [] if self.by_forms() else [Problem("no_list_open", Level.WARNING, NOTHING_OPEN)]
         owners = _owners(self._forms.protected())
         named = [list_id for list_id in self._public if list_id in owners] if self._written_down else []
         return [
-            Problem("public_list_protected", _contradiction(each, owners[each]), public=False)
+            Problem("public_list_protected", Level.WARNING, _contradiction(each, owners[each]), public=False)
             for each in named
         ]
 

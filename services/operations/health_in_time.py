@@ -12,8 +12,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Generic, TypeVar
 
-from services.operations.health import Health, HealthReport
-from services.problems import Problem
+from services.operations.checks import storage
+from services.operations.health import Health, HealthReport, report_without_database
 from store.errors import StoreError
 from store.recovery.spool import Spool
 
@@ -79,28 +79,23 @@ class HealthInTime:
     """What `Health` finds, or what it waits for."""
 
     def __init__(
-        self, health: Health, spool: Spool, *, version: str, monotonic: Callable[[], float] = time.monotonic
+        self, health: Health, spool: Spool, *, monotonic: Callable[[], float] = time.monotonic
     ) -> None:
         """`spool` is where sign-ups go while the database hangs; `monotonic` tells seconds."""
         self._health = health
         self._spool = spool
-        self._version = version
         self._reports = _Shared(health.report, monotonic)
         self._reports_for_all = _Shared(partial(health.report, for_all=True), monotonic)
         self._spools = _Shared(self._spool_takes, monotonic)
 
     def report(self, *, for_all: bool = False) -> HealthReport:
-        """How the service is, within 0.8 s; `for_all` as strangers are told."""
+        """Return how the service is, within 0.8 s; `for_all` as strangers are told."""
         look = (self._reports_for_all if for_all else self._reports).under_way()
         if (found := look.within(LOOK_SECONDS)) is not None:
             return found
-        silent = f"{self._health.looks_at} has not answered for {max(1, look.seconds)} s."
-        if self._spools.under_way().within(SPOOL_SECONDS):
-            sentence = f"{silent} Sign-ups are safe meanwhile: what cannot be stored is kept in a file."
-            problem = Problem("no_answer", sentence)
-            return HealthReport("degraded", True, "unknown", 0, 0, (problem,), self._version)
-        problem = Problem("not_storable", f"Sign-ups cannot be stored: {silent[0].lower()}{silent[1:]}")
-        return HealthReport("unavailable", False, "unknown", 0, 0, (problem,), self._version)
+        storable = bool(self._spools.under_way().within(SPOOL_SECONDS))
+        problem = storage.no_answer(self._health.reader.looks_at, look.seconds, storable=storable)
+        return report_without_database(problem, storable=storable, version=self._health.version)
 
     def _spool_takes(self) -> bool:
         try:

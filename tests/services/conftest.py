@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from oauth.refresh.schedule import lasts
 from services.access.requester import ANONYMOUS, STRANGER
 from services.account.fields_and_tags import FieldsAndTags
 from services.account.lists import ListCache
@@ -35,6 +37,8 @@ from services.intake.identifiers import SignupIds
 from services.intake.parsing import read_form
 from services.intake.result import SignupResults
 from services.operations.health import Health
+from services.operations.snapshot import SnapshotReader, Sources
+from services.problems import Problem
 from services.protection.day_share import CountsAccepted, DayShare
 from services.protection.proof_of_work import ProofOfWork
 from services.protection.queue_limit import QueueLimit
@@ -111,7 +115,7 @@ class House:
         self.budget, self.connections = QuotaLedger(self.database), OAuthConnections(self.database)
         self.meta = KeyValue(self.database)
         self.salvage = Salvage(self.database, path / "test.db", payload_of=payload_of)
-        self.connection = ConnectionStatus(self.connections, clock=self.clock)
+        self.connection = ConnectionStatus(self.connections, lasts=lasts, clock=self.clock)
         self.permits = CallQuota(
             self.budget, clock=self.clock, new_event=new_event, monotonic=self.clock.monotonic
         )
@@ -215,23 +219,27 @@ class House:
             clock=self.clock,
         )
         self.silent_seconds: float | None = 0.0
-        self.health = Health(
+        self.sources = Sources(
             database=self.database,
             spool=self.spool,
             salvage=self.salvage,
             disk=DiskReserve(path),
             deliveries=self.deliveries,
-            budget=self.budget,
-            connection=self.connection,
-            suspected=SuspectedSignups(self.database),
+            quota=self.budget,
             public_backlog=PublicBacklog(self.database, stranger=STRANGER),
+            connection=self.connection,
+            lists=self.lists,
             open_lists=self.open_lists,
-            silent_seconds=lambda: self.silent_seconds,
-            warnings=[],
+            suspected=SuspectedSignups(self.database),
             opt_outs=self.opt_out_table.problems,
-            version="1.2.3",
+            silent_seconds=lambda: self.silent_seconds,
             clock=self.clock,
         )
+        self.health = self.health_of()
+
+    def health_of(self, *, warnings: Iterable[Problem] = (), **sources: Any) -> Health:
+        """Health, with other `sources` than usual."""
+        return Health(SnapshotReader(replace(self.sources, **sources)), warnings=warnings, version="1.2.3")
 
     def wish(self) -> dict[str, Any]:
         """What the only delivery is to carry out."""

@@ -6,7 +6,7 @@ from flask import Blueprint, current_app, render_template, request
 
 from services.account.lists import ListsView
 from services.errors import ListsUnavailable
-from services.operations.health import SUSPECTED_WAITING
+from services.operations.checks.delivery import SUSPECTED_WAITING
 from web.current import services
 from web.security.addresses import known_base_url
 

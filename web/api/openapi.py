@@ -340,6 +340,7 @@ def _schemas() -> Document:
     schemas["HealthReport"]["required"].remove("storable")
     # Each as its sentence; "Problem" is what an error answers.
     schemas["HealthReport"]["properties"]["problems"] = {"type": "array", "items": {"type": "string"}}
+    del schemas["Level"]
     schemas["Submission"] = _as_sent(schemas["Submission"])
     for schema in schemas.values():
         del schema["description"]  # the docstring speaks to developers of this project

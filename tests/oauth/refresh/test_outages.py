@@ -14,6 +14,7 @@ from oauth.authorization_server import AuthorizationServer
 from oauth.bearer import BearerAuth
 from oauth.encryption import TokenCipher
 from oauth.errors import OAuthError
+from oauth.refresh.schedule import lasts
 from oauth.token_source import TokenSource
 from services.account.fields_and_tags import FieldsAndTags
 from services.account.lists import ListCache
@@ -91,7 +92,7 @@ class House:
             new_event=lambda: Patient(clock),
             monotonic=lambda: clock() / 1000,
         )
-        connection = ConnectionStatus(self.connections, clock=clock)
+        connection = ConnectionStatus(self.connections, lasts=lasts, clock=clock)
         lists = ListCache(
             vendor=api, connection=connection, meta=KeyValue(database), permits=permits, clock=clock
         )

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from oauth.refresh.refreshing import REFUSED
-from services.connection.status import WORDS, ConnectionStatus
+from oauth.refresh.schedule import lasts
+from services.connection.states import WORDS
+from services.connection.status import ConnectionStatus
 from tests.services.conftest import House
 
 DAY = 86_400_000
@@ -68,7 +70,7 @@ def test_the_cause_of_a_refused_token_stands_in_the_sentence(house: House) -> No
 
 def test_of_an_application_without_a_secret_that_may_be_what_is_missing(house: House) -> None:
     """To compare a secret with the portal is no advice where none is set; the other states are the same."""
-    public = ConnectionStatus(house.connections, clock=house.clock, public_client=True)
+    public = ConnectionStatus(house.connections, lasts=lasts, clock=house.clock, public_client=True)
     for state in WORDS:
         if state != "connected":
             fail(house, state)

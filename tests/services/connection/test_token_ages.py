@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.connection.token_ages import TokenAges, TokenClock
+from services.connection.token_ages import TokenAges
 from tests.services.conftest import House
 
 DAY = 86_400
@@ -12,7 +12,7 @@ def test_ages_run_from_the_last_new_pair(house: House) -> None:
     """An hour after connecting both tokens are an hour old, and the access token ends 23 hours later."""
     connected_at = house.clock.now
     house.clock.now += 3_600_000
-    ages = TokenClock(house.connections, clock=house.clock).read()
+    ages = house.connection.read().tokens
     assert ages == TokenAges(
         access_age=3_600,
         access_ends_in=DAY - 3_600,
@@ -38,7 +38,7 @@ def test_a_refresh_token_that_stays_gets_older_and_is_used_anew(house: House) ->
         scope=None,
         now=now,
     )
-    ages = TokenClock(house.connections, clock=house.clock).read()
+    ages = house.connection.read().tokens
     assert (ages.access_age, ages.refresh_age, ages.refresh_unused_for) == (0, DAY, 0)
 
 
@@ -50,20 +50,21 @@ def test_a_failure_is_told_with_the_time_before_the_next_try(house: House) -> No
         error="No answer.",
         next_refresh_at=house.clock.now + 30_000,
     )
-    tokens = TokenClock(house.connections, clock=house.clock)
-    assert (tokens.read().failures, tokens.read().last_error, tokens.read().retry_in) == (1, "No answer.", 30)
+    ages = house.connection.read().tokens
+    assert (ages.failures, ages.last_error, ages.retry_in) == (1, "No answer.", 30)
     house.clock.now += 30_000
-    assert (tokens.read().last_error, tokens.read().retry_in) == ("No answer.", None)
+    ages = house.connection.read().tokens
+    assert (ages.last_error, ages.retry_in) == ("No answer.", None)
 
 
 def test_an_access_token_that_is_over_ended_in_the_past(house: House) -> None:
     """Its remaining time is negative, not cut off at zero."""
     house.clock.now += (DAY + 60) * 1000
-    assert TokenClock(house.connections, clock=house.clock).read().access_ends_in == -60
+    assert house.connection.read().tokens.access_ends_in == -60
 
 
 def test_without_tokens_there_are_no_ages(house: House) -> None:
     """A disconnect is no success, and leaves nothing that could grow old."""
     house.connections.disconnect(now=house.clock.now)
-    ages = TokenClock(house.connections, clock=house.clock).read()
+    ages = house.connection.read().tokens
     assert ages == TokenAges(None, None, None, None, None, 0, None, None)

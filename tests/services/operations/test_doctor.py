@@ -8,15 +8,14 @@ from pathlib import Path
 import pytest
 
 from services.access.requester import ANONYMOUS
-from services.connection.status import WORDS
-from services.connection.token_ages import TokenClock
+from services.connection.states import WORDS
 from services.constant_contact.errors import Rejected
 from services.intake.accept import Evidence
 from services.intake.parsing import read_form
-from services.operations import checks as findings
-from services.operations.checks import Finding, Level
+from services.operations.checks import connection, delivery, storage
 from services.operations.doctor import Deployment, Doctor
-from services.problems import Problem
+from services.operations.snapshot import Files, SnapshotReader
+from services.problems import Level, Problem, well
 from store.engine.database import Database
 from store.errors import StoreMisconfigured, StoreUnavailable
 from tests.services.conftest import House
@@ -50,7 +49,6 @@ def deployment(tmp_path: Path) -> Deployment:
         data_dir=tmp_path,
         redirect_uri=REDIRECT,
         public_list_ids=(NEWSLETTER.list_id,),
-        delivers_itself=True,
         vendor_urls=("http://127.0.0.1:1/v3",),
     )
 
@@ -62,27 +60,17 @@ def examine(
     database: Database | None = None,
     decryptable: bool = True,
     online: bool = False,
+    delivers_itself: bool = True,
     proxies: tuple[Problem, ...] = (),
-) -> list[Finding]:
-    doctor = Doctor(
-        deployment,
-        database=database or house.database,
-        connection=house.connection,
-        control=Control(decryptable=decryptable),
-        tokens=TokenClock(house.connections, clock=house.clock),
-        lists=house.lists,
-        open_lists=house.open_lists,
-        deliveries=house.deliveries,
-        budget=house.budget,
-        spool=house.spool,
-        salvage=house.salvage,
-        proxies=lambda: proxies,
-        clock=house.clock,
-    )
+) -> list[Problem]:
+    sources = replace(house.sources, proxies=lambda: proxies, database=database or house.database)
+    if not delivers_itself:
+        sources = replace(sources, silent_seconds=None)
+    doctor = Doctor(deployment, SnapshotReader(sources), Control(decryptable=decryptable))
     return doctor.examine(online=online)
 
 
-def bad(found: list[Finding]) -> list[str]:
+def bad(found: list[Problem]) -> list[str]:
     return [str(finding) for finding in found if finding.level is not Level.OK]
 
 
@@ -138,9 +126,9 @@ def test_every_part_reaches_the_report(house: House, deployment: Deployment) -> 
     )
     lists = (NEWSLETTER.list_id, "99999999-9999-4999-8999-999999999999")
     faulty = replace(
-        deployment, warnings=(Problem("mend", "Mend this."),), public_list_ids=lists, delivers_itself=False
+        deployment, warnings=(Problem("mend", Level.WARNING, "Mend this."),), public_list_ids=lists
     )
-    told = "\n".join(bad(examine(house, faulty, decryptable=False)))
+    told = "\n".join(bad(examine(house, faulty, decryptable=False, delivers_itself=False)))
     for part in (
         "warning: Mend this.",
         "problem: Renewing the access",
@@ -153,7 +141,7 @@ def test_every_part_reaches_the_report(house: House, deployment: Deployment) -> 
     ):
         assert part in told
     house.budget.pause(until=house.clock.now + 60_000, reason="Constant Contact is away.")
-    paused = "\n".join(bad(examine(house, faulty)))
+    paused = "\n".join(bad(examine(house, faulty, delivers_itself=False)))
     assert "pauses for another 61 s: Constant Contact is away." in paused
     assert "DELIVERY=off" not in paused
 
@@ -175,8 +163,8 @@ def test_a_database_that_is_away_spoils_only_its_own_findings(
 def test_a_database_that_cannot_be_written_is_not_called_sound(house: House, deployment: Deployment) -> None:
     """That it opens proves nothing; a write is tried."""
     house.database.prepare()
-    with house.database.transaction() as connection:
-        connection.exec_driver_sql("ALTER TABLE meta RENAME TO meta_gone")
+    with house.database.transaction() as transaction:
+        transaction.exec_driver_sql("ALTER TABLE meta RENAME TO meta_gone")
     found = examine(house, deployment)
     assert not any("can be written" in finding.sentence for finding in found)
     assert any("cannot be used" in finding.sentence for finding in found)
@@ -192,15 +180,18 @@ def test_a_folder_that_is_not_there_yet_is_no_obstacle(
 
 def test_a_line_has_level_sentence_and_cure() -> None:
     """As in "problem: sentence — cure"; without a cure no dash."""
-    assert str(Finding(Level.PROBLEM, "It is off.", "Turn it on.")) == "problem: It is off. — Turn it on."
-    assert str(Finding(Level.OK, "It is on.")) == "ok: It is on."
+    assert (
+        str(Problem("off", Level.PROBLEM, "It is off.", "Turn it on.")) == "problem: It is off. — Turn it on."
+    )
+    assert str(well("It is on.")) == "ok: It is on."
 
 
 def test_less_than_64_megabytes_is_a_problem() -> None:
     """A full disk refuses sign-ups, so it is told before."""
     folder = Path("/srv/data")
-    assert findings.disk(folder, 64 * 1024 * 1024)[0].level is Level.OK
-    (short,) = findings.disk(folder, 64 * 1024 * 1024 - 1)
+    enough = Files(disk_free=64 * 1024 * 1024, spooled=0, spool_damaged=0)
+    assert storage.disk(enough, folder)[0].level is Level.OK
+    (short,) = storage.disk(replace(enough, disk_free=64 * 1024 * 1024 - 1), folder)
     assert (short.level, short.sentence) == (
         Level.PROBLEM,
         "Only 63 MB are free on the disk of /srv/data.",
@@ -209,25 +200,24 @@ def test_less_than_64_megabytes_is_a_problem() -> None:
 
 def test_a_redirect_uri_that_moves_is_a_warning_and_the_sandbox_needs_none() -> None:
     """Without PUBLIC_BASE_URL nobody can say what to register."""
-    (moving,) = findings.redirect(None, sandbox=False)
+    (moving,) = connection.redirect(None, sandbox=False)
     assert moving.level is Level.WARNING
     assert "PUBLIC_BASE_URL" in moving.sentence
-    assert findings.redirect(None, sandbox=True)[0].level is Level.OK
+    assert connection.redirect(None, sandbox=True)[0].level is Level.OK
 
 
 @pytest.mark.parametrize("state", sorted(set(WORDS) - {"connected"}))
 def test_a_state_other_than_connected_is_a_problem_with_its_cure(house: House, state: str) -> None:
     """The state's own sentence; Connect where that mends it; a warning while the token in hand lasts."""
-    tokens = TokenClock(house.connections, clock=house.clock)
     house.connections.record_failure(
         generation=house.connections.read().generation, state=state, error="Why.", next_refresh_at=None
     )
-    (finding,) = findings.connection(house.connection.read(), tokens.read())
+    (finding,) = connection.connection(house.connection.read())
     assert finding.level is (Level.WARNING if state == "refresh_failing" else Level.PROBLEM)
     assert finding.sentence == f"{WORDS[state][0]} The last error: Why."
     assert (finding.cure is not None) is WORDS[state][1]
     house.clock.now += 2 * DAY
-    (later,) = findings.connection(house.connection.read(), tokens.read())
+    (later,) = connection.connection(house.connection.read())
     assert later.level is Level.PROBLEM
 
 
@@ -238,23 +228,23 @@ def test_a_state_other_than_connected_is_a_problem_with_its_cure(house: House, s
 def test_an_unused_connection_is_told_in_time(house: House, days: int, level: Level) -> None:
     """A warning from 60 idle days, a problem from 150; the vendor ends it at 180."""
     house.clock.now += days * DAY
-    (finding,) = findings.idle(house.connection.read())
+    (finding,) = connection.idle(house.connection.read())
     assert (finding.level, str(days) in finding.sentence) == (level, True)
 
 
 def test_without_a_connection_nothing_is_idle(house: House) -> None:
     """Days without use are counted of something that can be used."""
     house.connections.disconnect(now=house.clock.now)
-    assert findings.idle(house.connection.read()) == []
+    assert connection.idle(house.connection.read()) == []
 
 
 def test_public_lists_are_compared_with_the_account(house: House) -> None:
     """Unknown lists are a warning, none wanted is nothing, a list that is gone is a problem."""
-    assert findings.public_lists([NEWSLETTER.list_id], None)[0].level is Level.WARNING
-    assert findings.public_lists([], None) == []
+    assert connection.public_lists([NEWSLETTER.list_id], None)[0].level is Level.WARNING
+    assert connection.public_lists([], None) == []
     known = house.lists.read()
-    assert findings.public_lists([NEWSLETTER.list_id, EVENTS.list_id], known)[0].level is Level.OK
-    (gone,) = findings.public_lists([NEWSLETTER.list_id, "gone-1"], known)
+    assert connection.public_lists([NEWSLETTER.list_id, EVENTS.list_id], known)[0].level is Level.OK
+    (gone,) = connection.public_lists([NEWSLETTER.list_id, "gone-1"], known)
     assert (gone.level, "gone-1" in gone.sentence) == (Level.PROBLEM, True)
     assert NEWSLETTER.list_id not in gone.sentence
 
@@ -262,17 +252,28 @@ def test_public_lists_are_compared_with_the_account(house: House) -> None:
 def test_waiting_is_a_problem_after_an_hour(house: House) -> None:
     """A backlog is normal; one that does not move is not."""
     sign_up(house)
-    backlog = house.deliveries.backlog()
-    assert findings.waiting(backlog, 3_600)[0].level is Level.OK
-    assert findings.waiting(backlog, 3_601)[0].level is Level.PROBLEM
+    queue = SnapshotReader(house.sources).queue()
+    assert delivery.waiting(replace(queue, now=queue.now + 3_600_000))[0].level is Level.OK
+    assert delivery.waiting(replace(queue, now=queue.now + 3_601_000))[0].level is Level.PROBLEM
 
 
-def test_a_missing_worker_shows_by_what_waits() -> None:
+def test_a_missing_worker_shows_by_what_waits(house: House) -> None:
     """With DELIVERY=off, a quarter of an hour without delivery is a problem, unless none can be made."""
-    assert findings.worker(True, 10_000, possible=True) == []
-    assert findings.worker(False, 900, possible=True)[0].level is Level.OK
-    assert findings.worker(False, 901, possible=True)[0].level is Level.PROBLEM
-    assert findings.worker(False, 901, possible=False)[0].level is Level.OK
+    sign_up(house)
+    reader = SnapshotReader(replace(house.sources, silent_seconds=None))
+    received_at = house.clock.now
+
+    def worker(seconds: int, *, usable: bool = True, delivers_itself: bool = False) -> list[Problem]:
+        house.clock.now = received_at + seconds * 1_000
+        found = reader.delivery(reader.queue())
+        return delivery.worker(replace(found, delivers_itself=delivers_itself), usable=usable)
+
+    assert worker(10_000, delivers_itself=True) == []
+    assert worker(900)[0].level is Level.OK
+    assert worker(901)[0].level is Level.PROBLEM
+    assert worker(901, usable=False)[0].level is Level.OK
+    house.budget.pause(until=house.clock.now + 60_000, reason="Constant Contact is away.")
+    assert worker(901)[0].level is Level.OK
 
 
 def test_hosts_are_looked_for_once_each() -> None:
@@ -285,7 +286,7 @@ def test_hosts_are_looked_for_once_each() -> None:
             raise OSError
 
     urls = ("https://api.example.org/v3", "https://authz.example.org/a", "https://authz.example.org/b")
-    found = findings.hosts(urls, resolve)
+    found = connection.hosts(urls, resolve)
     assert asked == ["api.example.org", "authz.example.org"]
     assert [finding.level for finding in found] == [Level.PROBLEM, Level.OK]
 
@@ -306,15 +307,15 @@ def test_hosts_are_looked_for_once_each() -> None:
 )
 def test_a_place_never_shows_a_password(url: str, place: str) -> None:
     """Path, or host and name; whatever is not plain is not shown at all."""
-    assert findings.place(url) == place
+    assert storage.place(url) == place
 
 
 def test_a_misconfigured_database_names_its_own_cure() -> None:
     """The store's message holds the cure; for a server that is away the finding adds one."""
     url = "postgres://u:p@db.example.org/app"
-    (wrong,) = findings.unusable(url, StoreMisconfigured("Wrong. Do this."))
+    (wrong,) = storage.database_away(url, StoreMisconfigured("Wrong. Do this."))
     assert (wrong.level, wrong.cure) == (Level.PROBLEM, None)
-    (away,) = findings.unusable(url, StoreUnavailable("refused"))
+    (away,) = storage.database_away(url, StoreUnavailable("refused"))
     assert "server runs" in (away.cure or "")
 
 
@@ -341,17 +342,19 @@ def test_a_second_copy_that_cannot_be_written(house: House, deployment: Deployme
 
 def test_what_requests_showed_of_the_proxies_is_a_finding(house: House, deployment: Deployment) -> None:
     """With its cure; a warning, since sign-ups get in."""
-    sight = Problem("proxy_not_counted", "A proxy is not counted. Set PROXY_HOPS=1.", public=False)
+    sight = Problem(
+        "proxy_not_counted", Level.WARNING, "A proxy is not counted. Set PROXY_HOPS=1.", public=False
+    )
     found = [f for f in examine(house, deployment, proxies=(sight,)) if "PROXY_HOPS" in f.sentence]
-    assert found == [Finding(Level.WARNING, sight.sentence)]
+    assert found == [sight]
     found = [f for f in examine(house, deployment) if "PROXY_HOPS" in f.sentence]
     assert [finding.level for finding in found] == [Level.OK]
 
 
 def test_a_host_that_cannot_be_used_is_a_problem_with_its_cause() -> None:
     """Found in the DNS is not enough: certificates and proxies stand between."""
-    (good,) = findings.reached("https://api.cc.email/v3", None)
+    (good,) = connection.reached("https://api.cc.email/v3", None)
     assert (good.level, good.sentence) == (Level.OK, "api.cc.email answers.")
-    (bad,) = findings.reached("https://api.cc.email/v3", "the certificate file /x.pem is missing")
+    (bad,) = connection.reached("https://api.cc.email/v3", "the certificate file /x.pem is missing")
     assert bad.level is Level.PROBLEM
     assert bad.sentence == "api.cc.email cannot be used: the certificate file /x.pem is missing."

@@ -14,12 +14,14 @@ from services.constant_contact.errors import Conflict, QuotaExceeded, Rejected, 
 from services.delivery.attempt import Outcome
 from services.intake.accept import Evidence
 from services.intake.parsing import read_form
-from services.operations.health import HealthReport, suspected_problems
-from services.problems import MORE, Problem, for_strangers
+from services.operations.checks.delivery import suspected_waiting
+from services.operations.health import HealthReport
+from services.operations.snapshot import Suspected
+from services.problems import MORE, Level, Problem, for_strangers
 from store.engine.database import Database
 from store.signups.accept import Signups
 from store.signups.suspected import Waiting
-from store.signups.suspected_room import SuspectedCeiling
+from store.signups.suspected_room import SuspectedCeiling, SuspectedRoom
 from tests.services.conftest import House
 from tests.services.protection.test_proof_of_work import answer
 from tests.services.vendor import EVENTS, NEWSLETTER
@@ -172,9 +174,10 @@ def test_suspected_sign_ups_are_named_and_no_fault_of_the_service(house: House) 
 
 def test_a_flood_of_suspected_ones_is_not_counted_to_its_end() -> None:
     """The sentence says so."""
-    (problem,) = suspected_problems(Waiting(proven=2, unsure=0, junk=1_000))
+    room = SuspectedRoom(rows=0, bytes=0, dropped=0, dropped_at=None)
+    (problem,) = suspected_waiting(Suspected(Waiting(proven=2, unsure=0, junk=1_000), room))
     assert problem.sentence.startswith("1002 or more sign-ups look like a program's")
-    assert suspected_problems(Waiting(0, 0, 0)) == []
+    assert suspected_waiting(Suspected(Waiting(0, 0, 0), room)) == []
 
 
 def booked(house: House, calls: int) -> None:
@@ -225,7 +228,11 @@ def test_an_address_that_the_vendor_has_flagged_waits_for_48_hours_and_says_so(h
     sign_up(house)
     house.courier.step()
     (problem,) = house.health.report().problems
-    assert (problem.code, problem.planned, problem.of_signups) == ("signups_wait_for_their_time", True, True)
+    assert (problem.code, problem.level, problem.of_signups) == (
+        "signups_wait_for_their_time",
+        Level.OK,
+        True,
+    )
     assert "One sign-up waits for a time of its own at 20" in problem.sentence
     assert "48 hours" in problem.sentence
     assert house.health.report().status == "ok"
@@ -248,12 +255,13 @@ def test_a_sign_up_that_is_tried_again_later_is_named_with_its_time(house: House
 
 def test_a_delivery_elsewhere_is_named_while_something_waits(house: House) -> None:
     """DELIVERY=off is a plan, too."""
-    house.health._silent_seconds = None
-    assert house.health.report().problems == ()
+    health = house.health_of(silent_seconds=None)
+    assert health.report().problems == ()
     sign_up(house)
-    (problem,) = house.health.report().problems
+    (problem,) = health.report().problems
+    assert problem.code == "delivery_elsewhere"
     assert "flask worker" in problem.sentence
-    assert house.health.report().status == "ok"
+    assert health.report().status == "ok"
 
 
 def test_a_database_that_is_being_upgraded_is_said_to_be(house: House, tmp_path: Path) -> None:
@@ -262,8 +270,7 @@ def test_a_database_that_is_being_upgraded_is_said_to_be(house: House, tmp_path:
     fcntl.flock(lock, fcntl.LOCK_EX)
     upgrading = Database(f"sqlite:///{tmp_path / 'test.db'}")
     upgrading.patience_seconds = 0.1
-    house.health._database = upgrading
-    report = house.health.report()
+    report = house.health_of(database=upgrading).report()
     os.close(lock)
     upgrading.close()
     assert (report.status, report.storable) == ("degraded", True)
@@ -334,10 +341,10 @@ def test_strangers_are_told_of_no_weakness_and_no_secret(house: House) -> None:
 
 def test_what_became_of_sign_ups_does_not_even_show_in_the_status() -> None:
     """A problem of single sign-ups is none to strangers; one that is not public is named as one more."""
-    of_signups = Problem("signups_parked", "3 were refused.", of_signups=True)
-    weakness = Problem("secrets_short", "Make a longer one.", public=False)
-    plain = Problem("delivery_paused", "Delivery pauses.")
+    of_signups = Problem("signups_parked", Level.WARNING, "3 were refused.", of_signups=True)
+    weakness = Problem("secrets_short", Level.WARNING, "Make a longer one.", public=False)
+    plain = Problem("delivery_paused", Level.WARNING, "Delivery pauses.")
     assert for_strangers([of_signups]) == ()
     assert for_strangers([of_signups, plain]) == (plain,)
     assert for_strangers([weakness, plain, weakness]) == (plain, MORE)
-    assert for_strangers([Problem("wait", "It ends by itself.", public=False, planned=True)]) == ()
+    assert for_strangers([Problem("wait", Level.OK, "It ends by itself.", public=False)]) == ()

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from services.operations.health import DATABASE, FOLDER, Health, HealthReport
+from services.operations.health import Health, HealthReport
 from services.operations.health_in_time import HealthInTime
+from services.operations.snapshot import DATABASE, FOLDER, SnapshotReader
 from store.engine.database import Database
 from store.engine.sqlite import driver
 from store.errors import StoreUnavailable
@@ -21,13 +22,20 @@ from tests.services.conftest import House
 GOOD = HealthReport("ok", True, "connected", 0, 0, (), "1")
 
 
+class Reader(SnapshotReader):
+    """Reads nothing, and says what it reads."""
+
+    def __init__(self) -> None:
+        self.looks_at = DATABASE
+
+
 class Hanging(Health):
     """Looks for as long as a test likes."""
 
     def __init__(self) -> None:
+        super().__init__(Reader(), warnings=(), version="1")
         self.go_on = threading.Event()
         self.looks = 0
-        self.looks_at = DATABASE
 
     def report(self, *, for_all: bool = False) -> HealthReport:
         self.looks += 1
@@ -66,7 +74,7 @@ def hanging() -> Iterator[Hanging]:
 def test_what_hangs_is_named_with_its_time(hanging: Hanging, tmp_path: Path) -> None:
     """The spool takes sign-ups meanwhile, so they are safe; once it answers, all is as before."""
     now = [0.0]
-    health = HealthInTime(hanging, Spool(tmp_path), version="1", monotonic=lambda: now[0])
+    health = HealthInTime(hanging, Spool(tmp_path), monotonic=lambda: now[0])
     with in_a_second():
         report = health.report()
     assert (report.status, report.storable) == ("degraded", True)
@@ -84,7 +92,7 @@ def test_what_hangs_is_named_with_its_time(hanging: Hanging, tmp_path: Path) -> 
 
 def test_however_many_ask_one_thread_hangs(hanging: Hanging, tmp_path: Path) -> None:
     """Probes come every few seconds, for as long as it lasts."""
-    health = HealthInTime(hanging, Spool(tmp_path), version="1")
+    health = HealthInTime(hanging, Spool(tmp_path))
     with in_a_second():
         threads = [threading.Thread(target=health.report) for _ in range(30)]
         for thread in threads:
@@ -104,8 +112,8 @@ def test_a_spool_that_hangs_or_refuses_as_well_is_worth_a_503(
 ) -> None:
     """On a network disk that is away both do; nothing can be stored then."""
     spool = HangingSpool(tmp_path, refuses=refuses)
-    hanging.looks_at = FOLDER
-    health = HealthInTime(hanging, spool, version="1")
+    hanging.reader.looks_at = FOLDER
+    health = HealthInTime(hanging, spool)
     with in_a_second():
         report = health.report()
     spool.go_on.set()
@@ -121,15 +129,15 @@ def test_what_looking_raises_comes_out(tmp_path: Path) -> None:
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        HealthInTime(Faulty(), Spool(tmp_path), version="1").report()
+        HealthInTime(Faulty(), Spool(tmp_path)).report()
 
 
 def test_a_database_that_somebody_holds_is_named(house: House, tmp_path: Path) -> None:
     """Another program writes to the file for long: the usual wait for it is far over a second."""
-    health = HealthInTime(house.health, Spool(tmp_path / "spool"), version="1")
     # Its own look of a moment ago would still count.
-    house.health._database = another = Database(f"sqlite:///{tmp_path / 'test.db'}")
+    another = Database(f"sqlite:///{tmp_path / 'test.db'}")
     another.prepare()
+    health = HealthInTime(house.health_of(database=another), Spool(tmp_path / "spool"))
     other = driver.connect(tmp_path / "test.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with in_a_second():

@@ -6,13 +6,12 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from services.access.requester import ANONYMOUS
-from services.connection.status import WORDS
-from services.connection.token_ages import TokenClock
+from services.connection.states import WORDS
 from services.constant_contact.errors import Rejected
 from services.intake.accept import Evidence
 from services.intake.parsing import read_form
 from services.operations.metrics import Metrics
-from store.signups.suspected import SuspectedSignups
+from services.operations.snapshot import SnapshotReader
 from tests.services.conftest import House
 from tests.services.vendor import NEWSLETTER
 
@@ -36,15 +35,7 @@ NAMES = {
 
 def figures(house: House) -> dict[str, float]:
     """What a scraper reads, by name without the common beginning; of the states the current one's name."""
-    metrics = Metrics(
-        database=house.database,
-        connection=house.connection,
-        tokens=TokenClock(house.connections, clock=house.clock),
-        deliveries=house.deliveries,
-        budget=house.budget,
-        suspected=SuspectedSignups(house.database),
-        clock=house.clock,
-    )
+    metrics = Metrics(SnapshotReader(house.sources))
     text, _ = metrics.exposition("")
     found = {}
     for family in text_string_to_metric_families(text.decode()):
@@ -154,15 +145,7 @@ def test_a_store_that_fails_half_way_is_down(house: House) -> None:
 )
 def test_the_scraper_chooses_the_format(house: House, accept: str, content_type: str) -> None:
     """The content type names the format that the Accept header asked for; OpenMetrics ends with # EOF."""
-    metrics = Metrics(
-        database=house.database,
-        connection=house.connection,
-        tokens=TokenClock(house.connections, clock=house.clock),
-        deliveries=house.deliveries,
-        budget=house.budget,
-        suspected=SuspectedSignups(house.database),
-        clock=house.clock,
-    )
+    metrics = Metrics(SnapshotReader(house.sources))
     text, found = metrics.exposition(accept)
     assert found.startswith(content_type)
     assert text.endswith(b"# EOF\n") is ("openmetrics" in accept)

@@ -14,19 +14,15 @@ from pathlib import Path
 
 import pytest
 
-from services.access.requester import STRANGER
-from services.connection.status import WORDS
-from services.connection.token_ages import TokenClock
+from services.connection.states import WORDS
 from services.constant_contact.errors import QuotaExceeded, Rejected, Unreachable
 from services.operations.doctor import Deployment, Doctor
 from services.operations.health import Health, HealthReport
 from services.operations.metrics import Metrics
-from services.problems import Problem
-from store.engine.sqlite.disk_reserve import DiskReserve
-from store.outbox.public_backlog import PublicBacklog
+from services.operations.snapshot import SnapshotReader
+from services.problems import Level, Problem
 from store.quota.causes import Cause, Causes
 from store.signups.accept import Signups
-from store.signups.suspected import SuspectedSignups
 from store.signups.suspected_room import SuspectedCeiling
 from tests.services.conftest import House
 from tests.services.operations.test_doctor import Control
@@ -46,6 +42,7 @@ class Scene:
     folder: Path
     deployment: Deployment
     decryptable: bool = True
+    delivers_itself: bool = True
     proxies: tuple[Problem, ...] = ()
 
 
@@ -144,11 +141,11 @@ def delivery_silent(scene: Scene) -> None:
 def delivery_missing(scene: Scene) -> None:
     scene.house.sign_up()
     scene.house.clock.now += 901_000
-    scene.deployment = replace(scene.deployment, delivers_itself=False)
+    scene.delivers_itself = False
 
 
 def delivery_elsewhere(scene: Scene) -> None:
-    scene.deployment = replace(scene.deployment, delivers_itself=False)
+    scene.delivers_itself = False
 
 
 def spooled_and_damaged(scene: Scene) -> None:
@@ -172,13 +169,16 @@ def strange_settings(scene: Scene) -> None:
     scene.house.lists.read()
     scene.deployment = replace(
         scene.deployment,
-        warnings=(Problem("mend", "Mend this."), Problem("weak", "It is weak.", public=False)),
+        warnings=(
+            Problem("mend", Level.WARNING, "Mend this."),
+            Problem("weak", Level.WARNING, "It is weak.", public=False),
+        ),
         redirect_uri=None,
         public_list_ids=(NEWSLETTER.list_id, LOST_LIST),
         public_client=True,
     )
     scene.decryptable = False
-    scene.proxies = (Problem("proxy_not_counted", "A proxy is not counted.", public=False),)
+    scene.proxies = (Problem("proxy_not_counted", Level.WARNING, "A proxy is not counted.", public=False),)
 
 
 def built_in_sandbox(scene: Scene) -> None:
@@ -249,54 +249,20 @@ def health_lines(audience: str, report: HealthReport) -> Iterator[str]:
 def told(scene: Scene) -> str:
     """The answers of all, without what differs from machine to machine."""
     house = scene.house
-    health = Health(
-        database=house.database,
-        spool=house.spool,
-        salvage=house.salvage,
-        disk=DiskReserve(scene.folder),
-        deliveries=house.deliveries,
-        budget=house.budget,
-        connection=house.connection,
-        suspected=SuspectedSignups(house.database),
-        public_backlog=PublicBacklog(house.database, stranger=STRANGER),
-        open_lists=house.open_lists,
-        silent_seconds=(lambda: house.silent_seconds) if scene.deployment.delivers_itself else None,
-        warnings=scene.deployment.warnings,
+    sources = replace(
+        house.sources,
         proxies=lambda: scene.proxies,
-        opt_outs=house.opt_out_table.problems,
-        version="1.2.3",
-        clock=house.clock,
+        silent_seconds=(lambda: house.silent_seconds) if scene.delivers_itself else None,
     )
+    reader = SnapshotReader(sources)
+    health = Health(reader, warnings=scene.deployment.warnings, version="1.2.3")
     lines = [
         *health_lines("admins", health.report()),
         *health_lines("strangers", health.report(for_all=True)),
     ]
-    doctor = Doctor(
-        scene.deployment,
-        database=house.database,
-        connection=house.connection,
-        control=Control(decryptable=scene.decryptable),
-        tokens=TokenClock(house.connections, clock=house.clock),
-        lists=house.lists,
-        open_lists=house.open_lists,
-        deliveries=house.deliveries,
-        budget=house.budget,
-        spool=house.spool,
-        salvage=house.salvage,
-        proxies=lambda: scene.proxies,
-        clock=house.clock,
-    )
+    doctor = Doctor(scene.deployment, reader, Control(decryptable=scene.decryptable))
     lines += ["doctor:", *(f"  {found}" for found in doctor.examine())]
-    metrics = Metrics(
-        database=house.database,
-        connection=house.connection,
-        tokens=TokenClock(house.connections, clock=house.clock),
-        deliveries=house.deliveries,
-        budget=house.budget,
-        suspected=SuspectedSignups(house.database),
-        clock=house.clock,
-    )
-    figures = metrics.exposition("")[0].decode().splitlines()
+    figures = Metrics(reader).exposition("")[0].decode().splitlines()
     known = [line.removeprefix("subscriber_sync_") for line in figures if not line.startswith("#")]
     lines.append(f"metrics: {', '.join(known)}")
     text = "\n".join(lines).replace(str(scene.folder), "FOLDER")
@@ -321,7 +287,6 @@ def test_what_is_said_stays_the_same(tmp_path: Path, name: str) -> None:
         data_dir=tmp_path,
         redirect_uri="https://signup.example.org/oauth/callback",
         public_list_ids=(NEWSLETTER.list_id,),
-        delivers_itself=True,
         vendor_urls=("http://127.0.0.1:1/v3",),
     )
     scene = Scene(house, tmp_path, deployment)

@@ -1,0 +1,42 @@
+"""What a person may do to the connection, and how often."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from services.errors import TooManyAttempts
+from store.throttles import Throttles
+
+WINDOW_MS, CONNECTS_PER_WINDOW = 900_000, 30
+
+
+class ConnectionControl(Protocol):
+    """What a person may do to the connection from a shell; wiring gives the one of `oauth`."""
+
+    def refresh(self) -> tuple[bool, str]:
+        """Refresh once now; return whether there is a new pair of tokens, and the outcome as a sentence."""
+        ...
+
+    def disconnect(self) -> None:
+        """Forget the tokens, keep the queue."""
+        ...
+
+    def decryptable(self) -> bool:
+        """Return whether ENCRYPTION_KEYS open what is stored; true when nothing is."""
+        ...
+
+
+class ConnectLimit:
+    """How often Connect may be pressed, over all processes: each press stores an authorization request."""
+
+    def __init__(self, throttles: Throttles, *, clock: Callable[[], int]) -> None:
+        """`clock` tells epoch milliseconds."""
+        self._throttles = throttles
+        self._clock = clock
+
+    def __call__(self) -> None:
+        """Count one press. Raises TooManyAttempts after 30 within a quarter of an hour."""
+        now = self._clock()
+        if self._throttles.hit("connect", window_ms=WINDOW_MS, now=now) > CONNECTS_PER_WINDOW:
+            raise TooManyAttempts(retry_after=(WINDOW_MS - now % WINDOW_MS) // 1000 + 1)
