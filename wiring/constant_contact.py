@@ -21,7 +21,7 @@ from services.connection.status import ConnectionStatus
 from services.constant_contact.causes import words_of
 from services.constant_contact.client import ConstantContact
 from services.constant_contact.errors import ConnectionUnusable, ConstantContactError, Forbidden
-from services.constant_contact.quota import CallQuota
+from services.constant_contact.quota import LONGEST_CALL_MS, CallQuota
 from services.delivery.pacing import NotSent, depart
 from settings import Settings
 from store.errors import StoreError
@@ -34,7 +34,7 @@ SANDBOX_PATH = "/sandbox"
 AUTH_PATH = "/oauth2/default/v1"
 IN_PROCESS = "http://sandbox.invalid"
 # One API call, its repeat after a 401 included; a delivery's lease is 60 s.
-API_SECONDS = 15.0
+API_SECONDS = LONGEST_CALL_MS / 1000
 # To connect, and for each read.
 REACH_SECONDS = (3, 10)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from services.access.derived_keys import DerivedKeys
 from services.delivery.attempt import DeliveryAttempt
 from services.delivery.causes import CauseWords
-from services.delivery.kinds.sign_up import SignUpSender
+from services.delivery.kinds.sign_up.send import SignUpSender
 from services.delivery.pacing import Pacing
 from services.delivery.worker import Delivery
 from services.intake.accept import Intake

@@ -6,7 +6,7 @@ call is counted against the vendor's budget.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -17,6 +17,7 @@ import requests
 from services.constant_contact.account import Account, TokenAuth, account, claims
 from services.constant_contact.catalog import CustomField, Page, Tag, custom_field, tag
 from services.constant_contact.causes import words_of
+from services.constant_contact.contact_data import ContactData
 from services.constant_contact.contacts import SUB_RESOURCES, Contact, contact, creation, replacement
 from services.constant_contact.errors import (
     Conflict,
@@ -90,12 +91,12 @@ class ConstantContact:
         self._connection_errors = connection_errors
         self._own_errors: tuple[type[Exception], ...] = (ConstantContactError, *own_errors)
 
-    def sign_up(self, person: Mapping[str, Any]) -> SignedUp:
+    def sign_up(self, data: ContactData) -> SignedUp:
         """Create or update a contact by its own wish; lists are appended, omitted fields stay.
 
         https://developer.constantcontact.com/api_guide/contacts_create_or_update.html
         """
-        response = self._send("POST", f"{self._base_url}/contacts/sign_up_form", json=person)
+        response = self._send("POST", f"{self._base_url}/contacts/sign_up_form", json=data.sign_up_body())
         if response.status_code not in {200, 201}:
             raise failure(response)
         answer = json_object(response)
@@ -122,25 +123,25 @@ class ConstantContact:
         same = (one for one in map(contact, found) if one.address == address.lower())
         return next(same, None)
 
-    def create_contact(self, wish: Mapping[str, Any]) -> SignedUp:
+    def create_contact(self, data: ContactData) -> SignedUp:
         """Create a contact by its own wish, as sign_up_form does for shorter addresses; a Conflict if known.
 
         https://developer.constantcontact.com/api_guide/contacts_create.html
         """
-        response = self._send("POST", f"{self._base_url}/contacts", json=creation(wish))
+        response = self._send("POST", f"{self._base_url}/contacts", json=creation(data))
         if response.status_code != 201:
             raise failure(response)
         return SignedUp(contact(json_object(response)).contact_id, "created")
 
-    def update_contact(self, held: Contact, wish: Mapping[str, Any]) -> SignedUp:
+    def update_contact(self, existing: Contact, data: ContactData) -> SignedUp:
         """Add a sign-up to a contact as it was found; repeating it changes nothing more.
 
         Conflict when the contact has been removed for good since.
 
         https://developer.constantcontact.com/api_guide/contacts_update.html
         """
-        address = f"{self._base_url}/contacts/{held.contact_id}"
-        response = self._send("PUT", address, json=replacement(held, wish))
+        address = f"{self._base_url}/contacts/{existing.contact_id}"
+        response = self._send("PUT", address, json=replacement(existing, data))
         if response.status_code != 200:
             refused = failure(response)
             gone = response.status_code == 404 and isinstance(refused, Misconfigured)
@@ -164,14 +165,14 @@ class ConstantContact:
         left = (OptedOut(each.address, each.left_at or 0) for each in contacts if each.address)
         return Page(tuple(left), following)
 
-    def ask_to_return(self, held: Contact, list_ids: Sequence[str]) -> None:
+    def ask_to_return(self, existing: Contact, list_ids: Sequence[str]) -> None:
         """Have a contact who opted out asked by mail whether to come back to these lists, once for ever.
 
         Raises NotAsked when the vendor will not: it asks each contact once.
 
         https://developer.constantcontact.com/api_guide/contacts_re-subscribe.html
         """
-        address = f"{self._base_url}/contacts/resubscribe/{held.contact_id}"
+        address = f"{self._base_url}/contacts/resubscribe/{existing.contact_id}"
         response = self._send("PUT", address, json={"list_ids": list(list_ids)})
         if response.status_code == 200:
             return

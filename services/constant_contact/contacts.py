@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from services.constant_contact.contact_data import ContactData, PersonFields
 from services.constant_contact.errors import TooManyFields
 from services.constant_contact.fields import an_id, an_object, objects, unlike
 
@@ -125,8 +126,8 @@ def _check(document: Mapping[str, Any]) -> None:
     """Look at all parts that are read or sent back later. Raises KeyError or TypeError."""
     email = an_object(document.get("email_address"))
     dated = (email.get("opt_out_date"), document.get("deleted_at"), email.get("address"))
-    held = [document.get(name) for name in PROPERTIES]
-    for value in (*dated, *held):
+    properties = [document.get(name) for name in PROPERTIES]
+    for value in (*dated, *properties):
         if value is not None and type(value) not in {str, int}:
             raise TypeError("no text")
     for entry in objects(document.get("custom_fields")):
@@ -141,33 +142,33 @@ def _check(document: Mapping[str, Any]) -> None:
     objects(an_object(document.get("sms_channel")).get("sms_channel_consents"))
 
 
-def creation(wish: Mapping[str, Any]) -> dict[str, Any]:
-    """The body of POST /contacts for a sign-up (the body of sign_up_form) of a person's own."""
+def creation(data: ContactData) -> dict[str, Any]:
+    """The body of POST /contacts for a sign-up of the person's own."""
     return (
-        _properties(wish)
-        | _sub_resources(wish, {})
+        _properties(data.fields.properties)
+        | _sub_resources(data.fields, {})
         | {
-            "email_address": _explicit(wish["email_address"]),
+            "email_address": _explicit(data.address),
             "create_source": "Contact",
-            "list_memberships": list(wish["list_memberships"]),
+            "list_memberships": list(data.list_ids),
         }
     )
 
 
-def replacement(held: Contact, wish: Mapping[str, Any]) -> dict[str, Any]:
+def replacement(existing: Contact, data: ContactData) -> dict[str, Any]:
     """The body of PUT /contacts/{id} that adds the sign-up to what the contact has.
 
     Sub-resources stay when they are left out, so only those are in it to which the sign-up adds.
     """
-    lists = dict.fromkeys([*(held.document.get("list_memberships") or []), *wish["list_memberships"]])
+    lists = dict.fromkeys([*(existing.document.get("list_memberships") or []), *data.list_ids])
     return (
-        _properties(held.document)
-        | _properties(wish)
-        | _sub_resources(wish, held.document)
+        _properties(existing.document)
+        | _properties(data.fields.properties)
+        | _sub_resources(data.fields, existing.document)
         | {
-            "email_address": _explicit(wish["email_address"]),
+            "email_address": _explicit(data.address),
             # "To restore a deleted contact you must specify the update_source as Account."
-            "update_source": "Account" if held.deleted else "Contact",
+            "update_source": "Account" if existing.deleted else "Contact",
             "list_memberships": list(lists),
         }
     )
@@ -182,20 +183,20 @@ def _properties(document: Mapping[str, Any]) -> dict[str, Any]:
     return {name: document[name] for name in PROPERTIES if document.get(name) is not None}
 
 
-def _sub_resources(wish: Mapping[str, Any], held: Mapping[str, Any]) -> dict[str, Any]:
+def _sub_resources(fields: PersonFields, existing: Mapping[str, Any]) -> dict[str, Any]:
     changed: dict[str, Any] = {}
-    if fields := wish.get("custom_fields"):
-        changed["custom_fields"] = _fields(held.get("custom_fields") or [], fields)
-    if number := wish.get("phone_number"):
-        phones = [_only(entry, ("phone_number", "kind")) for entry in held.get("phone_numbers") or []]
+    if fields.custom_fields:
+        changed["custom_fields"] = _fields(existing.get("custom_fields") or [], fields.custom_fields)
+    if number := fields.properties.get("phone_number"):
+        phones = [_only(entry, ("phone_number", "kind")) for entry in existing.get("phone_numbers") or []]
         # The vendor takes three of a kind of thing; a fourth would push out one that is there.
         if number not in [entry.get("phone_number") for entry in phones] and len(phones) < MOST_PHONES:
             changed["phone_numbers"] = [*phones, {"phone_number": number, "kind": "other"}]
-    if address := wish.get("street_address"):
-        homes = [_only(entry, ADDRESS_PARTS) for entry in held.get("street_addresses") or []]
+    if address := fields.properties.get("street_address"):
+        homes = [_only(entry, ADDRESS_PARTS) for entry in existing.get("street_addresses") or []]
         if address not in homes and len(homes) < MOST_ADDRESSES:
             changed["street_addresses"] = [*homes, address]
-    if sms := wish.get("sms_channel"):
+    if sms := fields.properties.get("sms_channel"):
         changed["sms_channel"] = _sms_channel(sms)
     return changed
 
@@ -208,11 +209,12 @@ def _sms_channel(sms: Mapping[str, Any]) -> dict[str, Any]:
     return {"full_sms_address": number, "sms_channel_consents": consents}
 
 
-def _fields(held: Sequence[Mapping[str, Any]], new: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def _fields(existing: Sequence[Mapping[str, Any]], new: Mapping[str, Any]) -> list[dict[str, Any]]:
     kept = {
-        entry["custom_field_id"]: _only(entry, ("custom_field_id", "value", "choice_ids")) for entry in held
+        entry["custom_field_id"]: _only(entry, ("custom_field_id", "value", "choice_ids"))
+        for entry in existing
     }
-    fields = kept | {entry["custom_field_id"]: dict(entry) for entry in new}
+    fields = kept | {field_id: dict(entry) for field_id, entry in new.items()}
     if len(fields) > MOST_FIELDS:
         raise TooManyFields
     return list(fields.values())

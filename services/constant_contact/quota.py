@@ -14,6 +14,8 @@ from store.quota.state import Wait
 # Calls are booked so long before they start: the time that a commit takes is not lost, and whoever books at
 # the last moment would find the place taken.
 AHEAD_MS = 250
+# The deadline of one call to the API, answer included.
+LONGEST_CALL_MS = 15_000
 LONGEST_WAIT_MS = 1_500
 # From then on the lease may be over before the answer is there; a process that was frozen comes to this.
 FORSAKEN_MS = 15_000

@@ -21,9 +21,10 @@ from services.constant_contact.errors import (
 )
 from services.constant_contact.quota import AHEAD_MS
 from services.delivery.causes import CauseWords
-from services.delivery.kinds.sign_up import SignUpSender
-from services.delivery.merge import Merged, merge
+from services.delivery.kinds.sign_up.merge import Merged, merge
+from services.delivery.kinds.sign_up.send import SignUpSender
 from services.delivery.pacing import NotSent, Pacing, departing
+from services.delivery.payload import changes_of
 from services.delivery.refusal_sentence import vendor_sentence
 from services.delivery.retry import (
     Decision,
@@ -307,4 +308,4 @@ class DeliveryAttempt:
 
 def _carries(claimed: Claimed) -> bool:
     """Whether the call was for younger sign-ups of the contact too."""
-    return bool(merge(claimed.payload, claimed.received_at, claimed.younger).carried)
+    return bool(merge(changes_of(claimed)).carried)

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 from services.constant_contact.quota import AHEAD_MS, FORSAKEN_MS, CallQuota
+from services.delivery.calls import PATIENCE_MS
 from store.outbox.deliveries import Claimed
 from store.quota.ledger import QuotaLedger
 
@@ -20,8 +21,6 @@ ON_THE_WAY_MS = 40
 LATEST_DEPARTURE_MS = 40
 # A connection that had to be opened, a machine that was busy for a moment: no reason to slow down.
 PASSING = 3
-# Well within the lease: further calls of this claim, and the waits between them.
-PATIENCE_MS = 6_000
 
 _departure: ContextVar[Callable[[], None] | None] = ContextVar("departure", default=None)
 

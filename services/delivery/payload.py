@@ -1,78 +1,121 @@
-"""What a delivery carries out, from a sign-up just sent or one that is stored.
+"""The change that a sign-up's delivery makes to a contact, and the JSON document it is stored as.
 
-It is the body for the vendor, but for `custom_fields` and `tags`, which are by name until the call: ids may
-change while a sign-up waits. A tag's value tells whether it may be made.
+The document has the properties by their names in POST /contacts/sign_up_form. Custom fields and tags are in
+it by name: their ids may change while the sign-up waits, so they are looked up right before the call.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from services.access.requester import STRANGER
-from services.delivery.confirmed_opt_in import TELLS
-from services.delivery.fill_empty import PROTECT
-from services.delivery.returning import RETURNING
-from services.submission.fields import Submission, vendor_properties
+from services.constant_contact.contact_data import NO_FIELDS, PersonFields
+from services.submission.fields import vendor_properties
 from services.submission.sms import channel
-from store.engine.documents import read as read_document
+from store.outbox.deliveries import Claimed
+from store.signups.accept import NewSignup
+
+SMS = "sms_channel"
+_ADDRESS, _LISTS, _FIELDS, _TAGS = "email_address", "list_memberships", "custom_fields", "tags"
+# In the document only, never sent to the vendor.
+_TELLS, _RETURNING, _FILLS = "tells_pending", "returning", "protect_existing"
+_NO_PROPERTIES = frozenset({_ADDRESS, _LISTS, _FIELDS, _TAGS, _TELLS, _RETURNING, _FILLS})
 
 
-def wish_of(
-    submission: Submission,
-    *,
-    makes_tags: bool = False,
-    protect_existing: bool = False,
-    sms: Mapping[str, Any] | None = None,
-    own_word: bool = False,
-) -> dict[str, Any]:
-    """What the delivery of a new sign-up is to carry out.
+@dataclass(frozen=True)
+class ContactChange:
+    """What one sign-up asks for.
 
-    `makes_tags`: the tags that the account lacks are made; not those that a stranger named.
-    `protect_existing`: it only fills in what is missing. `sms` is the evidence of a consent to text messages.
-    `own_word`: its sender may say what becomes of somebody who had left, and is told how it ended.
+    `tags` are by name, each with whether it may be made where the account lacks it. With `fills_only` its
+    fields are set only where the contact has nothing yet. `tells_pending`: the sender is told whether the
+    account has the person confirm by e-mail. `returning` is "accept" where the sender knows that it is the
+    person's own wish to come back.
     """
-    wish = _payload(submission.email, submission.list_ids, submission.person)
-    wish |= _by_name(submission.custom_fields, submission.tags, makes_tags=makes_tags)
-    if own_word:
-        wish |= {TELLS: True} | ({RETURNING: submission.returning} if submission.returning else {})
-    return wish | _sms(sms) | ({PROTECT: True} if protect_existing else {})
+
+    address: str
+    list_ids: tuple[str, ...] = ()
+    fields: PersonFields = NO_FIELDS
+    tags: Mapping[str, bool] = field(default_factory=dict)
+    fills_only: bool = False
+    tells_pending: bool = False
+    returning: str | None = None
+
+    @classmethod
+    def of_signup(
+        cls, signup: NewSignup, *, protects: bool = True, returning: str | None = None
+    ) -> ContactChange:
+        """What a sign-up asks for, one just sent or one that is stored.
+
+        `protects`: its form lets strangers only fill in what contacts lack. `returning` is what its sender
+        said of somebody who comes back. Neither is in the columns of a stored sign-up, so they default to
+        what overwrites nothing and leaves who comes back to the setting RETURNING.
+        """
+        stranger, by_form = signup.asked_by == STRANGER, signup.form_id is not None
+        # What a stranger named beside a form is made nowhere; an admin or a key's holder may name new tags.
+        tags = dict.fromkeys(signup.tags or (), by_form or not stranger)
+        return cls(
+            address=signup.email,
+            list_ids=tuple(signup.list_ids),
+            fields=PersonFields(_properties(signup), dict(signup.custom_fields or {})),
+            tags=tags,
+            fills_only=stranger and by_form and protects,
+            tells_pending=not stranger,
+            returning=None if stranger else returning,
+        )
+
+    @classmethod
+    def read(cls, document: Mapping[str, Any]) -> ContactChange:
+        """The change that is stored as `document`; parts that were lost with a sign-up's row are missing."""
+        properties = {name: value for name, value in document.items() if name not in _NO_PROPERTIES}
+        return cls(
+            address=str(document.get(_ADDRESS) or ""),
+            list_ids=tuple(document.get(_LISTS) or ()),
+            fields=PersonFields(properties, document.get(_FIELDS) or {}),
+            tags=document.get(_TAGS) or {},
+            fills_only=bool(document.get(_FILLS)),
+            tells_pending=bool(document.get(_TELLS)),
+            returning=document.get(_RETURNING),
+        )
+
+    def document(self) -> dict[str, Any]:
+        """The change as it is stored; what it does not say is left out."""
+        said = {
+            **self.fields.properties,
+            _FIELDS: self.fields.custom_fields,
+            _TAGS: self.tags,
+            _TELLS: self.tells_pending,
+            _RETURNING: self.returning,
+            _FILLS: self.fills_only,
+        }
+        named = {_ADDRESS: self.address, _LISTS: list(self.list_ids)}
+        return named | {name: value for name, value in said.items() if value}
 
 
-def payload_of(row: Mapping[str, Any]) -> dict[str, Any]:
-    """The same as at first, from the columns of a stored sign-up.
-
-    Whether its form protected contacts is not in them, so each form's stranger counts as if it did; nor is
-    what a key's holder said of somebody who comes back, so the setting decides on that.
-    """
-    by_form, said = row.get("form_id") is not None, {}
-    for name in ("custom_fields", "tags", "sms"):
-        said[name] = read_document(row.get(name) or "null")
-    wish = _payload(row["email"], read_document(row["list_ids"]), read_document(row["person"]))
-    makes = makes_tags(row["asked_by"], by_form=by_form)
-    wish |= _by_name(said["custom_fields"], said["tags"], makes_tags=makes)
-    if row["asked_by"] != STRANGER:
-        wish[TELLS] = True
-    return wish | _sms(said["sms"]) | ({PROTECT: True} if by_form and row["asked_by"] == STRANGER else {})
+def restored(signup: NewSignup) -> dict[str, Any]:
+    """The document for a stored sign-up whose delivery was lost."""
+    return ContactChange.of_signup(signup).document()
 
 
-def makes_tags(asked_by: str, *, by_form: bool) -> bool:
-    """Whether its tags may be made where the account lacks them: an admin or a key's holder named them."""
-    return by_form or asked_by != STRANGER
+@dataclass(frozen=True)
+class TimedChange:
+    """A change, the delivery that it belongs to, and when it was received (epoch ms)."""
+
+    delivery_id: int
+    received_at: int
+    change: ContactChange
 
 
-def _sms(evidence: Mapping[str, Any] | None) -> dict[str, Any]:
-    return {"sms_channel": channel(evidence)} if evidence else {}
+def changes_of(claimed: Claimed) -> tuple[TimedChange, ...]:
+    """The change of the claimed delivery and, behind it, those of the younger ones it may carry."""
+    first = TimedChange(claimed.delivery_id, claimed.received_at, ContactChange.read(claimed.payload))
+    younger = (
+        TimedChange(other.delivery_id, other.received_at, ContactChange.read(other.payload))
+        for other in claimed.younger
+    )
+    return (first, *younger)
 
 
-def _payload(email: str, list_ids: Iterable[str], person: Mapping[str, str]) -> dict[str, Any]:
-    """The body of POST /contacts/sign_up_form, which changes only what it is given."""
-    said = vendor_properties(person)
-    return {"email_address": email, "list_memberships": list(list_ids), **said}
-
-
-def _by_name(
-    custom_fields: Mapping[str, Any] | None, tags: Iterable[str] | None, *, makes_tags: bool
-) -> dict[str, Any]:
-    said = {"custom_fields": dict(custom_fields or {}), "tags": dict.fromkeys(tags or (), makes_tags)}
-    return {name: value for name, value in said.items() if value}
+def _properties(signup: NewSignup) -> dict[str, Any]:
+    return vendor_properties(signup.person) | ({SMS: channel(signup.sms)} if signup.sms else {})

@@ -13,8 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from services.constant_contact.errors import ConstantContactError
-from services.delivery.fill_empty import SMS
-from services.delivery.returning import RETURNING
+from services.delivery.payload import SMS
 from services.plain_text import mended
 from store.outbox.deliveries import Claimed
 
@@ -26,7 +25,7 @@ _READ = 3_000
 _TELLING = 12
 _FEWEST_DIGITS = 7
 # Ids and names of the account's own things, and a word of ours.
-_NOT_PERSONAL = frozenset({"list_memberships", "tags", RETURNING})
+_NOT_PERSONAL = frozenset({"list_memberships", "tags", "returning"})
 _NAMES = frozenset({"first_name", "last_name"})
 
 _LABELLED = re.compile(

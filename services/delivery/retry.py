@@ -19,8 +19,9 @@ from services.constant_contact.errors import (
     TooManyFields,
     Unreachable,
 )
-from services.delivery.resolve_ids import NotInAccount
+from services.delivery.errors import NotInAccount
 from store.quota.refusals import SUSPICIOUS
+from store.quota.state import LARGEST_GUARD_MS
 
 SECOND = 1_000
 MINUTE = 60 * SECOND
@@ -30,7 +31,7 @@ PERSON_PAUSE = MINUTE
 LONGEST_PERSON_PAUSE = 15 * MINUTE
 LONGEST_BACKOFF = 15 * MINUTE
 # Some six throttled calls in a row bring the guard there; every further one would be a call wasted.
-GENTLEST_GUARD = 900
+GENTLEST_GUARD = LARGEST_GUARD_MS - 100
 QUARTER = 15 * MINUTE
 LONGEST_CONFLICT = 10 * MINUTE
 REFUSED_PAUSE = 15 * SECOND

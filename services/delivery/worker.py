@@ -13,6 +13,7 @@ import structlog
 from services.account.fields_and_tags import FieldsAndTags
 from services.account.lists import ListCache
 from services.account.opt_outs import OptOutTable
+from services.constant_contact.quota import LONGEST_CALL_MS
 from services.delivery.attempt import DeliveryAttempt, Outcome, Step
 from services.delivery.sender_pool import SenderPool
 from store.errors import StoreError
@@ -27,7 +28,7 @@ BUSY_IDLE_SECONDS = 1.0
 BUSY_FOR_SECONDS = 60.0
 AFTER_FAULT_SECONDS = 2.0
 LISTS_EVERY_SECONDS = 30.0
-CALL_DEADLINE_SECONDS = 15.0
+CALL_DEADLINE_SECONDS = LONGEST_CALL_MS / 1000
 SHORTEST_REST_SECONDS = 0.005
 
 

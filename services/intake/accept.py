@@ -17,7 +17,7 @@ import structlog
 from services.access.requester import ANONYMOUS, Requester
 from services.account.fields_and_tags import FieldsAndTags
 from services.account.lists import KEEP_MS, ListCache, ListsView
-from services.delivery.payload import makes_tags, wish_of
+from services.delivery.payload import ContactChange
 from services.delivery.worker import Delivery
 from services.errors import FieldError, InvalidSubmission, StorageUnavailable, TooManyAttempts
 from services.forms.form import Form, FormCatalog, fit
@@ -261,13 +261,12 @@ class Intake:
         if not trusted:
             judgement = self._protection.judge(submission, form, evidence.network_address)
         signup = self._signup(submission, asker, evidence, form, given)
-        payload = wish_of(
-            submission,
-            makes_tags=makes_tags(asker.name, by_form=by_form),
-            protect_existing=form is not None and form.protect_existing and not trusted,
-            sms=signup.sms,
-            own_word=trusted,
+        change = ContactChange.of_signup(
+            signup,
+            protects=form is not None and form.protect_existing,
+            returning=submission.returning,
         )
+        payload = change.document()
         reasons = self._stored(signup, payload, key, judgement)
         if reasons is None:
             self._spooled(signup, payload, judgement)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from services.connection.status import ConnectionStatus
-from services.delivery.confirmed_opt_in import PENDING
+from services.delivery.kinds.sign_up.confirmed_opt_in import PENDING
 from services.signups.views import status_of
 from store.errors import StoreError
 from store.outbox.deliveries import Deliveries

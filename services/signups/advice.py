@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from services.delivery.confirmed_opt_in import PENDING
-from services.delivery.returning import ASKED, LeftSince
+from services.delivery.errors import LeftSince
+from services.delivery.kinds.sign_up.confirmed_opt_in import PENDING
+from services.delivery.kinds.sign_up.returning import ASKED
 from store.signups.records import CallRecord, SignupRecord
 
 WHAT_RETRY_LEADS_TO = (

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from services.delivery.confirmed_opt_in import PENDING
-from services.delivery.returning import ASKED
+from services.delivery.kinds.sign_up.confirmed_opt_in import PENDING
+from services.delivery.kinds.sign_up.returning import ASKED
 from store.signups.accept import RecentSignup, SignupStatus
 
 STATUS = {

@@ -17,6 +17,7 @@ BACKLOG_PER_DAY = 8_000  # the rest is for people who sign up today
 FRESH_MS = 3_600_000
 FRESH_LANE_EVERY = 4
 MAY_CARRY = 50
+LEASE_MS = 60_000
 _AHEAD_OF_CLOCK_MS = 60_000
 
 log = structlog.get_logger(__name__)

@@ -215,7 +215,7 @@ class Deliveries:
         self._database = database
         self._monotonic = monotonic
 
-    def claim(self, now: int, *, lease_ms: int = 60_000, ahead_ms: int = 0) -> Claimed | Wait:
+    def claim(self, now: int, *, lease_ms: int = claims.LEASE_MS, ahead_ms: int = 0) -> Claimed | Wait:
         """Book one call and take the delivery that goes next, in one transaction.
 
         Args:

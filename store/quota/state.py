@@ -26,7 +26,7 @@ SMALLEST_GUARD_MS = 80  # a call may reach the vendor later than its booking, th
 log = structlog.get_logger(__name__)
 
 _WINDOW_MS = 1_000
-_LARGEST_GUARD_MS = 1_000
+LARGEST_GUARD_MS = 1_000
 _GUARD_KEPT_A_MINUTE = 0.95
 _MINUTE_MS = 60_000
 _CLOCK_WENT_BACK_MS = 60_000
@@ -157,7 +157,7 @@ class Allowance:
 
     def throttled(self) -> Allowance:
         """Widen the guard, as the vendor counted more calls in a second than we did."""
-        guard = min(_LARGEST_GUARD_MS, int(self.state.guard_at(self.now) * 1.5) + 20)
+        guard = min(LARGEST_GUARD_MS, int(self.state.guard_at(self.now) * 1.5) + 20)
         return replace(self, state=replace(self.state, guard_ms=guard, guard_since=self.now))
 
     def paused(self, until: int, reason: str) -> Allowance:

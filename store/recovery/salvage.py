@@ -32,6 +32,7 @@ from store.key_value import KeyValue
 from store.outbox import payloads
 from store.schema import UNFINISHED, deliveries, metadata, signups
 from store.schema import connection as connection_table
+from store.signups.accept import NewSignup
 
 log = structlog.get_logger(__name__)
 
@@ -47,7 +48,7 @@ _UNFINISHED_ONE = update(deliveries).where(deliveries.c.signup_id == bindparam("
 
 Row = dict[str, Any]
 Entry = TypeVar("Entry")
-Payload = Callable[[Mapping[str, Any]], Mapping[str, object]]
+Restore = Callable[[NewSignup], Mapping[str, object]]
 
 
 @dataclass(frozen=True)
@@ -66,11 +67,11 @@ class Salvaged:
 class Salvage:
     """Reads back what was set aside beside a database's file."""
 
-    def __init__(self, database: Database, path: Path, *, payload_of: Payload) -> None:
-        """`payload_of` makes the delivery of a sign-up whose own one cannot be read, from its columns."""
+    def __init__(self, database: Database, path: Path, *, restore: Restore) -> None:
+        """`restore` gives the payload of a sign-up's delivery that cannot be read."""
         self._database = database
         self._path = path
-        self._payload_of = payload_of
+        self._restore = restore
         self._meta = KeyValue(database)
 
     def run(self) -> list[Salvaged]:
@@ -178,7 +179,7 @@ class Salvage:
                         "received_at": row["received_at"],
                         "contact_key": row["contact_key"],
                         "kind": "sign_up",
-                        "payload": documents.written(dict(self._payload_of(row))),
+                        "payload": documents.written(dict(self._restore(NewSignup.of_row(row)))),
                         "state": "parked",
                         "fence": 0,
                         "attempts": 0,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, select
 
@@ -19,6 +20,8 @@ from store.signups.batch import UNSURE, Arrival, Arrivals, OneTimeUse, copy_of
 from store.signups.idempotency import FirstUse, IdempotencyKey
 from store.signups.rate_limits import Floods, Limit
 from store.signups.suspected_room import CEILING, Room, SuspectedCeiling
+
+_DOCUMENTS = ("person", "list_ids", "sms", "custom_fields", "tags")
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,14 @@ class NewSignup:
     custom_fields: Mapping[str, str | Sequence[str]] | None = None
     tags: Sequence[str] | None = None
     consent_sent: str | None = None
+
+    @classmethod
+    def of_row(cls, row: Mapping[str, Any]) -> "NewSignup":
+        """The sign-up whose columns are `row`. Raises ValueError: a document in it cannot be read."""
+        documents = {name: read(row.get(name) or "null") for name in _DOCUMENTS}
+        list_ids = tuple(documents.pop("list_ids"))
+        columns = {each.name: row.get(each.name) for each in fields(cls)}
+        return cls(**columns | documents | {"list_ids": list_ids})
 
 
 @dataclass(frozen=True)

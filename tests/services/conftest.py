@@ -23,10 +23,10 @@ from services.constant_contact.errors import ConnectionUnusable
 from services.constant_contact.quota import CallQuota
 from services.delivery.attempt import DeliveryAttempt
 from services.delivery.causes import CauseWords
-from services.delivery.kinds.sign_up import SignUpSender
+from services.delivery.kinds.sign_up.returning import Returning
+from services.delivery.kinds.sign_up.send import SignUpSender
 from services.delivery.pacing import Pacing
-from services.delivery.payload import payload_of
-from services.delivery.returning import Returning
+from services.delivery.payload import restored
 from services.delivery.worker import Delivery
 from services.forms.form import FormCatalog
 from services.forms.ignored_fields import IgnoredFields
@@ -114,7 +114,7 @@ class House:
         self.deliveries = deliveries or Deliveries(self.database)
         self.budget, self.connections = QuotaLedger(self.database), OAuthConnections(self.database)
         self.meta = KeyValue(self.database)
-        self.salvage = Salvage(self.database, path / "test.db", payload_of=payload_of)
+        self.salvage = Salvage(self.database, path / "test.db", restore=restored)
         self.connection = ConnectionStatus(self.connections, lasts=lasts, clock=self.clock)
         self.permits = CallQuota(
             self.budget, clock=self.clock, new_event=new_event, monotonic=self.clock.monotonic

@@ -7,6 +7,7 @@ from typing import Any
 
 from services.constant_contact.catalog import CustomField, Page, Tag
 from services.constant_contact.client import ConstantContact, ContactList, ListsPage, SignedUp
+from services.constant_contact.contact_data import ContactData, PersonFields
 from services.constant_contact.contacts import Contact
 from services.constant_contact.errors import ConstantContactError, Rejected
 from services.delivery.pacing import depart
@@ -14,6 +15,18 @@ from store.opt_outs import OptedOut
 
 NEWSLETTER = ContactList("11111111-1111-4111-8111-111111111111", "Newsletter", "", True, 3)
 EVENTS = ContactList("22222222-2222-4222-8222-222222222222", "Events", "", False, 0)
+
+
+def data_of(body: Mapping[str, Any]) -> ContactData:
+    """What a body of POST /contacts/sign_up_form sets."""
+    properties = {
+        name: value
+        for name, value in body.items()
+        if name not in {"email_address", "list_memberships", "custom_fields"}
+    }
+    entries = {entry["custom_field_id"]: entry for entry in body.get("custom_fields", ())}
+    lists = tuple(body.get("list_memberships", ()))
+    return ContactData(body.get("email_address", ""), lists, PersonFields(properties, entries))
 
 
 class ScriptedVendor(ConstantContact):
@@ -33,8 +46,9 @@ class ScriptedVendor(ConstantContact):
         self.opt_outs_since: list[int] = []
         self.looked_up: list[str] = []
 
-    def sign_up(self, person: Mapping[str, Any]) -> SignedUp:
+    def sign_up(self, data: ContactData) -> SignedUp:
         depart()
+        person = data.sign_up_body()
         self.signed_up.append(person)
         if person["email_address"] in self.refuses:
             raise Rejected(key="contacts.api.validation")

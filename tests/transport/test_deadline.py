@@ -27,6 +27,7 @@ from services.constant_contact.client import ConstantContact
 from services.constant_contact.errors import Unreachable
 from services.delivery.pacing import depart
 from tests.services.conftest import Clock, House
+from tests.services.vendor import data_of
 from transport.deadline import DeadlineSession
 
 SECONDS = 0.25
@@ -377,7 +378,7 @@ def token_call(session: DeadlineSession, address: str) -> TokenCallFailed:
 def test_an_api_call_that_is_cut_off_is_unreachable(session: DeadlineSession, serve: Serve) -> None:
     """A sign-up is an upsert, so the delivery repeats it."""
     with serving(serve) as address, in_time(), pytest.raises(Unreachable):
-        ConstantContact(session, base_url=f"http://{address}/v3").sign_up({})
+        ConstantContact(session, base_url=f"http://{address}/v3").sign_up(data_of({}))
 
 
 class SlowHandshake(ssl.SSLContext):

@@ -19,6 +19,7 @@ from oauth.errors import Ambiguous, NeverSent, TokenCallFailed
 from services.constant_contact.causes import words_of
 from services.constant_contact.client import ConstantContact
 from services.constant_contact.errors import Unreachable
+from tests.services.vendor import data_of
 from tests.transport.test_deadline import HEAD, Serve, after_asking, ask, certificate, in_time, serving, tls
 from transport.deadline import AnswerTooLarge, DeadlineSession
 
@@ -37,7 +38,7 @@ def session() -> Iterator[DeadlineSession]:
 def reason_of(session: DeadlineSession, base: str) -> str:
     """What the client says of a sign-up sent there."""
     with pytest.raises(Unreachable) as caught:
-        ConstantContact(session, base_url=f"{base}/v3").sign_up({})
+        ConstantContact(session, base_url=f"{base}/v3").sign_up(data_of({}))
     return caught.value.reason
 
 
@@ -269,7 +270,7 @@ def test_what_a_departure_raises_comes_out_as_it_is() -> None:
     with serving(ask) as address, DeadlineSession(2, depart=not_now) as session:
         api = ConstantContact(session, base_url=f"http://{address}/v3", own_errors=(NotNow,))
         with pytest.raises(NotNow):
-            api.sign_up({})
+            api.sign_up(data_of({}))
 
 
 def test_the_words_of_any_exception_can_be_had() -> None:

@@ -24,7 +24,7 @@ from services.constant_contact.client import ConstantContact
 from services.constant_contact.quota import CallQuota
 from services.delivery.attempt import DeliveryAttempt, Outcome, Step
 from services.delivery.causes import CauseWords
-from services.delivery.kinds.sign_up import SignUpSender
+from services.delivery.kinds.sign_up.send import SignUpSender
 from services.delivery.pacing import Pacing
 from store.connection.oauth_connection import OAuthConnections
 from store.engine.database import Database

@@ -11,7 +11,8 @@ import pytest
 from services.access.requester import ANONYMOUS, Requester
 from services.constant_contact.errors import NotAsked
 from services.delivery.attempt import Outcome
-from services.delivery.returning import ASKED, AskedBefore, AsksToReturn, LeftSince, Returning
+from services.delivery.errors import AskedBefore, AsksToReturn, LeftSince
+from services.delivery.kinds.sign_up.returning import ASKED, Returning
 from services.intake.accept import Evidence
 from services.intake.parsing import read_json
 from services.signups.manage import SignupActions

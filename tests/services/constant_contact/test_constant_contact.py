@@ -30,6 +30,7 @@ from services.constant_contact.errors import (
     Unreachable,
 )
 from store.opt_outs import OptedOut
+from tests.services.vendor import data_of
 
 BASE = "https://api.cc.email/v3"
 SIGN_UP = f"{BASE}/contacts/sign_up_form"
@@ -65,7 +66,7 @@ def test_a_sign_up_is_posted_as_json(vendor: ConstantContact, status: int, actio
     """The body goes out as it is; contact and action come back typed."""
     responses.post(SIGN_UP, status=status, json={"contact_id": "c-1", "action": action})
     body = {"email_address": "ann@example.org", "list_memberships": ["l"]}
-    assert vendor.sign_up(body) == SignedUp("c-1", action)
+    assert vendor.sign_up(data_of(body)) == SignedUp("c-1", action)
     sent = responses.calls[0].request
     assert isinstance(sent.body, bytes)
     assert json.loads(sent.body) == body
@@ -110,7 +111,7 @@ def test_every_answer_becomes_a_typed_failure(
     """All three error shapes and every status end in a failure that carries its remedy."""
     responses.post(SIGN_UP, status=status, json=body)
     with pytest.raises(ConstantContactError) as caught:
-        vendor.sign_up({})
+        vendor.sign_up(data_of({}))
     assert type(caught.value) is expected
     assert caught.value.remedy is remedy
     if body is ARRAY:
@@ -127,7 +128,7 @@ def test_a_success_that_is_not_the_vendors_json_is_no_success(
     """A proxy's page or a cut body leaves the outcome unknown."""
     responses.post(SIGN_UP, status=status, body=body)
     with pytest.raises(Unreachable):
-        vendor.sign_up({})
+        vendor.sign_up(data_of({}))
 
 
 @responses.activate
@@ -145,7 +146,7 @@ def test_transport_faults_are_unreachable(vendor: ConstantContact, fault: Except
     """No exception of requests leaves the client."""
     responses.post(SIGN_UP, body=fault)
     with pytest.raises(Unreachable):
-        vendor.sign_up({})
+        vendor.sign_up(data_of({}))
 
 
 def test_a_connection_without_a_token_is_told_apart() -> None:
@@ -153,7 +154,7 @@ def test_a_connection_without_a_token_is_told_apart() -> None:
     session = requests.Session()
     session.auth = Broken()
     with pytest.raises(ConnectionUnusable):
-        ConstantContact(session, base_url=BASE, connection_errors=(NoToken,)).sign_up({})
+        ConstantContact(session, base_url=BASE, connection_errors=(NoToken,)).sign_up(data_of({}))
 
 
 @responses.activate
@@ -161,7 +162,7 @@ def test_a_redirect_is_not_followed(vendor: ConstantContact) -> None:
     """A redirect could carry the access token to another host."""
     responses.post(SIGN_UP, status=307, headers={"Location": "https://elsewhere.example.org/"})
     with pytest.raises(Unreachable):
-        vendor.sign_up({})
+        vendor.sign_up(data_of({}))
     assert len(responses.calls) == 1
 
 
@@ -309,7 +310,7 @@ def sent() -> Any:
 def test_a_contact_is_created_as_the_contract_wants(vendor: ConstantContact) -> None:
     """There the address is an object, and phones and street addresses are arrays."""
     responses.post(CONTACTS, status=201, json={"contact_id": "c-1"})
-    assert vendor.create_contact(WISH) == SignedUp("c-1", "created")
+    assert vendor.create_contact(data_of(WISH)) == SignedUp("c-1", "created")
     assert sent() == {
         "email_address": {"address": LONG, "permission_to_send": "explicit"},
         "create_source": "Contact",
@@ -386,7 +387,7 @@ def held(**more: Any) -> Contact:
 def test_an_update_sends_along_what_it_would_else_remove(vendor: ConstantContact) -> None:
     """Tags and notes stay by being left out; what is only for reading is not sent back."""
     responses.put(f"{CONTACTS}/c-1", json={"contact_id": "c-1"})
-    assert vendor.update_contact(held(), WISH) == SignedUp("c-1", "updated")
+    assert vendor.update_contact(held(), data_of(WISH)) == SignedUp("c-1", "updated")
     assert sent() == {
         "email_address": {"address": LONG, "permission_to_send": "explicit"},
         "update_source": "Contact",
@@ -407,7 +408,8 @@ def test_an_update_sends_along_what_it_would_else_remove(vendor: ConstantContact
 def test_an_update_leaves_out_what_it_does_not_add_to(vendor: ConstantContact) -> None:
     """The less is sent, the less of somebody's simultaneous edit is undone."""
     responses.put(f"{CONTACTS}/c-1", json={"contact_id": "c-1"})
-    vendor.update_contact(held(), {"email_address": LONG, "list_memberships": ["l-3"], "phone_number": "1"})
+    wish = {"email_address": LONG, "list_memberships": ["l-3"], "phone_number": "1"}
+    vendor.update_contact(held(), data_of(wish))
     assert not {"custom_fields", "phone_numbers", "street_addresses", "taggings", "notes"} & set(sent())
     assert sent()["list_memberships"] == ["l-1", "l-2", "l-3"]
 
@@ -416,7 +418,7 @@ def test_an_update_leaves_out_what_it_does_not_add_to(vendor: ConstantContact) -
 def test_a_deleted_contact_is_restored_in_the_vendors_word_for_it(vendor: ConstantContact) -> None:
     """The contract: "To restore a deleted contact you must specify the update_source as Account"."""
     responses.put(f"{CONTACTS}/c-1", json={"contact_id": "c-1"})
-    vendor.update_contact(held(deleted_at="2026-01-02"), WISH)
+    vendor.update_contact(held(deleted_at="2026-01-02"), data_of(WISH))
     assert sent()["update_source"] == "Account"
 
 
@@ -425,7 +427,7 @@ def test_a_contact_that_is_gone_when_it_is_updated_is_a_conflict(vendor: Constan
     """That is no reason to stop everybody: the next try creates it."""
     responses.put(f"{CONTACTS}/c-1", status=404, json=ARRAY)
     with pytest.raises(Conflict):
-        vendor.update_contact(held(), WISH)
+        vendor.update_contact(held(), data_of(WISH))
 
 
 NOON = 1_790_000_000_000  # 2026-09-21T14:13:20Z

@@ -7,6 +7,7 @@ import json
 import ssl
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,10 +18,12 @@ from hypothesis import strategies as st
 from urllib3.exceptions import LocationParseError
 
 from services.constant_contact.client import ConstantContact
+from services.constant_contact.contact_data import PersonFields
 from services.constant_contact.contacts import contact, replacement
 from services.constant_contact.errors import Conflict, ConstantContactError, Rejected, Unreachable
 from services.constant_contact.paging import Pages
-from services.delivery.fill_empty import filled
+from services.delivery.kinds.sign_up.fill_empty import filled
+from tests.services.vendor import data_of
 
 BASE = "https://api.cc.email/v3"
 SIGN_UP = f"{BASE}/contacts/sign_up_form"
@@ -64,7 +67,7 @@ def test_only_the_vendors_own_error_is_a_refusal(
 ) -> None:
     """A proxy's page with any status is no verdict on a person; the reason says what came."""
     responses.post(SIGN_UP, status=status, body=body)
-    reason = unreachable(lambda: vendor.sign_up({}))
+    reason = unreachable(lambda: vendor.sign_up(data_of({})))
     assert "answered, but not as Constant Contact does" in reason
     assert f"status {status}, {kind}" in reason
 
@@ -75,10 +78,10 @@ def test_a_contact_is_gone_only_in_the_vendors_words(vendor: ConstantContact) ->
     held = contact({"contact_id": "c-1"})
     wish = {"email_address": ADDRESS, "list_memberships": ["l-1"]}
     responses.put(f"{BASE}/contacts/c-1", status=404, body=PAGE)
-    unreachable(lambda: vendor.update_contact(held, wish))
+    unreachable(lambda: vendor.update_contact(held, data_of(wish)))
     responses.replace("PUT", f"{BASE}/contacts/c-1", status=404, json=[{"error_key": "contacts.api.gone"}])
     with pytest.raises(Conflict):
-        vendor.update_contact(held, wish)
+        vendor.update_contact(held, data_of(wish))
 
 
 @responses.activate
@@ -107,7 +110,7 @@ def test_an_answer_that_cannot_be_read_is_no_answer(
 ) -> None:
     """Neither a success nor a refusal, and never an exception that nobody foresaw."""
     responses.post(SIGN_UP, status=status, body=body, content_type="application/json")
-    reason = unreachable(lambda: vendor.sign_up({}))
+    reason = unreachable(lambda: vendor.sign_up(data_of({})))
     assert status == 400 or kind in reason
 
 
@@ -128,7 +131,7 @@ def test_a_redirect_is_named_and_not_followed(
     """Its host is the hint that helps; what else it holds may be a secret."""
     headers = {"Location": location} if location else {}
     responses.post(SIGN_UP, status=302, headers=headers)
-    reason = unreachable(lambda: vendor.sign_up({}))
+    reason = unreachable(lambda: vendor.sign_up(data_of({})))
     assert said in reason or "cannot be reached" in reason
     assert "secret" not in reason
     assert len(responses.calls) == 1
@@ -159,7 +162,7 @@ def test_whatever_a_call_raises_is_unreachable_with_its_words(
 ) -> None:
     """By its place, not by its class; and the words hold neither addresses nor tokens."""
     responses.post(SIGN_UP, body=fault)
-    reason = unreachable(lambda: vendor.sign_up({}))
+    reason = unreachable(lambda: vendor.sign_up(data_of({})))
     assert reason.startswith("Constant Contact cannot be reached: ")
     assert words in reason
     assert "secret" not in reason
@@ -172,7 +175,7 @@ def test_what_our_own_parts_raise_says_nothing_about_the_vendor(vendor: Constant
     """A database that cannot book the repeat after a 401 must not pause all calls."""
     responses.post(SIGN_UP, body=OurOwn())
     with pytest.raises(OurOwn):
-        vendor.sign_up({})
+        vendor.sign_up(data_of({}))
 
 
 @responses.activate
@@ -247,7 +250,7 @@ def test_a_refusal_in_the_vendors_words_still_is_one(vendor: ConstantContact, sa
     """All three shapes of it, also behind a byte order mark."""
     responses.post(SIGN_UP, status=400, body=b"\xef\xbb\xbf" + json.dumps(said).encode())
     with pytest.raises(Rejected):
-        vendor.sign_up({})
+        vendor.sign_up(data_of({}))
 
 
 CONTACT: dict[str, Any] = {
@@ -350,17 +353,19 @@ def use_contact(vendor: ConstantContact) -> None:
     }
     found.left_after(1_790_000_000_000)
     found.left_messages_after(1_790_000_000_000)
-    replacement(found, filled(wish, {"first_name": "Bo", "sms_channel": {"sms_address": "1"}}, found))
+    data = data_of(wish)
+    offered = PersonFields({"first_name": "Bo", "sms_channel": {"sms_address": "1"}})
+    replacement(found, replace(data, fields=filled(data.fields, offered, found)))
 
 
 USES: dict[str, tuple[int, Callable[[ConstantContact], object]]] = {
-    "signed_up": (201, lambda vendor: vendor.sign_up({})),
+    "signed_up": (201, lambda vendor: vendor.sign_up(data_of({}))),
     "contacts": (200, use_contact),
     "lists": (200, lambda vendor: vendor.contact_lists()),
     "fields": (200, lambda vendor: vendor.custom_fields()),
     "tags": (200, lambda vendor: vendor.tags()),
     "tag": (201, lambda vendor: vendor.create_tag("n")),
-    "error": (400, lambda vendor: vendor.sign_up({})),
+    "error": (400, lambda vendor: vendor.sign_up(data_of({}))),
 }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +13,16 @@ from hypothesis import strategies as st
 
 from services.access.requester import ANONYMOUS, Requester
 from services.constant_contact.client import ConstantContact
+from services.constant_contact.contact_data import ContactData, PersonFields
 from services.constant_contact.contacts import Contact
-from services.delivery.fill_empty import filled
-from services.delivery.kinds.sign_up import SignUpSender
-from services.delivery.merge import merge
-from services.delivery.payload import payload_of
+from services.delivery.kinds.sign_up.fill_empty import filled
+from services.delivery.kinds.sign_up.merge import merge
+from services.delivery.kinds.sign_up.send import SignUpSender
+from services.delivery.payload import ContactChange, TimedChange, restored
 from services.intake.accept import Evidence
 from services.intake.parsing import read_form
-from store.outbox.deliveries import Carried, Claimed
+from store.outbox.deliveries import Claimed
+from store.signups.accept import NewSignup
 from tests.services.delivery.test_sign_up import CREATE, DAY, FIND, FORM, LEFT, LONG, SHORT, Town
 from tests.services.sandbox_account import EVENTS_ID, PRESET_LIST_ID, SOURCE_FIELD
 
@@ -178,7 +180,8 @@ def test_a_stranger_revives_who_was_deleted_the_same_day(town: Town) -> None:
 def test_half_a_birthday_is_not_filled_up_with_another() -> None:
     """The account may have the month only."""
     held = Contact("c", {"birthday_month": 5})
-    assert filled({}, {"birthday_month": 1, "birthday_day": 2}, held) == {}
+    offered = PersonFields({"birthday_month": 1, "birthday_day": 2})
+    assert filled(PersonFields(), offered, held) == PersonFields()
 
 
 def test_an_old_wish_is_looked_up_once_for_both_reasons(town: Town) -> None:
@@ -229,9 +232,9 @@ def test_somebody_who_was_added_meanwhile_is_protected_too(town: Town) -> None:
 def test_a_salvaged_wish_of_a_form_is_protected() -> None:
     """Whether its form asks for that is not in the row."""
     row = {"email": SHORT, "list_ids": "[]", "person": "{}", "form_id": 1, "asked_by": "form"}
-    assert payload_of(row)["protect_existing"] is True
-    assert "protect_existing" not in payload_of(row | {"form_id": None})
-    assert "protect_existing" not in payload_of(row | {"asked_by": "key-1"})
+    assert restored(NewSignup.of_row(row))["protect_existing"] is True
+    assert "protect_existing" not in restored(NewSignup.of_row(row | {"form_id": None}))
+    assert "protect_existing" not in restored(NewSignup.of_row(row | {"asked_by": "key-1"}))
 
 
 NAMES = st.sampled_from(["", "Ann", "Bob", "Cat"])
@@ -285,11 +288,11 @@ def contact_of(person: Person) -> Contact:
     )
 
 
-def with_ids(wish: Mapping[str, Any]) -> dict[str, Any]:
+def with_ids(fields: PersonFields) -> PersonFields:
     """Its custom fields as the vendor takes them; here the names are the ids."""
-    named = wish.get("custom_fields", {}).items()
-    fields = [{"custom_field_id": name, "value": value} for name, value in named]
-    return {**wish} | ({"custom_fields": fields} if fields else {})
+    named = fields.custom_fields.items()
+    entries = {name: {"custom_field_id": name, "value": value} for name, value in named}
+    return PersonFields(fields.properties, entries)
 
 
 @given(st.none() | wishes(), st.lists(wishes(), min_size=1, max_size=5), st.permutations(range(5)))
@@ -301,9 +304,11 @@ def test_one_call_does_what_one_after_the_other_would(
     if first:
         person = after(person, {**first, "protect_existing": False})
     held = contact_of(person) if first else None
-    leader, *others = list(zip(times, arrived, strict=False))
-    merged = merge(leader[1], leader[0], [Carried(n, wish, at) for n, (at, wish) in enumerate(others)])
-    sent = filled(with_ids(merged.body), with_ids(merged.offered), held)
+    timed = enumerate(zip(times, arrived, strict=False))
+    merged = merge([TimedChange(number, at, ContactChange.read(wish)) for number, (at, wish) in timed])
+    fields = filled(with_ids(merged.change.fields), with_ids(merged.fills), held)
+    change = merged.change
+    sent = ContactData(change.address, change.list_ids, fields).sign_up_body()
     assert "protect_existing" not in sent
     one_by_one = person
     for _, wish in sorted(zip(times, arrived, strict=False), key=lambda timed: timed[0]):

@@ -7,9 +7,10 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.delivery.merge import merge
+from services.delivery.kinds.sign_up.merge import Merged
+from services.delivery.kinds.sign_up.merge import merge as merge_changes
+from services.delivery.payload import ContactChange, TimedChange
 from services.submission.custom_fields import fold
-from store.outbox.deliveries import Carried
 
 NOON = 1_790_000_000_000
 
@@ -18,8 +19,16 @@ def wish(*lists: str, **fields: Any) -> dict[str, Any]:
     return {"email_address": "ann@example.org", "list_memberships": list(lists), **fields}
 
 
-def younger(*wishes: dict[str, Any]) -> list[Carried]:
-    return [Carried(10 + number, each, NOON + number) for number, each in enumerate(wishes, 1)]
+def timed(number: int, stored: dict[str, Any], received_at: int) -> TimedChange:
+    return TimedChange(number, received_at, ContactChange.read(stored))
+
+
+def younger(*wishes: dict[str, Any]) -> list[TimedChange]:
+    return [timed(10 + number, each, NOON + number) for number, each in enumerate(wishes, 1)]
+
+
+def merge(stored: dict[str, Any], received_at: int, others: list[TimedChange]) -> Merged:
+    return merge_changes([timed(10, stored, received_at), *others])
 
 
 def numbered(first: int, last: int) -> list[str]:
@@ -29,13 +38,13 @@ def numbered(first: int, last: int) -> list[str]:
 def test_a_sign_up_by_itself_stays_as_it_is() -> None:
     """Nothing is carried, and nothing is added to its body."""
     alone = merge(wish("a", first_name="Ann"), NOON, [])
-    assert (alone.body, alone.carried) == (wish("a", first_name="Ann"), ())
+    assert (alone.change.document(), alone.carried) == (wish("a", first_name="Ann"), ())
 
 
 def test_lists_are_united_and_each_is_named_once() -> None:
     """Whoever joined two lists is on both afterwards."""
     merged = merge(wish("a", "b"), NOON, younger(wish("b", "c"), wish("a", "d")))
-    assert merged.body["list_memberships"] == ["a", "b", "c", "d"]
+    assert list(merged.change.list_ids) == ["a", "b", "c", "d"]
     assert merged.carried == (11, 12)
 
 
@@ -46,17 +55,17 @@ def test_the_newest_value_that_says_something_wins() -> None:
         NOON,
         younger(wish("a", last_name="New", phone_number=""), wish("a", first_name=None, job_title="Cook")),
     )
-    assert merged.body == wish(
+    assert merged.change.document() == wish(
         "a", first_name="Ann", last_name="New", phone_number="1", birthday_month=5, job_title="Cook"
     )
 
 
 def test_which_value_is_newest_is_told_by_when_it_came_in() -> None:
     """A sign-up that waited in the spool is stored behind one that came later."""
-    spooled = Carried(11, wish("b", first_name="Spooled", last_name="Old"), NOON - 60_000)
-    latest = Carried(12, wish("a", last_name="Latest"), NOON + 1)
+    spooled = timed(11, wish("b", first_name="Spooled", last_name="Old"), NOON - 60_000)
+    latest = timed(12, wish("a", last_name="Latest"), NOON + 1)
     merged = merge(wish("a", first_name="Ann"), NOON, [latest, spooled])
-    assert merged.body == wish("b", "a", first_name="Ann", last_name="Latest")
+    assert merged.change.document() == wish("b", "a", first_name="Ann", last_name="Latest")
     assert merged.carried == (12, 11)
 
 
@@ -67,7 +76,7 @@ def test_custom_fields_are_united_and_the_newest_value_of_each_wins() -> None:
         NOON,
         younger(wish("a"), wish("a", custom_fields={"shoe_size": "2", "y": "", "z": ["2", "3"]})),
     )
-    assert merged.body["custom_fields"] == {"shoe_size": "2", "y": "1", "w": "1", "z": ["2", "3"]}
+    assert merged.change.fields.custom_fields == {"shoe_size": "2", "y": "1", "w": "1", "z": ["2", "3"]}
 
 
 def test_tags_are_united_and_made_where_one_of_both_may() -> None:
@@ -75,14 +84,14 @@ def test_tags_are_united_and_made_where_one_of_both_may() -> None:
     merged = merge(
         wish("a", tags={"x": False, "y": False}), NOON, younger(wish("a", tags={"y": True, "z": True}))
     )
-    assert merged.body["tags"] == {"x": False, "y": True, "z": True}
+    assert merged.change.tags == {"x": False, "y": True, "z": True}
 
 
 def test_the_newest_street_address_wins_as_a_whole() -> None:
     """Half of one and half of another would be nobody's address."""
     old, new = {"kind": "home", "street": "1 Old Rd", "city": "Here"}, {"kind": "home", "street": "2 New Rd"}
     merged = merge(wish("a", street_address=old), NOON, younger(wish("a", street_address=new)))
-    assert merged.body["street_address"] == new
+    assert merged.change.fields.properties["street_address"] == new
 
 
 def test_merging_ends_before_the_first_that_would_exceed_fifty_lists() -> None:
@@ -92,7 +101,7 @@ def test_merging_ends_before_the_first_that_would_exceed_fifty_lists() -> None:
         NOON,
         younger(wish(*numbered(31, 50)), wish("one-more", first_name="X"), wish("list-1", first_name="Y")),
     )
-    assert merged.body == wish(*numbered(1, 50))
+    assert merged.change.document() == wish(*numbered(1, 50))
     assert merged.carried == (11,)
 
 
@@ -132,12 +141,12 @@ def test_whatever_is_merged_nothing_that_was_said_is_lost_and_no_limit_is_passed
     """Every tag of every wish that was carried is there; each field holds the newest that was said in it."""
     merged = merge(wishes[0], NOON, younger(*wishes[1:]))
     carried = [wishes[0], *wishes[1 : 1 + len(merged.carried)]]
-    tags = merged.body.get("tags", {})
+    tags = merged.change.tags
     assert set(tags) == {name for each in carried for name in each["tags"]}
     for name, made in tags.items():
         assert made is any(each["tags"].get(name, False) for each in carried)
     if len(carried) > 1:
         said = {fold(n): v for each in carried for n, v in each["custom_fields"].items() if v}
-        sent = {fold(name): value for name, value in merged.body.get("custom_fields", {}).items() if value}
+        sent = {fold(name): value for name, value in merged.change.fields.custom_fields.items() if value}
         assert sent == said
         assert len(tags) <= 50

@@ -20,8 +20,8 @@ from services.constant_contact.errors import (
     Unauthorized,
     Unreachable,
 )
+from services.delivery.errors import LeftSince
 from services.delivery.retry import CONFIGURATION, DAY, FLAGGED_FOR, MINUTE, RetryCase, decide
-from services.delivery.returning import LeftSince
 
 NOON = 20_000 * DAY + DAY // 2
 HOUR = 60 * MINUTE

@@ -11,6 +11,7 @@ from sqlalchemy import text
 
 from services.constant_contact.catalog import Page, Tag
 from services.constant_contact.client import ListsPage, SignedUp
+from services.constant_contact.contact_data import ContactData
 from services.constant_contact.contacts import Contact
 from services.constant_contact.errors import (
     ConstantContactError,
@@ -45,14 +46,14 @@ class JudgingVendor(ScriptedVendor):
         self.made_tags = tuple(Tag(f"tag-{name}", name) for name in ("Blue", "Red"))
         self.tagged: list[str] = []
 
-    def sign_up(self, person: Body) -> SignedUp:
+    def sign_up(self, data: ContactData) -> SignedUp:
         depart()
-        self._judged(person)
+        self._judged(data.sign_up_body())
         return SignedUp("contact", "created")
 
-    def create_contact(self, wish: Body) -> SignedUp:
+    def create_contact(self, data: ContactData) -> SignedUp:
         depart()
-        self._judged(wish)
+        self._judged(data.sign_up_body())
         return SignedUp("contact", "created")
 
     def find_contact(self, address: str) -> Contact | None:

@@ -12,13 +12,13 @@ import pytest
 
 from services.constant_contact.contacts import Contact
 from services.delivery.attempt import Outcome
-from services.delivery.returning import Returning
+from services.delivery.kinds.sign_up.returning import Returning
 from store.outbox.deliveries import Claimed
 from store.signups.accept import NewSignup
 from tests.services.conftest import Clock, House
 from tests.services.sandbox_account import EVENTS_ID, INTERESTS_FIELD, PRESET_LIST_ID, SOURCE_FIELD, Account
 from tests.services.sandbox_account import LEFT as LEFT_PATH
-from tests.services.vendor import ScriptedVendor
+from tests.services.vendor import ScriptedVendor, data_of
 
 DAY = 86_400_000
 SHORT = "ann@example.org"
@@ -150,7 +150,7 @@ def test_custom_fields_of_a_known_contact_are_united(town: Town) -> None:
     assert held is not None
     wish: dict[str, Any] = {"email_address": LONG, "list_memberships": [PRESET_LIST_ID]}
     wish["custom_fields"] = [_field(INTERESTS_FIELD, "c"), _field(SOURCE_FIELD, "b")]
-    assert town.account.api.update_contact(held, wish).contact_id == contact_id
+    assert town.account.api.update_contact(held, data_of(wish)).contact_id == contact_id
     assert town.account.find(LONG)["custom_fields"] == [
         _field(SOURCE_FIELD, "b"),
         _field(INTERESTS_FIELD, "c"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import pytest
 
 from services.access.requester import ANONYMOUS
 from services.constant_contact.client import SignedUp
+from services.constant_contact.contact_data import ContactData
 from services.delivery.pacing import depart
 from services.delivery.thread import DeliveryThread, watch
 from services.delivery.worker import Delivery
@@ -34,7 +35,7 @@ class SlowVendor(ScriptedVendor):
         self.most = 0
         self._lock = threading.Lock()
 
-    def sign_up(self, person: Mapping[str, Any]) -> SignedUp:
+    def sign_up(self, data: ContactData) -> SignedUp:
         depart()
         with self._lock:
             self.in_flight += 1
@@ -42,7 +43,7 @@ class SlowVendor(ScriptedVendor):
         self.go_on.wait(10)
         with self._lock:
             self.in_flight -= 1
-        return super().sign_up(person)
+        return super().sign_up(data)
 
 
 class RealClock(Clock):
@@ -304,11 +305,11 @@ def test_the_permitted_rate_is_used_however_slow_the_vendor_and_never_exceeded(t
     arrived: list[float] = []
 
     class Distant(ScriptedVendor):
-        def sign_up(self, person: Mapping[str, Any]) -> SignedUp:
+        def sign_up(self, data: ContactData) -> SignedUp:
             depart()
             arrived.append(time.monotonic())
             threading.Event().wait(1.5)
-            return super().sign_up(person)
+            return super().sign_up(data)
 
     house = House(tmp_path, api=Distant(), clock=RealClock())
     house.connect()

@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 
 from services.access.requester import ANONYMOUS, Requester
-from services.delivery.payload import payload_of
+from services.delivery.payload import restored
 from services.errors import InvalidForm, InvalidSubmission
 from services.intake.accept import Evidence
 from services.intake.parsing import read_form
 from services.submission.consent import Agreed
 from services.submission.fields import Submission
 from services.submission.sms import NEEDS_CONSENT, evidence
+from store.signups.accept import NewSignup
 from tests.services.delivery.test_sign_up import CREATE, DAY, FIND, FORM, LONG, SHORT, Town
 from tests.services.sandbox_account import PRESET_LIST_ID
 from tests.services.vendor import NEWSLETTER
@@ -348,7 +349,7 @@ def test_a_salvaged_sign_up_keeps_its_number(town: Town) -> None:
     accept(town, by_form(**MOBILE))
     with town.database.reading() as connection:
         row = connection.exec_driver_sql("SELECT * FROM signups").mappings().one()
-    assert payload_of(dict(row))["sms_channel"] == CHANNEL
+    assert restored(NewSignup.of_row(dict(row)))["sms_channel"] == CHANNEL
 
 
 def test_a_new_contact_with_a_long_address_needs_one_call(town: Town) -> None:

@@ -52,7 +52,7 @@ class House:
         self.database = Database(f"sqlite:///{path}", busy_timeout_seconds=2)
         self.signups = Signups(self.database)
         self.deliveries = Deliveries(self.database, monotonic=lambda: 0.0)
-        self.salvage = Salvage(self.database, path, payload_of=payload_of)
+        self.salvage = Salvage(self.database, path, restore=payload_of)
 
     def accept(self, name: str, *, contact: str | None = None, at: int = NOW) -> None:
         accept(self.database, name, contact=contact, at=at, signups=self.signups)

@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from store.errors import StoreMisconfigured, StoreUnavailable
 from store.outbox.deliveries import Claimed, Deliveries
 from store.quota.ledger import QuotaLedger
 from store.recovery.salvage import Salvage
-from store.signups.accept import Signups
+from store.signups.accept import NewSignup, Signups
 from tests.store.conftest import accept, connect, opening, signup
 
 PAGE = 4096
@@ -37,7 +37,7 @@ class House:
         self.path = path
         self.journal = journal
         self.database = self.open()
-        self.salvage = Salvage(self.database, path, payload_of=payload_of)
+        self.salvage = Salvage(self.database, path, restore=payload_of)
 
     def open(self) -> Database:
         return Database(
@@ -80,8 +80,8 @@ def row_of(table: str, index: int) -> dict[str, Any]:
     }
 
 
-def payload_of(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {"email_address": row["email"]}
+def payload_of(signup: NewSignup) -> dict[str, Any]:
+    return {"email_address": signup.email}
 
 
 def name(index: int) -> str:

@@ -1,0 +1,1 @@
+"""The delivery of sign-ups: one change to a contact of its own wish."""

@@ -1,0 +1,221 @@
+"""The calls that make a contact what its sign-ups ask for: mostly one."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from services.account.fields_and_tags import FieldsAndTags
+from services.account.lists import ListCache
+from services.account.opt_outs import OptOutTable
+from services.constant_contact.client import ConstantContact, SignedUp
+from services.constant_contact.contacts import Contact
+from services.constant_contact.errors import (
+    Conflict,
+    ConstantContactError,
+    Misconfigured,
+    NoCallLeft,
+    QuotaExceeded,
+    Rejected,
+    Throttled,
+)
+from services.constant_contact.quota import CallQuota
+from services.delivery.calls import Calls
+from services.delivery.errors import ListGone
+from services.delivery.kinds.sign_up.confirmed_opt_in import ConfirmedOptIn
+from services.delivery.kinds.sign_up.fill_empty import filled
+from services.delivery.kinds.sign_up.live_lists import LiveLists
+from services.delivery.kinds.sign_up.merge import Merged, merge
+from services.delivery.kinds.sign_up.resolve_ids import IdResolver, Resolved
+from services.delivery.kinds.sign_up.returning import ASKED, Returning, decide_return
+from services.delivery.payload import SMS, ContactChange, TimedChange, changes_of
+from services.delivery.retry import is_flagged
+from store.opt_outs import KnownOptOut
+from store.outbox.deliveries import Claimed
+
+# A sign-up that waited longer was not carried out at once, and the person may have left meanwhile.
+WAITED_MS = 60_000
+
+
+class _AlreadyThere(Exception):
+    """The account has the contact, which was not looked up before."""
+
+    def __init__(self, contact: Contact) -> None:
+        super().__init__()
+        self.contact = contact
+
+
+@dataclass(frozen=True)
+class _Sending:
+    """One claim on its way: `reserve` comes before each call."""
+
+    claimed: Claimed
+    changes: tuple[TimedChange, ...]
+    reserve: Calls
+
+    @property
+    def consented_at(self) -> int | None:
+        """When (epoch ms) text messages were last agreed to, None for never."""
+        consents = (each.received_at for each in self.changes if SMS in each.change.fields.properties)
+        return max(consents, default=None)
+
+
+class SignUpSender:
+    """Sends what a claim holds. The claim reserved the first call; every further one is reserved here."""
+
+    def __init__(
+        self,
+        *,
+        vendor: ConstantContact,
+        permits: CallQuota,
+        lists: ListCache,
+        vocabulary: FieldsAndTags,
+        opt_outs: OptOutTable,
+        returning: Returning,
+        clock: Callable[[], int],
+    ) -> None:
+        """`clock` tells epoch milliseconds.
+
+        `returning` is what becomes of somebody who had left, where the sender does not say.
+        """
+        self._vendor = vendor
+        self._permits = permits
+        self._lists = LiveLists(lists)
+        self._ids = IdResolver(vendor=vendor, vocabulary=vocabulary)
+        self._confirmed_opt_in = ConfirmedOptIn(vendor, clock)
+        self._opt_outs = opt_outs
+        self._returning = returning
+        self._clock = clock
+
+    def send(self, claimed: Claimed, stop: threading.Event) -> tuple[Merged, SignedUp]:
+        """Make the contact what the claimed sign-ups ask for; safe to repeat from the start at any point.
+
+        Returns:
+            What was carried out, which may be less than the claim could carry, and the vendor's answer.
+
+        Lists that the account no longer has are left out.
+
+        Raises:
+            ConstantContactError: a call failed, or `stop` was set before a further one.
+        """
+        sending = _Sending(claimed, changes_of(claimed), Calls(claimed, self._permits, stop, self._clock))
+        covered, known = self._opt_outs.covers(claimed)
+        merged = merge(sending.changes)
+        existing: Contact | None = None
+        if known is not None or not covered or merged.fills or self._may_have_left_messages(sending):
+            sending.reserve()
+            existing = self._vendor.find_contact(merged.change.address)
+        try:
+            if existing is not None:
+                return self._send_to(existing, known, sending)
+            signed_up = self._sign_up(merged, None, sending)
+            return merged, self._confirmed_opt_in.apply(signed_up, sending.changes, sending.reserve)
+        except _AlreadyThere as found:
+            return self._send_to(found.contact, known, sending)
+
+    def left_out(self, merged: Merged) -> str | None:
+        """What to tell a person of lists that were left out of what was sent."""
+        return self._lists.left_out(merged.change.list_ids)
+
+    def _send_to(
+        self, existing: Contact, known: KnownOptOut | None, sending: _Sending
+    ) -> tuple[Merged, SignedUp]:
+        """Send what an existing contact's opt-out allows; `known` is what the table knew of it before."""
+        asked_at = known.asked_at if known else None
+        decision = decide_return(sending.changes, existing, setting=self._returning, asked_at=asked_at)
+        merged = merge(decision.allowed)
+        contact_key = sending.claimed.contact_key
+        if decision.asks:
+            self._ask(existing, merged.change, sending)
+            self._opt_outs.asked(contact_key, existing.left_at or 0)
+            return merged, SignedUp(existing.contact_id, ASKED)
+        signed_up = self._sign_up(merged, existing, sending)
+        if known is not None:
+            self._opt_outs.forget(contact_key)
+        return merged, signed_up
+
+    def _may_have_left_messages(self, sending: _Sending) -> bool:
+        """No list of the vendor's tells who left its text messages: who waited is looked up."""
+        claimed = sending.claimed
+        waited = claimed.attempts > 1 or self._clock() - claimed.received_at > WAITED_MS
+        return waited and sending.consented_at is not None
+
+    def _sign_up(self, merged: Merged, existing: Contact | None, sending: _Sending) -> SignedUp:
+        change, reserve, probe = merged.change, sending.reserve, sending.claimed.probe_of is not None
+        # What was missing may be there again, which only the vendor knows: that is what a probe asks.
+        live = self._lists.with_restored(change, reserve) if probe else self._lists.without_gone(change)
+        merged = replace(merged, change=live)
+        resolved = self._resolved(merged, existing, sending, anew=probe)
+        try:
+            return self._carry_out(resolved, existing, reserve)
+        except (Rejected, Misconfigured) as error:
+            if probe or is_flagged(error):
+                raise
+            # A list, a field or a tag may have been deleted in the account, or made anew, meanwhile.
+            looked_up = resolved.looked_up
+            again = self._resolved(merged, existing, sending, anew=True) if looked_up else resolved
+            if again == resolved:
+                merged = replace(merged, change=self._without_lost_lists(live, reserve, error))
+                again = self._resolved(merged, existing, sending)
+            return self._carry_out(again, existing, reserve)
+
+    def _resolved(
+        self, merged: Merged, existing: Contact | None, sending: _Sending, *, anew: bool = False
+    ) -> Resolved:
+        resolved = self._ids.resolve(merged, sending.reserve, anew=anew)
+        consented_at = sending.consented_at
+        if existing is not None and consented_at is not None and existing.left_messages_after(consented_at):
+            # The consent to text messages is left out; all else of the sign-up is not.
+            return resolved.without_messages()
+        return resolved
+
+    def _ask(self, existing: Contact, change: ContactChange, sending: _Sending) -> None:
+        change = self._lists.without_gone(change)
+        sending.reserve()
+        try:
+            self._vendor.ask_to_return(existing, change.list_ids)
+        except (Rejected, Misconfigured) as error:
+            change = self._without_lost_lists(change, sending.reserve, error)
+            sending.reserve()
+            self._vendor.ask_to_return(existing, change.list_ids)
+
+    def _without_lost_lists(
+        self, change: ContactChange, reserve: Calls, refusal: ConstantContactError
+    ) -> ContactChange:
+        """The change without the lists that a look shows to be gone; raises `refusal` if none is."""
+        try:
+            left = self._lists.without_missing(change, reserve)
+        except (ListGone, NoCallLeft, Throttled, QuotaExceeded):
+            raise
+        except ConstantContactError:
+            # The refusal is the vendor's word on this sign-up, whatever ails the look-up.
+            raise refusal from None
+        if left is change:
+            raise refusal
+        return left
+
+    def _carry_out(self, resolved: Resolved, existing: Contact | None, reserve: Calls) -> SignedUp:
+        signed_up = self._upsert(resolved, existing, reserve)
+        if resolved.tag_ids:
+            reserve()
+            self._vendor.add_tags(signed_up.contact_id, resolved.tag_ids)
+        return signed_up
+
+    def _upsert(self, resolved: Resolved, existing: Contact | None, reserve: Calls) -> SignedUp:
+        fields = filled(resolved.data.fields, resolved.fills, existing)
+        data = replace(resolved.data, fields=fields)
+        reserve()
+        if not resolved.by_ids:
+            return self._vendor.sign_up(data)
+        if existing is not None:
+            return self._vendor.update_contact(existing, data)
+        try:
+            return self._vendor.create_contact(data)
+        except Conflict:
+            # The answer names the contact in its text only.
+            reserve()
+            found = self._vendor.find_contact(data.address)
+            if found is None:
+                raise
+            raise _AlreadyThere(found) from None
