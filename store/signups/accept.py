@@ -49,7 +49,7 @@ class NewSignup:
     consent_sent: str | None = None
 
     @classmethod
-    def of_row(cls, row: Mapping[str, Any]) -> "NewSignup":
+    def of_row(cls, row: Mapping[str, Any]) -> NewSignup:
         """The sign-up whose columns are `row`. Raises ValueError: a document in it cannot be read."""
         documents = {name: read(row.get(name) or "null") for name in _DOCUMENTS}
         list_ids = tuple(documents.pop("list_ids"))

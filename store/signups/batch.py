@@ -27,6 +27,7 @@ PRUNE_EVERY = 30
 # How likely a suspected sign-up is a person's, which is also their order. The first solved a captcha or was
 # sent by a key: nobody but a person deletes it. The second may be a person's, the third is no person's.
 PROVEN, UNSURE, JUNK = range(3)
+_OF_BOTH = ("received_at", "contact_key")
 
 Row = dict[str, Any]
 
@@ -143,7 +144,9 @@ def suspect_row(
     signup: Mapping[str, Any], delivery: Mapping[str, Any], reasons: Sequence[str], rank: int
 ) -> Row:
     """What is kept of a sign-up that is kept apart: all that releasing it needs."""
-    document = documents.rows_written({"signup": signup, "delivery": delivery})
+    # What both rows say stands there once.
+    own = {name: value for name, value in delivery.items() if name not in _OF_BOTH}
+    document = documents.rows_written({"signup": signup, "delivery": own})
     return {
         "id": signup["id"],
         "received_at": signup["received_at"],
@@ -154,6 +157,13 @@ def suspect_row(
         "document": document,
         "bytes": len(document.encode()),
     }
+
+
+def rows_kept(document: str) -> tuple[Row, Row]:
+    """The rows of the sign-up and of its delivery, out of what `suspect_row` keeps of them."""
+    kept = documents.read(document)
+    signup = documents.row_read(kept["signup"])
+    return signup, {name: signup[name] for name in _OF_BOTH} | documents.row_read(kept["delivery"])
 
 
 def _insert_wanted(connection: Connection, wanted: Sequence[Arrival]) -> None:

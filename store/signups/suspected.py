@@ -25,7 +25,7 @@ from store.engine.database import Database
 from store.engine.documents import read, row_read
 from store.engine.statements import insert_unknown
 from store.schema import deliveries, signups, suspected_signups
-from store.signups.batch import JUNK, PROVEN, UNSURE, OneTimeUse
+from store.signups.batch import JUNK, PROVEN, UNSURE, OneTimeUse, rows_kept
 from store.signups.rate_limits import Limit, count
 from store.signups.suspected_room import SuspectedRoom, recount, room
 from store.throttles import spend
@@ -296,8 +296,8 @@ class SuspectedSignups:
     def _release(self, connection: Connection, copied: list[Entry], ids: Sequence[str], now: int) -> int:
         rows = connection.execute(_RELEASE, {"ids": ids, "now": now}).all()
         for row in rows:
-            document = read(row.document)
-            signup, delivery = row_read(document["signup"]), row_read(document["delivery"]) | {"due_at": now}
+            signup, delivery = rows_kept(row.document)
+            delivery |= {"due_at": now}
             # Known already where it came by the spool as well: its commit had failed only seemingly.
             insert_unknown(connection, signups, signup)
             insert_unknown(connection, deliveries, delivery)

@@ -13,6 +13,7 @@ from services.constant_contact.client import ConstantContact
 from services.constant_contact.errors import Conflict, Rejected, Unreachable
 from tests.services.conftest import Clock
 from tests.services.sandbox_account import PRESET_LIST_ID, Account
+from tests.services.vendor import data_of
 
 BASE = "https://api.cc.email/v3"
 FIELDS = f"{BASE}/contact_custom_fields"
@@ -103,7 +104,9 @@ def test_a_tag_is_made_once_and_given(account: Account) -> None:
     vip = account.api.create_tag("VIP")
     with pytest.raises(Conflict):
         account.api.create_tag("VIP")
-    person = account.api.sign_up({"email_address": "ann@example.org", "list_memberships": [PRESET_LIST_ID]})
+    person = account.api.sign_up(
+        data_of({"email_address": "ann@example.org", "list_memberships": [PRESET_LIST_ID]})
+    )
     account.api.add_tags(person.contact_id, [vip.tag_id])
     assert account.vendor.contact()["taggings"] == [vip.tag_id]
     assert account.api.tags().entries == (vip,)
