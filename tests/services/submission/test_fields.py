@@ -7,7 +7,7 @@ import json
 import pytest
 
 from services.constant_contact import contacts
-from services.delivery import fill_empty
+from services.delivery.kinds.sign_up import fill_empty
 from services.errors import FieldError, InvalidSubmission, MalformedSubmission
 from services.intake.idempotency import PROOFS
 from services.intake.parsing import read_form, read_json
@@ -385,5 +385,5 @@ def test_each_field_is_cut_where_its_type_ends() -> None:
 
 def test_what_goes_to_the_contact_is_kept_by_an_update() -> None:
     """A property that a PUT leaves out is set to null, so each that a sign-up may set is named there."""
-    held = fill_empty.HELD_AS.keys() | set(contacts.PROPERTIES)
+    held = fill_empty.SHOWN_AS.keys() | set(contacts.PROPERTIES)
     assert set(VENDOR_PROPERTIES) <= held
