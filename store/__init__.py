@@ -27,7 +27,7 @@ from store.throttles import SpentTokens, Throttles
 
 @dataclass(frozen=True)
 class Store:
-    """One object per subject, over the same database."""
+    """One object for each subject, over the same database."""
 
     database: Database
     signups: Signups
@@ -57,10 +57,13 @@ class Store:
         stranger: str,
         ceiling: SuspectedCeiling = CEILING,
     ) -> Store:
-        """Every subject of `database`; nothing is opened.
+        """Return the store in `database`; nothing is opened.
 
-        `spooled`: whether sign-ups wait in the spool; `ceiling`: how much of the suspected ones is kept;
-        `stranger`: the `asked_by` of anonymous ones.
+        Args:
+            database: where the tables are.
+            spooled: returns whether sign-ups wait in the spool.
+            stranger: the value of `asked_by` in anonymous sign-ups.
+            ceiling: how many suspected sign-ups are kept at most.
         """
         return cls(
             database=database,

@@ -5,12 +5,12 @@ StoreError
 │   ├── StoreFull       no room on the disk
 │   ├── StoreSilent     the server does not answer
 │   ├── StoreUpgrading  the schema is being migrated to this release's
-│   ├── StoreDamaged    the file is not what was written; it is examined before the next use
-│   ├── RowRefused      this row only: the database takes others
-│   └── SpoolFirst      older ones are still in the spool: import them, then store again
+│   ├── StoreDamaged    the file is damaged; it is examined before the next use
+│   ├── RowRefused      the values of this row: the database takes others
+│   └── SpoolFirst      older sign-ups are still in the spool: import them, then store again
 ├── KeyTaken            another sign-up has that Idempotency-Key: read which
-├── OverLimit           one of a flood, far over what is believed in a minute, hour or day; not stored
-└── StoreMisconfigured  a wrong setting: waiting mends nothing, a person must act
+├── OverLimit           far over a rate limit by the minute, hour or day; not stored
+└── StoreMisconfigured  a wrong setting: a person must act, a later try fails as well
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from sqlalchemy import exc
 
 # The text of the other classes (data, integrity) may quote the values of a row: "Key (email)=(…) exists".
 _TEXT_IS_SAFE = (exc.OperationalError, exc.InterfaceError, exc.ProgrammingError)
-# A short read says "disk I/O error", and a file that was emptied has no table any more.
+# SQLite reports a short read as "disk I/O error", and a file that was emptied as one without tables.
 _DAMAGED = ("malformed", "not a database", "disk I/O error", "no such table")
-# Our own words, in `store.limits`, and those of psycopg for a server that takes a connection in silence.
+# The first is ours (store/engine/postgresql/statement_limits.py), the others are psycopg's while connecting.
 _SILENT = ("has not answered", "connection timeout expired", "ConnectionTimeout")
 _FULL = ("disk is full", "No space left")
 _OF_THE_ROW = (exc.IntegrityError, exc.DataError)
@@ -51,7 +51,7 @@ class StoreUpgrading(StoreUnavailable):
 
 
 class StoreDamaged(StoreUnavailable):
-    """SQLite met something in the file that nobody wrote."""
+    """SQLite found the file damaged."""
 
 
 class RowRefused(StoreUnavailable):
@@ -59,7 +59,7 @@ class RowRefused(StoreUnavailable):
 
 
 class SpoolFirst(StoreUnavailable):
-    """Sign-ups that came earlier are still in the spool; this one was not stored before them."""
+    """Earlier sign-ups are still in the spool; this one was not stored, to keep the order."""
 
 
 class KeyTaken(StoreError):
@@ -71,10 +71,12 @@ class StoreMisconfigured(StoreError):
 
 
 class OverLimit(StoreError):
-    """Some limits would be exceeded; `rules` names them, `retry_after` is in seconds."""
+    """Rate limits would be far exceeded, so the sign-up was not stored.
+
+    `rules` names the limits; `retry_after` is after how many seconds the counts are lower at the earliest.
+    """
 
     def __init__(self, rules: tuple[str, ...], *, retry_after: int) -> None:
-        """`retry_after` is when the count is lower at the earliest."""
         self.rules = rules
         self.retry_after = retry_after
         super().__init__("far too often")
@@ -82,17 +84,17 @@ class OverLimit(StoreError):
 
 @contextmanager
 def driver_errors_translated() -> Iterator[None]:
-    """Turn driver errors and file errors into ours, without SQL parameters: they are personal data.
+    """Raise errors of drivers and files as ours, without SQL parameters: those are personal data.
 
     Raises:
-        StoreUnavailable: or the subclass that says more.
+        StoreUnavailable: or the subclass that fits.
     """
     try:
         yield
     except exc.DBAPIError as error:
         raise _translated(error) from None
     except UnicodeEncodeError:
-        # Of a half character, in the words of the driver: its text would hold the value.
+        # A lone surrogate; the driver's own message would quote the value.
         raise RowRefused("a text cannot be written as UTF-8") from None
     except exc.TimeoutError:
         raise StoreUnavailable("every database connection of this process is busy") from None
@@ -112,7 +114,7 @@ def _translated(error: exc.DBAPIError) -> StoreUnavailable:
 
 
 def _describe(error: exc.DBAPIError) -> str:
-    """Name the driver's error; its first line is added only where it cannot hold a row's values."""
+    """Return the name of the driver's error, with its first line where that cannot quote a row's values."""
     name = type(error.orig).__name__
     if isinstance(error, _TEXT_IS_SAFE) or name == "DatabaseError":
         lines = str(error.orig).strip().splitlines()

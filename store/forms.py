@@ -1,4 +1,4 @@
-"""The forms an admin makes, and every wording of consent they ever showed."""
+"""The forms that an admin makes, and every wording of consent that they ever showed."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from store.schema import consent_wordings, forms
 
 @dataclass(frozen=True)
 class StoredForm:
-    """A form; times are epoch ms, `archived_at` is None while in use.
+    """A form; times are epoch ms, `archived_at` is None while the form is in use.
 
-    `wordings` is every consent it ever asked for, version 1 first and today's last; an empty one says that it
-    asked for none.
+    `wordings` are the wordings of consent that it asked for, version 1 first and today's last; an empty one
+    says that it asked for no consent.
     """
 
     id: int
@@ -45,13 +45,13 @@ _ARCHIVE = (
 
 
 class Forms:
-    """The forms. None is ever deleted: a sign-up's consent must be provable for as long as it is kept."""
+    """The forms. None is ever deleted: consent must be provable as long as its sign-up is kept."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def all(self) -> list[StoredForm]:
-        """Every form by name, archived ones included."""
+        """Return every form by name, archived ones included."""
         with self._database.reading() as connection:
             rows = connection.execute(_ALL).all()
             wordings: dict[int, list[str]] = {}
@@ -60,7 +60,7 @@ class Forms:
         return [_stored(row, wordings.get(row.id, ())) for row in rows]
 
     def find(self, slug: str) -> StoredForm | None:
-        """The form of that name in addresses, archived or not."""
+        """Return the form with this slug, archived or not; None without one."""
         with self._database.reading() as connection:
             row = connection.execute(_ONE, {"wanted": slug}).one_or_none()
             return None if row is None else _stored(row, _wordings(connection, row.id))
@@ -75,18 +75,18 @@ class Forms:
         now: int,
         sms_wording: str | None = None,
     ) -> StoredForm:
-        """Create the form, or change it and take it out of the archive; returns it as it now is.
+        """Create the form, or change it and take it out of the archive; return it as it is then.
 
         Args:
-            slug: its name in addresses; it stays as it is.
-            name: its name for the admin.
+            slug: the form's name in addresses, which never changes.
+            name: the form's name for the admin.
             definition: everything else, as a JSON document.
             wording: the consent it asks for; a wording that differs from today's becomes a new version.
             now: epoch ms.
-            sms_wording: the same for text messages; the definition keeps its versions, as `sms_wordings`.
+            sms_wording: the same for text messages; its versions stand in the definition, as `sms_wordings`.
         """
         with self._database.transaction() as connection:
-            # Locked, so that of two who save at once neither loses the other's wording.
+            # Locked, so that neither of two admins who save at once loses the other's wording.
             before = connection.execute(_ONE.with_for_update(), {"wanted": slug}).one_or_none()
             sms_wordings = _extended(_sms_wordings(before), sms_wording)
             document = {**definition, **({"sms_wordings": sms_wordings} if sms_wordings else {})}
@@ -108,13 +108,13 @@ class Forms:
         return _stored(row, wordings)
 
     def archive(self, slug: str, *, now: int) -> bool:
-        """Stop taking sign-ups for the form; False when none of that name is in use."""
+        """Stop taking sign-ups for the form; return False when no form with this slug is in use."""
         with self._database.transaction() as connection:
             return bool(connection.execute(_ARCHIVE, {"wanted": slug, "now": now}).rowcount)
 
 
 def _extended(wordings: Sequence[str], wording: str | None) -> list[str]:
-    """The versions with `wording` as today's, which is a new one only if it differs."""
+    """Return the versions with `wording` as today's; it is added only if it differs from the last one."""
     same = (wording or "") == (wordings[-1] if wordings else "")
     return [*wordings] if same else [*wordings, wording or ""]
 

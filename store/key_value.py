@@ -1,4 +1,4 @@
-"""Small documents by key, such as the cached lists."""
+"""Small texts by key, such as the cached lists of the account: the table `meta`."""
 
 from __future__ import annotations
 
@@ -13,24 +13,22 @@ _PUT = text(
     "INSERT INTO meta (key, value) VALUES (:key, :value)"
     " ON CONFLICT (key) DO UPDATE SET value = excluded.value"
 )
-
-
 _ADD = text("INSERT INTO meta (key, value) VALUES (:key, :value) ON CONFLICT (key) DO NOTHING")
 
 
 class KeyValue:
-    """A key-value table."""
+    """The key-value table."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def get(self, key: str) -> str | None:
-        """The stored text, None for an unknown key."""
+        """Return the stored text, None for an unknown key."""
         with self._database.reading() as connection:
             return connection.scalar(select(meta.c.value).where(meta.c.key == key))
 
     def starting_with(self, prefix: str) -> dict[str, str]:
-        """The texts of all keys that begin with `prefix`, by key."""
+        """Return the texts of all keys that begin with `prefix`, by key."""
         rows = select(meta.c.key, meta.c.value).where(meta.c.key.startswith(prefix, autoescape=True))
         with self._database.reading() as connection:
             return {row.key: row.value for row in connection.execute(rows)}
@@ -41,20 +39,20 @@ class KeyValue:
             connection.execute(_PUT, {"key": key, "value": value})
 
     def add(self, key: str, value: str) -> bool:
-        """Store the text under a key that is not there yet; True to exactly one caller."""
+        """Store the text if the key is unknown; return True to exactly one of several callers."""
         with self._database.transaction() as connection:
             return bool(connection.execute(_ADD, {"key": key, "value": value}).rowcount == 1)
 
     def change(self, key: str, make: Callable[[str | None], str]) -> None:
-        """Store what `make` makes of the stored text, None for an unknown key; nobody writes in between."""
+        """Replace the text by `make(text)`, None for an unknown key; nobody else writes meanwhile."""
         with self._database.transaction() as connection:
-            # A row that is there can be locked: PostgreSQL lets two transactions read side by side.
+            # On PostgreSQL two transactions may read side by side; only a row that exists can be locked.
             new = connection.execute(_ADD, {"key": key, "value": ""}).rowcount == 1
             row = select(meta.c.value).where(meta.c.key == key).with_for_update()
-            kept = None if new else connection.scalar(row)
-            connection.execute(_PUT, {"key": key, "value": make(kept)})
+            value = None if new else connection.scalar(row)
+            connection.execute(_PUT, {"key": key, "value": make(value)})
 
     def remove(self, key: str) -> None:
-        """Forget the key, whether or not it is there."""
+        """Delete the key, whether or not it is there."""
         with self._database.transaction() as connection:
             connection.execute(delete(meta).where(meta.c.key == key))

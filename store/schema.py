@@ -1,4 +1,4 @@
-"""Every table, for SQLite and PostgreSQL alike; times are UTC epoch milliseconds, documents JSON as TEXT."""
+"""Every table, for SQLite and PostgreSQL alike; times are epoch milliseconds, documents are JSON in TEXT."""
 
 from sqlalchemy import (
     BigInteger,
@@ -23,7 +23,7 @@ metadata = MetaData(
     }
 )
 
-# SQLite uses a partial index only where the query repeats the index's own words, so both take them from here.
+# SQLite uses a partial index only where the query repeats its condition literally, so both take it from here.
 UNFINISHED = text("state IN ('ready', 'sending')")
 SENDING = text("state = 'sending'")
 PARKED = text("state = 'parked'")
@@ -49,12 +49,13 @@ signups = Table(
     # No foreign key: SQLite would copy the whole table to add one. Forms are archived, never deleted.
     Column("form_id", BigInteger),
     Column("consent_version", BigInteger),
-    # Where the visitor came to that page from.
+    # The page from which the visitor came to `page`.
     Column("referrer", Text),
     Column("custom_fields", Text),
     Column("tags", Text),
     Column("sms", Text),
-    # What was sent for the consent, shortened; `consent` is the wording that it meant, if it was given.
+    # The value that the form sent for the consent, shortened; `consent` is the wording it agreed to, if it
+    # did.
     Column("consent_sent", Text),
     Index("ix_signups_received_at", "received_at", "id"),
 )
@@ -81,7 +82,7 @@ consent_wordings = Table(
     Column("created_at", BigInteger, nullable=False),
 )
 
-# Beside `signups`, so that nothing that counts, shows or delivers sign-ups can meet one by mistake.
+# A table of their own, so that no query that counts, shows or delivers sign-ups can include one by mistake.
 suspected_signups = Table(
     "suspected_signups",
     metadata,
@@ -89,19 +90,19 @@ suspected_signups = Table(
     Column("received_at", BigInteger, nullable=False),
     Column("form_id", BigInteger),
     Column("reasons", Text, nullable=False),
-    # What a release needs: the rows of the sign-up and of its delivery.
+    # The rows of the sign-up and of its delivery, which a release inserts.
     Column("document", Text, nullable=False),
     Column("released_at", BigInteger),
-    # How likely it is a person's, see `suspected`: nobody but a person deletes what has the first rank.
+    # How likely the sign-up is a person's, see store/signups/suspected.py; no program deletes one of rank 0.
     Column("rank", Integer, nullable=False, server_default="1"),
-    # For the search; empty where an earlier release wrote it to a file.
+    # For the search; empty in a row that an earlier release had spooled.
     Column("contact_key", Text),
-    # Of the document.
+    # The size of `document`.
     Column("bytes", BigInteger, nullable=False, server_default="0"),
     Index("ix_suspected_signups_received_at", "received_at", "id"),
     Index("ix_suspected_signups_rank", "rank", "received_at", "id"),
     Index("ix_suspected_signups_contact", "contact_key"),
-    # With the bytes, so that counting them reads no row.
+    # Includes `bytes`, so that their sum is read from the index alone.
     Index(
         "ix_suspected_signups_waiting",
         *("received_at", "id", "bytes"),
@@ -110,7 +111,8 @@ suspected_signups = Table(
     ),
 )
 
-# One row: what the suspected sign-ups that wait take, and how many were not kept for want of room.
+# One row: how many suspected sign-ups wait, their size, and how many were not kept because the limit was
+# reached.
 suspected_room = Table(
     "suspected_room",
     metadata,
@@ -132,7 +134,7 @@ deliveries = Table(
     Column("kind", Text, nullable=False),
     Column("payload", Text, nullable=False),
     Column("state", Text, nullable=False),
-    # When the row may be claimed: while it is sending, the end of its lease; empty once it is finished.
+    # When the row may be claimed: the end of its lease while it is sending; empty once it is finished.
     Column("due_at", BigInteger),
     Column("fence", BigInteger, nullable=False),
     Column("attempts", BigInteger, nullable=False),
@@ -140,13 +142,14 @@ deliveries = Table(
     Column("action", Text),
     Column("contact_id", Text),
     Column("finished_at", BigInteger),
-    # The delivery whose call carried this one too.
+    # The delivery whose call also carried this one.
     Column("merged_into", BigInteger),
-    # After a call that carried others was refused: goes out by itself, so that only the culprit is parked.
+    # Set after a merged call was refused: each goes out alone then, so that only the refused one is parked.
     Column("alone", Boolean, nullable=False, server_default=false()),
-    # What a parked one waits for, see `store.causes`; in a ready one the mark that a person sent it again.
+    # For a parked one the id of its cause, see store/quota/causes.py; for a ready one the mark of a manual
+    # retry.
     Column("cause", Text),
-    # What a person should know of one that has ended: which list was left out, why it was dropped.
+    # For an admin, of one that has ended: which list was left out, why it was dropped.
     Column("note", Text),
     # The vendor's own sentence behind `last_error`, without personal data; emptied by a success.
     Column("vendor_said", Text),
@@ -169,14 +172,15 @@ deliveries = Table(
     Index(
         "ix_deliveries_finished", "finished_at", sqlite_where=KEEPS_PAYLOAD, postgresql_where=KEEPS_PAYLOAD
     ),
-    # The engine, not the code, forbids two calls for one contact at a time.
+    # The database itself forbids two calls for one contact at a time.
     Index(
         "uq_deliveries_sending", "contact_key", unique=True, sqlite_where=SENDING, postgresql_where=SENDING
     ),
     sqlite_autoincrement=True,
 )
 
-# One row per call: written with the claim, ended with the verdict. One that is never ended: outcome unknown.
+# One row per call: inserted with the claim, ended with the call's outcome. Never ended: the outcome is
+# unknown.
 attempts = Table(
     "attempts",
     metadata,
@@ -184,7 +188,7 @@ attempts = Table(
     Column("delivery_id", BigInteger, ForeignKey("deliveries.id"), nullable=False),
     Column("started_at", BigInteger, nullable=False),
     Column("ended_at", BigInteger),
-    # Ids of the deliveries that the call carried besides; until it ended, of those that it may carry.
+    # Ids of the other deliveries merged into the call; until it has ended, of those that may be merged.
     Column("carried", Text, nullable=False),
     Column("outcome", Text),
     # The vendor's own sentence where it refused, shortened and without personal data.
@@ -210,7 +214,8 @@ budget = Table(
     Column("causes", Text, nullable=False, server_default="[]"),
 )
 
-# Who left at the vendor. By a hash, since only look-ups are needed: erasing a person keeps the protection.
+# Contacts that unsubscribed at the vendor, by a hash of the address: only look-ups are needed, and erasing a
+# person keeps the opt-out.
 opt_outs = Table(
     "opt_outs",
     metadata,
@@ -220,7 +225,7 @@ opt_outs = Table(
     Column("asked_at", BigInteger),
 )
 
-# How far the account's list of them was read: one row, see `store/opt_outs.py`.
+# How far the account's list of opt-outs was read: one row, see store/opt_outs.py.
 opt_out_refresh = Table(
     "opt_out_refresh",
     metadata,
@@ -315,7 +320,8 @@ throttles = Table(
     Index("ix_throttles_expires_at", "expires_at"),
 )
 
-# Each window is a ring of slices, see `rates`: how many events came in the newest, in the one before, …
+# A window is a ring of slices, see store/signups/rate_limits.py: the count of the newest, of the one before,
+# …
 RATE_WINDOWS = {"minute": 60_000, "hour": 3_600_000, "day": 86_400_000}
 RATE_SLICES = 6
 rates = Table(
@@ -339,7 +345,7 @@ spent_tokens = Table(
     Index("ix_spent_tokens_expires_at", "expires_at"),
 )
 
-# Without a foreign key: a sign-up may be erased before its key has had its time.
+# No foreign key: a sign-up may be erased before its key expires.
 idempotency_keys = Table(
     "idempotency_keys",
     metadata,

@@ -1,4 +1,4 @@
-"""Counting events per time window, and tokens that work once: for all processes together."""
+"""Counts of events per time window, and tokens that work once, both shared by all processes."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class SpentTokens:
         self._database = database
 
     def spend(self, token_hash: str, *, expires_at: int, now: int) -> bool:
-        """True exactly once per hash, never for a token that is expired at `now` (epoch ms)."""
+        """Return True exactly once per hash, never for a token that is expired at `now` (epoch ms)."""
         if expires_at <= now:
             return False
         with self._database.transaction() as connection:
@@ -57,13 +57,13 @@ class SpentTokens:
             return first
 
     def is_spent(self, token_hash: str) -> bool:
-        """Whether the token was used, as long as it is kept."""
+        """Return whether the token was used, as long as it is kept."""
         known = select(spent_tokens.c.token_hash).where(spent_tokens.c.token_hash == token_hash)
         with self._database.reading() as connection:
             return connection.scalar(known) is not None
 
 
 def spend(connection: Connection, token_hash: str, expires_at: int) -> bool:
-    """True exactly once per hash, in the open transaction; kept until `expires_at` (epoch ms) at least."""
+    """Return True exactly once per hash, in the open transaction; keep it until `expires_at` (epoch ms)."""
     values = {"token_hash": token_hash, "expires_at": expires_at}
     return bool(connection.execute(_SPEND, values).rowcount == 1)

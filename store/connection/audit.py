@@ -1,4 +1,4 @@
-"""The audit of what happened to the connection, for the dashboard."""
+"""The audit (table `events`): what happened to the connection to Constant Contact, for the dashboard."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from store.engine.database import Database
 from store.engine.statements import prune
 from store.schema import events
 
-_KEPT_MS = 400 * 86_400_000  # a little over a year: this month can be compared with the same a year ago
+_KEPT_MS = 400 * 86_400_000  # over a year, so that a month can be compared with the same one a year ago
 
 
 @dataclass(frozen=True)
 class AuditEntry:
-    """What happened at `at` (epoch ms); `actor` is None where nobody but the service itself acted."""
+    """What happened at `at` (epoch ms); `actor` is None where the service itself acted."""
 
     at: int
     kind: str
@@ -31,18 +31,18 @@ RECENT = (
 
 
 class AuditLog:
-    """The audit; an event is kept for 400 days."""
+    """The audit; an entry is kept for 400 days."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def record(self, kind: str, *, now: int, detail: str | None = None, actor: str | None = None) -> None:
-        """Add an event of `now` (epoch ms); some of those whose time is over are removed.
+        """Add an entry, and remove some of those that are older than 400 days.
 
         Args:
             kind: what happened, a word such as "refreshed".
             now: epoch ms.
-            detail: plain words for an admin; it is shown as it is, so it must hold no secret.
+            detail: plain words for an admin; shown as they are, so they must hold no secret.
             actor: who did it.
         """
         with self._database.transaction() as connection:
@@ -50,7 +50,7 @@ class AuditLog:
             prune(connection, events, now - _KEPT_MS, column="at")
 
     def recent(self, limit: int) -> list[AuditEntry]:
-        """The latest events, newest first."""
+        """Return the latest entries, newest first."""
         with self._database.reading() as connection:
             rows = connection.execute(RECENT, {"at_most": limit}).all()
         return [AuditEntry(**row._mapping) for row in rows]

@@ -1,4 +1,4 @@
-"""Consents that were started in a browser and have not come back yet; each may come back once."""
+"""Authorization requests: sent to the vendor by an admin's browser, each may reach the callback once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from store.schema import oauth_attempts
 
 @dataclass(frozen=True)
 class AuthorizationRequestRow:
-    """What the callback needs; times are epoch ms."""
+    """The columns that the callback needs; times are epoch ms."""
 
     browser_hash: str
     verifier_sealed: str
@@ -23,7 +23,7 @@ class AuthorizationRequestRow:
 
 
 class AuthorizationRequests:
-    """The open attempts, found by the hash of their `state` (RFC 6749, section 10.12)."""
+    """The open requests, found by the hash of their `state` (RFC 6749, section 10.12)."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -38,7 +38,7 @@ class AuthorizationRequests:
         now: int,
         expires_at: int,
     ) -> None:
-        """Remember an attempt until `expires_at` (epoch ms); expired ones are removed."""
+        """Store a request until `expires_at` (epoch ms), and remove expired ones."""
         with self._database.transaction() as connection:
             connection.execute(
                 insert(oauth_attempts).values(
@@ -53,7 +53,7 @@ class AuthorizationRequests:
             prune(connection, oauth_attempts, now)
 
     def consume(self, *, state_hash: str, now: int) -> AuthorizationRequestRow | None:
-        """Take the attempt out; None when it is unknown, used or expired. One caller at most gets it."""
+        """Delete and return the request, to one caller at most; None when it is unknown, used or expired."""
         statement = (
             delete(oauth_attempts)
             .where(oauth_attempts.c.state_hash == state_hash, oauth_attempts.c.expires_at > now)

@@ -1,4 +1,4 @@
-"""The one connection to the vendor: sealed tokens, a generation that grows with each pair, and a lease."""
+"""The one OAuth connection: sealed tokens, a generation that grows with each pair, and a lease."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from store.schema import connection as table
 
 @dataclass(frozen=True)
 class ConnectionRow:
-    """The row; sealed values are opaque here, times are epoch ms.
+    """The row; sealed values are ciphertexts, which this package cannot open; times are epoch ms.
 
-    `attempt_started_at` is when the lease was taken: None once its holder has reported, so a time beside a
-    lease that is over means a holder that never came back. `outcome_unknown` says that the vendor may have
-    spent the refresh token without our hearing the answer. `forced_at` is the last refresh that was made
-    though the access token looked good. `seed_hash` names the last refresh token planted from outside.
+    `generation` grows with each new token pair, `epoch` with each authorization and each disconnect.
+    `attempt_started_at` is when the lease was taken, None once its holder has reported: set beside a lease
+    that is over, it means that the holder died. `outcome_unknown` says that the vendor may have spent the
+    refresh token, its answer being lost. `forced_at` is the last refresh that was made though the access
+    token looked good. `seed_hash` is the hash of the last refresh token that was planted from outside.
     """
 
     state: str
@@ -71,22 +72,22 @@ class OAuthConnections:
         self._database = database
 
     def read(self) -> ConnectionRow:
-        """The row; "disconnected", generation 0, epoch 0 before the first connection."""
+        """Return the row; before the first connection "disconnected", generation 0, epoch 0."""
         with self._database.reading() as connection:
             return ConnectionRow(**connection.execute(_READ).one()._mapping)
 
     def take_lease(self, *, owner: str, generation: int, now: int, until: int, forced: bool = False) -> bool:
-        """Become the only one to refresh until `until` (epoch ms); an attempt begins.
+        """Take the lease, and with it the right to refresh, until `until` (epoch ms); an attempt begins.
 
         Args:
-            owner: who asks; a lease never excludes its own owner.
+            owner: the caller's id; a lease never excludes its own owner.
             generation: the pair that is to be refreshed.
             now: epoch ms.
             until: epoch ms.
-            forced: note `now` as the last refresh that no margin asked for.
+            forced: record `now` as the last refresh of an access token that looked good.
 
         Returns:
-            False when the generation has moved on, or another's lease is live.
+            False when the generation has grown, or another owner's lease is not over.
         """
         free = or_(table.c.lease_owner.is_(None), table.c.lease_owner == owner, table.c.lease_until <= now)
         return self._update(
@@ -99,15 +100,15 @@ class OAuthConnections:
         )
 
     def renew_lease(self, *, owner: str, now: int, until: int) -> bool:
-        """Keep the lease until `until` (epoch ms), for the same attempt.
+        """Extend the lease until `until` (epoch ms), for the same attempt.
 
-        False when it is no longer the owner's: over at `now`, even if nobody has taken it, released, or
-        ended by a newer pair.
+        Return False when the lease is no longer the owner's: over at `now`, even if nobody has taken it,
+        released, or ended by a newer pair.
         """
         return self._update(table.c.lease_owner == owner, table.c.lease_until > now, lease_until=until)
 
     def release_lease(self, *, owner: str) -> None:
-        """Give the lease back, if it is still the owner's; the attempt is over and nothing was sent."""
+        """End the lease, if it is still the owner's: the attempt is over and nothing was sent."""
         self._update(table.c.lease_owner == owner, **_NO_ATTEMPT)
 
     def store_refreshed(
@@ -121,11 +122,11 @@ class OAuthConnections:
         scope: str | None,
         now: int,
     ) -> bool:
-        """Replace the tokens of `generation` by the next ones; False when that generation is gone.
+        """Replace the tokens of `generation` by the next pair; return False when that generation is gone.
 
         The old refresh token stays when the vendor sent none (RFC 6749, section 6: a new one is optional).
-        Who holds the lease does not matter: a slow winner has the only pair that is still good. The state is
-        connected, but "api_rejected" stays: only the API can end it, and a new pair is no sign that it does.
+        Who holds the lease does not matter: even a slow caller has the only pair that is still valid. The
+        state becomes connected, but "api_rejected" stays: only a call that the API accepts ends that state.
         """
         return self._update(
             table.c.generation == generation,
@@ -156,9 +157,9 @@ class OAuthConnections:
         account_user: str | None = None,
         connected_by: str | None = None,
     ) -> None:
-        """Store the tokens and the account of a new consent, whatever was there: a new epoch and generation.
+        """Store the tokens and the account of a new authorization: a new epoch and generation.
 
-        Only the memory of a planted seed stays.
+        Everything in the row is replaced but `seed_hash`.
         """
         self._update(
             state="connected",
@@ -189,20 +190,20 @@ class OAuthConnections:
         outcome_unknown: bool = False,
         owner: str | None = None,
     ) -> bool:
-        """Note that refreshing `generation` failed and free the lease of `owner`.
+        """Record that refreshing `generation` failed, and end the lease of `owner`.
 
-        An unknown outcome stays on record through later failures: it explains a refused token.
+        `outcome_unknown` stays set through later failures: it explains why a token is refused.
 
         Args:
             generation: the pair that was to be refreshed.
             state: the new state.
-            error: why, in plain words.
-            next_refresh_at: epoch ms before which nobody tries again.
+            error: why the refresh failed, in plain words.
+            next_refresh_at: when the next attempt may begin (epoch ms).
             outcome_unknown: whether the vendor may have spent the refresh token.
-            owner: whose attempt it was; None for one without a lease.
+            owner: who made the attempt; None for one without a lease.
 
         Returns:
-            False when that generation is gone, or the lease is no longer the owner's: another is trying.
+            False when that generation is gone, or another owner has the lease now.
         """
         return self._update(
             table.c.generation == generation,
@@ -216,13 +217,13 @@ class OAuthConnections:
         )
 
     def note_state(self, *, generation: int, state: str, error: str | None) -> bool:
-        """Note the state and its reason and nothing else; False when that generation is gone."""
+        """Store the state and its reason only; return False when that generation is gone."""
         return self._update(table.c.generation == generation, state=state, last_error=error)
 
     def reseal(self, *, generation: int, access_sealed: str | None, refresh_sealed: str | None) -> bool:
         """Replace the ciphertexts of the same tokens; None leaves one as it is.
 
-        False when that generation is gone; the generation does not grow, as the tokens are the same.
+        Return False when that generation is gone. The generation does not grow, as the tokens are the same.
         """
         return self._update(
             table.c.generation == generation,
@@ -231,10 +232,9 @@ class OAuthConnections:
         )
 
     def plant_seed(self, *, refresh_sealed: str, seed_hash: str, fingerprint: str, now: int) -> bool:
-        """Begin with a refresh token from outside, as connected with an access token that is over.
+        """Begin with a refresh token from outside: connected, with an access token that has expired.
 
-        Returns:
-            True exactly once per hash, and never while a refresh token is stored.
+        Return True exactly once per hash, and never while a refresh token is stored.
         """
         new = or_(table.c.seed_hash.is_(None), table.c.seed_hash != seed_hash)
         return self._update(
@@ -255,7 +255,7 @@ class OAuthConnections:
         )
 
     def pin_account(self, *, epoch: int, account_id: str, account_name: str, account_user: str) -> bool:
-        """Name the account of a connection that has none; False when it has, or `epoch` is over."""
+        """Store the account of a connection without one; return False if it has one or `epoch` has grown."""
         return self._update(
             table.c.epoch == epoch,
             table.c.account_id.is_(None),
@@ -268,7 +268,7 @@ class OAuthConnections:
     def disconnect(self, *, now: int) -> None:
         """Erase the tokens, the account and the fingerprint; a refresh under way finds its generation gone.
 
-        The memory of a planted seed stays, or the next start would connect again.
+        `seed_hash` stays, or the next start would connect with the same planted token again.
         """
         self._update(
             state="disconnected",

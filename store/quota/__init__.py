@@ -1,1 +1,1 @@
-"""The vendor's quota of calls, and what was refused of late."""
+"""The vendor's quota of calls, shared by all processes, and what recent refusals have in common."""

@@ -1,4 +1,4 @@
-"""The vendor's call budget: one row that every caller, in every process, locks before it calls."""
+"""The vendor's quota of calls: one row that every process locks before it makes a call."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ CAUSES_NOTED = update(budget).where(ROW).values(causes=bindparam("causes_now"))
 
 @dataclass(frozen=True)
 class SameRefusals:
-    """What a refusal met: those in the same words since the last success, it included, one for each contact.
+    """The refusals in the same words since the last success, the newest included, one for each contact.
 
-    `common` is what it has shown to be their cause. `again`: this contact was among them already.
+    `common` is the cause that the newest one has revealed. `again`: the same contact was refused before.
     """
 
     alike: tuple[Refused, ...] = ()
@@ -35,27 +35,27 @@ class SameRefusals:
 
     @property
     def count(self) -> int:
-        """How many contacts were refused alike; no suspicious number before a control was among them.
+        """How many contacts were refused in these words; below SUSPICIOUS until one of them was a control.
 
-        Those that were under way together show nothing about others, nor do those whose cause is found.
+        Calls that were under way together say nothing about other rows, nor do those whose cause is known.
         """
         controlled = self.common is None and any(each.control for each in self.alike)
         return len(self.alike) if controlled else min(len(self.alike), SUSPICIOUS - 1)
 
 
 class QuotaLedger:
-    """The shared budget, for calls that are not deliveries, and for what answers mean to everybody."""
+    """The shared quota: calls that are not deliveries, and what the vendor's answers change in it."""
 
     def __init__(self, database: Database, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._database = database
         self._monotonic = monotonic
 
     def book(self, now: int, *, own_probe: bool = False, ahead_ms: int = 0) -> int | Wait:
-        """Book one call and return when it starts (epoch ms), or book nothing and return when to ask again.
+        """Reserve one call and return its start (epoch ms), or reserve none and return when to ask again.
 
-        After failures the call is itself the probe: all others wait until its outcome is told by `succeeded`
-        or `pause`, or 20 s. `own_probe`: a further call of a claim that is the probe, which need not wait.
-        `ahead_ms` is how long before its start it may be booked.
+        After failures the call is the half-open probe: all others wait until `succeeded` or `pause` reports
+        its outcome, or 20 s. `own_probe`: a further call of the delivery that is the probe, which need not
+        wait. `ahead_ms` is how long before its start a call may be reserved.
         """
         with locked_allowance(self._database, now, self._monotonic) as (connection, allowance):
             opens_at = allowance.opens_at(own_probe=own_probe, ahead_ms=ahead_ms)
@@ -65,30 +65,30 @@ class QuotaLedger:
             return allowance.starts_at
 
     def note(self, now: int) -> None:
-        """Count a call at `now` (epoch ms) that goes out in any case: a token call, a repeat after a 401."""
+        """Count a call that goes out at `now` (epoch ms) in any case: a token call, a repeat after a 401."""
         with locked_allowance(self._database, now, self._monotonic) as (connection, allowance):
             allowance.booked(allowance.now, probe=False).save(connection)
 
     def clock_set_forward(self, now: int) -> None:
-        """Let nothing out for a second from `now` (epoch ms): what left just before has times long past."""
+        """Let no call start for a second from `now` (epoch ms): the latest starts are recorded too early."""
         with locked_allowance(self._database, now, self._monotonic) as (connection, allowance):
             allowance.exhausted().save(connection)
 
     def read(self) -> QuotaState:
-        """The row as it is; a pause in it may be over by now."""
+        """Return the row as stored; a pause in it may be over by now."""
         with self._database.reading() as connection:
             return state_of(connection.execute(READ).one())
 
     def pause(self, *, until: int, reason: str, now: int | None = None, refused: bool = False) -> None:
         """Stop all calls until `until` (epoch ms) and count a failure; a longer pause stays as it is.
 
-        With `now`, a failure met while a pause for failures lasts is not counted: of several calls that were
-        under way when the vendor went away, each would make the next gap longer. Call it before the delivery
-        is postponed, which ends the probe. `refused`: it is for what was refused, so a sign-up that comes in
+        With `now`, a failure during a pause for failures is not counted: of several calls that were under way
+        when the vendor became unreachable, each would lengthen the next gap. Call this before the delivery is
+        postponed, which ends the probe. `refused`: the pause is for refusals, so a sign-up that comes in
         meanwhile may be tried.
         """
         longer = or_(budget.c.paused_until.is_(None), budget.c.paused_until < until)
-        known = and_(budget.c.failures > 0, budget.c.paused_until > now) if now is not None else null()
+        pausing = and_(budget.c.failures > 0, budget.c.paused_until > now) if now is not None else null()
         with self._database.transaction() as connection:
             connection.execute(
                 update(budget)
@@ -96,7 +96,7 @@ class QuotaLedger:
                 .values(
                     paused_until=case((longer, until), else_=budget.c.paused_until),
                     pause_reason=case((longer, reason), else_=budget.c.pause_reason),
-                    failures=case((known, budget.c.failures), else_=budget.c.failures + 1),
+                    failures=case((pausing, budget.c.failures), else_=budget.c.failures + 1),
                     probe_until=None,
                 )
             )
@@ -106,9 +106,9 @@ class QuotaLedger:
                 connection.execute(REFUSALS_NOTED, {"noted": noted.dump()})
 
     def throttled(self, now: int, *, reason: str = "Constant Contact asked for fewer calls.") -> None:
-        """After "too many calls in a second" at `now` (epoch ms): a short pause for all, and a gentler pace.
+        """Pause all calls for 1.5 s and widen the margin, after a 429 for calls a second at `now` (epoch ms).
 
-        Not a failure: the vendor is there, and no probe is needed.
+        This is no failure: the vendor answers, and no probe is needed.
         """
         with locked_allowance(self._database, now, self._monotonic) as (connection, allowance):
             until = allowance.now + THROTTLE_PAUSE_MS
@@ -117,10 +117,11 @@ class QuotaLedger:
     def quota_exceeded(
         self, now: int, until: int, *, reason: str = "The day's calls to Constant Contact are used up."
     ) -> None:
-        """After "quota exceeded" at `now`: pause until `until` (both epoch ms), then send one probe.
+        """Pause until `until`, after a 429 for the day's quota at `now` (both epoch ms); then send one probe.
 
-        A pause beyond the UTC day also sets the day's count to its limit: other users of the key took the
-        rest. A shorter one leaves the count, for answers just after midnight that still mean yesterday.
+        A pause beyond the UTC day also sets the day's count to its limit, since other users of the API key
+        took the rest. A shorter pause leaves the count: just after midnight such an answer still means
+        yesterday.
         """
         with locked_allowance(self._database, now, self._monotonic) as (connection, allowance):
             state = replace(allowance.state, failures=max(1, allowance.state.failures), probe_until=None)
@@ -129,7 +130,7 @@ class QuotaLedger:
             replace(allowance, state=state).paused(until, reason).save(connection)
 
     def refused(self, refusal: Refused, *, control: bool) -> SameRefusals:
-        """Note that the vendor refused a delivery; `control` as the claim of it said."""
+        """Record that the vendor refused a delivery; `control` is that of its claim."""
         with self._database.transaction() as connection:
             refusals = Refusals.parse(connection.execute(LOCK).one().refusals)
             again = any(each.contact == refusal.contact for each in refusals.alike(refusal.alike))
@@ -140,13 +141,13 @@ class QuotaLedger:
     def succeeded(
         self, now: int, traits: frozenset[str] = frozenset(), *, control: bool = False
     ) -> Common | None:
-        """After a success at `now` (epoch ms): forget failures; writes only when there are any, or refusals.
+        """Forget failures after a success at `now` (epoch ms); write only if there are any, or refusals.
 
-        A pause that still lasts stays: another call was told of it while this one was under way. `traits` and
-        `control` are the delivery's; a cause for which it would have been put aside is lifted.
+        A pause that still lasts stays: another call began it while this one was under way. `traits` and
+        `control` are the delivery's; a cause under which it would have been put aside is lifted.
 
         Returns:
-            What this success has shown to be the cause of earlier refusals.
+            The cause of earlier refusals that this success has revealed, None without one.
         """
         with self._database.reading() as connection:
             row = connection.execute(READ).one()
@@ -155,12 +156,12 @@ class QuotaLedger:
         with self._database.transaction() as connection:
             row = connection.execute(LOCK).one()
             before = Refusals.parse(row.refusals)
-            # That all wait for what was refused is refuted by this.
-            waited = before.waits[1] if before.waits else None
+            # This success also ends a pause of all calls for refusals, since not all are refused.
+            for_refusals = before.waits[1] if before.waits else None
             over = or_(
                 budget.c.paused_until.is_(None),
                 budget.c.paused_until <= now,
-                budget.c.paused_until == waited,
+                budget.c.paused_until == for_refusals,
             )
             noted = before.after_success(traits, control=control)
             causes = Causes.parse(row.causes).after_success(traits)
@@ -170,7 +171,7 @@ class QuotaLedger:
         return noted.common()
 
     def try_again(self) -> None:
-        """Lift every cause, and end a pause for what was refused: a person says that it is mended."""
+        """Lift every cause and end a pause for refusals, for an admin who has removed the reason."""
         with self._database.transaction() as connection:
             row = connection.execute(LOCK).one()
             causes, refusals = Causes.parse(row.causes), Refusals.parse(row.refusals)

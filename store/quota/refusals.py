@@ -1,9 +1,10 @@
-"""What was refused of late, and what the next call should find out: is it those rows, or everybody?
+"""The latest refusals, and what the next call should find out: does the vendor refuse those rows, or all?
 
-The vendor's word on one sign-up says little about the others. So after a refusal the next call is a control,
-a row that shares as little as possible with the refused ones. It succeeds: what it has in common with them is
-cleared, and calls go on elsewhere, while the oldest rows get every second, fourth, … thirty-second call. What
-five refused contacts have in common, and nobody who was taken, is their cause.
+The refusal of one sign-up says little about the others. So after a refusal the next call is a control: the
+delivery that shares the fewest traits with the refused ones. If the vendor takes the control, the traits that
+it shares with them are cleared of suspicion, and calls go on with other rows, while the oldest rows get every
+second, fourth, … thirty-second call. Traits that five refused contacts share, and no contact that was taken,
+are the cause.
 """
 
 from __future__ import annotations
@@ -15,18 +16,19 @@ from dataclasses import dataclass, replace
 
 from store.quota.traits import digest
 
-# As many different contacts refused in the same words are not each one's own fault.
+# So many different contacts, refused in the same words, have a cause in common.
 SUSPICIOUS = 5
+# The oldest rows get at least one call in so many.
 SELDOMEST = 32
-_KEPT = 24
-_CLEARED_KEPT = 400
+_REFUSALS_KEPT = 24
+_CLEARED_TRAITS_KEPT = 400
 
 
 @dataclass(frozen=True)
 class Refused:
-    """One refusal: of which contact (a hash) and delivery, in which words, and the delivery's traits.
+    """One refusal: the contact (a hash), the delivery, its traits, and a key of the vendor's words.
 
-    `control`: the delivery had been chosen for being unlike those that were refused before.
+    `control`: the delivery had been chosen for sharing few traits with those that were refused before.
     """
 
     contact: str
@@ -37,16 +39,16 @@ class Refused:
 
     @classmethod
     def of(cls, contact_key: str, delivery_id: int, alike: str, traits: Iterable[str]) -> Refused:
-        """`alike` is the same for refusals in the same words.
+        """Make a refusal; `alike` is the same for refusals in the same words.
 
-        Addresses do not belong into this row: nobody who erases a person would look here.
+        The address is hashed: erasing a person does not look into the quota's row.
         """
         return cls(digest(contact_key), delivery_id, alike, frozenset(traits))
 
 
 @dataclass(frozen=True)
 class Common:
-    """What five or more refused contacts share, and nobody who was taken since; and their deliveries."""
+    """Traits that five or more refused contacts share and no taken one has; with the deliveries."""
 
     traits: frozenset[str]
     delivery_ids: tuple[int, ...]
@@ -55,12 +57,13 @@ class Common:
 
 @dataclass(frozen=True)
 class Refusals:
-    """The refusals of late, oldest first; a value that the budget's row keeps, empty while all is well.
+    """The latest refusals, oldest first; an immutable value, stored in the quota's row, empty without any.
 
-    `run` counts from the end those that came since the last success. `elsewhere` calls go to other rows than
-    the oldest, `spacing` is how many after the next refusal among the oldest. While all wait because the
-    refused have nothing to be told apart by, `waits` says from when until when (epoch ms), and a sign-up that
-    came since is tried at `newcomer_at`.
+    `run` is how many of them, counted from the end, came since the last success. `cleared` are traits of
+    deliveries that were taken. The next `elsewhere` calls go to other rows than the oldest; `spacing` is what
+    `elsewhere` becomes after the next refusal among the oldest. While all calls pause because the refused
+    rows share no trait that others lack, `waits` is the begin and end of that pause (epoch ms), and a sign-up
+    that came in since its begin is tried at `newcomer_at`.
     """
 
     refused: tuple[Refused, ...] = ()
@@ -73,7 +76,7 @@ class Refusals:
 
     @classmethod
     def parse(cls, text: str) -> Refusals:
-        """From the budget's row; what an earlier release wrote there counts as nothing."""
+        """Read the value of the quota row's column `refusals`; that of an earlier release counts as empty."""
         document = json.loads(text)
         if "cleared" not in document:
             return cls()
@@ -86,7 +89,7 @@ class Refusals:
         return cls(refused=refused, cleared=cleared, waits=tuple(waits) if waits else None, **document)
 
     def dump(self) -> str:
-        """For the budget's row."""
+        """Return the value for the quota row's column `refusals`."""
         if self == Refusals():
             return "{}"
         refused = [
@@ -105,20 +108,20 @@ class Refusals:
         return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
 
     def with_one(self, new: Refused, *, control: bool) -> Refusals:
-        """After one more refusal; `control` tells that the call went to a row of this object's choosing."""
+        """Return the value after one more refusal; `control`: the call was a control."""
         others = tuple(each for each in self.refused if each.contact != new.contact)
         run = sum(each.contact != new.contact for each in self._run())
         spacing = self.spacing if control else min(SELDOMEST, self.spacing * 2)
         return replace(
             self,
-            refused=(*others, replace(new, control=control))[-_KEPT:],
-            run=min(_KEPT, run + 1),
+            refused=(*others, replace(new, control=control))[-_REFUSALS_KEPT:],
+            run=min(_REFUSALS_KEPT, run + 1),
             spacing=max(1, spacing),
             elsewhere=max(1, self.elsewhere if control else spacing),
         )
 
     def after_success(self, traits: Iterable[str], *, control: bool) -> Refusals:
-        """After a delivery with these traits; once the oldest rows are taken again, all is forgotten."""
+        """Return the value after a delivery with these traits; empty once the oldest rows are taken again."""
         if not self.refused:
             return Refusals()
         spacing = self.spacing if control else self.spacing // 2
@@ -128,28 +131,28 @@ class Refusals:
         return replace(
             self,
             run=0,
-            cleared=cleared if len(cleared) <= _CLEARED_KEPT else self.cleared,
+            cleared=cleared if len(cleared) <= _CLEARED_TRAITS_KEPT else self.cleared,
             spacing=spacing,
             elsewhere=self.elsewhere if control else spacing,
             waits=None,
         )
 
     def waiting(self, since: int, until: int) -> Refusals:
-        """While all wait from `since` until then (epoch ms); who comes in may be tried meanwhile."""
+        """Return the value for a pause of all calls until `until`, begun at `since` if new (epoch ms)."""
         began = self.waits[0] if self.waits else since
         return replace(self, waits=(began, until))
 
     def alike(self, alike: str) -> tuple[Refused, ...]:
-        """The refusals in these words since the last success, each of another contact."""
+        """Return the refusals in these words since the last success, each of another contact."""
         return tuple(each for each in self._run() if each.alike == alike)
 
     def shared(self, traits: frozenset[str]) -> int:
-        """How much a row with these traits has in common with the refused, and with nobody who was taken."""
+        """Return how often the refused deliveries have one of these traits that is not cleared."""
         doubtful = traits - self.cleared
         return sum(len(doubtful & each.traits) for each in self.refused)
 
     def common(self) -> Common | None:
-        """What to put aside, if anything: known only once somebody was taken who does not share it."""
+        """Return the traits to put aside, None as long as no delivery without them was taken."""
         if not self.cleared:
             return None
         groups: dict[str, list[Refused]] = {}
@@ -167,7 +170,7 @@ class Refusals:
         return None
 
     def without(self, delivery_ids: Iterable[int]) -> Refusals:
-        """Without those whose cause is known now."""
+        """Return the value without the refusals of these deliveries, whose cause is known now."""
         gone = frozenset(delivery_ids)
         kept = tuple(each for each in self.refused if each.delivery_id not in gone)
         if not kept:

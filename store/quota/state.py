@@ -1,4 +1,4 @@
-"""The vendor's call budget at one moment: the locked row, what it allows, and the row after a call.
+"""The vendor's quota of calls at one moment: the locked row, when it allows a call, and the row after a call.
 
 4 calls a second, 10,000 a UTC day: https://v3.developer.constantcontact.com/api_guide/api_rate_limits.html
 """
@@ -64,11 +64,12 @@ _EARLIER = (
 
 @dataclass(frozen=True)
 class QuotaState:
-    """The budget as last booked; times are epoch ms.
+    """The quota's row as last stored; times are epoch ms.
 
-    `day` is the UTC day that `used` counts, "" before the first call. While `failures` is above 0 and no
-    pause lasts, one call at a time may go out, the probe: the others wait until `probe_until` or its outcome.
-    `guard_ms` is what was added to the sliding second at `guard_since`; `guard_at` tells what is left of it.
+    `day` is the UTC day whose calls `used` counts, "" before the first call. While `failures` is above 0 and
+    no pause lasts, one call at a time may go out, the half-open probe: the others wait until its outcome is
+    known, or until `probe_until`. `guard_ms` is the margin that was added to the sliding second at
+    `guard_since`; `guard_at` returns the margin that is left of it.
     """
 
     day: str
@@ -76,32 +77,35 @@ class QuotaState:
     paused_until: int | None
     pause_reason: str | None
     failures: int
-    guard_ms: int = 100  # as a new row begins; long since shrunk to the smallest
+    guard_ms: int = 100  # the column's default; `guard_since` is None then, so the margin is the smallest
     guard_since: int | None = None
     probe_until: int | None = None
-    refusals: str = "{}"  # see `store.refusals`
-    causes: str = "[]"  # see `store.causes`
+    refusals: str = "{}"  # see `Refusals.parse`
+    causes: str = "[]"  # see `Causes.parse`
 
     def guard_at(self, now: int) -> int:
-        """Milliseconds added to the sliding second at `now`: grown by throttling, shrinking 5 % a minute."""
+        """Return the margin (ms) added to the sliding second at `now`; it shrinks by 5 % a minute."""
         minutes = max(0, now - (self.guard_since or 0)) / _MINUTE_MS
         return max(SMALLEST_GUARD_MS, int(self.guard_ms * _GUARD_KEPT_A_MINUTE**minutes))
 
     def probing(self, now: int) -> bool:
-        """Tell whether a probe is under way at `now`, for which all other calls wait."""
+        """Return whether a probe is under way at `now`, for which all other calls wait."""
         return self.failures > 0 and (self.probe_until or 0) > now
 
 
 @dataclass(frozen=True)
 class Wait:
-    """Nothing may be sent now; ask again at `until` (epoch ms), None when nothing is waiting at all."""
+    """No call may be made now; ask again at `until` (epoch ms), None when no delivery waits at all."""
 
     until: int | None
 
 
 @dataclass(frozen=True)
 class Allowance:
-    """The locked row, seen at one moment: when the next call may start, and the row after booking it."""
+    """The locked row at one moment: when the next call may start, and the row after reserving it.
+
+    `calls` are the starts of the latest calls (epoch ms), oldest first.
+    """
 
     state: QuotaState
     calls: tuple[int, ...]
@@ -109,24 +113,25 @@ class Allowance:
 
     @property
     def half_open(self) -> bool:
-        """After failures, and with no probe under way, the next call is the probe."""
+        """Whether the next call is the probe: after failures, while no probe is under way."""
         return self.state.failures > 0 and not self.state.probing(self.now)
 
     @property
     def starts_at(self) -> int:
-        """The earliest epoch ms, now or later, that the sliding second leaves to the next call."""
+        """The earliest start (epoch ms), now or later, that the sliding second and its margin allow."""
         if len(self.calls) < PER_SECOND:
             return self.now
         return max(self.now, self.calls[0] + _WINDOW_MS + self.state.guard_at(self.now))
 
     def opens_at(self, *, per_day: int = PER_DAY, own_probe: bool = False, ahead_ms: int = 0) -> int | None:
-        """None when a call may be booked now, for `starts_at`; else the epoch ms when to ask again.
+        """Return None when a call may be reserved now, for `starts_at`; else when to ask again (epoch ms).
 
         Args:
             per_day: how much of the day's quota this kind of call may use up.
-            own_probe: the call belongs to the probe that is under way. A sign-up that comes in while all wait
-                is one too, so the pause is not for its further calls.
-            ahead_ms: how long before its start a call may be booked; never over midnight, whose day it is.
+            own_probe: the call belongs to the delivery that is the probe under way, or to a sign-up that is
+                tried during a pause for refusals; neither waits for the pause.
+            ahead_ms: how long before its start a call may be reserved; never across midnight UTC, since the
+                call would be counted in the wrong day.
         """
         times = [0 if own_probe else self.state.paused_until or 0]
         if self.state.probing(self.now) and not own_probe:
@@ -140,28 +145,28 @@ class Allowance:
         return max(times) if max(times) > self.now else None
 
     def day_ends_at(self) -> int:
-        """The next 00:00 UTC, epoch ms, when the vendor counts anew."""
+        """Return the next 00:00 UTC (epoch ms), when the vendor's count of the day begins anew."""
         following = datetime.fromisoformat(self.state.day).replace(tzinfo=UTC) + timedelta(days=1)
         return int(following.timestamp() * 1000)
 
     def booked(self, at: int, *, probe: bool) -> Allowance:
-        """Count one call that starts `at` (epoch ms); as a `probe` it keeps the others waiting."""
+        """Return the row with one call more, which starts `at` (epoch ms); all others wait for a `probe`."""
         state = replace(self.state, used=self.state.used + 1)
         if probe:
             state = replace(state, probe_until=at + PROBE_MS)
         return replace(self, state=state, calls=(*self.calls, at)[-PER_SECOND:])
 
     def exhausted(self) -> Allowance:
-        """Count four calls as just made."""
+        """Return the row as if the sliding second were full of calls."""
         return replace(self, calls=(self.now,) * PER_SECOND)
 
     def throttled(self) -> Allowance:
-        """Widen the guard, as the vendor counted more calls in a second than we did."""
-        guard = min(LARGEST_GUARD_MS, int(self.state.guard_at(self.now) * 1.5) + 20)
-        return replace(self, state=replace(self.state, guard_ms=guard, guard_since=self.now))
+        """Return the row with a wider margin, as the vendor counted more calls in a second than we did."""
+        margin = min(LARGEST_GUARD_MS, int(self.state.guard_at(self.now) * 1.5) + 20)
+        return replace(self, state=replace(self.state, guard_ms=margin, guard_since=self.now))
 
     def paused(self, until: int, reason: str) -> Allowance:
-        """Stop all calls until `until`; a longer pause stays as it is."""
+        """Return the row with all calls stopped until `until` (epoch ms); a longer pause stays as it is."""
         if (self.state.paused_until or 0) >= until:
             return self
         return replace(self, state=replace(self.state, paused_until=until, pause_reason=reason))
@@ -180,13 +185,13 @@ def locked_allowance(
     *,
     committed: Callable[[], None] = lambda: None,
 ) -> Iterator[tuple[Connection, Allowance]]:
-    """A write transaction that holds the budget row, brought up to the present.
+    """Hold a write transaction with the quota's row locked, its day and its clock brought up to date.
 
     Args:
         database: where the row is.
         now: epoch ms when the caller looked at its clock.
-        monotonic: a clock in seconds. A long wait for the lock makes `now` stale, and a call booked in the
-            past would let five calls into one second; within the guard it does not matter.
+        monotonic: a clock in seconds. A long wait for the lock makes `now` stale, and a call reserved in the
+            past would let five calls into one second; a wait below half of the margin does not matter.
         committed: runs after the commit.
     """
     asked_at = monotonic()
@@ -200,7 +205,7 @@ def locked_allowance(
 
 
 def state_of(row: Row[Any]) -> QuotaState:
-    """The row as it is."""
+    """Return the quota as the row has it."""
     return QuotaState(*(getattr(row, name) for name in _SAVED))
 
 
@@ -211,21 +216,23 @@ def _allowance(connection: Connection, row: Row[Any], now: int) -> Allowance:
     if ahead <= _CLOCK_WENT_BACK_MS:
         return allowance
     log.warning("clock_went_back", milliseconds=ahead)
-    # Saved at once: set right anew at each look, the window would never open before the old time returns.
+    # Saved at once: corrected only in memory, at each look anew, no call could start before the old time
+    # returns.
     allowance = replace(
         allowance, calls=tuple(min(call, now) for call in calls), state=_set_back(allowance.state, now, ahead)
     )
     allowance.save(connection)
-    _bring_deliveries_back(connection, now, ahead)
+    _set_deliveries_back(connection, now, ahead)
     return allowance
 
 
-def _bring_deliveries_back(connection: Connection, now: int, ahead: int) -> None:
-    """What waits for a time of the clock as it was, would wait until the old time returns."""
+def _set_deliveries_back(connection: Connection, now: int, ahead: int) -> None:
+    """Move due times and leases back with the clock, or they would last until the old time returns."""
     connection.execute(
         _SHORTEN_LEASES, {"beyond": now + 2 * _CLOCK_WENT_BACK_MS, "lease_until": now + _CLOCK_WENT_BACK_MS}
     )
-    # One that was put off before the clock went wrong may come too soon by this, which costs a call at most.
+    # A delivery postponed before the clock went wrong may become due too soon by this, which costs a call at
+    # most.
     connection.execute(
         _EARLIER,
         {"beyond": now + _CLOCK_WENT_BACK_MS, "ahead_of": now + ahead, "now": now, "by": ahead},
@@ -233,7 +240,7 @@ def _bring_deliveries_back(connection: Connection, now: int, ahead: int) -> None
 
 
 def _set_back(state: QuotaState, now: int, ahead: int) -> QuotaState:
-    """The state with its times moved by as much as the clock went back."""
+    """Return the state with its times moved back by `ahead` ms, as far as the clock went back."""
     paused_until = state.paused_until
     if paused_until is not None and paused_until > now:
         paused_until = min(paused_until - ahead, now + _LONGEST_PAUSE_MS)
@@ -246,6 +253,6 @@ def _set_back(state: QuotaState, now: int, ahead: int) -> QuotaState:
 
 
 def _on_day(state: QuotaState, now: int) -> QuotaState:
-    """The state with a fresh count on a new day; never an earlier one, which would grant the quota twice."""
+    """Return the state with its count at 0 on a new day; an earlier day would grant the quota twice."""
     today = datetime.fromtimestamp(now / 1000, UTC).date().isoformat()
     return replace(state, day=today, used=0) if today > state.day else state

@@ -1,7 +1,7 @@
-"""What a waiting delivery may have in common with others, and whole kinds of them may be refused for.
+"""Traits: what waiting deliveries may share, and the vendor may refuse all of them for.
 
-A trait is a short text, its kind before the first colon: the lists it joins, the custom fields and tags it
-names, its form, which properties it sets, and the way it takes to the vendor.
+A trait is a short text, with its kind before the first colon: a list that the delivery joins, a custom field
+or tag that it names, its form, a property that it sets, and conditions that choose the vendor's operation.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ SETS, DOMAIN = "sets", "domain"
 LONG, OLD = "long address", "waited a day"
 _LONGEST_SIGN_UP_ADDRESS = 50
 _DAY_MS = 86_400_000
-# What every wish has, or what is not sent.
+# Properties that every payload has, or that have a trait of their own kind.
 _NOT_SET = frozenset({"email_address", "list_memberships"})
 
 
 def traits_of(
     payload: Mapping[str, Any], *, form_id: int | None, received_at: int, now: int
 ) -> frozenset[str]:
-    """The traits of one delivery; times are epoch ms."""
+    """Return the traits of one delivery; times are epoch ms."""
     address = str(payload.get("email_address") or "")
     found = {f"{SETS}:{name}" for name in payload if name not in _NOT_SET}
     found |= {f"{LIST}:{list_id}" for list_id in payload.get("list_memberships") or ()}
@@ -31,7 +31,7 @@ def traits_of(
     for name, makes in (payload.get("tags") or {}).items():
         found.add(f"{TAG}:{name}")
         if not makes:
-            # Of a stranger, for whom none is made: it must be one that the account has.
+            # A stranger's tag is not created, so the account must have it.
             found.add(f"{KNOWN_TAG}:{name}")
     if form_id is not None:
         found.add(f"{FORM}:{form_id}")
@@ -45,11 +45,11 @@ def traits_of(
 
 
 def kind_and_name(trait: str) -> tuple[str, str]:
-    """A trait's kind, and the name or id of what it stands for; "" where the kind says all."""
+    """Return a trait's kind, and the name or id of what it stands for; "" where the kind says all."""
     kind, _, name = trait.partition(":")
     return kind, name
 
 
 def digest(text: str) -> str:
-    """A short hash, for what must be told apart and not read."""
+    """Return a short hash that tells texts apart without showing them."""
     return hashlib.sha256(text.encode()).hexdigest()[:16]

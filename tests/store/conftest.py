@@ -208,7 +208,7 @@ def refresh(
 
 
 def signup(name: str, *, contact: str | None = None, at: int = 0) -> NewSignup:
-    """A sign-up with id `name`; by default of a contact of its own."""
+    """Return a sign-up with id `name`; by default of a contact of its own."""
     address = contact or f"{name}@example.org"
     return NewSignup(
         id=name,
@@ -276,7 +276,7 @@ def in_processes(count: int, work: Callable[[], None]) -> list[int]:
 
 
 def opening(budget: QuotaLedger, now: int, *, own_probe: bool = False) -> int | None:
-    """None when a call was booked for `now` itself, else when to ask again."""
+    """Return None when a call was booked for `now` itself, else when to ask again."""
     booked = budget.book(now, own_probe=own_probe)
     if isinstance(booked, Wait):
         return booked.until

@@ -120,7 +120,7 @@ def explain(
     small: bool = True,
     sorts: bool = True,
 ) -> str:
-    """The plan, one step a line on SQLite, as JSON on PostgreSQL."""
+    """Return the plan, one step a line on SQLite, as JSON on PostgreSQL."""
     dialect = connection.dialect
     if isinstance(statement, dict):
         statement = statement[dialect.name]

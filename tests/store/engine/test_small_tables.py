@@ -15,7 +15,7 @@ from tests.store.conftest import in_threads
 
 
 def rows(database: Database, table: Table) -> int:
-    """How many rows a table has."""
+    """Return how many rows a table has."""
     with database.reading() as connection:
         return connection.scalar(select(func.count()).select_from(table)) or 0
 

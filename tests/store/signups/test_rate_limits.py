@@ -29,7 +29,7 @@ ADDRESS, NETWORK = Limit("address", "a", 2), Limit("network", "n", 3)
 def accept(
     database: Database, name: str, *limits: Limit, at: int = MINUTE, broken: tuple[str, ...] = ()
 ) -> tuple[str, ...]:
-    """The rules for which it is kept apart."""
+    """Return the rules for which it is kept apart."""
     return Signups(database).accept(
         signup(name, at), kind="sign_up", payload={}, limits=limits, broken=broken
     )

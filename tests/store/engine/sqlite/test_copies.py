@@ -117,7 +117,7 @@ class House:
         return {row["signup_id"]: row["state"] for row in self.all("deliveries")}
 
     def ends(self) -> list[dict[str, Any]]:
-        """The deliveries without the marks of their claims, which are not copied."""
+        """Return the deliveries without the marks of their claims, which are not copied."""
         claim = {"fence", "attempts"}
         return [
             {name: value for name, value in row.items() if name not in claim}
