@@ -1,7 +1,8 @@
-/* Makes of a pasted e-mail address the one that is seen, before the browser judges it. The same rules, each with its
-   reason, as services/submission/values/pasted_addresses.py. Works on the inputs with data-pasted of our own pages; embed.js imports it. */
+/* Removes invisible and typographic characters from a pasted e-mail address before the browser validates it. The rules
+   and their reasons are those of services/submission/values/pasted_addresses.py. Acts on the inputs with data-pasted of
+   our own pages; embed.js imports it. */
 const LONGEST = 500;
-// Joiners between letters of other scripts are these words' spelling.
+// Joiners between non-ASCII letters stay: some scripts need them to spell a word.
 const LETTER = "(?![\\0-\\x7f])[\\p{L}\\p{M}]";
 const JOINER = `(?<=${LETTER})[\\u200c\\u200d](?=${LETTER})`;
 const UNSEEN = new RegExp(`(?!${JOINER})[\\p{Cf}\\p{Default_Ignorable_Code_Point}]`, "gu");

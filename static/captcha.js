@@ -1,13 +1,13 @@
-/* Draws the captcha of a third party: on a form's own page, and for the embedded form, which imports it. */
+/* Shows a third party's captcha widget on a form's own page. embed.js imports it for the embedded form. */
 
-// The widest of the three; they have a small shape as well.
+// Pixels of the widest widget of the three providers; below that the compact one is shown.
 const USUAL_WIDTH = 304;
 const UNSOLVED = "Please finish the check above first. If it does not work, press the button once more.";
 
 const loading = new Map();
 
 const load = ({ script, api }) => {
-  // The page may use it for a form of its own.
+  // The page may have loaded the provider's script for a form of its own.
   if (window[api]?.render) return Promise.resolve(window[api]);
   if (!loading.has(api)) {
     loading.set(api, new Promise((resolve, reject) => {
@@ -25,7 +25,7 @@ const load = ({ script, api }) => {
   return loading.get(api);
 };
 
-/* `place` must not be inside a shadow root: none of them works there. */
+/* Show the widget in the element `place`, which must not be inside a shadow root: no provider works there. */
 export const draw = async (place, { script, api, site_key, action }) => {
   const drawer = await load({ script, api });
   const size = place.clientWidth < USUAL_WIDTH ? "compact" : "normal";
@@ -33,13 +33,13 @@ export const draw = async (place, { script, api, site_key, action }) => {
   let asked = false;
   return {
     answer: () => drawer.getResponse(widget) || undefined,
-    // An answer is good for one try.
+    // A captcha answer is valid for one request.
     reset: () => {
       asked = false;
       drawer.reset(widget);
     },
-    // What to tell somebody who has not solved it; the second time nothing, so that nobody is locked out: without
-    // an answer the service looks twice at the sign-up, but it takes it.
+    // Return a message if the captcha is not solved; the second time none, so that nobody is locked out: without an
+    // answer the service accepts the sign-up as suspected.
     objection: () => {
       if (asked || drawer.getResponse(widget)) return "";
       asked = true;

@@ -2,23 +2,23 @@
    No dependency. It lives in a shadow root, so neither side's styles reach the other; colours and shape are set
    by --signup-accent, --signup-accent-text, --signup-error, --signup-radius on an element around it.
    Optional: data-target="#selector" (where to draw), data-button="Sign up".
-   Once it runs it also draws in each <div data-signup-form="slug">, and what a page adds later: a script that comes
-   in by innerHTML does not run by itself. */
+   Once it runs, it also draws a form in each <div data-signup-form="slug"> and for each line that a page adds later: a
+   script element that is added by innerHTML does not run. */
 (() => {
   "use strict";
-  // Neither a module nor a script in another shadow root is told which element it is.
+  // document.currentScript is null for a module and for a script inside a shadow root.
   const own = document.currentScript ?? document.querySelector("script[src*='/embed.js']");
   const base = new URL(".", own.src).href;
   const TIMEOUT = 20000;
-  const PROOF_GOOD = 9 * 60 * 1000; // a challenge lives for ten minutes
-  const TOKEN_GOOD = 23 * 60 * 60 * 1000; // a token lives for a day
-  const TOKEN_RIPE = 2100; // and for its first two seconds it looks like a program's
+  const PROOF_GOOD = 9 * 60 * 1000; // a proof-of-work challenge lives for ten minutes
+  const TOKEN_GOOD = 23 * 60 * 60 * 1000; // a form token lives for a day
+  const TOKEN_RIPE = 2100; // a token used within two seconds makes the sign-up suspected
   const UNREACHABLE = "This could not be sent. Please check your connection and try again; what you typed is still here.";
-  // The same for everybody: whether an address was known before is nobody else's business.
-  // Also after the form's own words: the account may ask for a confirmation, which they need not say.
+  // The same for everybody, so that nobody learns whether an address was known before. Shown after the form's own
+  // message as well: the account may require a confirmation, which that message need not mention.
   const CONFIRM = "If an e-mail asks you to confirm, please do.";
   const THANKS = `Thank you. ${CONFIRM}`;
-  // An address begins after what cannot be a part of one, and names no user before its host; see `linked`.
+  // A web address in a text: preceded by no character of an address, and without a user name before its host.
   const HOST_END = "\\s/?#@:<>\"“”«»()\\[\\]{},;!'’…|\\\\^`";
   const ADDRESS = new RegExp(`(^|[^A-Za-z0-9_@./-])((?:https?://|www\\.)(?![^\\s/?#]*@)[^${HOST_END}.][^${HOST_END}]*(?::[0-9]+)?(?:[/?#][^\\s<>"“”«»]*)?)`, "gi");
   const UNAVAILABLE = "Sorry, this form cannot be shown at the moment.";
@@ -59,7 +59,7 @@
     return element;
   };
 
-  // What ends the sentence and not the address; a bracket only where the address does not open it.
+  // Remove the punctuation that ends the sentence; a closing bracket only if the address does not open it.
   const withoutPunctuation = (address) => {
     let shorter = address.replace(/[.,;:!?'’…*_~]+$/, "");
     const last = shorter[shorter.length - 1];
@@ -97,7 +97,7 @@
     constructor(root, definition, number) {
       this.root = root;
       this.definition = definition;
-      // The same form may be there twice.
+      // A page may show the same form twice; ids must differ.
       this.suffix = number > 1 ? `-${number}` : "";
       this.name = definition.name + this.suffix.replace("-", " ");
       this.inputs = new Map();
@@ -122,13 +122,13 @@
         this.submit();
       });
       this.root.append(this.form);
-      // Where it cannot be had, the service mends the address alone.
+      // If this script cannot be loaded, the service corrects a pasted address.
       import(new URL("address.js", base)).then(({ asMeant }) => { this.asMeant = asMeant; }, () => {});
       this.renewToken(0);
     }
 
     field({ name, label, type, required, autocomplete, maxlength, options = [] }) {
-      // The name of a custom field may hold blanks, an id may not.
+      // The name of a custom field may contain spaces, an id may not.
       const id = (/[^\w-]/.test(name) ? `custom-${this.inputs.size}` : name) + this.suffix;
       const mark = required ? [] : [make("span", { class: "optional" }, " (optional)")];
       if (type === "checkboxes") return this.choices(id, name, options, make("legend", {}, label, ...mark));
@@ -171,7 +171,7 @@
       return error;
     }
 
-    // People neither see nor reach it; programs that fill in whatever they find do.
+    // The honeypot: invisible and unreachable for people, filled in by programs that fill in every field.
     trap() {
       const name = this.definition.protection?.honeypot;
       if (!name) return "";
@@ -180,7 +180,7 @@
       return make("div", { class: "trap", "aria-hidden": "true" }, make("label", { for: id }, "Leave this empty"), this.trapped);
     }
 
-    // The captchas of third parties do not work in a shadow root: theirs stands beside it, and shows in the slot.
+    // Third parties' captchas do not work in a shadow root: the widget is a child of the host and shows in a slot.
     widget() {
       const captcha = this.definition.protection?.captcha;
       if (!captcha?.script) return "";
@@ -198,12 +198,12 @@
       this.renewal ??= ask(url).then(({ body: { token } }) => {
         if (token) Object.assign(this, { token, tokenAt: Date.now(), ripensFor });
       }).catch(() => {
-        // Without it the service may look twice at the sign-up, but it takes it.
+        // Without a form token the service accepts the sign-up, possibly as suspected.
       }).finally(() => { this.renewal = undefined; });
       return this.renewal;
     }
 
-    // For a page that was open for a day, or offline when it was drawn; whoever comes back to it notices nothing.
+    // Renew the token of a page that was open for a day, or offline when the form was drawn.
     async freshToken() {
       if (!this.token || Date.now() - this.tokenAt > TOKEN_GOOD) this.renewToken();
       await this.renewal;
@@ -216,9 +216,9 @@
     }
 
     document() {
-      // The service takes no longer source, and a long address must cost no sign-up.
+      // The service refuses a source of more than 100 characters.
       const found = { form: this.definition.slug, source: (location.origin + location.pathname).slice(0, 100) };
-      // Where the visitor came from; its query may tell about the person.
+      // The previous page, without its query string, which may hold personal data.
       if (document.referrer) found.referrer = document.referrer.split(/[?#]/)[0].slice(0, 500);
       for (const [name, { read }] of this.inputs) {
         const value = read();
@@ -232,7 +232,7 @@
       return found;
     }
 
-    // The browser works while the visitor types, so that nobody waits for it.
+    // Begin the proof of work while the visitor types, so that nobody waits for it.
     begin() {
       const url = this.definition.protection?.captcha?.challenge_url;
       if (!url) return;
@@ -243,12 +243,12 @@
       this.begun = { at: Date.now(), answer };
     }
 
-    // Without it the service looks twice at the sign-up, but it takes it.
+    // Without a proof of work the service accepts the sign-up as suspected.
     async proof() {
       if (this.captcha) return { captcha: this.captcha.answer() };
       this.begin();
       const begun = this.begun;
-      this.begun = undefined; // it counts once
+      this.begun = undefined; // a proof is valid once
       if (!begun) return {};
       try {
         return { altcha: await begun.answer };
@@ -271,7 +271,7 @@
         const { ok, status, body } = answer;
         if (ok) this.thank();
         else {
-          // Before it says what is wrong with a field, nobody has looked at the captcha.
+          // The service answers 422 before it checks the captcha, whose answer is then still valid.
           if (status !== 422) this.captcha?.reset();
           this.refused(body);
         }
@@ -333,7 +333,7 @@
       this.notice.textContent = message;
     }
 
-    // Not `disabled`: that would drop the focus of a keyboard.
+    // Not `disabled`, which would take the keyboard focus away.
     busy(sending) {
       this.sending = sending;
       this.button.setAttribute("aria-disabled", String(sending));
@@ -355,11 +355,11 @@
   }
 
   const HOST = "data-signup-form";
-  const LINE = "data-signup-line"; // on the element that a line gets; the others are the page's own
-  const lines = new WeakMap(); // a line's element
-  const owners = new WeakMap(); // an element's line
-  const drawn = new WeakMap(); // the form that an element shows
-  const missed = new WeakSet(); // lines whose target was not there
+  const LINE = "data-signup-line"; // marks the element made for a line; elements without it are the page's own
+  const lines = new WeakMap(); // line (script element) → element that was made for it
+  const owners = new WeakMap(); // element that was made → its line
+  const drawn = new WeakMap(); // element → slug of the form that it shows
+  const missed = new WeakSet(); // lines whose missing target was reported
   const sheet = new CSSStyleSheet();
   sheet.replaceSync(STYLE);
   let number = 0;
@@ -377,36 +377,36 @@
     } catch {
       shown = () => root.append(make("p", { role: "status" }, UNAVAILABLE));
     }
-    // The page may have asked for another form meanwhile.
+    // The page may have set another slug while the form was fetched.
     if (drawn.get(host) === slug) shown();
   };
 
-  // What is wrong with a selector, or missing yet, must not keep other forms from being drawn.
+  // Return the line's target, or null: an invalid selector or a missing target must not stop other forms.
   const find = (line) => {
     const { target } = line.dataset;
     try {
       const found = document.querySelector(target);
       if (found || document.readyState === "loading") return found;
     } catch {
-      // Told below.
+      // An invalid selector is reported below.
     }
     if (!missed.has(line)) console.warn(`embed.js: “${line.dataset.form}” waits for “${target}”, which this page does not have.`);
     missed.add(line);
     return null;
   };
 
-  // Gives a line its element: in its target, in the body for a line in the head, else right behind the line.
+  // Make a line's element: in its target, in the body for a line in the head, else right after the line.
   const place = (line) => {
     const { form, target, button } = line.dataset;
     const inHead = document.head?.contains(line);
     const host = lines.get(line);
-    // Who takes the element away alone means it; who swaps what is around it gets a new one.
+    // A page that removed only our element wants no form; one that replaced its surroundings gets a new element.
     if (host && (host.isConnected || (!host.parentNode && !inHead))) return;
     let parent = line.parentNode;
     if (target) parent = find(line);
     else if (inHead) parent = document.readyState !== "loading" && document.body;
     if (!parent) return;
-    // A page that is restored from a copy has copies of what was drawn, too.
+    // A page restored from a snapshot of its HTML has a copy of the element already.
     let found = [...parent.children].find((child) => child.hasAttribute(LINE) && child.getAttribute(HOST) === form
       && !owners.get(child)?.isConnected);
     if (!found) {
@@ -428,7 +428,7 @@
     }
   };
 
-  // However many lines a page has, the first one looks after all of them.
+  // The first line of a page draws the forms of all lines.
   const looking = Symbol.for(`sign-up forms of ${base}`);
   if (window[looking]) {
     window[looking]();

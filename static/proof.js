@@ -1,11 +1,11 @@
-/* Finds the number that a form's challenge asks for. A form of ours on its own page runs it as soon as somebody
-   touches the form, and the embedded form imports it.
+/* Solves a form's proof-of-work challenge. On a form's own page it begins with the first focus in the form; embed.js
+   imports it for the embedded form.
 
-   With a SHA-256 of its own: the browser's costs more for the call than for the hash, and programs do not pay that.
+   SHA-256 is implemented here: a call of the browser's costs more than the hash, which an attacker does not pay.
    https://nvlpubs.nist.gov/nistpubs/FIPS/NIST.FIPS.180-4.pdf */
 
-const SLICE_MS = 12; // the page stays quick to the touch meanwhile
-const PER_LOOK = 500; // numbers between two looks at the clock
+const SLICE_MS = 12; // longest computation without a pause, so that the page stays responsive
+const PER_LOOK = 500; // numbers tried between two readings of the clock
 const GOOD_MS = 9 * 60 * 1000; // a challenge lives for ten minutes
 
 /* The first 32 bits of the fractions of the roots of the first primes: cube roots of 64 (4.2.2), square roots of
@@ -23,7 +23,7 @@ const ROUNDS = fractions(64, Math.cbrt);
 const BEGIN = fractions(8, Math.sqrt);
 const words = new Int32Array(64);
 
-// One block of the message into the state (6.2.2). No iterators here: they would cost most of the time.
+// Hash one block of the message into the state (6.2.2). Iterators would take most of the time here.
 const compress = (state, block, at) => {
   for (let i = 0; i < 16; i++) {
     const from = at + 4 * i;
@@ -53,7 +53,7 @@ const compress = (state, block, at) => {
   state[4] += e; state[5] += f; state[6] += g; state[7] += h;
 };
 
-/* Hashes of `salt` followed by a number; the whole blocks of the salt are hashed once. */
+/* Return a function that hashes `salt` followed by a number; the salt's whole blocks are hashed once. */
 const hasher = (salt) => {
   const bytes = new TextEncoder().encode(salt);
   const whole = bytes.length - (bytes.length % 64);
@@ -79,7 +79,7 @@ const hasher = (salt) => {
   };
 };
 
-// Not by a timer: browsers make those wait for several milliseconds each.
+// Let the page handle events. Not by a timer, which browsers delay by several milliseconds.
 const letOthersGo = () => new Promise((resolve) => {
   const { port1, port2 } = new MessageChannel();
   port1.onmessage = () => { port1.close(); resolve(); };
@@ -128,11 +128,11 @@ for (const field of document.querySelectorAll("input[data-challenge]")) {
     try {
       field.value = await answer();
     } catch {
-      // Without it the service looks twice at the sign-up, but it takes it.
+      // Without a proof the service accepts the sign-up as suspected.
     }
     field.form.submit();
   });
-  // The way back may show the page as it was left; a proof counts once.
+  // The back button may restore the page with its proof, which is valid once.
   addEventListener("pageshow", (event) => {
     sending = false;
     if (event.persisted) begun = undefined;
