@@ -99,6 +99,14 @@ def test_links_in_the_documents_lead_somewhere() -> None:
             assert (document.parent / target).exists(), f"{document.name}: {target}"
 
 
+def test_the_files_that_the_guide_names_exist() -> None:
+    """What CONTRIBUTING.md and the glossary send a newcomer to is there."""
+    for document in ("CONTRIBUTING.md", "docs/glossary.md"):
+        named = re.findall(r"`((?:[\w.-]+/)+[\w.-]*)`", (ROOT / document).read_text())
+        assert named
+        assert [path for path in named if not (ROOT / path).exists()] == []
+
+
 def test_each_promise_of_security_names_tests_that_exist() -> None:
     """A promise whose test was renamed or removed would be kept by nobody."""
     text = (ROOT / "docs/security.md").read_text()
