@@ -42,17 +42,14 @@ def index() -> str:
     """Show on one page whether everything works, the newest sign-ups and the lists."""
     connection = services().connection.read()
     health, base = services().health.report(), known_base_url()
+    # The page shows these in sections of their own.
+    elsewhere = {SUSPECTED_WAITING, *(problem.code for problem in connection.problems())}
     lists, lists_problem = _lists(connected=connection.state == "connected")
     return render_template(
         "admin/dashboard.html",
         connection=connection,
         health=health,
-        # The page shows the connection's problems and the suspected sign-ups in sections of their own.
-        problems=[
-            problem.sentence
-            for problem in health.problems
-            if problem not in connection.problems() and problem.code != SUSPECTED_WAITING
-        ],
+        problems=[problem.sentence for problem in health.problems if problem.code not in elsewhere],
         suspected=[problem.sentence for problem in health.problems if problem.code == SUSPECTED_WAITING],
         suspected_new=services().quarantine.new() if health.suspected else 0,
         lists=lists,

@@ -90,18 +90,17 @@ def outage(found: Outage) -> Problem:
         return not_storable("the disk is nearly full, and the rest is kept for what is accepted.")
     if found.spooled is None:
         return not_storable("the database cannot be written. See the log for the cause.")
-    code, level, see = "database_away", Level.PROBLEM, " See the log for the cause."
-    what = "The database cannot be used."
-    if isinstance(found.error, StoreUpgrading):
-        code, level, see = "database_upgrading", Level.WARNING, ""
-        what = "The database is being upgraded to this release."
-    elif isinstance(found.error, StoreSilent):
-        code, what = "no_answer", not_answered("The database", found.silent_seconds)
-    sentence = (
-        f"{what} Sign-ups are safe: they are kept in a file"
-        f" ({found.spooled} by now) and stored as soon as it can.{see}"
+    kept = (
+        f"Sign-ups are safe: they are kept in a file ({found.spooled} by now) and stored as soon as it can."
     )
-    return Problem(code, level, sentence)
+    if isinstance(found.error, StoreUpgrading):
+        sentence = f"The database is being upgraded to this release. {kept}"
+        return Problem("database_upgrading", Level.WARNING, sentence)
+    if isinstance(found.error, StoreSilent):
+        silent = not_answered("The database", found.silent_seconds)
+        return Problem("no_answer", Level.PROBLEM, f"{silent} {kept} See the log for the cause.")
+    sentence = f"The database cannot be used. {kept} See the log for the cause."
+    return Problem("database_away", Level.PROBLEM, sentence)
 
 
 def no_answer(what: str, seconds: float, *, storable: bool) -> Problem:

@@ -15,7 +15,7 @@ from services.intake.parsing import read_form
 from services.operations.checks import connection, delivery, storage
 from services.operations.doctor import Deployment, Doctor
 from services.operations.snapshot import Files, SnapshotReader
-from services.problems import Level, Problem, well
+from services.problems import Level, Problem
 from store.engine.database import Database
 from store.errors import StoreMisconfigured, StoreUnavailable
 from tests.services.conftest import House
@@ -176,14 +176,6 @@ def test_a_folder_that_is_not_there_yet_is_no_obstacle(
     """With a database server nothing may have made DATA_DIR; the disk above it is looked at."""
     server = replace(deployment, store_url="postgres://u:p@h/d", data_dir=tmp_path / "not" / "yet")
     assert any(f"the disk of {tmp_path}." in finding.sentence for finding in examine(house, server))
-
-
-def test_a_line_has_level_sentence_and_cure() -> None:
-    """As in "problem: sentence — cure"; without a cure no dash."""
-    assert (
-        str(Problem("off", Level.PROBLEM, "It is off.", "Turn it on.")) == "problem: It is off. — Turn it on."
-    )
-    assert str(well("It is on.")) == "ok: It is on."
 
 
 def test_less_than_64_megabytes_is_a_problem() -> None:

@@ -11,6 +11,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app import create_app
+from services.access.proxies import PAST_THE_PROXY, PRIVATE_VISITOR, SENTENCES, TOO_MANY_HOPS, UNCOUNTED
+from services.problems import Problem
 from settings import Settings
 from tests.top_level.test_settings import PRODUCTION
 from tests.web.conftest import MakeApp, sign_in, use_link
@@ -114,28 +116,33 @@ def test_a_proxy_with_a_public_address_is_named(produce: Produce) -> None:
     assert evidence(parts) == ["9.9.9.9", "35.192.0.9"]
 
 
+def of_proxies(parts: Parts) -> list[Problem]:
+    return [problem for problem in parts.services.health.report().problems if problem.code in SENTENCES]
+
+
 @pytest.mark.parametrize(
-    ("hops", "peer", "headers", "words"),
+    ("hops", "peer", "headers", "code", "words"),
     [
-        ("0", "127.0.0.1", {"X-Forwarded-For": "9.9.9.9"}, "PROXY_HOPS is 0"),
-        ("0", "10.0.0.2", {}, "not public (10.0.0.2)"),
-        ("2", "127.0.0.1", {"X-Forwarded-For": "9.9.9.9"}, "Set PROXY_HOPS=1"),
-        ("1", "9.9.9.9", FORGED, "Set BIND=127.0.0.1"),
+        ("0", "127.0.0.1", {"X-Forwarded-For": "9.9.9.9"}, UNCOUNTED, "PROXY_HOPS is 0"),
+        ("0", "10.0.0.2", {}, PRIVATE_VISITOR, "not public (10.0.0.2)"),
+        ("2", "127.0.0.1", {"X-Forwarded-For": "9.9.9.9"}, TOO_MANY_HOPS, "Set PROXY_HOPS=1"),
+        ("1", "9.9.9.9", FORGED, PAST_THE_PROXY, "Set BIND=127.0.0.1"),
     ],
 )
 def test_a_wrong_number_of_proxies_is_told_everywhere_but_to_strangers(
-    produce: Produce, hops: str, peer: str, headers: dict[str, str], words: str
+    produce: Produce, hops: str, peer: str, headers: dict[str, str], code: str, words: str
 ) -> None:
     """In health, doctor and dashboard, from any process; it is gone once the setting was corrected."""
     app, _ = produce(PROXY_HOPS=hops)
     subscribe(app, peer, headers)
     app.extensions["services"].housekeeping.turn()
     _, other = produce(PROXY_HOPS=hops)
-    (problem,) = [p for p in other.services.health.report().problems if words in p.sentence]
-    assert not problem.public
-    assert any(words in finding.sentence for finding in other.services.doctor.examine())
+    (problem,) = of_proxies(other)
+    assert (problem.code, problem.public) == (code, False)
+    assert words in problem.sentence
+    assert problem in other.services.doctor.examine()
     _, corrected = produce(PROXY_HOPS=str(int(hops) + 1))
-    assert not [p for p in corrected.services.health.report().problems if "PROXY_HOPS" in p.sentence]
+    assert of_proxies(corrected) == []
 
 
 def test_the_dashboard_shows_it(produce: Produce) -> None:
@@ -152,7 +159,7 @@ def test_a_direct_visitor_and_a_probe_leave_nothing_to_tell(produce: Produce) ->
     app, parts = produce(PROXY_HOPS="0")
     subscribe(app, "9.9.9.9", FORGED)
     app.test_client().get("/health", base_url="http://127.0.0.1:5000")
-    assert not [p for p in parts.services.health.report().problems if "PROXY_HOPS" in p.sentence]
+    assert of_proxies(parts) == []
 
 
 class TestSandbox:
