@@ -31,7 +31,7 @@ from services.plain_text import header_text
 from services.protection.away_limits import OfflineRateLimits
 from services.protection.rules import Protection, ProtectionResult
 from services.signups.suspected import SuspectedReview
-from services.signups.views import RecentView, SignupView, recent_view, signup_view, waiting_view
+from services.signups.views import SignupView, signup_view, waiting_view
 from services.submission import sms
 from services.submission.both_consents import Consents, agreements
 from services.submission.consent import on_record
@@ -183,10 +183,6 @@ class Intake:
     def received(self, signup_id: str) -> bool:
         """Whether that sign-up came in, which is all that a stranger learns, whatever became of it."""
         return self._ids.gave(signup_id) or self.status(signup_id) is not None
-
-    def recent(self, limit: int) -> list[RecentView]:
-        """The newest sign-ups first."""
-        return [recent_view(row) for row in self._signups.recent(limit)]
 
     def _stored_view(self, signup_id: str) -> SignupView | None:
         if row := self._signups.find(signup_id):

@@ -71,27 +71,6 @@ class SignupStatus:
     contact_id: str | None
 
 
-@dataclass(frozen=True)
-class RecentSignup:
-    """A line of the dashboard."""
-
-    id: str
-    received_at: int
-    email: str
-    first_name: str
-    last_name: str
-    list_ids: tuple[str, ...]
-    source: str | None
-    asked_by: str
-    state: str
-    action: str | None
-    attempts: int
-    last_error: str | None
-    due_at: int | None
-    # The vendor's own sentence behind the last error: for admins alone.
-    vendor_said: str | None = None
-
-
 _BOTH = signups.join(deliveries, deliveries.c.signup_id == signups.c.id)
 _PROGRESS = (
     deliveries.c.state,
@@ -104,22 +83,6 @@ _FIND = (
     select(signups.c.id, signups.c.received_at, *_PROGRESS, deliveries.c.contact_id)
     .select_from(_BOTH)
     .where(signups.c.id == bindparam("signup_id"))
-)
-_RECENT = (
-    select(
-        signups.c.id,
-        signups.c.received_at,
-        signups.c.email,
-        signups.c.person,
-        signups.c.list_ids,
-        signups.c.source,
-        signups.c.asked_by,
-        *_PROGRESS,
-        deliveries.c.vendor_said,
-    )
-    .select_from(_BOTH)
-    .order_by(signups.c.received_at.desc(), signups.c.id.desc())
-    .limit(bindparam("at_most"))
 )
 
 
@@ -248,16 +211,3 @@ class Signups:
         with self._database.reading() as connection:
             row = connection.execute(_FIND, {"signup_id": signup_id}).one_or_none()
         return None if row is None else SignupStatus(**row._mapping)
-
-    def recent(self, limit: int) -> list[RecentSignup]:
-        """The latest sign-ups, newest first."""
-        with self._database.reading() as connection:
-            rows = connection.execute(_RECENT, {"at_most": limit}).mappings().all()
-        found = []
-        for row in rows:
-            columns = dict(row)
-            person = read(columns.pop("person"))
-            names = {name: person.get(name, "") for name in ("first_name", "last_name")}
-            columns["list_ids"] = tuple(read(row["list_ids"]))
-            found.append(RecentSignup(**columns, **names))
-        return found

@@ -61,6 +61,7 @@ from store.recovery.spool import Spool
 from store.recovery.spool_import import SpoolImport
 from store.signups.accept import Signups
 from store.signups.believed import AcceptedByForm
+from store.signups.records import SignupFilter, SignupRecord, SignupRecords
 from store.signups.suspected import SuspectedSignups
 from tests.services.vendor import NEWSLETTER, ScriptedVendor
 from tests.support.postgresql_server import new_database
@@ -282,6 +283,10 @@ class House:
         accepted = self.intake.accept(submission, ANONYMOUS, Evidence())
         self.intake.answered()
         return accepted.id
+
+    def newest(self, limit: int) -> list[SignupRecord]:
+        """The newest sign-ups that were believed."""
+        return SignupRecords(self.database).newest(SignupFilter(), limit)
 
     def view(self, signup_id: str) -> SignupView:
         view = self.intake.status(signup_id)

@@ -7,6 +7,7 @@ from flask import Blueprint, current_app, render_template, request
 from services.account.lists import ListsView
 from services.errors import ListsUnavailable
 from services.operations.checks.delivery import SUSPECTED_WAITING
+from services.signups.views import status_of
 from web.current import services
 from web.security.addresses import known_base_url
 
@@ -57,7 +58,8 @@ def index() -> str:
         list_names={entry.list_id: entry.name for entry in lists.lists} if lists else {},
         open_list_ids=services().open_lists.ids(),
         has_forms=services().open_lists.by_forms(),
-        signups=services().intake.recent(RECENT_SIGNUPS),
+        signups=services().signups.newest(limit=RECENT_SIGNUPS),
+        status_of=status_of,
         audit=services().events(AUDIT_ENTRIES),
         audit_sentences=AUDIT_SENTENCES,
         sandbox_path=current_app.config["SANDBOX_PATH"],

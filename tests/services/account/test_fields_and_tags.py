@@ -64,7 +64,7 @@ def test_a_field_that_the_account_lacks_is_named(knowing: House, asker: Requeste
     errors = refused(knowing, asker, custom_fields={"Shoe size": "42", "Hat size": "7"})
     assert set(errors) == {"custom_fields[Hat size]"}
     assert "no such custom field" in errors["custom_fields[Hat size]"]
-    assert knowing.intake.recent(10) == []
+    assert knowing.newest(10) == []
 
 
 def test_a_value_of_another_type_is_refused_beside_its_field(knowing: House) -> None:

@@ -114,7 +114,7 @@ def test_the_vendors_own_sentence_is_for_admins_alone(house: House) -> None:
     ]
     signup_id = house.sign_up(first_name="Ann")
     house.courier.step()
-    (waiting,) = house.intake.recent(5)
+    (waiting,) = house.newest(5)
     assert waiting.vendor_said == "Busy."
     house.clock.now += 60_000
     house.courier.step()

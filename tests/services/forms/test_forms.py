@@ -48,7 +48,7 @@ def post(**fields: str) -> Submission:
 def refused(house: House, submission: Submission) -> set[str]:
     with pytest.raises(InvalidSubmission) as caught:
         house.intake.accept(submission, ANONYMOUS, Evidence())
-    assert house.intake.recent(10) == []
+    assert house.newest(10) == []
     return {error.field for error in caught.value.errors}
 
 

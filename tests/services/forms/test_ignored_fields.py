@@ -93,7 +93,7 @@ def test_a_field_that_the_form_does_not_show_costs_no_sign_up(
 ) -> None:
     """Whatever stands in it."""
     assert send(house, pair, ("first_name", "Ann")).first_name == "Ann"
-    assert house.intake.recent(10)
+    assert house.newest(10)
 
 
 def test_names_from_strangers_are_few_and_the_usual_ones_stay(house: House, form: Form) -> None:

@@ -39,7 +39,7 @@ def post(house: House, **fields: str) -> None:
 def refusal(house: House, **fields: str) -> dict[str, str]:
     with pytest.raises(InvalidSubmission) as refused:
         post(house, **fields)
-    assert house.intake.recent(10) == []
+    assert house.newest(10) == []
     assert house.quarantine.count() == 0
     return {error.field: error.message for error in refused.value.errors}
 
@@ -52,7 +52,7 @@ def test_a_public_list_is_open_until_a_form_protects_it(house: House) -> None:
     told = refusal(house, list_id=NEWSLETTER.list_id)
     assert "send “form”: “news” instead" in told["list_ids"]
     house.intake.accept(submission({"list_id": NEWSLETTER.list_id}), SHOP, Evidence())
-    assert len(house.intake.recent(10)) == 1
+    assert len(house.newest(10)) == 1
 
 
 @pytest.mark.parametrize("level", ["standard", "captcha", "turnstile", "hcaptcha", "recaptcha"])
@@ -66,7 +66,7 @@ def test_the_low_protection_leaves_it_open(house: House) -> None:
     """Such a form asks no more than a post without one."""
     house.forms.save(FORM | {"protection": "none"})
     post(house, list_id=NEWSLETTER.list_id)
-    assert len(house.intake.recent(10)) == 1
+    assert len(house.newest(10)) == 1
 
 
 def test_an_archived_form_opens_nothing(house: House) -> None:
@@ -99,9 +99,9 @@ def test_a_list_beside_another_form_is_not_joined(house: House) -> None:
     house.forms.save(FORM)
     house.forms.save(FORM | {"slug": "open", "protection": "none", "list_ids": [EVENTS.list_id]})
     assert set(refusal(house, form="open", list_id=NEWSLETTER.list_id)) == {"list_ids"}
-    assert house.intake.recent(10) == []
+    assert house.newest(10) == []
     post(house, form="open", list_ids=f"{NEWSLETTER.list_id},{EVENTS.list_id}")
-    assert house.intake.recent(10)[0].list_ids == (EVENTS.list_id,)
+    assert house.newest(10)[0].list_ids == (EVENTS.list_id,)
 
 
 @pytest.mark.parametrize("form", ["gone", "news"])
@@ -119,7 +119,7 @@ def test_the_tags_of_a_protected_form_are_its_own(house: House, tag: str) -> Non
     told = refusal(house, list_id=NEWSLETTER.list_id, tags=tag)
     assert f"The tag “{tag}” belongs to a form: send “form”: “news”" in told["tags"]
     post(house, list_id=NEWSLETTER.list_id, tags="Autumn")
-    assert len(house.intake.recent(10)) == 1
+    assert len(house.newest(10)) == 1
 
 
 @pytest.mark.parametrize("what", ["token", "proof"])
@@ -133,7 +133,7 @@ def test_what_one_form_gives_out_is_no_use_for_another(house: House, what: str) 
     if what == "proof":
         sent["altcha"] = answer(house.proofs.challenge("open"))
     post(house, **sent)
-    assert house.intake.recent(10) == []
+    assert house.newest(10) == []
     (suspect,) = house.quarantine.waiting(10)
     assert "was not one of ours" in suspect.reasons[0] or "was wrong" in suspect.reasons[0]
 

@@ -32,7 +32,7 @@ def test_an_anonymous_form_joins_public_lists_only(house: House) -> None:
         house.intake.accept(submission(NEWSLETTER.list_id, EVENTS.list_id), ANONYMOUS, Evidence())
     assert caught.value.errors[0].field == "list_ids"
     assert EVENTS.list_id in caught.value.errors[0].message
-    assert house.intake.recent(10) == []
+    assert house.newest(10) == []
 
 
 def test_an_api_key_joins_any_list_of_the_account(house: House) -> None:
@@ -41,7 +41,7 @@ def test_an_api_key_joins_any_list_of_the_account(house: House) -> None:
     assert house.intake.accept(submission(EVENTS.list_id), SHOP, Evidence()).status == "queued"
     with pytest.raises(InvalidSubmission, match="another look"):
         house.intake.accept(submission(UNKNOWN), SHOP, Evidence())
-    assert len(house.intake.recent(10)) == 1
+    assert len(house.newest(10)) == 1
 
 
 def test_before_the_lists_are_known_an_api_key_is_believed(house: House) -> None:
@@ -98,7 +98,7 @@ def test_what_the_store_refuses_waits_in_the_spool(house: House) -> None:
     refuse(house)
     verdict = house.intake.accept(submission(NEWSLETTER.list_id), SHOP, Evidence())
     assert verdict.status == "queued"
-    assert house.intake.recent(10) == []
+    assert house.newest(10) == []
     waiting = house.intake.status(verdict.id)
     take_back(house)
     assert SpoolImport(house.database, house.spool).run().signups == 1
@@ -107,7 +107,7 @@ def test_what_the_store_refuses_waits_in_the_spool(house: House) -> None:
     imported = house.intake.status(verdict.id)
     assert imported is not None
     assert imported.status == "queued"
-    assert [entry.email for entry in house.intake.recent(10)] == ["ann@example.org"]
+    assert [entry.email for entry in house.newest(10)] == ["ann@example.org"]
     house.courier.step()
     assert house.vendor.signed_up[0]["email_address"] == "ann@example.org"
 
@@ -140,7 +140,7 @@ def test_a_key_taken_at_the_same_time_leads_to_the_one_sign_up(house: House) -> 
             both = [pool.submit(house.intake.accept, given, ANONYMOUS, Evidence(), keyed) for _ in range(2)]
             wait(both, timeout=0.3)
         ids = {each.result().id for each in both}
-    assert len(ids) == len(house.intake.recent(10)) == 1
+    assert len(ids) == len(house.newest(10)) == 1
     assert house.spool.count() == 0
 
 
@@ -156,7 +156,7 @@ def test_after_a_refusal_the_next_ones_do_not_wait_for_the_store(house: House) -
     assert house.spool.count() == 0
     house.clock.now -= 3_600_000
     house.intake.accept(submission(NEWSLETTER.list_id), ANONYMOUS, Evidence())
-    assert len(house.intake.recent(10)) == 4
+    assert len(house.newest(10)) == 4
 
 
 def test_what_was_spooled_is_stored_before_what_comes_later(house: House) -> None:
@@ -179,9 +179,9 @@ def test_while_the_spool_is_brought_in_elsewhere_later_ones_wait_in_it(house: Ho
     house.clock.now += 2_001
     with house.spool.set_aside():
         house.intake.accept(submission(NEWSLETTER.list_id), ANONYMOUS, Evidence())
-        assert house.intake.recent(10) == []
+        assert house.newest(10) == []
     house.intake.accept(submission(NEWSLETTER.list_id), ANONYMOUS, Evidence())
-    assert len(house.intake.recent(10)) == 3
+    assert len(house.newest(10)) == 3
 
 
 def test_lists_that_cannot_be_looked_up_refuse_nobody(house: House) -> None:
@@ -198,7 +198,7 @@ def test_a_store_and_a_spool_that_refuse_are_said_and_not_thanked(house: House, 
     (tmp_path / "spool").touch()
     with pytest.raises(StorageUnavailable):
         house.intake.accept(submission(NEWSLETTER.list_id), ANONYMOUS, Evidence())
-    assert house.intake.recent(10) == []
+    assert house.newest(10) == []
 
 
 def test_an_unknown_id_has_no_status(house: House) -> None:

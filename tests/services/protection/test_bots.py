@@ -64,12 +64,12 @@ class Attack:
             house.clock.now += 60_000
             with house.database.transaction() as connection:
                 connection.exec_driver_sql("DELETE FROM rates")
-        sent, suspected = len(house.intake.recent(10_000)), self._suspected()
+        sent, suspected = len(house.newest(10_000)), self._suspected()
         posts = [make(number) for number in range(times)]
         with ThreadPoolExecutor(32) as pool:
             answers.update(pool.map(self._post, posts))
         return {
-            "sent": len(house.intake.recent(10_000)) - sent,
+            "sent": len(house.newest(10_000)) - sent,
             "suspected": self._suspected() - suspected,
             "refused": answers["refused"],
         }

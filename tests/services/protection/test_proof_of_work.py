@@ -107,7 +107,7 @@ def test_a_proof_counts_once(house: House) -> None:
     sent = [("form", "news"), ("email", "ada@example.org"), ("form_token", token), ("altcha", proof)]
     for _ in range(3):
         assert house.intake.accept(read_form(sent), ANONYMOUS, Evidence()).status == "received"
-    assert len(house.intake.recent(10)) == 1
+    assert len(house.newest(10)) == 1
     assert [suspect.reasons for suspect in house.quarantine.waiting(10)] == [(RULES["used_proof"],)] * 2
 
 

@@ -52,7 +52,7 @@ def shown(house: House, form: Form, ms_ago: int) -> str:
 
 
 def sent(house: House) -> int:
-    return len(house.intake.recent(10))
+    return len(house.newest(10))
 
 
 def rules(house: House, form: Form | None, submission: Submission) -> tuple[str, ...]:
@@ -157,7 +157,7 @@ def test_released_it_is_delivered_and_deleted_it_never_is(house: House, form: Fo
     assert house.quarantine.delete(dropped)
     assert not house.quarantine.release(kept)
     assert not house.quarantine.delete(kept)
-    assert [signup.id for signup in house.intake.recent(10)] == [kept]
+    assert [signup.id for signup in house.newest(10)] == [kept]
     assert house.delivery.drain(1).delivered == 1
     assert house.intake.status(dropped) is None
 
@@ -209,7 +209,7 @@ def test_what_looks_like_a_program_while_the_store_is_away_is_not_sent_later(
     assert vars(house.view(program.id)) == vars(house.view(person.id)) | {"id": program.id}
     take_back(house)
     assert SpoolImport(house.database, house.spool).run() == Imported(signups=2, damaged=0)
-    assert [row.id for row in house.intake.recent(10)] == [person.id]
+    assert [row.id for row in house.newest(10)] == [person.id]
     (suspect,) = house.quarantine.waiting(10)
     assert (suspect.id, suspect.reasons) == (program.id, (RULES["honeypot"],))
     assert house.view(program.id).status == "suspected"
@@ -286,7 +286,7 @@ def test_a_better_proof_under_the_same_key_releases_what_was_kept(house: House) 
     assert house.quarantine.count() == 1
     assert send(altcha=answer(house.proofs.challenge("guarded"))) == first
     assert house.quarantine.count() == 0
-    assert [(row.id, row.received_at) for row in house.intake.recent(10)] == [(first, came_at)]
+    assert [(row.id, row.received_at) for row in house.newest(10)] == [(first, came_at)]
     assert send(altcha=answer(house.proofs.challenge("guarded"))) == first
     assert sent(house) == 1
 

@@ -20,7 +20,7 @@ from store.engine.migrate import HEAD, configuration
 from store.engine.sqlite import driver
 from store.errors import StoreMisconfigured
 from store.schema import metadata
-from store.signups.accept import Signups
+from store.signups.records import SignupFilter, SignupRecords
 from tests.store.conftest import accept, in_processes, in_threads
 
 
@@ -71,7 +71,7 @@ def test_six_processes_may_start_at_once(empty_url: str, open_database: Callable
 
     assert in_processes(6, start) == [0] * 6
     database = open_database(empty_url)
-    assert len(Signups(database).recent(10)) == 6
+    assert len(SignupRecords(database).newest(SignupFilter(), 10)) == 6
     with database.reading() as connection:
         assert connection.exec_driver_sql("SELECT version_num FROM alembic_version").all() == [(HEAD,)]
         assert connection.exec_driver_sql("SELECT count(*) FROM budget").scalar() == 1

@@ -40,7 +40,7 @@ from store.outbox.deliveries import (
 from store.outbox.public_backlog import COUNT as PUBLIC_COUNT
 from store.outbox.public_backlog import LAST_BEFORE, OLDEST_DUE
 from store.outbox.put_aside import ANY_OF_CAUSE, NEWEST, OLDEST, PROBE
-from store.signups.accept import _FIND, _RECENT
+from store.signups.accept import _FIND
 from store.signups.believed import BY_FORM
 from store.signups.suspected import COUNT, FIND, NEWER, OF_CONTACT, PAGE, SOUGHT
 from store.upkeep.retention import (
@@ -80,7 +80,6 @@ LOOP = [
     pytest.param(UNFINISHED_OF_DAY, {"since": 60_000, "before": 60_010}, id="unfinished of a day"),
     pytest.param(PARKED_OF_DAY, {"since": 60_000, "before": 60_010}, id="parked of a day"),
     pytest.param(_FIND, {"signup_id": "s1"}, id="find"),
-    pytest.param(_RECENT, {"at_most": 10}, id="recent"),
     pytest.param(BACKLOG, {"at_most": 10}, id="backlog"),
     pytest.param(WAITING_BEYOND, {"moment": NOW}, id="waiting for their own time"),
     pytest.param(FAILED_ALONE_BEFORE, {"delivery": 1}, id="failed alone before"),

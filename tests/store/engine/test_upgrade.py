@@ -23,7 +23,7 @@ from store.outbox.deliveries import Claimed, Deliveries
 from store.outbox.manage import DeliveryActions
 from store.quota.ledger import QuotaLedger
 from store.quota.refusals import Refused
-from store.signups.accept import Signups
+from store.signups.records import SignupFilter, SignupRecords
 from store.signups.suspected import SuspectedSignups
 from tests.store.conftest import NEVER_CONNECTED, accept, in_processes
 
@@ -93,7 +93,7 @@ def test_upgrade_keeps_what_is_stored(empty_url: str, open_database: Callable[[s
     """Connection, sign-ups, budget and documents are there after the upgrade, and the audit begins."""
     database = open_database(empty_url)
     assert OAuthConnections(database).read() == UPGRADED
-    assert [signup.id for signup in Signups(database).recent(10)] == ["s1"]
+    assert [signup.id for signup in SignupRecords(database).newest(SignupFilter(), 10)] == ["s1"]
     with database.reading() as connection:
         assert connection.exec_driver_sql("SELECT used FROM budget").scalar() == 9
         assert connection.exec_driver_sql("SELECT value FROM meta WHERE key = 'lists'").scalar() == "[1]"
@@ -169,7 +169,7 @@ def test_four_processes_may_upgrade_at_once(empty_url: str, open_database: Calla
     assert in_processes(4, start) == [0] * 4
     database = open_database(empty_url)
     assert OAuthConnections(database).read() == UPGRADED
-    assert len(Signups(database).recent(10)) == 5
+    assert len(SignupRecords(database).newest(SignupFilter(), 10)) == 5
 
 
 def test_upgrade_that_fails_changes_nothing(

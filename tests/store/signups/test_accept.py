@@ -7,7 +7,8 @@ import pytest
 from store.engine.database import Database
 from store.errors import StoreUnavailable
 from store.outbox.deliveries import Deliveries
-from store.signups.accept import RecentSignup, Signups, SignupStatus
+from store.signups.accept import Signups, SignupStatus
+from store.signups.records import SignupFilter, SignupRecords
 from tests.store.conftest import accept, signup
 
 
@@ -37,7 +38,7 @@ def test_signup_without_delivery_is_not_stored(database: Database) -> None:
     with pytest.raises(StoreUnavailable):
         Signups(database).accept(signup("s1"), kind=None, payload={})  # type: ignore[arg-type]
     accept(database, "s1")  # the id is still free
-    assert len(Signups(database).recent(10)) == 1
+    assert len(SignupRecords(database).newest(SignupFilter(), 10)) == 1
 
 
 def test_delivered_signup_shows_the_result(database: Database) -> None:
@@ -56,26 +57,15 @@ def test_recent_is_newest_first_and_limited(database: Database) -> None:
     """The dashboard's list starts with the latest sign-up and ends at the limit."""
     for index, name in enumerate(["s1", "s2", "s3"]):
         accept(database, name, at=index)
-    assert [recent.id for recent in Signups(database).recent(2)] == ["s3", "s2"]
+    assert [recent.id for recent in SignupRecords(database).newest(SignupFilter(), 2)] == ["s3", "s2"]
 
 
 def test_recent_holds_what_was_submitted(database: Database) -> None:
     """A line of the dashboard shows person, lists and progress as stored."""
     accept(database, "s1", at=5)
-    assert Signups(database).recent(1) == [
-        RecentSignup(
-            id="s1",
-            received_at=5,
-            email="s1@example.org",
-            first_name="Ada",
-            last_name="Lovelace",
-            list_ids=("list-1", "list-2"),
-            source="footer",
-            asked_by="form",
-            state="ready",
-            action=None,
-            attempts=0,
-            last_error=None,
-            due_at=5,
-        )
-    ]
+    (record,) = SignupRecords(database).newest(SignupFilter(), 1)
+    assert (record.id, record.received_at, record.email) == ("s1", 5, "s1@example.org")
+    assert record.person == {"first_name": "Ada", "last_name": "Lovelace"}
+    assert (record.list_ids, record.source, record.asked_by) == (("list-1", "list-2"), "footer", "form")
+    assert (record.state, record.attempts, record.due_at) == ("ready", 0, 5)
+    assert (record.action, record.last_error) == (None, None)

@@ -12,6 +12,7 @@ from store.errors import KeyTaken, StoreUnavailable
 from store.schema import idempotency_keys
 from store.signups.accept import Signups
 from store.signups.idempotency import KEPT_MS, FirstUse, IdempotencyKey
+from store.signups.records import SignupFilter, SignupRecords
 from tests.store.conftest import in_threads, signup
 
 KEY = IdempotencyKey("key", "body")
@@ -21,8 +22,8 @@ def accept(signups: Signups, name: str, *, key: IdempotencyKey = KEY, at: int = 
     signups.accept(signup(name, at=at), kind="sign_up", payload={}, key=key)
 
 
-def stored(signups: Signups) -> list[str]:
-    return [row.id for row in signups.recent(100)]
+def stored(database: Database) -> list[str]:
+    return [row.id for row in SignupRecords(database).newest(SignupFilter(), 100)]
 
 
 def test_a_key_leads_to_its_sign_up(database: Database) -> None:
@@ -40,7 +41,7 @@ def test_a_second_sign_up_with_the_key_is_not_stored(database: Database) -> None
     accept(signups, "s1")
     with pytest.raises(KeyTaken):
         accept(signups, "s2", key=IdempotencyKey("key", "other body"), at=1)
-    assert stored(signups) == ["s1"]
+    assert stored(database) == ["s1"]
     assert signups.first_with("key", now=1) == FirstUse("s1", "body")
 
 
@@ -49,14 +50,15 @@ def test_sign_ups_without_a_key_are_not_held_together(database: Database) -> Non
     signups = Signups(database)
     for name in ("s1", "s2"):
         signups.accept(signup(name), kind="sign_up", payload={})
-    assert sorted(stored(signups)) == ["s1", "s2"]
+    assert sorted(stored(database)) == ["s1", "s2"]
     with database.reading() as connection:
         assert connection.scalar(select(func.count()).select_from(idempotency_keys)) == 0
 
 
 def test_of_many_at_once_one_is_stored(url: str, open_database: Callable[[str], Database]) -> None:
     """Also over the connections of several processes: the others hear that the key is taken."""
-    offices = [Signups(open_database(url)) for _ in range(2)]
+    databases = [open_database(url) for _ in range(2)]
+    offices = [Signups(database) for database in databases]
 
     def send(number: int) -> bool:
         try:
@@ -67,7 +69,7 @@ def test_of_many_at_once_one_is_stored(url: str, open_database: Callable[[str], 
 
     won = in_threads(8, send)
     assert won.count(True) == 1
-    assert stored(offices[0]) == [f"s{won.index(True)}"]
+    assert stored(databases[0]) == [f"s{won.index(True)}"]
 
 
 def test_a_sign_up_that_is_not_stored_leaves_its_key_free(database: Database) -> None:
@@ -78,7 +80,7 @@ def test_a_sign_up_that_is_not_stored_leaves_its_key_free(database: Database) ->
         accept(signups, "s1")
     assert signups.first_with("key", now=0) is None
     accept(signups, "s2")
-    assert sorted(stored(signups)) == ["s1", "s2"]
+    assert sorted(stored(database)) == ["s1", "s2"]
 
 
 def test_after_48_hours_a_key_is_new_again(database: Database) -> None:
@@ -118,4 +120,4 @@ def test_a_taken_key_hinders_no_other_sign_up(database: Database) -> None:
     stored_by = in_threads(12, send)
     assert all(stored_by[::2])
     assert stored_by[1::2].count(True) == 1
-    assert sorted(stored(signups)) == sorted(f"s{number}" for number, done in enumerate(stored_by) if done)
+    assert sorted(stored(database)) == sorted(f"s{number}" for number, done in enumerate(stored_by) if done)

@@ -18,6 +18,7 @@ from store.signups.accept import Signups, rows_of
 from store.signups.batch import PRUNE_EVERY, Arrival, Arrivals, OneTimeUse
 from store.signups.idempotency import IdempotencyKey
 from store.signups.rate_limits import FLOOD, Counted, Flood, Limit, count
+from store.signups.records import SignupFilter, SignupRecords
 from store.signups.suspected import SuspectedSignups
 from tests.store.conftest import in_threads
 from tests.store.signups.test_suspected import signup
@@ -36,7 +37,7 @@ def accept(
 
 
 def stored(database: Database) -> int:
-    return len(Signups(database).recent(100))
+    return len(SignupRecords(database).newest(SignupFilter(), 100))
 
 
 def test_what_is_over_a_limit_is_kept_apart(database: Database) -> None:
@@ -191,7 +192,11 @@ def test_those_that_arrive_together_are_told_apart(database: Database) -> None:
     assert [each.reasons for each in arrivals[:5]] == [(), *[("network",)] * 4]
     flood = (Flood("network", "n", MINUTE + 10_000),)
     assert [each.flood for each in arrivals] == [*[()] * 5, flood, flood, (), ()]
-    assert {row.id for row in Signups(database).recent(10)} == {"s0", "person", "server"}
+    assert {row.id for row in SignupRecords(database).newest(SignupFilter(), 10)} == {
+        "s0",
+        "person",
+        "server",
+    }
     assert SuspectedSignups(database).count() == 4
     assert (hits(database, "n"), hits(database, "m")) == (7, 1)
 

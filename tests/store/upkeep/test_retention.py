@@ -7,7 +7,7 @@ from sqlalchemy import text
 
 from store.engine.database import Database
 from store.outbox.deliveries import Claimed, Deliveries
-from store.signups.accept import Signups
+from store.signups.records import SignupFilter, SignupRecords
 from store.signups.suspected import SuspectedSignups
 from store.upkeep.masking import masked
 from store.upkeep.retention import BATCH, Retention
@@ -53,7 +53,7 @@ def test_payloads_of_what_was_delivered_are_blanked(database: Database) -> None:
         "younger": "kept",
         "ready": "kept",
     }
-    assert len(Signups(database).recent(10)) == 5
+    assert len(SignupRecords(database).newest(SignupFilter(), 10)) == 5
 
 
 def evidence(database: Database) -> dict[str, tuple[str | None, str | None]]:
@@ -149,4 +149,4 @@ def test_suspected_sign_ups_are_removed(database: Database) -> None:
     assert suspected.release("32 days", now=NOW)
     assert Retention(database).prune(NOW) == 3
     assert [suspect.id for suspect in suspected.waiting(10)] == ["29 days"]
-    assert [signup.id for signup in Signups(database).recent(10)] == ["32 days"]
+    assert [signup.id for signup in SignupRecords(database).newest(SignupFilter(), 10)] == ["32 days"]

@@ -63,7 +63,7 @@ def hidden(page: str, name: str) -> str:
 
 def counts(services: Services) -> tuple[int, int]:
     """How many are sent, and how many suspected."""
-    return len(services.intake.recent(100)), services.quarantine.count()
+    return len(services.signups.newest(limit=100)), services.quarantine.count()
 
 
 @pytest.mark.usefixtures("connected")
@@ -237,7 +237,7 @@ def test_the_admin_releases_and_deletes(
         assert client.post(address, data=form).status_code in {303, 400}
         assert admin.post(address, data=form).location == "/admin/suspected/"
         assert admin.post(address, data=form).status_code == 404
-    assert [signup.id for signup in services.intake.recent(10)] == ids[:1]
+    assert [signup.id for signup in services.signups.newest(limit=10)] == ids[:1]
     assert services.quarantine.count() == 0
     assert client.get(f"/signups/{ids[0]}", headers=BY_KEY).get_json()["status"] == "queued"
     assert client.get(f"/signups/{ids[1]}", headers=BY_KEY).status_code == 404
@@ -309,7 +309,7 @@ def test_the_admin_decides_on_all_of_a_reason(
     assert admin.post(address, data=form).location == "/admin/suspected/"
     assert "Each of 3 sign-ups is" in admin.get("/admin/suspected/").text
     assert [view.email for view in services.quarantine.waiting(10)] == ["ann@example.org"]
-    assert len(services.intake.recent(10)) == (3 if decision == "release" else 0)
+    assert len(services.signups.newest(limit=10)) == (3 if decision == "release" else 0)
     assert admin.get(f"{address}?reason=made_up").status_code == 404
     assert admin.get("/admin/suspected/keep-all?reason=honeypot").status_code == 404
 

@@ -24,7 +24,7 @@ from store.recovery.spool import Spool
 from store.recovery.spool_import import SpoolImport
 from store.signups.accept import Signups
 from store.signups.batch import PROVEN, UNSURE
-from store.signups.records import SignupRecords
+from store.signups.records import SignupFilter, SignupRecords
 from store.signups.suspected import SuspectedSignups
 from store.upkeep.retention import Retention
 from tests.store.conftest import accept, in_threads, signup
@@ -365,7 +365,7 @@ def test_what_was_decided_on_together_stays_decided_and_a_rank_stays(house: Hous
     assert suspected.release_of("honeypot", seen=NOW + DAY, now=NOW + DAY, most=10) == 2
     house.lose("s1", "s4", tables=("deliveries", "signups", "suspected_signups"))
     assert suspected.waiting(10) == []
-    assert {row.id for row in Signups(house.database).recent(10)} == {"s1", "s4"}
+    assert {row.id for row in SignupRecords(house.database).newest(SignupFilter(), 10)} == {"s1", "s4"}
 
 
 def test_a_line_that_was_cut_off_spoils_no_other(house: House) -> None:

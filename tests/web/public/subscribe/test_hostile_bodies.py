@@ -17,7 +17,7 @@ EMAIL = "ada@example.org"
 
 
 def stored(app: Flask) -> int:
-    return len(app.extensions["services"].intake.recent(10))
+    return len(app.extensions["services"].signups.newest(limit=10))
 
 
 def part(name: str, value: bytes) -> bytes:

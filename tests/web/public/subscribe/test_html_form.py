@@ -12,7 +12,7 @@ from tests.web.conftest import SITE, Logged, MakeApp
 
 
 def stored(app: Flask) -> list[str]:
-    return [signup.email for signup in app.extensions["services"].intake.recent(10)]
+    return [signup.email for signup in app.extensions["services"].signups.newest(limit=10)]
 
 
 @pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "multipart/form-data"])

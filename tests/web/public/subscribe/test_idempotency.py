@@ -17,7 +17,7 @@ FORM = {"Accept": "application/json"}
 
 
 def stored(app: Flask) -> list[str]:
-    return [signup.email for signup in app.extensions["services"].intake.recent(100)]
+    return [signup.email for signup in app.extensions["services"].signups.newest(limit=100)]
 
 
 def deliver(app: Flask) -> None:
