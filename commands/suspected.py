@@ -31,7 +31,8 @@ def suspected_list(limit: int, reason: str | None, email: str | None) -> None:
         found = quarantine.of_address(email, limit) if email else quarantine.waiting(limit, reason=reason)
     for suspect in found:
         at = datetime.fromtimestamp(suspect.received_at / 1000, UTC)
-        words = [*suspect.reasons, *(["Solved a captcha."] if suspect.proven else [])]
+        reasons = [RULES.get(name, name) for name in suspect.reasons]
+        words = [*reasons, *(["Solved a captcha."] if suspect.proven else [])]
         click.echo(f"{suspect.id}  {at:%Y-%m-%dT%H:%M:%SZ}  {suspect.email}  {' '.join(words)}")
     if not found:
         click.echo("No sign-up is suspected.", err=True)

@@ -9,7 +9,7 @@ import structlog
 from pydantic import TypeAdapter, ValidationError
 
 from services.delivery.worker import Delivery
-from services.protection.rules import RULES, ProtectionResult
+from services.protection.rules import ProtectionResult
 from services.submission.field_types import Address
 from store.errors import StoreError
 from store.key_value import KeyValue
@@ -27,30 +27,10 @@ _LOOK_MS = 60_000
 
 
 @dataclass(frozen=True)
-class SuspectView:
-    """A suspected sign-up as an admin sees it; `received_at` is epoch ms, `reasons` are sentences.
-
-    `proven`: it solved a captcha, or was sent by a key.
-    """
-
-    id: str
-    received_at: int
-    email: str
-    first_name: str | None
-    last_name: str | None
-    list_ids: tuple[str, ...]
-    form_id: int | None
-    page: str | None
-    network_address: str | None
-    reasons: tuple[str, ...]
-    proven: bool
-
-
-@dataclass(frozen=True)
 class SuspectPage:
     """Some that wait; `after` is where the next page begins, None on the last."""
 
-    suspects: tuple[SuspectView, ...]
+    suspects: tuple[Suspect, ...]
     after: str | None
 
 
@@ -70,12 +50,12 @@ class SuspectedReview:
         """Whether it was kept here, released or not. Raises store.StoreUnavailable."""
         return self._suspected.find(signup_id) is not None
 
-    def waiting(self, limit: int, *, reason: str | None = None) -> list[SuspectView]:
+    def waiting(self, limit: int, *, reason: str | None = None) -> list[Suspect]:
         """Those that nobody has decided on, the likeliest people first, of these the newest first.
 
         `reason` is one of `protection.RULES`. Raises store.StoreUnavailable.
         """
-        return [_view(suspect) for suspect in self._suspected.waiting(limit, reason=reason)]
+        return self._suspected.waiting(limit, reason=reason)
 
     def page(self, limit: int, *, after: str | None = None, reason: str | None = None) -> SuspectPage:
         """The same by pages; `after` is what the page before said. Raises store.StoreUnavailable."""
@@ -83,9 +63,9 @@ class SuspectedReview:
         shown, more = found[:limit], len(found) > limit
         last = shown[-1] if more else None
         following = f"{last.rank}.{last.received_at}.{last.id}" if last else None
-        return SuspectPage(tuple(_view(suspect) for suspect in shown), following)
+        return SuspectPage(tuple(shown), following)
 
-    def of_address(self, address: str, limit: int) -> list[SuspectView]:
+    def of_address(self, address: str, limit: int) -> list[Suspect]:
         """Those of one address, however it is spelled, newest first; none for what is no address.
 
         Raises store.StoreUnavailable.
@@ -94,9 +74,9 @@ class SuspectedReview:
             contact_key = _ADDRESS.validate_python(address.strip())
         except ValidationError:
             return []
-        return [_view(suspect) for suspect in self._suspected.of_contact(contact_key, limit)]
+        return self._suspected.of_contact(contact_key, limit)
 
-    def to_confirm(self, reason: str, limit: int) -> tuple[list[SuspectView], int]:
+    def to_confirm(self, reason: str, limit: int) -> tuple[list[Suspect], int]:
         """Some of a reason, before all are decided on, and the time (epoch ms) up to which that is done."""
         return self.waiting(limit, reason=reason), self._clock()
 
@@ -192,19 +172,3 @@ def _place(text: str | None) -> Place | None:
     if len(received_at) > 18 or not signup_id.isprintable():
         return None
     return Place(int(rank), int(received_at), signup_id)
-
-
-def _view(suspect: Suspect) -> SuspectView:
-    return SuspectView(
-        id=suspect.id,
-        received_at=suspect.received_at,
-        email=suspect.email,
-        first_name=suspect.person.get("first_name"),
-        last_name=suspect.person.get("last_name"),
-        list_ids=suspect.list_ids,
-        form_id=suspect.form_id,
-        page=suspect.page,
-        network_address=suspect.network_address,
-        reasons=tuple(RULES.get(name, name) for name in suspect.reasons),
-        proven=suspect.rank == PROVEN,
-    )

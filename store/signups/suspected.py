@@ -56,6 +56,11 @@ class Suspect:
     released_at: int | None
     rank: int
 
+    @property
+    def proven(self) -> bool:
+        """Whether it solved a captcha, or was sent by a key."""
+        return self.rank == PROVEN
+
 
 @dataclass(frozen=True)
 class Place:

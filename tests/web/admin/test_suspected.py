@@ -15,6 +15,7 @@ from services import Services
 from services.access.derived_keys import derived_key
 from services.forms.honeypot import trap_name
 from services.protection.proof_of_work import Challenge
+from services.protection.rules import RULES
 from tests.services.protection.test_proof_of_work import answer
 from tests.web.conftest import API_KEY, BY_KEY, MakeApp, csrf_token
 from web.admin.suspected import PER_PAGE
@@ -414,7 +415,9 @@ def test_a_proof_counts_once_on_both_routes(
         sent = {"json": person | proof} if as_json else {"data": person | proof}
         assert client.post("/subscribe", **sent).status_code == (202 if as_json else 303)
     assert counts(services) == (1, 2)
-    assert {suspect.reasons for suspect in services.quarantine.waiting(10)} == {
+    assert {
+        tuple(RULES[name] for name in suspect.reasons) for suspect in services.quarantine.waiting(10)
+    } == {
         ("The proof of work was used before, or is too old.",),
         ("The proof of work was missing: it was sent without a script.",),
     }
