@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,12 +30,6 @@ def deployment(tmp_path: Path) -> Iterator[Deployment]:
     deployment.start()
     yield deployment
     deployment.stop()
-
-
-@pytest.fixture
-def seed() -> int:
-    """The same choices in each run; DURABILITY_SEED makes others."""
-    return int(os.environ.get("DURABILITY_SEED") or 20261121)
 
 
 @pytest.fixture(scope="session")
