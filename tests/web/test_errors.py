@@ -54,7 +54,7 @@ def test_a_wrong_method_names_the_right_ones(
 def test_the_unforeseen_is_logged_and_not_told(
     app: Flask, logged: Logged, headers: dict[str, str], mimetype: str
 ) -> None:
-    """An exception's text stays in the log, with its traceback; the answer is a plain 500."""
+    """The text and traceback of an unexpected exception are logged; the answer is a plain 500."""
 
     def broken() -> str:
         raise RuntimeError("the cat is in the bag")
@@ -69,7 +69,7 @@ def test_the_unforeseen_is_logged_and_not_told(
 
 
 def test_a_refusal_without_words_of_its_own(app: Flask) -> None:
-    """Also a rare status is answered in our words, never in an exception's."""
+    """A rare status is answered in a sentence of ours, never in the exception's."""
 
     def teapot() -> str:
         abort(418, "internal remark")

@@ -29,7 +29,7 @@ def test_one_line_per_request(client: FlaskClient, logged: Logged) -> None:
     ],
 )
 def test_ids_and_tokens_stay_out(client: FlaskClient, logged: Logged, path: str, shown: str) -> None:
-    """Whoever reads the log cannot open what the address opened, mistyped or not."""
+    """The log shows no id and no token of an address, mistyped or not."""
     client.get(path)
     client.post(path)
     looked, posted = logged.of("request")
@@ -40,7 +40,7 @@ def test_ids_and_tokens_stay_out(client: FlaskClient, logged: Logged, path: str,
 
 
 def test_a_callers_id_is_taken_on(client: FlaskClient, logged: Logged) -> None:
-    """A request may bring its name along."""
+    """An id that a request brings in X-Request-Id is kept."""
     answer = client.get("/", headers={"X-Request-Id": "shop-42_a"})
     assert answer.headers["X-Request-Id"] == "shop-42_a"
     assert logged.of("request")[0]["request_id"] == "shop-42_a"
@@ -48,14 +48,14 @@ def test_a_callers_id_is_taken_on(client: FlaskClient, logged: Logged) -> None:
 
 @pytest.mark.parametrize("given", ["", "a b", "a" * 65, "é", "a;b", "a\tb"])
 def test_a_strange_id_is_replaced(client: FlaskClient, given: str) -> None:
-    """Nothing gets into the log by way of the request's name."""
+    """An X-Request-Id with other characters gets neither into the log nor into the answer."""
     taken = client.get("/", headers={"X-Request-Id": given}).headers["X-Request-Id"]
     assert taken != given
     assert taken.isalnum()
 
 
 def test_every_event_of_a_request_bears_its_id(client: FlaskClient, logged: Logged, list_id: str) -> None:
-    """What happened in one request can be found together."""
+    """All log events of one request have its id."""
     body = {"email": "ada@example.org", "list_id": list_id}
     client.post("/subscribe", json=body, headers={"X-Request-Id": "one"})
     assert logged.of("signup_accepted")[0]["request_id"] == "one"

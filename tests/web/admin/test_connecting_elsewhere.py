@@ -38,7 +38,7 @@ def signed_in_at(make_app: MakeApp, address: str, **environ: str) -> tuple[Flask
     ],
 )
 def test_it_starts_over_at_the_public_address(make_app: MakeApp, public: str, address: str) -> None:
-    """Another host, scheme or port; no attempt begins, for its cookie would be in the wrong place."""
+    """Another host, scheme or port redirects there; no authorization request begins."""
     browser, here = signed_in_at(make_app, address, PUBLIC_BASE_URL=public)
     answer = browser.get("/oauth/start", **here)
     assert (answer.status_code, answer.location) == (303, f"{public}{MARKED}")
@@ -56,7 +56,7 @@ def test_it_starts_over_at_the_public_address(make_app: MakeApp, public: str, ad
     ],
 )
 def test_at_the_public_address_it_goes_on_at_once(make_app: MakeApp, public: str, address: str) -> None:
-    """However it is spelled; in development without a setting every address is the public one."""
+    """However the address is spelled; in development without a setting every address is the public one."""
     browser, here = signed_in_at(make_app, address, PUBLIC_BASE_URL=public)
     answer = browser.get("/oauth/start", **here)
     assert answer.status_code == 302
@@ -64,14 +64,14 @@ def test_at_the_public_address_it_goes_on_at_once(make_app: MakeApp, public: str
 
 
 def test_a_stranger_signs_in_first(make_app: MakeApp) -> None:
-    """As everywhere."""
+    """/oauth/start asks strangers to sign in at the other address as well."""
     browser = make_app(PUBLIC_BASE_URL=PUBLIC).test_client()
     answer = browser.get("/oauth/start", base_url="https://evil.example")
     assert answer.location == "/admin/sign-in?next=/oauth/start"
 
 
 def test_there_the_sign_in_page_says_why_it_asks_again(make_app: MakeApp) -> None:
-    """The session of the other address does not count; after signing in connecting goes on."""
+    """The other address's session does not count; after signing in, connecting goes on."""
     browser, here = make_app(PUBLIC_BASE_URL=DEVELOPMENT).test_client(), {"base_url": DEVELOPMENT}
     answer = browser.get(MARKED, **here)
     assert answer.status_code == 303
@@ -83,7 +83,7 @@ def test_there_the_sign_in_page_says_why_it_asks_again(make_app: MakeApp) -> Non
 
 
 def test_behind_a_proxy_that_hides_the_host_it_ends_and_connects(make_app: MakeApp) -> None:
-    """The browser is at the public address, the service is asked as another: one round, then it goes on."""
+    """The browser is at the public address, but the request names another host: one redirect, no more."""
     hidden = "http://app:5000"
     browser, here = signed_in_at(make_app, hidden, PUBLIC_BASE_URL=DEVELOPMENT)
     again = browser.get("/oauth/start", **here).location
@@ -98,14 +98,14 @@ def test_behind_a_proxy_that_hides_the_host_it_ends_and_connects(make_app: MakeA
 
 
 def test_nothing_in_the_address_decides_where_to_go(make_app: MakeApp) -> None:
-    """Neither the host nor a parameter becomes a redirect."""
+    """Neither the Host header nor a parameter becomes a redirect."""
     browser, here = signed_in_at(make_app, "https://evil.example", PUBLIC_BASE_URL=PUBLIC)
     answer = browser.get("/oauth/start?next=https://evil.example&elsewhere=x", **here)
     assert answer.location == f"{PUBLIC}{MARKED}"
 
 
 def test_a_callback_that_is_not_known_names_the_right_address(make_app: MakeApp) -> None:
-    """Whoever began somewhere else after all reads where to begin."""
+    """An admin who began at another address reads where to begin."""
     browser, here = signed_in_at(make_app, PUBLIC, PUBLIC_BASE_URL=PUBLIC)
     answer = browser.get("/oauth/callback?code=a&state=b", **here)
     assert answer.status_code == 400
@@ -116,7 +116,7 @@ def test_a_callback_that_is_not_known_names_the_right_address(make_app: MakeApp)
 def test_where_no_cookie_is_kept_the_page_says_where_it_is(
     make_app: MakeApp, address: str, *, told: bool
 ) -> None:
-    """Without TLS the cookie of an https address is not sent, and the page seems to be too old."""
+    """Without TLS an https address's cookie is not sent, so CSRF fails; the page names the address."""
     browser = make_app(PUBLIC_BASE_URL=PUBLIC).test_client()
     page = browser.get("/admin/sign-in", base_url=address).text
     browser.delete_cookie("subscriber_sync", domain="signup.example.org")

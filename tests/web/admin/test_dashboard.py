@@ -64,7 +64,7 @@ def test_a_connection_that_is_not_used_is_warned_about(connected: FlaskClient, d
 
 
 def test_what_happened(connected: FlaskClient) -> None:
-    """The last ten events in plain words with their time, newest first; nothing in them becomes markup."""
+    """The last ten audit entries in plain words with their time, newest first; none becomes markup."""
     record = AuditLog(connected.application.extensions["parts"].database).record
     for number in range(10):
         record("refreshed", now=4_099_999_999_000 + number)
@@ -80,7 +80,7 @@ def test_what_happened(connected: FlaskClient) -> None:
 
 
 def test_every_kind_of_event_has_words() -> None:
-    """A kind that the code records is never shown as a bare word."""
+    """Each kind of audit entry that the code records has a sentence."""
     calls = re.compile(r"on_event\(\s*\"(\w+)\"")
     recorded = {kind for source in Path("oauth").rglob("*.py") for kind in calls.findall(source.read_text())}
     assert recorded >= {"connected", "disconnected", "seeded"}
@@ -98,7 +98,7 @@ def test_disconnecting(connected: FlaskClient) -> None:
 
 
 def test_looking_calls_the_vendor_once_at_most(connected: FlaskClient) -> None:
-    """Opening the page again and again costs none of the day's calls; the link to fetch again does."""
+    """Opening the page repeatedly makes no API call; the link to fetch the lists again does."""
 
     def calls() -> int:
         requests: Any = connected.get("/sandbox/_sandbox/requests").get_json()["requests"]
@@ -117,7 +117,7 @@ def test_looking_calls_the_vendor_once_at_most(connected: FlaskClient) -> None:
 
 
 def test_a_vendor_that_is_away_does_not_take_the_page_down(connected: FlaskClient) -> None:
-    """Without lists the page stands and says why there are none."""
+    """If the lists cannot be fetched, the page is shown and says why there are none."""
     fault = {"match": {"path": "/v3/contact_lists"}, "times": None, "fault": {"status": 503, "body": {}}}
     connected.post("/sandbox/_sandbox/faults", json=fault)
     answer = connected.get("/admin/")
@@ -194,7 +194,7 @@ def test_without_public_lists_the_page_says_what_to_do(make_app: MakeApp) -> Non
 
 
 def test_a_dead_database_is_a_503_page(admin: FlaskClient, make_app: MakeApp, tmp_path: Path) -> None:
-    """When the database fails the admin reads that, not a stack of code."""
+    """When the database fails, the admin reads a sentence and no traceback."""
     cookie = admin.get_cookie("subscriber_sync")
     assert cookie is not None
     (tmp_path / "file").touch()

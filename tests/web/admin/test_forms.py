@@ -43,13 +43,13 @@ def form(app: Flask, slug: str = "spring-news") -> Form | None:
 
 
 def snippets(page: str) -> list[str]:
-    """What the page gives to copy, as it arrives in a clipboard."""
+    """Return what the page offers to copy, as it arrives in a clipboard."""
     return [unescape(code) for code in re.findall(r"<pre[^>]*><code>(.*?)</code></pre>", page, re.DOTALL)]
 
 
 @pytest.mark.parametrize("path", ["", "new", "spring-news", "nothing"])
 def test_strangers_are_sent_to_the_sign_in_page(app: Flask, client: FlaskClient, path: str) -> None:
-    """Whether there is such a form or not."""
+    """Strangers get the same redirect whether or not the form exists."""
     make(app)
     answer = client.get(f"/admin/forms/{path}")
     assert (answer.status_code, answer.location) == (303, "/admin/sign-in")
@@ -57,7 +57,7 @@ def test_strangers_are_sent_to_the_sign_in_page(app: Flask, client: FlaskClient,
 
 @pytest.mark.parametrize("path", ["new", "spring-news", "spring-news/archive"])
 def test_strangers_change_nothing(app: Flask, client: FlaskClient, path: str) -> None:
-    """Also with a token of their own session."""
+    """A CSRF token of a stranger's own session lets nobody post."""
     before = make(app)
     token = csrf_token(client.get("/admin/sign-in").text)
     answer = client.post(f"/admin/forms/{path}", data={"csrf_token": token, **ENTERED, "slug": "mine"})
@@ -67,7 +67,7 @@ def test_strangers_change_nothing(app: Flask, client: FlaskClient, path: str) ->
 
 @pytest.mark.parametrize("path", ["new", "spring-news", "spring-news/archive"])
 def test_another_site_cannot_make_the_admin_do_it(app: Flask, admin: FlaskClient, path: str) -> None:
-    """Without the page's own token nothing happens."""
+    """A post without the page's CSRF token changes nothing."""
     before = make(app)
     for token in ({}, {"csrf_token": "x"}):
         answer = admin.post(f"/admin/forms/{path}", data={**ENTERED, "slug": "mine", **token})
@@ -76,7 +76,7 @@ def test_another_site_cannot_make_the_admin_do_it(app: Flask, admin: FlaskClient
 
 
 def test_the_list_is_empty_at_first(admin: FlaskClient) -> None:
-    """It says what a form is for and offers to make one; the dashboard leads there."""
+    """The page says what a form is for and offers to make one; the dashboard leads there."""
     page = admin.get("/admin/forms/").text
     assert "None yet." in page
     assert 'href="/admin/forms/new"' in page
@@ -84,7 +84,7 @@ def test_the_list_is_empty_at_first(admin: FlaskClient) -> None:
 
 
 def test_the_list_shows_every_form(app: Flask, admin: FlaskClient) -> None:
-    """With its lists and its address; archived ones say so, and their address is gone."""
+    """Each form has its lists and its address; an archived one says so and shows no address."""
     make(app)
     make(app, slug="old", name="Old letters")
     app.extensions["services"].forms.archive("old")
@@ -97,7 +97,7 @@ def test_the_list_shows_every_form(app: Flask, admin: FlaskClient) -> None:
 
 
 def test_lists_have_their_names_once_they_are_known(connected: FlaskClient, list_id: str) -> None:
-    """And those that the form leads to are ticked, also ones that the account has no more."""
+    """The editor shows names and ticks the form's lists, also one that the account no longer has."""
     app = connected.application
     connected.get("/lists?refresh=1")
     make(app, list_ids=[list_id, LIST_ID])
@@ -108,12 +108,12 @@ def test_lists_have_their_names_once_they_are_known(connected: FlaskClient, list
 
 
 def test_before_any_list_is_known_the_page_says_why(admin: FlaskClient) -> None:
-    """Instead of a form that cannot be saved."""
+    """The editor says that lists appear after connecting."""
     assert "once Constant Contact is connected" in admin.get("/admin/forms/new").text
 
 
 def test_a_form_is_made(app: Flask, admin: FlaskClient) -> None:
-    """And leads to its page, which says so."""
+    """Saving leads to the form's page, which says that it is saved."""
     answer = post(admin, "/admin/forms/new", **ENTERED)
     assert (answer.status_code, answer.location) == (303, "/admin/forms/spring-news")
     made = form(app)
@@ -151,7 +151,7 @@ def test_a_form_is_changed(app: Flask, admin: FlaskClient) -> None:
 
 
 def test_contacts_are_protected_where_that_is_ticked(app: Flask, admin: FlaskClient) -> None:
-    """Off at first, and it stays as it was set; the page says what it costs."""
+    """The tick is off at first and kept as saved; the page says what it costs."""
     assert not make(app).protect_existing
     post(admin, "/admin/forms/spring-news", **ENTERED)
     assert [each.protect_existing for each in app.extensions["services"].forms.all()] == [False]
@@ -205,14 +205,14 @@ def test_what_is_wrong_keeps_what_was_entered(app: Flask, admin: FlaskClient) ->
 
 
 def test_a_field_without_a_label_is_named(app: Flask, admin: FlaskClient) -> None:
-    """In words that say what to do."""
+    """The message says what to do."""
     answer = post(admin, "/admin/forms/new", **ENTERED | {"label_first_name": " "})
     assert answer.status_code == 422
     assert "Give each field that is shown a label" in answer.text
 
 
 def test_an_archived_form_takes_no_sign_ups_until_it_is_saved(app: Flask, admin: FlaskClient) -> None:
-    """Its page says so and offers nothing to put on a site."""
+    """Its page says that it is archived and offers nothing to put on a site."""
     make(app)
     answer = post(admin, "/admin/forms/spring-news/archive")
     assert (answer.status_code, answer.location) == (303, "/admin/forms/")
@@ -228,13 +228,13 @@ def test_an_archived_form_takes_no_sign_ups_until_it_is_saved(app: Flask, admin:
 
 @pytest.mark.parametrize("path", ["nothing", "nothing/archive"])
 def test_what_is_not_there_is_404(admin: FlaskClient, path: str) -> None:
-    """For looking, changing and archiving."""
+    """Showing, changing and archiving an unknown form answer 404."""
     assert post(admin, f"/admin/forms/{path}", **ENTERED).status_code == 404
     assert admin.get("/admin/forms/nothing").status_code == 404
 
 
 def test_what_is_copied_works_on_another_site(make_app: MakeApp) -> None:
-    """Whole addresses of the service, no token of the admin's session, no empty line."""
+    """The snippet has absolute addresses, no CSRF token and no empty line."""
     app = make_app(PUBLIC_BASE_URL="https://signup.example.com")
     make(app, wording="Yes & “no” <b>", fields=[{"name": "first_name", "label": "R&D <name>"}])
     admin = app.test_client()
@@ -253,7 +253,7 @@ def test_what_is_copied_works_on_another_site(make_app: MakeApp) -> None:
 
 
 def static_words(app: Flask, parent: str) -> set[str]:
-    """What stands in the place of a short name below `parent` in some address."""
+    """Return the fixed words that some URL rule has in the place of a short name below `parent`."""
     found = set()
     for rule in app.url_map.iter_rules():
         if rule.rule.startswith(parent):
@@ -264,13 +264,13 @@ def static_words(app: Flask, parent: str) -> set[str]:
 
 @pytest.mark.parametrize("parent", ["/admin/forms/", "/forms/"])
 def test_no_short_name_is_taken_by_a_page(app: Flask, parent: str) -> None:
-    """A page that is added below a form's parent reserves its word, or hides a form of that name."""
+    """A page below a form's parent must reserve its word, or it would hide the form of that name."""
     assert static_words(app, parent) <= RESERVED_SLUGS
 
 
 @pytest.mark.parametrize("slug", sorted(RESERVED_SLUGS))
 def test_a_short_name_of_ours_is_refused(app: Flask, admin: FlaskClient, slug: str) -> None:
-    """Beside its field, with what to do; nothing is saved."""
+    """The message stands beside the field and says what to do; nothing is saved."""
     page = post(admin, "/admin/forms/new", **ENTERED | {"slug": slug})
     assert page.status_code == 422
     assert "kept for a page of this service" in page.text
@@ -278,7 +278,7 @@ def test_a_short_name_of_ours_is_refused(app: Flask, admin: FlaskClient, slug: s
 
 
 def test_a_form_of_that_name_from_before_stays_within_reach(app: Flask, admin: FlaskClient) -> None:
-    """It is listed, shown, changed and archived; a new form can still be made."""
+    """It is listed, shown, changed and archived, and a new form can still be made."""
     make(app, slug="older", name="Old")
     with app.extensions["parts"].database.transaction() as connection:
         connection.exec_driver_sql("UPDATE forms SET slug = 'new'")
@@ -298,7 +298,7 @@ def test_a_form_of_that_name_from_before_stays_within_reach(app: Flask, admin: F
 
 
 def test_the_sites_are_asked_for_where_none_is_named(app: Flask, admin: FlaskClient) -> None:
-    """The one line is drawn nowhere without."""
+    """Without a site the one line draws the form nowhere, and the page says so."""
     make(app, origins=[])
     assert "Add your site below" in admin.get("/admin/forms/spring-news").text
     make(app)
@@ -306,7 +306,7 @@ def test_the_sites_are_asked_for_where_none_is_named(app: Flask, admin: FlaskCli
 
 
 def test_the_preview_may_lead_where_the_form_leads(app: Flask, admin: FlaskClient) -> None:
-    """Or the browser would stop it on its way to the thank-you page."""
+    """The page's form-action allows the form's sites, or the browser would block the thank-you page."""
     make(app, thank_you_url="https://thanks.example.com/")
     policy = admin.get("/admin/forms/spring-news").headers["Content-Security-Policy"]
     assert "https://thanks.example.com" in policy
@@ -314,7 +314,7 @@ def test_the_preview_may_lead_where_the_form_leads(app: Flask, admin: FlaskClien
 
 
 def test_nothing_of_a_form_becomes_markup(app: Flask, admin: FlaskClient) -> None:
-    """Saved, or come back with mistakes."""
+    """Neither a saved form nor one with mistakes adds markup to the page."""
     fields = [{"name": "first_name", "label": EVIL}, {"name": "email", "label": EVIL}]
     make(app, name=EVIL, wording=EVIL, thank_you_message=EVIL, fields=fields)
     entered = dict.fromkeys(ENTERED, EVIL) | {"list_ids": [EVIL]}
@@ -328,7 +328,7 @@ def test_nothing_of_a_form_becomes_markup(app: Flask, admin: FlaskClient) -> Non
 
 
 def test_the_pages_need_no_script_and_are_kept_nowhere(app: Flask, admin: FlaskClient) -> None:
-    """As all of the admin's."""
+    """They have no script and Cache-Control: no-store, as all admin's pages."""
     make(app)
     for path in ("", "new", "spring-news"):
         answer = admin.get(f"/admin/forms/{path}")
@@ -338,7 +338,7 @@ def test_the_pages_need_no_script_and_are_kept_nowhere(app: Flask, admin: FlaskC
 
 
 def test_a_form_made_before_connecting_is_kept(admin: FlaskClient, list_id: str) -> None:
-    """Connecting later gives its list a name."""
+    """After connecting, its list has a name."""
     make(admin.application, list_ids=[list_id])
     assert f"> {list_id}" in admin.get("/admin/forms/spring-news").text
     connect(admin)
@@ -347,7 +347,7 @@ def test_a_form_made_before_connecting_is_kept(admin: FlaskClient, list_id: str)
 
 
 def test_the_page_tells_what_the_form_sends_to_no_use(app: Flask, admin: FlaskClient) -> None:
-    """Names from strangers, as text and no markup; nothing is said of a form that is in order."""
+    """Unknown names from strangers are shown as text; a form without any has no such section."""
     app.extensions["services"].forms.save({"slug": "news", "name": "News", "list_ids": [LIST_ID]})
     assert "of no use" not in admin.get("/admin/forms/news").text
     said = {"form": "news", "email": "ann@example.org", "<b>fnme": "Ann", "phone": "555"}

@@ -57,7 +57,7 @@ def test_the_twelve_hours_are_not_prolonged(admin: FlaskClient) -> None:
 
 
 def test_a_page_left_open_over_lunch_still_works(client: FlaskClient) -> None:
-    """The token of a page is good for as long as the session."""
+    """A CSRF token is valid for as long as the session."""
     client.get("/admin/sign-in")
     with client.session_transaction() as session:
         raw = session["csrf_token"]
@@ -129,7 +129,7 @@ def test_no_other_destination_is_accepted(client: FlaskClient, wanted: str) -> N
 
 
 def test_who_came_to_connect_goes_on_connecting(client: FlaskClient) -> None:
-    """The way on is a page, no redirect: form-action would end the redirects at the vendor's address."""
+    """The answer is a page with Refresh, since form-action would block a redirect to the vendor."""
     answer = sign_in(client, next="/oauth/start")
     assert answer.status_code == 200
     assert answer.headers["Refresh"] == "0; url=/oauth/start"
@@ -154,7 +154,7 @@ def test_a_link_signs_in_once(app: Flask) -> None:
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS"])
 def test_looking_at_a_link_does_not_use_it_up(app: Flask, method: str) -> None:
-    """Programs of mail and chat open links to preview them, as a browser does or by HEAD."""
+    """Mail and chat programs fetch links for a preview, by GET, HEAD or OPTIONS."""
     link = new_link(app)
     for _ in range(3):
         preview = app.test_client()
@@ -164,7 +164,7 @@ def test_looking_at_a_link_does_not_use_it_up(app: Flask, method: str) -> None:
 
 
 def test_the_page_of_a_link_tells_nobody_of_it(app: Flask) -> None:
-    """Its address is a key: no cache keeps the page, no referrer names it, and it runs no script."""
+    """The address holds the token: no cache keeps the page, no referrer names it, and it runs no script."""
     link = new_link(app)
     page = app.test_client().get(link)
     assert page.headers["Referrer-Policy"] == "no-referrer"
@@ -174,7 +174,7 @@ def test_the_page_of_a_link_tells_nobody_of_it(app: Flask) -> None:
 
 
 def test_the_button_works_over_https_without_a_referrer(make_app: MakeApp) -> None:
-    """Browsers send none from that page, which the check of other posts would ask for."""
+    """That page sends no Referer, which CSRFProtect's check would require over HTTPS."""
     app = make_app(PUBLIC_BASE_URL="https://signup.example.com")
     assert (
         use_link(app.test_client(), new_link(app), base_url="https://signup.example.com").status_code == 303
@@ -194,7 +194,7 @@ def test_no_other_site_presses_the_button(app: Flask, sent: dict[str, str]) -> N
 
 
 def test_a_forged_link_is_401(client: FlaskClient) -> None:
-    """A made-up token opens nothing."""
+    """A made-up token signs nobody in."""
     assert client.get("/admin/sign-in/forged").status_code == 401
     token = csrf_token(client.get("/admin/sign-in").text)
     assert client.post("/admin/sign-in/forged", data={"csrf_token": token}).status_code == 401
@@ -212,7 +212,7 @@ def test_signing_out(admin: FlaskClient) -> None:
 def test_signing_out_ends_a_copy_in_another_browser(
     app: Flask, admin: FlaskClient, make_app: MakeApp
 ) -> None:
-    """A cookie that was copied before is worth nothing after, in any process; other sessions go on."""
+    """A cookie copied before is refused afterwards, by any process; other sessions go on."""
     cookie, other = admin.get_cookie("subscriber_sync"), app.test_client()
     assert cookie is not None
     sign_in(other)
@@ -229,7 +229,7 @@ def test_signing_out_ends_a_copy_in_another_browser(
 
 
 def test_only_a_session_of_ours_is_looked_up(app: Flask, client: FlaskClient) -> None:
-    """Visitors, and whoever makes up a cookie, are told from an admin without the store."""
+    """The store is not read for visitors and for made-up cookies."""
     with app.extensions["parts"].database.transaction() as connection:
         connection.exec_driver_sql("DROP TABLE spent_tokens")
     for value in ("", "x", "eyJhZG1pbiI6IngifQ.x.y"):
@@ -245,7 +245,7 @@ def test_signing_out_needs_a_csrf_token(admin: FlaskClient) -> None:
 
 
 def test_a_new_password_ends_old_sessions(admin: FlaskClient, make_app: MakeApp) -> None:
-    """Who knew only the old password is out after the change."""
+    """A session of the old password is signed out after the change."""
     cookie = admin.get_cookie("subscriber_sync")
     assert cookie is not None
     same, changed = make_app(), make_app(ADMIN_PASSWORD=generate_password_hash("another", "scrypt:1024:8:1"))

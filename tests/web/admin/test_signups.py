@@ -43,7 +43,7 @@ def state(database: Database) -> tuple[str, str | None]:
 
 
 def test_a_refused_one_is_sent_again(app: Flask, admin: FlaskClient) -> None:
-    """By itself or with all; the page says why it was refused."""
+    """A parked sign-up is made due by itself or with all; the page says why it was refused."""
     database = parked(app)
     assert "no longer exists" in admin.get(PAGE).text
     assert "goes out in its turn" in post(admin, f"{ID}/retry")
@@ -52,7 +52,7 @@ def test_a_refused_one_is_sent_again(app: Flask, admin: FlaskClient) -> None:
 
 
 def test_one_is_dropped_with_a_reason(app: Flask, admin: FlaskClient) -> None:
-    """Without one it stays."""
+    """Without a reason it stays parked."""
     database = parked(app)
     assert "Say why" in post(admin, f"{ID}/drop", reason=" ")
     assert "stays on record" in post(admin, f"{ID}/drop", reason="A test")
@@ -60,7 +60,7 @@ def test_one_is_dropped_with_a_reason(app: Flask, admin: FlaskClient) -> None:
 
 
 def test_what_waits_for_one_list_goes_to_another(app: Flask, admin: FlaskClient) -> None:
-    """What is no id is named, and nothing changes."""
+    """An id that is no list id is named, and nothing changes."""
     database = parked(app)
     assert "is no list" in post(admin, "lists", old="Spring", new=NEW)
     assert "are due: 1" in post(admin, "lists", old=OLD, new=NEW)
@@ -70,7 +70,7 @@ def test_what_waits_for_one_list_goes_to_another(app: Flask, admin: FlaskClient)
 def test_strangers_and_posts_without_a_token_change_nothing(
     app: Flask, client: FlaskClient, admin: FlaskClient
 ) -> None:
-    """The page is the admin's, and each of its forms carries a token."""
+    """The page is for admins, and each of its forms carries a CSRF token."""
     database = parked(app)
     assert client.get(PAGE).status_code == 303
     assert client.post(f"{PAGE}{ID}/drop", data={"reason": "x"}).status_code in {303, 400}
@@ -79,7 +79,7 @@ def test_strangers_and_posts_without_a_token_change_nothing(
 
 
 def test_a_form_says_that_its_list_is_gone(app: Flask, admin: FlaskClient) -> None:
-    """On its page, in the list of forms, in /health for admins, and in the doctor; by the last name."""
+    """Its page, the list of forms, /health for admins and the doctor name the list by its last name."""
     services = app.extensions["services"]
     services.forms.save({"slug": "news", "name": "News", "list_ids": [OLD], "fields": []}, new=True)
     meta = KeyValue(app.extensions["parts"].database)

@@ -63,7 +63,7 @@ def hidden(page: str, name: str) -> str:
 
 
 def counts(services: Services) -> tuple[int, int]:
-    """How many are sent, and how many suspected."""
+    """Return how many sign-ups were taken for people's and how many are suspected."""
     return len(services.signups.newest(limit=100)), services.quarantine.count()
 
 
@@ -105,7 +105,7 @@ def test_both_routes_are_guarded_alike(
 def test_a_form_page_brings_its_own_token(
     app: Flask, services: Services, client: FlaskClient, list_id: str
 ) -> None:
-    """Sent at once it is suspected: nobody reads and types that fast. Nothing of this needs a script."""
+    """Sent at once the sign-up is suspected: nobody reads and types that fast. No script is needed."""
     make_form(services, list_id)
     page = client.get("/forms/news")
     assert page.headers["Cache-Control"] == "no-store"
@@ -121,7 +121,7 @@ def test_a_form_page_brings_its_own_token(
 def test_a_script_gets_its_token_across_origins(
     app: Flask, services: Services, client: FlaskClient, list_id: str
 ) -> None:
-    """The form's description says where; the answer is not kept by caches."""
+    """The form's description names the address; caches do not keep the answer."""
     make_form(services, list_id)
     described = client.get("/forms/news.json").get_json()["protection"]
     assert described == {
@@ -144,7 +144,7 @@ def test_a_script_gets_its_token_across_origins(
 def test_a_form_without_the_time_rule_needs_no_token(
     services: Services, client: FlaskClient, list_id: str
 ) -> None:
-    """It can be pasted as plain HTML, which brings none."""
+    """Plain HTML copied into a page brings no form token."""
     make_form(services, list_id, protection="none")
     assert client.get("/forms/news.json").get_json()["protection"]["token_url"] is None
     assert "form_token" not in client.get("/forms/news").text
@@ -155,7 +155,7 @@ def test_a_form_without_the_time_rule_needs_no_token(
 def test_a_page_open_for_days_works_at_the_second_press(
     app: Flask, services: Services, client: FlaskClient, list_id: str
 ) -> None:
-    """What was typed is still there, and the new token may be sent at once."""
+    """What was typed is kept, and the new form token may be used at once."""
     make_form(services, list_id)
     form = {
         "form": "news",
@@ -176,7 +176,7 @@ def test_a_page_open_for_days_works_at_the_second_press(
 def test_a_form_with_a_mistake_keeps_the_time_it_was_shown(
     app: Flask, services: Services, client: FlaskClient, list_id: str
 ) -> None:
-    """Mending a typing error takes less than two seconds."""
+    """Correcting a typing error may take less than two seconds."""
     make_form(services, list_id)
     shown = token(app, services, ms_ago=60_000)
     page = client.post("/subscribe", data={"form": "news", "email": "ada@", "form_token": shown}).text
@@ -186,7 +186,7 @@ def test_a_form_with_a_mistake_keeps_the_time_it_was_shown(
 
 
 def test_an_api_key_is_not_suspected(services: Services, client: FlaskClient, list_id: str) -> None:
-    """A shop's own server tells no programs from people by this."""
+    """The rules tell programs from people, which does not apply to a shop's own server."""
     make_form(services, list_id)
     client.post(
         "/subscribe",
@@ -224,7 +224,7 @@ def test_the_admin_sees_who_is_suspected_and_why(
 def test_the_admin_releases_and_deletes(
     services: Services, admin: FlaskClient, client: FlaskClient, list_id: str
 ) -> None:
-    """Each once; a second press is answered 404."""
+    """Each works once; a second press is answered 404."""
     ids = [
         client.post(
             "/subscribe", json={"list_id": list_id, "email": "ada@example.org", "website": "x"}
@@ -252,7 +252,7 @@ def trapped(client: FlaskClient, list_id: str, number: int) -> None:
 
 
 def test_the_admin_pages_through_all_of_them(admin: FlaskClient, client: FlaskClient, list_id: str) -> None:
-    """By links, without a script; each stands on one page, and a place that was made up begins anew."""
+    """Links lead through the pages without a script; a made-up position begins anew."""
     for number in range(PER_PAGE + 3):
         trapped(client, list_id, number)
     first = admin.get("/admin/suspected/").text
@@ -270,7 +270,7 @@ def test_the_admin_pages_through_all_of_them(admin: FlaskClient, client: FlaskCl
 def test_the_admin_finds_one_address_and_one_reason(
     services: Services, admin: FlaskClient, client: FlaskClient, list_id: str
 ) -> None:
-    """However the address is spelled; what is no address is nobody's."""
+    """The spelling of the address does not matter; text that is no address finds nobody."""
     make_form(services, OTHER_LIST)
     trapped(client, list_id, 1)
     client.post("/subscribe", json={"form": "news", "email": "ann@example.org"})
@@ -290,7 +290,7 @@ def test_the_admin_finds_one_address_and_one_reason(
 def test_the_admin_decides_on_all_of_a_reason(
     services: Services, admin: FlaskClient, client: FlaskClient, list_id: str, decision: str
 ) -> None:
-    """After a page that asks, which a form token guards; what came after that page is not decided on."""
+    """A page asks first, guarded by a CSRF token; sign-ups that came after that page are left out."""
     make_form(services, OTHER_LIST)
     for number in range(3):
         trapped(client, list_id, number)
@@ -316,7 +316,7 @@ def test_the_admin_decides_on_all_of_a_reason(
 
 
 def test_the_dashboard_says_how_many_are_new(admin: FlaskClient, client: FlaskClient, list_id: str) -> None:
-    """Since an admin looked last; that others are still there is said as well."""
+    """It counts those since an admin last looked, and says that others are still there."""
     trapped(client, list_id, 1)
     trapped(client, list_id, 2)
     assert "2 are new since you last looked." in admin.get("/admin/").text
@@ -327,13 +327,13 @@ def test_the_dashboard_says_how_many_are_new(admin: FlaskClient, client: FlaskCl
 
 
 def test_only_admins_see_them(make_app: MakeApp) -> None:
-    """Anybody else is asked to sign in."""
+    """Strangers are led to the sign-in page."""
     answer = make_app().test_client().get("/admin/suspected/")
     assert (answer.status_code, answer.location) == (303, "/admin/sign-in")
 
 
 def test_the_admin_chooses_the_protection(services: Services, connected: FlaskClient, list_id: str) -> None:
-    """New forms begin with the stronger one, and the page says what it means for plain HTML."""
+    """New forms begin with “standard”; the page says what it means for plain HTML."""
     page = connected.get("/admin/forms/new").text
     assert re.search(r'name="protection" value="standard" checked', page)
     form = {
@@ -362,7 +362,7 @@ def test_the_admin_chooses_the_protection(services: Services, connected: FlaskCl
 
 
 def test_a_flood_is_told_to_wait(make_app: MakeApp, list_id: str) -> None:
-    """As a page that keeps what was typed, or as a problem; what came before the flood is kept."""
+    """The answer is a page that keeps what was typed, or a problem document; earlier sign-ups are kept."""
     app = make_app(SIGNUPS_PER_MINUTE_AND_ADDRESS="1", SIGNUPS_PER_MINUTE_AND_FORM="0")
     services: Services = app.extensions["services"]
     client, person = app.test_client(), {"list_id": list_id, "email": "ada@example.org"}
@@ -386,7 +386,7 @@ def test_a_flood_is_told_to_wait(make_app: MakeApp, list_id: str) -> None:
 def test_a_forms_proof_is_asked_for_wherever_it_is_shown(
     app: Flask, services: Services, client: FlaskClient, list_id: str
 ) -> None:
-    """On its own page by a script of ours, elsewhere by the description; not in plain HTML to copy."""
+    """The form's own page asks by our script, other sites by the description; HTML to copy does not ask."""
     make_form(services, list_id, protection="captcha")
     page = client.get("/forms/news").text
     assert '<input type="hidden" name="altcha" data-challenge="/forms/news/challenge">' in page
@@ -407,7 +407,7 @@ def test_a_forms_proof_is_asked_for_wherever_it_is_shown(
 def test_a_proof_counts_once_on_both_routes(
     app: Flask, services: Services, client: FlaskClient, list_id: str, *, as_json: bool
 ) -> None:
-    """The first is sent; the same again, and none, are suspected."""
+    """The first sign-up is delivered; one with the same proof, or without any, is suspected."""
     make_form(services, list_id, protection="captcha")
     asked = Challenge(**client.get("/forms/news/challenge").get_json())
     person = {"form": "news", "email": "ada@example.org", "form_token": token(app, services, ms_ago=3_000)}
@@ -424,7 +424,7 @@ def test_a_proof_counts_once_on_both_routes(
 
 
 def test_a_new_secret_key_sets_no_open_form_aside(app: Flask, make_app: MakeApp, list_id: str) -> None:
-    """Its token is believed by the next process, which signs with the new key; an admin's link is not."""
+    """The next process, which signs with a new key, accepts the old form token, but not an admin's link."""
     services = app.extensions["services"]
     make_form(services, list_id)
     app.extensions["parts"].forms.visitor_keys.refresh()

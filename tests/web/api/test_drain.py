@@ -12,14 +12,14 @@ BY_TOKEN = {"Authorization": f"Bearer {TOKEN}"}
 
 
 def test_without_a_token_set_it_does_not_exist(client: FlaskClient) -> None:
-    """A deployment that does not drain by request shows no door, not even to an empty token."""
+    """Without DRAIN_TOKEN the route answers 404, also to an empty token."""
     assert client.post("/internal/drain").status_code == 404
     assert client.post("/internal/drain", headers={"Authorization": "Bearer x"}).status_code == 404
 
 
 @pytest.mark.parametrize("header", ["Bearer wrong", "Bearer ", "Basic x", None])
 def test_a_wrong_token_is_401(make_app: MakeApp, header: str | None) -> None:
-    """Only the holder of the token may spend the vendor's budget."""
+    """Only the token's holder may use up the vendor's quota."""
     client = make_app(DRAIN_TOKEN=TOKEN).test_client()
     answer = client.post("/internal/drain", headers={"Authorization": header} if header else {})
     assert answer.status_code == 401

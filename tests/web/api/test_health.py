@@ -50,19 +50,19 @@ def test_only_where_nothing_can_be_stored_is_it_503(make_app: MakeApp, tmp_path:
 
 
 def migrate(app: Flask) -> None:
-    """What the first use does otherwise, on a busy machine for longer than /health waits."""
+    """Migrate now; on a busy machine the first request could take longer than /health waits."""
     app.extensions["parts"].database.prepare()
 
 
 def told(client: FlaskClient, headers: dict[str, str] | None = None) -> tuple[int, str]:
-    """How many wait, and all problems."""
+    """Return how many sign-ups wait, and all problems in one text."""
     document = client.get("/health", headers=headers).get_json()
     assert set(document) == KEYS
     return document["pending"], " ".join(document["problems"])
 
 
 def test_a_suspected_sign_up_looks_like_one_that_waits(client: FlaskClient, list_id: str) -> None:
-    """To strangers; a key's holder and an admin are told what is true."""
+    """Strangers see it counted as waiting; an API key's holder and an admin see the true count."""
     body = {"email": "ada@example.org", "list_id": list_id}
     for number, trap in enumerate(({}, {"website": "x"}, {}, {"website": "x"}), start=1):
         client.post("/subscribe", json=body | trap)
@@ -73,7 +73,7 @@ def test_a_suspected_sign_up_looks_like_one_that_waits(client: FlaskClient, list
 
 
 def test_a_refused_sign_up_is_no_strangers_business(connected: FlaskClient, list_id: str) -> None:
-    """Its sender would know that it was believed, and an address that Constant Contact has blocked."""
+    """Its sender could learn that it was believed, and that Constant Contact blocks the address."""
     refusal = [{"error_key": "contacts.api.validation.error", "error_message": "Not welcome."}]
     fault = {"status": 400, "body": refusal}
     match = {"path": "/v3/contacts/sign_up_form"}
@@ -88,7 +88,7 @@ def test_a_refused_sign_up_is_no_strangers_business(connected: FlaskClient, list
 
 
 def test_a_weakness_is_told_to_holders_of_a_key_only(make_app: MakeApp) -> None:
-    """Strangers learn that there is something, and where an admin reads what."""
+    """Strangers learn that something needs an admin, and where an admin reads what."""
     app = make_app(**PRODUCTION)
     migrate(app)
     stranger = app.test_client()
@@ -99,7 +99,7 @@ def test_a_weakness_is_told_to_holders_of_a_key_only(make_app: MakeApp) -> None:
 
 
 def test_a_wrong_key_is_a_strangers(client: FlaskClient) -> None:
-    """A probe with an old key must not take the service for dead."""
+    """A health check with an old key must not take the service for down."""
     migrate(client.application)
     answer = client.get("/health", headers={"Authorization": "Bearer wrong"})
     assert (answer.status_code, set(answer.get_json())) == (200, KEYS)
@@ -109,7 +109,7 @@ def test_a_wrong_key_is_a_strangers(client: FlaskClient) -> None:
 def test_who_asks_strictly_hears_503_whenever_not_all_is_well(
     client: FlaskClient, headers: dict[str, str]
 ) -> None:
-    """With the same document; any other value of the parameter asks for nothing."""
+    """The document is the same; another value of `strict` changes nothing."""
     migrate(client.application)
     for query, status in (("?strict=1", 503), ("?strict=0", 200), ("", 200)):
         answer = client.get(f"/health{query}", headers=headers)
@@ -117,13 +117,13 @@ def test_who_asks_strictly_hears_503_whenever_not_all_is_well(
 
 
 def test_strictly_well_is_200(connected: FlaskClient) -> None:
-    """Nothing needs attention."""
+    """With strict=1 the answer is 200 when nothing needs attention."""
     answer = connected.get("/health?strict=1")
     assert (answer.status_code, answer.get_json()["problems"]) == (200, [])
 
 
 def test_an_admin_is_answered_while_the_database_is_away(make_app: MakeApp, tmp_path: Path) -> None:
-    """Whether the session was signed out cannot be seen, which is no reason to answer 503."""
+    """Whether the session was signed out cannot be read; that is no reason for a 503."""
     browser = make_app().test_client()
     sign_in(browser)
     cookie = browser.get_cookie("subscriber_sync")

@@ -35,7 +35,7 @@ def test_an_admin_and_a_key_see_the_lists(connected: FlaskClient, client: FlaskC
 
 
 def test_a_repeat_after_a_401_counts_against_the_budget(app: Flask, connected: FlaskClient) -> None:
-    """The vendor counts it, too: one page of lists, refused once, is two calls."""
+    """The vendor counts both calls: one page of lists that is refused once takes two of the quota."""
     budget = QuotaLedger(app.extensions["parts"].database)
     before = budget.read().used
     fault = {"match": {"path": "/v3/contact_lists"}, "times": 1, "fault": {"status": 401, "body": {}}}

@@ -22,12 +22,12 @@ def test_strangers_get_401(client: FlaskClient, headers: dict[str, str]) -> None
 
 
 def test_an_admins_session_is_no_key(admin: FlaskClient) -> None:
-    """Scrapers bring a key; a browser is sent away like anybody."""
+    """/metrics answers a browser of an admin with 401 like anybody."""
     assert admin.get("/metrics").status_code == 401
 
 
 def test_a_key_reads_the_figures(connected: FlaskClient, list_id: str) -> None:
-    """The text format of Prometheus, of this moment and without personal data."""
+    """The answer is Prometheus text of this moment, without personal data."""
     connected.post("/subscribe", json={"email": "ada@example.org", "list_id": list_id})
     answer = connected.get("/metrics", headers=BY_KEY)
     assert answer.status_code == 200
@@ -53,14 +53,14 @@ def test_a_scraper_may_ask_for_openmetrics(client: FlaskClient) -> None:
 
 
 def test_every_process_tells_the_same(make_app: MakeApp, connected: FlaskClient, list_id: str) -> None:
-    """Another process over the same database answers for all of them."""
+    """Another process over the same database shows the same values."""
     connected.post("/subscribe", json={"email": "ada@example.org", "list_id": list_id})
     other = make_app().test_client().get("/metrics", headers=BY_KEY)
     assert "subscriber_sync_pending 1.0" in other.text.splitlines()
 
 
 def test_a_dead_database_is_a_figure_too(make_app: MakeApp, tmp_path: Path) -> None:
-    """A scrape that fails looks like a dead host; this one says what is wrong."""
+    """A failed scrape would look like a dead host; the answer is 200 with a gauge for it."""
     (tmp_path / "file").touch()
     client = make_app(DATABASE_URL=f"sqlite:///{tmp_path}/file/x.db").test_client()
     answer = client.get("/metrics", headers=BY_KEY)

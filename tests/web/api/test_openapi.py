@@ -49,7 +49,7 @@ def test_the_description_is_valid_openapi(document: dict[str, Any]) -> None:
 
 
 def test_every_route_for_programs_is_described(app: Flask, document: dict[str, Any]) -> None:
-    """And nothing else is."""
+    """The description has no other routes either."""
     served = {
         (re.sub(r"<(?:\w+:)?(?:signup_)?(\w+)>", r"{\1}", rule.rule), method.lower())
         for rule in app.url_map.iter_rules()
@@ -60,7 +60,7 @@ def test_every_route_for_programs_is_described(app: Flask, document: dict[str, A
 
 
 def test_the_fields_are_those_of_the_model_that_validates(document: dict[str, Any]) -> None:
-    """A field that is added to the model is described without further ado."""
+    """A field added to the model is described without further work."""
     described = document["components"]["schemas"]["Submission"]
     assert set(described["properties"]) == {*Submission.model_fields, "list_id"}
     assert described["required"] == ["email"]
@@ -68,14 +68,14 @@ def test_the_fields_are_those_of_the_model_that_validates(document: dict[str, An
 
 
 def test_the_address_of_the_service_is_its_public_one(make_app: MakeApp) -> None:
-    """So that a generated client calls the right host."""
+    """A generated client calls the right host."""
     app = make_app(PUBLIC_BASE_URL="https://signup.example.org")
     answer = app.test_client().get("/openapi.json").get_json()
     assert answer["servers"] == [{"url": "https://signup.example.org"}]
 
 
 def test_the_page_shows_every_operation_and_field(client: FlaskClient, document: dict[str, Any]) -> None:
-    """For people, without a script and without anything from elsewhere."""
+    """The page needs no script and loads nothing from elsewhere."""
     page = client.get("/docs")
     assert page.status_code == 200
     for path, methods in document["paths"].items():
@@ -89,7 +89,7 @@ def test_the_page_shows_every_operation_and_field(client: FlaskClient, document:
 
 @pytest.fixture
 def schema(make_app: MakeApp) -> Any:
-    """The description of a connected service, with generators of addresses and of list ids."""
+    """Return the description of a connected service, with generators of addresses and of list ids."""
     app = make_app(DRAIN_TOKEN=DRAIN_TOKEN)
     admin = app.test_client()
     sign_in(admin)
@@ -101,7 +101,7 @@ def schema(make_app: MakeApp) -> Any:
 
 
 def answered(operation: Any, key: str | None, *, to_list: str | None = None) -> set[int]:
-    """The statuses of what was generated for it, each checked; with `to_list` only sign-ups to it."""
+    """Return the statuses of generated requests, each checked; with `to_list` only sign-ups to that list."""
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     statuses: set[int] = set()
 
@@ -119,7 +119,7 @@ def answered(operation: Any, key: str | None, *, to_list: str | None = None) -> 
 
 @pytest.mark.parametrize("key", [None, API_KEY, DRAIN_TOKEN], ids=["anonymous", "api key", "drain token"])
 def test_generated_requests_are_answered_as_described(schema: Any, key: str | None) -> None:
-    """Whatever a client sends that knows only the description; a 500 is described nowhere."""
+    """Random requests made from the description get described answers only; it describes no 500."""
     statuses: set[int] = set()
     for found in schema.get_all_operations():
         assert isinstance(found, Ok)
@@ -128,5 +128,5 @@ def test_generated_requests_are_answered_as_described(schema: Any, key: str | No
 
 
 def test_generated_sign_ups_are_accepted_as_described(schema: Any, list_id: str) -> None:
-    """Of requests with all fields hardly any is right in each of them; an address and a list are enough."""
+    """Random values in all fields are hardly ever all valid, so these have an address and a list only."""
     assert answered(schema["/subscribe"]["POST"], None, to_list=list_id) & {202, 303}

@@ -21,7 +21,7 @@ ALLOW = "Access-Control-Allow-Origin"
 def test_a_preflight_of_an_allowed_site_is_granted(
     app: Flask, client: FlaskClient, origin: str, path: str
 ) -> None:
-    """The settings' sites and the forms' alike; for that origin alone, without credentials."""
+    """Sites of the settings and of forms are allowed, for their exact origin, without credentials."""
     make(app)
     answer = client.options(path, headers={"Origin": origin, **PREFLIGHT})
     assert answer.status_code == 200
@@ -50,7 +50,7 @@ def test_a_preflight_of_an_allowed_site_is_granted(
     ],
 )
 def test_no_other_site_is(app: Flask, client: FlaskClient, origin: str) -> None:
-    """Origins are compared whole; where a form's visitors are thanked is no site that may call."""
+    """Origins are compared whole; the site of a form's thank-you page may not call."""
     make(app, thank_you_url="https://thanks.example.com/")
     headers = {"Origin": origin}
     for answer in (
@@ -75,7 +75,7 @@ def test_no_other_site_is(app: Flask, client: FlaskClient, origin: str) -> None:
 def test_errors_carry_the_headers_too(
     app: Flask, client: FlaskClient, method: str, path: str, status: int
 ) -> None:
-    """Otherwise the script would see a broken network instead of a cause and a cure."""
+    """Otherwise the script would see a network error instead of the cause and the cure."""
     make(app)
     answer = client.open(path, method=method, headers={"Origin": SHOP})
     assert answer.status_code == status
@@ -84,7 +84,7 @@ def test_errors_carry_the_headers_too(
 
 
 def test_refusals_carry_the_headers_too(app: Flask, client: FlaskClient) -> None:
-    """Wrong fields, broken JSON, too much of it."""
+    """Answers to wrong fields, broken JSON and too large a body have them."""
     make(app)
     for body, status in ((b"{}", 422), (b"{", 400), (b"x" * 70_000, 413)):
         answer = client.post(
@@ -94,7 +94,7 @@ def test_refusals_carry_the_headers_too(app: Flask, client: FlaskClient) -> None
 
 
 def test_a_site_may_call_until_its_form_is_archived(app: Flask, client: FlaskClient) -> None:
-    """Then nothing of it is left."""
+    """After that its origin is refused."""
     make(app)
     assert ALLOW in client.get(UNKNOWN, headers={"Origin": SHOP}).headers
     app.extensions["services"].forms.archive("spring-news")
@@ -105,14 +105,14 @@ def test_a_site_may_call_until_its_form_is_archived(app: Flask, client: FlaskCli
     "path", ["/", "/lists", "/health", "/admin/forms/", "/admin/", "/thank-you", "/docs"]
 )
 def test_nothing_else_may_be_called(app: Flask, client: FlaskClient, path: str) -> None:
-    """Neither by the settings' sites nor by a form's."""
+    """No other route has CORS headers, for sites of the settings and of forms."""
     make(app)
     for origin in (SITE, SHOP):
         assert ALLOW not in client.get(path, headers={"Origin": origin}).headers
 
 
 def test_who_sends_no_origin_gets_none(app: Flask, client: FlaskClient) -> None:
-    """But caches learn that the answer depends on it."""
+    """The answer has Vary: Origin, so that caches keep one for each origin."""
     make(app)
     answer = client.get("/forms/spring-news.json")
     assert ALLOW not in answer.headers
@@ -120,7 +120,7 @@ def test_who_sends_no_origin_gets_none(app: Flask, client: FlaskClient) -> None:
 
 
 def test_a_dead_database_is_told_to_a_foreign_site_as_such(make_app: MakeApp, tmp_path: Path) -> None:
-    """503, not a fault of ours, although the forms cannot be asked whose site it is."""
+    """The answer is 503 and not 500, although the forms cannot be read for their sites."""
     (tmp_path / "file").touch()
     client = make_app(DATABASE_URL=f"sqlite:///{tmp_path}/file/x.db").test_client()
     body = {"email": "ada@example.org", "form": "spring-news"}

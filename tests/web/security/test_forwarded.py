@@ -41,7 +41,7 @@ Produce = Callable[..., tuple[Flask, Parts]]
 
 @pytest.fixture
 def produce(tmp_path: Path) -> Iterator[Produce]:
-    """Production under other settings, over the test's database."""
+    """Return a production app with other settings over the test's database."""
     made: list[Parts] = []
 
     def make(**environ: str) -> tuple[Flask, Parts]:
@@ -55,7 +55,7 @@ def produce(tmp_path: Path) -> Iterator[Produce]:
 
 
 def evidence(parts: Parts) -> list[str | None]:
-    """The addresses of those who signed up, in their order."""
+    """Return the network addresses of the sign-ups, in their order."""
     with parts.database.reading() as connection:
         rows = connection.exec_driver_sql("SELECT network_address FROM signups ORDER BY received_at, id")
         return list(rows.scalars())
@@ -87,7 +87,7 @@ def subscribe(app: Flask, peer: str, headers: dict[str, str]) -> Any:
 def test_the_address_that_is_stored_is_the_visitors(
     produce: Produce, hops: str, peer: str, headers: dict[str, str], stored: str
 ) -> None:
-    """As the proxies wrote it; what a visitor writes himself moves neither address nor link nor scheme."""
+    """The proxies' word counts; headers that a visitor forges change neither address, link nor scheme."""
     app, parts = produce(PROXY_HOPS=hops)
     answer = subscribe(app, peer, headers)
     assert answer.status_code in {201, 202}
@@ -99,7 +99,7 @@ def test_the_address_that_is_stored_is_the_visitors(
 
 
 def test_one_sender_past_the_proxy_is_one_sender(produce: Produce) -> None:
-    """Of 120 sign-ups, each from another address by its own word, those of one address are believed."""
+    """Of 120 sign-ups that each forge another address, as many are believed as of one address."""
     app, parts = produce(PROXY_HOPS="1")
     for number in range(120):
         subscribe(app, "9.9.9.9", FORGED | {"X-Forwarded-For": f"8.{number}.8.8"})
@@ -109,7 +109,7 @@ def test_one_sender_past_the_proxy_is_one_sender(produce: Produce) -> None:
 
 
 def test_a_proxy_with_a_public_address_is_named(produce: Produce) -> None:
-    """As a cloud's load balancer has one."""
+    """PROXY_ADDRESSES names a cloud's load balancer."""
     app, parts = produce(PROXY_HOPS="1", PROXY_ADDRESSES="130.211.0.0/22, 35.191.0.0/16")
     subscribe(app, "35.191.0.9", BY_PROXY)
     subscribe(app, "35.192.0.9", BY_PROXY)
@@ -132,7 +132,7 @@ def of_proxies(parts: Parts) -> list[Problem]:
 def test_a_wrong_number_of_proxies_is_told_everywhere_but_to_strangers(
     produce: Produce, hops: str, peer: str, headers: dict[str, str], code: str, words: str
 ) -> None:
-    """In health, doctor and dashboard, from any process; it is gone once the setting was corrected."""
+    """Health, doctor and dashboard say so, in any process, until the setting was corrected."""
     app, _ = produce(PROXY_HOPS=hops)
     subscribe(app, peer, headers)
     app.extensions["services"].housekeeping.turn()
@@ -146,7 +146,7 @@ def test_a_wrong_number_of_proxies_is_told_everywhere_but_to_strangers(
 
 
 def test_the_dashboard_shows_it(produce: Produce) -> None:
-    """To the admin, who can mend it."""
+    """The admin, who can correct the setting, reads it."""
     app, parts = produce(PROXY_HOPS="0")
     browser = app.test_client()
     link = parts.services.admin.new_link_token()
@@ -155,7 +155,7 @@ def test_the_dashboard_shows_it(produce: Produce) -> None:
 
 
 def test_a_direct_visitor_and_a_probe_leave_nothing_to_tell(produce: Produce) -> None:
-    """Nor does a stranger who sends a header of his own where no proxy stands."""
+    """Nor does a stranger who sends forwarding headers where no proxy is."""
     app, parts = produce(PROXY_HOPS="0")
     subscribe(app, "9.9.9.9", FORGED)
     app.test_client().get("/health", base_url="http://127.0.0.1:5000")
@@ -163,7 +163,7 @@ def test_a_direct_visitor_and_a_probe_leave_nothing_to_tell(produce: Produce) ->
 
 
 class TestSandbox:
-    """The built-in sandbox shows and forgets everybody: not for strangers."""
+    """The built-in sandbox's control routes show and delete every contact: strangers may not call them."""
 
     CALLS = (("GET", "state"), ("GET", "requests"), ("POST", "reset"), ("POST", "faults"))
 
@@ -185,7 +185,7 @@ class TestSandbox:
     def test_strangers_control_nothing(
         self, make_app: MakeApp, peer: str, headers: dict[str, str], hops: str
     ) -> None:
-        """Whatever they claim to be, and by a proxy on this machine too; the consent page stays open."""
+        """Forged headers and a proxy on this machine do not help; the consent page stays open to all."""
         client = make_app(PROXY_HOPS=hops).test_client()
         for method, call in self.CALLS:
             for path in (f"/sandbox/_sandbox/{call}", f"/sandbox//_sandbox/{call}"):
@@ -197,7 +197,7 @@ class TestSandbox:
         assert home.status_code == 200
 
     def test_this_machine_and_admins_do(self, client: FlaskClient, admin: FlaskClient) -> None:
-        """An admin from anywhere, until signing out."""
+        """An admin may from anywhere, until signing out."""
         for peer in ("127.0.0.1", "127.0.0.2", "::1", "::ffff:127.0.0.1"):
             answer = client.get("/sandbox/_sandbox/state", environ_overrides={"REMOTE_ADDR": peer})
             assert answer.status_code == 200
@@ -211,7 +211,7 @@ class TestSandbox:
 
 
 def test_in_development_this_machine_has_no_limit(make_app: MakeApp, produce: Produce, list_id: str) -> None:
-    """Whoever develops sends more than a visitor does; in production a proxy may call from here."""
+    """A developer sends more than a visitor; in production 127.0.0.1 may be a proxy."""
     limits = {"SIGNUPS_PER_MINUTE_AND_NETWORK": "1", "SIGNUPS_PER_MINUTE_AND_FORM": "1"}
     developing = make_app(**limits).test_client()
     producing, parts = produce(**limits)

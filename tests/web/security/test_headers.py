@@ -29,7 +29,7 @@ EVERY_KIND = [
 
 @pytest.mark.parametrize("path", EVERY_KIND)
 def test_every_answer_is_protected(client: FlaskClient, path: str) -> None:
-    """Pages, documents, errors and redirects all carry the same fence."""
+    """Pages, documents, errors and redirects all have the security headers."""
     with client.get(path) as answer:
         headers = answer.headers
     assert headers["Content-Security-Policy"] == (
@@ -77,7 +77,7 @@ VISITORS = [form_page, mistakes, mistakes_without_a_form, too_much, thanks, no_f
 def test_visitors_pages_may_be_framed(
     app: Flask, admin: FlaskClient, open_page: Callable[[FlaskClient], Any]
 ) -> None:
-    """By anybody, and no cookie is read or set there: not even an admin's session counts."""
+    """Any site may frame them; they read and set no cookie, not even an admin's session counts."""
     make(app)
     answer = open_page(admin)
     assert "frame-ancestors" not in answer.headers["Content-Security-Policy"]
@@ -90,7 +90,7 @@ def test_visitors_pages_may_be_framed(
 
 @pytest.mark.parametrize("path", ["/admin/", "/admin/forms/", "/admin/forms/spring-news", "/oauth/start"])
 def test_the_admins_pages_may_not(app: Flask, admin: FlaskClient, path: str) -> None:
-    """Also where they show a form, and where a sign-in is asked for."""
+    """This includes the page with a form's preview and the sign-in page."""
     make(app)
     for browser in (admin, app.test_client()):
         policy = browser.get(path).headers["Content-Security-Policy"]
@@ -103,20 +103,20 @@ def test_the_admins_pages_may_not(app: Flask, admin: FlaskClient, path: str) -> 
 def test_a_visitors_form_may_lead_anywhere(
     app: Flask, client: FlaskClient, open_page: Callable[[FlaskClient], Any]
 ) -> None:
-    """The page of thanks is checked by the service; where that page redirects to, nobody here knows."""
+    """The service checks the thank-you page; where that page redirects to is unknown."""
     make(app, thank_you_url="https://thanks.example.com/")
     policy = open_page(client).headers["Content-Security-Policy"]
     assert "form-action 'self' http: https:;" in policy
 
 
 def test_https_is_kept_only_where_it_is_used(make_app: MakeApp) -> None:
-    """HSTS comes with an https address."""
+    """HSTS is sent only with an https address."""
     client = make_app(PUBLIC_BASE_URL="https://signup.example.com").test_client()
     assert client.get("/").headers["Strict-Transport-Security"] == "max-age=31536000"
 
 
 def test_the_views_own_policy_stands(admin: FlaskClient) -> None:
-    """The OAuth pages forbid the referrer altogether, and keep that."""
+    """The OAuth pages send Referrer-Policy: no-referrer, which is not overwritten."""
     assert admin.get("/oauth/callback").headers["Referrer-Policy"] == "no-referrer"
 
 
@@ -127,14 +127,14 @@ def test_admin_pages_are_not_kept(admin: FlaskClient, path: str) -> None:
 
 
 def test_the_sandbox_is_left_alone(client: FlaskClient) -> None:
-    """The sandbox is another application with a policy of its own."""
+    """The sandbox is another application with headers of its own."""
     headers = client.get("/sandbox/").headers
     assert SITE not in headers["Content-Security-Policy"]
     assert "X-Request-Id" not in headers
 
 
 def test_no_page_has_inline_script_or_style(connected: FlaskClient, client: FlaskClient) -> None:
-    """The policy would switch them off, silently."""
+    """The Content-Security-Policy would block them silently."""
     pages = [connected.get("/admin/"), client.get("/admin/sign-in"), client.get("/")]
     pages.append(client.post("/subscribe", data={"email": "x"}))
     for page in pages:

@@ -26,7 +26,7 @@ BODY = {"email": "ada@example.org", "list_id": LIST_ID}
 
 @pytest.fixture
 def app(make_app: MakeApp) -> Flask:
-    """A production app that was not told its address."""
+    """Return a production app without PUBLIC_BASE_URL."""
     return make_app(**PRODUCTION)
 
 
@@ -47,7 +47,7 @@ def get(client: FlaskClient, path: str) -> Any:
 
 
 def test_a_description_that_caches_keep_is_refused(app: Flask, client: FlaskClient) -> None:
-    """It says where a form's posts go, to everybody who gets it from a cache within a minute."""
+    """It holds the form's target address, which a cache would give to others for a minute."""
     make(app)
     answer = get(client, "/forms/spring-news.json")
     assert (answer.status_code, answer.content_type) == (503, "application/problem+json")
@@ -57,7 +57,7 @@ def test_a_description_that_caches_keep_is_refused(app: Flask, client: FlaskClie
 
 
 def test_with_the_address_the_header_decides_nothing(make_app: MakeApp) -> None:
-    """The description is the same whatever it says."""
+    """With PUBLIC_BASE_URL the description is the same for every Host header."""
     app = make_app(**PRODUCTION, PUBLIC_BASE_URL="https://signup.example.org")
     make(app, protection="captcha")
     answer = get(app.test_client(), "/forms/spring-news.json")
@@ -67,7 +67,7 @@ def test_with_the_address_the_header_decides_nothing(make_app: MakeApp) -> None:
 
 
 def test_in_development_the_header_is_the_address(make_app: MakeApp) -> None:
-    """So that a first run needs no setting."""
+    """A first run needs no setting."""
     app = make_app()
     make(app)
     assert (
@@ -76,14 +76,14 @@ def test_in_development_the_header_is_the_address(make_app: MakeApp) -> None:
 
 
 def test_no_visitor_is_sent_there(app: Flask, client: FlaskClient) -> None:
-    """A redirect to "our own" site would be one to anybody's."""
+    """A redirect to this service's own site would be one to any site."""
     here: Any = HERE
     for page, to in ((f"https://{EVIL}/thanks", "/thank-you"), (f"{SITE}/thanks", f"{SITE}/thanks")):
         assert client.post("/subscribe", data=BODY | {"redirect": page}, **here).location == to
 
 
 def test_it_is_no_evidence(app: Flask, client: FlaskClient) -> None:
-    """The consent to text messages names the page; a header that anybody writes is none."""
+    """The consent to text messages records the page, which a forged Host header must not become."""
     here: Any = HERE
     sms = {"sms_number": "+447400123456", "sms_consent": "Yes."}
     assert client.post("/subscribe", json=BODY | sms, **here).status_code == 202
@@ -93,7 +93,7 @@ def test_it_is_no_evidence(app: Flask, client: FlaskClient) -> None:
 
 
 def test_a_keys_holder_gets_a_relative_address(app: Flask, client: FlaskClient) -> None:
-    """The sign-up is on disk by then, and the way to it leads to where it was sent."""
+    """The sign-up is stored, and the status address is relative to where it was sent."""
     here: Any = HERE
     answer = client.post("/subscribe", json=BODY, headers=BY_KEY, **here)
     assert answer.status_code == 202
@@ -102,13 +102,13 @@ def test_a_keys_holder_gets_a_relative_address(app: Flask, client: FlaskClient) 
 
 
 def test_the_apis_description_names_no_host(client: FlaskClient) -> None:
-    """A generated client asks the host it read it from."""
+    """A generated client calls the host from which it read the description."""
     assert get(client, "/openapi.json").get_json()["servers"] == [{"url": "/"}]
 
 
 @pytest.mark.parametrize("path", ["/", "/docs", "/thank-you", "/forms/spring-news", "/embed.js", "/health"])
 def test_pages_for_visitors_name_it_nowhere(app: Flask, client: FlaskClient, path: str) -> None:
-    """Neither in their text nor in a header."""
+    """The Host header is in no text and no header of an answer."""
     make(app)
     with get(client, path) as answer:
         assert answer.status_code == 200
@@ -118,7 +118,7 @@ def test_pages_for_visitors_name_it_nowhere(app: Flask, client: FlaskClient, pat
 
 @pytest.mark.parametrize("path", ["/admin/", "/admin/forms/spring-news"])
 def test_the_admins_pages_say_what_to_set(app: Flask, admin: FlaskClient, path: str) -> None:
-    """There is nothing to copy that would lead a site's visitors to another host."""
+    """They offer nothing to copy that would lead visitors to another host."""
     make(app)
     page = get(admin, path)
     assert page.status_code == 200
@@ -128,7 +128,7 @@ def test_the_admins_pages_say_what_to_set(app: Flask, admin: FlaskClient, path: 
 
 
 def test_connecting_is_refused_with_the_cure(admin: FlaskClient) -> None:
-    """The vendor would send the code to that address."""
+    """Otherwise the vendor would send the code to the forged address."""
     answer = get(admin, "/oauth/start")
     assert answer.status_code == 503
     assert "PUBLIC_BASE_URL" in answer.text

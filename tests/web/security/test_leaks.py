@@ -29,7 +29,7 @@ API_CALLS = {"path": "/v3/"}
 
 
 class Everything(logging.Handler):
-    """Every record of every logger, with its traceback, as a reader would see it."""
+    """Collects every record of every logger with its traceback, as a reader of the log would see it."""
 
     def __init__(self) -> None:
         super().__init__(logging.DEBUG)
@@ -64,7 +64,7 @@ def app(request: pytest.FixtureRequest, make_app: MakeApp) -> Iterator[Flask]:
 
 
 class Life:
-    """A life of the service: connecting, working, failing; what was secret, and everything that was shown."""
+    """A whole use of the service: connecting, working, failing; its secrets, and everything it showed."""
 
     def __init__(self, app: Flask, log: Everything) -> None:
         self.app, self.log = app, log
@@ -110,7 +110,7 @@ class Life:
             self.keep(name, "".join(traceback.format_exception(failure)))
 
     def look_around(self) -> None:
-        """Every page and answer, as an admin, as a program and as a stranger; every row of every table."""
+        """Fetch every page as an admin, as a program and as a stranger; read every row of every table."""
         by_key = {"Authorization": f"Bearer {API_KEY}"}
         readers: list[tuple[str, FlaskClient, dict[str, str]]] = [
             ("admin", self.browser, {}),
@@ -133,7 +133,7 @@ class Life:
 
 
 def leaks(life: Life, folder: Path) -> list[str]:
-    """Every place where a secret stands."""
+    """Return every place where a secret stands in clear."""
     files = {str(path): path.read_bytes().decode("latin-1") for path in folder.rglob("*") if path.is_file()}
     places = life.shown | files | {"the log": "\n".join(life.log.lines)}
     return [
@@ -178,7 +178,7 @@ def test_no_secret_stands_anywhere(life: Life, tmp_path: Path) -> None:
 
 
 def plant_leaks(life: Life, folder: Path) -> None:
-    """One in every kind of place; the log's is in a traceback, at DEBUG."""
+    """Put a secret into each kind of place; the log's is in a traceback, at DEBUG."""
     secret = life.secrets["refresh token 3"]
     logging.getLogger("urllib3").debug("went wrong", exc_info=ValueError(secret))
     with life.database.transaction() as connection:

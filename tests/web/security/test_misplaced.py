@@ -55,13 +55,13 @@ def test_a_misplaced_key_is_told_its_place(
 
 
 def test_a_key_in_its_place_counts_whatever_else_is_sent(client: FlaskClient) -> None:
-    """Some programs send it in every way they know."""
+    """Some programs send the key in every way they know."""
     assert client.get("/signups/x?api_key=y", headers=BY_KEY | {"X-Api-Key": "x"}).status_code == 404
     assert client.get("/metrics?api_key=y", headers=BY_KEY | {"X-Api-Key": "x"}).status_code == 200
 
 
 def test_a_probe_is_answered_all_the_same(client: FlaskClient) -> None:
-    """A 401 of /health would pass for a service that is down."""
+    """A health check would take a 401 for a service that is down."""
     assert client.get("/health", headers={"X-Api-Key": API_KEY}).status_code == 200
 
 
@@ -70,7 +70,7 @@ def test_a_probe_is_answered_all_the_same(client: FlaskClient) -> None:
 def test_a_script_without_an_origin_is_told_why(
     app: Flask, client: FlaskClient, list_id: str, kind: str, accept: str
 ) -> None:
-    """In an answer that it can read; nothing is stored."""
+    """It gets a 403 that it can read; nothing is stored."""
     sent: dict[str, Any] = {kind: POST | {"list_id": list_id}, "headers": NO_ORIGIN | {"Accept": accept}}
     answer = client.post("/subscribe", **sent)
     assert (answer.status_code, answer.mimetype) == (403, "application/problem+json")
@@ -85,13 +85,13 @@ def test_a_script_without_an_origin_is_told_why(
     "path", ["/forms/spring-news.json", "/signups/01890000-0000-7000-8000-000000000000", "/Forms/x/token/"]
 )
 def test_so_are_the_other_calls_of_scripts(client: FlaskClient, path: str) -> None:
-    """The one line asks for the form's description first."""
+    """The one line fetches the form's description first."""
     answer = client.get(path, headers=NO_ORIGIN)
     assert (answer.status_code, answer.headers[ALLOW]) == (403, "null")
 
 
 def test_its_preflight_is_granted(client: FlaskClient) -> None:
-    """Else the script would not come to hear the reason."""
+    """Otherwise the script could not read the 403."""
     asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type"}
     answer = client.options("/subscribe", headers=NO_ORIGIN | asked)
     assert (answer.status_code, answer.headers[ALLOW]) == (200, "null")
@@ -99,7 +99,7 @@ def test_its_preflight_is_granted(client: FlaskClient) -> None:
 
 
 def test_a_form_that_a_browser_sends_is_taken(app: Flask, client: FlaskClient, list_id: str) -> None:
-    """From a file or a sandboxed frame; the page is no script's to read."""
+    """A form from a file or a sandboxed frame is accepted; no script can read the page that follows."""
     answer = client.post(
         "/subscribe", data=POST | {"list_id": list_id}, headers=NO_ORIGIN | {"Accept": BROWSER}
     )
@@ -113,7 +113,7 @@ def test_a_form_that_a_browser_sends_is_taken(app: Flask, client: FlaskClient, l
 def test_a_script_that_cannot_read_an_answer_is_not_refused(
     app: Flask, client: FlaskClient, list_id: str, kind: str
 ) -> None:
-    """With mode: "no-cors" or sendBeacon: nobody would hear of the refusal, and the sign-up be lost."""
+    """With mode: "no-cors" or sendBeacon nobody would learn of the 403, and the sign-up would be lost."""
     headers = NO_ORIGIN | {"Accept": "*/*", "Sec-Fetch-Mode": "no-cors"}
     answer = client.post("/subscribe", data=POST | {"list_id": list_id}, content_type=kind, headers=headers)
     assert answer.status_code == 202
@@ -124,7 +124,7 @@ def test_a_script_that_cannot_read_an_answer_is_not_refused(
 def test_a_script_without_an_origin_that_wants_html_is_told_in_html(
     app: Flask, client: FlaskClient, list_id: str
 ) -> None:
-    """A 303 would be none that it could follow."""
+    """It could not follow a 303."""
     headers = NO_ORIGIN | {"Accept": "text/html", "Sec-Fetch-Mode": "cors", "Sec-Fetch-Site": "cross-site"}
     answer = client.post("/subscribe", data=POST | {"list_id": list_id}, headers=headers)
     assert (answer.status_code, answer.mimetype, answer.headers[ALLOW]) == (403, "text/html", "null")
@@ -133,7 +133,7 @@ def test_a_script_without_an_origin_that_wants_html_is_told_in_html(
 
 
 def test_a_key_is_worth_an_origin(app: Flask, client: FlaskClient, list_id: str) -> None:
-    """And a wrong one is told that it is wrong."""
+    """An API key makes up for the opaque origin; a wrong key is refused as such."""
     sent = POST | {"list_id": list_id}
     answer = client.post("/subscribe", json=sent, headers=NO_ORIGIN | BY_KEY)
     assert (answer.status_code, answer.headers[ALLOW]) == (202, "null")
@@ -144,11 +144,11 @@ def test_a_key_is_worth_an_origin(app: Flask, client: FlaskClient, list_id: str)
 
 @pytest.mark.parametrize("path", ["/", "/lists", "/health", "/admin/", "/thank-you"])
 def test_nothing_else_is_readable_without_an_origin(client: FlaskClient, path: str) -> None:
-    """The admin's pages least of all."""
+    """No other route answers an opaque origin with CORS headers."""
     assert ALLOW not in client.get(path, headers=NO_ORIGIN).headers
 
 
 def test_a_known_site_is_answered_as_before(client: FlaskClient, list_id: str) -> None:
-    """The rule is about no origin at all."""
+    """The refusal concerns opaque origins only."""
     answer = client.post("/subscribe", json=POST | {"list_id": list_id}, headers={"Origin": SITE})
     assert (answer.status_code, answer.headers[ALLOW]) == (202, SITE)

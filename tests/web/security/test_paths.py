@@ -31,7 +31,7 @@ AS_BROWSER = {"Accept": BROWSER}
     ],
 )
 def test_capitals_and_slashes_do_not_matter(app: Flask, client: FlaskClient, typed: str, meant: str) -> None:
-    """The same answer as at the address that was meant, and no redirect to it."""
+    """The answer is the same as at the exact address, without a redirect."""
     make(app)
     answer, expected = client.get(typed), client.get(meant)
     assert answer.status_code == expected.status_code != 404
@@ -44,7 +44,7 @@ def test_capitals_and_slashes_do_not_matter(app: Flask, client: FlaskClient, typ
 def test_a_post_keeps_its_body_and_a_preflight_is_answered(
     client: FlaskClient, list_id: str, path: str
 ) -> None:
-    """A redirect would cost both."""
+    """A redirect would lose the body and fail the preflight."""
     asked = {"Origin": SITE, "Access-Control-Request-Method": "POST"}
     answer = client.options(path, headers=asked)
     assert (answer.status_code, answer.headers["Access-Control-Allow-Origin"]) == (200, SITE)
@@ -54,7 +54,7 @@ def test_a_post_keeps_its_body_and_a_preflight_is_answered(
 
 
 def test_a_sign_up_is_found_by_an_id_in_capitals(client: FlaskClient, list_id: str) -> None:
-    """As a program may have written it."""
+    """Some programs write UUIDs in capitals."""
     made = client.post("/subscribe", json={"email": "ada@example.org", "list_id": list_id}).get_json()
     assert client.get(f"/Signups/{made['id'].upper()}/").status_code == 200
 
@@ -63,17 +63,17 @@ def test_a_sign_up_is_found_by_an_id_in_capitals(client: FlaskClient, list_id: s
     "path", ["/Admin/sign-in", "/admin/Sign-in", "/admin/sign-in/", "/OAuth/start", "/Static/site.css"]
 )
 def test_other_addresses_are_left_alone(client: FlaskClient, path: str) -> None:
-    """Sign-in links hold tokens, whose capitals count."""
+    """Capitals count in the tokens of sign-in links."""
     assert client.get(path).status_code == 404
 
 
 def test_other_letters_are_left_alone(client: FlaskClient) -> None:
-    """Their bytes are not taken for Latin capitals: the address is only unknown, and no error."""
+    """Their bytes are not lower-cased as Latin-1; the answer is 404 and no error."""
     assert client.get("/forms/%C3%80%C3%89").status_code == 404
 
 
 def test_addresses_with_a_token_would_be_left_alone() -> None:
-    """Whoever adds one to a public part need not think of it."""
+    """A new rule with a token below a public path switches the lower-casing off there."""
     rules = Map(
         [
             Rule("/forms/<slug>", endpoint="forms.page"),
@@ -87,7 +87,7 @@ def test_addresses_with_a_token_would_be_left_alone() -> None:
 
 
 def test_who_opens_the_address_is_led_to_the_only_form(app: Flask, client: FlaskClient) -> None:
-    """Or to the one that is named; HEAD alike."""
+    """GET /subscribe redirects to the only form, or to the one that is named; HEAD does the same."""
     make(app)
     for opened in (client.get, client.head):
         answer = opened("/subscribe", headers=AS_BROWSER)
@@ -100,7 +100,7 @@ def test_who_opens_the_address_is_led_to_the_only_form(app: Flask, client: Flask
 
 @pytest.mark.parametrize("query", ["", "?form=unknown", "?form=gone", "?form=%00"])
 def test_who_cannot_be_led_on_is_told_what_to_do(app: Flask, client: FlaskClient, query: str) -> None:
-    """In words for people, since the method means nothing to them."""
+    """The page speaks to people, to whom “method not allowed” means nothing."""
     make(app, slug="gone")
     app.extensions["services"].forms.archive("gone")
     answer = client.get(f"/subscribe{query}", headers=AS_BROWSER)
@@ -113,7 +113,7 @@ def test_who_cannot_be_led_on_is_told_what_to_do(app: Flask, client: FlaskClient
 
 @pytest.mark.parametrize("query", ["", "?form=spring-news"])
 def test_a_program_is_told_that_its_post_was_none(app: Flask, client: FlaskClient, query: str) -> None:
-    """A redirect to https:// makes a GET of a POST; a form's page would then look like success."""
+    """A redirect to https:// turns a POST into a GET; a form's page would then look like success."""
     make(app)
     answer = client.get(f"/subscribe{query}", headers={"Origin": SHOP})
     assert (answer.status_code, answer.mimetype) == (405, "application/problem+json")
