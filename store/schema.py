@@ -31,6 +31,9 @@ WAITS = text("released_at IS NULL")
 KEEPS_PAYLOAD = text("state IN ('delivered', 'merged', 'dropped') AND payload <> '{}'")
 HAS_CAUSE = text("state = 'parked' AND cause IS NOT NULL")
 
+# `deliveries.source` of the deliveries that a sign-up asked for.
+SIGNUP = "signup"
+
 signups = Table(
     "signups",
     metadata,
@@ -128,7 +131,9 @@ deliveries = Table(
     metadata,
     # SQLite numbers rows only where the type is spelled INTEGER.
     Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
-    Column("signup_id", Text, ForeignKey("signups.id"), nullable=False),
+    # Who asked for the change: "signup" with the id of the sign-up, or another source with an id of its own.
+    Column("source", Text, nullable=False, server_default=SIGNUP),
+    Column("source_id", Text, nullable=False),
     Column("received_at", BigInteger, nullable=False),
     Column("contact_key", Text, nullable=False),
     Column("kind", Text, nullable=False),
@@ -157,7 +162,7 @@ deliveries = Table(
         "state IN ('ready', 'sending', 'delivered', 'parked', 'merged', 'dropped')", name="state"
     ),
     CheckConstraint("(due_at IS NOT NULL) = (state IN ('ready', 'sending'))", name="due_at"),
-    Index("ix_deliveries_signup", "signup_id", unique=True),
+    Index("uq_deliveries_source_id", "source_id", unique=True),
     Index("ix_deliveries_due", "due_at", "id", sqlite_where=UNFINISHED, postgresql_where=UNFINISHED),
     Index("ix_deliveries_contact", "contact_key", "id", sqlite_where=UNFINISHED, postgresql_where=UNFINISHED),
     Index(

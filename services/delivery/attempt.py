@@ -143,7 +143,7 @@ class DeliveryAttempt:
 
     def _own_fault(self, claimed: Claimed, error: Exception) -> Step:
         # Nothing of the row is looked at here: it may be what brought the fault about.
-        log.error("delivery_fault", signup_id=claimed.signup_id, error=type(error).__name__, exc_info=error)
+        log.error("delivery_fault", **claimed.log_id, error=type(error).__name__, exc_info=error)
         now = self._clock()
         due_at = after_own_fault(now=now, attempts=claimed.attempts)
         if due_at is None:
@@ -166,7 +166,7 @@ class DeliveryAttempt:
     def give_back(self, claimed: Claimed) -> Step:
         """Make a delivery that was not sent due again at once, with no try used up."""
         self._deliveries.postpone(claimed, due_at=self._clock(), error=None, count=False)
-        log.info("delivery_given_back", signup_id=claimed.signup_id)
+        log.info("delivery_given_back", **claimed.log_id)
         return Step(Outcome.POSTPONED)
 
     def _delivered(
@@ -178,15 +178,13 @@ class DeliveryAttempt:
                 break
             except StoreError as error:
                 # Not written down, the call would be made a second time.
-                log.warning(
-                    "delivery_not_written_down", signup_id=claimed.signup_id, error=type(error).__name__
-                )
+                log.warning("delivery_not_written_down", **claimed.log_id, error=type(error).__name__)
                 stop.wait(pause)
         else:
             kept = self._write_down(claimed, merged, signed_up)
         log.info(
             "signup_delivered",
-            signup_id=claimed.signup_id,
+            **claimed.log_id,
             action=signed_up.action,
             carried=len(merged.carried),
             lease_kept=kept,
@@ -233,7 +231,7 @@ class DeliveryAttempt:
             self._budget.throttled(now, reason=error.plain)
         log.warning(
             "delivery_failed",
-            signup_id=claimed.signup_id,
+            **claimed.log_id,
             error=type(error).__name__,
             remedy=error.remedy.name,
             error_key=error.key,

@@ -42,7 +42,7 @@ class Entry:
     was removed.
     """
 
-    signup_id: str
+    source_id: str
     received_at: int
     rows: Mapping[str, Mapping[str, Any]] | None = None
     changes: Mapping[str, Mapping[str, Any] | None] | None = None
@@ -65,7 +65,7 @@ class SecondCopies:
             return
         days: dict[int, list[bytes]] = {}
         for entry in entries:
-            line = checked_line(entry.signup_id, _body(entry))
+            line = checked_line(entry.source_id, _body(entry))
             days.setdefault(entry.received_at // DAY_MS, []).append(line)
         try:
             for day, lines in days.items():
@@ -86,7 +86,7 @@ class SecondCopies:
         if "deliveries" in by_table:
             # With its id, since one contact's deliveries go out in the order of their ids.
             delivery = by_table["deliveries"]
-            delivery_id = select(deliveries.c.id).where(deliveries.c.signup_id == delivery["signup_id"])
+            delivery_id = select(deliveries.c.id).where(deliveries.c.source_id == delivery["source_id"])
             by_table["deliveries"] = {**delivery, "id": connection.scalar(delivery_id)}
         first = by_table.get("signups") or by_table["suspected_signups"]
         return [Entry(first["id"], by_table.get("deliveries", first)["received_at"], rows=by_table)]

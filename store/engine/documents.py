@@ -12,6 +12,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+# Columns by the names that they had in earlier releases.
+FORMER_NAMES = {"signup_id": "source_id"}
 # The columns that hold JSON.
 COLUMNS = frozenset({"person", "list_ids", "custom_fields", "tags", "sms", "payload", "reasons", "document"})
 # The backslash first: in `\\"` the second backslash begins no escape.
@@ -68,8 +70,12 @@ def _row_written(row: Mapping[str, Any]) -> str:
 
 
 def row_read(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a row as its table has it, from a JSON object; earlier releases put documents there as texts."""
+    """Return a row as its table has it, from a JSON object.
+
+    Earlier releases put documents there as texts, and had other names for some columns.
+    """
+    columns = {FORMER_NAMES.get(name, name): value for name, value in row.items()}
     return {
         name: written(value) if name in COLUMNS and not isinstance(value, str | None) else value
-        for name, value in row.items()
+        for name, value in columns.items()
     }

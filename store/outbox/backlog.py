@@ -13,7 +13,7 @@ PAGE = 2_000
 _PLACE = (deliveries.c.received_at, deliveries.c.due_at)
 NEXT_PAGE = (
     select(signups.c.form_id, *_PLACE)
-    .select_from(deliveries.join(signups, signups.c.id == deliveries.c.signup_id))
+    .select_from(deliveries.join(signups, signups.c.id == deliveries.c.source_id))
     .where(UNFINISHED, tuple_(*_PLACE) > tuple_(bindparam("received"), bindparam("due")))
     .order_by(*_PLACE)
     .limit(PAGE)

@@ -36,8 +36,8 @@ WHERE id = (
     ))
     ORDER BY {order} LIMIT 1 {lock}
 )
-RETURNING id, signup_id, kind, contact_key, payload, received_at, attempts, fence, alone, cause,
-    (SELECT form_id FROM signups WHERE signups.id = deliveries.signup_id) AS form_id
+RETURNING id, source, source_id, kind, contact_key, payload, received_at, attempts, fence, alone, cause,
+    (SELECT form_id FROM signups WHERE signups.id = deliveries.source_id) AS form_id
 """
 
 
@@ -57,14 +57,14 @@ NEWCOMER = _claim(
     "mine.received_at > :since AND mine.attempts = 0 AND mine.due_at + 0 <= :now", "mine.received_at DESC"
 )
 TAKEN = text(
-    "SELECT id, signup_id, kind, contact_key, payload, received_at, attempts, fence, alone, cause,"
-    " (SELECT form_id FROM signups WHERE signups.id = deliveries.signup_id) AS form_id"
+    "SELECT id, source, source_id, kind, contact_key, payload, received_at, attempts, fence, alone, cause,"
+    " (SELECT form_id FROM signups WHERE signups.id = deliveries.source_id) AS form_id"
     " FROM deliveries WHERE id = :this"
 )
 YOUNGER = (
     select(
         deliveries.c.id,
-        deliveries.c.signup_id,
+        deliveries.c.source_id,
         deliveries.c.payload,
         deliveries.c.received_at,
         deliveries.c.kind,

@@ -35,7 +35,7 @@ class Carried:
     delivery_id: int
     payload: Mapping[str, Any]
     received_at: int
-    signup_id: str = ""
+    source_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,8 @@ class Claimed:
     """
 
     delivery_id: int
-    signup_id: str
+    source: str
+    source_id: str
     kind: str
     contact_key: str
     payload: Mapping[str, Any]
@@ -64,6 +65,11 @@ class Claimed:
     form_id: int | None = None
     control: bool = False
     probe_of: str | None = None
+
+    @property
+    def log_id(self) -> dict[str, str]:
+        """What names it in the log."""
+        return {f"{self.source}_id": self.source_id}
 
     @property
     def traits(self) -> frozenset[str]:
@@ -180,7 +186,7 @@ BEHIND = (
 _POSTPONED_ALONE = _POSTPONED.values(alone=True)
 RETRIED = (
     update(deliveries)
-    .where(deliveries.c.signup_id == bindparam("signup"), PARKED)
+    .where(deliveries.c.source_id == bindparam("signup"), PARKED)
     .values(
         state="ready",
         due_at=bindparam("now"),
@@ -189,14 +195,14 @@ RETRIED = (
         finished_at=None,
         cause=put_aside.BY_PERSON,
     )
-    .returning(deliveries.c.signup_id, deliveries.c.received_at)
+    .returning(deliveries.c.source_id, deliveries.c.received_at)
 )
 # Not again and again the same ones.
 _PUT_BACK = (
     update(deliveries)
     .where(deliveries.c.id.in_(bindparam("ids", expanding=True)), PARKED, deliveries.c.attempts <= 2)
     .values(state="ready", due_at=bindparam("now"), finished_at=None, cause=None)
-    .returning(deliveries.c.signup_id, deliveries.c.received_at)
+    .returning(deliveries.c.source_id, deliveries.c.received_at)
 )
 _PROBE_ENDED = (
     update(budget).where(ROW, budget.c.probe_until == bindparam("our_probe")).values(probe_until=None)
@@ -385,7 +391,7 @@ class Deliveries:
         change = {"state": "ready", "due_at": values["now"], "finished_at": None, "cause": cause}
         with self._database.transaction(committed=lambda: self._database.copies.write(noted)) as connection:
             for row in connection.execute(statement, values):
-                noted.append(Entry(row.signup_id, row.received_at, changes={"deliveries": change}))
+                noted.append(Entry(row.source_id, row.received_at, changes={"deliveries": change}))
             if noted:
                 opt_outs.doubt(connection)
         return len(noted)
@@ -412,9 +418,9 @@ class Deliveries:
 def _claimed(connection: Connection, selected: Selected) -> Claimed:
     allowance, row = selected.allowance, selected.row
     others = claims.younger(connection, row)
-    payload, *more = payloads.wholes(connection, [(each.signup_id, each.payload) for each in (row, *others)])
+    payload, *more = payloads.wholes(connection, [(each.source_id, each.payload) for each in (row, *others)])
     younger = tuple(
-        Carried(other.id, wish, other.received_at, other.signup_id)
+        Carried(other.id, wish, other.received_at, other.source_id)
         for other, wish in zip(others, more, strict=True)
     )
     attempt_id = attempts.begin(
@@ -441,7 +447,7 @@ def _claimed(connection: Connection, selected: Selected) -> Claimed:
 def _ended(delivery: Claimed | Carried, state: str, now: int, **more: object) -> Entry:
     """For the copies; of a call that was made also without a lease: its row may have gone with a file."""
     change = {"state": state, "due_at": None, "finished_at": now, **more}
-    return Entry(delivery.signup_id, delivery.received_at, changes={"deliveries": change})
+    return Entry(delivery.source_id, delivery.received_at, changes={"deliveries": change})
 
 
 def _finish(connection: Connection, claimed: Claimed, statement: Update, values: dict[str, Any]) -> bool:

@@ -20,17 +20,17 @@ _READY = deliveries.c.state == "ready"
 _WAITS = or_(_READY, deliveries.c.state == "parked")
 _DROP = (
     update(deliveries)
-    .where(deliveries.c.signup_id == bindparam("signup"), _WAITS)
+    .where(deliveries.c.source_id == bindparam("signup"), _WAITS)
     .values(state="dropped", due_at=None, finished_at=bindparam("now"), note=bindparam("told"), cause=None)
-    .returning(deliveries.c.signup_id, deliveries.c.received_at)
+    .returning(deliveries.c.source_id, deliveries.c.received_at)
 )
 # The lists of a wish stand in its sign-up, see `payloads`, or in the wish itself once they were replaced.
 _NAMES_IT = or_(
     signups.c.list_ids.contains(bindparam("wanted")), deliveries.c.payload.contains(bindparam("wanted"))
 )
 WITH_LIST = (
-    select(deliveries.c.id, deliveries.c.signup_id, deliveries.c.received_at, deliveries.c.payload)
-    .join(signups, signups.c.id == deliveries.c.signup_id)
+    select(deliveries.c.id, deliveries.c.source_id, deliveries.c.received_at, deliveries.c.payload)
+    .join(signups, signups.c.id == deliveries.c.source_id)
     .where(or_(UNFINISHED, PARKED), deliveries.c.id > bindparam("after"), _NAMES_IT)
     .order_by(deliveries.c.id)
     .limit(_PAGE)
@@ -66,7 +66,7 @@ class DeliveryActions:
         change = {"state": "dropped", "due_at": None, "finished_at": now, "note": note, "cause": None}
         with self._database.transaction(committed=lambda: self._database.copies.write(noted)) as connection:
             for row in connection.execute(_DROP, {"signup": signup_id, "now": now, "told": note}):
-                noted.append(Entry(row.signup_id, row.received_at, changes={"deliveries": change}))
+                noted.append(Entry(row.source_id, row.received_at, changes={"deliveries": change}))
         return bool(noted)
 
     def replace_list(self, old: str, new: str, *, now: int, note: str) -> int:
@@ -83,7 +83,7 @@ class DeliveryActions:
                 rows = connection.execute(WITH_LIST, {"after": after, "wanted": f'"{list_id}"'}).all()
             if not rows:
                 return
-            yield [(row.id, row.signup_id, row.received_at, row.payload) for row in rows]
+            yield [(row.id, row.source_id, row.received_at, row.payload) for row in rows]
             after = rows[-1].id
 
     def _replace(

@@ -38,7 +38,7 @@ LAST_BEFORE = (
 )
 _JUST_ARRIVED = (
     select(signups.c.received_at)
-    .select_from(signups.join(deliveries, deliveries.c.signup_id == signups.c.id))
+    .select_from(signups.join(deliveries, deliveries.c.source_id == signups.c.id))
     .where(signups.c.received_at >= bindparam("recent"), signups.c.asked_by == bindparam("stranger"))
     # Finished, see the schema.
     .where(deliveries.c.due_at.is_(None))

@@ -24,7 +24,7 @@ AT_ONCE = 300
 _IDS: BindParameter[list[int]] = bindparam("ids", expanding=True)
 _WISH = (
     deliveries.c.id,
-    deliveries.c.signup_id,
+    deliveries.c.source_id,
     deliveries.c.payload,
     deliveries.c.received_at,
     deliveries.c.cause,
@@ -32,7 +32,7 @@ _WISH = (
     deliveries.c.due_at,
 )
 # With each its form; few rows, so each is looked up by its key.
-_FORM = select(signups.c.form_id).where(signups.c.id == deliveries.c.signup_id).scalar_subquery()
+_FORM = select(signups.c.form_id).where(signups.c.id == deliveries.c.source_id).scalar_subquery()
 OLDEST = (
     select(*_WISH, _FORM.label("form_id"))
     .where(UNFINISHED, deliveries.c.due_at <= bindparam("now"))
@@ -57,7 +57,7 @@ PUT_ASIDE = (
         cause=bindparam("why"),
         last_error=bindparam("error"),
     )
-    .returning(deliveries.c.signup_id, deliveries.c.received_at)
+    .returning(deliveries.c.source_id, deliveries.c.received_at)
 )
 _GIVE_BACK = (
     update(deliveries)
@@ -76,7 +76,7 @@ RELEASED = (
         deliveries.c.state == "parked",
     )
     .values(state="ready", due_at=bindparam("now"), finished_at=None, cause=None, attempts=0, alone=False)
-    .returning(deliveries.c.signup_id, deliveries.c.received_at)
+    .returning(deliveries.c.source_id, deliveries.c.received_at)
 )
 ANY_OF_CAUSE = (
     select(deliveries.c.id)
@@ -106,7 +106,7 @@ def with_traits(
     connection: Connection, rows: Sequence[Row[Any]], now: int
 ) -> list[tuple[Row[Any], frozenset[str]]]:
     """Each delivery, and what it has in common with others."""
-    wishes = payloads.wholes(connection, [(row.signup_id, row.payload) for row in rows])
+    wishes = payloads.wholes(connection, [(row.source_id, row.payload) for row in rows])
     return [
         (row, traits_of(wish, form_id=row.form_id, received_at=row.received_at, now=now))
         for row, wish in zip(rows, wishes, strict=True)
@@ -144,7 +144,7 @@ def release(connection: Connection, causes: Causes, now: int, noted: list[Entry]
         if not cause.lifted:
             continue
         rows = connection.execute(RELEASED, {"why": cause.id, "now": now}).all()
-        noted += [Entry(row.signup_id, row.received_at, changes={"deliveries": change}) for row in rows]
+        noted += [Entry(row.source_id, row.received_at, changes={"deliveries": change}) for row in rows]
         if rows:
             # They may have left since.
             opt_outs.doubt(connection)
@@ -178,7 +178,7 @@ def set_aside(connection: Connection, cause: Cause, ids: Iterable[int], now: int
     change = {"state": "parked", "due_at": None, "finished_at": now, "last_error": cause.sentence}
     change["cause"] = cause.id
     for row in connection.execute(PUT_ASIDE, ended):
-        noted.append(Entry(row.signup_id, row.received_at, changes={"deliveries": change}))
+        noted.append(Entry(row.source_id, row.received_at, changes={"deliveries": change}))
 
 
 def with_causes(allowance: Allowance, causes: Causes) -> Allowance:

@@ -30,7 +30,7 @@ from store.engine.statements import insert_unknown
 from store.errors import RowRefused
 from store.key_value import KeyValue
 from store.outbox import payloads
-from store.schema import UNFINISHED, deliveries, metadata, signups
+from store.schema import SIGNUP, UNFINISHED, deliveries, metadata, signups
 from store.schema import connection as connection_table
 from store.signups.accept import NewSignup
 
@@ -44,7 +44,7 @@ _NO_DELIVERY = (
 _NO_SIGNUP = (
     "The record of this sign-up was damaged, and only the address is left. Ask the person to sign up again."
 )
-_UNFINISHED_ONE = update(deliveries).where(deliveries.c.signup_id == bindparam("mine"), UNFINISHED)
+_UNFINISHED_ONE = update(deliveries).where(deliveries.c.source_id == bindparam("mine"), UNFINISHED)
 
 Row = dict[str, Any]
 Entry = TypeVar("Entry")
@@ -104,9 +104,7 @@ class Salvage:
         with closing(opened(old)) as source:
             with self._database.transaction() as connection:
                 carry_over_tables(source, connection)
-            for table in metadata.sorted_tables:
-                if table.name not in GROWING:
-                    continue
+            for table in (metadata.tables[name] for name in GROWING):
                 for batch in _batches(read(source, table.name)):
                     gaps = [entry for entry in batch if isinstance(entry, Gap)]
                     rows = [entry for entry in batch if not isinstance(entry, Gap)]
@@ -134,7 +132,7 @@ class Salvage:
         return put_back
 
     def _unknown(self, table: Table, batch: list[Row]) -> list[Row]:
-        key = "signup_id" if table is deliveries else "id"
+        key = "source_id" if table is deliveries else "id"
         sought = select(table.c[key]).where(table.c[key].in_([row[key] for row in batch]))
         with self._database.reading() as connection:
             known = set(connection.scalars(sought))
@@ -165,7 +163,7 @@ class Salvage:
     def _deliver_the_rest(self) -> None:
         """Give each sign-up without a delivery one that waits for a person: it may have been delivered."""
         missing = select(signups).where(
-            ~select(deliveries.c.id).where(deliveries.c.signup_id == signups.c.id).exists()
+            ~select(deliveries.c.id).where(deliveries.c.source_id == signups.c.id).exists()
         )
         with self._database.reading() as connection:
             rows = [dict(row) for row in connection.execute(missing).mappings()]
@@ -175,7 +173,7 @@ class Salvage:
                     connection,
                     deliveries,
                     {
-                        "signup_id": row["id"],
+                        "source_id": row["id"],
                         "received_at": row["received_at"],
                         "contact_key": row["contact_key"],
                         "kind": "sign_up",
@@ -194,17 +192,18 @@ class Salvage:
 
 
 def _keep_row(connection: Connection, table: Table, row: Row) -> None:
-    row = {name: value for name, value in row.items() if name in table.c}
+    row = {name: value for name, value in documents.row_read(row).items() if name in table.c}
     for document in ("person", "list_ids", "payload", "custom_fields", "tags", "sms"):
         if row.get(document) is not None:
             _check_document(row[document])
-    if table is deliveries and insert_unknown(connection, signups, _stub(row)):
+    of_signup = table is deliveries and row.get("source", SIGNUP) == SIGNUP
+    if of_signup and insert_unknown(connection, signups, _stub(row)):
         # What stood only in the sign-up is missing in the delivery.
         incomplete = payloads.MARK in row["payload"] and row["state"] in {"ready", "sending"}
         row |= _lost(row) if incomplete else {}
     if insert_unknown(connection, table, row) or table is not deliveries:
         return
-    known = select(deliveries.c.id).where(deliveries.c.signup_id == row["signup_id"])
+    known = select(deliveries.c.id).where(deliveries.c.source_id == row["source_id"])
     if connection.scalar(known) is None:
         # Its number is taken, or the contact has a delivery under way.
         row.pop("id", None)
@@ -225,7 +224,7 @@ def _lost(delivery: Row) -> Row:
 def _stub(delivery: Row) -> Row:
     """A sign-up of which only the delivery could be read; where it is known this changes nothing."""
     return {
-        "id": delivery["signup_id"],
+        "id": delivery["source_id"],
         "received_at": delivery["received_at"],
         "contact_key": delivery["contact_key"],
         "email": delivery["contact_key"],

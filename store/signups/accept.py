@@ -71,7 +71,7 @@ class SignupStatus:
     contact_id: str | None
 
 
-_BOTH = signups.join(deliveries, deliveries.c.signup_id == signups.c.id)
+_BOTH = signups.join(deliveries, deliveries.c.source_id == signups.c.id)
 _PROGRESS = (
     deliveries.c.state,
     deliveries.c.action,
@@ -100,7 +100,7 @@ def rows_of(signup: NewSignup, kind: str, payload: Mapping[str, object], due_at:
         "tags": written(list(signup.tags)) if signup.tags else None,
     }
     delivery: dict[str, object] = {
-        "signup_id": signup.id,
+        "source_id": signup.id,
         "received_at": signup.received_at,
         "due_at": signup.received_at if due_at is None else due_at,
         "contact_key": signup.contact_key,

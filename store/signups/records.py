@@ -10,7 +10,7 @@ from sqlalchemy import Row, Select, bindparam, select, tuple_
 
 from store.engine.database import Database
 from store.engine.documents import read
-from store.schema import PARKED, UNFINISHED, attempts, deliveries, forms, signups
+from store.schema import PARKED, SIGNUP, UNFINISHED, attempts, deliveries, forms, signups
 
 
 @dataclass(frozen=True)
@@ -96,12 +96,12 @@ _RECORD = select(
     deliveries.c.id.label("delivery_id"),
     *(deliveries.c[name] for name in _OF_DELIVERY),
 ).select_from(
-    signups.join(deliveries, deliveries.c.signup_id == signups.c.id).outerjoin(
+    signups.join(deliveries, deliveries.c.source_id == signups.c.id).outerjoin(
         forms, forms.c.id == signups.c.form_id
     )
 )
 _FIND = _RECORD.where(signups.c.id == bindparam("signup"))
-_ID_OF_DELIVERY = select(deliveries.c.signup_id).where(deliveries.c.id == bindparam("delivery"))
+_ID_OF_DELIVERY = select(deliveries.c.source_id).where(deliveries.c.id == bindparam("delivery"))
 _ATTEMPTS = (
     select(*(attempts.c[column.name] for column in fields(CallRecord)))
     .where(attempts.c.delivery_id.in_(bindparam("deliveries", expanding=True)))
@@ -109,8 +109,8 @@ _ATTEMPTS = (
 )
 _OF_A_FEW = {"ready": UNFINISHED, "sending": UNFINISHED, "parked": PARKED}
 PARKED_IDS = (
-    select(deliveries.c.id, deliveries.c.signup_id)
-    .where(PARKED, deliveries.c.id > bindparam("after"))
+    select(deliveries.c.id, deliveries.c.source_id)
+    .where(PARKED, deliveries.c.source == SIGNUP, deliveries.c.id > bindparam("after"))
     .order_by(deliveries.c.id)
     .limit(bindparam("at_most"))
 )
@@ -190,7 +190,7 @@ class SignupRecords:
         while True:
             with self._database.reading() as connection:
                 rows = connection.execute(PARKED_IDS, {"after": after, "at_most": self._page}).all()
-            yield from (row.signup_id for row in rows)
+            yield from (row.source_id for row in rows)
             if len(rows) < self._page:
                 return
             after = rows[-1].id

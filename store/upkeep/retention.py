@@ -28,8 +28,8 @@ BATCHES_AT_ONCE = 20  # more than a day's calls; a longer backlog is left to the
 _UNTIL_MS = KEPT_DAYS * DAY_MS
 # Rows that another process is at are left to it: neither waits for the other.
 FINISHED = (
-    select(deliveries.c.id, deliveries.c.signup_id, signups.c.network_address, signups.c.user_agent)
-    .join(signups, signups.c.id == deliveries.c.signup_id)
+    select(deliveries.c.id, deliveries.c.source_id, signups.c.network_address, signups.c.user_agent)
+    .outerjoin(signups, signups.c.id == deliveries.c.source_id)
     .where(KEEPS_PAYLOAD, deliveries.c.finished_at <= bindparam("until"))
     .order_by(deliveries.c.finished_at)
     .limit(BATCH)
@@ -150,7 +150,7 @@ def _forget_finished(connection: Connection, until: int) -> int:
         # One transaction: a blank payload is the mark that the sign-up is masked.
         connection.execute(_BLANK, {"ids": [row.id for row in rows]})
         seen = [
-            {"signup": row.signup_id, "network": masked(row.network_address)}
+            {"signup": row.source_id, "network": masked(row.network_address)}
             for row in rows
             if row.network_address or row.user_agent
         ]

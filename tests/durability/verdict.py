@@ -19,8 +19,8 @@ _ARRIVED = {"delivered", "merged"}
 _KEPT = {"ready", "sending", "parked"}
 _DAY = 86_400
 _ROWS = (
-    "SELECT deliveries.signup_id, deliveries.state, signups.email, signups.person FROM deliveries"
-    " JOIN signups ON signups.id = deliveries.signup_id ORDER BY deliveries.id"
+    "SELECT deliveries.source_id, deliveries.state, signups.email, signups.person FROM deliveries"
+    " JOIN signups ON signups.id = deliveries.source_id ORDER BY deliveries.id"
 )
 
 

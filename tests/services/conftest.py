@@ -245,7 +245,7 @@ class House:
     def wish(self) -> dict[str, Any]:
         """What the only delivery is to carry out."""
         with self.database.reading() as connection:
-            row = connection.exec_driver_sql("SELECT signup_id, payload FROM deliveries").one()
+            row = connection.exec_driver_sql("SELECT source_id, payload FROM deliveries").one()
             return payloads.wholes(connection, [(row.signup_id, row.payload)])[0]
 
     def protection_by(self, keys: tuple[str, ...], rates: RateLimits) -> Protection:

@@ -98,7 +98,7 @@ def test_what_waits_in_the_spool_is_stored_before_the_next_sign_up(tmp_path: Pat
     accepted = app.test_client().post("/subscribe", json=body, headers={"Prefer": "respond-async"})
     database = app.extensions["parts"].database
     with database.reading() as connection:
-        stored = connection.exec_driver_sql("SELECT signup_id FROM deliveries ORDER BY id").scalars().all()
+        stored = connection.exec_driver_sql("SELECT source_id FROM deliveries ORDER BY id").scalars().all()
     assert stored == ["spooled", accepted.get_json()["id"]]
     database.close()
 
@@ -166,7 +166,7 @@ class TestHousekeeping:
     @staticmethod
     def deliveries(parts: Parts) -> list[tuple[str, str, str]]:
         with parts.database.reading() as connection:
-            rows = connection.exec_driver_sql("SELECT signup_id, state, payload FROM deliveries").all()
+            rows = connection.exec_driver_sql("SELECT source_id, state, payload FROM deliveries").all()
         return [(row[0], row[1], row[2]) for row in rows]
 
 

@@ -28,6 +28,7 @@ _LAST_ID = (
     "SELECT max(seq, (SELECT coalesce(max(id), 0) FROM deliveries))"
     " FROM sqlite_sequence WHERE name = 'deliveries'"
 )
+# Sign-ups before their deliveries, and those before their calls.
 GROWING = ("signups", "suspected_signups", "deliveries", "events", "attempts")
 # Read from the vendor again instead, so that nobody needs to know which of their rows were damaged.
 READ_ANEW = ("opt_outs", "opt_out_refresh")

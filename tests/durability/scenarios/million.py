@@ -87,7 +87,7 @@ def run(folder: Path, *, rows: int, samples: int, database_url: str = "") -> Out
 def _fill(database: Database, rows: int, first: int) -> None:
     numbers = _NUMBERS[database.dialect]
     signups = "id, received_at, contact_key, email, person, list_ids, asked_by"
-    deliveries = "signup_id, received_at, contact_key, kind, payload, state, due_at, fence, attempts"
+    deliveries = "source_id, received_at, contact_key, kind, payload, state, due_at, fence, attempts"
     with answers_within(_FILLED_WITHIN_SECONDS), database.transaction() as connection:
         if database.dialect == "postgresql":
             connection.execute(text("SET LOCAL statement_timeout = 0"))

@@ -109,7 +109,7 @@ def _look(files: Mapping[str, bytes], root: Path) -> tuple[set[str], str]:
         try:
             fault = connection.execute("PRAGMA integrity_check").fetchone()[0]
             rows = connection.execute(
-                "SELECT signup_id FROM deliveries JOIN signups ON signups.id = signup_id"
+                "SELECT source_id FROM deliveries JOIN signups ON signups.id = source_id"
             )
             return {key for (key,) in rows} | spooled, "" if fault == "ok" else fault
         except driver.DatabaseError as error:

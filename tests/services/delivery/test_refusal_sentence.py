@@ -39,7 +39,8 @@ PAYLOAD = {
 def claimed(payload: dict[str, Any], *younger: dict[str, Any]) -> Claimed:
     return Claimed(
         delivery_id=1,
-        signup_id="s1",
+        source="signup",
+        source_id="s1",
         kind="sign_up",
         contact_key="ann@example.org",
         payload=payload,

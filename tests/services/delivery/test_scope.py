@@ -156,7 +156,7 @@ class Scene:
     def count(self, state: str, ids: list[str]) -> int:
         with self.house.database.reading() as connection:
             rows = connection.execute(
-                text("SELECT signup_id FROM deliveries WHERE state = :state"), {"state": state}
+                text("SELECT source_id FROM deliveries WHERE state = :state"), {"state": state}
             )
             return len({row.signup_id for row in rows} & set(ids))
 

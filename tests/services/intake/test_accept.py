@@ -167,7 +167,7 @@ def test_what_was_spooled_is_stored_before_what_comes_later(house: House) -> Non
     house.clock.now += 2_001
     newer = house.intake.accept(submission(NEWSLETTER.list_id), ANONYMOUS, Evidence())
     with house.database.reading() as connection:
-        rows = connection.exec_driver_sql("SELECT signup_id FROM deliveries ORDER BY id").scalars().all()
+        rows = connection.exec_driver_sql("SELECT source_id FROM deliveries ORDER BY id").scalars().all()
     assert rows == [older.id, newer.id]
 
 

@@ -54,7 +54,7 @@ def stored_bytes(house: House, signup_id: str) -> int:
     """Of all rows of a sign-up, with their entries in indexes, and of its lines in the second copy."""
     found = 0
     with house.database.reading() as connection:
-        for table, key in (("signups", "id"), ("deliveries", "signup_id"), ("suspected_signups", "id")):
+        for table, key in (("signups", "id"), ("deliveries", "source_id"), ("suspected_signups", "id")):
             sql = f"SELECT * FROM {table} WHERE {key} = ?"
             for row in connection.exec_driver_sql(sql, (signup_id,)).mappings():
                 found += sum(len(value.encode()) if isinstance(value, str) else 8 for value in row.values())

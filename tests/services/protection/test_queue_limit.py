@@ -99,7 +99,7 @@ def test_a_long_queue_is_counted_in_pages(house: House) -> None:
             (2 * PAGE + 7, form.id),
         )
         connection.exec_driver_sql(
-            f"{numbers} INSERT INTO deliveries (signup_id, received_at, contact_key, kind, payload, state,"
+            f"{numbers} INSERT INTO deliveries (source_id, received_at, contact_key, kind, payload, state,"
             " due_at, fence, attempts) SELECT i, i, i, 'sign_up', '{}', 'ready', 5, 0, 0 FROM n",
             (2 * PAGE + 7,),
         )

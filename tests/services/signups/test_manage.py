@@ -50,7 +50,7 @@ def test_a_parked_signup_is_due_again_as_if_never_tried(house: House, care: Sign
     record = record_of(care, "s1")
     assert (record.state, record.due_at, record.attempts) == ("ready", house.clock.now, 0)
     claimed = claim(house)
-    assert claimed.signup_id == "s1"
+    assert claimed.source_id == "s1"
     house.deliveries.delivered(claimed, now=house.clock.now, contact_id="c-1", action="created")
     case = care.show("s1")
     assert case is not None

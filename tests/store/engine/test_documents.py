@@ -143,7 +143,7 @@ def test_rows_of_an_earlier_release_are_read(database: Database) -> None:
     """With their escapes, half characters among them."""
     with database.transaction() as connection:
         connection.execute(insert(signups).values(OLD_ROW))
-        connection.execute(insert(deliveries).values(OLD_DELIVERY))
+        connection.execute(insert(deliveries).values(documents.row_read(OLD_DELIVERY)))
     read_back(database)
 
 

@@ -24,10 +24,7 @@ from tests.store.conftest import accept, in_threads
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 INSERT = "INSERT INTO meta (key, value) VALUES (?, '')"
-ORPHAN = (
-    "INSERT INTO deliveries (signup_id, received_at, contact_key, kind, payload, state, due_at, fence,"
-    " attempts) VALUES ('nobody', 0, 'a', 'sign_up', '{}', 'ready', 0, 0, 0)"
-)
+ORPHAN = "INSERT INTO attempts (delivery_id, started_at, carried) VALUES (0, 0, '[]')"
 
 
 @pytest.fixture

@@ -159,7 +159,7 @@ FILL = (
     "INSERT INTO signups (id, received_at, contact_key, email, person, list_ids, asked_by)"
     " SELECT 's' || i, i, 'c' || i, '', '{}', '[]', 'form' FROM (NUMBERS) AS numbers",
     "INSERT INTO deliveries"
-    " (signup_id, received_at, contact_key, kind, payload, state, due_at, finished_at, fence, attempts)"
+    " (source_id, received_at, contact_key, kind, payload, state, due_at, finished_at, fence, attempts)"
     " SELECT 's' || i, i, 'c' || i, 'sign_up', '[]',"
     " CASE WHEN i <= 50000 THEN 'delivered' WHEN i / 10 * 10 = i THEN 'parked' ELSE 'ready' END,"
     " CASE WHEN i > 50000 AND i / 10 * 10 < i THEN i END, CASE WHEN i <= 50000 THEN i END, 0, 0"

@@ -111,7 +111,7 @@ def test_upgrade_leaves_deliveries_to_go_on_with(
     accept(database, "s2", contact="ada@example.org", at=6)
     claimed = Deliveries(database, monotonic=lambda: 0.0).claim(10)
     assert isinstance(claimed, Claimed)
-    assert (claimed.signup_id, claimed.alone, claimed.probe) == ("s1", False, False)
+    assert (claimed.source_id, claimed.alone, claimed.probe) == ("s1", False, False)
     assert [other.payload["signup"] for other in claimed.younger] == ["s2"]
     budget = QuotaLedger(database)
     assert (budget.read().guard_ms, budget.read().probe_until) == (100, None)
@@ -243,3 +243,34 @@ def test_the_vendors_sentence_comes_and_goes_with_its_step(first_release: Engine
 
 def columns_of(connection: Connection, table: str) -> set[str]:
     return {column["name"] for column in inspect(connection).get_columns(table)}
+
+
+def test_who_asked_for_a_delivery_comes_and_goes_with_its_step(first_release: Engine) -> None:
+    """A sign-up's stays what it was; others need no sign-up, and the step back loses none of them."""
+    other = (
+        "INSERT INTO deliveries (source, source_id, received_at, contact_key, kind, payload, state, due_at,"
+        " fence, attempts) VALUES ('command', 'c1', 6, 'bob@example.org', 'leave', '{}', 'ready', 6, 0, 0)"
+    )
+    stray = (
+        "INSERT INTO deliveries (signup_id, received_at, contact_key, kind, payload, state, due_at, fence,"
+        " attempts) VALUES ('nobody', 6, 'bob@example.org', 'sign_up', '{}', 'ready', 6, 0, 0)"
+    )
+    with first_release.begin() as connection:
+        command.upgrade(configuration(connection), "0012")
+        before = columns_of(connection, "deliveries")
+        command.upgrade(configuration(connection), "0013")
+        assert columns_of(connection, "deliveries") == (before - {"signup_id"}) | {"source", "source_id"}
+        connection.exec_driver_sql(other)
+        rows = connection.exec_driver_sql("SELECT source, source_id FROM deliveries ORDER BY id")
+        assert [tuple(row) for row in rows] == [("signup", "s1"), ("command", "c1")]
+        with pytest.raises(RuntimeError, match="1 deliveries were asked for by no sign-up"):
+            command.downgrade(configuration(connection), "0012")
+        connection.exec_driver_sql("DELETE FROM deliveries WHERE source_id = 'c1'")
+        command.downgrade(configuration(connection), "0012")
+        assert columns_of(connection, "deliveries") == before
+        assert connection.exec_driver_sql("SELECT signup_id FROM deliveries").scalars().all() == ["s1"]
+    with first_release.connect() as connection:
+        if connection.dialect.name == "sqlite":
+            connection.exec_driver_sql("PRAGMA foreign_keys = ON")
+        with pytest.raises(IntegrityError):
+            connection.exec_driver_sql(stray)

@@ -33,7 +33,8 @@ def test_claim_hands_out_what_was_accepted(database: Database) -> None:
     got = claimed(outbox(database), 2_000)
     assert got == Claimed(
         delivery_id=got.delivery_id,
-        signup_id="s1",
+        source="signup",
+        source_id="s1",
         kind="sign_up",
         contact_key="s1@example.org",
         payload={"signup": "s1", "nested": [1]},
@@ -76,7 +77,7 @@ def test_oldest_due_first(database: Database) -> None:
     accept(database, "young", at=20)
     accept(database, "old", at=10)
     deliveries = outbox(database)
-    assert [claimed(deliveries, 30).signup_id for _ in range(2)] == ["old", "young"]
+    assert [claimed(deliveries, 30).source_id for _ in range(2)] == ["old", "young"]
 
 
 def test_one_contact_is_served_in_order(database: Database) -> None:
@@ -85,13 +86,13 @@ def test_one_contact_is_served_in_order(database: Database) -> None:
     accept(database, "second", contact="ada@example.org", at=5)
     deliveries = outbox(database)
     first = claimed(deliveries, 100)
-    assert first.signup_id == "first"
+    assert first.source_id == "first"
     assert deliveries.postpone(first, due_at=500, error="503", count=True)
     assert deliveries.claim(200) == Wait(500)
     again = claimed(deliveries, 500)
-    assert again.signup_id == "first"
+    assert again.source_id == "first"
     assert deliveries.delivered(again, now=501, contact_id="c", action="created")
-    assert claimed(deliveries, 502).signup_id == "second"
+    assert claimed(deliveries, 502).source_id == "second"
 
 
 def test_one_delivery_per_contact_in_flight(database: Database) -> None:
@@ -100,8 +101,8 @@ def test_one_delivery_per_contact_in_flight(database: Database) -> None:
     accept(database, "second", contact="ada@example.org", at=2)
     accept(database, "other", at=3)
     deliveries = outbox(database)
-    assert claimed(deliveries, 100).signup_id == "first"
-    assert claimed(deliveries, 101).signup_id == "other"
+    assert claimed(deliveries, 100).source_id == "first"
+    assert claimed(deliveries, 101).source_id == "other"
     assert deliveries.claim(102) == Wait(100 + LEASE)
 
 
@@ -137,11 +138,11 @@ def test_expired_row_goes_before_an_older_one_replayed_meanwhile(database: Datab
     accept(database, "younger", contact="ada@example.org")
     deliveries = outbox(database)
     assert deliveries.park(claimed(deliveries, 0), now=1, error="400")
-    assert claimed(deliveries, 2).signup_id == "younger"
+    assert claimed(deliveries, 2).source_id == "younger"
     with database.transaction() as connection:
         connection.exec_driver_sql("UPDATE deliveries SET state = 'ready', due_at = 0 WHERE state = 'parked'")
     assert deliveries.claim(3) == Wait(2 + LEASE)
-    assert claimed(deliveries, 2 + LEASE).signup_id == "younger"
+    assert claimed(deliveries, 2 + LEASE).source_id == "younger"
 
 
 def test_postponed_attempt_counts_or_not(database: Database) -> None:
@@ -204,7 +205,7 @@ def test_threads_never_claim_the_same_row(
         for _ in range(15):
             result = deliveries.claim(next(clock), lease_ms=10**9)
             if isinstance(result, Claimed):
-                got.append((result.signup_id, result.contact_key))
+                got.append((result.source_id, result.contact_key))
         return got
 
     taken = list(itertools.chain.from_iterable(in_threads(8, drain)))

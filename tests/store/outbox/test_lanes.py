@@ -42,7 +42,7 @@ def test_every_fourth_call_is_for_a_fresh_sign_up(database: Database) -> None:
     backlog(database, 8)
     accept(database, "fresh1", at=NOON - HOUR + 10_000)
     accept(database, "fresh2", at=NOON - 5)
-    taken = [claim(database, NOON + number * 300).signup_id for number in range(8)]
+    taken = [claim(database, NOON + number * 300).source_id for number in range(8)]
     assert taken == ["old0", "old1", "old2", "fresh1", "old3", "old4", "old5", "fresh2"]
 
 
@@ -50,7 +50,7 @@ def test_fourth_call_goes_on_with_the_backlog_when_nothing_is_fresh(database: Da
     """No call is left unused; an hour after it was received a sign-up is one of many."""
     backlog(database, 4)
     accept(database, "an hour old", at=NOON - HOUR)
-    taken = [claim(database, NOON + number * 300).signup_id for number in range(4)]
+    taken = [claim(database, NOON + number * 300).source_id for number in range(4)]
     assert taken == ["old0", "old1", "old2", "old3"]
 
 
@@ -60,11 +60,11 @@ def test_fresh_lane_keeps_the_order_within_a_contact(database: Database) -> None
     accept(database, "ada again", contact="old4@example.org", at=NOON - 10)
     accept(database, "not due", at=NOON + 2_000)
     used(database, 3)
-    assert claim(database, NOON).signup_id == "old0"
+    assert claim(database, NOON).source_id == "old0"
     for number in range(1, 4):
         claim(database, NOON + number * 300)
     last = claim(database, NOON + 1_200)
-    assert last.signup_id == "old4"
+    assert last.source_id == "old4"
     assert [other.payload["signup"] for other in last.younger] == ["ada again"]
 
 
@@ -72,13 +72,13 @@ def test_last_fifth_of_the_day_is_kept_for_fresh_sign_ups(database: Database) ->
     """From call 8,000 on the backlog waits for the next day, and those who sign up now do not."""
     backlog(database, 3)
     used(database, 7_999)
-    assert claim(database, NOON).signup_id == "old0"
+    assert claim(database, NOON).source_id == "old0"
     assert outbox(database).claim(NOON + 300) == Wait(MIDNIGHT)
     accept(database, "fresh", at=NOON + 400)
-    assert claim(database, NOON + 500).signup_id == "fresh"
+    assert claim(database, NOON + 500).source_id == "fresh"
     accept(database, "soon", at=NOON + 3_000)
     assert outbox(database).claim(NOON + 800) == Wait(NOON + 3_000)
-    assert claim(database, MIDNIGHT).signup_id == "old1"
+    assert claim(database, MIDNIGHT).source_id == "old1"
 
 
 def test_nothing_waiting_is_told_also_late_in_the_day(database: Database) -> None:
@@ -92,7 +92,7 @@ def test_last_hundred_calls_are_not_for_deliveries(database: Database) -> None:
     accept(database, "fresh1", at=NOON)
     accept(database, "fresh2", at=NOON)
     used(database, 9_899)
-    assert claim(database, NOON).signup_id == "fresh1"
+    assert claim(database, NOON).source_id == "fresh1"
     assert outbox(database).claim(NOON + 2_000) == Wait(MIDNIGHT)
     budget = QuotaLedger(database, monotonic=lambda: 0.0)
     for number in range(100):
@@ -156,7 +156,7 @@ def test_sign_ups_of_a_clock_that_was_ahead_are_due_now(database: Database) -> N
     """They do not wait for the day that the clock had reached; those a few seconds ahead simply wait."""
     accept(database, "tomorrow", at=NOON + DAY)
     assert outbox(database).claim(NOON) == Wait(NOON)
-    assert claim(database, NOON).signup_id == "tomorrow"
+    assert claim(database, NOON).source_id == "tomorrow"
     accept(database, "in a moment", at=NOON + 5_000)
     assert outbox(database).claim(NOON + 1) == Wait(NOON + 5_000)
 
@@ -171,7 +171,7 @@ def test_what_was_put_off_by_a_clock_that_was_ahead_does_not_wait_for_that_day(d
     assert deliveries.postpone(later, due_at=NOON + DAY + 15 * minute, error="conflict", count=True)
     assert deliveries.delivered(last, now=NOON + DAY + 2, contact_id="c", action="created")
     first = claim(database, NOON)
-    assert first.signup_id == "at once"
+    assert first.source_id == "at once"
     assert deliveries.delivered(first, now=NOON, contact_id="c", action="created")
     waits = deliveries.claim(NOON + 2_000)
     assert isinstance(waits, Wait)
@@ -188,7 +188,7 @@ def test_clock_that_jumps_ahead_does_no_harm(database: Database) -> None:
     assert isinstance(outbox(database).claim(NOON + HOUR + 1), Wait)
     assert not outbox(database).delivered(early, now=NOON + HOUR, contact_id="early", action="created")
     assert outbox(database).delivered(owner, now=NOON + HOUR, contact_id="c", action="created")
-    assert claim(database, NOON + HOUR + 2).signup_id == "s2"
+    assert claim(database, NOON + HOUR + 2).source_id == "s2"
 
 
 def six_ask(url: str, times: range, ask: Callable[[Database, int], bool]) -> int:

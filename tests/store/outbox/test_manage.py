@@ -54,7 +54,7 @@ def test_a_list_is_replaced_in_all_that_wait_or_are_parked(database: Database) -
     sent = {}
     for number in range(4):
         claimed = claim(database, 10_000 + 2_000 * number)
-        sent[claimed.signup_id] = (claimed.payload["list_memberships"], claimed.attempts)
+        sent[claimed.source_id] = (claimed.payload["list_memberships"], claimed.attempts)
         assert claimed.payload["tags"] == {"A": True}
     assert sent == {"a": ([NEW], 1), "b": ([OTHER, NEW], 1), "c": ([NEW], 1), "d": ([OTHER], 1)}
     record = SignupRecords(database).find("a")
@@ -102,7 +102,7 @@ def test_a_cause_puts_its_rows_aside_many_at_a_time(database: Database) -> None:
         )
         connection.exec_driver_sql(
             "INSERT INTO deliveries"
-            " (signup_id, received_at, contact_key, kind, payload, state, due_at, fence, attempts)"
+            " (source_id, received_at, contact_key, kind, payload, state, due_at, fence, attempts)"
             " SELECT id, received_at, contact_key, 'sign_up', '{\"list_memberships\":[\"dead\"]}', 'ready',"
             " received_at, 0, 0 FROM signups WHERE id LIKE '%%-%%'"
         )
@@ -111,7 +111,7 @@ def test_a_cause_puts_its_rows_aside_many_at_a_time(database: Database) -> None:
     outbox.establish(Cause.of(("list:dead",), "The list is gone.", 1_000), (), now=1_000)
     found = outbox.claim(1_001)
     assert isinstance(found, Claimed)
-    assert found.signup_id == "good"
+    assert found.source_id == "good"
     for looks in range(5):
         assert not isinstance(outbox.claim(5_000 + looks), Claimed)
     assert outbox.backlog().parked == 40 + 1_600

@@ -24,8 +24,8 @@ def claim(database: Database, now: int) -> Claimed:
 def states(database: Database) -> dict[str, tuple[str, str | None, str | None]]:
     """State, contact and action by sign-up."""
     with database.reading() as connection:
-        rows = connection.exec_driver_sql("SELECT signup_id, state, contact_id, action FROM deliveries").all()
-    return {row.signup_id: (row.state, row.contact_id, row.action) for row in rows}
+        rows = connection.exec_driver_sql("SELECT source_id, state, contact_id, action FROM deliveries").all()
+    return {row.source_id: (row.state, row.contact_id, row.action) for row in rows}
 
 
 def ids(claimed: Claimed) -> tuple[int, ...]:
@@ -42,7 +42,7 @@ def test_claim_brings_the_younger_ones_along(database: Database) -> None:
     """With what they ask for, oldest first, and nobody else's."""
     three_of_ada(database)
     claimed = claim(database, 10)
-    assert claimed.signup_id == "first"
+    assert claimed.source_id == "first"
     assert [(other.payload["signup"], other.received_at) for other in claimed.younger] == [
         ("second", 2),
         ("third", 3),
@@ -54,7 +54,7 @@ def test_younger_ones_are_not_claimed_meanwhile(database: Database) -> None:
     """They stay ready, but wait for the leader."""
     three_of_ada(database)
     claim(database, 10)
-    assert claim(database, 11).signup_id == "other"
+    assert claim(database, 11).source_id == "other"
     assert isinstance(outbox(database).claim(12), Wait)
     assert states(database)["second"] == ("ready", None, None)
 
@@ -78,7 +78,7 @@ def test_delivery_finishes_what_it_carried(database: Database) -> None:
             "SELECT merged_into, finished_at, due_at FROM deliveries WHERE state = 'merged'"
         ).all()
     assert tuple(row) == (claimed.delivery_id, 20, None)
-    assert [claim(database, now).signup_id for now in (21, 22)] == ["third", "other"]
+    assert [claim(database, now).source_id for now in (21, 22)] == ["third", "other"]
 
 
 def test_delivery_that_lost_its_lease_finishes_nothing(database: Database) -> None:
@@ -86,7 +86,7 @@ def test_delivery_that_lost_its_lease_finishes_nothing(database: Database) -> No
     three_of_ada(database)
     late = claim(database, 8)
     owner = claim(database, 60_010)
-    assert owner.signup_id == "other"
+    assert owner.source_id == "other"
     owner = claim(database, 60_011)
     assert owner.delivery_id == late.delivery_id
     assert ids(owner) == ids(late)
@@ -102,7 +102,7 @@ def test_only_ready_rows_of_the_contact_are_merged(database: Database) -> None:
     claimed = claim(database, 10)
     with database.transaction() as connection:
         connection.exec_driver_sql(
-            "UPDATE deliveries SET state = 'parked', due_at = NULL WHERE signup_id = 'third'"
+            "UPDATE deliveries SET state = 'parked', due_at = NULL WHERE source_id = 'third'"
         )
     everything = tuple(range(claimed.delivery_id, claimed.delivery_id + 4))
     assert outbox(database).delivered(claimed, now=20, contact_id="c", action="updated", carried=everything)
@@ -131,12 +131,12 @@ def test_refused_together_then_alone(database: Database) -> None:
     three_of_ada(database)
     outbox(database).postpone(claim(database, 4), due_at=5, error="400", count=True, alone=True)
     again = claim(database, 6)
-    assert (again.signup_id, again.alone, again.younger, again.attempts) == ("first", True, (), 2)
+    assert (again.source_id, again.alone, again.younger, again.attempts) == ("first", True, (), 2)
     assert outbox(database).postpone(again, due_at=7, error="503", count=False)
     again = claim(database, 8)
-    assert (again.signup_id, again.alone, again.younger) == ("first", True, ())
+    assert (again.source_id, again.alone, again.younger) == ("first", True, ())
     assert outbox(database).park(again, now=8, error="400")
-    assert claim(database, 8).signup_id == "second"
+    assert claim(database, 8).source_id == "second"
 
 
 def test_one_that_goes_alone_is_not_carried(database: Database) -> None:
@@ -145,11 +145,11 @@ def test_one_that_goes_alone_is_not_carried(database: Database) -> None:
     deliveries = outbox(database)
     assert deliveries.park(claim(database, 4), now=5, error="400")
     second = claim(database, 5)
-    assert second.signup_id == "second"
+    assert second.source_id == "second"
     assert deliveries.postpone(second, due_at=6, error="400", count=True, alone=True)
     assert deliveries.retry("first", now=6)
     again = claim(database, 7)
-    assert (again.signup_id, again.younger) == ("first", ())
+    assert (again.source_id, again.younger) == ("first", ())
 
 
 def test_younger_ones_wait_as_long_as_the_leader(database: Database) -> None:
@@ -157,7 +157,7 @@ def test_younger_ones_wait_as_long_as_the_leader(database: Database) -> None:
     three_of_ada(database)
     deliveries = outbox(database)
     assert deliveries.postpone(claim(database, 10), due_at=5_000, error="409", count=True)
-    assert claim(database, 11).signup_id == "other"
+    assert claim(database, 11).source_id == "other"
     found = [Signups(database).find(name) for name in ("first", "second", "third", "other")]
     assert [status.due_at for status in found if status] == [5_000, 5_000, 5_000, 11 + 60_000]
     assert len(claim(database, 5_000).younger) == 2
@@ -186,5 +186,5 @@ def test_retried_row_goes_before_its_contacts_younger_ones(database: Database) -
     assert deliveries.park(claim(database, 10), now=11, error="400")
     assert deliveries.retry("first", now=500)
     taken = [claim(database, 600), claim(database, 601)]
-    assert [claimed.signup_id for claimed in taken] == ["other", "first"]
+    assert [claimed.source_id for claimed in taken] == ["other", "first"]
     assert [other.payload["signup"] for other in taken[1].younger] == ["second", "third"]

@@ -262,10 +262,10 @@ class Outbox(RuleBasedStateMachine):
     @precondition(lambda self: self.names)
     @rule(pick=st.integers(0, 50))
     def person_has_it_tried_again(self, pick: int) -> None:
-        parked = [row.signup_id for row in self.rows().values() if row.state == "parked"]
+        parked = [row.source_id for row in self.rows().values() if row.state == "parked"]
         names = parked or self.names
         name = names[pick % len(names)]
-        (before,) = (row for row in self.rows().values() if row.signup_id == name)
+        (before,) = (row for row in self.rows().values() if row.source_id == name)
         assert self.deliveries.retry(name, now=self.now) == (before.state == "parked")
         after = self.rows()[before.id]
         assert after == before or (after.state, after.due_at, after.attempts) == ("ready", self.now, 0)
@@ -273,7 +273,7 @@ class Outbox(RuleBasedStateMachine):
     @invariant()
     def nothing_is_lost_and_what_is_done_stays_done(self) -> None:
         rows = self.rows()
-        assert sorted(row.signup_id for row in rows.values()) == sorted(self.names)
+        assert sorted(row.source_id for row in rows.values()) == sorted(self.names)
         sending = [row.contact_key for row in rows.values() if row.state == "sending"]
         assert len(sending) == len(set(sending))
         for row in rows.values():

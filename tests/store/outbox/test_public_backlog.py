@@ -32,7 +32,7 @@ class Town:
 
     def change(self, name: str, **values: object) -> None:
         with self.database.transaction() as connection:
-            connection.execute(update(deliveries).where(deliveries.c.signup_id == name).values(**values))
+            connection.execute(update(deliveries).where(deliveries.c.source_id == name).values(**values))
 
     def deliver(self, name: str, *, state: str = "delivered") -> None:
         self.change(name, state=state, due_at=None)

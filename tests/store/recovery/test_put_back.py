@@ -35,7 +35,7 @@ def test_those_that_are_named_are_due_again(database: Database) -> None:
     assert outbox.claim(89_999) == Wait(90_000)
     claimed = outbox.claim(90_000)
     assert isinstance(claimed, Claimed)
-    assert (claimed.signup_id, claimed.attempts) == ("s2", 2)
+    assert (claimed.source_id, claimed.attempts) == ("s2", 2)
 
 
 def test_what_was_refused_three_times_stays_parked(database: Database) -> None:

@@ -39,7 +39,7 @@ def keep(spool: Spool, name: str) -> None:
 
 def ids(database: Database) -> list[str]:
     with database.reading() as connection:
-        query = "SELECT s.id FROM signups s JOIN deliveries d ON d.signup_id = s.id WHERE d.state = 'ready'"
+        query = "SELECT s.id FROM signups s JOIN deliveries d ON d.source_id = s.id WHERE d.state = 'ready'"
         return sorted(connection.exec_driver_sql(query).scalars())
 
 
@@ -57,7 +57,7 @@ def test_a_spooled_sign_up_becomes_what_it_would_have_been(database: Database, s
         payload={"signup": "direct", "nested": [1]},
     )
     with database.reading() as connection:
-        for table, key in (("signups", "id"), ("deliveries", "signup_id")):
+        for table, key in (("signups", "id"), ("deliveries", "source_id")):
             query = f"SELECT * FROM {table} ORDER BY {key}"
             direct, spooled = (dict(row) for row in connection.exec_driver_sql(query).mappings())
             differing = {name for name in direct if direct[name] != spooled[name]}

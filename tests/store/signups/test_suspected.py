@@ -239,7 +239,7 @@ def test_a_better_proof_releases_within_the_limits(database: Database, suspected
     assert suspected.try_again("c", now=500, believed=True)
     with database.reading() as connection:
         rows = connection.execute(deliveries.select()).all()
-    assert {(row.signup_id, row.received_at, row.due_at) for row in rows} == {("a", 10, 500), ("c", 10, 500)}
+    assert {(row.source_id, row.received_at, row.due_at) for row in rows} == {("a", 10, 500), ("c", 10, 500)}
 
 
 def test_a_better_proof_counts_once(database: Database, suspected: SuspectedSignups) -> None:

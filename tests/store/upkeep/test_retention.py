@@ -26,7 +26,7 @@ def claim(database: Database, now: int) -> Claimed:
 
 def payloads(database: Database) -> dict[str, str]:
     with database.reading() as connection:
-        rows = connection.exec_driver_sql("SELECT signup_id, payload FROM deliveries").all()
+        rows = connection.exec_driver_sql("SELECT source_id, payload FROM deliveries").all()
     return {row[0]: "blank" if row[1] == "{}" else "kept" for row in rows}
 
 
@@ -129,7 +129,7 @@ def test_long_backlog_goes_in_batches(database: Database) -> None:
         )
         connection.execute(
             text(
-                "INSERT INTO deliveries (signup_id, received_at, contact_key, kind, payload, state, fence,"
+                "INSERT INTO deliveries (source_id, received_at, contact_key, kind, payload, state, fence,"
                 " attempts, finished_at)"
                 " VALUES (:name, 1, :name, 'sign_up', '[]', 'delivered', 1, 1, :finished)"
             ),

@@ -69,7 +69,7 @@ class House:
         claimed = self.claim(now)
         carried = tuple(other.delivery_id for other in claimed.younger) if carrying else ()
         self.deliveries.delivered(claimed, now=now, contact_id="c1", action="created", carried=carried)
-        return claimed.signup_id
+        return claimed.source_id
 
     def lose(self, *names: str, tables: tuple[str, ...] = ("deliveries", "signups")) -> None:
         """Set the file aside without these rows, as another process does, and read it back."""
@@ -104,7 +104,7 @@ class House:
         with closing(driver.connect(str(self.path))) as old:
             old.execute("PRAGMA foreign_keys = OFF")
             for table in tables:
-                key = "signup_id" if table == "deliveries" else "id"
+                key = "source_id" if table == "deliveries" else "id"
                 old.executemany(f"DELETE FROM {table} WHERE {key} = ?", [(name,) for name in names])
             old.commit()
 
@@ -114,7 +114,7 @@ class House:
             return [dict(row) for row in found.mappings()]
 
     def states(self) -> dict[str, str]:
-        return {row["signup_id"]: row["state"] for row in self.all("deliveries")}
+        return {row["source_id"]: row["state"] for row in self.all("deliveries")}
 
     def ends(self) -> list[dict[str, Any]]:
         """Return the deliveries without the marks of their claims, which are not copied."""
@@ -175,8 +175,8 @@ def test_the_number_of_each_is_right_among_those_stored_together(house: House) -
     """What one statement inserts is numbered in the order of its rows."""
     in_threads(24, lambda index: house.accept(f"s{index:02}"))
     ((_, file),) = house.database.copies.files()
-    copied = {row["signup_id"]: row["id"] for row in rows(file, "deliveries")}
-    assert copied == {row["signup_id"]: row["id"] for row in house.all("deliveries")}
+    copied = {row["source_id"]: row["id"] for row in rows(file, "deliveries")}
+    assert copied == {row["source_id"]: row["id"] for row in house.all("deliveries")}
 
 
 def test_what_had_been_delivered_is_not_sent_again(house: House) -> None:
@@ -236,7 +236,7 @@ def test_one_that_is_being_sent_again_is_left_to_its_sender(house: House) -> Non
     house.accept("s1")
     house.deliveries.park(house.claim(), now=NOW, error="Refused.")
     assert house.deliveries.retry("s1", now=NOW)
-    assert house.claim(NOW + 1_000).signup_id == "s1"
+    assert house.claim(NOW + 1_000).source_id == "s1"
     house.accept("s2")
     house.lose("s2")
     assert house.states() == {"s1": "sending", "s2": "ready"}
@@ -292,7 +292,7 @@ def test_nothing_is_sent_before_all_is_put_back(house: House) -> None:
     house.accept("s2", contact="ada@example.org", at=stamped)
     assert house.deliveries.claim(stamped + 5_000) == Wait(stamped + 6_000)
     house.salvage.run()
-    assert house.claim(stamped + 5_000).signup_id == "s1"
+    assert house.claim(stamped + 5_000).source_id == "s1"
 
 
 def test_what_cannot_be_put_back_holds_up_the_others_for_ten_minutes_only(house: House) -> None:
@@ -301,7 +301,7 @@ def test_what_cannot_be_put_back_holds_up_the_others_for_ten_minutes_only(house:
     stamped = house.tear_out("s0")
     house.accept("s1", at=stamped)
     assert isinstance(house.deliveries.claim(stamped + 599_999), Wait)
-    assert house.claim(stamped + 600_000).signup_id == "s1"
+    assert house.claim(stamped + 600_000).source_id == "s1"
 
 
 def test_a_file_that_is_gone_without_a_connection_to_it_comes_back(house: House) -> None:
@@ -315,7 +315,7 @@ def test_a_file_that_is_gone_without_a_connection_to_it_comes_back(house: House)
     (told,) = house.salvage.run()
     assert (told.signups, told.copied) == (0, 3)
     assert house.all("deliveries")[:3] == before["deliveries"]
-    assert house.all("deliveries")[3]["signup_id"] == "new"
+    assert house.all("deliveries")[3]["source_id"] == "new"
     assert [row for row in house.all("signups") if row["id"] != "new"] == before["signups"]
 
 
@@ -439,7 +439,7 @@ def test_days_are_removed_when_nothing_of_them_waits(house: House) -> None:
     with house.database.transaction() as connection:
         for state, of in (("delivered", "0, 2, 4, 5"), ("parked", "1")):
             ids = ", ".join(f"'s{number}'" for number in of.split(", "))
-            ended = f"UPDATE deliveries SET state = '{state}', due_at = NULL WHERE signup_id IN ({ids})"
+            ended = f"UPDATE deliveries SET state = '{state}', due_at = NULL WHERE source_id IN ({ids})"
             connection.exec_driver_sql(ended)
     retention = Retention(house.database)
     assert retention.prune_copies(now) == 1

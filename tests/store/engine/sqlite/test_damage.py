@@ -58,7 +58,7 @@ class House:
 
     def ids(self) -> set[str]:
         with self.database.reading() as connection:
-            query = "SELECT s.id FROM signups s JOIN deliveries d ON d.signup_id = s.id"
+            query = "SELECT s.id FROM signups s JOIN deliveries d ON d.source_id = s.id"
             return set(connection.exec_driver_sql(query).scalars())
 
 
@@ -68,7 +68,7 @@ def row_of(table: str, index: int) -> dict[str, Any]:
         documents = {"person": json.dumps(dict(new.person)), "list_ids": json.dumps(new.list_ids)}
         return vars(new) | documents
     return {
-        "signup_id": new.id,
+        "source_id": new.id,
         "received_at": 0,
         "due_at": 0,
         "contact_key": new.contact_key,
@@ -330,9 +330,9 @@ def test_tokens_budget_and_numbering_are_taken_over_before_the_first_use(house: 
     assert told.connection
     claimed = Deliveries(house.database).claim(2 * 86_400_000)
     assert isinstance(claimed, Claimed)
-    assert claimed.signup_id == name(0)
+    assert claimed.source_id == name(0)
     with house.database.reading() as connection:
-        query = "SELECT signup_id FROM deliveries WHERE contact_key = 's00001@example.org' ORDER BY id"
+        query = "SELECT source_id FROM deliveries WHERE contact_key = 's00001@example.org' ORDER BY id"
         assert list(connection.exec_driver_sql(query).scalars()) == [name(1), "new"]
 
 
@@ -359,7 +359,7 @@ def test_half_of_a_pair_is_enough(house: House, table: str, state: str) -> None:
     house.path.rename(aside)
     with closing(driver.connect(str(aside))) as old:
         old.execute("PRAGMA foreign_keys = OFF")
-        old.execute(f"DELETE FROM {table} WHERE {'signup_id' if table == 'deliveries' else 'id'} = 's00001'")
+        old.execute(f"DELETE FROM {table} WHERE {'source_id' if table == 'deliveries' else 'id'} = 's00001'")
         old.commit()
     house.salvage.run()
     status = Signups(house.database).find("s00001")
@@ -368,7 +368,7 @@ def test_half_of_a_pair_is_enough(house: House, table: str, state: str) -> None:
     if table == "deliveries":
         assert "damaged" in (status.last_error or "")
         with house.database.reading() as connection:
-            query = "SELECT payload FROM deliveries WHERE signup_id = 's00001'"
+            query = "SELECT payload FROM deliveries WHERE source_id = 's00001'"
             payload = json.loads(connection.exec_driver_sql(query).scalar_one())
         assert payload == {"email_address": "s00001@example.org"}
 
@@ -383,7 +383,7 @@ def test_a_salvage_that_was_cut_off_begins_again(house: House) -> None:
     assert isinstance(claimed, Claimed)
     Deliveries(house.database).delivered(claimed, now=86_400_001, contact_id="c1", action="created")
     house.salvage.run()
-    status = Signups(house.database).find(claimed.signup_id)
+    status = Signups(house.database).find(claimed.source_id)
     assert status is not None
     assert status.state == "delivered"
     assert len(house.ids()) == 30
