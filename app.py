@@ -21,6 +21,11 @@ from commands import register_commands
 from oauth.routes import create_blueprint
 from settings import Settings, SettingsError
 from store.errors import StoreError, StoreMisconfigured
+from web.errors import storage_unavailable
+from web.security.addresses import base_url, base_url_elsewhere, known_base_url
+from web.security.forwarded import Forwarded
+from web.security.guards import require_admin
+from web.security.sandbox_guard import SandboxGuard
 from wiring import Parts, build_services
 from wiring.access import SESSION_LIFETIME
 from wiring.constant_contact import SANDBOX_PATH
@@ -43,20 +48,20 @@ def create_app(settings: Settings | None = None, parts: Parts | None = None) -> 
     app.register_blueprint(
         create_blueprint(
             parts.connection.connector,
-            guard=web.guards.require_admin,
+            guard=require_admin,
             starting=parts.access.connect_limit,
-            elsewhere=web.base_url_elsewhere,
-            redirect_uri=lambda: f"{web.base_url()}{CALLBACK_PATH}",
-            home=lambda: f"{web.known_base_url() or ''}/admin/",
+            elsewhere=base_url_elsewhere,
+            redirect_uri=lambda: f"{base_url()}{CALLBACK_PATH}",
+            home=lambda: f"{known_base_url() or ''}/admin/",
         )
     )
-    app.register_error_handler(StoreError, web.errors.storage_unavailable)
+    app.register_error_handler(StoreError, storage_unavailable)
     register_commands(app)
     if parts.vendor.sandbox is not None:
-        guarded = web.SandboxGuard(app, parts.vendor.sandbox.wsgi_app, granted=sandbox.CONTROL_GRANTED)
+        guarded = SandboxGuard(app, parts.vendor.sandbox.wsgi_app, granted=sandbox.CONTROL_GRANTED)
         app.wsgi_app = DispatcherMiddleware(app.wsgi_app, {SANDBOX_PATH: guarded})  # type: ignore[method-assign]
     watch = parts.access.proxy_watch if settings.production else None
-    app.wsgi_app = web.Forwarded(app.wsgi_app, parts.access.proxy_rules, watch)  # type: ignore[method-assign]
+    app.wsgi_app = Forwarded(app.wsgi_app, parts.access.proxy_rules, watch)  # type: ignore[method-assign]
     return app
 
 

@@ -12,22 +12,9 @@ from web.api import openapi
 from web.api import status as api
 from web.paths import TolerantPaths, first_segments
 from web.public import embed, forms, links, site, subscribe
-from web.security import cors, guards, headers
-from web.security.addresses import base_url, base_url_elsewhere, known_base_url, may_call
-from web.security.forwarded import Forwarded
-from web.security.sandbox_guard import SandboxGuard
+from web.security import cors, headers
+from web.security.addresses import may_call
 from web.security.sessions import CookieSessions
-
-__all__ = [
-    "Forwarded",
-    "SandboxGuard",
-    "base_url",
-    "base_url_elsewhere",
-    "errors",
-    "guards",
-    "known_base_url",
-    "register",
-]
 
 
 def register(app: Flask, services: Services) -> None:

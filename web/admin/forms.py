@@ -31,6 +31,15 @@ PROTECTIONS = {
 THIRD_PARTY = (
     "{title}: a captcha that visitors’ browsers load from there. Also for plain HTML copied into a page."
 )
+TEXTS = (
+    "name",
+    "wording",
+    "thank_you_message",
+    "thank_you_url",
+    "sms_wording",
+    "sms_country",
+    "most_pending",
+)
 
 blueprint = Blueprint("forms", __name__, url_prefix="/forms")
 
@@ -113,27 +122,16 @@ def _entered() -> dict[str, Any]:
         for name in (*ASKED, *_custom_fields(posted))
         if name == "email" or f"show_{name}" in posted
     ]
-    texts = (
-        "name",
-        "wording",
-        "thank_you_message",
-        "thank_you_url",
-        "sms_wording",
-        "sms_country",
-        "most_pending",
-    )
-    level = {"protection": posted["protection"]} if "protection" in posted else {}
-    return (
-        level
-        | {name: posted.get(name, "") for name in texts}
-        | {
-            "list_ids": posted.getlist("list_ids"),
-            "fields": fields,
-            "origins": posted.get("origins", "").split(),
-            "protect_existing": "protect_existing" in posted,
-            "tags": posted.get("tags", "").splitlines(),
-        }
-    )
+    entered: dict[str, Any] = {name: posted.get(name, "") for name in TEXTS}
+    if "protection" in posted:
+        entered["protection"] = posted["protection"]
+    return entered | {
+        "list_ids": posted.getlist("list_ids"),
+        "fields": fields,
+        "origins": posted.get("origins", "").split(),
+        "protect_existing": "protect_existing" in posted,
+        "tags": posted.get("tags", "").splitlines(),
+    }
 
 
 def _custom_fields(posted: Iterable[str]) -> list[str]:
