@@ -1,6 +1,6 @@
 """One line per event on standard error: readable in development, JSON in production.
 
-Secrets never get this far by design; the redaction here is the second fence.
+No caller logs secrets; the redaction here is a second safeguard.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, TextIO
 
 import structlog
 
-# Bearer and Basic credentials, JWTs, and the parameters of OAuth that are worth stealing.
+# Bearer and Basic credentials, JWTs, and secret parameters of OAuth.
 SECRET = re.compile(
     r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{8,}"
     r"|\beyJ[\w-]+\.[\w-]+\.[\w-]*"
@@ -25,22 +25,22 @@ SECRET = re.compile(
 SECRET_NAMES = frozenset(
     {"authorization", "password", "token", "access_token", "refresh_token", "client_secret", "code"}
 )
-# What every match of the two patterns contains.
-MAY_HIDE = re.compile(r"(?i)[@=\s]|eyJ")
+# Every text that SECRET or ADDRESS matches also matches this, which is much faster.
+MAY_NEED_REDACTION = re.compile(r"(?i)[@=\s]|eyJ")
 ADDRESS = re.compile(r"([\w.+-])[\w.+-]*@([\w-]+\.[\w.-]+)")
-# Control characters of C0 and C1, and what turns the direction of a line.
-_STEERING = r"\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069"
-STEERING, STEERING_OR_BREAK = re.compile(f"[{_STEERING}]"), re.compile(f"[{_STEERING}\t\n]")
+# Control characters of C0 and C1, line separators, and those that change the direction of writing.
+_CONTROLS = r"\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069"
+CONTROLS, CONTROLS_OR_BREAK = re.compile(f"[{_CONTROLS}]"), re.compile(f"[{_CONTROLS}\t\n]")
 HIDDEN = "[hidden]"
-# In characters: one line must not fill the disk. A traceback takes less.
+# In characters: one line must not fill the disk. A traceback is shorter.
 LONGEST_VALUE = 20_000
 
-# One list for good: loggers keep the one that they first met.
-_chain: list[Any] = []
+# Always the same list object, since loggers keep the one of their first use.
+_processors: list[Any] = []
 
 
 class _StandardError(logging.StreamHandler[TextIO]):
-    """Writes to whatever standard error is now; one that is replaced later is followed."""
+    """Writes to the present `sys.stderr`, also after that was replaced."""
 
     def __init__(self) -> None:
         logging.Handler.__init__(self)
@@ -50,11 +50,11 @@ class _StandardError(logging.StreamHandler[TextIO]):
         return sys.stderr
 
 
-class _Lines:
-    """Where our own lines go: straight there, because the standard library's way there takes far longer.
+class _DirectLogger:
+    """structlog's logger for our own lines: writes them directly, which is far faster than `logging`.
 
-    A thread that finds another one writing leaves its line to that one. Each write lets go of the
-    interpreter, and then waits for it behind all other threads: one write for many lines spares those waits.
+    A thread that finds another one writing leaves its line to that one. Each write releases the interpreter's
+    lock, and then waits for it behind all other threads: one write for many lines saves those waits.
     """
 
     def __init__(self, name: str = "") -> None:
@@ -62,60 +62,59 @@ class _Lines:
 
     def write(self, line: str) -> None:
         _unwritten.append(line)
-        # Looked at again after the release: a line may have come between the last look and that.
-        while _unwritten and _turn.acquire(blocking=False):
+        # Tested again after the release: a line may have come between the last write and the release.
+        while _unwritten and _writing.acquire(blocking=False):
             try:
                 _write_all()
             finally:
-                _turn.release()
+                _writing.release()
 
     debug = info = warning = error = critical = write
 
 
 _unwritten: deque[str] = deque()
-_turn = threading.Lock()
+_writing = threading.Lock()
 
 
 def _write_all() -> None:
     lines = [_unwritten.popleft() for _ in range(len(_unwritten))]
-    # On a full disk, or without anybody who listens: what could not be told must still be answered.
+    # On a full disk, or a closed pipe, the request must be answered all the same.
     with suppress(OSError, ValueError):
         sys.stderr.write("".join(f"{line}\n" for line in lines))
 
 
-def _begin_anew_in_child() -> None:
-    global _turn  # noqa: PLW0603 - whoever had the turn is a thread of the parent's
-    _turn = threading.Lock()
+def _new_lock_in_child() -> None:
+    global _writing  # noqa: PLW0603 - a thread of the parent may hold the old one
+    _writing = threading.Lock()
     _unwritten.clear()
 
 
-os.register_at_fork(after_in_child=_begin_anew_in_child)
+os.register_at_fork(after_in_child=_new_lock_in_child)
 
 
-def without_steering(_logger: Any, _method: str, event: Any) -> Any:
-    """Show as escapes what would steer a terminal, or begin a line that nobody logged."""
+def escape_controls(_logger: Any, _method: str, event: Any) -> Any:
+    """Escape characters that would control a terminal, or begin a forged line."""
     return {
-        name: _shown(value, STEERING if name == "exception" else STEERING_OR_BREAK)
+        name: _escaped(value, CONTROLS if name == "exception" else CONTROLS_OR_BREAK)
         for name, value in event.items()
     }
 
 
-def _shown(value: Any, steering: re.Pattern[str]) -> Any:
+def _escaped(value: Any, controls: re.Pattern[str]) -> Any:
     if not isinstance(value, str):
         return value
-    return steering.sub(lambda found: found[0].encode("unicode_escape").decode(), value)
+    return controls.sub(lambda found: found[0].encode("unicode_escape").decode(), value)
 
 
 def redact(_logger: Any, _method: str, event: Any) -> Any:
     """Hide secrets by name and by shape, and mask e-mail addresses, in every value of an event."""
-    return {name: HIDDEN if name in SECRET_NAMES else _clean(value) for name, value in event.items()}
+    return {name: HIDDEN if name in SECRET_NAMES else _redacted(value) for name, value in event.items()}
 
 
-def _clean(value: Any) -> Any:
+def _redacted(value: Any) -> Any:
     if isinstance(value, str) and len(value) > LONGEST_VALUE:
         value = f"{value[:LONGEST_VALUE]}…"
-    # Most values hold none of the signs, and looking for them is far cheaper than the two substitutions.
-    if isinstance(value, str) and MAY_HIDE.search(value):
+    if isinstance(value, str) and MAY_NEED_REDACTION.search(value):
         return ADDRESS.sub(r"\1***@\2", SECRET.sub(HIDDEN, value))
     return value
 
@@ -130,17 +129,17 @@ def configure(*, production: bool) -> None:
         # Plain tracebacks: local variables hold tokens and people's data.
         structlog.processors.format_exc_info,
     ]
-    # JSON has escapes of its own.
+    # JSON escapes control characters itself.
     rendering: list[Any] = (
         [structlog.processors.JSONRenderer()]
         if production
-        else [without_steering, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        else [escape_controls, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
     )
-    _chain[:] = [*shared, redact, *rendering]
+    _processors[:] = [*shared, redact, *rendering]
     structlog.configure(
-        processors=_chain,
+        processors=_processors,
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=_Lines,
+        logger_factory=_DirectLogger,
         cache_logger_on_first_use=True,
     )
     handler = _StandardError()

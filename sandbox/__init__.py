@@ -1,6 +1,6 @@
-"""A faithful stand-in for Constant Contact: authorization server, API and a control panel for tests.
+"""A stand-in for Constant Contact: authorization server, API, and control endpoints for tests.
 
-It knows nothing of the application that uses it. See README.md beside this file.
+The package knows nothing of the application that uses it. See README.md beside this file.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ __all__ = [
 
 
 def create_sandbox(clock: Callable[[], float] | None = None) -> Flask:
-    """A sandbox with a fresh account, as a WSGI application that may be mounted under any path.
+    """Return a sandbox with a fresh account, as a WSGI application that may be mounted under any path.
 
     Args:
         clock: the time in epoch seconds; the real one by default.
@@ -46,7 +46,7 @@ def create_sandbox(clock: Callable[[], float] | None = None) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = 1_000_000
     app.extensions["sandbox"] = World(clock or time.time)
     gateway.install(app)
-    # After the gateway, so that a call that was held up finds what was done meanwhile.
+    # After the gateway, so that a delayed call finds what was done meanwhile.
     app.before_request(activities.settle)
     for part in (pages, authorization, account, contacts, lists, custom_fields, tags, activities, control):
         app.register_blueprint(part.blueprint)

@@ -19,7 +19,7 @@ Item = TypeVar("Item")
 
 
 def require(scope: str | None) -> Grant:
-    """Whom the bearer token speaks for.
+    """Return the user and the scopes of the request's bearer token.
 
     Raises:
         Unauthorized: no usable token; a user without an account (`UNASSIGNED`) counts as none.
@@ -41,7 +41,7 @@ def require(scope: str | None) -> Grant:
 
 
 def scope_check(scope: str) -> Callable[[], None]:
-    """A `before_request` function for a blueprint whose operations all need `scope`."""
+    """Return a `before_request` function for a blueprint whose operations all need `scope`."""
 
     def check() -> None:
         require(scope)
@@ -50,7 +50,7 @@ def scope_check(scope: str) -> Callable[[], None]:
 
 
 def json_object() -> dict[str, Any]:
-    """The request's body.
+    """Return the request's body.
 
     Raises:
         UnsupportedBody: the content type is not JSON.
@@ -68,7 +68,7 @@ def json_object() -> dict[str, Any]:
 
 
 def page_parameters() -> dict[str, str]:
-    """The query's parameters, or those that a cursor carries on from the first page.
+    """Return the query's parameters, or those that a cursor carries on from the first page.
 
     Raises:
         Invalid: the cursor is not one of ours.
@@ -87,7 +87,7 @@ def page_parameters() -> dict[str, str]:
 def page(
     items: Sequence[Item], parameters: dict[str, str], *, most: int
 ) -> tuple[Sequence[Item], dict[str, dict[str, str]]]:
-    """One page of `items` and its `_links`, empty on the last page.
+    """Return one page of `items` and its `_links`, empty on the last page.
 
     Raises:
         Invalid: `limit` is not between 1 and `most`.
@@ -106,7 +106,7 @@ def page(
 
 
 def flag(parameters: dict[str, str], name: str) -> bool:
-    """A boolean parameter, false when absent; 1 and 0 are what the vendor's own PHP kit sends.
+    """Return a boolean parameter, false when absent; 1 and 0 are what the vendor's own PHP kit sends.
 
     Raises:
         Invalid: neither true nor false.
@@ -118,5 +118,5 @@ def flag(parameters: dict[str, str], name: str) -> bool:
 
 
 def comma_list(text: str) -> set[str]:
-    """The values of a comma separated parameter, without blanks around them."""
+    """Return the values of a comma separated parameter, without blanks around them."""
     return {part.strip() for part in text.split(",") if part.strip()}

@@ -1,4 +1,4 @@
-"""What every call passes on its way in and out: the limits, the injected faults, the record of calls."""
+"""What every call passes before and after its view: the limits, the injected faults, the log of calls."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def install(app: Flask) -> None:
     app.register_error_handler(HTTPException, _http_error)
 
 
-def hold() -> None:
+def wait_out_delay() -> None:
     """Wait out the latency and an injected delay, once. Never called with the world's lock held."""
     delay, g.delay = g.get("delay", 0), 0
     if delay:
@@ -69,7 +69,7 @@ def _arrive() -> Response | None:
                     refusal.body[0]["error_key"] if isinstance(refusal.body, list) else "quota_exceeded"
                 ] += 1
                 raise
-        g.fault = world.faults.take(request.method, request.path)
+        g.fault = world.faults.next_for(request.method, request.path)
     return _begin_fault(g.fault, settings.latency)
 
 
@@ -78,14 +78,15 @@ def _begin_fault(fault: Fault, latency: float) -> Response | None:
     if g.call is not None and fault is not NO_FAULT:
         g.call.fault = fault.effect()
     if fault.drop == "before":
-        hold()
+        wait_out_delay()
         _cut()
     if fault.garbage or fault.status is not None:
-        hold()
+        wait_out_delay()
         return _injected(fault)
-    # An edit of a contact waits while it holds the contact, so that a second edit finds it being edited.
+    # An edit of a contact is delayed while the contact is marked, so that a second edit finds it being
+    # edited.
     if request.blueprint != "contacts":
-        hold()
+        wait_out_delay()
     return None
 
 
@@ -103,11 +104,11 @@ def _injected(fault: Fault) -> Response:
 
 
 def _leave(response: Response) -> Response:
-    hold()
+    wait_out_delay()
     if g.call is not None:
         answer = json.dumps(_shown(response.get_data(as_text=True)))
         with current_world().lock:
-            # The log it arrived in: after a reset the world has another one.
+            # The log that the call was added to: after a reset the world has another one.
             g.calls.answered(g.call, response.status_code, answer)
     if g.fault.drop == "after":
         _cut()
@@ -148,7 +149,7 @@ def _record(calls: CallLog, now: float) -> Call:
 
 
 def _shown(text: str, *, form: bool = False) -> Any:
-    """A body as JSON where it is JSON, with every token replaced by its fingerprint."""
+    """Return a body as JSON where it is JSON, with every token replaced by its fingerprint."""
     try:
         body: Any = dict(parse_qsl(text)) if form else json.loads(text)
     except ValueError:
@@ -163,7 +164,7 @@ def _masked(name: str, value: Any) -> Any:
 
 
 def _fingerprint(token: str) -> str:
-    """Enough to tell tokens apart: the first 12 hex digits of the SHA-256."""
+    """Return the first 12 hex digits of the token's SHA-256, enough to tell tokens apart."""
     return "sha256:" + hashlib.sha256(token.encode()).hexdigest()[:12]
 
 

@@ -1,4 +1,4 @@
-"""The application's budget: calls in a sliding second and in a UTC day (vendor page: rate_limits)."""
+"""The application's limits: calls in a sliding second and in a UTC day (vendor page: rate_limits)."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ TIMES_KEPT = 50_000
 
 
 class Limits:
-    """Counts the calls of the one application, and how well it keeps to them. The caller holds the lock.
+    """Counts the calls of the one application, and how far it exceeded the limits. The caller holds the lock.
 
-    Times are epoch seconds. `accepted` holds the times of the latest calls that were not refused here.
+    Times are epoch seconds. `accepted` are the times of the latest calls that were not refused here.
     """
 
     def __init__(self) -> None:
@@ -25,7 +25,7 @@ class Limits:
         self._accepted_of_day: Counter[int] = Counter()
 
     def admit(self, now: float, *, per_second: int, per_day: int, enforce: bool) -> None:
-        """Book one call at `now`.
+        """Count one call at `now`.
 
         The vendor does not say whether the second is a calendar or a sliding one, nor whether refused calls
         count. Assumed: sliding, with refused calls outside it; and refused calls do use up the day.
@@ -50,11 +50,11 @@ class Limits:
         return self._accepted_of_day.total()
 
     def used_today(self, now: float) -> int:
-        """Calls since 00:00:00 UTC, refused ones included."""
+        """Return how many calls there were since 00:00:00 UTC, refused ones included."""
         return self._calls_of_day[int(now // DAY)]
 
     def days(self) -> dict[str, dict[str, int]]:
-        """The calls of each UTC day that had any, and how many of them were accepted."""
+        """Return the calls of each UTC day that had any, and how many of them were accepted."""
         return {
             datetime.fromtimestamp(day * DAY, UTC).date().isoformat(): {
                 "calls": calls,
@@ -64,7 +64,7 @@ class Limits:
         }
 
     def _arrive(self, now: float) -> None:
-        # Refused calls count: of accepted ones there are never too many, whatever the caller does.
+        # Refused calls count here: accepted ones never exceed the limit, whatever the caller does.
         self._arrived.append(now)
         while self._arrived[0] <= now - 1:
             self._arrived.popleft()

@@ -1,6 +1,6 @@
-"""What the vendor's contract (AppConnect V3, build 3.0.178) has and the sandbox has not: each answers 501.
+"""Operations of the vendor's contract (AppConnect V3, build 3.0.178) that are not imitated: each answers 501.
 
-A 404 would say that Constant Contact lacks the operation. A wrong method on one of these paths is a 405, as
+A 404 would mean that Constant Contact lacks the operation. A wrong method on one of these paths is a 405, as
 on any other.
 """
 
@@ -51,7 +51,7 @@ blueprint = Blueprint("not_imitated", __name__, url_prefix="/v3")
 
 
 def _refuse(**_ids: str) -> NoReturn:
-    """Whoever asks: a token that lacks a scope is not the point."""
+    """Answer 501 to every caller: tokens and scopes are not checked here."""
     raise NotImitated(f"{request.method} {request.path}")
 
 

@@ -15,7 +15,7 @@ blueprint = Blueprint("pages", __name__)
 
 @blueprint.get("/")
 def home() -> str:
-    """What this is, and the contacts of each list."""
+    """Show what the sandbox is, and the contacts of each list."""
     world = current_world()
     with world.lock:
         lists = [(item, world.members(item.list_id)) for item in world.live_lists()]
@@ -30,7 +30,7 @@ def home() -> str:
 
 @blueprint.after_app_request
 def protect(response: Response) -> Response:
-    """Pages run no script and load nothing from elsewhere; nothing is cached."""
+    """Forbid pages to run scripts or load from elsewhere, and anything to be cached."""
     response.headers.setdefault("Cache-Control", "no-store")
     response.headers["X-Content-Type-Options"] = "nosniff"
     if response.mimetype == "text/html":

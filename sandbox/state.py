@@ -11,8 +11,8 @@ from typing import Any
 from flask import current_app
 
 from sandbox.account.emails import owners_email
-from sandbox.activities.book import Activities
-from sandbox.authorization.tokens import Policy, TokenBook
+from sandbox.activities.activity import Activities
+from sandbox.authorization.tokens import Policy, Tokens
 from sandbox.contacts.custom_values import CustomField
 from sandbox.contacts.records import Contact, ContactList, Tag
 from sandbox.control.call_log import CallLog
@@ -75,7 +75,7 @@ class Settings:
     activity_seconds: float = 2
 
     def changed(self, changes: Mapping[str, Any]) -> Settings:
-        """These settings with some of them replaced.
+        """Return these settings with some of them replaced.
 
         Raises:
             ControlRefused: an unknown name or a wrong value; nothing is changed then.
@@ -90,12 +90,12 @@ class Settings:
 
     @property
     def policy(self) -> Policy:
-        """The part that concerns tokens."""
+        """The settings that concern tokens."""
         return Policy(self.refresh_tokens, self.grace_seconds, self.access_token_seconds)
 
 
 class World:
-    """The whole state. Whoever reads or changes it holds `lock`; nobody waits while holding it."""
+    """The whole state. A thread that reads or changes it holds `lock`, and never waits while holding it."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self.lock = RLock()
@@ -103,11 +103,11 @@ class World:
         self._seed(dead_until=None)
 
     def now(self) -> float:
-        """The sandbox's time in epoch seconds: the clock's, moved forward by order."""
+        """Return the sandbox's time in epoch seconds: the clock's, moved forward by POST /_sandbox/clock."""
         return self._clock() + self.advanced
 
     def reset(self) -> None:
-        """Back to the seed; all tokens issued until now are dead."""
+        """Return to the initial data; all tokens issued until now are refused."""
         self._seed(dead_until=self.now())
 
     def _seed(self, dead_until: float | None) -> None:
@@ -115,7 +115,7 @@ class World:
         self.settings = Settings()
         self.faults = Faults()
         self.limits = Limits()
-        self.tokens = TokenBook(dead_until)
+        self.tokens = Tokens(dead_until)
         self.calls = CallLog()
         self.counters: Counter[str] = Counter()
         self.contacts: dict[str, Contact] = {}
@@ -137,23 +137,23 @@ class World:
         self.account_emails = [owners_email(now)]
 
     def live_lists(self) -> list[ContactList]:
-        """The lists that are not deleted, oldest first."""
+        """Return the lists that are not deleted, oldest first."""
         return [contact_list for contact_list in self.lists.values() if contact_list.deleted_at is None]
 
     def members(self, list_id: str) -> list[Contact]:
-        """The contacts on a list, deleted ones left out."""
+        """Return the contacts on a list, deleted ones left out."""
         return [c for c in self.contacts.values() if list_id in c.list_memberships and c.deleted_at is None]
 
     def tagged(self, tag_id: str) -> int:
-        """How many contacts have the tag."""
+        """Return how many contacts have the tag."""
         return sum(tag_id in contact.taggings for contact in self.contacts.values())
 
     def settings_shown(self) -> dict[str, Any]:
-        """The settings as JSON members."""
+        """Return the settings as JSON members."""
         return asdict(self.settings)
 
 
 def current_world() -> World:
-    """The world of the sandbox that handles the current request."""
+    """Return the world of the sandbox that handles the current request."""
     world: World = current_app.extensions["sandbox"]
     return world

@@ -1,1 +1,1 @@
-"""How gunicorn's workers take requests in: one gets a thread when it is complete. Knows nothing of ours."""
+"""gunicorn's worker: a request gets a thread when it is complete. Imports nothing else of this project."""

@@ -1,4 +1,4 @@
-"""A peer's connection, as the worker's loop follows it from request to request."""
+"""A peer's connection, and its state between requests for the worker's loop."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from serving.stream import RequestStream
 class Phase(Enum):
     """What the connection is waiting for."""
 
-    REQUEST = auto()  # the peer is to send
-    THREAD = auto()  # a thread has it; the loop leaves it alone
-    ANSWER = auto()  # the peer is to take the rest of an answer
-    END = auto()  # the answer is sent, the peer is to close
+    REQUEST = auto()  # bytes of the peer
+    THREAD = auto()  # the thread that answers; the loop leaves the connection alone
+    ANSWER = auto()  # the peer, to read the rest of an answer
+    END = auto()  # the peer, to close after the answer
 
 
 class Connection(TConn):  # type: ignore[misc] # gunicorn has no types
-    """State of one connection; `sock` is the stream that gunicorn's code gets, `peer` the real socket."""
+    """The state of one connection; `sock` is the stream that gunicorn's code gets, `peer` the real socket."""
 
     initialized: bool
 
@@ -35,27 +35,27 @@ class Connection(TConn):  # type: ignore[misc] # gunicorn has no types
         self.sock = self.stream = RequestStream(peer, limits)
         self.received = bytearray()
         self.framing = Framing(limits)
-        self.frame = Frame(0, whole=True)  # of the request that a thread has
+        self.frame = Frame(0, whole=True)  # of the request that a thread answers
         self.phase = Phase.REQUEST
         self.closed = False
-        self.lively = False  # it sends complete requests
-        self.invited = False  # the peer was told to go on (100 Continue)
+        self.active = False  # the peer has sent a complete request
+        self.continue_sent = False  # 100 Continue was sent for this request
         self.reusable = False  # another request may follow the answer
         self.body_began: float | None = None  # when the head was complete, by the loop's clock
-        self.thrown_away = 0
+        self.discarded = 0  # bytes after the last answer
         self.watched = 0  # the events that the loop's selector looks for
-        self.deadline = 0.0
-        self.counted = 0  # bytes of this connection in the worker's sum
-        self.data_ready = True  # a thread gets it with its request
+        self.deadline = 0.0  # by the loop's clock
+        self.counted = 0  # this connection's share of the worker's buffered bytes
+        self.data_ready = True  # gunicorn's flag: a thread gets the connection with a request
 
     def init(self) -> None:
-        """Called by gunicorn in the thread: the parser reads the stream."""
+        """Make the parser, which reads the stream; gunicorn calls this in the thread."""
         if not self.initialized:
             self.initialized = True
             self.parser = http.get_parser(self.cfg, self.stream, self.client)
 
-    def take(self, frame: Frame) -> None:
-        """Put the request that has come into the stream."""
+    def hand_over(self, frame: Frame) -> None:
+        """Move the complete request from the received bytes into the stream, for a thread."""
         self.frame, self.phase = frame, Phase.THREAD
         self.stream.replay(bytes(self.received[: frame.end]))
         del self.received[: frame.end]
@@ -64,15 +64,15 @@ class Connection(TConn):  # type: ignore[misc] # gunicorn has no types
     def expect_another(self) -> None:
         """Forget the request that was answered."""
         self.stream.replay(b"")
-        self.reusable, self.invited, self.body_began = False, False, None
+        self.reusable, self.continue_sent, self.body_began = False, False, None
 
     @property
-    def taken_as_framed(self) -> bool:
-        """Whether gunicorn read exactly the bytes that were taken for one request: another one may follow."""
+    def parsed_as_framed(self) -> bool:
+        """Whether gunicorn's parser read exactly the frame's bytes, so that another request may follow."""
         left_over = self.parser is None or self.parser.unreader.buf.getvalue()
         return self.frame.whole and self.stream.read_to_its_end and not left_over
 
     @property
-    def held(self) -> int:
+    def buffered(self) -> int:
         """Bytes in this connection's buffers."""
-        return len(self.received) + self.stream.held
+        return len(self.received) + self.stream.buffered

@@ -26,10 +26,10 @@ REASONS = {
 
 
 class Connections:
-    """Reads requests, sends what is left of answers, ends what takes too long; called by the loop only.
+    """Reads requests, sends the rest of answers, ends connections that are too slow; called by the loop only.
 
-    `submit` is called with a connection whose request is complete; `answered` takes it back. `clock` counts
-    seconds; a connection may be silent for `keepalive` seconds between two requests.
+    `submit` is called with a connection whose request is complete; `answered` takes the connection back.
+    `clock` counts seconds; a connection may be silent for `keepalive` seconds between two requests.
     """
 
     def __init__(
@@ -46,10 +46,10 @@ class Connections:
         self._keepalive, self._clock, self._log = keepalive, clock, log
         self._open: set[Connection] = set()
         self._waiting: dict[Connection, None] = {}  # in the order in which they began to wait
-        self._held = 0
+        self._buffered = 0  # bytes in the buffers of all connections
         self._in_threads = 0
-        self.lively = 0  # connections whose peers send complete requests
-        self._latest = float("inf")  # no deadline lies behind it
+        self.active = 0  # connections whose peers have sent a complete request
+        self._latest = float("inf")  # the worker's end; no deadline is later
 
     def __len__(self) -> int:
         return len(self._open)
@@ -59,19 +59,19 @@ class Connections:
         """Whether so many requests wait for a thread that new ones are better left to another worker."""
         return self._in_threads >= self._limits.requests_in_threads
 
-    def welcome(self, conn: Connection) -> None:
+    def add(self, conn: Connection) -> None:
         """Begin with a connection that was just accepted."""
         if len(self._open) >= self._limits.connections:
-            self.give_way()
+            self.end_longest_waiting()
         self._open.add(conn)
-        self._guarded(conn, self._greet)
+        self._guarded(conn, self._begin)
 
     def answered(self, conn: Connection) -> None:
-        """A thread is done: send what is left of the answer, then await the next request or the end."""
+        """Send the rest of the answer that a thread has made, then await the next request or the end."""
         self._in_threads -= 1
         self._guarded(conn, self._send)
 
-    def give_way(self) -> None:
+    def end_longest_waiting(self) -> None:
         """End the connection that has waited longest, if there is one."""
         oldest = next(iter(self._waiting), None)
         if oldest is None:
@@ -82,7 +82,7 @@ class Connections:
         self._drop(oldest)
 
     def expire(self) -> None:
-        """End what has waited too long."""
+        """End the connections that have waited too long."""
         now = self._clock()
         for conn in [conn for conn in self._waiting if conn.deadline <= now]:
             if conn.phase is Phase.REQUEST and conn.received:
@@ -91,7 +91,7 @@ class Connections:
                 self._drop(conn)
 
     def stop(self, until: float) -> None:
-        """The worker ends at `until` at the latest: wait less for silent and for unfinished connections."""
+        """Wait less for silent and unfinished connections, since the worker ends at `until` at the latest."""
         self._latest = until
         self._keepalive = min(self._keepalive, self._limits.stop_idle_seconds)
         now = self._clock()
@@ -101,13 +101,13 @@ class Connections:
             conn.deadline = min(conn.deadline, now + patience)
 
     def close(self) -> None:
-        """End all at once."""
+        """End all connections at once."""
         for conn in list(self._open):
             self._drop(conn)
 
-    # What a connection goes through. Each step is called through _guarded.
+    # The steps of a connection. Each is called through _guarded.
 
-    def _greet(self, conn: Connection) -> None:
+    def _begin(self, conn: Connection) -> None:
         self._wait(conn, Phase.REQUEST, READ, self._limits.head_seconds)
         # The request mostly comes together with the connection.
         self._receive(conn)
@@ -123,19 +123,19 @@ class Connections:
         if not conn.received:
             conn.deadline = self._until(self._limits.head_seconds)
         conn.received += data
-        self._look(conn)
+        self._find_request(conn)
 
-    def _look(self, conn: Connection) -> None:
+    def _find_request(self, conn: Connection) -> None:
         try:
-            frame = conn.framing.look(conn.received)
+            frame = conn.framing.find(conn.received)
         except HeadTooLargeError:
             self._refuse(conn, HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
             return
         if frame is not None:
             self._waiting.pop(conn, None)
-            conn.take(frame)
+            conn.hand_over(frame)
             self._in_threads += 1
-            self._set_lively(conn, lively=True)
+            self._set_active(conn, active=True)
             self._count(conn)
             self._submit(conn)
             return
@@ -147,7 +147,7 @@ class Connections:
         if conn.body_began is None:
             conn.body_began = self._clock()
             if conn.framing.expects_continue:
-                conn.invited = True
+                conn.continue_sent = True
                 conn.stream.sendall(CONTINUE)
                 conn.stream.flush()
         allowed = self._limits.transfer_seconds + len(conn.received) / self._limits.bytes_per_second
@@ -168,20 +168,20 @@ class Connections:
         conn.expect_another()
         self._wait(conn, Phase.REQUEST, READ, self._keepalive)
         self._count(conn)
-        if conn.received and not conn.closed:  # sent ahead
+        if conn.received and not conn.closed:  # sent before the answer to the previous request
             conn.deadline = self._until(self._limits.head_seconds)
-            self._look(conn)
+            self._find_request(conn)
 
     def _linger(self, conn: Connection) -> None:
         conn.received.clear()
-        self._set_lively(conn, lively=False)
+        self._set_active(conn, active=False)
         conn.peer.shutdown(socket.SHUT_WR)
         self._wait(conn, Phase.END, READ, self._limits.linger_seconds)
         self._count(conn)
 
-    def _throw_away(self, conn: Connection) -> None:
-        conn.thrown_away += len(data := conn.peer.recv(RECEIVE))
-        if not data or conn.thrown_away > self._limits.linger_bytes:
+    def _discard(self, conn: Connection) -> None:
+        conn.discarded += len(data := conn.peer.recv(RECEIVE))
+        if not data or conn.discarded > self._limits.linger_bytes:
             self._drop(conn)
 
     def _refuse(self, conn: Connection, status: HTTPStatus) -> None:
@@ -189,11 +189,11 @@ class Connections:
         conn.stream.sendall(_problem(status))
         self._send(conn)
 
-    # The means.
+    # What the steps are made of.
 
     def _guarded(self, conn: Connection, step: Callable[[Connection], None]) -> None:
-        """Whatever one connection brings, the others go on."""
-        if conn.closed:  # by an earlier event of the same turn
+        """Run a step; a failure ends this connection only."""
+        if conn.closed:  # by an earlier event of the same turn of the loop
             return
         try:
             step(conn)
@@ -206,16 +206,16 @@ class Connections:
     def _event(self, conn: Connection, _peer: socket.socket) -> None:
         steps: dict[Phase, Callable[[Connection], None]] = {
             Phase.REQUEST: self._receive,
-            # The peer sends its next request, or is gone: the loop looks when the thread is done.
+            # The peer sends its next request, or is gone: the loop reads when the thread is done.
             Phase.THREAD: partial(self._watch, events=0),
             Phase.ANSWER: self._send,
-            Phase.END: self._throw_away,
+            Phase.END: self._discard,
         }
         self._guarded(conn, steps[conn.phase])
 
-    def _set_lively(self, conn: Connection, *, lively: bool) -> None:
-        self.lively += lively - conn.lively
-        conn.lively = lively
+    def _set_active(self, conn: Connection, *, active: bool) -> None:
+        self.active += active - conn.active
+        conn.active = active
 
     def _wait(self, conn: Connection, phase: Phase, events: int, seconds: float) -> None:
         conn.phase = phase
@@ -241,10 +241,10 @@ class Connections:
     def _count(self, conn: Connection) -> None:
         if conn.closed:
             return
-        self._held += conn.held - conn.counted
-        conn.counted = conn.held
-        while self._held > self._limits.held_bytes and self._waiting:
-            self.give_way()
+        self._buffered += conn.buffered - conn.counted
+        conn.counted = conn.buffered
+        while self._buffered > self._limits.buffered_bytes and self._waiting:
+            self.end_longest_waiting()
 
     def _drop(self, conn: Connection) -> None:
         if conn.closed:
@@ -253,13 +253,13 @@ class Connections:
         self._watch(conn, 0)
         self._waiting.pop(conn, None)
         self._open.discard(conn)
-        self._held -= conn.counted
-        self._set_lively(conn, lively=False)
+        self._buffered -= conn.counted
+        self._set_active(conn, active=False)
         conn.peer.close()
 
 
 def _problem(status: HTTPStatus) -> bytes:
-    """An answer of the loop itself (RFC 9457)."""
+    """Return an answer that the loop itself gives (RFC 9457)."""
     problem = {"type": "about:blank", "title": status.phrase, "status": status, "detail": REASONS[status]}
     body = json.dumps(problem).encode()
     head = (

@@ -1,9 +1,9 @@
-"""Where a request ends in the bytes that have come so far (RFC 9112 sections 2 to 7).
+"""Where a request ends in the bytes received so far (RFC 9112 sections 2 to 7).
 
 This decides *when* a request is handed to a thread, never what it means: gunicorn's own parser reads the same
-bytes and refuses what is malformed. Whatever looks odd is therefore handed over at once, and the connection
-ends with the answer. A wrong guess can end a connection, but it can neither hold a thread nor smuggle a
-request in.
+bytes and refuses malformed ones. Bytes that look malformed are therefore handed over at once, and the
+connection ends with the answer. A wrong guess can end a connection, but it can neither occupy a thread nor
+smuggle a request in.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from serving.limits import Limits
 
-# Names are matched as gunicorn takes them: without a space before the colon, on a line of their own.
+# Names are matched as gunicorn reads them: without a space before the colon, on a line of their own.
 _FIELDS = re.compile(rb"\r\n(content-length|transfer-encoding|expect):([^\r\n]*)", re.I)
 _CHUNK_SIZE = re.compile(rb"[0-9a-fA-F]{1,8}[ \t]*(?:;.*)?", re.DOTALL)
 _MOST_DIGITS = 12
@@ -27,14 +27,14 @@ class HeadTooLargeError(Exception):
 
 @dataclass(frozen=True)
 class Frame:
-    """The first `end` bytes are one request; if it is not `whole`, nothing behind them can be trusted."""
+    """The first `end` bytes are one request. If it is not `whole`, no request can be found behind it."""
 
     end: int
     whole: bool
 
 
 class Framing:
-    """Follows one request while its bytes arrive; each byte is looked at a bounded number of times."""
+    """Finds the end of one request while its bytes arrive; examines each byte a bounded number of times."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
@@ -50,29 +50,31 @@ class Framing:
         """Whether the empty line after the headers has come."""
         return self._body > 0
 
-    def look(self, data: bytearray) -> Frame | None:
-        """The request at the start of `data`, or None while more must come; `data` only grows between calls.
+    def find(self, data: bytearray) -> Frame | None:
+        """Return the request at the start of `data`, None while it is incomplete.
+
+        Between two calls bytes are only appended to `data`.
 
         Raises:
             HeadTooLargeError: the head does not end within the limit.
         """
         if not self._body:
-            odd = self._look_for_head(data)
-            if odd is not None or not self._body:
-                return odd
+            malformed = self._find_head(data)
+            if malformed is not None or not self._body:
+                return malformed
         if self._length is None:
-            return self._look_for_chunks(data)
+            return self._find_chunks(data)
         end = self._body + self._length
         return Frame(end, whole=True) if len(data) >= end else None
 
-    def _look_for_head(self, data: bytearray) -> Frame | None:
+    def _find_head(self, data: bytearray) -> Frame | None:
         start = self._searched
         end = data.find(b"\r\n\r\n", max(0, start - 3))
         if end >= self._limits.head_bytes or (end < 0 and len(data) > self._limits.head_bytes):
             raise HeadTooLargeError
         if end < 0:
             self._searched = len(data)
-            # A line that ends without a CR is refused by gunicorn as soon as it comes.
+            # gunicorn refuses a line that ends without a CR, so the thread gets it at once.
             return Frame(len(data), whole=False) if _bare_line_feed(data, start) else None
         self._body = self._chunk = self._searched = end + 4
         return self._read_head(bytes(data[: self._body]))
@@ -99,7 +101,7 @@ class Framing:
         self.expects_continue = bool(expected) and b" HTTP/1.0\r\n" not in head[: head.index(b"\r\n", 2) + 2]
         return None
 
-    def _look_for_chunks(self, data: bytearray) -> Frame | None:
+    def _find_chunks(self, data: bytearray) -> Frame | None:
         everything = Frame(len(data), whole=False)
         while True:
             line_end = data.find(b"\r\n", max(self._chunk, self._searched - 1))
@@ -112,7 +114,7 @@ class Framing:
                 return everything
             size = int(line.partition(b";")[0], 16)
             if size == 0:
-                return self._look_for_trailers(data, line_end + 2)
+                return self._find_trailers(data, line_end + 2)
             following = line_end + 2 + size + 2
             if self._content + min(size, len(data) - line_end - 2) > self._limits.body_bytes:
                 return everything
@@ -124,8 +126,8 @@ class Framing:
             self._content += size
             self._chunk = self._searched = following
 
-    def _look_for_trailers(self, data: bytearray, start: int) -> Frame | None:
-        self._searched = self._chunk  # the line of the last chunk is read again when more has come
+    def _find_trailers(self, data: bytearray, start: int) -> Frame | None:
+        self._searched = self._chunk  # the next call reads the line of the last chunk again
         if data[start : start + 2] == b"\r\n":
             return Frame(start + 2, whole=True)
         end = data.find(b"\r\n\r\n", start)
@@ -134,12 +136,12 @@ class Framing:
         return Frame(len(data), whole=False) if len(data) - start > _LONGEST_TRAILERS else None
 
     def _too_much(self, data: bytearray) -> bool:
-        # Tiny chunks: their lines weigh more than what they carry.
+        # Many tiny chunks: the lines with their sizes take more bytes than their content.
         return len(data) - self._body > 2 * self._limits.body_bytes
 
 
 def _bare_line_feed(data: bytearray, start: int) -> bool:
-    # From the last byte of the earlier look: a CR there belongs to a LF that has come since.
+    # From the last byte that the previous call examined: if it is a CR, its LF has come since.
     before = max(0, start - 1)
     feeds = data.count(b"\n", start)
     return feeds != data.count(b"\r\n", before)

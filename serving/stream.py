@@ -1,4 +1,4 @@
-"""What a thread has instead of the peer's socket: one request that is here, and an answer to fill."""
+"""What a thread gets in place of the peer's socket: one complete request, and a buffer for the answer."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from serving.limits import Limits
 
 
 class RequestStream:
-    """Replays the bytes of one request and keeps those of the answer; `recv` never waits.
+    """Replays the bytes of one request and buffers those of the answer; `recv` never waits.
 
-    gunicorn calls it as it calls a socket; the methods have a socket's names. The worker's loop owns the real
-    socket and sends what `flush` leaves; a thread and the loop never have the connection at the same time.
+    gunicorn calls the stream as it calls a socket; the methods have a socket's names. The worker's loop owns
+    the real socket and sends what `flush` leaves; a thread and the loop never use the connection at the same
+    time.
     """
 
     def __init__(self, peer: socket.socket, limits: Limits) -> None:
@@ -27,26 +28,25 @@ class RequestStream:
         self.unsent = bytearray()
 
     def replay(self, request: bytes) -> None:
-        """From now on `recv` returns the bytes of this request."""
+        """Let `recv` return the bytes of this request from now on."""
         self._request, self._read = request, 0
 
     @property
     def read_to_its_end(self) -> bool:
-        """Whether all bytes of the request were taken."""
+        """Whether all bytes of the request were read."""
         return self._read == len(self._request)
 
     @property
-    def held(self) -> int:
+    def buffered(self) -> int:
         """Bytes in memory."""
         return len(self._request) + len(self.unsent)
 
     def recv(self, size: int) -> bytes:
-        """The next bytes of the request.
+        """Return the next bytes of the request.
 
         Raises:
-            NoMoreData: there are no further ones. A socket would return nothing, and an application could
-            take
-                half a form for a whole one.
+            NoMoreData: all were read. A socket would return nothing, and an application could take half a
+                form for a whole one.
         """
         if self.read_to_its_end:
             raise NoMoreData(b"")
@@ -55,22 +55,22 @@ class RequestStream:
         return data
 
     def sendall(self, data: bytes) -> None:
-        """Add to the answer; waits for a slow peer only when more than `Limits.answer_bytes` are unsent.
+        """Add to the answer; wait for a slow peer only when more than `Limits.answer_bytes` are unsent.
 
         Raises:
-            OSError: the peer is gone, or took nothing in time.
+            OSError: the peer is gone, or did not read in time.
         """
         self.unsent += data
         if len(self.unsent) > self._limits.answer_bytes:
-            self._wait_for_the_peer()
+            self._wait_for_peer()
 
     def send(self, data: bytes) -> int:
-        """As `sendall`; all bytes are taken."""
+        """Do as `sendall`, and return the number of bytes."""
         self.sendall(data)
         return len(data)
 
     def flush(self) -> bool:
-        """Send what the peer takes at once; whether that was all.
+        """Send what the peer takes at once; return whether that was all.
 
         Raises:
             OSError: the peer is gone.
@@ -82,31 +82,31 @@ class RequestStream:
             return False
         return True
 
-    def _wait_for_the_peer(self) -> None:
+    def _wait_for_peer(self) -> None:
         end = time.monotonic() + self._limits.transfer_seconds
         writable = select.poll()
         writable.register(self._peer, select.POLLOUT)
         while not self.flush():
             left = end - time.monotonic()
             if left <= 0:
-                # The error of a peer that is gone: gunicorn ends the connection without a traceback.
+                # As for a peer that is gone: gunicorn ends the connection without a traceback.
                 raise ConnectionResetError(errno.ECONNRESET, "the peer does not read its answer")
             writable.poll(left * 1000)
 
-    # What gunicorn does to a socket around a request, and what the worker's loop does in its own way.
+    # Methods that gunicorn calls on a socket around a request; the loop does their work.
 
     def setblocking(self, flag: bool) -> None:
-        """Nothing: reading never waits."""
+        """Do nothing: reading never waits."""
 
     def gettimeout(self) -> float:
-        """None of these calls waits."""
+        """Return 0: reading never waits."""
         return 0.0
 
     def settimeout(self, seconds: float | None) -> None:
-        """Nothing: reading never waits."""
+        """Do nothing: reading never waits."""
 
     def shutdown(self, how: int) -> None:
-        """Nothing: the loop closes when the answer is sent."""
+        """Do nothing: the loop closes when the answer is sent."""
 
     def close(self) -> None:
-        """Nothing: the loop closes when the answer is sent."""
+        """Do nothing: the loop closes when the answer is sent."""

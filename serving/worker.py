@@ -1,7 +1,7 @@
-"""gunicorn's threaded worker, in which slow peers cost no thread.
+"""gunicorn's threaded worker, changed so that slow peers occupy no thread.
 
 gunicorn's own (`gthread`) gives a connection a thread as soon as one byte is there, and its loop waits up to
-two seconds for a peer to close. Here the loop reads head and body, sends what a peer does not take at once,
+two seconds for a peer to close. Here the loop reads head and body, sends what a peer does not read at once,
 and closes; a thread has a connection only from the last byte of a request until its answer is made.
 """
 
@@ -27,12 +27,12 @@ ACCEPTS_AT_ONCE = 32
 OUT_OF_RESOURCES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 TURN_SECONDS = 1.0
 START_SECONDS = 600
-# For how long a worker that serves more peers than another one leaves a new connection to that one.
-DEFERENCE_SECONDS = 0.003
+# How long a worker that serves more peers than another one leaves a new connection to that other one.
+DEFER_ACCEPT_SECONDS = 0.003
 
 
 class BufferingWorker(ThreadWorker):  # type: ignore[misc] # gunicorn has no types
-    """Hands complete requests to its threads; what waits for a peer waits in `connections`."""
+    """Hands complete requests to its threads; connections that wait for their peer are in `connections`."""
 
     limits: ClassVar[Limits] = Limits()
     clock = staticmethod(time.monotonic)
@@ -42,7 +42,7 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc] # gunicorn has no typ
 
     @classmethod
     def check_config(cls, cfg: Any, _log: Any) -> None:
-        """Refuse what this worker does not do.
+        """Refuse settings that this worker does not support.
 
         Raises:
             ConfigError: TLS is configured.
@@ -59,7 +59,7 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc] # gunicorn has no typ
     def run(self) -> None:
         """Serve until told to stop, then finish what has begun."""
         self.serving.set()
-        self.cfg.set("sendfile", False)  # it would go past the stream
+        self.cfg.set("sendfile", False)  # sendfile would bypass the stream
         open_files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         self.connections = Connections(
             self.poller,
@@ -83,23 +83,23 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc] # gunicorn has no typ
 
     @classmethod
     def announce(cls, place: int) -> None:
-        """In the master, before the fork: a worker will serve at `place`."""
-        cls.loads.tell(place, STARTING)
+        """Report, in the master before the fork, that a worker will serve at `place`."""
+        cls.loads.report(place, STARTING)
 
     def accept(self, listener: Any) -> None:
-        """Take connections that wait at the door, unless another worker serves fewer peers."""
-        # When the pause has just passed, the other one is frozen, or busier than its number tells.
-        in_turn = 0 <= self.clock() - self.accept_at < DEFERENCE_SECONDS
+        """Accept connections from the listener's queue, unless another worker serves fewer peers."""
+        # After the pause this worker accepts: the other one is frozen, or busier than its number says.
+        has_deferred = 0 <= self.clock() - self.accept_at < DEFER_ACCEPT_SECONDS
         for _ in range(ACCEPTS_AT_ONCE):
-            if not in_turn and self._surplus() > 0:
-                self.accept_at = self.clock() + DEFERENCE_SECONDS
+            if not has_deferred and self._surplus() > 0:
+                self.accept_at = self.clock() + DEFER_ACCEPT_SECONDS
                 return
             if not self._accept_one(listener):
                 return
 
     def handle(self, conn: Connection) -> bool:
-        """In a thread: answer the request, and send as much as the peer takes at once."""
-        conn.reusable = super().handle(conn) is True and conn.taken_as_framed
+        """Answer the request, in a thread, and send as much as the peer takes at once."""
+        conn.reusable = super().handle(conn) is True and conn.parsed_as_framed
         try:
             conn.stream.flush()
         except OSError:
@@ -107,16 +107,16 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc] # gunicorn has no typ
         return conn.reusable
 
     def handle_request(self, req: Any, conn: Connection) -> bool:
-        """In a thread: as gunicorn does it, but for what the loop has seen to already."""
-        # To rebalance: the peer's next connection goes to the worker that serves fewest.
+        """Answer as gunicorn does, in a thread, without what the loop has done already."""
+        # To rebalance: the peer's next connection goes to the worker that serves the fewest peers.
         if not conn.frame.whole or self.rebalance:
             req.force_close()
-        if conn.invited or not conn.frame.whole:
-            req._expected_100_continue = False  # gunicorn would say it once more
+        if conn.continue_sent or not conn.frame.whole:
+            req._expected_100_continue = False  # gunicorn would send 100 Continue once more
         return bool(super().handle_request(req, conn))
 
     def finish_request(self, conn: Connection, fs: Future[bool]) -> None:
-        """In the loop: a thread is done with the connection."""
+        """Take the connection back, in the loop, after a thread is done with it."""
         if fs.cancelled() or fs.exception() is not None:
             conn.reusable = False
         self.connections.answered(conn)
@@ -125,7 +125,7 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc] # gunicorn has no typ
         end = self.clock() + START_SECONDS
         while not self.serving.wait(TURN_SECONDS) and self.clock() < end:
             self.notify()
-            self.loads.tell(self.place, STARTING)
+            self.loads.report(self.place, STARTING)
 
     def _accept_one(self, listener: Any) -> bool:
         try:
@@ -135,28 +135,28 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc] # gunicorn has no typ
         except OSError as problem:
             if problem.errno not in OUT_OF_RESOURCES:
                 raise
-            self.connections.give_way()
+            self.connections.end_longest_waiting()
             return False
         peer.setblocking(False)
         server = listener.getsockname()
-        self.connections.welcome(Connection(self.cfg, peer, address, server, self.limits))
+        self.connections.add(Connection(self.cfg, peer, address, server, self.limits))
         return True
 
     def _is_being_replaced(self) -> bool:
-        """In a reload gunicorn stops workers before the new ones serve: until they do, go on."""
+        """Return whether to go on: in a reload gunicorn stops workers before the new ones serve."""
         self.stop_by = self.stop_by or self.clock() + self.cfg.graceful_timeout / 2
         return self.loads.any_starting() and self.clock() < self.stop_by
 
     def _surplus(self) -> int:
-        """How many peers more than the least busy worker this one serves."""
-        lively = self.connections.lively
-        self.loads.tell(self.place, lively if self.alive else NOBODY)
+        """Report this worker's peers; return how many more they are than the least busy worker's."""
+        active = self.connections.active
+        self.loads.report(self.place, active if self.alive else NOBODY)
         least = self.loads.least_of_others(self.place)
-        return 0 if least is None else lively - least
+        return 0 if least is None else active - least
 
     def _turn(self, seconds: float) -> None:
         self.wait_for_and_dispatch_events(seconds)
-        self.rebalance = self._surplus() > 1 + self.connections.lively // 8
+        self.rebalance = self._surplus() > 1 + self.connections.active // 8
         now = self.clock()
         if now >= self.next_look:
             self.next_look = now + (TURN_SECONDS if self.alive else TURN_SECONDS / 10)
@@ -166,9 +166,9 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc] # gunicorn has no typ
             self.connections.expire()
 
     def _stop(self) -> None:
-        """Answer what has come so far, also what waits at the door: whoever is there would be reset."""
+        """Answer what has come so far, also in the listeners' queues: closing those would reset the peers."""
         self.set_accept_enabled(False)
-        self.loads.tell(self.place, NOBODY)
+        self.loads.report(self.place, NOBODY)
         for listener in self.sockets:
             for _ in range(self.cfg.backlog):
                 if not self._accept_one(listener):

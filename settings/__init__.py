@@ -1,4 +1,4 @@
-"""Everything the environment decides, read once, typed and frozen.
+"""The settings of a deployment, read from the environment once, typed and frozen.
 
 `Settings.from_env()` reports every problem at once, each by the variable's name and with its cure. Empty
 variables count as absent, because many hosts cannot delete one.
@@ -7,53 +7,41 @@ variables count as absent, because many hosts cannot delete one.
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 import os
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-import idna
 from dotenv import dotenv_values
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
-from settings import listening, secret_strength
+from settings import environment, listening, secret_strength
+from settings.environment import BEHIND_PLATFORM, INSTALLATION
+from settings.values import CommaList, ListIds, Networks, Origins, Url
 
 VENDOR_API_URL = "https://api.cc.email/v3"
 VENDOR_AUTH_URL = "https://authz.constantcontact.com/oauth2/default/v1"
 THREADS_PER_WORKER = 8
-# Not a variable of anybody's: filled in from what tells one installation from a copy of it.
-INSTALLATION = "installation"
-# Nor is this one: whether the host itself, not a person in .env, says where its proxy finds the service.
-BEHIND_PLATFORM = "behind_platform"
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 
-SECRETS_FOR_PRODUCTION = {
-    "CONSTANT_CONTACT_CLIENT_ID": "the API key of your application in Constant Contact's developer portal",
-    "CONSTANT_CONTACT_CLIENT_SECRET": "the secret of the same application, unless it uses the PKCE flow",
-    "SECRET_KEY": "32 or more random characters, for example from `openssl rand -hex 32`; signs sessions",
-    "ENCRYPTION_KEYS": "32 or more random characters, not those of SECRET_KEY; seals the tokens at rest",
-    "ADMIN_PASSWORD": "the password you will sign in with at /admin/",
-}
-# Memory, and the layer of a container, which is thrown away with it.
+# In memory, or in the writable layer of a container, which is deleted with the container.
 VOLATILE_FILE_SYSTEMS = frozenset({"tmpfs", "ramfs", "overlay", "aufs"})
-# What a captcha's variables begin with, and where its two keys are to be had.
+# The prefix of a captcha's variables, and where its two keys are found.
 CAPTCHA_KEYS = {
     "TURNSTILE": "Cloudflare's dashboard, under Turnstile",
     "HCAPTCHA": "hCaptcha's dashboard (the secret is under Settings)",
     "RECAPTCHA": "Google's reCAPTCHA console, for the checkbox of version 2",
 }
-GENERATED_IN_DEVELOPMENT = ("SECRET_KEY", "ENCRYPTION_KEYS", "ADMIN_PASSWORD", "API_KEYS")
 
 
 @dataclass(frozen=True)
 class SettingsWarning:
-    """What works today and will hurt later; `public` is False for the state of a secret and any weakness.
+    """A setting with which the service starts, and will fail people later.
 
-    `code` is snake_case and stays when the sentence is reworded.
+    `code` is snake_case and stays when the sentence is reworded. `public` is False where the sentence tells
+    of a secret or a weakness.
     """
 
     code: str
@@ -65,76 +53,12 @@ class SettingsError(Exception):
     """The environment cannot be used; the message lists every problem with its cure."""
 
     def __init__(self, problems: list[str]) -> None:
-        """Keep the problems in the order found."""
+        """`problems` are sentences, which keep their order."""
         self.problems = tuple(problems)
         lines = "\n".join(f"  - {problem}" for problem in problems)
         super().__init__(
             f"Subscriber Sync cannot start:\n{lines}\nEvery setting is described in .env.example."
         )
-
-
-def _comma_list(value: object) -> object:
-    return (
-        tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
-    )
-
-
-def _without_slash(value: object) -> object:
-    return value.strip().rstrip("/") if isinstance(value, str) else value
-
-
-def _origin(value: str) -> str:
-    parts = urlsplit(value)
-    # A blank would be no origin that a browser sends.
-    if (
-        " " in value
-        or parts.scheme not in {"http", "https"}
-        or not parts.netloc
-        or parts.path.strip("/")
-        or parts.query
-    ):
-        raise ValueError(f"“{value}” is not an origin like https://www.example.org")
-    return f"{parts.scheme}://{_place_in_ascii(parts.netloc)}".lower()
-
-
-def _http_url(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
-        raise ValueError(f"“{value}” is not an address like https://signup.example.org")
-    return value.replace(parts.netloc, _place_in_ascii(parts.netloc), 1)
-
-
-def _place_in_ascii(place: str) -> str:
-    """Host and port with a name of another script as browsers write it: https://url.spec.whatwg.org/#idna."""
-    if place.isascii():
-        return place
-    name, colon, port = place.partition(":")
-    try:
-        return f"{idna.encode(name, uts46=True).decode()}{colon}{port}"
-    except idna.IDNAError:
-        raise ValueError(
-            f"“{name}” is no name that browsers can look up; write it as your browser shows it"
-        ) from None
-
-
-def _network(value: str) -> str:
-    try:
-        return str(ipaddress.ip_network(value))
-    except ValueError:
-        raise ValueError(f"“{value}” is not an address or a network such as 10.1.0.0/16") from None
-
-
-def _list_id(value: str) -> str:
-    if len(value) != 36 or value.count("-") != 4:
-        raise ValueError(f"“{value}” is not a list id; `flask lists` and GET /lists show the ids")
-    return value.lower()
-
-
-CommaList = Annotated[tuple[str, ...], BeforeValidator(_comma_list)]
-Origins = Annotated[tuple[Annotated[str, AfterValidator(_origin)], ...], BeforeValidator(_comma_list)]
-ListIds = Annotated[tuple[Annotated[str, AfterValidator(_list_id)], ...], BeforeValidator(_comma_list)]
-Networks = Annotated[tuple[Annotated[str, AfterValidator(_network)], ...], BeforeValidator(_comma_list)]
-Url = Annotated[str, BeforeValidator(_without_slash), AfterValidator(_http_url)]
 
 
 class Settings(BaseModel):
@@ -171,7 +95,7 @@ class Settings(BaseModel):
     signups_per_form: int = Field(600, alias="SIGNUPS_PER_MINUTE_AND_FORM", ge=0)
     suspected_most_rows: int = Field(10_000, alias="SUSPECTED_MOST_ROWS", ge=0)
     suspected_most_megabytes: int = Field(50, alias="SUSPECTED_MOST_MEGABYTES", ge=0)
-    # None: a multiple of the limit by the minute, see services.protection.Rates.
+    # None: a multiple of the limit by the minute, see services/protection.
     signups_per_hour_and_address: int | None = Field(None, alias="SIGNUPS_PER_HOUR_AND_ADDRESS", ge=0)
     signups_per_day_and_address: int | None = Field(None, alias="SIGNUPS_PER_DAY_AND_ADDRESS", ge=0)
     signups_per_hour_and_network: int | None = Field(None, alias="SIGNUPS_PER_HOUR_AND_NETWORK", ge=0)
@@ -192,10 +116,10 @@ class Settings(BaseModel):
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
-        """Read the environment (default: the process's, over a `.env` file in the working directory).
+        """Read `environ`, by default the process's environment over a `.env` file in the working directory.
 
         Raises:
-            SettingsError: naming every variable that is missing or wrong, with the cure.
+            SettingsError: variables are missing or wrong; the message names each with its cure.
         """
         if environ is None:
             written = {name: value or "" for name, value in dotenv_values(".env").items()}
@@ -203,13 +127,13 @@ class Settings(BaseModel):
         else:
             written = {}
         values: dict[str, Any] = {name: value for name, value in environ.items() if value.strip()}
-        problems = _open_by_mistake(values)
-        _apply_host(values)
+        problems = environment.open_by_mistake(values)
+        environment.apply_host(values)
         port_of_host = "PORT" in values and not written.get("PORT", "").strip()
         values[BEHIND_PLATFORM] = port_of_host or "REPL_ID" in values
-        problems += _missing_secrets(values)
+        problems += environment.missing_secrets(values)
         if values.get("APP_ENV") != "production" and not problems:
-            _generate_secrets(values)
+            environment.generate_secrets(values)
         try:
             settings = cls.model_validate(values)
         except ValidationError as error:
@@ -255,17 +179,17 @@ class Settings(BaseModel):
         return []
 
     def _weak_keys(self) -> list[str]:
-        # What seals in production is looked at more closely (weak_secrets).
+        # In production `weak_secrets` examines the first key, which encrypts, more closely.
         if any(len(key) < 16 for key in self.encryption_keys[1 if self.production else 0 :]):
             return ["ENCRYPTION_KEYS: each key needs 16 characters at least, better 32"]
         return []
 
     def weak_secrets(self) -> list[str]:
-        """Secrets that are easily guessed, or are the same, each with its cure; never their values."""
+        """Return a sentence with the cure, and no value, for each secret that is weak or used twice."""
         return secret_strength.weaknesses(
             {
                 "SECRET_KEY": self.secret_key.get_secret_value(),
-                # The first one seals. Older ones only open, and cannot be given up at once.
+                # The first one encrypts. Older ones only decrypt, and cannot be replaced at once.
                 "ENCRYPTION_KEYS": next(iter(self.encryption_keys), ""),
                 **secret_strength.numbered("API_KEYS", self.api_keys),
                 "DRAIN_TOKEN": self.drain_token.get_secret_value(),
@@ -290,7 +214,7 @@ class Settings(BaseModel):
 
     @property
     def captcha_keys(self) -> dict[str, tuple[str, str]]:
-        """Site key and secret key of each captcha that is switched on, by its name in small letters."""
+        """Site key and secret key of each captcha that is switched on, by its name in lower case."""
         return {name.lower(): keys for name in CAPTCHA_KEYS if all(keys := self._captcha(name))}
 
     def _foreign_vendor(self, name: str, url: str, vendor: str) -> list[str]:
@@ -300,7 +224,7 @@ class Settings(BaseModel):
 
     @property
     def production(self) -> bool:
-        """Whether real people use this deployment."""
+        """Whether APP_ENV is production: visitors use this deployment."""
         return self.app_env == "production"
 
     @property
@@ -310,24 +234,24 @@ class Settings(BaseModel):
 
     @property
     def public_client(self) -> bool:
-        """Whether it connects without a secret, by PKCE alone, as the vendor's page pkce_flow has it."""
+        """Whether the service connects without a secret, by PKCE alone (vendor page: pkce_flow)."""
         return self.client_id is not None and not self.client_secret.get_secret_value()
 
     def uses_sandbox_application(self, sandbox_client_id: str) -> bool:
-        """Whether the vendor is a sandbox, built in or on its own port."""
+        """Return whether the vendor is a sandbox, built in or on its own port."""
         return self.builtin_sandbox or (not self.production and self.client_id == sandbox_client_id)
 
     @property
     def store_url(self) -> str:
-        """Where sign-ups live: DATABASE_URL, else an SQLite file in DATA_DIR."""
+        """The database's URL: DATABASE_URL, else an SQLite file in DATA_DIR."""
         return self.database_url or f"sqlite:///{self.data_dir.resolve() / 'subscriber-sync.db'}"
 
     @property
     def listen_on(self) -> str:
-        """Where to listen, as gunicorn takes it: BIND, with PORT where it names none.
+        """Where to listen, in gunicorn's notation: BIND, with PORT where it names no port.
 
-        Without BIND, a service that believes a proxy in front listens for that proxy alone: whoever reached
-        the port from elsewhere could claim any address. Where the host says which port to listen on, its own
+        Without BIND, a service that trusts a proxy in front listens on loopback, for that proxy alone: a
+        caller that reached the port from elsewhere could claim any address. Where the host sets PORT, its own
         proxy is the only way in, and does not call from this machine.
         """
         behind_own_proxy = self.proxy_hops and not self.behind_platform
@@ -336,23 +260,23 @@ class Settings(BaseModel):
 
     @property
     def local_port(self) -> int:
-        """The port by which this machine reaches the service."""
+        """The port on which this machine reaches the service."""
         return listening.port_of(self.bind or "") or self.port
 
     @property
     def fingerprint(self) -> str:
-        """Tells this installation from a copy of its database elsewhere: same application, same host."""
+        """A hash of application and host, which differs where a copy of the database is used elsewhere."""
         return hashlib.sha256(f"{self.client_id}|{self.installation}".encode()).hexdigest()[:16]
 
     @property
     def secure_cookies(self) -> bool:
-        """Whether cookies carry Secure: always over HTTPS; plain HTTP is left to loopback and development."""
+        """Whether cookies are Secure: PUBLIC_BASE_URL begins with https://, or is missing in production."""
         if self.public_base_url is not None:
             return self.public_base_url.startswith("https://")
         return self.production
 
-    def _lost_data(self, mounts: str) -> list[SettingsWarning]:
-        """Only a warning: a service that does not start loses every sign-up, not those of one day."""
+    def _volatile_data(self, mounts: str) -> list[SettingsWarning]:
+        """Return a warning, no error: a service that does not start loses all sign-ups, not a day's."""
         if not self.production or not self.store_url.startswith("sqlite"):
             return []
         place = Path(self.store_url.partition(":///")[2].partition("?")[0]).absolute().parent.resolve()
@@ -366,11 +290,11 @@ class Settings(BaseModel):
         return [SettingsWarning("data_on_passing_disk", sentence, public=False)]
 
     def warnings(self, mounts: str | None = None) -> list[SettingsWarning]:
-        """What works today and will hurt later, in plain sentences without values.
+        """Return the warnings, in plain sentences without values of secrets.
 
-        `mounts` is the text of /proc/mounts, read where it is None.
+        `mounts` is the text of /proc/mounts, which is read where it is None.
         """
-        found = self._lost_data(_mounts() if mounts is None else mounts)
+        found = self._volatile_data(_mounts() if mounts is None else mounts)
         if self.published_on_replit and self.database_url is None:
             sentence = (
                 "Sign-ups and tokens are on a disk that this host wipes at every publish. "
@@ -396,11 +320,11 @@ def _mounts() -> str:
     try:
         return Path("/proc/mounts").read_text()
     except OSError:
-        return ""  # nothing is known of the disks outside Linux
+        return ""  # outside Linux nothing is known of the disks
 
 
 def _file_system(place: Path, mounts: str) -> str:
-    """The kind of file system that holds `place`: that of the innermost mount, of several the latest."""
+    """Return the type of the file system at `place`: that of the innermost mount, of several the latest."""
     best = (Path("/"), "")
     for line in mounts.splitlines():
         _, mount_point, kind, *_ = line.split(" ")
@@ -408,75 +332,3 @@ def _file_system(place: Path, mounts: str) -> str:
         if place.is_relative_to(point) and len(point.parts) >= len(best[0].parts):
             best = (point, kind)
     return best[1]
-
-
-def _open_by_mistake(values: Mapping[str, Any]) -> list[str]:
-    """A service on the internet that was never told to be one would run without any of its protections."""
-    parts = urlsplit(values.get("PUBLIC_BASE_URL", "").strip())
-    host = parts.hostname or ""
-    chosen = "APP_ENV" in values or values.get("REPLIT_DEPLOYMENT") == "1"
-    if chosen or parts.scheme != "https" or not _is_public(host) or host == values.get("REPLIT_DEV_DOMAIN"):
-        return []
-    return [
-        "APP_ENV is missing, and PUBLIC_BASE_URL is a public address: set APP_ENV=production, or"
-        " APP_ENV=development if nobody but you uses it (anybody could look into the sandbox there)"
-    ]
-
-
-def _is_public(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_global
-    except ValueError:
-        return bool(host) and host != "localhost" and not host.endswith(".localhost")
-
-
-def _apply_host(values: dict[str, Any]) -> None:
-    if values.get("REPLIT_DEPLOYMENT") == "1":
-        values["APP_ENV"] = "production"
-    # Replit's domains may change their order; the host the owner wrote down, or the app's own id, does not.
-    # Without the port: the same service on another one is no copy.
-    written = values.get("PUBLIC_BASE_URL", "")
-    values[INSTALLATION] = written.partition("://")[2].partition("/")[0].partition(":")[0] or values.get(
-        "REPL_ID", ""
-    )
-    domain = values.get("REPLIT_DOMAINS", "").split(",")[0].strip() or values.get("REPLIT_DEV_DOMAIN")
-    if domain:
-        values.setdefault("PUBLIC_BASE_URL", f"https://{domain}")
-    if "REPL_ID" in values:
-        # Replit ends TLS in front of us and forwards scheme and host in one hop.
-        values.setdefault("PROXY_HOPS", "1")
-
-
-def _missing_secrets(values: Mapping[str, Any]) -> list[str]:
-    if values.get("APP_ENV") != "production":
-        return []
-    missing = [name for name in SECRETS_FOR_PRODUCTION if name not in values]
-    if "CONSTANT_CONTACT_CLIENT_ID" in values:
-        # An application may do without a secret: Settings.public_client.
-        missing = [name for name in missing if name != "CONSTANT_CONTACT_CLIENT_SECRET"]
-    return [f"{name} is missing: set it to {SECRETS_FOR_PRODUCTION[name]}" for name in missing]
-
-
-def _generate_secrets(values: dict[str, Any]) -> None:
-    """Fill in what development lacks from a file in DATA_DIR that only this user can read.
-
-    Several processes may start at once: the first link wins and all read the winner's file.
-    """
-    missing = [name for name in GENERATED_IN_DEVELOPMENT if name not in values]
-    if not missing:
-        return
-    folder = Path(values.get("DATA_DIR", "data"))
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    kept = folder / "development-secrets.env"
-    if not kept.exists():
-        draft = folder / f".secrets-{os.getpid()}-{secrets.token_hex(4)}"
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.writelines(f"{name}={secrets.token_urlsafe(32)}\n" for name in GENERATED_IN_DEVELOPMENT)
-        try:
-            os.link(draft, kept)
-        except FileExistsError:
-            pass
-        finally:
-            draft.unlink()
-    generated = dotenv_values(kept)
-    values.update({name: generated[name] for name in missing if generated.get(name)})

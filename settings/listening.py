@@ -1,4 +1,4 @@
-"""Where a server listens, in gunicorn's own notation: a host, host:port, unix:path or fd://number."""
+"""BIND, where the server listens, in gunicorn's notation: a host, host:port, unix:path or fd://number."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ HIGHEST_PORT = 65_535
 
 
 def checked(bind: str) -> str:
-    """The place as it is used, an IPv6 address in brackets.
+    """Return the place as gunicorn takes it, with an IPv6 address in brackets.
 
     Raises:
-        ValueError: it is no place to listen.
+        ValueError: `bind` is in none of the four notations.
     """
     if bind.startswith(("unix:", "fd://")):
         return bind
@@ -28,12 +28,12 @@ def checked(bind: str) -> str:
 
 
 def with_port(bind: str, port: int) -> str:
-    """The place with `port`, unless it has one or needs none."""
+    """Return the place with `port`, unless it names a port or is no TCP address."""
     place = PLACE.fullmatch(bind)
     return f"{bind}:{port}" if place and place[2] is None else bind
 
 
 def port_of(bind: str) -> int | None:
-    """The port that the place names."""
+    """Return the port that the place names, None without one."""
     place = PLACE.fullmatch(bind)
     return int(place[2]) if place and place[2] else None

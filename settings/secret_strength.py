@@ -1,7 +1,7 @@
-"""How easily a secret is guessed, from the secret alone: no list of bad ones can be complete.
+"""How easily a secret is guessed, estimated from the secret alone: no list of bad ones can be complete.
 
-What is typed instead of drawn by lot has few different characters, repeats itself, counts up, or is a word
-that everybody tries. Each of these is taken out, and what is left over is measured.
+A secret that was typed, not drawn at random, has few different characters, repeats itself, counts up, or is a
+word that everybody tries. Each of these is taken out, and the rest is measured.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ import re
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
-# Guesses at a key go at full speed; those at a password are counted (services/access/guess_limits.py).
+# Keys can be guessed at full speed; guesses at a password are limited (services/access/guess_limits.py).
 SHORTEST_KEY = 16
 KEY_BITS = 36
 SHORTEST_PASSWORD = 8
 PASSWORD_BITS = 24
-# As werkzeug writes it: method, salt, digest. How good the password behind it is cannot be seen.
+# As werkzeug writes it: method, salt, digest. It does not show how strong the password is.
 PASSWORD_HASH = re.compile(r"scrypt:\d+:\d+:\d+\$[^$]+\$[0-9a-f]{64,}")
 # Each counts as one character, also with digits for letters: placeholders, keyboards, and the usual words.
 KNOWN_WORDS = re.compile(
@@ -26,7 +26,7 @@ KNOWN_WORDS = re.compile(
     "|qwertzuiop|qwertyuiop|qwertz|qwerty|asdfghjkl|asdfgh|asdf|yxcvbn|zxcvbn|azerty|hunter|root|user|guest",
     re.IGNORECASE,
 )
-# What says by itself that another value belongs in its place.
+# Words of a value that is meant to be replaced by another one.
 PLACEHOLDER = re.compile(
     r"(?<![a-z])(change|changeme|replace|replaceme|placeholder|your|example|sample|insert|dummy|default)(?![a-z])"
 )
@@ -34,14 +34,14 @@ LETTERS_FOR_DIGITS = str.maketrans("013457@$!", "oieastasi")
 
 
 def key_weakness(key: str) -> str | None:
-    """What is wrong with a key, as the end of a sentence; None for a good one."""
+    """Return what is wrong with a key, as the end of a sentence; None for a good one."""
     if PLACEHOLDER.search(key.lower()):
         return "is easily guessed: it says that another value belongs in its place"
     return _weakness(key, SHORTEST_KEY, KEY_BITS)
 
 
 def password_weakness(password: str) -> str | None:
-    """What is wrong with a password, as the end of a sentence; None for a good one, and for a hash."""
+    """Return what is wrong with a password, as the end of a sentence; None for a good one, and for a hash."""
     if password.startswith("scrypt:"):
         return None if PASSWORD_HASH.fullmatch(password) else "begins like a hash and is none"
     return _weakness(password, SHORTEST_PASSWORD, PASSWORD_BITS)
@@ -50,9 +50,9 @@ def password_weakness(password: str) -> str | None:
 def weaknesses(
     keys: Mapping[str, str], passwords: Mapping[str, str], *, others: Mapping[str, str]
 ) -> list[str]:
-    """What is wrong with these secrets, each by its name, with the cure; one that is unset is empty.
+    """Return a sentence for each weakness, with the secret's name and the cure; an empty secret is unset.
 
-    `others` are given by somebody else; they are only to be different.
+    `others` are chosen by somebody else and only have to differ from these.
     """
     why = {name: key_weakness(key) for name, key in keys.items() if key}
     why |= {name: password_weakness(password) for name, password in passwords.items() if password}
@@ -63,7 +63,7 @@ def weaknesses(
 
 
 def numbered(name: str, values: Sequence[str]) -> dict[str, str]:
-    """The values of a comma list, each by its place in it."""
+    """Return the values of a comma-separated variable by its name, with their number if there are several."""
     if len(values) == 1:
         return {name: values[0]}
     return {f"{name} (no. {number})": value for number, value in enumerate(values, 1)}
@@ -81,7 +81,7 @@ def _same(secrets: Mapping[str, str]) -> list[tuple[str, ...]]:
     by_value: dict[str, list[str]] = {}
     for name, secret in secrets.items():
         by_value.setdefault(secret, []).append(name)
-    # The same key twice in one list harms nobody.
+    # The same key twice in one list is harmless.
     return [
         tuple(names)
         for secret, names in by_value.items()
@@ -90,7 +90,7 @@ def _same(secrets: Mapping[str, str]) -> list[tuple[str, ...]]:
 
 
 def bits(secret: str) -> float:
-    """A low estimate of the choices behind a secret, as a power of two."""
+    """Return a low estimate of the secret's entropy, in bits."""
     left = _without_counting(_once(_without_words(secret)))
     return len(left) * math.log2(len(set(left)) or 1)
 
@@ -104,7 +104,7 @@ def _weakness(secret: str, shortest: int, least_bits: float) -> str | None:
 
 
 def _without_words(secret: str) -> str:
-    """Every known word as one character."""
+    """Return the secret with every known word replaced by one character."""
     plain, left, end = secret.translate(LETTERS_FOR_DIGITS), "", 0
     for word in KNOWN_WORDS.finditer(plain):
         left += secret[end : word.start()] + "\0"
@@ -113,7 +113,7 @@ def _without_words(secret: str) -> str:
 
 
 def _once(text: str) -> str:
-    """The part that is repeated to the end, once: of "abcabcab" it is "abc"."""
+    """Return the part that the whole text repeats: of "abcabcab" it is "abc"."""
     for length in range(1, len(text) // 2 + 1):
         if text.startswith(text[length:]):
             return text[:length]
@@ -121,7 +121,7 @@ def _once(text: str) -> str:
 
 
 def _without_counting(text: str) -> str:
-    """Without the characters that go on repeating, or counting up or down, as in "aaaa" and "6789"."""
+    """Return the text without runs of the same, rising or falling characters, as in "aaaa" and "6789"."""
     codes = [ord(character) for character in text]
     steps = [after - before for before, after in pairwise(codes)]
     kept = [

@@ -1,7 +1,11 @@
 """An HTTP session whose calls end in time, whatever the other side does.
 
-The time-outs of `requests` are for one read each, so a server that sends a byte now and then holds a call for
-as long as it likes. Here a timer shuts the socket down, which ends any read, write or handshake on it.
+The time-outs of `requests` are for one read each, so a server that sends a byte now and then can prolong a
+call without end. Here a timer shuts the socket down, which ends any read, write or handshake on it.
+
+The session calls back twice on a request's way: `DeadlineSession.send` puts a `_Deadline` into the context
+variable `_current`, and a connection of urllib3, which gets no argument of ours, finds it there when it
+connects (`_connected`) and right before the first byte (`_before_request`, which also calls `depart`).
 """
 
 from __future__ import annotations
@@ -22,25 +26,24 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager, Timeou
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError
 
-# Bytes; the largest answers of those that are called here are pages of a few hundred kilobytes.
+# In bytes. The largest answers that the services get are pages of a few hundred kilobytes.
 LARGEST_BODY = 2 * 1024 * 1024
-_PIECE = 64 * 1024
+_CHUNK = 64 * 1024
 
 
 class AnswerTooLarge(requests.RequestException):
-    """The body had no end, or was larger than anything that was asked for."""
+    """The body was endless, or larger than any answer that is expected."""
 
 
 class DeadlineSession(requests.Session):
     """Each call ends within `seconds`, from looking up the name to the last byte of the body.
 
-    A `urllib3.Timeout` with a `total` sets another time for one call. What a response hook does counts: a
-    repeat that it sends is cut off at the same moment. With `stream=True` the body is covered where a hook
-    reads it, not where the caller does. A call that is cut off raises requests.RequestException; its outcome
-    is unknown, unless it is requests.ConnectTimeout, after which nothing was sent.
+    A `urllib3.Timeout` with a `total` sets another time for one call. Response hooks count: a repeat that a
+    hook sends is cut off at the same moment. With `stream=True` the body is covered where a hook reads it,
+    not where the caller does. A call that is cut off raises requests.RequestException; its outcome is
+    unknown, unless it is requests.ConnectTimeout, after which nothing was sent.
 
-    No redirect is followed or even looked at. A body larger than `largest_body` bytes, decompressed, is read
-    no further: AnswerTooLarge.
+    Redirects are not followed. A body larger than `largest_body` bytes, decompressed, raises AnswerTooLarge.
     """
 
     def __init__(
@@ -53,7 +56,7 @@ class DeadlineSession(requests.Session):
         """`seconds` must be more than 0.
 
         `depart` is called for each request when its connection stands, before its first byte. It may wait,
-        within the call's time; what it raises comes out of the call, of which nothing was sent.
+        within the call's time; an exception of it ends the call, of which nothing was sent.
         """
         super().__init__()
         self._seconds = seconds
@@ -62,45 +65,50 @@ class DeadlineSession(requests.Session):
             self.mount(scheme, _Adapter(largest_body))
 
     def get_redirect_target(self, resp: requests.Response) -> None:
-        """There is none: requests would read the whole body, and an address that may be of any shape."""
+        """Return None: for a redirect `requests` would read the whole body, and parse any address."""
 
     def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
         """Send as `requests.Session.send` does."""
         timeout = options.get("timeout")
         total = timeout.total if isinstance(timeout, Timeout) else None
         seconds = total if isinstance(total, (int, float)) else self._seconds
-        with _within(seconds, self._depart) as cut:
+        with _within(seconds, self._depart) as deadline:
             response = super().send(request, **options)
-        if cut.made:
-            # Where a body ends with its connection, the end that we made looks like the vendor's own.
+        if deadline.passed:
+            # Where a body ends with its connection, one that was cut off looks complete.
             response.close()
             raise requests.ReadTimeout("The call took too long and was cut off.", request=request)
         return response
 
 
-class _Cut:
-    """The end of one call. Works on duplicates, as TLS takes a socket over and closed ones are reused."""
+class _Deadline:
+    """The end of one call, and the sockets to shut down then.
+
+    Shuts down duplicates of the sockets: TLS detaches the original, and a closed descriptor's number is
+    reused.
+    """
 
     def __init__(self, seconds: float, depart: Callable[[], None]) -> None:
         self.depart = depart
         self._ends_at = monotonic() + seconds
         self._lock = threading.Lock()
         self._sockets: list[socket.socket] = []
-        self.made = False
-        self.opened = False
+        self.passed = False
+        self.connected = False  # a connection was opened within this call
 
-    def left(self) -> float:
+    def seconds_left(self) -> float:
         return self._ends_at - monotonic()
 
     def watch(self, connected: socket.socket) -> None:
+        """Shut the socket down at the deadline; at once when that has passed."""
         with self._lock:
             self._sockets.append(socket.socket(fileno=os.dup(connected.fileno())))
-        if self.made:
-            self.make()
+        if self.passed:
+            self.cut_off()
 
-    def make(self) -> None:
+    def cut_off(self) -> None:
         with self._lock:
-            self.made = True
+            self.passed = True
             for each in self._sockets:
                 with suppress(OSError):
                     each.shutdown(socket.SHUT_RDWR)
@@ -112,23 +120,23 @@ class _Cut:
             self._sockets.clear()
 
 
-# A refresh forced by a 401 is a call within a call; each has its own end.
-_current: ContextVar[_Cut | None] = ContextVar("current", default=None)
+# The deadline of the innermost call: a token refresh forced by a 401 is a call within a call.
+_current: ContextVar[_Deadline | None] = ContextVar("current", default=None)
 
 
 @contextmanager
-def _within(seconds: float, depart: Callable[[], None]) -> Iterator[_Cut]:
-    cut = _Cut(seconds, depart)
-    timer = threading.Timer(seconds, cut.make)
+def _within(seconds: float, depart: Callable[[], None]) -> Iterator[_Deadline]:
+    deadline = _Deadline(seconds, depart)
+    timer = threading.Timer(seconds, deadline.cut_off)
     timer.daemon = True
     timer.start()
-    outer = _current.set(cut)
+    outer = _current.set(deadline)
     try:
-        yield cut
+        yield deadline
     finally:
         _current.reset(outer)
         timer.cancel()
-        cut.close()
+        deadline.close()
 
 
 class _WatchedHTTP(HTTPConnection):
@@ -138,7 +146,7 @@ class _WatchedHTTP(HTTPConnection):
         return _connected(self, super()._new_conn)
 
     def request(self, *args: Any, **options: Any) -> None:
-        _leave(self)
+        _before_request(self)
         super().request(*args, **options)
 
 
@@ -149,20 +157,23 @@ class _WatchedHTTPS(HTTPSConnection):
         return _connected(self, super()._new_conn)
 
     def request(self, *args: Any, **options: Any) -> None:
-        _leave(self)
+        _before_request(self)
         super().request(*args, **options)
 
 
 def _connected(connection: HTTPConnection, connect: Callable[[], socket.socket]) -> socket.socket:
-    """What `connect` opens; in a thread, as neither a resolver nor a list of addresses heeds a deadline."""
-    cut = _current.get()
-    if cut is None:
+    """Return the socket that `connect` opens, within the deadline.
+
+    It runs in a thread: resolving a name, and trying several addresses in turn, knows no deadline.
+    """
+    deadline = _current.get()
+    if deadline is None:
         return connect()
     outcome: SimpleQueue[socket.socket | Exception] = SimpleQueue()
     waiting = threading.Event()
     waiting.set()
 
-    def open_it() -> None:
+    def run_connect() -> None:
         try:
             opened: socket.socket | Exception = connect()
         except Exception as error:  # noqa: BLE001 - handed to the thread that waits
@@ -171,32 +182,33 @@ def _connected(connection: HTTPConnection, connect: Callable[[], socket.socket])
         if not waiting.is_set() and isinstance(opened, socket.socket):
             opened.close()
 
-    threading.Thread(target=open_it, name="connect", daemon=True).start()
+    threading.Thread(target=run_connect, name="connect", daemon=True).start()
     try:
-        opened = outcome.get(timeout=max(cut.left(), 0))
+        opened = outcome.get(timeout=max(deadline.seconds_left(), 0))
     except Empty:
         waiting.clear()
         raise ConnectTimeoutError(connection, "The call took too long before it was connected.") from None
     if isinstance(opened, Exception):
         raise opened
-    cut.watch(opened)
-    cut.opened = True
+    deadline.watch(opened)
+    deadline.connected = True
     return opened
 
 
-def _leave(connection: HTTPConnection) -> None:
-    """Open the connection unless it stands, wait for the moment to leave, and see that it still stands."""
-    cut = _current.get()
-    if cut is None:
+def _before_request(connection: HTTPConnection) -> None:
+    """Connect unless the connection stands, call `depart`, and reconnect if it ended meanwhile."""
+    deadline = _current.get()
+    if deadline is None:
         return
-    kept = connection.sock is not None and not cut.opened
+    from_pool = connection.sock is not None and not deadline.connected
     if connection.sock is None:
         connection.connect()
     else:
-        cut.watch(connection.sock)
-    cut.depart()
-    # The other side may have closed a kept one meanwhile; TLS tickets in a new one only look like an end.
-    if kept and not connection.is_connected:
+        deadline.watch(connection.sock)
+    deadline.depart()
+    # The other side may have closed a pooled connection. A new one is not checked: session tickets that wait
+    # to be read on it look like an end.
+    if from_pool and not connection.is_connected:
         connection.close()
         connection.connect()
 
@@ -210,7 +222,7 @@ class _HTTPSPool(HTTPSConnectionPool):
 
 
 class _Adapter(HTTPAdapter):
-    """Opens watched connections, also where a proxy stands in between, and reads bodies up to a size."""
+    """Opens watched connections, also through a proxy, and reads bodies up to `largest_body` bytes."""
 
     def __init__(self, largest_body: int) -> None:
         self._largest_body = largest_body
@@ -219,13 +231,13 @@ class _Adapter(HTTPAdapter):
     def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> requests.Response:
         response = super().send(request, *args, **options)
         body = bytearray()
-        # Decompressed by the piece: a small gzip file can hold gigabytes.
-        for piece in response.iter_content(_PIECE):
-            body.extend(piece)
+        # Decompressed in chunks: a small gzip file may expand to gigabytes.
+        for chunk in response.iter_content(_CHUNK):
+            body.extend(chunk)
             if len(body) > self._largest_body:
                 response.close()
                 raise AnswerTooLarge("The answer is too large.", request=request)
-        # What `requests` itself keeps it in, and then reads it from.
+        # The attribute in which `requests` itself keeps a body that was read.
         response._content = bytes(body)
         return response
 

@@ -1,6 +1,6 @@
-"""Let a `requests.Session` talk to a WSGI application in this process, without a socket.
+"""An adapter by which a `requests.Session` calls a WSGI application in this process, without a socket.
 
-It is how the app reaches its built-in sandbox: the same client code over another transport.
+The app reaches its built-in sandbox through it, with the same client code as the vendor.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from werkzeug.wrappers import Response
 class InProcessAdapter(HTTPAdapter):
     """A transport whose server is a WSGI application.
 
-    Time-outs, TLS and proxies mean nothing here and are passed over. `dropped` is what the application raises
-    where a server would cut the connection.
+    Time-outs, TLS and proxies are ignored. `dropped` is the exception that the application raises where a
+    server would cut the connection.
     """
 
     def __init__(

@@ -16,7 +16,7 @@ _ROLES = ("CONTACT", "BILLING", "JOURNALING", "REPLY_TO", "OTHER")
 
 @dataclass(frozen=True)
 class AccountEmail:
-    """An address of the account; `confirmed_at` is in epoch seconds, None until somebody follows the link."""
+    """An address of the account; `confirmed_at` is in epoch seconds, None until its link was followed."""
 
     email_address: str
     email_id: int
@@ -25,11 +25,11 @@ class AccountEmail:
 
     @property
     def confirm_status(self) -> str:
-        """The contract's words for it."""
+        """The contract's word for whether the address is confirmed."""
         return "UNCONFIRMED" if self.confirmed_at is None else "CONFIRMED"
 
     def created(self) -> dict[str, Any]:
-        """The contract's AccountEmailCreateResponse."""
+        """Return the contract's AccountEmailCreateResponse."""
         return {
             "email_address": self.email_address,
             "email_id": self.email_id,
@@ -37,7 +37,7 @@ class AccountEmail:
         }
 
     def resource(self) -> dict[str, Any]:
-        """One of the contract's AccountEmails; members that do not apply are left out."""
+        """Return one of the contract's AccountEmails; members that do not apply are left out."""
         if self.confirmed_at is None:
             return self.created()
         return self.created() | {
@@ -47,28 +47,28 @@ class AccountEmail:
         }
 
     def meets(self, conditions: Mapping[str, str]) -> bool:
-        """Whether it meets each of the contract's conditions; statuses and roles may be their first letter.
+        """Return whether the address meets all conditions; a status or role may be its first letter.
 
         Raises:
             Invalid: a status or a role that the contract does not know.
         """
-        held = {"confirm_status": (self.confirm_status,), "role_code": self.roles}
+        own = {"confirm_status": (self.confirm_status,), "role_code": self.roles}
         known = {"confirm_status": _STATUSES, "role_code": _ROLES}
         for name, value in conditions.items():
             if name == "email_address":
                 if value.lower() != self.email_address.lower():
                     return False
-            elif _whole(name, value, known[name]) not in held[name]:
+            elif _whole_word(name, value, known[name]) not in own[name]:
                 return False
         return True
 
 
 def owners_email(now: float) -> AccountEmail:
-    """The address with which the account begins: the owner's, confirmed."""
+    """Return the address with which the account begins: the owner's, confirmed."""
     return AccountEmail("owner@example.com", 1, now, ("CONTACT", "BILLING", "REPLY_TO"))
 
 
-def _whole(name: str, value: str, words: tuple[str, ...]) -> str:
+def _whole_word(name: str, value: str, words: tuple[str, ...]) -> str:
     for word in words:
         if value in (word, word[0]):
             return word

@@ -45,7 +45,7 @@ _CONTACT_PRIVILEGES = {
 
 @blueprint.get("/summary")
 def summary() -> dict[str, Any]:
-    """Who the account belongs to; a company logo does not exist, so nothing is returned for it."""
+    """Return who the account belongs to; a company logo does not exist, so nothing is returned for it."""
     require("account_read")
     extras = [name.strip() for name in request.args.get("extra_fields", "").split(",") if name.strip()]
     if not set(extras) <= {"physical_address", "company_logo"}:
@@ -55,7 +55,7 @@ def summary() -> dict[str, Any]:
 
 @blueprint.get("/emails")
 def emails() -> Response:
-    """The account's own addresses, narrowed by one parameter at most."""
+    """Return the account's own addresses, narrowed by one parameter at most."""
     require("account_read")
     given = {name: value for name, value in request.args.items() if name in CONDITIONS}
     if len(given) > 1:
@@ -88,10 +88,10 @@ def add_email() -> tuple[dict[str, Any], int]:
 
 
 @blueprint.get("/user/privileges")
-def privileges() -> Response:
-    """What the user behind the token may do; needs no scope. Names are the vendor's, ids are invented."""
+def user_privileges() -> Response:
+    """Return the privileges of the token's user; needs no scope. Names are the vendor's, ids are invented."""
     grant = require(None)
-    held = _CAMPAIGN_PRIVILEGES | (_CONTACT_PRIVILEGES if grant.user == "owner" else {})
+    privileges = _CAMPAIGN_PRIVILEGES | (_CONTACT_PRIVILEGES if grant.user == "owner" else {})
     return jsonify(
-        [{"privilege_id": number, "privilege_name": name} for number, name in sorted(held.items())]
+        [{"privilege_id": number, "privilege_name": name} for number, name in sorted(privileges.items())]
     )

@@ -1,1 +1,1 @@
-"""What the account does a little later: bulk changes of contacts, and how far they have come."""
+"""Activities: bulk changes of contacts, which the account makes a little later, and their states."""

@@ -1,6 +1,6 @@
 """What each bulk operation does to one contact, as of a time in epoch seconds; the world's lock is held.
 
-Each answers with what could not be done, in words. Tags and lists that are gone by then are passed over.
+Each returns what could not be done, in words. Tags and lists that were deleted meanwhile are skipped.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def add_tags(world: World, contact: Contact, tag_ids: list[str], _at: float) -> 
 
 def remove_tags(_world: World, contact: Contact, tag_ids: list[str], _at: float) -> list[str]:
     """Take tags off a contact."""
-    contact.taggings = [held for held in contact.taggings if held not in tag_ids]
+    contact.taggings = [tag for tag in contact.taggings if tag not in tag_ids]
     return []
 
 
@@ -38,7 +38,7 @@ def add_to_lists(world: World, contact: Contact, list_ids: list[str], at: float)
 
 def remove_from_lists(_world: World, contact: Contact, list_ids: list[str], at: float) -> list[str]:
     """Take a contact off lists; it may end up on none (assumed)."""
-    contact.list_memberships = [held for held in contact.list_memberships if held not in list_ids]
+    contact.list_memberships = [each for each in contact.list_memberships if each not in list_ids]
     contact.updated_at = at
     return []
 

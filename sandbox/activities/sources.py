@@ -1,7 +1,7 @@
 """Which contacts a bulk operation means: those it names, or those that meet one criterion.
 
-The contract's `source`: "Source types are mutually exclusive." Who meets a criterion is settled when the
-request arrives (assumed).
+The contract's `source`: "Source types are mutually exclusive." The contacts that meet a criterion are those
+that do when the request arrives (assumed).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _EXCLUDABLE = ("all_active_contacts", "list_ids")
 
 
 def known_ids(name: str, ids: object, known: Collection[str], most: int) -> list[str]:
-    """The ids, without repetitions.
+    """Return the ids, without repetitions.
 
     Raises:
         Invalid: not an array of 1 to `most` ids, or one does not exist (that this is a 400 is assumed).
@@ -37,12 +37,12 @@ def known_ids(name: str, ids: object, known: Collection[str], most: int) -> list
 
 
 def live_list_ids(world: World) -> list[str]:
-    """The ids of the lists that are not deleted."""
+    """Return the ids of the lists that are not deleted."""
     return [item.list_id for item in world.live_lists()]
 
 
 def chosen(world: World, body: Mapping[str, Any], criteria: Collection[str]) -> list[Contact]:
-    """The contacts that `source` of a request means, less those it excludes.
+    """Return the contacts that `source` of a request means, less those it excludes.
 
     Raises:
         Invalid: not exactly one of `criteria`, wrong ids, or an `exclude` that does not go with it.

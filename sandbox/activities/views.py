@@ -9,7 +9,7 @@ from uuid import UUID
 from flask import Blueprint, Response, jsonify, request
 
 from sandbox.activities import changes, sources
-from sandbox.activities.book import Activity
+from sandbox.activities.activity import Activity
 from sandbox.api import json_object, page, page_parameters, scope_check
 from sandbox.contacts.records import Contact
 from sandbox.errors import Invalid, NotFound
@@ -25,7 +25,7 @@ blueprint.before_request(scope_check("contact_data"))
 
 @blueprint.get("")
 def index() -> dict[str, Any]:
-    """The activities of the last ten days, oldest first, page by page."""
+    """Return the activities of the last ten days, oldest first, page by page."""
     world, parameters = current_world(), page_parameters()
     state = parameters.get("state")
     if state not in (None, *_STATES):
@@ -39,7 +39,7 @@ def index() -> dict[str, Any]:
 
 @blueprint.get("/<uuid:activity_id>")
 def show(activity_id: UUID) -> dict[str, Any]:
-    """How far an activity has come."""
+    """Return how far an activity has come."""
     world = current_world()
     with world.lock:
         found = world.activities.find(str(activity_id))
@@ -50,7 +50,7 @@ def show(activity_id: UUID) -> dict[str, Any]:
 
 @blueprint.post("/contacts_taggings_add")
 def add_tags() -> Response:
-    """Give tags to contacts. Those named by their ids have them at once, the others in the end."""
+    """Give tags to contacts: to those named by their ids at once, to others when the activity is done."""
     return _tagging(changes.add_tags)
 
 
@@ -87,7 +87,7 @@ def _tagging(change: Change) -> Response:
     with world.lock:
         contacts = sources.chosen(world, body, sources.TAGGING)
         tag_ids = sources.known_ids("tag_ids", body.get("tag_ids"), world.tags, sources.MOST_IDS)
-        # Whoever looks into the sandbox after a sign-up finds the tags without waiting.
+        # A developer who looks into the sandbox after a sign-up finds the tags without waiting.
         at_once = change is changes.add_tags and bool(body["source"].get("contact_ids"))
         return _queued(world, contacts, change, tag_ids, {}, at_once=at_once)
 
@@ -110,7 +110,7 @@ def _queued(
     *,
     at_once: bool = False,
 ) -> Response:
-    """Queue a change of contacts; those that are deleted by the time it is done are passed over."""
+    """Queue a change of contacts; those that are deleted by the time it is done are skipped."""
     world.activities.refuse_when_full(world.now())
 
     def work(at: float) -> list[str]:
@@ -127,14 +127,14 @@ def _queued(
 
 
 def settle() -> None:
-    """Before a request: do the work of the activities that are completed by now."""
+    """Do the work of the activities that are completed by now; called before each request."""
     world = current_world()
     with world.lock:
         world.activities.settle(world.now())
 
 
 def accepted(world: World, activity: Activity, status: int) -> Response:
-    """Queue an activity; the answer leads to it."""
+    """Queue an activity and return the answer that leads to it."""
     world.activities.add(activity)
     answer = jsonify(activity.accepted(href(activity)))
     answer.status_code = status
@@ -142,5 +142,5 @@ def accepted(world: World, activity: Activity, status: int) -> Response:
 
 
 def href(activity: Activity) -> str:
-    """The address of an activity; under a mount point it begins with the mount point."""
+    """Return the address of an activity; under a mount point it begins with the mount point."""
     return f"{request.script_root}/v3/activities/{activity.activity_id}"

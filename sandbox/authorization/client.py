@@ -32,7 +32,7 @@ USERS = {
 
 
 def authenticated() -> bool:
-    """Whether the caller proved to be the application by its secret; otherwise it merely named itself.
+    """Return whether the caller proved by the secret to be the application; False: it gave only the id.
 
     A secret is taken by Basic authentication alone, as the vendor has it; both of its parts are form-encoded
     (RFC 6749 §2.3.1). Parameters stand in the body or in the query.
@@ -65,12 +65,12 @@ def authenticated() -> bool:
 
 
 def authentication_missing() -> TokenRefusal:
-    """401 `invalid_client` of a caller that has to show a secret by Basic authentication and did not."""
+    """Return 401 `invalid_client`, for a caller that must send a secret by Basic authentication."""
     return _invalid_client("Client authentication is missing.")
 
 
 def invalid_request(description: str) -> TokenRefusal:
-    """400 `invalid_request`: a parameter is missing or was given twice."""
+    """Return 400 `invalid_request`: a parameter is missing or was given twice."""
     return TokenRefusal(400, {"error": "invalid_request", "error_description": description})
 
 

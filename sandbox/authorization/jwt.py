@@ -43,7 +43,7 @@ _EXPONENT = 65_537
 def access_token(
     *, client_id: str, family: str, user: str, scopes: tuple[str, ...], now: float, seconds: int
 ) -> str:
-    """An access token with the claims that clients of the vendor look at, good for `seconds`."""
+    """Return an access token with the claims that clients of the vendor look at, good for `seconds`."""
     claims = {
         "ver": 1,
         "jti": f"AT.{uuid4().hex}",
@@ -66,7 +66,7 @@ def access_token(
 
 
 def verified(token: str) -> dict[str, Any] | None:
-    """The claims of a validly signed token, else None; expiry is the caller's affair."""
+    """Return the claims of a validly signed token, else None; the caller checks the expiry."""
     signed, _, signature = token.rpartition(".")
     try:
         _key().public_key().verify(decoded(signature), signed.encode(), PKCS1v15(), SHA256())
@@ -77,19 +77,19 @@ def verified(token: str) -> dict[str, Any] | None:
 
 
 def key_set() -> dict[str, list[dict[str, str]]]:
-    """The public key as a JSON Web Key Set (RFC 7517)."""
+    """Return the public key as a JSON Web Key Set (RFC 7517)."""
     public = _key().public_key().public_numbers()
     n, e = (encoded(value.to_bytes((value.bit_length() + 7) // 8)) for value in (public.n, public.e))
     return {"keys": [{"kty": "RSA", "alg": "RS256", "kid": KEY_ID, "use": "sig", "e": e, "n": n}]}
 
 
 def encoded(data: bytes) -> str:
-    """As base64url without padding (RFC 7515 §2)."""
+    """Return the data as base64url without padding (RFC 7515 §2)."""
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
 def decoded(text: str) -> bytes:
-    """The bytes that `encoded` made this text of; raises ValueError for any other text."""
+    """Return the bytes of a text made by `encoded`; raise ValueError for any other text."""
     data = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
     if encoded(data) != text:
         raise ValueError("not the one way to write it")

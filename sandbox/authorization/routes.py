@@ -26,7 +26,7 @@ blueprint = Blueprint("authorization", __name__)
 
 @dataclass(frozen=True)
 class AuthorizationRequest:
-    """A request that may be answered by a redirect: client and redirect_uri are good."""
+    """A request that may be answered by a redirect: its client and redirect_uri are valid."""
 
     redirect_uri: str
     state: str | None
@@ -45,23 +45,25 @@ class AuthorizationRequest:
 
 @blueprint.route(f"{BASE}/authorize", methods=["GET", "POST"])
 def authorize() -> Response | WerkzeugResponse:
-    """Show the page, or act on its form; the request itself stays in the query all the while."""
-    asked = _authorization_request()
-    if isinstance(asked, str):
+    """Show the page, or act on its form; the authorization request is in the query both times."""
+    requested = _authorization_request()
+    if isinstance(requested, str):
         # Never a redirect: the address may be an attacker's (RFC 6749 §4.1.2.1).
-        return make_response(render_template("sandbox/refused.html", problem=asked), 400)
-    if asked.error:
-        return asked.back(error=asked.error[0], error_description=asked.error[1])
+        return make_response(render_template("sandbox/refused.html", problem=requested), 400)
+    if requested.error:
+        return requested.back(error=requested.error[0], error_description=requested.error[1])
     if request.method == "GET":
-        return make_response(render_template("sandbox/authorize.html", users=USERS, scopes=asked.scopes))
+        return make_response(render_template("sandbox/authorize.html", users=USERS, scopes=requested.scopes))
     user = request.form.get("user", "owner")
     if request.form.get("decision") != "allow" or user not in USERS:
-        return asked.back(error="access_denied", error_description="The resource owner denied the request.")
+        return requested.back(
+            error="access_denied", error_description="The resource owner denied the request."
+        )
     world = current_world()
     with world.lock:
-        grant = Grant(user, asked.scopes)
-        code = world.tokens.issue_code(grant, asked.redirect_uri, asked.challenge, world.now())
-    return asked.back(code=code)
+        grant = Grant(user, requested.scopes)
+        code = world.tokens.issue_code(grant, requested.redirect_uri, requested.challenge, world.now())
+    return requested.back(code=code)
 
 
 @blueprint.post(f"{BASE}/token")
@@ -88,7 +90,7 @@ def token() -> Response:
 @blueprint.get(f"{jwt.ISSUER_PATH}/v1/keys")
 @blueprint.get(f"{BASE}/keys")
 def keys() -> dict[str, list[dict[str, str]]]:
-    """The keys that sign access tokens, where the vendor has them and beside the token endpoint."""
+    """Return the public key of access tokens, at the vendor's address and beside the token endpoint."""
     return jwt.key_set()
 
 
@@ -118,7 +120,7 @@ def _parameter(name: str) -> str:
 
 
 def _authorization_request() -> AuthorizationRequest | str:
-    """The request, or in plain words why nobody may be sent back."""
+    """Return the request, or in plain words why the browser must not be redirected."""
     query = request.args
     redirect_uri = query.get("redirect_uri", "")
     if query.get("client_id") != SANDBOX_CLIENT_ID:

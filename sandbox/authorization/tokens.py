@@ -70,8 +70,8 @@ class Policy:
     access_seconds: int
 
 
-class TokenBook:
-    """Issues, checks and revokes. The caller holds the world's lock; `now` is in epoch seconds."""
+class Tokens:
+    """All codes and tokens of the server. The caller holds the world's lock; `now` is in epoch seconds."""
 
     def __init__(self, dead_until: float | None = None) -> None:
         """Start empty; tokens of unknown families issued up to `dead_until` (the last reset) are refused."""
@@ -82,7 +82,7 @@ class TokenBook:
         self.reuse_revocations = 0
 
     def issue_code(self, grant: Grant, redirect_uri: str, challenge: str | None, now: float) -> str:
-        """A code good for five minutes and one use."""
+        """Return a code that is valid for five minutes and one use."""
         code = secrets.token_urlsafe(24)
         self._codes[code] = Code(grant, redirect_uri, challenge, now)
         return code
@@ -100,8 +100,9 @@ class TokenBook:
         """Exchange a code for tokens (RFC 6749 §4.1.3, RFC 7636 §4.6); `public` is one without a secret.
 
         Raises:
-            TokenRefusal: `invalid_grant`; a code sent again also revokes what it once yielded (§4.1.2).
-                `invalid_client` where neither a secret nor PKCE tells who sends the code, which stays good.
+            TokenRefusal: `invalid_grant`; a code sent again also revokes the tokens it was exchanged for
+                (§4.1.2). `invalid_client` where neither a secret nor PKCE proves who sends the code, which
+                stays valid.
         """
         known = self._codes.get(code)
         if known is None:
@@ -128,22 +129,22 @@ class TokenBook:
         `public` is a request without a secret.
 
         Raises:
-            TokenRefusal: `invalid_grant`; a superseded token after its grace kills the newest one, too.
+            TokenRefusal: `invalid_grant`; a superseded token after its grace period revokes the newest, too.
                 `invalid_client` where the token was issued to an application with a secret.
         """
         dead = invalid_grant("The refresh token is invalid or expired.")
-        said = refresh_tokens.read(token)
-        family = self._family_of(said, now) if said is not None else None
-        if said is None or family is None or family.refresh_state != "active":
+        claims = refresh_tokens.read(token)
+        family = self._family_of(claims, now) if claims is not None else None
+        if claims is None or family is None or family.refresh_state != "active":
             raise dead
         if public and not family.public:
             raise authentication_missing()
         if now - family.used_at > UNUSED_SECONDS:
             raise dead
-        number = said.number
+        number = claims.number
         if number > family.newest:
-            # Issued by an earlier process after the token by which this one came to know the family.
-            family.newest, family.newest_at = number, said.issued_at
+            # An earlier process issued it after the token by which this process learned of the family.
+            family.newest, family.newest_at = number, claims.issued_at
         if number < family.newest and not self._in_grace(family, number, policy, now):
             family.refresh_state = "revoked"
             self.reuse_revocations += 1
@@ -152,7 +153,7 @@ class TokenBook:
         return self._pair(family, policy, now)
 
     def check_access(self, token: str, now: float) -> Grant:
-        """Whom an access token speaks for.
+        """Return the user and the scopes of an access token.
 
         Raises:
             Unauthorized: forged, expired, revoked, or issued before the last reset.
@@ -183,19 +184,19 @@ class TokenBook:
         self.families[family.family_id] = family
         return family
 
-    def _family_of(self, said: RefreshToken, now: float) -> Family | None:
-        family = self.families.get(said.family_id)
-        if family is None and not self._predates_reset(said.issued_at):
+    def _family_of(self, claims: RefreshToken, now: float) -> Family | None:
+        family = self.families.get(claims.family_id)
+        if family is None and not self._predates_reset(claims.issued_at):
             family = Family(
-                said.family_id,
-                Grant(said.user, said.scopes),
-                said.mode,
-                said.public,
-                created_at=said.issued_at,
-                # A long-lived token keeps its first date however often it was used since.
-                used_at=said.issued_at if said.mode == "rotating" else now,
-                newest=said.number,
-                newest_at=said.issued_at,
+                claims.family_id,
+                Grant(claims.user, claims.scopes),
+                claims.mode,
+                claims.public,
+                created_at=claims.issued_at,
+                # A long-lived token has its first time of issue however often it was used since.
+                used_at=claims.issued_at if claims.mode == "rotating" else now,
+                newest=claims.number,
+                newest_at=claims.issued_at,
                 refresh_state="active",
             )
             self.families[family.family_id] = family

@@ -54,14 +54,14 @@ class BodyCheck:
             raise Invalid(*self._problems)
 
     def properties(self) -> None:
-        """Names, birthday and anniversary."""
+        """Check names, birthday and anniversary."""
         for name in NAMES:
             self.text(self._body, name, 50)
         self._birthday()
         self._anniversary()
 
     def text(self, holder: dict[str, Any], name: str, most: int, *, required: bool = False) -> None:
-        """A string of at most `most` characters."""
+        """Check for a string of at most `most` characters."""
         value = holder.get(name)
         if name not in holder:
             self._unless(not required, f"{name} is required")
@@ -71,12 +71,12 @@ class BodyCheck:
     def choice(
         self, holder: dict[str, Any], name: str, known: Collection[str], *, required: bool = False
     ) -> None:
-        """One of a few words."""
+        """Check for one of a few words."""
         if name in holder or required:
             self._unless(holder.get(name) in known, f"{name} must be one of {', '.join(known)}")
 
     def email(self, holder: dict[str, Any], name: str, most: int) -> None:
-        """A required e-mail address."""
+        """Check for a required e-mail address."""
         value = holder.get(name)
         good = isinstance(value, str) and len(value) <= most and _EMAIL.fullmatch(value)
         self._unless(bool(good), f"{name} must be an e-mail address of at most {most} characters")
@@ -96,7 +96,7 @@ class BodyCheck:
                 self._problems.append(f"list_memberships: list {list_id} does not exist")
 
     def custom_fields(self, most: int, *, by_id: bool = False) -> None:
-        """Custom fields of the account, each with a value, or `by_id` with the ids of its choices."""
+        """Check custom fields of the account, each with a value, or `by_id` with the ids of its choices."""
         for item in self._objects("custom_fields", most):
             before = len(self._problems)
             found = self._custom_fields.get(str(item.get("custom_field_id")))
@@ -104,22 +104,22 @@ class BodyCheck:
                 self._problems.append("custom_fields: custom_field_id does not exist")
             self.text(item, "value", 255, required=not by_id or "choice_ids" not in item)
             if found and len(self._problems) == before:
-                self._held(found, item if by_id else {"value": item["value"]})
+                self._check_value(found, item if by_id else {"value": item["value"]})
 
-    def _held(self, found: CustomField, item: dict[str, Any]) -> None:
+    def _check_value(self, found: CustomField, item: dict[str, Any]) -> None:
         try:
-            found.held(item)
+            found.stored(item)
         except ValueError as error:
             self._problems.append(f"custom_fields: {found.label}: {error}")
 
     def street_address(self, address: dict[str, Any]) -> None:
-        """One street address; `kind` is required."""
+        """Check one street address; `kind` is required."""
         self.choice(address, "kind", _ADDRESS_KINDS, required=True)
         for name, most in _ADDRESS_LIMITS.items():
             self.text(address, name, most)
 
     def sms_sign_up(self, channel: dict[str, Any]) -> None:
-        """The number in three parts, and where each consent was given."""
+        """Check the number, in three parts, and where each consent was given."""
         self._digits(channel, "sms_address", 15)
         self._digits(channel, "dial_code", 3)
         country = channel.get("country_code")
@@ -128,7 +128,7 @@ class BodyCheck:
         self._sms_consents(channel, SIGN_UP_CONSENT)
 
     def sms_channel(self, channel: dict[str, Any]) -> None:
-        """The number with its dial code, and its consents."""
+        """Check the number, with its dial code, and its consents."""
         self._digits(channel, "full_sms_address", 15)
         self._sms_consents(channel, CONSENT)
 
@@ -149,7 +149,7 @@ class BodyCheck:
             self.choice(consent, "consent_type", ("promotional_sms",))
 
     def sub_resources(self, tags: Collection[str]) -> None:
-        """Phone numbers, street addresses and notes of the create and replace operations."""
+        """Check phone numbers, street addresses, notes and taggings of the create and replace operations."""
         for phone in self._objects("phone_numbers", 3):
             self.text(phone, "phone_number", 25, required=True)
             self.choice(phone, "kind", _PHONE_KINDS)

@@ -21,7 +21,7 @@ blueprint.before_request(scope_check("contact_data"))
 
 
 def resource(item: CustomField) -> dict[str, Any]:
-    """The contract's CustomField; members that do not apply are left out."""
+    """Return the contract's CustomField; members that do not apply are left out."""
     shown: dict[str, Any] = {
         "custom_field_id": item.custom_field_id,
         "label": item.label,
@@ -42,7 +42,7 @@ def resource(item: CustomField) -> dict[str, Any]:
 
 @blueprint.get("")
 def index() -> dict[str, Any]:
-    """All custom fields, page by page."""
+    """Return all custom fields, page by page."""
     world, parameters = current_world(), page_parameters()
     with world.lock:
         shown, links = page(list(world.custom_fields.values()), parameters, most=100)
@@ -51,7 +51,7 @@ def index() -> dict[str, Any]:
 
 @blueprint.post("")
 def create() -> tuple[dict[str, Any], int]:
-    """A new custom field."""
+    """Create a custom field."""
     body, world = _checked(json_object()), current_world()
     with world.lock:
         _refuse_taken(world, body["label"])
@@ -65,7 +65,7 @@ def create() -> tuple[dict[str, Any], int]:
 
 @blueprint.get("/<uuid:custom_field_id>")
 def show(custom_field_id: UUID) -> dict[str, Any]:
-    """One custom field."""
+    """Return one custom field."""
     world = current_world()
     with world.lock:
         return resource(_existing(world, custom_field_id))
@@ -91,7 +91,7 @@ def change(custom_field_id: UUID) -> dict[str, Any]:
 
 @blueprint.delete("/<uuid:custom_field_id>")
 def delete(custom_field_id: UUID) -> tuple[str, int]:
-    """Delete a custom field, and what contacts hold in it."""
+    """Delete a custom field, and its values at the contacts."""
     world = current_world()
     with world.lock:
         del world.custom_fields[_existing(world, custom_field_id).custom_field_id]
@@ -114,7 +114,7 @@ def _refuse_taken(world: World, label: str, *, but: str | None = None) -> None:
 
 
 def _changed_choices(found: CustomField, choices: list[dict[str, Any]]) -> dict[int, str]:
-    """The labels by id; new ids follow the highest that is in use.
+    """Return the labels by id; new ids follow the highest that is in use.
 
     Raises:
         Invalid: an id is not one of this field's choices, or stands there twice.
@@ -127,7 +127,7 @@ def _changed_choices(found: CustomField, choices: list[dict[str, Any]]) -> dict[
 
 
 def _checked(body: dict[str, Any]) -> dict[str, Any]:
-    """The members of the contract's CustomFieldRequest that are imitated."""
+    """Return the members of the contract's CustomFieldRequest that are imitated."""
     label, kind = body.get("label"), body.get("type")
     choices, metadata = body.get("choices", []), body.get("metadata", {})
     problems = []
@@ -156,6 +156,6 @@ def _is_choice(choice: object) -> bool:
 
 
 def _ordered(choices: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """By `display_order`; where there is none, the place in the array stands for it."""
+    """Return the choices by `display_order`, for which the place in the array stands where it is missing."""
     numbered = enumerate(choices, start=1)
     return [choice for _, choice in sorted(numbered, key=lambda each: each[1].get("display_order", each[0]))]

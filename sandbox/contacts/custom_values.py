@@ -31,14 +31,14 @@ class CustomField:
 
     @property
     def name(self) -> str:
-        """As the contract makes it: the label with underscores for its blanks."""
+        """The label with underscores for its blanks, as in the contract."""
         return self.label.replace(" ", "_")
 
-    def held(self, item: dict[str, Any]) -> dict[str, Any]:
-        """What a contact holds after `item` was sent: of a selection its labels and its ids.
+    def stored(self, item: dict[str, Any]) -> dict[str, Any]:
+        """Return the value that a contact has after `item` was sent; of a selection its labels and its ids.
 
         Raises:
-            ValueError: with what is wrong about it.
+            ValueError: the value is not allowed; the message says why.
         """
         shown: dict[str, Any] = {"custom_field_id": self.custom_field_id}
         if self.type not in SELECTS:
@@ -51,13 +51,13 @@ class CustomField:
         return shown | {"value": value, "choice_ids": [str(number) for number in chosen]}
 
     def follow(self, custom_fields: dict[str, dict[str, Any]]) -> None:
-        """Bring what a contact holds, by id of the field, into line with choices that have changed."""
+        """Update a contact's value after the field's choices have changed; `custom_fields` is by field id."""
         shown = custom_fields.get(self.custom_field_id)
         if shown is None or self.type not in SELECTS:
             return
         left = [number for number in shown["choice_ids"] if int(number) in self.choices]
         if left:
-            custom_fields[self.custom_field_id] = self.held({"choice_ids": left})
+            custom_fields[self.custom_field_id] = self.stored({"choice_ids": left})
         else:
             del custom_fields[self.custom_field_id]
 

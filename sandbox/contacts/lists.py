@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 from flask import Blueprint, Response, request
 
-from sandbox.activities.book import Activity
+from sandbox.activities.activity import Activity
 from sandbox.activities.views import accepted, href
 from sandbox.api import comma_list, flag, json_object, page, page_parameters, scope_check
 from sandbox.contacts.records import ContactList
@@ -22,7 +22,7 @@ blueprint.before_request(scope_check("contact_data"))
 
 @blueprint.get("/contact_lists")
 def index() -> dict[str, Any]:
-    """All lists, page by page."""
+    """Return all lists, page by page."""
     world, parameters = current_world(), page_parameters()
     with world.lock:
         found = _found(world, parameters)
@@ -35,7 +35,7 @@ def index() -> dict[str, Any]:
 
 @blueprint.post("/contact_lists")
 def create() -> tuple[dict[str, Any], int]:
-    """A new list."""
+    """Create a list."""
     body, world = _checked(json_object()), current_world()
     with world.lock:
         _refuse_duplicate(world, body["name"], but=None)
@@ -49,7 +49,7 @@ def create() -> tuple[dict[str, Any], int]:
 
 @blueprint.get("/contact_lists/<uuid:list_id>")
 def show(list_id: UUID) -> dict[str, Any]:
-    """One list."""
+    """Return one list."""
     world = current_world()
     with world.lock:
         return _with_count(world, _existing(world, str(list_id)), dict(request.args.items()))
@@ -123,7 +123,7 @@ def _refuse_duplicate(world: World, name: str, *, but: str | None) -> None:
 
 
 def _checked(body: dict[str, Any]) -> dict[str, Any]:
-    """The members of the contract's ListInput; others are ignored."""
+    """Return the members of the contract's ListInput; others are ignored."""
     name, description, favorite = body.get("name"), body.get("description"), body.get("favorite", False)
     problems = []
     if not isinstance(name, str) or not name.strip() or len(name) > 255:

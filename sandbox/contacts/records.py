@@ -18,7 +18,7 @@ SUB_RESOURCES = (
 
 
 def timestamp(seconds: float | None) -> str | None:
-    """ISO 8601 in UTC with milliseconds, as the vendor's examples show it."""
+    """Return ISO 8601 in UTC with milliseconds, as in the vendor's examples."""
     if seconds is None:
         return None
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -37,7 +37,7 @@ class ContactList:
     deleted_at: float | None = None
 
     def resource(self) -> dict[str, Any]:
-        """The list as the contract's ContactList, without a membership count."""
+        """Return the list as the contract's ContactList, without a membership count."""
         shown: dict[str, Any] = {
             "list_id": self.list_id,
             "name": self.name,
@@ -62,7 +62,7 @@ class Tag:
     tag_source: str | None = None
 
     def resource(self) -> dict[str, Any]:
-        """The contract's Tag, without a count of contacts."""
+        """Return the contract's Tag, without a count of contacts."""
         shown = {
             "tag_id": self.tag_id,
             "name": self.name,
@@ -87,7 +87,7 @@ class Email:
     opt_out_reason: str | None = None
 
     def resource(self) -> dict[str, Any]:
-        """The contract's EmailAddress: members that do not apply are left out."""
+        """Return the contract's EmailAddress: members that do not apply are left out."""
         shown = {
             "address": self.address,
             "permission_to_send": self.permission_to_send,
@@ -130,16 +130,16 @@ class Contact:
     @property
     def sms_number(self) -> tuple[str, str] | None:
         """Dial code and number for text messages."""
-        held = self.sms_channel
-        return (held["dial_code"], held["sms_address"]) if held else None
+        channel = self.sms_channel
+        return (channel["dial_code"], channel["sms_address"]) if channel else None
 
     @property
     def edit_key(self) -> str:
-        """What two simultaneous edits of this contact have in common."""
+        """The key by which simultaneous edits of this contact exclude each other."""
         return self.email.address.lower() if self.email else self.contact_id
 
     def subscribed_lately(self, now: float) -> bool:
-        """Whether the person may be written to and said so within the last 30 days."""
+        """Return whether the contact may be written to and opted in within the last 30 days."""
         opted_in = self.email.opt_in_date if self.email else None
         return self.status == "active" and opted_in is not None and opted_in > now - 30 * 86_400
 
@@ -152,7 +152,7 @@ class Contact:
         return "active" if permission in ("explicit", "implicit") else permission
 
     def resource(self, include: Collection[str] = ()) -> dict[str, Any]:
-        """The contract's ContactResource with the sub-resources asked for."""
+        """Return the contract's ContactResource with the sub-resources asked for."""
         shown: dict[str, Any] = {"contact_id": self.contact_id}
         if self.email:
             shown["email_address"] = self.email.resource()
@@ -171,7 +171,7 @@ class Contact:
         return shown | {name: self.sub_resource(name) for name in SUB_RESOURCES if name in include}
 
     def sub_resource(self, name: str) -> list[Any]:
-        """One of the `SUB_RESOURCES`."""
+        """Return one of the `SUB_RESOURCES`."""
         if name == "custom_fields":
             return list(self.custom_fields.values())
         return list(getattr(self, name))

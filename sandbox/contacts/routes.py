@@ -12,10 +12,10 @@ from uuid import UUID
 from flask import Blueprint, request
 
 from sandbox.api import comma_list, flag, json_object, page, page_parameters, scope_check
-from sandbox.contacts import rules
+from sandbox.contacts import input_checks, rules
 from sandbox.contacts.records import SUB_RESOURCES, Contact
 from sandbox.errors import Conflict, Invalid, NotFound, NotImitated
-from sandbox.gateway import hold
+from sandbox.gateway import wait_out_delay
 from sandbox.state import World, current_world
 
 blueprint = Blueprint("contacts", __name__, url_prefix="/v3/contacts")
@@ -28,8 +28,8 @@ _DATES: dict[str, Callable[[Contact], float | None]] = {
     "optout": lambda contact: contact.email.opt_out_date if contact.email else None,
 }
 _NOT_IMITATED = ("segment_id", "sms_status")
-# How many ids these parameters take, and what a contact holds of them.
-_HELD: dict[str, tuple[int, Callable[[Contact], list[str]]]] = {
+# Parameters that filter by ids: how many they take at most, and the ids that a contact has.
+_ID_FILTERS: dict[str, tuple[int, Callable[[Contact], list[str]]]] = {
     "lists": (25, lambda contact: contact.list_memberships),
     "tags": (50, lambda contact: contact.taggings),
 }
@@ -47,7 +47,7 @@ def sign_up() -> tuple[dict[str, Any], int]:
     """Create a contact or update it partially, by a person's own consent."""
     body, world = json_object(), current_world()
     with world.lock:
-        rules.check_sign_up(world, body)
+        input_checks.sign_up(world, body)
         key = rules.edit_key(world, body)
     with _editing(world, key), world.lock:
         rules.guard_against_abuse(world, body)
@@ -61,7 +61,7 @@ def create() -> tuple[dict[str, Any], int]:
     """Create a contact."""
     body, world = json_object(), current_world()
     with world.lock:
-        rules.check_create(world, body)
+        input_checks.create(world, body)
     address = body.get("email_address", {}).get("address", "")
     with _editing(world, address.lower()), world.lock:
         return rules.create(world, body).resource(SUB_RESOURCES), 201
@@ -69,7 +69,7 @@ def create() -> tuple[dict[str, Any], int]:
 
 @blueprint.get("")
 def index() -> dict[str, Any]:
-    """The contacts that match every condition, page by page."""
+    """Return the contacts that match every condition, page by page."""
     world, parameters = current_world(), page_parameters()
     include = _include(parameters)
     with world.lock:
@@ -83,14 +83,14 @@ def index() -> dict[str, Any]:
 
 @blueprint.get("/counts")
 def counts() -> dict[str, int]:
-    """How many contacts there are, and how many of each consent."""
+    """Return how many contacts there are, and how many of each consent."""
     world, include = current_world(), request.args.get("include")
     if include not in (None, "new_subscriber"):
         raise Invalid("include accepts new_subscriber")
     with world.lock:
         live = [contact for contact in world.contacts.values() if contact.deleted_at is None]
         permissions = Counter(contact.email.permission_to_send for contact in live if contact.email)
-        answer = {"total": len(live)} | {name: permissions[held] for name, held in _COUNTED.items()}
+        answer = {"total": len(live)} | {name: permissions[counted] for name, counted in _COUNTED.items()}
         if include:
             answer[include] = sum(contact.subscribed_lately(world.now()) for contact in live)
     return answer
@@ -98,7 +98,7 @@ def counts() -> dict[str, int]:
 
 @blueprint.get("/<uuid:contact_id>")
 def show(contact_id: UUID) -> dict[str, Any]:
-    """One contact, deleted ones included."""
+    """Return one contact, deleted ones included."""
     world, include = current_world(), _include(dict(request.args.items()))
     with world.lock:
         return rules.existing(world, str(contact_id)).resource(include)
@@ -110,7 +110,7 @@ def replace(contact_id: UUID) -> dict[str, Any]:
     body, world = json_object(), current_world()
     with world.lock:
         contact = rules.existing(world, str(contact_id))
-        rules.check_replace(world, body)
+        input_checks.replace(world, body)
     with _editing(world, contact.edit_key), world.lock:
         rules.replace(world, contact, body)
         return contact.resource(SUB_RESOURCES)
@@ -122,7 +122,7 @@ def ask_to_return(contact_id: UUID) -> dict[str, Any]:
     body, world = json_object(), current_world()
     with world.lock:
         contact = rules.existing(world, str(contact_id))
-        rules.check_return(world, body)
+        input_checks.resubscribe(world, body)
     with _editing(world, contact.edit_key), world.lock:
         rules.ask_to_return(world, contact, body["list_ids"])
         return contact.resource(SUB_RESOURCES)
@@ -143,7 +143,7 @@ def delete(contact_id: UUID) -> tuple[str, int]:
 
 @contextmanager
 def _editing(world: World, key: str) -> Iterator[None]:
-    """Hold a contact while it is edited, an injected delay included; the lock is not held meanwhile.
+    """Mark a contact as being edited, an injected delay included; the world's lock is not held meanwhile.
 
     Raises:
         Conflict: "You sent simultaneous requests that are attempting to modify the same contact."
@@ -155,7 +155,7 @@ def _editing(world: World, key: str) -> Iterator[None]:
             raise Conflict("Another request is modifying the same contact")
         editing.add(key)
     try:
-        hold()
+        wait_out_delay()
         yield
     finally:
         with world.lock:
@@ -170,7 +170,7 @@ def _include(parameters: dict[str, str]) -> set[str]:
 
 
 def _found(world: World, parameters: dict[str, str]) -> list[Contact]:
-    conditions = [_status_condition(parameters), *_date_conditions(parameters), *_held_conditions(parameters)]
+    conditions = [_status_condition(parameters), *_date_conditions(parameters), *_id_conditions(parameters)]
     candidates: Collection[Contact] = world.contacts.values()
     for name in _NOT_IMITATED:
         if name in parameters:
@@ -190,17 +190,17 @@ def _status_condition(parameters: dict[str, str]) -> Callable[[Contact], bool]:
     return lambda contact: "all" in statuses or contact.status in statuses
 
 
-def _held_conditions(parameters: dict[str, str]) -> Iterator[Callable[[Contact], bool]]:
-    for name, (most, held) in _HELD.items():
+def _id_conditions(parameters: dict[str, str]) -> Iterator[Callable[[Contact], bool]]:
+    for name, (most, ids_of) in _ID_FILTERS.items():
         if name in parameters:
             ids = comma_list(parameters[name].lower())
             if len(ids) > most:
                 raise Invalid(f"{name} accepts at most {most} ids")
-            yield _held_condition(ids, held)
+            yield _id_condition(ids, ids_of)
 
 
-def _held_condition(ids: set[str], held: Callable[[Contact], list[str]]) -> Callable[[Contact], bool]:
-    return lambda contact: not ids.isdisjoint(held(contact))
+def _id_condition(ids: set[str], ids_of: Callable[[Contact], list[str]]) -> Callable[[Contact], bool]:
+    return lambda contact: not ids.isdisjoint(ids_of(contact))
 
 
 def _date_conditions(parameters: dict[str, str]) -> Iterator[Callable[[Contact], bool]]:
@@ -214,11 +214,11 @@ def _date_conditions(parameters: dict[str, str]) -> Iterator[Callable[[Contact],
 def _date_condition(
     date_of: Callable[[Contact], float | None], sign: int, limit: float
 ) -> Callable[[Contact], bool]:
-    def holds(contact: Contact) -> bool:
+    def meets(contact: Contact) -> bool:
         at = date_of(contact)
         return at is not None and sign * (at - limit) > 0
 
-    return holds
+    return meets
 
 
 def _seconds(name: str, value: str) -> float:

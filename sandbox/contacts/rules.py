@@ -1,11 +1,11 @@
-"""What the account does to its contacts, apart from HTTP; always called with the world's lock held."""
+"""What the operations do to the account's contacts, apart from HTTP; called with the world's lock held."""
 
 from __future__ import annotations
 
 from typing import Any
 from uuid import uuid4
 
-from sandbox.contacts.body import PERMISSIONS, PROPERTIES, SOURCES, BodyCheck
+from sandbox.contacts.body import PROPERTIES
 from sandbox.contacts.records import Contact, Email, timestamp
 from sandbox.contacts.sms import sms_resource
 from sandbox.errors import Conflict, Invalid, NotFound
@@ -15,72 +15,8 @@ DAY = 86_400
 ATTEMPTS_A_DAY = 5
 
 
-def _check(world: World, body: dict[str, Any]) -> BodyCheck:
-    return BodyCheck(body, {item.list_id for item in world.live_lists()}, world.custom_fields)
-
-
-def check_sign_up(world: World, body: dict[str, Any]) -> None:
-    """Hold a body against the contract's ContactCreateOrUpdateInput.
-
-    Raises:
-        Invalid: with every problem found.
-    """
-    check = _check(world, body)
-    if "email_address" in body or "sms_channel" not in body:
-        check.email(body, "email_address", 50)
-    check.properties()
-    check.text(body, "phone_number", 25)
-    check.list_memberships(least=1, required=True)
-    check.custom_fields(50)
-    check.nested("street_address", check.street_address)
-    check.nested("sms_channel", check.sms_sign_up)
-    check.done()
-
-
-def check_create(world: World, body: dict[str, Any]) -> None:
-    """Hold a body against the contract's ContactPostRequest.
-
-    Raises:
-        Invalid: with every problem found.
-    """
-    check = _check_contact(world, body)
-    check.choice(body, "create_source", SOURCES, required=True)
-    if not {"first_name", "last_name", "email_address", "sms_channel"} & set(body):
-        check.problem("one of first_name, last_name, email_address and sms_channel is required")
-    check.list_memberships(least=0)
-    check.done()
-
-
-def check_replace(world: World, body: dict[str, Any]) -> None:
-    """Hold a body against the contract's ContactPutRequest.
-
-    Raises:
-        Invalid: with every problem found.
-    """
-    check = _check_contact(world, body)
-    check.choice(body, "update_source", SOURCES, required=True)
-    check.list_memberships(least=1)
-    check.done()
-
-
-def _check_contact(world: World, body: dict[str, Any]) -> BodyCheck:
-    check = _check(world, body)
-
-    def email(holder: dict[str, Any]) -> None:
-        check.email(holder, "address", 80)
-        check.choice(holder, "permission_to_send", PERMISSIONS)
-        check.text(holder, "opt_out_reason", 255)
-
-    check.nested("sms_channel", check.sms_channel)
-    check.nested("email_address", email)
-    check.properties()
-    check.custom_fields(25, by_id=True)
-    check.sub_resources(world.tags)
-    return check
-
-
 def edit_key(world: World, body: dict[str, Any]) -> str:
-    """What the sign-up of `body` has in common with other edits of the same contact."""
+    """Return the key by which the sign-up of `body` excludes simultaneous edits of the same contact."""
     known = _signing_up(world, body)
     if known is not None:
         return known.edit_key
@@ -111,7 +47,7 @@ def guard_against_abuse(world: World, body: dict[str, Any]) -> None:
 
 
 def sign_up(world: World, body: dict[str, Any]) -> tuple[Contact, bool]:
-    """Create or partially update a contact; tells also whether it was created.
+    """Create or partially update a contact; return it, and whether it was created.
 
     Raises:
         Invalid: the contact would be on more than 50 lists.
@@ -148,10 +84,10 @@ def sign_up(world: World, body: dict[str, Any]) -> tuple[Contact, bool]:
 
 
 def create(world: World, body: dict[str, Any]) -> Contact:
-    """A new contact.
+    """Create a contact.
 
     Raises:
-        Conflict: the address is known, also of a deleted contact; its id stands in the message only.
+        Conflict: a contact, perhaps a deleted one, has the address; its id stands in the message only.
     """
     now, source = world.now(), body["create_source"]
     contact = Contact(str(uuid4()), source, now, now, update_source=source)
@@ -193,7 +129,7 @@ def replace(world: World, contact: Contact, body: dict[str, Any]) -> None:
 
 
 def opt_out(world: World, address: str) -> bool:
-    """What the contact does who follows the link in a mailing; False when there is no such contact."""
+    """Unsubscribe the contact, as by the link in a mailing; return False when there is no such contact."""
     contact = find_by_address(world, address)
     if contact is None or contact.email is None:
         return False
@@ -202,19 +138,8 @@ def opt_out(world: World, address: str) -> bool:
     return True
 
 
-def check_return(world: World, body: dict[str, Any]) -> None:
-    """Hold a body against the contract's ContactResubscribeRequest.
-
-    Raises:
-        Invalid: `list_ids` does not hold 1 to 50 ids of lists (the upper bound is assumed).
-    """
-    check = _check(world, {"list_memberships": body.get("list_ids")})
-    check.list_memberships(least=1, required=True)
-    check.done()
-
-
 def ask_to_return(world: World, contact: Contact, list_ids: list[str]) -> None:
-    """Mail the contact a question; nothing about it changes before it confirms.
+    """Mail the contact the question whether to come back; nothing else changes before the person confirms.
 
     Contract: "You can only send a resubscribe email to the unsubscribed contact once. The contact is not
     resubscribed until after you receive their confirmation." That the refusals are a 400 is assumed.
@@ -230,7 +155,7 @@ def ask_to_return(world: World, contact: Contact, list_ids: list[str]) -> None:
 
 
 def confirm_return(world: World, address: str) -> bool:
-    """What the contact does who follows the link of that mail; False when there is no such mail."""
+    """Resubscribe the contact, as by the link in that mail; return False when no such mail was sent."""
     contact = find_by_address(world, address)
     if contact is None or not contact.return_lists or contact.status != "unsubscribed":
         return False
@@ -254,7 +179,7 @@ def delete(contact: Contact, at: float) -> None:
 
 
 def existing(world: World, contact_id: str) -> Contact:
-    """The contact with this id, deleted or not.
+    """Return the contact with this id, deleted or not.
 
     Raises:
         NotFound: there never was one.
@@ -265,19 +190,19 @@ def existing(world: World, contact_id: str) -> Contact:
 
 
 def find_by_address(world: World, address: str) -> Contact | None:
-    """The contact with this address in whatever case, deleted ones included."""
+    """Return the contact with this address in whatever case, deleted ones included."""
     return world.contacts_by_address.get(address.lower())
 
 
 def _signing_up(world: World, body: dict[str, Any]) -> Contact | None:
-    """Who signs up, by address or number; where several share a number, who has no address (assumed)."""
+    """Return the contact with this address or number; of several one without an address (assumed)."""
     by_address = find_by_address(world, body.get("email_address", ""))
     if by_address is not None or "sms_channel" not in body:
         return by_address
     number = (body["sms_channel"]["dial_code"], body["sms_channel"]["sms_address"])
-    reached = [c for c in world.contacts.values() if c.sms_number == number]
-    without_address = [c for c in reached if c.email is None]
-    candidates = without_address if "email_address" in body else without_address or reached
+    with_number = [c for c in world.contacts.values() if c.sms_number == number]
+    without_address = [c for c in with_number if c.email is None]
+    candidates = without_address if "email_address" in body else without_address or with_number
     return next(iter(candidates), None)
 
 
@@ -352,13 +277,13 @@ def _append_lists(contact: Contact, list_ids: list[str]) -> None:
 def _put_custom_fields(world: World, contact: Contact, items: list[dict[str, Any]]) -> None:
     for item in items:
         field_id = item["custom_field_id"]
-        contact.custom_fields[field_id] = world.custom_fields[field_id].held(item)
+        contact.custom_fields[field_id] = world.custom_fields[field_id].stored(item)
 
 
-def _put_kind(held: list[dict[str, Any]], item: dict[str, Any], name: str, now: float) -> None:
-    """A contact has one entry of each kind here; the newer replaces the older (assumed)."""
-    held[:] = [entry for entry in held if entry["kind"] != item["kind"]]
-    held.append(_dated(item, name, now))
+def _put_kind(entries: list[dict[str, Any]], item: dict[str, Any], name: str, now: float) -> None:
+    """Add an entry in place of an older one of the same kind: a contact has one of each kind (assumed)."""
+    entries[:] = [entry for entry in entries if entry["kind"] != item["kind"]]
+    entries.append(_dated(item, name, now))
 
 
 def _put_sms(contact: Contact, body: dict[str, Any], source: str, now: float) -> None:

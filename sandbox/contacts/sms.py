@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import uuid4
 
-# What sign_up_form asks to be told, beside the number.
+# The members of a consent that sign_up_form requires, beside the number.
 SIGN_UP_CONSENT = (
     "sms_consent_permission",
     "consent_type",
@@ -21,7 +21,7 @@ _DATES = {"explicit": ["opt_in_date"], "unsubscribed": ["opt_out_date"]}
 def sms_resource(
     channel: dict[str, Any], held: dict[str, Any] | None, source: str, now: str | None
 ) -> dict[str, Any]:
-    """The contract's `sms_channel` of a ContactResource, after `channel` of a request was accepted."""
+    """Return the contract's `sms_channel` of a ContactResource, after `channel` of a request was accepted."""
     consents = [
         {name: given[name] for name in CONSENT}
         | dict.fromkeys(_DATES.get(given["sms_consent_permission"], ()), now)

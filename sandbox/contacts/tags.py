@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 from flask import Blueprint, Response, request
 
-from sandbox.activities.book import Activity
+from sandbox.activities.activity import Activity
 from sandbox.activities.views import accepted
 from sandbox.api import flag, json_object, page, page_parameters, scope_check
 from sandbox.contacts.records import Tag
@@ -20,7 +20,7 @@ blueprint.before_request(scope_check("contact_data"))
 
 @blueprint.get("")
 def index() -> dict[str, Any]:
-    """All tags, page by page."""
+    """Return all tags, page by page."""
     world, parameters = current_world(), page_parameters()
     with world.lock:
         shown, links = page(list(world.tags.values()), parameters, most=500)
@@ -32,7 +32,7 @@ def index() -> dict[str, Any]:
 
 @blueprint.post("")
 def create() -> tuple[dict[str, Any], int]:
-    """A new tag; its name is unique."""
+    """Create a tag with a name of its own."""
     body, world = json_object(), current_world()
     source = body.get("tag_source")
     if "tag_source" in body and not isinstance(source, str):
@@ -45,7 +45,7 @@ def create() -> tuple[dict[str, Any], int]:
 
 @blueprint.get("/<uuid:tag_id>")
 def show(tag_id: UUID) -> dict[str, Any]:
-    """One tag."""
+    """Return one tag."""
     world, counted = current_world(), flag(dict(request.args.items()), "include_count")
     with world.lock:
         found = _existing(world, tag_id)
@@ -71,7 +71,7 @@ def delete(tag_id: UUID) -> Response:
         found = _existing(world, tag_id)
         del world.tags[found.tag_id]
         for contact in world.contacts.values():
-            contact.taggings = [held for held in contact.taggings if held != found.tag_id]
+            contact.taggings = [tag for tag in contact.taggings if tag != found.tag_id]
         counts = {"items_total_count": 1}
         return accepted(world, Activity(world.now(), world.settings.activity_seconds, counts), 202)
 
@@ -84,7 +84,7 @@ def _existing(world: World, tag_id: UUID) -> Tag:
 
 
 def _free_name(world: World, body: dict[str, Any], *, but: str | None = None) -> str:
-    """The name that a body asks for.
+    """Return the name that a body asks for.
 
     Raises:
         Invalid: there is none, or it is too long.

@@ -28,7 +28,7 @@ class Call:
     fault: dict[str, Any] | None = None
 
     def shown(self) -> dict[str, Any]:
-        """The call as the control endpoint shows it."""
+        """Return the call as the control endpoint shows it."""
         return {
             "number": self.number,
             "time": self.time,
@@ -70,7 +70,7 @@ class CallLog:
             self._grow(grown)
 
     def after(self, number: int, limit: int | None = None) -> list[Call]:
-        """The calls numbered above `number`, oldest first, `limit` at most."""
+        """Return the calls numbered above `number`, oldest first, `limit` at most."""
         left_out = self._last - len(self._calls)
         start = max(0, number - left_out)
         return list(islice(self._calls, start, None if limit is None else start + limit))

@@ -1,4 +1,4 @@
-"""Faults to order: what shall go wrong, for which calls, how often."""
+"""Injected faults: what goes wrong, for which calls, how often."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Fault:
     half_body: bool = False
 
     def matches(self, method: str, path: str) -> bool:
-        """Whether a call is meant: a path with `*` is a pattern, any other path a prefix."""
+        """Return whether the fault is for this call: a path with `*` is a pattern, any other a prefix."""
         if self.method is not None and self.method != method:
             return False
         if self.path is None:
@@ -34,12 +34,12 @@ class Fault:
         return fnmatchcase(path, self.path) if "*" in self.path else path.startswith(self.path)
 
     def effect(self) -> dict[str, Any]:
-        """What the fault does, without what it applies to."""
+        """Return what the fault does, without what it applies to."""
         members = asdict(self)
         return {name: members[name] for name in _EFFECTS if members[name] not in (None, False, 0, {})}
 
     def description(self) -> dict[str, Any]:
-        """The fault in the shape in which it was ordered."""
+        """Return the fault in the shape in which it was ordered."""
         match = {"method": self.method, "path": self.path}
         return {
             "match": {name: value for name, value in match.items() if value is not None},
@@ -61,8 +61,8 @@ class Faults:
         """Put a fault at the end of the queue."""
         self._ordered.append(fault)
 
-    def take(self, method: str, path: str) -> Fault:
-        """The oldest fault meant for this call, used up once; `NO_FAULT` when there is none."""
+    def next_for(self, method: str, path: str) -> Fault:
+        """Use and return the oldest fault for this call; `NO_FAULT` when there is none."""
         for fault in self._ordered:
             if fault.matches(method, path):
                 if fault.times is not None:
@@ -73,11 +73,11 @@ class Faults:
         return NO_FAULT
 
     def clear(self) -> None:
-        """Everything works again."""
+        """Cancel all faults."""
         self._ordered.clear()
 
     def descriptions(self) -> list[dict[str, Any]]:
-        """The faults still on order."""
+        """Return the faults still on order."""
         return [fault.description() for fault in self._ordered]
 
 

@@ -1,7 +1,8 @@
-"""The control endpoints: tests and developers look into the sandbox and upset it.
+"""The control endpoints, by which tests and developers inspect the sandbox and inject faults.
 
-They answer this machine only, by the address that opened the connection; there is no password. Whoever mounts
-the sandbox may let others in, and must keep out whom a proxy on this machine speaks for.
+They answer callers on this machine only, by the address that opened the connection; there is no password. The
+application that mounts the sandbox may admit others, and must refuse requests that a proxy on this machine
+forwards.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from sandbox.state import World, current_world
 
 blueprint = Blueprint("control", __name__, url_prefix="/_sandbox")
 
-# The name in the WSGI environment by which a mount says that the caller may.
+# The key in the WSGI environment by which the mounting application admits a caller.
 CONTROL_GRANTED = "sandbox.control_granted"
 
 _COUNTERS = (
@@ -41,7 +42,7 @@ _PART = 200
 
 @blueprint.before_request
 def only_this_machine() -> tuple[dict[str, str], int] | None:
-    """Without an address the caller is in this process."""
+    """Refuse callers elsewhere; one without an address is in this process."""
     if request.environ.get(CONTROL_GRANTED) or _is_this_machine(request.remote_addr):
         return None
     return {"error": "only this machine controls the sandbox"}, 403
@@ -49,7 +50,7 @@ def only_this_machine() -> tuple[dict[str, str], int] | None:
 
 @blueprint.post("/reset")
 def reset() -> dict[str, str]:
-    """Back to the seed."""
+    """Reset everything to the initial data."""
     world = current_world()
     with world.lock:
         world.reset()
@@ -58,7 +59,7 @@ def reset() -> dict[str, str]:
 
 @blueprint.get("/state")
 def state() -> dict[str, Any]:
-    """Everything at a glance, without any token."""
+    """Return the whole state, without any token."""
     world = current_world()
     with world.lock:
         return {
@@ -81,7 +82,7 @@ def state() -> dict[str, Any]:
 
 @blueprint.get("/counters")
 def counters() -> dict[str, Any]:
-    """What is cheap to ask for, however many contacts there are."""
+    """Return the counters; the cost does not grow with the number of contacts."""
     world = current_world()
     with world.lock:
         return {"counters": _counters(world), "contacts": len(world.contacts), "clock": _clock(world)}
@@ -89,7 +90,7 @@ def counters() -> dict[str, Any]:
 
 @blueprint.get("/accepted")
 def accepted() -> dict[str, Any]:
-    """When the API accepted a call: the latest times in epoch seconds, oldest first."""
+    """Return when the API accepted a call: the latest times in epoch seconds, oldest first."""
     world = current_world()
     with world.lock:
         return {"times": list(world.limits.accepted)}
@@ -97,7 +98,7 @@ def accepted() -> dict[str, Any]:
 
 @blueprint.get("/requests")
 def requests() -> Response:
-    """Calls to the API and the token endpoint, oldest first: after number `since`, at most `limit`."""
+    """Return calls to the API and the token endpoint, oldest first: after number `since`, at most `limit`."""
     since, limit, world = _count("since"), _count("limit"), current_world()
     with world.lock:
         calls = world.calls.after(since or 0, limit)
@@ -105,7 +106,7 @@ def requests() -> Response:
 
 
 def _shown(calls: Sequence[Call]) -> Iterator[str]:
-    """Part by part: while one large document is encoded no other thread gets the processor."""
+    """Yield the JSON document in parts: while a large one is encoded at once, no other thread runs."""
     yield '{"requests":['
     for start in range(0, len(calls), _PART):
         part = ",".join(json.dumps(call.shown()) for call in calls[start : start + _PART])
@@ -124,7 +125,7 @@ def _count(name: str) -> int | None:
 
 @blueprint.get("/faults")
 def faults() -> dict[str, Any]:
-    """The faults on order."""
+    """Return the faults on order."""
     world = current_world()
     with world.lock:
         return {"faults": world.faults.descriptions()}
@@ -176,7 +177,7 @@ def advance_clock() -> dict[str, Any]:
 
 @blueprint.post("/unsubscribe")
 def unsubscribe() -> dict[str, str]:
-    """Opt out of everything, as the person of this `email` would by the link in a mailing."""
+    """Unsubscribe the contact with this `email`, as by the link in a mailing."""
     body, world = _body(), current_world()
     with world.lock:
         if not rules.opt_out(world, str(body.get("email"))):
@@ -186,7 +187,7 @@ def unsubscribe() -> dict[str, str]:
 
 @blueprint.post("/confirm-return")
 def confirm_return() -> dict[str, str]:
-    """Follow the link of the mail that asks `email` whether to come back, as the person would."""
+    """Resubscribe the contact with this `email`, as by the link of the mail that asks for it."""
     body, world = _body(), current_world()
     with world.lock:
         if not rules.confirm_return(world, str(body.get("email"))):

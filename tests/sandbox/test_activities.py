@@ -10,7 +10,7 @@ import pytest
 from werkzeug.test import TestResponse
 
 from sandbox import PRESET_LIST_ID
-from sandbox.activities.book import MOST_QUEUED
+from sandbox.activities.activity import MOST_QUEUED
 from tests.sandbox.vendor import SIGN_UP, Vendor, person
 
 Api = Callable[..., TestResponse]
@@ -32,7 +32,7 @@ def tag(api: Api, name: str = "VIP") -> str:
 
 
 def begun(api: Api, path: str, body: dict[str, Any]) -> str:
-    """The address of the activity that was accepted."""
+    """Return the address of the activity that was accepted."""
     answer = api("POST", path, body)
     assert answer.status_code == 201, answer.text
     assert (answer.json or {})["state"] == "initialized"
@@ -40,7 +40,7 @@ def begun(api: Api, path: str, body: dict[str, Any]) -> str:
 
 
 def names(vendor: Vendor, held: str, wanted: str) -> set[str]:
-    """Who has the tag or is on the list."""
+    """Return who has the tag or is on the list."""
     contacts = vendor.state()["contacts"]
     return {item["email_address"].split("@")[0] for item in contacts if wanted in item[held]}
 

@@ -31,7 +31,7 @@ REFUSAL = {"error_key": "contacts.api.not_found", "error_message": "The tag does
 
 
 def routes(app: Flask) -> set[str]:
-    """The operations below /v3 that have a view of their own, written as the contract writes them."""
+    """Return the operations below /v3 that have a view of their own, written as the contract writes them."""
     return {
         f"{method} {_VARIABLE.sub(_TEMPLATE, rule.rule.removeprefix('/v3'))}"
         for rule in app.url_map.iter_rules()

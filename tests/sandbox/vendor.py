@@ -88,7 +88,7 @@ class Vendor:
 
 
 def answer_of(redirect: TestResponse) -> dict[str, str]:
-    """The query with which the browser is sent back to the application."""
+    """Return the query with which the browser is sent back to the application."""
     assert redirect.status_code in (302, 303), redirect.text
     return {
         name: values[0] for name, values in parse_qs(urlsplit(redirect.headers["Location"]).query).items()
@@ -96,5 +96,5 @@ def answer_of(redirect: TestResponse) -> dict[str, str]:
 
 
 def person(**members: Any) -> dict[str, Any]:
-    """A sign-up body that the contract accepts."""
+    """Return a sign-up body that the contract accepts."""
     return {"email_address": "ada@example.com", "list_memberships": [PRESET_LIST_ID]} | members

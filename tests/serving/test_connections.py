@@ -18,7 +18,7 @@ LIMITS = Limits(
     head_bytes=2_000,
     body_bytes=50_000,
     answer_bytes=400_000,
-    held_bytes=700_000,
+    buffered_bytes=700_000,
     connections=5,
     requests_in_threads=2,
     linger_bytes=100_000,
@@ -46,14 +46,14 @@ class Loop:
         self.peers: list[socket.socket] = []
 
     def connect(self, first: bytes = b"") -> socket.socket:
-        """A peer that has sent this when it is accepted."""
+        """Return a peer that has sent this when it is accepted."""
         ours, peer = socket.socketpair()
         ours.setblocking(False)
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4_096)  # what the system keeps is not ours
         peer.setblocking(False)
         peer.sendall(first)
         self.peers.append(peer)
-        self.connections.welcome(Connection(Config(), ours, ("192.0.2.1", 4), ("", 80), LIMITS))
+        self.connections.add(Connection(Config(), ours, ("192.0.2.1", 4), ("", 80), LIMITS))
         return peer
 
     def turn(self) -> None:
@@ -69,7 +69,7 @@ class Loop:
         self.turn()
 
     def answer(self, body: bytes, *, reusable: bool = True) -> Connection:
-        """A thread answers the oldest complete request."""
+        """Return a thread answers the oldest complete request."""
         conn = self.complete.pop(0)
         conn.stream.sendall(body)
         conn.reusable = reusable
@@ -91,7 +91,7 @@ def loop() -> Iterator[Loop]:
 
 
 def received(peer: socket.socket) -> bytes:
-    """What the peer has been sent; `ended` tells the end."""
+    """Return what the peer has been sent; `ended` tells the end."""
     data = b""
     try:
         while piece := peer.recv(1_000_000):
@@ -203,7 +203,7 @@ def test_requests_sent_ahead_are_answered_in_turn(loop: Loop) -> None:
     assert received(peer) == b"123"
 
 
-def test_who_asks_first_is_invited_once(loop: Loop) -> None:
+def test_100_continue_is_sent_once(loop: Loop) -> None:
     """100 Continue (RFC 9110 section 10.1.1) when the body is still to come."""
     peer = loop.connect(POST + b"Content-Length: 2\r\nExpect: 100-continue\r\n\r\n")
     peer.send(b"a")
@@ -299,12 +299,12 @@ def test_peers_that_send_complete_requests_are_counted(loop: Loop) -> None:
     loop.connect(b"GET /slow")
     loop.connect(REQUEST)
     loop.connect(REQUEST)
-    assert loop.connections.lively == 2
+    assert loop.connections.active == 2
     loop.answer(b"bye", reusable=False)
-    assert loop.connections.lively == 1
+    assert loop.connections.active == 1
     loop.answer(b"kept")
     loop.later(KEEPALIVE)
-    assert loop.connections.lively == 0
+    assert loop.connections.active == 0
 
 
 def test_a_stop_waits_shortly_for_what_has_not_come(loop: Loop) -> None:

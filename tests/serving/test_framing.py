@@ -21,11 +21,11 @@ NEXT = b"GET /next HTTP/1.1\r\nHost: a\r\n\r\n"
 
 
 def frame_of(data: bytes, *, step: int = 0, limits: Limits = LIMITS) -> tuple[Frame | None, int]:
-    """The frame, and after how many bytes it was known; `step` bytes arrive at a time, 0 for all at once."""
+    """Return the frame, and after how many bytes it was found; `step` bytes arrive at a time (0: all)."""
     framing, come = Framing(limits), bytearray()
     for start in range(0, len(data), step or len(data)):
         come += data[start : start + (step or len(data))]
-        if frame := framing.look(come):
+        if frame := framing.find(come):
             return frame, len(come)
     return None, len(come)
 
@@ -58,11 +58,11 @@ def test_a_request_ends_where_it_ends(request_bytes: bytes, step: int) -> None:
 def test_gunicorn_reads_exactly_what_was_framed(request_bytes: bytes, pair: Pair) -> None:
     """So that another request may follow on the connection."""
     pair.connection.received += request_bytes + NEXT
-    frame = pair.connection.framing.look(pair.connection.received)
+    frame = pair.connection.framing.find(pair.connection.received)
     assert frame is not None
-    pair.connection.take(frame)
+    pair.connection.hand_over(frame)
     assert pair.parse() is None
-    assert pair.connection.taken_as_framed
+    assert pair.connection.parsed_as_framed
     assert bytes(pair.connection.received) == NEXT
 
 
@@ -138,7 +138,7 @@ def test_what_is_odd_is_handed_over_at_once_and_nothing_may_follow(
     frame, come = frame_of(request_bytes, step=step)
     assert frame is not None
     pair.connection.received += request_bytes[:come]
-    pair.connection.take(frame)
+    pair.connection.hand_over(frame)
     found = pair.parse()
     # After an error the worker ends the connection whatever is left.
     assert isinstance(found, error or errors.NoMoreData)
@@ -163,7 +163,7 @@ def test_a_head_that_does_not_end_is_refused() -> None:
 def test_who_waits_for_an_invitation_is_known(head: bytes, *, expected: bool) -> None:
     """RFC 9110 section 10.1.1: not a client that speaks HTTP/1.0."""
     framing = Framing(LIMITS)
-    assert framing.look(bytearray(head)) is None
+    assert framing.find(bytearray(head)) is None
     assert framing.head_complete
     assert framing.expects_continue is expected
 
@@ -193,8 +193,8 @@ def test_no_bytes_make_a_request_of_what_gunicorn_reads_otherwise(parts: list[by
     pair = Pair()
     try:
         pair.connection.received += data
-        pair.connection.take(frame)
-        if pair.parse() is None and pair.connection.taken_as_framed:
+        pair.connection.hand_over(frame)
+        if pair.parse() is None and pair.connection.parsed_as_framed:
             assert frame.whole
             assert pair.connection.received == data[frame.end :]
             # A second reading of gunicorn's, of all bytes at once, ends at the same one.
@@ -204,7 +204,7 @@ def test_no_bytes_make_a_request_of_what_gunicorn_reads_otherwise(parts: list[by
 
 
 def _gunicorn_reads(data: bytes) -> int:
-    """How many of the bytes gunicorn takes for the first request when it has them all."""
+    """Return how many of the bytes gunicorn takes for the first request when it has them all."""
     parser = RequestParser(Config(), iter([data]), None)
     next(parser).body.read()
     return len(data) - len(parser.unreader.buf.getvalue())

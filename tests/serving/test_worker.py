@@ -46,21 +46,21 @@ class TestLoads:
         loads = Loads(lambda: 5.0)
         assert loads.least_of_others(0) is None
         for place, load in enumerate((1, 7, 4)):
-            loads.tell(place, load)
+            loads.report(place, load)
         assert [loads.least_of_others(place) for place in range(3)] == [4, 1, 1]
-        loads.tell(0, NOBODY)
+        loads.report(0, NOBODY)
         assert [loads.least_of_others(place) for place in range(3)] == [4, 4, 7]
 
     def test_a_worker_that_starts_is_known_until_it_serves(self) -> None:
         """Those that it replaces go on until then; connections are not left to it."""
         now = [5.0]
         loads = Loads(lambda: now[0])
-        loads.tell(1, STARTING)
+        loads.report(1, STARTING)
         assert loads.any_starting()
         assert loads.least_of_others(0) is None
-        loads.tell(1, 0)
+        loads.report(1, 0)
         assert not loads.any_starting()
-        loads.tell(2, STARTING)
+        loads.report(2, STARTING)
         now[0] += FRESH_SECONDS + 0.1
         assert not loads.any_starting()
 
@@ -68,14 +68,14 @@ class TestLoads:
         """It is frozen or was killed: its number is old."""
         now = [5.0]
         loads = Loads(lambda: now[0])
-        loads.tell(1, 0)
+        loads.report(1, 0)
         now[0] += FRESH_SECONDS - 0.1
         assert loads.least_of_others(0) == 0
         now[0] += 0.2
         assert loads.least_of_others(0) is None
 
 
-class Door:
+class FailingListener:
     """A listening socket at which the same thing happens each time."""
 
     def __init__(self, problem: Exception) -> None:
@@ -85,8 +85,8 @@ class Door:
         raise self._problem
 
 
-class AtTheDoor(BufferingWorker):
-    """A worker that has nothing but its door, and numbers that no other test has told."""
+class ListeningWorker(BufferingWorker):
+    """A worker that only accepts, with loads that no other test has reported."""
 
     def __init__(self, connections: Any, clock: Callable[[], float] = lambda: 5.0) -> None:
         super().__init__(1, 1, [], None, 30, Config(), None)
@@ -98,32 +98,32 @@ class AtTheDoor(BufferingWorker):
 @pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM])
 def test_a_lack_of_files_or_memory_ends_the_oldest_connection_and_not_the_worker(number: int) -> None:
     """In gunicorn's own worker the error ends the process with all that it serves."""
-    gave_way = []
-    connections = SimpleNamespace(lively=0, give_way=lambda: gave_way.append(1))
-    AtTheDoor(connections).accept(Door(OSError(number, "no more")))
-    assert gave_way == [1]
+    ended = []
+    connections = SimpleNamespace(active=0, end_longest_waiting=lambda: ended.append(1))
+    ListeningWorker(connections).accept(FailingListener(OSError(number, "no more")))
+    assert ended == [1]
 
 
-def test_a_visitor_who_left_at_the_door_is_no_fault() -> None:
-    """The next one is taken at the next turn."""
-    AtTheDoor(SimpleNamespace(lively=0)).accept(Door(ConnectionAbortedError()))
+def test_a_visitor_who_left_before_the_accept_is_no_fault() -> None:
+    """The next connection is accepted at the next turn of the loop."""
+    ListeningWorker(SimpleNamespace(active=0)).accept(FailingListener(ConnectionAbortedError()))
 
 
 def test_a_worker_that_serves_more_leaves_the_next_one_to_another_but_not_for_long() -> None:
-    """After a moment it takes it: the other may be frozen."""
+    """After 3 ms it accepts: the other may be frozen."""
     now = [100.0]
-    worker = AtTheDoor(SimpleNamespace(lively=3), clock=lambda: now[0])
-    worker.loads.tell(1, 2)
-    worker.accept(Door(AssertionError("not yet")))
+    worker = ListeningWorker(SimpleNamespace(active=3), clock=lambda: now[0])
+    worker.loads.report(1, 2)
+    worker.accept(FailingListener(AssertionError("not yet")))
     assert worker.accept_at > now[0]
     now[0] = worker.accept_at
     with pytest.raises(AssertionError, match="now"):
-        worker.accept(Door(AssertionError("now")))
+        worker.accept(FailingListener(AssertionError("now")))
 
 
 def test_a_signal_in_the_middle_of_a_turn_is_not_lost() -> None:
     """SIGTERM may come at any instruction, also while the worker looks for its parent."""
-    worker = AtTheDoor(SimpleNamespace(lively=0, expire=lambda: None))
+    worker = ListeningWorker(SimpleNamespace(active=0, expire=lambda: None))
     worker.poller, worker.notify, worker.next_look = selectors.DefaultSelector(), lambda: None, 0.0
     worker.method_queue.init()
     worker.is_parent_alive = lambda: worker.handle_exit(signal.SIGTERM, None) is None

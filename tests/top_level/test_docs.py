@@ -11,7 +11,8 @@ import pytest
 from flask import Flask
 
 from app import create_app
-from settings import BEHIND_PLATFORM, INSTALLATION, Settings
+from settings import Settings
+from settings.environment import BEHIND_PLATFORM, INSTALLATION
 from tests.clients.front_ends.cases import IN_BROWSER, table
 from wiring.operations import VERSION
 

@@ -12,7 +12,8 @@ from uuid import uuid4
 import pytest
 from werkzeug.security import generate_password_hash
 
-from settings import SECRETS_FOR_PRODUCTION, Settings, SettingsError
+from settings import Settings, SettingsError
+from settings.environment import SECRETS_FOR_PRODUCTION
 
 PRODUCTION = {
     "APP_ENV": "production",

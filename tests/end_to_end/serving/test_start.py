@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from settings import SECRETS_FOR_PRODUCTION
+from settings.environment import SECRETS_FOR_PRODUCTION
 from tests.end_to_end.processes import ROOT, Deployment, Process, wait_for
 from tests.support.ports import free_port
 

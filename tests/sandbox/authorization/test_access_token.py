@@ -29,7 +29,7 @@ def whole(text: str) -> int:
 
 
 def key_of(vendor: Vendor, token: str) -> dict[str, Any]:
-    """The published key that the token names."""
+    """Return the published key that the token names."""
     published = vendor.client.get(KEYS).json or {}
     named = json.loads(part(token, 0))["kid"]
     (key,) = (key for key in published["keys"] if key["kid"] == named)

@@ -22,7 +22,7 @@ def new(address: str = "ada@example.com", **members: Any) -> dict[str, Any]:
 
 
 def made(api: Api, **members: Any) -> str:
-    """The path of a contact that has just signed up."""
+    """Return the path of a contact that has just signed up."""
     return f"{CONTACTS}/{(api('POST', SIGN_UP, person(**members)).json or {})['contact_id']}"
 
 

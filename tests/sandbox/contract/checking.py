@@ -31,7 +31,7 @@ _ERRORS = json.dumps({"anyOf": [{"type": "array", "minItems": 1, "items": _ERROR
 
 
 def problems(method: str, path: str, status: int, text: str) -> list[str]:
-    """What the contract does not know about an answer to `path`, which is below /v3."""
+    """Return what the contract does not know about an answer to `path`, which is below /v3."""
     template = _template_of(path)
     operation = f"{method} {template}"
     if operation not in OPERATIONS:
@@ -48,7 +48,7 @@ def problems(method: str, path: str, status: int, text: str) -> list[str]:
 
 
 def _template_of(path: str) -> str | None:
-    """The path template that a path means; the most literal one wins."""
+    """Return the path template that a path means; the most literal one wins."""
     templates = {operation.split(" ")[1] for operation in OPERATIONS}
     fitting = [template for template in templates if _pattern(template).fullmatch(path)]
     return min(fitting, key=lambda template: template.count("{"), default=None)

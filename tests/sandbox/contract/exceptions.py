@@ -27,5 +27,5 @@ EXCEPTIONS: dict[tuple[str, int], str] = {
 
 
 def excused(operation: str, status: int) -> bool:
-    """Whether an answer is right that the contract does not list."""
+    """Return whether an answer is right that the contract does not list."""
     return status in EVERYWHERE or (operation, status) in EXCEPTIONS

@@ -14,7 +14,7 @@ DAYS_KEPT = 10
 MOST_QUEUED = 1_000
 _DAY = 86_400
 
-# Does the work, as of a time in epoch seconds; answers with what could not be done, in words.
+# Does the work, as of a time in epoch seconds; returns what could not be done, in words.
 Work = Callable[[float], list[str]]
 
 
@@ -35,7 +35,7 @@ class Activity:
 
     @property
     def started_at(self) -> float:
-        """When it leaves the queue: half way."""
+        """When it leaves the queue, half way to its completion."""
         return self.created_at + self.seconds / 2
 
     @property
@@ -44,17 +44,17 @@ class Activity:
         return self.created_at + self.seconds
 
     def state(self, now: float) -> str:
-        """The contract's state; `initialized` is a request that waits in the queue."""
+        """Return the contract's state; `initialized` is a request that waits in the queue."""
         if now >= self.completed_at:
             return "completed"
         return "processing" if now >= self.started_at else "initialized"
 
     def accepted(self, href: str) -> dict[str, Any]:
-        """The answer to the request for it, before anything happened; `href` leads to its resource."""
+        """Return the answer to the request for it, before anything happened; `href` leads to its resource."""
         return self._resource("initialized", self.created_at, href)
 
     def resource(self, now: float, href: str) -> dict[str, Any]:
-        """The contract's Activity; members that do not apply yet are left out."""
+        """Return the contract's Activity; members that do not apply yet are left out."""
         state = self.state(now)
         shown = self._resource(state, {"initialized": self.created_at}.get(state, self.started_at), href)
         if state != "initialized":
@@ -116,11 +116,11 @@ class Activities:
             self._kept.pop(self._oldest.activity_id)
 
     def find(self, activity_id: str) -> Activity | None:
-        """The activity with this id, if it is kept."""
+        """Return the activity with this id, if it is kept."""
         return self._kept.get(activity_id)
 
     def in_state(self, now: float, state: str | None) -> list[Activity]:
-        """All activities, or those in one state."""
+        """Return all activities, or those in one state."""
         return [each for each in self._kept.values() if state in (None, each.state(now))]
 
     @property
