@@ -12,6 +12,7 @@ from services.errors import InvalidSubmission
 from services.forms.open_lists import OpenLists
 from services.intake.accept import Evidence
 from services.intake.parsing import read_form
+from services.protection.rules import RULES
 from services.submission.fields import Submission
 from tests.services.conftest import House
 from tests.services.protection.test_proof_of_work import answer
@@ -135,7 +136,8 @@ def test_what_one_form_gives_out_is_no_use_for_another(house: House, what: str) 
     post(house, **sent)
     assert house.newest(10) == []
     (suspect,) = house.quarantine.waiting(10)
-    assert "was not one of ours" in suspect.reasons[0] or "was wrong" in suspect.reasons[0]
+    sentence = RULES[suspect.reasons[0]]
+    assert "was not one of ours" in sentence or "was wrong" in sentence
 
 
 def test_without_a_readable_store_the_operators_lists_are_open(house: House) -> None:

@@ -12,6 +12,7 @@ from services.forms.form import FormCatalog
 from services.intake.accept import Evidence
 from services.intake.parsing import read_form
 from services.protection.queue_limit import QueueLimit
+from services.protection.rules import RULES
 from store.forms import Forms
 from store.outbox.backlog import PAGE, PendingByForm
 from store.outbox.deliveries import Deliveries
@@ -47,7 +48,9 @@ def test_a_full_form_keeps_apart_what_comes_on_top(house: House) -> None:
     sign_up(house, "news", Requester("server"))
     assert stored(house) == (5, 1)
     (suspect,) = house.quarantine.waiting(10)
-    assert suspect.reasons == ("As many sign-ups by this form waited for their delivery as it allows.",)
+    assert [RULES[name] for name in suspect.reasons] == [
+        "As many sign-ups by this form waited for their delivery as it allows."
+    ]
     house.clock.tick = 50
     house.delivery.drain(10)
     house.clock.tick = 0

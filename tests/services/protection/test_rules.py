@@ -211,7 +211,7 @@ def test_what_looks_like_a_program_while_the_store_is_away_is_not_sent_later(
     assert SpoolImport(house.database, house.spool).run() == Imported(signups=2, damaged=0)
     assert [row.id for row in house.newest(10)] == [person.id]
     (suspect,) = house.quarantine.waiting(10)
-    assert (suspect.id, suspect.reasons) == (program.id, (RULES["honeypot"],))
+    assert (suspect.id, suspect.reasons) == (program.id, ("honeypot",))
     assert house.view(program.id).status == "suspected"
     assert house.quarantine.release(program.id)
     house.delivery.drain(5)
