@@ -207,6 +207,7 @@ def _own_fault(error: ConstantContactError, case: RetryCase) -> Decision:
 
 
 Rule = Callable[[ConstantContactError, RetryCase], Decision]
+# `decide` takes the rule of the error's class; where there is none, that of the class's remedy.
 BY_ERROR: dict[type[ConstantContactError], Rule] = {
     Rejected: _rejected,
     Misconfigured: _rejected,

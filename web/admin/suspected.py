@@ -53,7 +53,7 @@ def confirm(decision: str) -> str:
         raise NotFound
     some, seen = services().quarantine.to_confirm(reason, PER_PAGE)
     return render_template(
-        "admin/suspected_all.html",
+        "admin/suspected_confirm.html",
         decision=decision,
         reason=reason,
         sentence=RULES[reason],
