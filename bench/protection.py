@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from bench.server import LIST
-from services.forms.form import FormCatalog
+from services.forms.catalog import FormCatalog
 from services.intake.parsing import read_form
 from services.protection.rules import Protection, RateLimits
 from store.engine.database import Database

@@ -12,11 +12,12 @@ from services.account.lists import ListCache
 from services.connection.control import ConnectionControl
 from services.connection.status import ConnectionStatus
 from services.delivery.worker import Delivery
+from services.forms.catalog import FormCatalog
 from services.forms.faults import FormFaults
-from services.forms.form import FormCatalog
 from services.forms.ignored_fields import IgnoredFields
 from services.forms.open_lists import OpenLists
 from services.intake.accept import Intake
+from services.intake.statuses import SignupStatuses
 from services.operations.doctor import Doctor
 from services.operations.health_in_time import HealthInTime
 from services.operations.housekeeping import Housekeeping
@@ -34,6 +35,7 @@ class Services:
     """Everything a view or a command may ask for."""
 
     intake: Intake
+    statuses: SignupStatuses
     signups: SignupActions
     lists: ListCache
     forms: FormCatalog

@@ -92,8 +92,10 @@ def build_services(
         delivery=worker,
         proxy_watch=access.proxy_watch,
     )
+    entrance = build_intake(settings, storage, account, forms, worker, access.keys)
     services = Services(
-        intake=build_intake(settings, storage, account, forms, worker, access.keys),
+        intake=entrance.intake,
+        statuses=entrance.statuses,
         signups=SignupActions(
             records=store.signup_records,
             deliveries=store.deliveries,

@@ -13,7 +13,7 @@ from oauth.errors import Undecryptable
 from services.access.derived_keys import DerivedKeys
 from services.access.network_place import is_this_machine
 from services.delivery.worker import Delivery
-from services.forms.form import FormCatalog
+from services.forms.catalog import FormCatalog
 from services.forms.ignored_fields import IgnoredFields
 from services.forms.load import FormLoad
 from services.forms.open_lists import OpenLists

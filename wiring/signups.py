@@ -10,10 +10,15 @@ from services.delivery.causes import CauseWords
 from services.delivery.kinds.sign_up.send import SignUpSender
 from services.delivery.pacing import Pacing
 from services.delivery.worker import Delivery
+from services.forms.rules import FormRules
 from services.intake.accept import Intake
+from services.intake.idempotency import Repeats
 from services.intake.identifiers import SignupIds
+from services.intake.record import Recorder
 from services.intake.result import SignupResults
+from services.intake.statuses import SignupStatuses
 from settings import THREADS_PER_WORKER, Settings
+from store.recovery.durable_accept import DurableAccept
 from wiring.clock import Waiting
 from wiring.constant_contact import Account
 from wiring.forms import FormParts
@@ -26,6 +31,14 @@ class DeliveryParts:
 
     attempt: DeliveryAttempt
     worker: Delivery
+
+
+@dataclass(frozen=True)
+class IntakeParts:
+    """The way in, and where what came in stands."""
+
+    intake: Intake
+    statuses: SignupStatuses
 
 
 def build_delivery(settings: Settings, storage: Storage, account: Account, waiting: Waiting) -> DeliveryParts:
@@ -73,7 +86,7 @@ def build_intake(
     forms: FormParts,
     delivery: Delivery,
     keys: DerivedKeys,
-) -> Intake:
+) -> IntakeParts:
     """The one way in."""
     store, clock = storage.store, storage.shared_clock
     results = SignupResults(
@@ -85,20 +98,30 @@ def build_intake(
         waiters=max(1, THREADS_PER_WORKER // 4),
         clock=clock,
     )
-    return Intake(
-        signups=store.signups,
-        spool=storage.spool,
-        spooled_before=storage.spool_import,
-        has_room=storage.database.has_room,
-        lists=account.lists,
+    rules = FormRules(
         forms=forms.catalog,
-        protection=forms.protection,
-        quarantine=forms.suspected,
-        delivery=delivery,
-        verdicts=results,
         open_lists=forms.open_lists,
-        vocabulary=account.fields_and_tags,
-        ids=SignupIds(keys.signup_ids),
-        notes=forms.ignored_fields,
-        clock=clock,
+        lists=account.lists,
+        ignored=forms.ignored_fields,
     )
+    accepting = DurableAccept(
+        store.signups, storage.spool, storage.spool_import, has_room=storage.database.has_room, clock=clock
+    )
+    ids = SignupIds(keys.signup_ids)
+    intake = Intake(
+        rules=rules,
+        account=account.fields_and_tags,
+        protection=forms.protection,
+        recorder=Recorder(ids, clock),
+        store=accepting,
+        repeats=Repeats(
+            store=accepting,
+            rules=rules,
+            protection=forms.protection,
+            suspected=forms.suspected,
+            results=results,
+        ),
+        results=results,
+        delivery=delivery,
+    )
+    return IntakeParts(intake, SignupStatuses(store.signups, forms.suspected, storage.spool, ids))

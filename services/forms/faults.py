@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from services.account.fields_and_tags import FieldsAndTags, field_named, tag_named
 from services.account.lists import ListCache
-from services.forms.form import Form, FormCatalog
+from services.forms.catalog import FormCatalog
+from services.forms.form import Form
 
 
 @dataclass(frozen=True)

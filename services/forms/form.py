@@ -2,42 +2,21 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping
-from typing import Any
+from dataclasses import dataclass
 
-import structlog
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
-from services.errors import FieldError, InvalidForm, InvalidSubmission
-from services.forms.editor import (
-    MOST_PENDING,
-    REQUIRED,
-    RESERVED_SLUGS,
-    SLUG,
-    FormDraft,
-    FormField,
-    ProtectionLevel,
-    admitted_fields,
-    field_errors,
-)
+from services.errors import FieldError, InvalidSubmission
+from services.forms.editor import MOST_PENDING, REQUIRED, FormField, ProtectionLevel
 from services.forms.honeypot import trap_name
-from services.submission import consent, sms
-from services.submission.both_consents import Consents, agreements
-from services.submission.consent import Consent
+from services.submission import consent
+from services.submission.consent import Agreed, Consent, agreements
 from services.submission.custom_fields import CustomFieldValue, fold
 from services.submission.fields import PERSON_FIELDS, SMS_FIELDS, Submission
+from services.submission.sms import SmsConsent, sms_consent
 from services.submission.web_origins import origin_of
-from store.errors import StoreError
-from store.forms import Forms, StoredForm
-from store.recovery.forms_copy import FormsCopy
 
-log = structlog.get_logger(__name__)
-
-KEEP_SECONDS = 5.0
-RESERVED = "This short name is kept for a page of this service. Choose another."
 NONE_CHOSEN = "Choose at least one of this form's lists. If you see none here, go back to the page before."
-TAKEN = "There is a form of this short name already, maybe an archived one. Choose another."
 
 
 class Form(BaseModel):
@@ -96,193 +75,70 @@ class Form(BaseModel):
         own = origin_of(self.thank_you_url) if self.thank_you_url else None
         return frozenset(self.origins) | ({own} if own else frozenset())
 
+    def apply(self, submission: Submission, *, trusted: bool) -> Applied:
+        """The submission as the form takes it, and what was agreed to.
 
-def fit(submission: Submission, form: Form, *, trusted: bool) -> tuple[Submission, Consents]:
-    """The submission as `form` takes it, and what was agreed to.
-
-    It joins the form's lists and gets its tags, or those of them that were chosen, and keeps its fields only.
-    `trusted` is the holder of an API key.
-
-    Raises:
-        InvalidSubmission: a field that the form requires is missing, its consent included, or a consent is
-            unclear, or none of the form's lists was chosen.
-    """
-    asks_for_number = "sms_number" in form.field_names
-    given = agreements(
-        mail=(submission.consent, form.wordings),
-        # A form without a number takes no consent to messages, so a strange one costs nothing.
-        messages=(submission.sms_consent if asks_for_number else None, form.sms_wordings),
-        trusted=trusted,
-    )
-    missing = [field.name for field in form.fields if field.required and not field.answered(submission)]
-    errors = [FieldError(name, REQUIRED) for name in missing]
-    if asks_for_number:
-        errors += sms.mistakes(submission, given, form.sms_country)
-    if form.consent and given.mail is None and not given.is_unclear("consent"):
-        errors.append(FieldError("consent", "Please agree to this first."))
-    chosen = tuple(list_id for list_id in submission.list_ids if list_id in form.list_ids)
-    if submission.chooses_lists and not chosen:
-        # Some page let the visitor choose: all of the form's lists are not what nobody chose.
-        errors.append(FieldError("list_ids", NONE_CHOSEN))
-    errors += given.unclear
-    if errors:
-        raise InvalidSubmission(errors)
-    # What the form does not ask for, nobody may set by it.
-    foreign = dict.fromkeys(set(PERSON_FIELDS) - form.field_names)
-    if not asks_for_number:
-        foreign |= dict.fromkeys(SMS_FIELDS)
-    tags = tuple(tag for tag in submission.tags or () if tag in form.tags) or form.tags or None
-    by_name = {"custom_fields": _own_custom_fields(submission, form), "tags": tags}
-    fitted = submission.model_copy(update={"list_ids": chosen or form.list_ids, **foreign, **by_name})
-    return fitted, given
-
-
-def _own_custom_fields(submission: Submission, form: Form) -> dict[str, CustomFieldValue] | None:
-    """What was said in the form's custom fields, by the names that the form has for them."""
-    own = {fold(name): name for field in form.fields if (name := field.custom_field)}
-    said = (submission.custom_fields or {}).items()
-    return {own[fold(name)]: value for name, value in said if fold(name) in own} or None
-
-
-class FormCatalog:
-    """The forms. Looking one up is on every sign-up's way, so they are kept for five seconds."""
-
-    def __init__(
-        self,
-        forms: Forms,
-        *,
-        clock: Callable[[], int],
-        monotonic: Callable[[], float] = time.monotonic,
-        copy: FormsCopy | None = None,
-    ) -> None:
-        """`clock` tells epoch ms, `monotonic` seconds; `copy` is for a start while the store is away."""
-        self._copy = copy
-        self._forms = forms
-        self._clock = clock
-        self._monotonic = monotonic
-        self._known: Mapping[str, Form] = {}
-        self._read_at: float | None = None
-
-    def find(self, slug: str) -> Form | None:
-        """The form in use of that slug; a change by another process counts after 5 s, a new form at once.
-
-        While the store is away the forms last seen serve on, so that sign-ups are still taken.
-        """
-        form = self._kept().get(slug) or self.get(slug)
-        return None if form is None or form.archived else form
-
-    def seen(self, slug: str | None) -> Form | None:
-        """The same for an answer that must not fail: None as well while no form can be read."""
-        try:
-            return self.find(slug) if slug else None
-        except StoreError:
-            return None
-
-    def known(self, slug: str) -> Form | None:
-        """The same without a question to the store for a name that is not known yet."""
-        try:
-            form = self._kept().get(slug)
-        except StoreError:
-            return None
-        return None if form is None or form.archived else form
-
-    def in_use(self) -> list[Form]:
-        """Every form that takes sign-ups, as `find` knows them. Raises store.StoreError."""
-        return [form for form in self._kept().values() if not form.archived]
-
-    def protected(self) -> list[Form]:
-        """Every form with a protection, those in use first, then archived ones. Raises store.StoreError."""
-        found = [form for form in self._kept().values() if form.protection != "none"]
-        return sorted(found, key=lambda form: (form.archived, form.slug))
-
-    def origins(self) -> frozenset[str]:
-        """Every site whose scripts some form in use allows; none while the store is away from the start."""
-        try:
-            kept = self._kept().values()
-        except StoreError:
-            return frozenset()
-        return frozenset(origin for form in kept if not form.archived for origin in form.origins)
-
-    def all(self) -> list[Form]:
-        """Every form by name, archived ones included. Raises store.StoreUnavailable."""
-        return [_form(row) for row in self._forms.all()]
-
-    def get(self, slug: str) -> Form | None:
-        """The form of that slug as it is stored now, archived or not. Raises store.StoreUnavailable."""
-        # What can be no slug is not asked for: PostgreSQL takes no NUL.
-        row = self._forms.find(slug) if SLUG.fullmatch(slug) else None
-        return None if row is None else _form(row)
-
-    def save(self, entered: Mapping[str, Any], *, new: bool = False) -> Form:
-        """Create or change the form of the slug entered; `new` refuses a slug that any form ever had.
+        It joins the form's lists and gets its tags, or those of them that were chosen, and keeps its fields
+        only. `trusted` is the holder of an API key.
 
         Raises:
-            InvalidForm: something is missing or wrong; nothing was changed.
+            InvalidSubmission: a field that the form requires is missing, its consent included, or a consent
+                is unclear, or none of the form's lists was chosen.
         """
-        try:
-            draft = FormDraft.model_validate(admitted_fields(entered))
-        except ValidationError as error:
-            raise InvalidForm(field_errors(error)) from None
-        before = self._forms.find(draft.slug)
-        if new and before:
-            raise InvalidForm([FieldError("slug", TAKEN)])
-        # One of that name that is from before it was reserved may still be changed.
-        if draft.slug in RESERVED_SLUGS and not before:
-            raise InvalidForm([FieldError("slug", RESERVED)])
-        own_trap = before is None or before.definition.get("own_trap", False)
-        definition = draft.model_dump(exclude={"slug", "name", "wording", "sms_wording"})
-        row = self._forms.save(
-            draft.slug,
-            name=draft.name,
-            definition=definition | {"own_trap": own_trap},
-            wording=draft.wording,
-            sms_wording=draft.sms_wording,
-            now=self._clock(),
+        asks_for_number = "sms_number" in self.field_names
+        given = agreements(
+            mail=(submission.consent, self.wordings),
+            # A form without a number takes no consent to messages, so a strange one costs nothing.
+            messages=(submission.sms_consent if asks_for_number else None, self.sms_wordings),
+            trusted=trusted,
         )
-        form = _form(row)
-        self._known, self._read_at = {**self._known, form.slug: form}, None
-        return form
+        missing = [field.name for field in self.fields if field.required and not field.answered(submission)]
+        errors = [FieldError(name, REQUIRED) for name in missing]
+        sms = sms_consent(submission, given, self.sms_country) if asks_for_number else None
+        if isinstance(sms, FieldError):
+            errors.append(sms)
+        if self.consent and given.mail is None and not given.is_unclear("consent"):
+            errors.append(FieldError("consent", "Please agree to this first."))
+        chosen = tuple(list_id for list_id in submission.list_ids if list_id in self.list_ids)
+        if submission.chooses_lists and not chosen:
+            # Some page let the visitor choose: all of the form's lists are not what nobody chose.
+            errors.append(FieldError("list_ids", NONE_CHOSEN))
+        errors += given.unclear
+        if errors or isinstance(sms, FieldError):
+            raise InvalidSubmission(errors)
+        # What the form does not ask for, nobody may set by it.
+        foreign = dict.fromkeys(set(PERSON_FIELDS) - self.field_names)
+        if not asks_for_number:
+            foreign |= dict.fromkeys(SMS_FIELDS)
+        tags = tuple(tag for tag in submission.tags or () if tag in self.tags) or self.tags or None
+        by_name = {"custom_fields": self._own_custom_fields(submission), "tags": tags}
+        lists = {"list_ids": chosen or self.list_ids}
+        fitted = submission.model_copy(update={**lists, **foreign, **by_name})
+        return Applied(fitted, self, given.mail, sms)
 
-    def archive(self, slug: str) -> bool:
-        """Stop taking sign-ups for the form; False when there is none of that slug in use."""
-        archived = self._forms.archive(slug, now=self._clock())
-        self._read_at = None
-        return archived
-
-    def _kept(self) -> Mapping[str, Form]:
-        now = self._monotonic()
-        if self._read_at is None or now - self._read_at >= KEEP_SECONDS:
-            try:
-                rows = self._forms.all()
-                self._known = {row.slug: _form(row) for row in rows}
-                if self._copy is not None:
-                    self._copy.keep(rows)
-            except StoreError as error:
-                if self._read_at is None and not self._known:
-                    self._known = self._copied()
-                if self._read_at is None and not self._known:
-                    raise
-                log.warning("forms_not_read", error=type(error).__name__)
-            self._read_at = now
-        return self._known
-
-    def _copied(self) -> Mapping[str, Form]:
-        rows = self._copy.kept() if self._copy is not None else []
-        try:
-            return {row.slug: _form(row) for row in rows}
-        except ValidationError:
-            # Of another release, perhaps.
-            return {}
+    def _own_custom_fields(self, submission: Submission) -> dict[str, CustomFieldValue] | None:
+        """What was said in the form's custom fields, by the names that the form has for them."""
+        own = {fold(name): name for field in self.fields if (name := field.custom_field)}
+        said = (submission.custom_fields or {}).items()
+        return {own[fold(name)]: value for name, value in said if fold(name) in own} or None
 
 
-def _form(row: StoredForm) -> Form:
-    return Form.model_validate(
-        {
-            **row.definition,
-            "id": row.id,
-            "slug": row.slug,
-            "name": row.name,
-            "wordings": row.wordings,
-            "archived": row.archived_at is not None,
-        }
-    )
+@dataclass(frozen=True)
+class Applied:
+    """A sign-up as its form takes it, or as it stands without one, and what was agreed to by it."""
+
+    submission: Submission
+    form: Form | None
+    consent: Agreed | None
+    sms: SmsConsent | None
+
+
+def without_form(submission: Submission, *, trusted: bool) -> Applied:
+    """What was agreed to where no form tells its wordings. Raises InvalidSubmission."""
+    given = agreements(mail=(submission.consent, ()), messages=(submission.sms_consent, ()), trusted=trusted)
+    sms = sms_consent(submission, given)
+    if isinstance(sms, FieldError):
+        raise InvalidSubmission([sms, *given.unclear])
+    if given.unclear:
+        raise InvalidSubmission(given.unclear)
+    return Applied(submission, None, given.mail, sms)

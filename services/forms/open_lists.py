@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from services.errors import FieldError
-from services.forms.form import Form, FormCatalog
+from services.forms.catalog import FormCatalog
+from services.forms.form import Form
 from services.problems import Level, Problem
 from services.submission.fields import Submission
 from store.errors import StoreError

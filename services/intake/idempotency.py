@@ -6,12 +6,24 @@ https://datatracker.ietf.org/doc/html/draft-ietf-httpapi-idempotency-key-header
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from dataclasses import dataclass
 
-from services.access.requester import STRANGER
-from services.errors import KeyReused
+import structlog
+
+from services.access.requester import ANONYMOUS, STRANGER, Requester
+from services.errors import InvalidSubmission, KeyReused, StorageUnavailable
+from services.forms.rules import FormRules
+from services.intake.record import Evidence
+from services.intake.result import RECEIVED, SignupResult, SignupResults
+from services.protection.rules import Protection
+from services.signups.suspected import SuspectedReview
 from services.submission.fields import Submission
-from store.signups.idempotency import FirstUse, IdempotencyKey
+from store.errors import StoreError
+from store.recovery.durable_accept import DurableAccept
+from store.signups.idempotency import IdempotencyKey
+
+log = structlog.get_logger(__name__)
 
 PROOFS = frozenset({"website", "form_token", "altcha", "captcha"})
 
@@ -43,12 +55,57 @@ def key_of(sender: str, key: str, submission: Submission) -> IdempotencyKey:
     return IdempotencyKey(key_hash=_hash(f"{sender}\n{key}"), body_hash=_hash(read))
 
 
-def repeated(first: FirstUse, key: IdempotencyKey) -> str:
-    """The id of the sign-up that is sent again. Raises KeyReused when it is another one."""
-    if first.body_hash != key.body_hash:
-        raise KeyReused
-    return first.signup_id
-
-
 def _hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Repeats:
+    """Answers a sign-up that is sent again under its key as the first one."""
+
+    store: DurableAccept
+    rules: FormRules
+    protection: Protection
+    suspected: SuspectedReview
+    results: SignupResults
+
+    def answer(
+        self,
+        key: IdempotencyKey,
+        submission: Submission,
+        sender: Requester,
+        evidence: Evidence,
+        handling: Handling,
+    ) -> SignupResult | None:
+        """How the sign-up that came first with the key stands; None where there is none.
+
+        Raises:
+            KeyReused: that was another sign-up.
+        """
+        first = self.store.first_with(key)
+        if first is None:
+            return None
+        if first.body_hash != key.body_hash:
+            raise KeyReused
+        stranger = sender == ANONYMOUS
+        if stranger:
+            self._try_again(first.signup_id, submission, evidence)
+        log.info("signup_repeated", signup_id=first.signup_id)
+        if stranger:
+            return SignupResult(first.signup_id, RECEIVED)
+        try:
+            result = self.results.reached(first.signup_id)
+        except StoreError:
+            # It was stored; that the result cannot be read changes nothing about that.
+            return SignupResult(id=first.signup_id, status="queued")
+        if result.status == "queued":
+            return self.results.wait_for(first.signup_id, at_most=handling.wait_seconds)
+        return result
+
+    def _try_again(self, signup_id: str, submission: Submission, evidence: Evidence) -> None:
+        """Let one that was kept apart go out, if its sender shows by now that no program sends it."""
+        with suppress(StoreError, InvalidSubmission, StorageUnavailable):
+            if self.suspected.waits(signup_id):
+                form = self.rules.find(submission)
+                judgement = self.protection.judge(submission, form, evidence.network_address)
+                self.suspected.try_again(signup_id, judgement)

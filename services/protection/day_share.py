@@ -12,7 +12,8 @@ from collections.abc import Callable
 from typing import Protocol
 
 from services.access.requester import STRANGER
-from services.forms.form import Form, FormCatalog
+from services.forms.catalog import FormCatalog
+from services.forms.form import Form
 from store.quota.state import PER_DAY
 
 # Short, so that no count reads for long: that would hold up the commits of a SQLite file without a log.

@@ -5,7 +5,8 @@ Constant Contact takes 10,000 calls a day: what is put into the queue by one for
 
 from __future__ import annotations
 
-from services.forms.form import Form, FormCatalog
+from services.forms.catalog import FormCatalog
+from services.forms.form import Form
 from store.outbox.backlog import PendingByForm
 from store.outbox.deliveries import Deliveries
 

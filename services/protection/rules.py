@@ -7,7 +7,7 @@ for a program would be lost. It is answered like any other and kept apart (servi
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 
 from itsdangerous import BadData, URLSafeSerializer
@@ -21,7 +21,8 @@ from services.protection.honeypot import is_trapped
 from services.protection.providers import PROVIDERS
 from services.protection.third_party import CAPTCHA_RULES
 from services.submission.fields import Submission
-from store.signups.batch import JUNK, PROVEN, UNSURE, OneTimeUse
+from store.recovery.durable_accept import Judgement
+from store.signups.batch import JUNK, PROVEN, UNSURE
 from store.signups.rate_limits import Limit
 
 TOKEN = "form_token"  # noqa: S105 - the field's name
@@ -88,26 +89,6 @@ def _limited(minute: int, hour: int | None, day: int | None) -> tuple[int | None
     return minute or None, hour or None, day or None
 
 
-@dataclass(frozen=True)
-class ProtectionResult:
-    """What is to be known of a sign-up when it is stored.
-
-    The rules it breaks already, the limits it counts for, what must not count for another one, how likely it
-    is a person's, and when (epoch ms) its delivery is due where that is not at once.
-    """
-
-    broken: tuple[str, ...] = ()
-    limits: tuple[Limit, ...] = ()
-    once: OneTimeUse | None = None
-    rank: int = UNSURE
-    due_at: int | None = None
-
-    @property
-    def found_out(self) -> bool:
-        """Whether it gave itself away as a program's: of a flood of these not all are kept."""
-        return self.rank != PROVEN and any(rule not in NOT_BY_ITS_FAULT for rule in self.broken)
-
-
 class Protection:
     """The rules, and the signed tokens that tell when a form was shown."""
 
@@ -144,9 +125,7 @@ class Protection:
         shown_at = self._clock() - (FASTEST_FILL_MS if shown_before else 0)
         return _signer(self._keys()).dumps([form.slug, shown_at])
 
-    def judge(
-        self, submission: Submission, form: Form | None, network_address: str | None
-    ) -> ProtectionResult:
+    def judge(self, submission: Submission, form: Form | None, network_address: str | None) -> Judgement:
         """What an anonymous submission does that a person would not, and what it counts for.
 
         Raises:
@@ -167,8 +146,10 @@ class Protection:
             rank = JUNK
         if not broken and form and self._is_full(form):
             broken = ("form_full",)
-        judgement = ProtectionResult(broken, once=once, rank=rank, due_at=self._due_at(form))
-        return replace(judgement, limits=self.limits(network_address, form, found_out=judgement.found_out))
+        # Of a flood of those that gave themselves away as a program's not all are kept.
+        found_out = rank != PROVEN and any(rule not in NOT_BY_ITS_FAULT for rule in broken)
+        limits = self.limits(network_address, form, found_out=found_out)
+        return Judgement(broken, limits, once, rank, self._due_at(form), found_out)
 
     def limits(
         self, network_address: str | None, form: Form | None, *, found_out: bool = False

@@ -9,10 +9,10 @@ import structlog
 from pydantic import TypeAdapter, ValidationError
 
 from services.delivery.worker import Delivery
-from services.protection.rules import ProtectionResult
 from services.submission.field_types import Address
 from store.errors import StoreError
 from store.key_value import KeyValue
+from store.recovery.durable_accept import Judgement
 from store.signups.batch import PROVEN
 from store.signups.suspected import Place, Suspect, SuspectedSignups, Waiting
 
@@ -109,7 +109,7 @@ class SuspectedReview:
             self._delivery.wake()
         return released
 
-    def try_again(self, signup_id: str, judgement: ProtectionResult) -> bool:
+    def try_again(self, signup_id: str, judgement: Judgement) -> bool:
         """Its sender tried again, and is judged like this now: whether it is released by that.
 
         Who solved a captcha this time, and breaks another rule, is at least looked at by a person.

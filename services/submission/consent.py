@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict
 
+from services.errors import FieldError
 from services.plain_text import shortened
 
 AFFIRMATIONS = frozenset(
@@ -102,6 +103,22 @@ class Agreed:
     version: int | None = None
 
 
+@dataclass(frozen=True)
+class Consents:
+    """What was agreed to for e-mail and for text messages; None where it was not.
+
+    `unclear` has an error for each of the fields that cannot be understood.
+    """
+
+    mail: Agreed | None = None
+    messages: Agreed | None = None
+    unclear: tuple[FieldError, ...] = ()
+
+    def is_unclear(self, field: str) -> bool:
+        """Whether that field cannot be understood."""
+        return any(error.field == field for error in self.unclear)
+
+
 class Unclear(Exception):
     """What was sent is neither a consent nor a refusal; the text is a sentence that says so."""
 
@@ -142,6 +159,23 @@ def agreed(sent: str | None, wordings: Sequence[str], *, trusted: bool) -> Agree
     if trusted or not known:
         return Agreed((sent or "").strip())
     raise Unclear(UNKNOWN_TEXT.format(sent=_told(sent or ""), today=known[0].reference))
+
+
+def agreements(
+    *,
+    mail: tuple[str | None, Sequence[str]],
+    messages: tuple[str | None, Sequence[str]],
+    trusted: bool,
+) -> Consents:
+    """Judge both consents of a sign-up, each by what was sent and the form's wordings, see `agreed`."""
+    found: dict[str, Agreed | None] = {}
+    unclear = []
+    for field, (sent, wordings) in {"consent": mail, "sms_consent": messages}.items():
+        try:
+            found[field] = agreed(sent, wordings, trusted=trusted)
+        except Unclear as mistake:
+            unclear.append(FieldError(field, str(mistake)))
+    return Consents(found.get("consent"), found.get("sms_consent"), tuple(unclear))
 
 
 def answer(values: Iterable[str]) -> str | None:

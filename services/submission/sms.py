@@ -7,6 +7,7 @@ https://developer.constantcontact.com/api_guide/contacts_create_or_update.html
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from phonenumbers import (
@@ -25,8 +26,7 @@ from phonenumbers import (
 )
 
 from services.errors import FieldError
-from services.submission.both_consents import Consents
-from services.submission.consent import Agreed, on_record
+from services.submission.consent import Agreed, Consents, on_record
 from services.submission.fields import Submission
 
 NEEDS_CONSENT = "Tick this as well if you want text messages, or leave the number empty."
@@ -48,45 +48,44 @@ MEDIUM = "LF"
 LONGEST_DETAILS = 255
 
 
-def mistakes(submission: Submission, given: Consents, country: str | None = None) -> list[FieldError]:
-    """What keeps number and consent from being used; nothing where neither was sent.
+@dataclass(frozen=True)
+class SmsConsent:
+    """A number that takes text messages, and the consent that was given with it."""
+
+    number: PhoneNumber
+    agreed: Agreed
+    sent: str | None
+
+    def evidence(self, page: str) -> dict[str, Any]:
+        """What is stored of it; `page` is where it was given, for which the vendor asks."""
+        return {
+            "number": format_number(self.number, PhoneNumberFormat.E164),
+            "country": region_code_for_number(self.number),
+            "consent": self.agreed.wording,
+            "consent_version": self.agreed.version,
+            "consent_sent": on_record(self.sent),
+            "page": page,
+        }
+
+
+def sms_consent(
+    submission: Submission, given: Consents, country: str | None = None
+) -> SmsConsent | FieldError | None:
+    """The number and the consent that go together, or what keeps them from being used; None without either.
 
     `country` is that of numbers which do not tell theirs. A consent that is unclear has an error of its own.
     """
-    number = submission.sms_number
-    consent = given.messages is not None
-    if number and not consent and not given.is_unclear("sms_consent"):
-        return [FieldError("sms_consent", NEEDS_CONSENT)]
-    if consent and not number:
-        return [FieldError("sms_number", NEEDS_NUMBER)]
+    number, agreed = submission.sms_number, given.messages
+    if number and agreed is None and not given.is_unclear("sms_consent"):
+        return FieldError("sms_consent", NEEDS_CONSENT)
+    if agreed and not number:
+        return FieldError("sms_number", NEEDS_NUMBER)
     found = _read(number, submission.sms_country or country) if number else None
-    return [FieldError("sms_number", found)] if isinstance(found, str) else []
-
-
-def evidence(
-    submission: Submission, agreed: Agreed | None, *, page: str, country: str | None = None
-) -> dict[str, Any] | None:
-    """What is stored of a consent without `mistakes`; None where there is none.
-
-    Args:
-        submission: as it was sent.
-        agreed: what was agreed to; None for nothing, whatever was sent.
-        page: where the consent was given; the vendor asks for it.
-        country: that of numbers which do not tell theirs.
-    """
-    if not submission.sms_number or agreed is None:
+    if isinstance(found, str):
+        return FieldError("sms_number", found)
+    if found is None or agreed is None:
         return None
-    number = _read(submission.sms_number, submission.sms_country or country)
-    if isinstance(number, str):
-        return None
-    return {
-        "number": format_number(number, PhoneNumberFormat.E164),
-        "country": region_code_for_number(number),
-        "consent": agreed.wording,
-        "consent_version": agreed.version,
-        "consent_sent": on_record(submission.sms_consent),
-        "page": page,
-    }
+    return SmsConsent(found, agreed, submission.sms_consent)
 
 
 def channel(stored: Mapping[str, Any]) -> dict[str, Any]:

@@ -28,14 +28,18 @@ from services.delivery.kinds.sign_up.send import SignUpSender
 from services.delivery.pacing import Pacing
 from services.delivery.payload import restored
 from services.delivery.worker import Delivery
-from services.forms.form import FormCatalog
+from services.forms.catalog import FormCatalog
 from services.forms.ignored_fields import IgnoredFields
 from services.forms.load import FormLoad
 from services.forms.open_lists import OpenLists
-from services.intake.accept import Evidence, Intake
+from services.forms.rules import FormRules
+from services.intake.accept import Intake
+from services.intake.idempotency import Repeats
 from services.intake.identifiers import SignupIds
 from services.intake.parsing import read_form
+from services.intake.record import Evidence, Recorder
 from services.intake.result import SignupResults
+from services.intake.statuses import SignupStatuses
 from services.operations.health import Health
 from services.operations.snapshot import SnapshotReader, Sources
 from services.problems import Problem
@@ -56,6 +60,7 @@ from store.outbox.backlog import PendingByForm
 from store.outbox.deliveries import Deliveries
 from store.outbox.public_backlog import PublicBacklog
 from store.quota.ledger import QuotaLedger
+from store.recovery.durable_accept import DurableAccept
 from store.recovery.salvage import Salvage
 from store.recovery.spool import Spool
 from store.recovery.spool_import import SpoolImport
@@ -202,23 +207,26 @@ class House:
             public_list_ids=(NEWSLETTER.list_id,), written_down=True, forms=self.forms
         )
         self.notes = IgnoredFields(self.meta, clock=self.clock)
-        self.intake = Intake(
-            signups=self.signups,
-            spool=self.spool,
-            spooled_before=SpoolImport(self.database, self.spool),
+        rules = FormRules(self.forms, self.open_lists, self.lists, self.notes)
+        accepting = DurableAccept(
+            self.signups,
+            self.spool,
+            SpoolImport(self.database, self.spool),
             has_room=self.database.has_room,
-            lists=self.lists,
-            forms=self.forms,
-            protection=self.protection,
-            quarantine=self.quarantine,
-            delivery=self.delivery,
-            verdicts=self.verdicts,
-            open_lists=self.open_lists,
-            vocabulary=self.vocabulary,
-            ids=SignupIds("secret"),
-            notes=self.notes,
             clock=self.clock,
         )
+        ids = SignupIds("secret")
+        self.intake = Intake(
+            rules=rules,
+            account=self.vocabulary,
+            protection=self.protection,
+            recorder=Recorder(ids, self.clock),
+            store=accepting,
+            repeats=Repeats(accepting, rules, self.protection, self.quarantine, self.verdicts),
+            results=self.verdicts,
+            delivery=self.delivery,
+        )
+        self.statuses = SignupStatuses(self.signups, self.quarantine, self.spool, ids)
         self.silent_seconds: float | None = 0.0
         self.sources = Sources(
             database=self.database,
@@ -246,7 +254,7 @@ class House:
         """What the only delivery is to carry out."""
         with self.database.reading() as connection:
             row = connection.exec_driver_sql("SELECT source_id, payload FROM deliveries").one()
-            return payloads.wholes(connection, [(row.signup_id, row.payload)])[0]
+            return payloads.wholes(connection, [(row.source_id, row.payload)])[0]
 
     def protection_by(self, keys: tuple[str, ...], rates: RateLimits) -> Protection:
         captchas = {"captcha": self.proofs}
@@ -289,7 +297,7 @@ class House:
         return SignupRecords(self.database).newest(SignupFilter(), limit)
 
     def view(self, signup_id: str) -> SignupView:
-        view = self.intake.status(signup_id)
+        view = self.statuses.status(signup_id)
         assert view is not None
         return view
 

@@ -24,7 +24,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from services.access.requester import ANONYMOUS, Requester
 from services.errors import FieldError, InvalidSubmission, StorageUnavailable, TooManyAttempts
 from services.forms.form import Form
-from services.intake.accept import Evidence
+from services.intake.record import Evidence
 from services.intake.result import RECEIVED, SignupResult
 from services.protection.rules import TOKEN
 from services.submission.fields import Submission
@@ -93,10 +93,10 @@ def opened() -> BaseResponse:
 def signup(signup_id: UUID) -> Response:
     """How that sign-up stands, without personal data; without an API key only that it was received."""
     if guards.asker() == ANONYMOUS:
-        if not services().intake.received(str(signup_id)):
+        if not services().statuses.received(str(signup_id)):
             raise NotFound
         return jsonify(id=str(signup_id), status=RECEIVED)
-    view = services().intake.status(str(signup_id))
+    view = services().statuses.status(str(signup_id))
     if view is None:
         raise NotFound
     return jsonify(asdict(view))

@@ -13,8 +13,8 @@ from services.constant_contact.catalog import Choice, CustomField, Tag
 from services.constant_contact.errors import Unreachable
 from services.delivery.payload import restored
 from services.errors import InvalidSubmission
-from services.intake.accept import Evidence
 from services.intake.parsing import read_json
+from services.intake.record import Evidence
 from store.signups.accept import NewSignup
 from tests.services.conftest import House
 from tests.services.vendor import NEWSLETTER

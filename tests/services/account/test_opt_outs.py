@@ -13,8 +13,8 @@ from services.constant_contact.errors import NotAsked
 from services.delivery.attempt import Outcome
 from services.delivery.errors import AskedBefore, AsksToReturn, LeftSince
 from services.delivery.kinds.sign_up.returning import ASKED, Returning
-from services.intake.accept import Evidence
 from services.intake.parsing import read_json
+from services.intake.record import Evidence
 from services.signups.manage import SignupActions
 from store.outbox.manage import DeliveryActions
 from store.recovery.spool_import import SpoolImport

@@ -41,7 +41,7 @@ def test_a_sign_up_reaches_the_vendor_as_its_contract_wants(house: House) -> Non
             "phone_number": "123",
         }
     ]
-    view = house.intake.status(signup_id)
+    view = house.statuses.status(signup_id)
     assert view is not None
     assert (view.status, view.contact_id, view.attempts, view.next_attempt_at) == (
         "subscribed",
@@ -72,7 +72,7 @@ def test_a_fault_of_all_pauses_all_and_costs_nobody_a_try(house: House, fault: E
     assert idle.until is not None
     house.clock.now = idle.until
     assert house.courier.step().outcome is Outcome.DELIVERED
-    view = house.intake.status(first)
+    view = house.statuses.status(first)
     assert view is not None
     assert (view.status, view.attempts) == ("subscribed", 1)
 
@@ -97,7 +97,7 @@ def test_a_refused_sign_up_is_put_aside_and_the_next_is_delivered(house: House) 
     refused, fine = house.sign_up(), house.sign_up("bob@example.org")
     assert house.courier.step().outcome is Outcome.PARKED
     assert house.courier.step().outcome is Outcome.DELIVERED
-    parked, delivered = house.intake.status(refused), house.intake.status(fine)
+    parked, delivered = house.statuses.status(refused), house.statuses.status(fine)
     assert parked is not None
     assert delivered is not None
     assert (parked.status, parked.next_attempt_at, delivered.status) == ("parked", None, "subscribed")
@@ -179,7 +179,7 @@ def looping(house: House) -> Iterator[None]:
 def subscribed_soon(house: House, signup_id: str) -> bool:
     pause = threading.Event()
     for _ in range(250):
-        view = house.intake.status(signup_id)
+        view = house.statuses.status(signup_id)
         if view and view.status == "subscribed":
             return True
         pause.wait(0.02)

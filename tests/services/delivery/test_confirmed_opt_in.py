@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from services.access.requester import ANONYMOUS, Requester
-from services.intake.accept import Evidence
 from services.intake.idempotency import Handling
 from services.intake.parsing import read_form
+from services.intake.record import Evidence
 from tests.services.delivery.test_sign_up import FIND, FORM, LONG, Town, town
 from tests.services.sandbox_account import PRESET_LIST_ID
 

@@ -19,8 +19,8 @@ from services.delivery.kinds.sign_up.fill_empty import filled
 from services.delivery.kinds.sign_up.merge import merge
 from services.delivery.kinds.sign_up.send import SignUpSender
 from services.delivery.payload import ContactChange, TimedChange, restored
-from services.intake.accept import Evidence
 from services.intake.parsing import read_form
+from services.intake.record import Evidence
 from store.outbox.deliveries import Claimed
 from store.signups.accept import NewSignup
 from tests.services.delivery.test_sign_up import CREATE, DAY, FIND, FORM, LEFT, LONG, SHORT, Town

@@ -12,8 +12,8 @@ import pytest
 
 from services.access.requester import ANONYMOUS, Requester
 from services.delivery.attempt import Outcome, Step
-from services.intake.accept import Evidence
 from services.intake.parsing import read_json
+from services.intake.record import Evidence
 from tests.services.conftest import Clock
 from tests.services.delivery.test_sign_up import CREATE, FIND, FORM, LEFT, LONG, SHORT, Town
 from tests.services.sandbox_account import PRESET_LIST_ID, SOURCE_FIELD

@@ -17,8 +17,8 @@ from services.constant_contact.contact_data import ContactData
 from services.delivery.pacing import depart
 from services.delivery.thread import DeliveryThread, watch
 from services.delivery.worker import Delivery
-from services.intake.accept import Evidence
 from services.intake.parsing import read_form
+from services.intake.record import Evidence
 from store.errors import StoreUnavailable
 from store.outbox.deliveries import Claimed
 from tests.services.conftest import Clock, House

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,11 @@ import pytest
 from services.access.requester import ANONYMOUS, Requester
 from services.constant_contact.catalog import CustomField
 from services.errors import InvalidForm, InvalidSubmission
-from services.forms.form import Form, FormCatalog
-from services.intake.accept import Evidence
+from services.forms.catalog import FormCatalog
+from services.forms.form import Form
 from services.intake.idempotency import Handling
 from services.intake.parsing import read_form, read_json
+from services.intake.record import Evidence
 from services.submission.fields import Submission
 from store.engine.database import Database
 from store.errors import StoreError
@@ -313,8 +315,8 @@ def test_a_process_that_starts_while_the_store_is_away_knows_the_forms(house: Ho
     assert started.find("spring-news") == before.find("spring-news")
     with pytest.raises(StoreError):
         started.find("another")
-    house.intake._forms = started
-    verdict = house.intake.accept(post(first_name="Ann", consent="Yes, write to me."), ANONYMOUS, Evidence())
+    intake = replace(house.intake, rules=replace(house.intake.rules, forms=started))
+    verdict = intake.accept(post(first_name="Ann", consent="Yes, write to me."), ANONYMOUS, Evidence())
     assert house.view(verdict.id).status in {"queued", "received", "subscribed"}
 
 

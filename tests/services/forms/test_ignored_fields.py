@@ -11,8 +11,8 @@ from services.errors import InvalidSubmission
 from services.forms.form import Form
 from services.forms.honeypot import trap_name
 from services.forms.ignored_fields import FORGOTTEN_MS, MOST_IN_MEMORY, MOST_KEPT, IgnoredFields
-from services.intake.accept import Evidence
 from services.intake.parsing import read_form, read_json
+from services.intake.record import Evidence
 from services.protection.honeypot import is_trapped
 from services.submission.fields import Submission
 from tests.services.conftest import House

@@ -10,8 +10,8 @@ import pytest
 from services.access.requester import ANONYMOUS, Requester
 from services.errors import InvalidSubmission
 from services.forms.open_lists import OpenLists
-from services.intake.accept import Evidence
 from services.intake.parsing import read_form
+from services.intake.record import Evidence
 from services.protection.rules import RULES
 from services.submission.fields import Submission
 from tests.services.conftest import House

@@ -10,9 +10,9 @@ import pytest
 
 from services.access.requester import ANONYMOUS, Requester
 from services.errors import InvalidSubmission, KeyReused, StorageUnavailable
-from services.intake.accept import Evidence
 from services.intake.idempotency import Handling
 from services.intake.parsing import read_form
+from services.intake.record import Evidence
 from services.submission.fields import Submission
 from store.recovery.spool_import import SpoolImport
 from tests.services.conftest import House
@@ -99,12 +99,12 @@ def test_what_the_store_refuses_waits_in_the_spool(house: House) -> None:
     verdict = house.intake.accept(submission(NEWSLETTER.list_id), SHOP, Evidence())
     assert verdict.status == "queued"
     assert house.newest(10) == []
-    waiting = house.intake.status(verdict.id)
+    waiting = house.statuses.status(verdict.id)
     take_back(house)
     assert SpoolImport(house.database, house.spool).run().signups == 1
     assert waiting is not None
     assert waiting.status == "queued"
-    imported = house.intake.status(verdict.id)
+    imported = house.statuses.status(verdict.id)
     assert imported is not None
     assert imported.status == "queued"
     assert [entry.email for entry in house.newest(10)] == ["ann@example.org"]
@@ -203,7 +203,7 @@ def test_a_store_and_a_spool_that_refuse_are_said_and_not_thanked(house: House, 
 
 def test_an_unknown_id_has_no_status(house: House) -> None:
     """Nobody's id is nobody's sign-up."""
-    assert house.intake.status("nobody") is None
+    assert house.statuses.status("nobody") is None
 
 
 def test_ids_are_distinct_and_sort_by_time(house: House) -> None:

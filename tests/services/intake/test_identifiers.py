@@ -56,5 +56,5 @@ def test_an_id_of_an_earlier_key_is_found_by_its_sign_up(house: House) -> None:
     earlier = SignupIds("an earlier key")
     kept, unknown = earlier.new(NOW), earlier.new(NOW)
     house.signups.accept(signup(kept), kind="sign_up", payload={})
-    assert house.intake.received(kept)
-    assert not house.intake.received(unknown)
+    assert house.statuses.received(kept)
+    assert not house.statuses.received(unknown)

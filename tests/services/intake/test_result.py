@@ -8,8 +8,8 @@ import pytest
 
 from services.access.requester import ANONYMOUS
 from services.constant_contact.errors import Unreachable
-from services.intake.accept import Evidence
 from services.intake.parsing import read_form
+from services.intake.record import Evidence
 from tests.services.conftest import House
 from tests.services.vendor import NEWSLETTER
 

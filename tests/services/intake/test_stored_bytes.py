@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from services.access.requester import ANONYMOUS
 from services.errors import InvalidSubmission, MalformedSubmission
-from services.intake.accept import Evidence
 from services.intake.parsing import read_form, read_json
+from services.intake.record import Evidence
 from services.submission.fields import PERSON_FIELDS, Reading
 from tests.services.conftest import House
 from tests.services.vendor import NEWSLETTER

@@ -10,8 +10,8 @@ import pytest
 from services.access.requester import ANONYMOUS
 from services.connection.states import WORDS
 from services.constant_contact.errors import Rejected
-from services.intake.accept import Evidence
 from services.intake.parsing import read_form
+from services.intake.record import Evidence
 from services.operations.checks import connection, delivery, storage
 from services.operations.doctor import Deployment, Doctor
 from services.operations.snapshot import Files, SnapshotReader

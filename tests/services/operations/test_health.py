@@ -12,8 +12,8 @@ import pytest
 from services.access.requester import ANONYMOUS
 from services.constant_contact.errors import Conflict, QuotaExceeded, Rejected, Unreachable
 from services.delivery.attempt import Outcome
-from services.intake.accept import Evidence
 from services.intake.parsing import read_form
+from services.intake.record import Evidence
 from services.operations.checks.delivery import suspected_waiting
 from services.operations.health import HealthReport
 from services.operations.snapshot import Suspected

@@ -8,8 +8,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from services.access.requester import ANONYMOUS
 from services.connection.states import WORDS
 from services.constant_contact.errors import Rejected
-from services.intake.accept import Evidence
 from services.intake.parsing import read_form
+from services.intake.record import Evidence
 from services.operations.metrics import Metrics
 from services.operations.snapshot import SnapshotReader
 from tests.services.conftest import House

@@ -16,8 +16,8 @@ from services.access.requester import ANONYMOUS
 from services.errors import TooManyAttempts
 from services.forms.form import Form
 from services.forms.honeypot import trap_name
-from services.intake.accept import Evidence
 from services.intake.parsing import read_form
+from services.intake.record import Evidence
 from services.protection.rules import RateLimits
 from store.signups.rate_limits import count as counted
 from tests.services.conftest import House

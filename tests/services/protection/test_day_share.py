@@ -13,8 +13,8 @@ from services.access.requester import ANONYMOUS
 from services.delivery.attempt import Outcome
 from services.forms.form import Form
 from services.forms.honeypot import trap_name
-from services.intake.accept import Evidence
 from services.intake.parsing import read_form
+from services.intake.record import Evidence
 from services.protection.day_share import SPAN_MS, SPANS, DayShare, calls_of
 from store.outbox.claims import FRESH_MS
 from tests.services.conftest import House

@@ -14,8 +14,8 @@ import pytest
 from services.access.requester import ANONYMOUS
 from services.forms.form import Form
 from services.forms.honeypot import trap_name
-from services.intake.accept import Evidence
 from services.intake.parsing import read_form
+from services.intake.record import Evidence
 from services.protection.captcha import CaptchaResult
 from services.protection.proof_of_work import (
     BLOCK_BYTES,

@@ -8,9 +8,9 @@ import pytest
 
 from services.access.requester import ANONYMOUS, Requester
 from services.errors import InvalidForm
-from services.forms.form import FormCatalog
-from services.intake.accept import Evidence
+from services.forms.catalog import FormCatalog
 from services.intake.parsing import read_form
+from services.intake.record import Evidence
 from services.protection.queue_limit import QueueLimit
 from services.protection.rules import RULES
 from store.forms import Forms

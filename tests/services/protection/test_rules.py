@@ -11,9 +11,9 @@ from services.access.requester import ANONYMOUS, Requester
 from services.errors import InvalidSubmission, KeyReused
 from services.forms.form import Form
 from services.forms.honeypot import trap_name
-from services.intake.accept import Evidence
 from services.intake.idempotency import Handling
 from services.intake.parsing import read_form, read_json
+from services.intake.record import Evidence
 from services.protection.rules import RULES, RateLimits
 from services.submission.fields import Submission
 from store.recovery.spool_import import Imported, SpoolImport
@@ -72,14 +72,14 @@ def test_a_program_is_told_what_a_person_is_told(house: House, form: Form) -> No
     person = house.intake.accept(post(form_token=shown(house, form, 5_000)), ANONYMOUS, Evidence())
     program = house.intake.accept(post(**{TRAP: "https://spam.example"}), ANONYMOUS, Evidence())
     assert vars(program) == vars(person) | {"id": program.id}
-    assert house.intake.received(person.id)
-    assert house.intake.received(program.id)
+    assert house.statuses.received(person.id)
+    assert house.statuses.received(program.id)
     assert (house.view(person.id).status, house.view(program.id).status) == ("queued", "suspected")
     assert sent(house) == 1
     assert [suspect.id for suspect in house.quarantine.waiting(10)] == [program.id]
     assert house.quarantine.delete(program.id)
-    assert house.intake.received(program.id)
-    assert house.intake.status(program.id) is None
+    assert house.statuses.received(program.id)
+    assert house.statuses.status(program.id) is None
 
 
 def test_the_honeypot_guards_lists_without_a_form(house: House) -> None:
@@ -159,7 +159,7 @@ def test_released_it_is_delivered_and_deleted_it_never_is(house: House, form: Fo
     assert not house.quarantine.delete(kept)
     assert [signup.id for signup in house.newest(10)] == [kept]
     assert house.delivery.drain(1).delivered == 1
-    assert house.intake.status(dropped) is None
+    assert house.statuses.status(dropped) is None
 
 
 @pytest.mark.parametrize(

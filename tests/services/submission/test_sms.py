@@ -12,11 +12,11 @@ import pytest
 from services.access.requester import ANONYMOUS, Requester
 from services.delivery.payload import restored
 from services.errors import InvalidForm, InvalidSubmission
-from services.intake.accept import Evidence
 from services.intake.parsing import read_form
-from services.submission.consent import Agreed
+from services.intake.record import Evidence
+from services.submission.consent import Agreed, Consents
 from services.submission.fields import Submission
-from services.submission.sms import NEEDS_CONSENT, evidence
+from services.submission.sms import NEEDS_CONSENT, SmsConsent, sms_consent
 from store.signups.accept import NewSignup
 from tests.services.delivery.test_sign_up import CREATE, DAY, FIND, FORM, LONG, SHORT, Town
 from tests.services.sandbox_account import PRESET_LIST_ID
@@ -140,7 +140,7 @@ def test_a_long_address_is_told_by_the_other_operations(town: Town) -> None:
 )
 def test_without_number_and_tick_there_is_no_evidence(fields: dict[str, str], agreed: Agreed | None) -> None:
     """Whatever was asked about before: what is not agreed to is never stored, and so never sent."""
-    assert evidence(by_form(**fields), agreed, page=PAGE) is None
+    assert not isinstance(sms_consent(by_form(**fields), Consents(messages=agreed)), SmsConsent)
 
 
 @pytest.mark.parametrize("sent_consent", ["false", "No, thanks", "0", "off", "undefined", "nein"])

@@ -50,7 +50,7 @@ def token(app: Flask, services: Services, *, ms_ago: int) -> str:
     """What the app issued so long ago."""
     form = services.forms.find("news")
     assert form is not None
-    now = services.intake._clock()
+    now = services.intake.recorder.clock()
     key = derived_key(derived_keys(app.extensions["settings"]).visitors, "form token")
     serializer = URLSafeSerializer(key, salt="form token")
     return str(serializer.dumps([form.slug, now - ms_ago]))

@@ -8,10 +8,10 @@ import pytest
 
 from services.access.requester import ANONYMOUS, Requester
 from services.errors import TooManyAttempts
-from services.intake.accept import Evidence
 from services.intake.parsing import read_form
-from services.protection.away_limits import MOST_KEYS, RULE, OfflineRateLimits
+from services.intake.record import Evidence
 from services.protection.rules import RateLimits
+from store.recovery.offline_limits import MOST_KEYS, RULE, OfflineRateLimits
 from store.signups.rate_limits import FLOOD, Limit
 from tests.services.conftest import Clock, House
 from tests.services.vendor import NEWSLETTER

@@ -3,8 +3,6 @@
 Counted in the memory of this process, by the minute, and so only roughly: each process counts for itself.
 """
 
-from __future__ import annotations
-
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence

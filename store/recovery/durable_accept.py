@@ -1,0 +1,169 @@
+"""Store a sign-up, or keep it in the spool while the database refuses it: on disk in either case."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+import structlog
+
+from store.errors import KeyTaken, OverLimit, SpoolFirst, StoreError, StoreUnavailable
+from store.recovery.offline_limits import OfflineRateLimits
+from store.recovery.spool import Spool
+from store.recovery.spool_import import SpoolImport
+from store.signups.accept import NewSignup, Signups
+from store.signups.batch import UNSURE, OneTimeUse
+from store.signups.idempotency import FirstUse, IdempotencyKey
+from store.signups.rate_limits import Limit
+
+log = structlog.get_logger(__name__)
+
+# After the database refused one, the next ones do not wait for the same time-out.
+SPOOL_FIRST_MS = 2_000
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What the spam checks say of a sign-up, by default nothing.
+
+    Args:
+        broken: the rules that it breaks already.
+        limits: the rate limits that it counts for.
+        once: what must not count for another sign-up.
+        rank: how likely it is a person's, where it is kept apart.
+        due_at: when (epoch ms) its delivery is due, None for at once.
+        found_out: it gave itself away as a program's. Its sender is not to learn a limit, and gets the answer
+            of a sign-up that is kept, although of a flood of these not all are.
+    """
+
+    broken: tuple[str, ...] = ()
+    limits: tuple[Limit, ...] = ()
+    once: OneTimeUse | None = None
+    rank: int = UNSURE
+    due_at: int | None = None
+    found_out: bool = False
+
+
+class DurableAccept:
+    """The database first, the spool while it refuses."""
+
+    def __init__(
+        self,
+        signups: Signups,
+        spool: Spool,
+        spool_import: SpoolImport,
+        *,
+        has_room: Callable[[], bool],
+        clock: Callable[[], int],
+    ) -> None:
+        """`has_room` tells whether the database's disk may take new sign-ups; `clock` tells epoch ms."""
+        self._signups = signups
+        self._spool = spool
+        self._spool_import = spool_import
+        self._has_room = has_room
+        self._clock = clock
+        self._offline_limits = OfflineRateLimits(clock)
+        self._refused_until = 0
+
+    def first_with(self, key: IdempotencyKey) -> FirstUse | None:
+        """The sign-up that has the key; None while the database cannot tell.
+
+        Rather a repeat that counts twice than a sign-up that is turned away.
+        """
+        now = self._clock()
+        if self._refuses(now):
+            return None
+        try:
+            return self._signups.first_with(key.key_hash, now=now)
+        except StoreError as error:
+            self._refused_until = self._clock() + SPOOL_FIRST_MS
+            log.error("repeat_not_sought", error=type(error).__name__)  # noqa: TRY400 - its text says nothing more
+            return None
+
+    def accept(
+        self,
+        signup: NewSignup,
+        *,
+        kind: str,
+        payload: Mapping[str, object],
+        key: IdempotencyKey | None,
+        judgement: Judgement,
+    ) -> tuple[str, ...] | None:
+        """Store a sign-up with its delivery; when this returns, they are on disk.
+
+        Returns:
+            The rules for which it is kept apart, empty for a sign-up like any other; None where it is in the
+            spool. A flood of sign-ups that were found out is answered alike and not kept.
+
+        Raises:
+            KeyTaken: another sign-up has the key; nothing was stored.
+            OverLimit: it is one of a flood; nothing was stored.
+            StoreError: it could neither be stored nor spooled.
+        """
+        accept = partial(
+            self._signups.accept,
+            signup,
+            kind=kind,
+            payload=payload,
+            key=key,
+            limits=judgement.limits,
+            once=judgement.once,
+            broken=judgement.broken,
+            rank=judgement.rank,
+            due_at=judgement.due_at,
+        )
+        refuses = self._refuses(signup.received_at)
+        reasons = None if refuses else self._stored(accept, signup, judgement)
+        if reasons is None:
+            self._to_spool(signup, kind, payload, judgement)
+        return reasons
+
+    def _refuses(self, now: int) -> bool:
+        return 0 < self._refused_until - now <= SPOOL_FIRST_MS
+
+    def _stored(
+        self, accept: Callable[[], tuple[str, ...]], signup: NewSignup, judgement: Judgement
+    ) -> tuple[str, ...] | None:
+        """The answer of `accept`; None where the database refuses."""
+        if not self._has_room():
+            raise StoreUnavailable("the disk of the database is nearly full")
+        try:
+            return self._in_order(accept)
+        except OverLimit:
+            if judgement.found_out:
+                return judgement.broken
+            raise
+        except KeyTaken:
+            raise  # the database is well, and the sign-up that it has with this key is the one to tell of
+        except StoreError as error:
+            self._refused_until = self._clock() + SPOOL_FIRST_MS
+            log.error(  # noqa: TRY400 - its place says nothing more
+                "store_refused_signup", signup_id=signup.id, error=type(error).__name__, detail=str(error)
+            )
+            return None
+
+    def _in_order(self, accept: Callable[[], tuple[str, ...]]) -> tuple[str, ...] | None:
+        """Store it, but not before an older one of the same person that is in the spool: then None."""
+        try:
+            return accept()
+        except SpoolFirst:
+            return accept() if self._spool_import.catch_up() else None
+
+    def _to_spool(
+        self, signup: NewSignup, kind: str, payload: Mapping[str, object], judgement: Judgement
+    ) -> None:
+        over, retry_after = self._offline_limits.count(judgement.limits)
+        if retry_after is not None:
+            if judgement.found_out:
+                return
+            raise OverLimit(over, retry_after=retry_after)
+        broken = (*judgement.broken, *over)
+        try:
+            # Without its Idempotency-Key, which only the database can take: sent again, it counts twice. Nor
+            # can the spool tell whether a proof was used before.
+            kept = self._spool.keep(signup, kind=kind, payload=payload, broken=broken, rank=judgement.rank)
+        except StoreError as error:
+            self._refused_until = 0
+            log.error("signup_not_stored", error=type(error).__name__, detail=str(error))  # noqa: TRY400 - its place says nothing more
+            raise
+        event = "signup_spooled" if kept else "suspected_signup_not_kept"
+        log.warning(event, signup_id=signup.id, asked_by=signup.asked_by)
