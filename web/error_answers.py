@@ -1,7 +1,4 @@
-"""Error answers: problem documents (RFC 9457) for programs, pages for people.
-
-None shows the text of an unexpected exception.
-"""
+"""Error answers: problem documents (RFC 9457) for programs, pages for people, no text of an exception."""
 
 from __future__ import annotations
 

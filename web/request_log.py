@@ -15,10 +15,7 @@ REQUEST_ID = re.compile(r"[\w-]{1,64}", re.ASCII)
 
 
 def install(app: Flask) -> None:
-    """Give each request an id, log the request when it is answered, and send the id in X-Request-Id.
-
-    An id that the caller sends in X-Request-Id is kept.
-    """
+    """Log each request with an id, the caller's X-Request-Id or a new one, and send the id back."""
 
     @app.before_request
     def begin() -> None:

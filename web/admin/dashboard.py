@@ -68,10 +68,7 @@ def index() -> str:
 
 
 def _lists(*, connected: bool) -> tuple[ListsView | None, str | None]:
-    """Return the cached lists, or why there are none.
-
-    Constant Contact is called only if none are cached yet, or the admin asks for it by `refresh=1`.
-    """
+    """Return the lists, or why there are none; fetch them only if none are cached, or on `refresh=1`."""
     cached = services().lists.known()
     refresh = request.args.get("refresh") == "1"
     if not refresh and (cached or not connected):
