@@ -12,14 +12,14 @@ from bench.load import Load, post_signups
 from bench.server import serving
 
 ROUNDS, TOTAL = 3, 6_400
-# The first answer comes from the first worker; what is compared is two.
+# The server answers as soon as its first worker does; the comparison is of two.
 SECOND_WORKER_SECONDS = 3
 
 Place = Callable[[], AbstractContextManager[Mapping[str, str]]]
 
 
 def measure() -> list[tuple[str, str]]:
-    """64 connections are the main figure; each row is measured in turn with its own echo."""
+    """Measure each place against an echo of its own; 64 connections are the main figure."""
     rows: list[tuple[str, str]] = []
     for name, place, connections in (
         ("SQLite", sqlite, 64),
@@ -36,7 +36,7 @@ def measure() -> list[tuple[str, str]]:
 
 
 def _compare(title: str, place: Place, connections: int) -> list[tuple[str, str]]:
-    """Interleaved rounds: the machine's moods then hit both alike."""
+    """Measure echo and app in turn, so that changes of the machine's speed affect both alike."""
     echo, ours = [], []
     for _ in range(ROUNDS):
         with serving("bench.echo:create_app()", {}, config="python:bench.echo") as server:

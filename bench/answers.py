@@ -1,4 +1,4 @@
-"""Whether the time of a stranger's answer tells what became of the sign-up: it must not."""
+"""Whether the time until a stranger's answer reveals what became of the sign-up, which it must not."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.end_to_end.consent import connect
 from tests.end_to_end.processes import Deployment
 
 ROUNDS, PAUSE_SECONDS = 300, 0.02
-# Of contacts that the vendor has or not, found out or believed.
+# What becomes of a sign-up: a new contact, one that the vendor has, or a suspected sign-up.
 FATES = ("new", "known", "suspected")
 LIMITS = ("ADDRESS", "NETWORK", "FORM")
 
@@ -44,7 +44,7 @@ def _shown(rows: list[tuple[str, dict[str, list[float]]]]) -> list[tuple[str, st
 
 
 def _times(environ: Mapping[str, str]) -> dict[str, list[float]]:
-    """Milliseconds of each answer, by what became of the sign-up."""
+    """Return the milliseconds of each answer, by what became of the sign-up."""
     unlimited = {f"SIGNUPS_PER_MINUTE_AND_{limit}": "0" for limit in LIMITS}
     with tempfile.TemporaryDirectory() as folder:
         deployment = Deployment(Path(folder), preset_list=PRESET_LIST_ID, **unlimited, **environ)
@@ -80,6 +80,6 @@ def _posted(deployment: Deployment) -> dict[str, list[float]]:
 
 def _body(fate: str, number: int) -> str:
     email = "known@example.org" if fate == "known" else f"{fate}{number}@example.org"
-    # The same length for all: what a trap holds is no longer than what a name field does.
+    # Bodies of the same length: the honeypot's value is as long as the source's.
     trap = {"website": "https"} if fate == "suspected" else {"source": "https"}
     return json.dumps({"email": email, "list_id": PRESET_LIST_ID, **trap})

@@ -12,7 +12,7 @@ RUNS = 5
 
 
 def measure() -> list[tuple[str, str]]:
-    """Boot with an empty folder and with an existing database; memory after 2,000 sign-ups."""
+    """Measure the boot with an empty folder and with a database, and the memory after 2,000 sign-ups."""
     fresh, again, memory = [], [], []
     for _ in range(RUNS):
         with tempfile.TemporaryDirectory() as folder:

@@ -16,7 +16,7 @@ TOTAL, PER_SECOND, CONNECTIONS = 1_000, 100, 16
 
 
 def measure() -> list[tuple[str, str]]:
-    """Every one is accepted (goal: p99 under 20 ms), with and without the wait for a verdict."""
+    """Measure the answers (goal: all accepted, p99 under 20 ms), with and without the wait for a result."""
     title = f"{TOTAL} sign-ups in 10 s"
     rows = [(f"{title}, the vendor {how}", _burst(how, "0")) for how in ("answers", "hangs", "is down")]
     waiting = _burst("answers", "1.2", api_key=Deployment.api_key)

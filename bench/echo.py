@@ -1,11 +1,11 @@
-"""The baseline: the least that Flask can do with a JSON post, served by a gunicorn of the same shape."""
+"""The baseline: a Flask view that echoes a JSON post, served by as many workers and threads as the app."""
 
 from __future__ import annotations
 
 from flask import Flask, jsonify, request
 from flask.typing import ResponseReturnValue
 
-# gunicorn reads these from here, in place of gunicorn.conf.py.
+# gunicorn reads these settings from this module, in place of gunicorn.conf.py.
 worker_class = "gthread"
 threads = 8
 reuse_port = True
@@ -13,7 +13,7 @@ control_socket_disable = True
 
 
 def create_app() -> Flask:
-    """A bare Flask that answers a post with its own body."""
+    """Return a bare Flask that answers a post with its own body."""
     app = Flask(__name__)
 
     @app.get("/")

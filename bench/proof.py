@@ -13,7 +13,7 @@ SOURCE = Path(__file__).with_name("preload") / "proof.c"
 
 
 def measure() -> list[tuple[str, str]]:
-    """Half of the numbers are tried on average. Needs a C compiler and OpenSSL's headers."""
+    """Measure with two C loops; half of the numbers are tried on average. Needs OpenSSL's headers."""
     compiler = shutil.which("cc")
     if compiler is None:
         return [("a proof of work", "skipped: no C compiler")]

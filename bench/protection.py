@@ -1,4 +1,4 @@
-"""Reading a sign-up and telling programs from people, without a proof of work: processor time."""
+"""Processor time for reading a sign-up and judging whether a program sent it, without a proof of work."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ POSTS = 2_000
 
 
 def measure() -> list[tuple[str, str]]:
-    """Every post comes from another network, so that each leaves rows to count and to remove."""
+    """Measure posts that each come from another network, so that each leaves rows to count and to remove."""
     with tempfile.TemporaryDirectory() as folder:
         database = Database(f"sqlite:///{Path(folder) / 'bench.db'}")
         reading, counting = _times(database)
@@ -67,7 +67,7 @@ def _times(database: Database) -> tuple[list[float], list[float]]:
 
 
 def _milliseconds(work: Callable[[], object]) -> float:
-    # Not the clock on the wall: other processes of the machine are none of this.
+    # This thread's processor time: other processes of the machine do not count.
     began = time.thread_time()
     work()
     return (time.thread_time() - began) * 1000

@@ -1,4 +1,4 @@
-"""A gunicorn for a measurement: the app or the bare baseline, in the same shape."""
+"""A gunicorn for a measurement, with the app or the baseline, and as many workers for both."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ PRODUCTION = {
 
 @dataclass(frozen=True)
 class Server:
-    """A running server; `boot_seconds` went by until its first answer."""
+    """A running server; `boot_seconds` is the time from its start to the first answer."""
 
     host: str
     port: int
@@ -41,7 +41,7 @@ class Server:
     boot_seconds: float
 
     def worker_megabytes(self) -> list[float]:
-        """Resident memory of each worker."""
+        """Return the resident memory of each worker in MB."""
         children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
         return [_resident(pid) for pid in children]
 

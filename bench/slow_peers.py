@@ -17,7 +17,7 @@ POSTS_PER_SECOND, LOOKS_PER_SECOND = 20, 4
 
 
 def measure() -> list[tuple[str, str]]:
-    """Posts and looks at /health, each on a connection of its own, without and with the slow peers."""
+    """Measure posts and GET /health, each on a connection of its own, without and with the slow peers."""
     with tempfile.TemporaryDirectory() as folder:
         unlimited = {f"SIGNUPS_PER_MINUTE_AND_{what}": "0" for what in ("ADDRESS", "NETWORK")}
         environ = {"DATA_DIR": folder, "DELIVERY": "off", "SUBSCRIBE_WAIT_SECONDS": "0", **unlimited}

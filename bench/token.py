@@ -1,4 +1,4 @@
-"""What handing out a token costs while nothing is to be done."""
+"""What handing out an access token costs while no refresh is due."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ SPREAD_SECONDS = 5.0
 DAY = 86_400_000
 
 
-class Counted(OAuthConnections):
-    """Counts reads of the row."""
+class CountedConnections(OAuthConnections):
+    """OAuthConnections that counts the reads of the row."""
 
     reads = 0
 
     def read(self) -> ConnectionRow:
-        """The row, counted."""
+        """Count, and return the row."""
         self.reads += 1
         return super().read()
 
 
 def measure() -> list[tuple[str, str]]:
-    """A connected keeper on SQLite, asked over and over by one thread."""
+    """Measure a connected TokenSource on SQLite that one thread asks repeatedly."""
     with tempfile.TemporaryDirectory() as folder:
         database = Database(f"sqlite:///{Path(folder) / 'app.db'}")
-        connections, sealer = Counted(database), TokenCipher(["a key of enough length"])
+        connections, sealer = CountedConnections(database), TokenCipher(["a key of enough length"])
         connections.store_connected(
             access_sealed=sealer.seal("access"),
             refresh_sealed=sealer.seal("refresh"),
@@ -48,13 +48,13 @@ def measure() -> list[tuple[str, str]]:
         server = AuthorizationServer(
             requests.Session(), base_url="https://unused.invalid", client_id="id", client_secret="secret"
         )
-        keeper = TokenSource(connections, server, sealer, clock=_now)
-        keeper.current()
-        micros = [_round(keeper) for _ in range(ROUNDS)]
+        source = TokenSource(connections, server, sealer, clock=_now)
+        source.current()
+        micros = [_round(source) for _ in range(ROUNDS)]
         connections.reads = 0
-        # Reads go by time, not by calls, so the calls are spread as a busy worker would spread them.
+        # The row is read after some time, not after some calls, so the calls are spread as in a busy worker.
         for _ in range(CALLS):
-            keeper.current()
+            source.current()
             threading.Event().wait(SPREAD_SECONDS / CALLS)
         database.close()
     return [
@@ -66,10 +66,10 @@ def measure() -> list[tuple[str, str]]:
     ]
 
 
-def _round(keeper: TokenSource) -> float:
+def _round(source: TokenSource) -> float:
     began = time.perf_counter()
     for _ in range(CALLS):
-        keeper.current()
+        source.current()
     return (time.perf_counter() - began) / CALLS * 1e6
 
 

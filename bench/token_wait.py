@@ -17,11 +17,11 @@ from tests.end_to_end.processes import Deployment
 
 TOKEN_PATH = "/oauth2/default/v1/token"
 TOKEN_SECONDS, DELAY_SECONDS, SECONDS = 10, 8, 25
-PAUSE_SECONDS = 0.3  # below the vendor's four calls a second, so that an answer can wait for its verdict
+PAUSE_SECONDS = 0.3  # below the vendor's four calls a second, so that an answer can wait for its result
 
 
 def measure() -> list[tuple[str, str]]:
-    """The same sign-ups, over two expiries of the token, without and with the slow token call."""
+    """Measure the same sign-ups, over two expiries of the token, without and with the slow token call."""
     usual, slow = _answers(delay=0), _answers(delay=DELAY_SECONDS)
     return [
         ("slowest answer, tokens of 10 s, quick token call", f"{max(usual):.0f} ms"),

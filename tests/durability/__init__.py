@@ -1,1 +1,1 @@
-"""What a 2xx is worth under kills, power cuts, lost databases, a strict vendor: docs/durability.md."""
+"""Proof that acknowledged sign-ups survive kills, power cuts and lost databases: docs/durability.md."""

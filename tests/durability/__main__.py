@@ -38,17 +38,17 @@ _FULL_PEOPLE, _FULL_KILLS, _FULL_BACKLOG = 20_000, 1_000, 1_000_000
 
 
 class Run:
-    """What a scenario is given: its seed, its length against the full one, and folders to work in."""
+    """The arguments of a scenario: its seed, its scale, and folders to work in."""
 
     def __init__(self, root: Path, seed: int, scale: float) -> None:
         self.root, self.seed, self._scale = root, seed, scale
 
     def folder(self) -> Path:
-        """A new empty folder."""
+        """Return a new empty folder."""
         return Path(tempfile.mkdtemp(dir=self.root))
 
     def of(self, full: int) -> int:
-        """How many of `full`."""
+        """Return the scaled part of `full`, at least 1."""
         return max(1, int(full * self._scale))
 
 
@@ -166,9 +166,9 @@ def main() -> int:
         try:
             figures += SCENARIOS[name](run)
         except Exception as error:  # noqa: BLE001 - the other figures are wanted all the same
-            figures.append(Figure(name, "could not be measured", repr(error), held=False))
+            figures.append(Figure(name, "could not be measured", repr(error), reached=False))
     print(table(figures))
-    if any(figure.held is False for figure in figures):
+    if any(figure.reached is False for figure in figures):
         print(f"Logs, databases and visitors' notes are kept in {run.root}.")
         return 1
     shutil.rmtree(run.root)

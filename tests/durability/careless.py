@@ -1,6 +1,6 @@
-"""The app with one promise taken back, so that a test of that promise can show that it would notice.
+"""The app with its syncs weakened, to show that the scenarios would notice a loss.
 
-Served by gunicorn as `tests.durability.careless:sqlite_normal()` and so on; the product has no such setting.
+gunicorn serves it as `tests.durability.careless:sqlite_normal()` and so on; the product has no such setting.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from app import create_app
 
 
 def sqlite_normal() -> Flask:
-    """SQLite with synchronous=NORMAL: a commit in the write-ahead log is not synced."""
+    """Return the app with synchronous=NORMAL in SQLite: a commit in the write-ahead log is not synced."""
 
     @event.listens_for(Pool, "checkout")
     def weaken(connection: Any, *_: object) -> None:
@@ -25,9 +25,9 @@ def sqlite_normal() -> Flask:
 
 
 def postgresql_asynchronous() -> Flask:
-    """PostgreSQL with synchronous_commit=off: the answer comes before the write-ahead log is written."""
+    """Return the app with synchronous_commit=off in PostgreSQL: a commit does not wait for its sync."""
 
-    # Just before the commit, which the setting is about: at its start the app refuses such a server.
+    # Set just before the commit: a server that has it set is refused when the app opens the database.
     @event.listens_for(Engine, "commit")
     def weaken(connection: Connection) -> None:
         connection.exec_driver_sql("SET LOCAL synchronous_commit = off")

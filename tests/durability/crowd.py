@@ -1,4 +1,4 @@
-"""Visitors who sign up, try again until they are thanked, and note each thanks on a disk of their own."""
+"""Visitors who sign up, try again until they are thanked, and note each thanks in a file of their own."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ _THANKS = (200, 201, 202)
 class Crowd:
     """People `0…people-1`; every tenth signs up again, with other lists, once or twice.
 
-    What each does follows from the seed. `pace` is people a second, 0 as fast as they are answered. `notes`
-    is written before each try and, with an fsync, after each thanks.
+    What each of them does follows from the seed. `pace` is in people a second; with 0 they come as fast as
+    they are answered. The file `notes` gets a line before each try and, with an fsync, after each thanks.
     """
 
     bases: Sequence[str]
@@ -51,7 +51,7 @@ class Crowd:
         ]
 
     def start(self) -> Crowd:
-        """Let them come."""
+        """Let the people come, in threads."""
         self._began = time.monotonic()
         for thread in self._threads:
             thread.start()
@@ -77,21 +77,21 @@ class Crowd:
         return min(self._next, self.people)
 
     def longest_silence(self) -> float:
-        """The longest time in seconds between two thanks."""
+        """Return the longest time in seconds between two thanks."""
         times = sorted(self.thanked_at)
         return max((later - earlier for earlier, later in pairwise(times)), default=0.0)
 
     def _come(self, number: int) -> None:
-        door = _Door(self.bases[number % len(self.bases)])
-        while (person := self._take()) is not None and not self.gave_up.is_set():
+        connection = _Connection(self.bases[number % len(self.bases)])
+        while (person := self._next_person()) is not None and not self.gave_up.is_set():
             chance = random.Random(f"{self.seed}-{person}")
             times = 1 if chance.random() >= self.repeats else chance.randint(2, 3)
             for visit in range(times):
                 lists = chance.sample(LISTS, chance.randint(1, 2))
-                self._until_thanked(door, f"p{person}@example.org", f"v{person}.{visit}", lists)
-        door.close()
+                self._until_thanked(connection, f"p{person}@example.org", f"v{person}.{visit}", lists)
+        connection.close()
 
-    def _take(self) -> int | None:
+    def _next_person(self) -> int | None:
         with self._lock:
             person, self._next = self._next, self._next + 1
         if person >= self.people:
@@ -100,14 +100,14 @@ class Crowd:
             self.gave_up.wait(max(0.0, self._began + person / self.pace - time.monotonic()))
         return person
 
-    def _until_thanked(self, door: _Door, email: str, visit: str, lists: list[str]) -> None:
+    def _until_thanked(self, connection: _Connection, email: str, visit: str, lists: list[str]) -> None:
         attempt = 0
         while not self.gave_up.is_set():
             name = f"{visit}.{attempt}"
             attempt += 1
             self._note({"asked": name, "email": email, "lists": lists})
             began = time.monotonic()
-            status, answer = door.post({"email": email, "first_name": name, "list_ids": lists})
+            status, answer = connection.post({"email": email, "first_name": name, "list_ids": lists})
             if status in _THANKS:
                 self.seconds.append(time.monotonic() - began)
                 self.thanked_at.append(time.monotonic())
@@ -123,7 +123,7 @@ class Crowd:
             os.fsync(self._file)
 
 
-class _Door:
+class _Connection:
     """A kept connection to one instance, opened anew when it broke."""
 
     def __init__(self, base: str) -> None:
@@ -131,11 +131,11 @@ class _Door:
         self._connection = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=30)
 
     def close(self) -> None:
-        """Leave; a later post opens it again."""
+        """Close the connection; a later post opens it again."""
         self._connection.close()
 
     def post(self, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-        """The status and the document; 0 where the connection broke, whatever became of the sign-up."""
+        """Return the status and the JSON; status 0 where the connection broke and the outcome is unknown."""
         try:
             self._connection.request(
                 "POST", "/subscribe", json.dumps(body), {"Content-Type": "application/json"}

@@ -1,4 +1,4 @@
-"""One measured figure, and the table of all."""
+"""Measured figures, and the table of them."""
 
 from __future__ import annotations
 
@@ -8,33 +8,33 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Figure:
-    """What was measured, beside what was wanted; `held` None where nothing was wanted."""
+    """A measured value and its goal; `reached` is None where there is no goal."""
 
     scenario: str
     name: str
     value: str
     goal: str = ""
-    held: bool | None = None
+    reached: bool | None = None
 
 
 def zero(scenario: str, name: str, count: int) -> Figure:
-    """A count that must be 0."""
+    """Return the figure of a count that must be 0."""
     return Figure(scenario, name, str(count), "0", count == 0)
 
 
 def at_most(scenario: str, name: str, value: float, goal: float, unit: str = "") -> Figure:
-    """A value with an upper bound."""
+    """Return the figure of a value with an upper bound."""
     return Figure(scenario, name, f"{value:g}{unit}", f"≤ {goal:g}{unit}", value <= goal)
 
 
 def at_least(scenario: str, name: str, value: float, goal: float, unit: str = "") -> Figure:
-    """A value with a lower bound."""
+    """Return the figure of a value with a lower bound."""
     return Figure(scenario, name, f"{value:g}{unit}", f"≥ {goal:g}{unit}", value >= goal)
 
 
 def table(figures: Iterable[Figure]) -> str:
-    """A Markdown table."""
-    verdicts = {True: "yes", False: "**NO**", None: ""}
+    """Return the figures as a Markdown table."""
+    words = {True: "yes", False: "**NO**", None: ""}
     lines = ["| scenario | figure | measured | goal | held |", "|---|---|---|---|---|"]
-    lines += [f"| {f.scenario} | {f.name} | {f.value} | {f.goal} | {verdicts[f.held]} |" for f in figures]
+    lines += [f"| {f.scenario} | {f.name} | {f.value} | {f.goal} | {words[f.reached]} |" for f in figures]
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""Real processes that a supervisor keeps alive, to be killed, frozen and set to another time."""
+"""Real processes that a supervisor restarts when a scenario kills them, and that share a clock."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from typing import Any
 import requests
 
 from sandbox import PRESET_LIST_ID
-from tests.durability.scenarios.clock import Clock
+from tests.durability.clock import Clock
 from tests.end_to_end.consent import connect
 from tests.end_to_end.processes import ROOT, Deployment, wait_for
 from tests.support.ports import free_port
@@ -32,7 +32,7 @@ _LOOK_SECONDS = 0.05
 
 
 class Supervised:
-    """One process that is started again whenever it is gone, as systemd or a container would."""
+    """One process that is started again whenever it has ended, as systemd or a container would do."""
 
     def __init__(self, command: Sequence[object], env: Mapping[str, str], log: Path) -> None:
         self.command, self.env, self.log = [str(part) for part in command], dict(env), log
@@ -40,7 +40,7 @@ class Supervised:
         self._process: subprocess.Popen[bytes] | None = None
 
     def keep_alive(self) -> None:
-        """Start it unless it runs."""
+        """Start the process unless it runs."""
         if self._process is None or self._process.poll() is not None:
             with self.log.open("ab") as log:
                 self._process = subprocess.Popen(
@@ -55,7 +55,7 @@ class Supervised:
         return self._process.pid
 
     def children(self) -> list[int]:
-        """The ids of the workers below it."""
+        """Return the ids of the process's workers."""
         with suppress(OSError):
             return [
                 int(pid) for pid in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
@@ -69,18 +69,18 @@ class Supervised:
                 os.kill(pid, how)
 
     def wait(self) -> None:
-        """Wait for its end, which somebody else has asked for."""
+        """Wait for the end of the process, without asking for it."""
         assert self._process is not None
         self._process.wait(40)
 
     def end(self) -> None:
-        """SIGTERM, and wait."""
+        """Send SIGTERM, and wait for the end."""
         assert self._process is not None
         self._process.terminate()
         self._process.wait(40)
 
     def kill(self) -> None:
-        """SIGKILL it with all below it, frozen ones too."""
+        """Kill the process and its workers, frozen ones too."""
         if self._process is not None and self._process.poll() is None:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait(10)
@@ -100,10 +100,11 @@ class Fleet:
         vendor_clock: Clock | None = None,
         **environ: str,
     ) -> None:
-        """`clock` is the time of every process of ours, `vendor_clock` the sandbox's."""
+        """`clock` is the time of all processes but the sandbox, `vendor_clock` the sandbox's."""
         environ = {
             "PUBLIC_LIST_IDS": ",".join(LISTS),
-            # More sign up than the vendor takes in a day, all without a form: its limit is tried, not ours.
+            # More people sign up, all without a form, than the vendor takes in a day: its limit is tested,
+            # not ours.
             "ANONYMOUS_SHARE_OF_DAY": "100",
             **(clock.environ if clock else {}),
             **environ,
@@ -156,13 +157,13 @@ class Fleet:
         self._supervisor.start()
 
     def leave_alone(self) -> None:
-        """Start nothing again from now on."""
+        """End the supervisor: no process is started again from now on."""
         self._ended.set()
         if self._supervisor.is_alive():
             self._supervisor.join()
 
     def stop(self) -> None:
-        """End everything at once; a proof has no need of a graceful end."""
+        """Kill all processes."""
         self.leave_alone()
         for process in (*self.workers, *self.webs):
             process.kill()
@@ -176,7 +177,7 @@ class Fleet:
         self.stop()
 
     def kill_one(self, chance: random.Random) -> str:
-        """SIGKILL a web worker (6 of 10), a `flask worker` (3) or a master (1); its kind, "" for none."""
+        """Kill a web worker (6 of 10), a `flask worker` (3) or a master (1); return which, "" for none."""
         kind = chance.choices(("web worker", "flask worker", "gunicorn master"), (6, 3, 1))[0]
         victims = {
             "web worker": [pid for web in self.webs for pid in web.children()],
@@ -197,20 +198,20 @@ class Fleet:
         requests.post(url, json=document, timeout=30).raise_for_status()
 
     def order(self, *faults: Mapping[str, Any]) -> None:
-        """Let sign-up calls meet these faults, each as often as its `times` says, without it for ever."""
+        """Inject these faults into sign-up calls, each `times` times, without that member for ever."""
         requests.delete(f"{self.deployment.sandbox_base}/_sandbox/faults", timeout=30).raise_for_status()
         for fault in faults:
             effect = {name: value for name, value in fault.items() if name != "times"}
             self.control("faults", {"match": {"path": SIGN_UP}, "times": fault.get("times"), "fault": effect})
 
     def pending(self) -> int:
-        """How many sign-ups wait, by /health; -1 while nobody can say."""
+        """Return how many sign-ups wait, as /health says; -1 while it does not answer."""
         with suppress(requests.RequestException, ValueError, KeyError):
             return int(requests.get(f"{self.bases[0]}/health", timeout=10).json()["pending"])
         return -1
 
     def drained(self, seconds: float) -> bool:
-        """Wait until nothing waits any more; False, and no longer, after `seconds`."""
+        """Wait until no sign-up waits; return False if some still do after `seconds`."""
         end = time.monotonic() + seconds
         while self.pending() != 0:
             if time.monotonic() > end:
@@ -219,7 +220,7 @@ class Fleet:
         return True
 
     def calls_today(self) -> int:
-        """API calls of the current UTC day, by the sandbox."""
+        """Return the API calls of the current UTC day, as the sandbox counts them."""
         state = requests.get(f"{self.deployment.sandbox_base}/_sandbox/counters", timeout=60).json()
         return int(state["counters"]["calls_today"])
 

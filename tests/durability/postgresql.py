@@ -8,14 +8,14 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from tests.durability.scenarios.clock import Clock
+from tests.durability.clock import Clock
 
 
 class PostgreSQL:
     """One server on a Unix socket, from the wheel that the tests use; as root it runs as another user."""
 
     def __init__(self, clock: Clock | None = None) -> None:
-        """Make an empty cluster; with `clock` the server lives in that time too."""
+        """Make an empty cluster; with `clock` the server has that time too."""
         # Under /tmp with a short name: socket paths end at 107 bytes.
         self._folder = Path(tempfile.mkdtemp(prefix="pg", dir="/tmp"))
         self._folder.chmod(0o755)
@@ -31,14 +31,14 @@ class PostgreSQL:
         self._environ = {"PATH": os.environ["PATH"]}
         if clock is not None:
             for name, path in clock.environ.items():
-                # Where the server's user may read it; linked, since the dial must stay the one file.
+                # Where the server's user may read it; a hard link, since all processes map the same dial.
                 link = self._folder / Path(path).name
                 link.hardlink_to(path)
                 self._environ[name] = str(link)
         socket_folder = self._folder / "socket"
         socket_folder.mkdir()
         socket_folder.chmod(0o777)
-        # What is not synced by its commit waits long for the server's own writer, so that its loss is seen.
+        # The server's own writer syncs rarely, so that the loss of a commit without a sync is seen.
         self._options = f'-h "" -k {socket_folder} -c wal_writer_delay=10s'
         self.url = f"postgresql://postgres:@/postgres?host={socket_folder}"
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.durability.clock import COMPILER
 from tests.durability.scenarios import damage
-from tests.durability.scenarios.clock import COMPILER
 
 pytestmark = [
     pytest.mark.durability,

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.durability.clock import COMPILER
 from tests.durability.scenarios import kills, postgresql_crash, two_instances
-from tests.durability.scenarios.clock import COMPILER
 from tests.durability.verdict import Verdict
 
 pytestmark = [

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.durability.disk import STRACE
 from tests.durability.scenarios import power_cut
+from tests.durability.strace import STRACE
 
 pytestmark = [
     pytest.mark.durability,

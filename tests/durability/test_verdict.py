@@ -1,4 +1,4 @@
-"""The judge of the durability tests sees each kind of harm: a judge who acquits everybody proves nothing."""
+"""`judge` finds each kind of harm, else the durability tests would prove nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hold what the visitors were promised against what the store and the vendor have."""
+"""Comparison of what the visitors were promised with what the database and the vendor have."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _ROWS = (
 
 @dataclass
 class Person:
-    """What one address was thanked for, and what it merely asked for."""
+    """The sign-ups of one address: those that were thanked for, and all that were tried."""
 
     thanked: dict[str, str] = field(default_factory=dict)  # id → name
     asked: list[str] = field(default_factory=list)
@@ -34,9 +34,9 @@ class Person:
     lists_asked: set[str] = field(default_factory=set)
 
     def last_names(self, stored: Sequence[str]) -> set[str]:
-        """The name of the last thanks, and those that were `stored` after it though nobody was told.
+        """Return the name in the last thanked sign-up, and those `stored` after it without a thanks.
 
-        Somebody who gave up waiting may have been heard all the same, at any later time.
+        A try whose answer was lost may have been stored all the same, at any later time.
         """
         last = list(self.thanked.values())[-1]
         place = stored.index(last) if last in stored else 0
@@ -45,7 +45,7 @@ class Person:
 
 @dataclass(frozen=True)
 class Vendor:
-    """The sandbox's own account of what it was sent and what it holds."""
+    """The contacts and the calls that the sandbox itself has recorded."""
 
     contacts: Mapping[str, Sequence[Mapping[str, Any]]]
     calls: Sequence[Mapping[str, Any]]
@@ -61,11 +61,11 @@ class Vendor:
         return cls(contacts, calls)
 
     def sign_ups(self) -> list[Mapping[str, Any]]:
-        """The sign-up calls, oldest first, throttled ones included; without those it was told to fail."""
-        return [call for call in self.calls if call["path"] == SIGN_UP and not _told_to_fail(call)]
+        """Return the sign-up calls but those of injected faults, oldest first, throttled ones included."""
+        return [call for call in self.calls if call["path"] == SIGN_UP and not _has_fault(call)]
 
     def most_in_a_second(self) -> int:
-        """The most API calls within any sliding second, refused ones included."""
+        """Return the most API calls within any sliding second, refused ones included."""
         times = sorted(float(call["time"]) for call in self.calls if call["path"].startswith("/v3/"))
         most = first = 0
         for place, time in enumerate(times):
@@ -75,16 +75,16 @@ class Vendor:
         return most
 
     def most_in_a_day(self) -> int:
-        """The most API calls within any UTC day, refused ones included."""
+        """Return the most API calls within any UTC day, refused ones included."""
         days = Counter(int(call["time"] // _DAY) for call in self.calls if call["path"].startswith("/v3/"))
         return max(days.values(), default=0)
 
     def throttled(self) -> int:
-        """How many calls were answered with 429."""
+        """Return how many calls were answered with 429."""
         return sum(call["status"] == 429 for call in self.calls)
 
 
-def _told_to_fail(call: Mapping[str, Any]) -> bool:
+def _has_fault(call: Mapping[str, Any]) -> bool:
     return not {"drop", "status"}.isdisjoint(call["fault"] or {})
 
 
@@ -118,7 +118,7 @@ class Verdict:
 
 
 def read_notes(notes: Path) -> dict[str, Person]:
-    """The visitors' own notes, by address."""
+    """Return the visitors' notes, by address."""
     people: dict[str, Person] = defaultdict(Person)
     for line in notes.read_text().splitlines():
         note = json.loads(line)
@@ -134,7 +134,7 @@ def read_notes(notes: Path) -> dict[str, Person]:
 
 @dataclass(frozen=True)
 class Row:
-    """A stored sign-up: its state, and the first name it carries."""
+    """A stored sign-up: its delivery's state, and its first name."""
 
     signup_id: str
     state: str
@@ -143,7 +143,7 @@ class Row:
 
 
 def read_rows(store_url: str) -> list[Row]:
-    """Every stored sign-up in the order of storing, straight from the database."""
+    """Return every stored sign-up in the order of its delivery, read directly from the database."""
     url = make_url(store_url)
     sqlite = url.get_backend_name() == "sqlite"
     engine = (
@@ -162,12 +162,12 @@ def read_rows(store_url: str) -> list[Row]:
 
 
 def read_states(store_url: str) -> dict[str, str]:
-    """Each stored sign-up's state."""
+    """Return each stored sign-up's state."""
     return {row.signup_id: row.state for row in read_rows(store_url)}
 
 
 def judge(notes: Path, store_url: str, vendor: Vendor) -> Verdict:
-    """Compare; call it when nothing is under way."""
+    """Compare notes, database and vendor; no call may be under way."""
     people, rows = read_notes(notes), read_rows(store_url)
     states = {row.signup_id: row.state for row in rows}
     counts = Counter(states.values())
@@ -226,7 +226,7 @@ def _duplicates(people: Mapping[str, Person], rows: Iterable[Row], vendor: Vendo
 
 
 def _disorder(people: Mapping[str, Person], vendor: Vendor) -> Iterable[str]:
-    """A call that carries an older wish than an earlier call of the same person did, both thanked for."""
+    """Yield calls that carry an older sign-up than an earlier call of that person, both thanked for."""
     newest: dict[str, int] = {}
     for call in vendor.sign_ups():
         email, name = call["body"]["email_address"], call["body"].get("first_name")

@@ -17,7 +17,7 @@ _candidates = itertools.cycle(range(FIRST + os.getpid() % 100 * 100, LAST))
 
 
 def free_port() -> int:
-    """A port nobody listens on, and that no other test is given while this process lives."""
+    """Return a port nobody listens on, and that no other test is given while this process lives."""
     _CLAIMS.mkdir(exist_ok=True)
     for port in itertools.islice(_candidates, LAST - FIRST):
         claim = os.open(_CLAIMS / str(port), os.O_CREAT | os.O_RDWR, 0o600)

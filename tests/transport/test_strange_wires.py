@@ -36,7 +36,7 @@ def session() -> Iterator[DeadlineSession]:
 
 
 def reason_of(session: DeadlineSession, base: str) -> str:
-    """What the client says of a sign-up sent there."""
+    """Return what the client says of a sign-up sent there."""
     with pytest.raises(Unreachable) as caught:
         ConstantContact(session, base_url=f"{base}/v3").sign_up(data_of({}))
     return caught.value.reason

@@ -168,6 +168,6 @@ FROM_SERVER = (
 
 
 def table() -> str:
-    """The table for docs/forms.md."""
+    """Return the table for docs/forms.md."""
     head = "| front end | how | what comes back | works |\n|---|---|---|---|\n"
     return head + "".join(f"| {' | '.join((*case.row, 'yes'))} |\n" for case in (*IN_BROWSER, *FROM_SERVER))

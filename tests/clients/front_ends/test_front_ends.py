@@ -76,7 +76,7 @@ def recorded(service: Deployment, email: str) -> tuple[dict[str, str], str, int]
 
 
 def opened(page: Page, case: InBrowser, running: Running, folder: Path) -> Page | FrameLocator:
-    """The case's page, and in it where the form is."""
+    """Return the case's page, and in it where the form is."""
     if case.place == "file":
         file = folder / "page.html"
         file.write_text(html(case.page, running.service.base))

@@ -19,7 +19,7 @@ AROUND = """<!doctype html><html lang="en"><head>{encoding}<title>A shop</title>
 
 
 def html(page: str, service: str, encoding: str = '<meta charset="utf-8">') -> str:
-    """A page of the folder; scripts of packages, settings and a line for the head stand in the head."""
+    """Return a page of the folder `pages`, with the packages' scripts and the settings in its head."""
     content = (HERE / "pages" / f"{page}.html").read_text()
     content = content.replace("SERVICE", service).replace("FIELDS", FIELDS)
     body = content.lstrip()

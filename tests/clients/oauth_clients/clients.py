@@ -191,7 +191,7 @@ class NodeClient:
         return self.call("read", application, access_token=tokens["access_token"], url=url)
 
     def call(self, operation: str, application: Application | None = None, **given: Any) -> Any:
-        """The result of one of the script's operations. Raises Refused."""
+        """Return the result of one of the script's operations. Raises Refused."""
         told = vars(application) if application else {}
         assert self._process.stdin is not None
         assert self._process.stdout is not None

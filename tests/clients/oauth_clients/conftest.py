@@ -37,7 +37,7 @@ class Sandbox:
         requests.post(f"{self.base}/_sandbox/{path}", json=body, timeout=10).raise_for_status()
 
     def consent(self, url: str, decision: str = "allow") -> str:
-        """Where the browser is sent after the button on the page at `url`."""
+        """Return where the browser is sent after the button on the page at `url`."""
         assert urlsplit(url).netloc == urlsplit(self.base).netloc
         page = requests.get(url, timeout=10)
         assert page.ok, page.text
@@ -109,6 +109,6 @@ def client(request: pytest.FixtureRequest) -> OAuthClient:
 
 @pytest.fixture(params=["authlib", "requests_oauthlib", "openid_client"])
 def public_client(request: pytest.FixtureRequest) -> OAuthClient:
-    """Those that can do without a secret; simple-oauth2 cannot."""
+    """Return each client that can do without a secret; simple-oauth2 cannot."""
     client: OAuthClient = request.getfixturevalue(request.param)
     return client

@@ -1,1 +1,1 @@
-"""Tests of the room of the same name."""
+"""What is done to the processes, a module a scenario: each runs, judges, and returns its figures."""

@@ -1,4 +1,4 @@
-"""Sign-ups that the vendor refuses, in front of good ones: what do these have to wait for them?"""
+"""Sign-ups that the vendor refuses, older than good ones: how long the good ones wait."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ KINDS: tuple[dict[str, object], ...] = (
 
 @dataclass(frozen=True)
 class Outcome:
-    """Seconds from connecting to the first good one at the vendor, and good ones a second from then on."""
+    """Counts, seconds from connecting to the first good one, and good ones a second from then on."""
 
     bad: int
     good: int
@@ -86,7 +86,7 @@ def _store(signups: Signups, name: str, now: int, changes: dict[str, object]) ->
 
 
 def figures(outcome: Outcome) -> list[Figure]:
-    """The table's rows."""
+    """Return the figures for the table."""
     scenario = f"{SCENARIO}: {outcome.bad:,} of three kinds, {outcome.good} good"
     return [
         at_most(scenario, "first good one", round(outcome.first, 1), FIRST_WITHIN_SECONDS, " s"),

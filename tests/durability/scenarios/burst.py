@@ -1,4 +1,4 @@
-"""A thousand sign-ups within ten seconds, whatever the vendor does meanwhile."""
+"""A thousand sign-ups within ten seconds, while the vendor answers, hangs or is down."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def run(
 
 
 def figures(outcome: Outcome, *, seed: int) -> list[Figure]:
-    """The table's rows."""
+    """Return the figures for the table."""
     scenario = f"{SCENARIO}, the vendor {outcome.vendor}"
     return [
         Figure(scenario, "seed; accepted; tries refused", f"{seed}; {outcome.thanked}; {outcome.refused}"),

@@ -7,22 +7,22 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.durability.clock import Clock
 from tests.durability.crowd import Crowd
 from tests.durability.figures import Figure, zero
 from tests.durability.fleet import Fleet
-from tests.durability.scenarios.clock import Clock
 from tests.durability.scenarios.refusals import DATABASE, overwrite
 from tests.durability.verdict import Vendor, Verdict, judge, read_states
 
 SCENARIO = "damage while delivering"
 _PACE = 15
 _REPEATS = 0.3
-_MENDED_SECONDS = 60
+_READ_BACK_SECONDS = 60
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """The verdict after everything was delivered, and how the deliveries stood at the harm."""
+    """The verdict in the end, and how many deliveries were done when the pages were damaged."""
 
     verdict: Verdict
     pages: int
@@ -33,7 +33,7 @@ class Outcome:
 def run(folder: Path, *, seed: int, people: int, pages: int, speed: float = 4) -> Outcome:
     """Overwrite `pages` of the file when half of `people` have come, restart the web, deliver, and judge.
 
-    On a clock `speed` times as fast as the real one, see `kills`.
+    All processes have a clock `speed` times as fast as the real one, see `kills`.
     """
     chance, clock = random.Random(seed), Clock(folder, speed=speed)
     fleet = Fleet(folder, workers=1, clock=clock, vendor_clock=clock, SUBSCRIBE_WAIT_SECONDS="0")
@@ -43,11 +43,11 @@ def run(folder: Path, *, seed: int, people: int, pages: int, speed: float = 4) -
         while crowd.arrived < people // 2:
             time.sleep(0.01)
         states = list(read_states(fleet.store_url).values())
-        # Behind the small tables: without the tokens nothing would be delivered at all.
+        # Pages after those of the small tables: without the tokens nothing would be delivered at all.
         overwritten = min(pages, overwrite(file, chance, pages=pages))
         crowd.join(180)
         fleet.webs[0].end()
-        _wait_until_mended(file)
+        _wait_until_read_back(file)
         fleet.drained(60 + people / speed)
         vendor = Vendor.ask(fleet.deployment.sandbox_base)
     waiting = sum(state in {"ready", "sending"} for state in states)
@@ -55,18 +55,18 @@ def run(folder: Path, *, seed: int, people: int, pages: int, speed: float = 4) -
     return Outcome(verdict, overwritten, len(states) - waiting, waiting)
 
 
-def _wait_until_mended(file: Path) -> None:
-    end = time.monotonic() + _MENDED_SECONDS
+def _wait_until_read_back(file: Path) -> None:
+    end = time.monotonic() + _READ_BACK_SECONDS
     while not list(file.parent.glob(f"{file.name}.kept-*")) and time.monotonic() < end:
         time.sleep(0.1)
 
 
 def figures(outcome: Outcome, *, seed: int) -> list[Figure]:
-    """The table's rows."""
+    """Return the figures for the table."""
     verdict = outcome.verdict
-    told = f"{seed}; {outcome.pages}; {outcome.done} and {outcome.waiting}"
+    counts = f"{seed}; {outcome.pages}; {outcome.done} and {outcome.waiting}"
     return [
-        Figure(SCENARIO, "seed; pages overwritten; done and waiting then", told),
+        Figure(SCENARIO, "seed; pages overwritten; done and waiting then", counts),
         Figure(SCENARIO, "outcome", str(verdict)),
         zero(SCENARIO, "acknowledged sign-ups lost", len(verdict.lost)),
         zero(SCENARIO, "duplicate effects", len(verdict.duplicates)),

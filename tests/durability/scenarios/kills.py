@@ -8,10 +8,10 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.durability.clock import Clock
 from tests.durability.crowd import Crowd
 from tests.durability.figures import Figure, at_most, zero
 from tests.durability.fleet import Fleet
-from tests.durability.scenarios.clock import Clock
 from tests.durability.verdict import Vendor, Verdict, judge
 
 SCENARIO = "kills"
@@ -36,11 +36,11 @@ class Outcome:
 
 
 def run(folder: Path, *, seed: int, people: int, kills: int, speed: float, workers: int = 2) -> Outcome:
-    """Let `people` sign up during `kills` kills, deliver the rest in peace, and judge.
+    """Let `people` sign up during `kills` kills, deliver the rest without kills, and judge.
 
     The processes and the sandbox share a clock that is `speed` times as fast as the real one, and the nights,
-    when the day's calls are used up, are skipped. The machine's own delays are then `speed` times as long to
-    them, so the sandbox's limit for a second is lifted; `vendor_limits` measures that one in real time.
+    when the day's calls are used up, are skipped. The machine's own delays seem `speed` times as long on such
+    a clock, so the sandbox's limit for a second is lifted; `vendor_limits` measures that limit in real time.
     """
     chance, began = random.Random(seed), time.monotonic()
     clock = Clock(folder, speed=speed)
@@ -56,7 +56,7 @@ def run(folder: Path, *, seed: int, people: int, kills: int, speed: float, worke
             kind = fleet.kill_one(chance)
             killed.update([kind] if kind else [])
             if kind and killed.total() % 4 == 1:
-                # A call that never arrived, and perhaps nobody is left to know.
+                # One call is lost before it arrives, perhaps that of the killed process.
                 fleet.order(_CUT, _SLOW)
             night.skip_when_stalled()
         crowd.join(600)
@@ -69,7 +69,7 @@ def run(folder: Path, *, seed: int, people: int, kills: int, speed: float, worke
 
 
 class _Nights:
-    """Puts the clock to the next midnight when nothing moves, as when the day's calls are used up."""
+    """Sets the clock to the next midnight when deliveries stall because the day's calls are used up."""
 
     def __init__(self, fleet: Fleet, clock: Clock) -> None:
         self._fleet, self._clock = fleet, clock
@@ -78,7 +78,7 @@ class _Nights:
         self.skipped = 0
 
     def skip_when_stalled(self) -> None:
-        """Look at most once a real second."""
+        """Look, at most once a real second, and skip the night if nothing has moved."""
         if time.monotonic() - self._looked < 1:
             return
         self._looked, now = time.monotonic(), self._clock.now()
@@ -92,7 +92,7 @@ class _Nights:
 
 
 def figures(outcome: Outcome, *, seed: int) -> list[Figure]:
-    """The table's rows."""
+    """Return the figures for the table."""
     verdict, vendor = outcome.verdict, outcome.vendor
     kills = ", ".join(f"{count} {kind}s" for kind, count in sorted(outcome.killed.items()))
     return [

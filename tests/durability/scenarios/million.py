@@ -162,7 +162,7 @@ def _megabytes(pid: int) -> float:
 
 
 def figures(outcome: Outcome) -> list[Figure]:
-    """The table's rows."""
+    """Return the figures for the table."""
     scenario = f"{SCENARIO} of {outcome.rows:,}, {outcome.engine}"
     grown = outcome.memory_after - outcome.memory_before
     return [

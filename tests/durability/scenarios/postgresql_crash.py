@@ -1,4 +1,4 @@
-"""PostgreSQL crashes, again and again, while people sign up; and once it stays away for a while."""
+"""PostgreSQL crashes repeatedly while people sign up, and once stays away for some seconds."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.durability.clock import Clock
 from tests.durability.crowd import Crowd
 from tests.durability.figures import Figure, at_most, zero
 from tests.durability.fleet import Fleet
 from tests.durability.postgresql import PostgreSQL
-from tests.durability.scenarios.clock import Clock
 from tests.durability.verdict import Vendor, Verdict, judge
 
 SCENARIO = "PostgreSQL crashed"
@@ -21,7 +21,7 @@ CARELESS = "tests.durability.careless:postgresql_asynchronous()"
 
 @dataclass(frozen=True)
 class Outcome:
-    """The verdict after everything was delivered, and what the visitors met meanwhile."""
+    """The verdict after everything was delivered, and how many tries were refused or accepted meanwhile."""
 
     verdict: Verdict
     crashes: int
@@ -71,7 +71,7 @@ def run(
 
 
 def figures(outcome: Outcome, *, seed: int) -> list[Figure]:
-    """The table's rows."""
+    """Return the figures for the table."""
     verdict = outcome.verdict
     return [
         Figure(SCENARIO, "seed; crashes", f"{seed}; {outcome.crashes}"),
@@ -90,7 +90,7 @@ def figures(outcome: Outcome, *, seed: int) -> list[Figure]:
 
 
 def figures_of_careless(outcome: Outcome, *, seed: int) -> list[Figure]:
-    """The self-test's row: when the answer comes before the sync, crashes must be seen to lose."""
+    """Return the figure of the self-test: when the answer comes before the sync, crashes must show losses."""
     lost = len(outcome.verdict.lost)
     return [
         Figure(

@@ -14,9 +14,10 @@ from pathlib import Path
 from store.engine.database import Database
 from store.engine.sqlite import driver
 from tests.durability.crowd import Crowd
-from tests.durability.disk import Disk, Replay, traced
+from tests.durability.disk import Disk, Replay
 from tests.durability.figures import Figure, zero
 from tests.durability.fleet import Fleet, Supervised
+from tests.durability.strace import traced
 from tests.durability.verdict import read_notes
 from tests.support.ports import free_port
 
@@ -94,7 +95,7 @@ def cut_at_each_thanks(disk: Disk, trace: Path, thanked: set[str], chance: rando
 
 
 def _look(files: Mapping[str, bytes], root: Path) -> tuple[set[str], str]:
-    """The sign-ups that a restart would find in these files, database and spools, and what is damaged."""
+    """Return the sign-ups in these files of database and spool, and what is damaged in the database."""
     with tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as folder:
         spooled: set[str] = set()
         for path, content in files.items():
@@ -126,7 +127,7 @@ def _end_traced(web: Supervised) -> None:
 
 
 def figures(found: Cuts, *, journal: str, seed: int) -> list[Figure]:
-    """The table's rows."""
+    """Return the figures for the table."""
     scenario = f"{SCENARIO}, {journal}"
     return [
         Figure(
@@ -139,7 +140,7 @@ def figures(found: Cuts, *, journal: str, seed: int) -> list[Figure]:
 
 
 def figures_of_careless(found: Cuts, *, seed: int) -> list[Figure]:
-    """The self-test's row: without a sync of each commit, the same look must find losses."""
+    """Return the figure of the self-test: without a sync of each commit, the same look must find losses."""
     return [
         Figure(
             f"{SCENARIO}, wal with synchronous=NORMAL (self-test)",

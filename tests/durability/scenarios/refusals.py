@@ -34,13 +34,13 @@ _PAGE = 4096
 _PACE = 30
 _PACE_FOR_PAGES = 200  # so that there are 200 pages by then
 _BEFORE_SECONDS, _AFTER_SECONDS, _FULL_SECONDS = 5, 10, 5
-# Salvage runs in the background.
-_MENDED_SECONDS = 60
+# Reading back a damaged file runs in the background.
+_READ_BACK_SECONDS = 60
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """Counts of sign-ups, thanked before and after the harm, and the longest time nobody was thanked."""
+    """Counts of sign-ups thanked before and after the harm, and the longest time (s) without a thanks."""
 
     harm: str
     before: int
@@ -72,7 +72,7 @@ def run(folder: Path, *, seed: int, harm: str) -> Outcome:
         _HARMS[harm](data, random.Random(seed))
         crowd.join(180)
         if harm in (DAMAGED, SHREDDED):
-            # The file is looked through at each start and every night; nobody waits for the night here.
+            # The file is examined at each start, and later in the background: the restart saves that wait.
             fleet.webs[0].end()
         names = list(read_notes(folder / "notes").values())
         thanked = [key for person in names for key in person.thanked]
@@ -90,7 +90,7 @@ def run(folder: Path, *, seed: int, harm: str) -> Outcome:
 
 
 def _fill(data: Path, _chance: random.Random) -> None:
-    """Somebody else's file eats whatever becomes free."""
+    """Let another file take whatever becomes free for 5 s."""
     filler, end = data / "filler", time.monotonic() + _FULL_SECONDS
     with filler.open("wb", buffering=0) as file:
         while time.monotonic() < end:
@@ -102,14 +102,14 @@ def _fill(data: Path, _chance: random.Random) -> None:
 
 
 def overwrite(file: Path, chance: random.Random, *, pages: int, beyond: float = 0.5) -> int:
-    """Fill as many pages with garbage, chosen behind that part of the file; how many there were to choose."""
+    """Fill `pages` random pages after that part of the file with garbage; return how many were eligible."""
     with file.open("r+b", buffering=0) as content:
-        there = os.fstat(content.fileno()).st_size // _PAGE
-        choice = range(int(there * beyond), there)
-        for page in chance.sample(choice, min(pages, len(choice))):
+        last = os.fstat(content.fileno()).st_size // _PAGE
+        eligible = range(int(last * beyond), last)
+        for page in chance.sample(eligible, min(pages, len(eligible))):
             content.seek(page * _PAGE)
             content.write(chance.randbytes(_PAGE))
-    return len(choice)
+    return len(eligible)
 
 
 def _damage(data: Path, chance: random.Random) -> None:
@@ -138,21 +138,21 @@ _HARMS: dict[str, Callable[[Path, random.Random], None]] = {
 
 
 def _in_order(notes: Path) -> list[str]:
-    """The ids in the order of the thanks."""
+    """Return the ids in the order of the thanks."""
     lines = [json.loads(line) for line in notes.read_text().splitlines()]
     return [line["id"] for line in lines if "thanked" in line]
 
 
 def _missing(thanked: list[str], data: Path) -> set[str]:
-    """Who has no row, once the salvage has had its time."""
-    end = time.monotonic() + _MENDED_SECONDS
+    """Return the thanked ids without a row, after reading back has had its time."""
+    end = time.monotonic() + _READ_BACK_SECONDS
     while (missing := set(thanked) - _stored(data)) and time.monotonic() < end:
         time.sleep(1)
     return missing
 
 
 def _stored(data: Path) -> set[str]:
-    """Whom a copy of the files knows: SQLite itself finds no way into another mount namespace."""
+    """Return the ids in a copy of the files: SQLite cannot open a file in another mount namespace."""
     with tempfile.TemporaryDirectory() as folder:
         for name in (DATABASE, f"{DATABASE}-wal"):
             with suppress(FileNotFoundError):
@@ -164,7 +164,7 @@ def _stored(data: Path) -> set[str]:
 
 
 def figures(outcome: Outcome, *, seed: int) -> list[Figure]:
-    """The table's rows."""
+    """Return the figures for the table."""
     scenario = f"{SCENARIO}: {outcome.harm}"
     return [
         Figure(

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
+from tests.durability.clock import Clock
 from tests.durability.crowd import Crowd
 from tests.durability.figures import Figure, at_most, zero
 from tests.durability.fleet import Fleet
 from tests.durability.postgresql import PostgreSQL
-from tests.durability.scenarios.clock import Clock
 from tests.durability.verdict import Vendor, Verdict, judge
 
 FROZEN = "one of two instances frozen"
@@ -35,9 +35,9 @@ class Outcome:
 
 
 def freeze(folder: Path, *, seed: int, people: int, seconds: float, speed: float = 1.0) -> Outcome:
-    """Stop every process of one instance for `seconds` with calls under way, then let it go on.
+    """Freeze every process of one instance for `seconds` with calls under way, then let it go on.
 
-    Everybody, the database server too, lives in a time `speed` times as fast as the real one.
+    All processes, the database server too, have a clock `speed` times as fast as the real one.
     """
     clock = Clock(folder, speed=speed)
     with PostgreSQL(clock) as server:
@@ -49,7 +49,7 @@ def freeze(folder: Path, *, seed: int, people: int, seconds: float, speed: float
             vendor_clock=clock,
             SUBSCRIBE_WAIT_SECONDS="0",
         )
-        with fleet.start(settings=_lifted(speed)):
+        with fleet.start(settings=_settings(speed)):
             fleet.order({"delay": _LATENCY})
             crowd = Crowd(fleet.bases, folder / "notes", seed, people, pace=4 * speed).start()
             time.sleep(10 / speed)
@@ -64,12 +64,12 @@ def freeze(folder: Path, *, seed: int, people: int, seconds: float, speed: float
 def jump(
     folder: Path, *, seed: int, people: int, jumps: Sequence[float], every: float, speed: float = 1.0
 ) -> Outcome:
-    """Set the clock of all our processes by each of `jumps` seconds in turn; the vendor's goes on."""
+    """Set the clock of all processes but the sandbox by each of `jumps` seconds in turn."""
     ours_folder = folder / "clock"
     ours_folder.mkdir()
     ours, vendors = Clock(ours_folder, speed=speed), Clock(folder, speed=speed)
     fleet = Fleet(folder, workers=1, clock=ours, vendor_clock=vendors, SUBSCRIBE_WAIT_SECONDS="0")
-    with fleet.start(settings=_lifted(speed)):
+    with fleet.start(settings=_settings(speed)):
         pace = people / (every * (len(jumps) + 1)) * speed
         crowd = Crowd(fleet.bases, folder / "notes", seed, people, pace=pace).start()
         for seconds in jumps:
@@ -79,13 +79,13 @@ def jump(
     return Outcome(verdict, vendor, stall, speed, ", ".join(f"{seconds / HOUR:+g} h" for seconds in jumps))
 
 
-def _lifted(speed: float) -> dict[str, int] | None:
-    """The machine's own delays look `speed` times as long, so the second is judged in real time only."""
+def _settings(speed: float) -> dict[str, int] | None:
+    """Return the sandbox's settings: on a fast clock delays look longer, so its limit a second is lifted."""
     return {"per_second": 1_000} if speed > 1 else None
 
 
 def _finish(fleet: Fleet, crowd: Crowd, folder: Path, clock: Clock) -> tuple[Verdict, Vendor, float]:
-    """Wait for the last delivery, at most three longest stalls; judge."""
+    """Wait for the last delivery, at most three times the longest allowed stall, and judge."""
     crowd.join(300)
     end = clock.now() + 3 * _LONGEST_STALL + crowd.people / 3
     while fleet.pending() != 0 and clock.now() < end:
@@ -99,7 +99,7 @@ def _finish(fleet: Fleet, crowd: Crowd, folder: Path, clock: Clock) -> tuple[Ver
 
 
 def figures(outcome: Outcome, *, scenario: str, seed: int, redundant: int) -> list[Figure]:
-    """The table's rows; `redundant` calls are allowed, those that were under way."""
+    """Return the figures for the table; `redundant` calls are allowed, those that were under way."""
     verdict = outcome.verdict
     scenario = f"{scenario} ({outcome.what})"
     rows = [

@@ -1,4 +1,4 @@
-"""What the vendor sees of six senders: never too many calls, never idle while sign-ups wait, none wasted."""
+"""Six senders share one quota: never too many calls, no idle time while sign-ups wait, no call wasted."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def run(
 ) -> Outcome:
     """Deliver a backlog from two web workers and four `flask worker`s; the vendor takes `latency` seconds.
 
-    In real time, and the sandbox enforces both limits.
+    The clock is the real one, and the sandbox enforces both limits.
     """
     chance = random.Random(seed)
     fleet = Fleet(folder, workers=SENDERS - 2, database_url=database_url, SUBSCRIBE_WAIT_SECONDS="0")
@@ -53,7 +53,7 @@ def run(
 
 
 def figures(outcome: Outcome, *, seed: int) -> list[Figure]:
-    """The table's rows."""
+    """Return the figures for the table."""
     verdict, vendor = outcome.verdict, outcome.vendor
     scenario = f"{SCENARIO}, {outcome.latency * 1000:.0f} ms" + (
         f", {outcome.kills} kills" if outcome.kills else ""

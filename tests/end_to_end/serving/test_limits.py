@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from sandbox import PRESET_LIST_ID
-from tests.durability.scenarios.clock import COMPILER, Clock
+from tests.durability.clock import COMPILER, Clock
 from tests.end_to_end.processes import Deployment
 
 pytestmark = pytest.mark.skipif(COMPILER is None, reason="no C compiler: apt install gcc")

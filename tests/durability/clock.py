@@ -15,10 +15,10 @@ COMPILER = shutil.which("cc") or shutil.which("gcc")
 
 
 class Clock:
-    """What the processes started with `environ` take for the time; the harness itself keeps the real one."""
+    """The time of the processes started with `environ`; the test process itself keeps the real one."""
 
     def __init__(self, folder: Path, *, speed: float = 1.0) -> None:
-        """Build the library in `folder`; one second of ours is `speed` seconds of theirs.
+        """Build the library in `folder`; in one real second `speed` seconds pass for the processes.
 
         Raises:
             RuntimeError: there is no C compiler.
@@ -38,12 +38,12 @@ class Clock:
         self.environ = {"LD_PRELOAD": str(library), "CLOCK_DIAL": str(dial)}
 
     def now(self) -> float:
-        """Their time in epoch seconds."""
+        """Return the processes' time in epoch seconds."""
         run = (time.monotonic_ns() - self._monotonic) * self.speed
         return (self._real + run + self._forward) / 1e9
 
     def jump(self, seconds: float) -> None:
-        """Set the wall clock forward, or back; the monotonic clock goes on as it was."""
+        """Set the wall clock forward, or back; the monotonic clock goes on unchanged."""
         self._forward += int(seconds * 1e9)
-        # One aligned store of eight bytes: nobody reads half of it.
+        # One aligned store of eight bytes, so that no process reads half of it.
         self._page[24:32] = struct.pack("=q", self._forward)
