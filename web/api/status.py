@@ -21,7 +21,7 @@ blueprint = Blueprint("api", __name__)
 @blueprint.get("/lists")
 def lists() -> Response:
     """The account's lists, for holders of an API key and admins."""
-    if guards.asker() == ANONYMOUS and not guards.is_admin():
+    if guards.requester() == ANONYMOUS and not guards.is_admin():
         raise Unauthorized
     view = services().lists.read(refresh=request.args.get("refresh") == "1")
     return jsonify(
@@ -58,7 +58,7 @@ def health() -> Response:
 @blueprint.get("/metrics")
 def metrics() -> Response:
     """The figures for Prometheus, for holders of an API key."""
-    if guards.asker() == ANONYMOUS:
+    if guards.requester() == ANONYMOUS:
         raise Unauthorized
     text, content_type = services().metrics.exposition(request.headers.get("Accept", ""))
     return Response(text, content_type=content_type)

@@ -57,7 +57,7 @@ blueprint = Blueprint("subscribe", __name__)
 @blueprint.post("/subscribe")
 def subscribe() -> BaseResponse:
     """Take one sign-up, as JSON or from an HTML form."""
-    asker = guards.asker()
+    asker = guards.requester()
     _limit_body(asker)
     if request.mimetype == JSON:
         raw = request.get_data(cache=False)
@@ -92,7 +92,7 @@ def opened() -> BaseResponse:
 @blueprint.get("/signups/<uuid:signup_id>")
 def signup(signup_id: UUID) -> Response:
     """How that sign-up stands, without personal data; without an API key only that it was received."""
-    if guards.asker() == ANONYMOUS:
+    if guards.requester() == ANONYMOUS:
         if not services().statuses.received(str(signup_id)):
             raise NotFound
         return jsonify(id=str(signup_id), status=RECEIVED)

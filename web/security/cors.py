@@ -42,7 +42,7 @@ def install(app: Flask, allowed: Callable[[str], bool]) -> None:
     def refuse_opaque_origin() -> Response | None:
         if request.method == "OPTIONS" or not request.path.startswith(PATHS) or not _from_opaque_origin():
             return None
-        return error_answers.answer(403, *OPAQUE_ORIGIN_REFUSED) if guards.asker() == ANONYMOUS else None
+        return error_answers.answer(403, *OPAQUE_ORIGIN_REFUSED) if guards.requester() == ANONYMOUS else None
 
     @app.after_request
     def allow(answer: Response) -> Response:

@@ -36,7 +36,7 @@ def may_see_all() -> bool:
     For health checks: they would take a 401 for a service that is down.
     """
     try:
-        return asker() != ANONYMOUS or services().admin.is_seen_current(session.get(SESSION_KEY))
+        return requester() != ANONYMOUS or services().admin.is_seen_current(session.get(SESSION_KEY))
     except Unauthorized:
         return False
 
@@ -80,7 +80,7 @@ def _key_elsewhere() -> bool:
     )
 
 
-def asker() -> Requester:
+def requester() -> Requester:
     """Return the holder of the request's API key, ANONYMOUS when it has none.
 
     Raises:
