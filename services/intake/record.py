@@ -10,6 +10,7 @@ from services.forms.form import Applied
 from services.intake.identifiers import SignupIds
 from services.plain_text import header_text
 from services.submission.consent import on_record
+from services.submission.fields import RECORDED
 from store.signups.accept import NewSignup
 
 LONGEST_HEADER_BYTES = 500
@@ -56,8 +57,8 @@ class Recorder:
             asked_by=sender.name,
             form_id=applied.form.id if applied.form else None,
             consent_version=consent.version if consent else None,
-            referrer=said.referrer,
             sms=applied.sms.evidence(evidence.page or evidence.service or "") if applied.sms else None,
             custom_fields=said.custom_fields,
             tags=said.tags,
+            **{name: getattr(said, name) for name in RECORDED},
         )

@@ -9,6 +9,7 @@ from typing import Any
 from services.delivery.errors import LeftSince
 from services.delivery.kinds.sign_up.confirmed_opt_in import PENDING
 from services.delivery.kinds.sign_up.returning import ASKED
+from services.submission.fields import RECORDED
 from store.signups.records import CallRecord, SignupRecord
 
 WHAT_RETRY_LEADS_TO = (
@@ -84,7 +85,7 @@ def rows(record: SignupRecord, attempts: Iterable[CallRecord], what_next: str) -
         ("Consent version", str(record.consent_version) if record.consent_version else None),
         *_sms(record.sms or {}),
         ("Page", record.page),
-        ("Came from", record.referrer),
+        *((label, getattr(record, name)) for name, label in RECORDED.items()),
         ("Network address", record.network_address),
         ("Browser", record.user_agent),
         ("Asked by", record.asked_by),

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 
 from services.plain_text import through, writable
 from services.signups.advice import moment
-from services.submission.fields import ASKED, PERSON_FIELDS
+from services.submission.fields import ASKED, PERSON_FIELDS, RECORDED
 from store.signups.records import SignupRecord
 
 _OF_PERSON = {name: ASKED[name].column or name for name in PERSON_FIELDS}
@@ -22,7 +22,7 @@ COLUMNS = (
         "consent",
         "consent_sent",
         "page",
-        "referrer",
+        *RECORDED,
         "network_address",
         "user_agent",
         "asked_by",

@@ -79,9 +79,15 @@ class Asked:
 
 @dataclass(frozen=True, kw_only=True)
 class PagesOwn:
-    """A field that no visitor sees or can mend: a wrong one costs no sign-up. `text_only` as in `Asked`."""
+    """A field that no visitor sees or can mend: a wrong one costs no sign-up.
+
+    Args:
+        text_only: as in `Asked`.
+        recorded: what it is called where a sign-up is shown, for one that is stored in a column of its own.
+    """
 
     text_only: bool = False
+    recorded: str | None = None
 
 
 @dataclass(frozen=True)
@@ -209,7 +215,7 @@ class Submission(BaseModel):
     redirect: Annotated[Hidden, PagesOwn(text_only=True), Aliases("redirecturl redirectto")] = Field(
         default=None, description="For forms: where to go afterwards, on a site of ALLOWED_ORIGINS."
     )
-    referrer: Annotated[Page, PagesOwn(text_only=True), Aliases("referer")] = Field(
+    referrer: Annotated[Page, PagesOwn(text_only=True, recorded="Came from"), Aliases("referer")] = Field(
         default=None, description="Where the visitor came to the form's page from; kept without its query."
     )
 
@@ -291,6 +297,7 @@ def _noted(kind: type[Kind]) -> Mapping[str, Kind]:
 ASKED = _noted(Asked)
 ALIASES: Mapping[str, str] = {name: note.names for name, note in _noted(Aliases).items()}
 UNSEEN = frozenset(_noted(PagesOwn))
+RECORDED: Mapping[str, str] = {name: own.recorded for name, own in _noted(PagesOwn).items() if own.recorded}
 # Where a number in JSON is left to the field's type, and elsewhere taken for its digits.
 NUMBERS_AS_SENT = frozenset(
     {name for name, asked in ASKED.items() if asked.text_only or asked.integer}

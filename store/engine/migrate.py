@@ -14,8 +14,9 @@ from store.errors import StoreMisconfigured
 if TYPE_CHECKING:
     from alembic.config import Config
 
-# A constant instead of Alembic's own answer: importing Alembic costs a good part of a start.
-HEAD = "0013"
+_MIGRATIONS = Path(__file__).parents[1] / "migrations"
+# By the files' names instead of Alembic's own answer: importing Alembic costs a good part of a start.
+HEAD = max(file.name[:4] for file in (_MIGRATIONS / "versions").glob("[0-9]*.py"))
 
 
 def is_current(connection: Connection) -> bool:
@@ -47,8 +48,7 @@ def configuration(connection: Connection) -> Config:
     from alembic.config import Config  # noqa: PLC0415 - see HEAD
 
     config = Config()
-    folder = Path(__file__).parents[1] / "migrations"
-    config.set_main_option("script_location", str(folder).replace("%", "%%"))
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
     return config
 

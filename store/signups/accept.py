@@ -24,8 +24,15 @@ from store.signups.suspected_room import CEILING, Room, SuspectedCeiling
 _DOCUMENTS = ("person", "list_ids", "sms", "custom_fields", "tags")
 
 
+@dataclass(frozen=True, kw_only=True)
+class SentByPage:
+    """What a form's page sends unseen, each in a column of its own."""
+
+    referrer: str | None = None
+
+
 @dataclass(frozen=True)
-class NewSignup:
+class NewSignup(SentByPage):
     """A sign-up as received, with the evidence of consent; `received_at` is epoch ms, `id` unguessable."""
 
     id: str
@@ -42,7 +49,6 @@ class NewSignup:
     asked_by: str
     form_id: int | None = None
     consent_version: int | None = None
-    referrer: str | None = None
     sms: Mapping[str, object] | None = None
     custom_fields: Mapping[str, str | Sequence[str]] | None = None
     tags: Sequence[str] | None = None

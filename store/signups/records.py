@@ -11,10 +11,11 @@ from sqlalchemy import Row, Select, bindparam, select, tuple_
 from store.engine.database import Database
 from store.engine.documents import read
 from store.schema import PARKED, SIGNUP, UNFINISHED, attempts, deliveries, forms, signups
+from store.signups.accept import SentByPage
 
 
 @dataclass(frozen=True)
-class SignupRecord:
+class SignupRecord(SentByPage):
     """A sign-up, the evidence of consent, and its delivery; times are epoch ms.
 
     `form` is the short name of the form it came by, `consent` the wording, `consent_version` its number among
@@ -43,7 +44,6 @@ class SignupRecord:
     action: str | None
     contact_id: str | None
     merged_into: int | None
-    referrer: str | None = None
     sms: Mapping[str, Any] | None = None
     custom_fields: Mapping[str, str | list[str]] = field(default_factory=dict)
     tags: tuple[str, ...] = ()
@@ -83,7 +83,7 @@ class SignupFilter:
 _OF_SIGNUP = (
     *("id", "received_at", "email", "person", "list_ids", "source"),
     *("consent", "consent_version", "page", "network_address", "user_agent", "asked_by"),
-    *("referrer", "consent_sent"),
+    *("consent_sent", *(each.name for each in fields(SentByPage))),
     *("sms", "custom_fields", "tags"),
 )
 _OF_DELIVERY = (

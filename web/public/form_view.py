@@ -15,13 +15,13 @@ from services.forms.ignored_fields import FOR_VISITORS, OWNERS_MISTAKE
 from services.protection.rules import TOKEN
 from services.submission import consent
 from services.submission.custom_fields import LONGEST_VALUE, custom_name
-from services.submission.fields import ASKED
+from services.submission.fields import ASKED, RECORDED
 from services.submission.reading import documented_pairs
 from web.public.captchas import Widget, widget_of
 
 HIDDEN = frozenset(
-    {"list_id", "list_ids", "form", "source", "consent", "redirect", "referrer", "sms_country", "sms_consent"}
-    | {TOKEN, "tags"}
+    {"list_id", "list_ids", "form", "source", "consent", "redirect", "sms_country", "sms_consent"}
+    | {TOKEN, "tags", *RECORDED}
 )
 # The vendor's types as inputs; others are asked for as text.
 CUSTOM_KINDS = {
