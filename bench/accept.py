@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 
 from bench.disks import postgresql, sqlite, sqlite_on_slow_disk
-from bench.load import Load, post_signups
+from bench.load import Load, Order, post_signups
 from bench.server import serving
 
 ROUNDS, TOTAL = 3, 6_400
@@ -41,12 +41,12 @@ def _compare(title: str, place: Place, connections: int) -> list[tuple[str, str]
     for _ in range(ROUNDS):
         with serving("bench.echo:create_app()", {}, config="python:bench.echo") as server:
             time.sleep(SECOND_WORKER_SECONDS)
-            echo.append(post_signups(server, total=TOTAL, connections=connections))
+            echo.append(post_signups(server, Order(TOTAL, connections)))
         with place() as settings:
             environ = {"DELIVERY": "off", "SUBSCRIBE_WAIT_SECONDS": "0", **settings}
             with serving("app:create_app()", environ) as server:
                 time.sleep(SECOND_WORKER_SECONDS)
-                ours.append(post_signups(server, total=TOTAL, connections=connections))
+                ours.append(post_signups(server, Order(TOTAL, connections)))
     speed = _median(ours, "per_second") / _median(echo, "per_second")
     tail = _median(ours, "p99") / _median(echo, "p99")
     return [

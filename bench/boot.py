@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 import tempfile
 
-from bench.load import post_signups
+from bench.load import Order, post_signups
 from bench.server import serving
 
 RUNS = 5
@@ -21,7 +21,7 @@ def measure() -> list[tuple[str, str]]:
                 fresh.append(server.boot_seconds)
             with serving("app:create_app()", environ) as server:
                 again.append(server.boot_seconds)
-                post_signups(server, total=2_000, connections=8)
+                post_signups(server, Order(total=2_000, connections=8))
                 memory += server.worker_megabytes()
     return [
         ("first answer, new database (goal: under 2 s)", _median(fresh, "s")),

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from bench.load import post_signups
+from bench.load import Order, post_signups
 from bench.server import Server
 from sandbox import PRESET_LIST_ID
 from tests.end_to_end.consent import connect
@@ -36,12 +36,7 @@ def _burst(how: str, wait_seconds: str, *, api_key: str | None = None) -> str:
             address = urlsplit(deployment.base)
             load = post_signups(
                 Server(address.hostname or "", address.port or 0, deployment.app.pid, 0),
-                total=TOTAL,
-                connections=CONNECTIONS,
-                expect=(201, 202),
-                per_second=PER_SECOND,
-                list_id=PRESET_LIST_ID,
-                api_key=api_key,
+                Order(TOTAL, CONNECTIONS, (201, 202), PER_SECOND, PRESET_LIST_ID, api_key),
             )
             return (
                 f"all accepted, p50 {load.p50:.1f} ms, p99 {load.p99:.1f} ms, slowest {load.slowest:.0f} ms"

@@ -14,7 +14,7 @@ from bench.server import LIST, Server
 
 @dataclass(frozen=True)
 class Load:
-    """What a load found: answers a second, and milliseconds: the 50th and 99th percentile, the slowest."""
+    """Answers a second, and the milliseconds until an answer: 50th and 99th percentile, and the slowest."""
 
     per_second: float
     p50: float
@@ -24,31 +24,21 @@ class Load:
 
 @dataclass(frozen=True)
 class Order:
-    """What to post: how many in all, over how many connections, and which answers will do.
+    """What to post: how many sign-ups in all, over how many connections, and the expected statuses.
 
-    With `per_second` each sign-up has its moment, and its time counts from there, also when it was sent late.
+    With `per_second` each sign-up has its time, from which its answer is timed, also when it was sent late.
     """
 
     total: int
     connections: int
-    expect: tuple[int, ...]
-    per_second: float | None
-    list_id: str
-    api_key: str | None
+    expect: tuple[int, ...] = (202,)
+    per_second: float | None = None
+    list_id: str = LIST
+    api_key: str | None = None
 
 
-def post_signups(
-    server: Server,
-    *,
-    total: int,
-    connections: int,
-    expect: tuple[int, ...] = (202,),
-    per_second: float | None = None,
-    list_id: str = LIST,
-    api_key: str | None = None,
-) -> Load:
-    """Post `total` sign-ups over that many connections; fails on any other answer than `expect`."""
-    order = Order(total, connections, expect, per_second, list_id, api_key)
+def post_signups(server: Server, order: Order) -> Load:
+    """Post the sign-ups and return the load; raise RuntimeError when not all have an expected status."""
     context = multiprocessing.get_context("spawn")
     with context.Pool(1) as pool:
         return pool.apply(_post, (server, order))
