@@ -85,7 +85,7 @@ def lists() -> None:
         view = services().lists.read(refresh=True)
     except ListsUnavailable as error:
         raise click.ClickException(str(error)) from error
-    for entry in view.lists:
+    for entry in view.entries:
         click.echo(f"{entry.list_id}  {entry.membership_count:>7}  {entry.name}")
     if view.stale:
         fetched = datetime.fromtimestamp(view.fetched_at / 1000, UTC)

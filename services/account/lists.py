@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 from pydantic import TypeAdapter
 
-from services.account.cache import KEEP_MS, AccountCache, Cached, Kind
+from services.account.cache import AccountCache, Cached, Kind
 from services.connection.status import ConnectionStatus
-from services.constant_contact.catalog import Page
 from services.constant_contact.client import ConstantContact, ContactList
 from services.constant_contact.errors import ConstantContactError
 from services.constant_contact.quota import CallQuota
 from services.errors import ListsUnavailable
 from store.key_value import KeyValue
-
-__all__ = ["KEEP_MS", "ListCache", "ListsView"]
 
 LISTS = Kind(
     "lists",
@@ -30,17 +26,11 @@ GONE_KEY = "lists_gone"
 GONE_KNOWN_MS = 5_000
 
 
-@dataclass(frozen=True)
-class ListsView:
-    """The lists, when they were fetched (epoch ms), and whether newer ones could not be had."""
-
-    lists: tuple[ContactList, ...]
-    fetched_at: int
-    stale: bool
+KnownLists = Cached[ContactList]
 
 
-class ListCache:
-    """Knows the account's lists."""
+class ListCache(AccountCache[ContactList]):
+    """The account's lists, and those that sign-ups were refused for because they are gone."""
 
     def __init__(
         self,
@@ -52,36 +42,19 @@ class ListCache:
         clock: Callable[[], int],
     ) -> None:
         """`clock` tells epoch milliseconds."""
-
-        def fetch_page(page: str | None) -> Page[ContactList]:
-            answer = vendor.contact_lists(page)
-            return Page(answer.lists, answer.next)
-
-        self._directory = AccountCache(
-            LISTS, fetch_page, connection=connection, meta=meta, permits=permits, clock=clock
+        super().__init__(
+            LISTS, vendor.contact_lists, connection=connection, meta=meta, permits=permits, clock=clock
         )
-        self._meta = meta
-        self._clock = clock
         self._gone: tuple[int, dict[str, str | None]] | None = None
 
-    def known(self) -> ListsView | None:
-        """The lists as last fetched, without any call; None before the first time."""
-        known = self._directory.known()
-        return _view(known) if known else None
-
-    def known_within(self, milliseconds: int) -> ListsView | None:
-        """The lists, if they were fetched within that time; no call is made."""
-        known = self._directory.known_within(milliseconds)
-        return _view(known) if known else None
-
-    def read(self, refresh: bool = False) -> ListsView:
-        """The lists, at most five minutes old, or marked stale.
+    def read(self, refresh: bool = False) -> KnownLists:
+        """Return the lists, at most five minutes old, or marked stale.
 
         Raises:
             ListsUnavailable: they were never fetched and cannot be now.
         """
         try:
-            return _view(self._directory.read(refresh))
+            return super().read(refresh)
         except ConstantContactError as error:
             raise ListsUnavailable(f"The lists are not known yet. {error.reason}") from error
 
@@ -98,7 +71,7 @@ class ListCache:
     def _gone_now(self) -> dict[str, str | None]:
         kept = self._meta.get(GONE_KEY)
         gone: dict[str, str | None] = json.loads(kept) if kept else {}
-        known = self._directory.known() if gone else None
+        known = self.known() if gone else None
         there = {entry.list_id for entry in known.entries} if known else set()
         return {list_id: name for list_id, name in gone.items() if list_id not in there}
 
@@ -113,9 +86,9 @@ class ListCache:
         Raises:
             ConstantContactError: the lists cannot be had.
         """
-        known = self._directory.known_within(fetched_within) or self._directory.fetch(book)
+        known = self.known_within(fetched_within) or self.fetch(book)
         there = {entry.list_id for entry in known.entries}
-        names = self._directory.names_lost()
+        names = self.names_lost()
         before = self.gone()
         gone = {list_id: name for list_id, name in before.items() if list_id not in there}
         missing = {list_id: names.get(list_id) for list_id in wanted if list_id not in there}
@@ -127,14 +100,6 @@ class ListCache:
 
     def names(self) -> dict[str, str]:
         """The name of each list by its id, as last fetched, and of those that were there before."""
-        known = self._directory.known()
+        known = self.known()
         there = {entry.list_id: entry.name for entry in known.entries} if known else {}
-        return self._directory.names_lost() | there
-
-    def keep_fresh(self) -> bool:
-        """Fetch the lists before anybody asks; whether the vendor was asked."""
-        return self._directory.keep_fresh()
-
-
-def _view(known: Cached[ContactList]) -> ListsView:
-    return ListsView(lists=known.entries, fetched_at=known.fetched_at, stale=known.stale)
+        return self.names_lost() | there

@@ -60,14 +60,6 @@ class ContactList:
     membership_count: int
 
 
-@dataclass(frozen=True)
-class ListsPage:
-    """One page of lists; `next` is the link of the following page."""
-
-    lists: tuple[ContactList, ...]
-    next: str | None
-
-
 class ConstantContact:
     """The API behind a session whose `auth` adds the access token.
 
@@ -181,14 +173,14 @@ class ConstantContact:
             raise NotAsked(key=error.key, detail=error.detail)
         raise error
 
-    def contact_lists(self, page: str | None = None) -> ListsPage:
+    def contact_lists(self, page: str | None = None) -> Page[ContactList]:
         """One page of the account's lists with their member counts; `page` is the link of the page before.
 
         https://developer.constantcontact.com/api_guide/lists_get_all.html
         """
         first = f"/contact_lists?limit={LISTS_PER_PAGE}&include_membership_count=all"
         found, following = self._page("lists", first, page)
-        return ListsPage(lists=tuple(_contact_list(entry) for entry in found), next=following)
+        return Page(tuple(_contact_list(entry) for entry in found), following)
 
     def custom_fields(self, page: str | None = None) -> Page[CustomField]:
         """One page of the account's custom fields; `page` is the link of the page before.

@@ -38,7 +38,7 @@ class FormFaults:
         known = self.lists.known()
         if known is None:
             return
-        there, names = {entry.list_id for entry in known.lists}, self.lists.names()
+        there, names = {entry.list_id for entry in known.entries}, self.lists.names()
         for list_id in form.list_ids:
             if list_id in there:
                 continue

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from services.account.lists import KEEP_MS, ListCache
+from services.account.cache import KEEP_MS
+from services.account.lists import ListCache
 from services.errors import FieldError, InvalidSubmission, StorageUnavailable
 from services.forms.catalog import FormCatalog
 from services.forms.form import Applied, Form, without_form
@@ -78,6 +79,6 @@ class FormRules:
             view = None
         if not view:
             return []  # what cannot be looked up refuses nobody
-        known = frozenset(entry.list_id for entry in view.lists)
+        known = frozenset(entry.list_id for entry in view.entries)
         unknown = [list_id for list_id in submission.list_ids if list_id not in known]
         return [FieldError("list_ids", f"{NO_LIST} ({', '.join(unknown)})")] if unknown else []

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from services.account.lists import ListCache, ListsView
+from services.account.lists import KnownLists, ListCache
 from services.connection.status import ConnectionStatus, ConnectionView
 from services.forms.open_lists import OpenLists
 from services.problems import Problem
@@ -65,7 +65,7 @@ class Account:
     """
 
     connection: ConnectionView
-    lists: ListsView | None
+    lists: KnownLists | None
     open_lists: tuple[Problem, ...]
     weak_doors: tuple[str, ...]
 

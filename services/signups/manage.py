@@ -135,7 +135,7 @@ class SignupActions:
         if old == new:
             raise UnusableDecision("Both are the same list.")
         known = self._lists.known()
-        names = {entry.list_id: entry.name for entry in known.lists} if known else {}
+        names = {entry.list_id: entry.name for entry in known.entries} if known else {}
         if known and new not in names:
             raise UnusableDecision(
                 f"The account has no list {new}. If it is new, run `flask lists` first, which asks again."

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from services.constant_contact.catalog import CustomField, Page, Tag
-from services.constant_contact.client import ConstantContact, ContactList, ListsPage, SignedUp
+from services.constant_contact.client import ConstantContact, ContactList, SignedUp
 from services.constant_contact.contact_data import ContactData, PersonFields
 from services.constant_contact.contacts import Contact
 from services.constant_contact.errors import ConstantContactError, Rejected
@@ -68,15 +68,15 @@ class ScriptedVendor(ConstantContact):
         self.opt_outs_since.append(since)
         return Page((), None)
 
-    def contact_lists(self, page: str | None = None) -> ListsPage:
+    def contact_lists(self, page: str | None = None) -> Page[ContactList]:
         self.pages.append(page)
         if self.lists_error:
             raise self.lists_error
         if self.endless and len(self.pages) > 2:
             raise AssertionError("the same page over and over")
         if page is None or self.endless:
-            return ListsPage((NEWSLETTER,), "/v3/contact_lists?cursor=2")
-        return ListsPage((EVENTS,), None)
+            return Page((NEWSLETTER,), "/v3/contact_lists?cursor=2")
+        return Page((EVENTS,), None)
 
     def custom_fields(self, page: str | None = None) -> Page[CustomField]:
         self.asked_for.append("custom_fields")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, current_app, render_template, request
 
-from services.account.lists import ListsView
+from services.account.lists import KnownLists
 from services.errors import ListsUnavailable
 from services.operations.checks.delivery import SUSPECTED_WAITING
 from services.signups.views import status_of
@@ -55,7 +55,7 @@ def index() -> str:
         suspected_new=services().quarantine.new() if health.suspected else 0,
         lists=lists,
         lists_problem=lists_problem,
-        list_names={entry.list_id: entry.name for entry in lists.lists} if lists else {},
+        list_names={entry.list_id: entry.name for entry in lists.entries} if lists else {},
         open_list_ids=services().open_lists.ids(),
         has_forms=services().open_lists.by_forms(),
         signups=services().signups.newest(limit=RECENT_SIGNUPS),
@@ -67,7 +67,7 @@ def index() -> str:
     )
 
 
-def _lists(*, connected: bool) -> tuple[ListsView | None, str | None]:
+def _lists(*, connected: bool) -> tuple[KnownLists | None, str | None]:
     """Return the lists, or why there are none; fetch them only if none are cached, or on `refresh=1`."""
     cached = services().lists.known()
     refresh = request.args.get("refresh") == "1"

@@ -201,4 +201,4 @@ def _offered_lists(chosen: Iterable[str]) -> dict[str, str]:
     """Return the names of the account's lists and of the chosen ones by id, each the last one known."""
     cached, names = services().lists.known(), services().lists.names()
     offered = {list_id: names.get(list_id, list_id) for list_id in chosen}
-    return offered | ({entry.list_id: entry.name for entry in cached.lists} if cached else {})
+    return offered | ({entry.list_id: entry.name for entry in cached.entries} if cached else {})

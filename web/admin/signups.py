@@ -25,7 +25,7 @@ def index() -> str:
         records=services().signups.parked(SHOWN),
         most_shown=SHOWN,
         list_names=services().lists.names(),
-        lists=lists.lists if lists else (),
+        lists=lists.entries if lists else (),
     )
 
 

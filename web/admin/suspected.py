@@ -41,7 +41,7 @@ def index() -> str:
         reason=reason,
         address=address,
         form_names={form.id: form.name for form in services().forms.all()},
-        list_names={entry.list_id: entry.name for entry in lists.lists} if lists else {},
+        list_names={entry.list_id: entry.name for entry in lists.entries} if lists else {},
     )
 
 

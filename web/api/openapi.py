@@ -10,26 +10,26 @@ from functools import cache
 from typing import Any
 
 from flask import Blueprint, Response, current_app, jsonify, render_template
-from pydantic import TypeAdapter
-from pydantic.json_schema import models_json_schema
 
-from services.account.lists import ListsView
-from services.delivery.worker import DrainReport
-from services.errors import FieldError
-from services.operations.health import HealthReport
 from services.protection.providers import PROVIDERS
-from services.signups.views import SignupView
-from services.submission.fields import Submission
-from web.error_answers import FORMS, JSON, WORDS
+from web.api.schemas import (
+    IGNORED,
+    Document,
+    json_answer,
+    later,
+    object_of,
+    problem,
+    problems,
+    reference,
+    schemas,
+    unavailable,
+)
+from web.error_answers import FORMS, JSON
 from web.public.request_options import KEY_PATTERN
 from web.security.addresses import known_base_url
 
-Document = dict[str, Any]
-
 blueprint = Blueprint("openapi", __name__)
 
-PROBLEM = "application/problem+json"
-_SCHEMAS = "#/components/schemas/{model}"
 _APPLIED = {
     "Preference-Applied": {
         "description": "What of the Prefer header was followed.",
@@ -41,7 +41,6 @@ _QUEUED = {
     # The latter of somebody who had left: Constant Contact has asked them whether to come back.
     "status": {"enum": ["queued", "confirmation_sent"]},
 }
-_IGNORED = {"type": "array", "items": {"type": "string"}, "description": "Names that were not understood."}
 _RECEIVED = {"id": {"type": "string", "format": "uuid"}, "status": {"const": "received"}}
 _HEADERS = (
     (
@@ -107,7 +106,7 @@ def _paths_and_components() -> Document:
             "/internal/drain": {"post": _drain()},
         },
         "components": {
-            "schemas": _schemas(),
+            "schemas": schemas(),
             "securitySchemes": {
                 "apiKey": {"type": "http", "scheme": "bearer", "description": "One of API_KEYS."},
                 "drainToken": {"type": "http", "scheme": "bearer", "description": "DRAIN_TOKEN."},
@@ -117,7 +116,7 @@ def _paths_and_components() -> Document:
 
 
 def _subscribe() -> Document:
-    body = _reference("Submission")
+    body = reference("Submission")
     return {
         "summary": "Take a sign-up.",
         "description": "On any 2xx the sign-up is on disk and will be delivered. "
@@ -135,10 +134,10 @@ def _subscribe() -> Document:
                 _RECEIVED,
             ),
             "303": {"description": "For a form in a browser: the thank-you page.", "headers": _APPLIED},
-            **_problems(400, 401, 409, 413, 415, 422, page=True),
-            "403": _problem("A script of a page without an origin of its own calls.", page=False),
-            "429": _later("A flood from one place; nothing was stored.", page=True),
-            **_unavailable("The sign-up cannot be stored at the moment; nothing was stored.", page=True),
+            **problems(400, 401, 409, 413, 415, 422, page=True),
+            "403": problem("A script of a page without an origin of its own calls.", page=False),
+            "429": later("A flood from one place; nothing was stored.", page=True),
+            **unavailable("The sign-up cannot be stored at the moment; nothing was stored.", page=True),
         },
     }
 
@@ -156,9 +155,9 @@ def _opened() -> Document:
         ],
         "responses": {
             "303": {"description": "For a browser: the form's page."},
-            "405": _problem("Only POST takes a sign-up.", page=True)
+            "405": problem("Only POST takes a sign-up.", page=True)
             | {"headers": {"Allow": {"description": "POST.", "schema": {"type": "string"}}}},
-            **_unavailable("The database cannot be used at the moment.", page=True),
+            **unavailable("The database cannot be used at the moment.", page=True),
         },
     }
 
@@ -177,12 +176,12 @@ def _signup() -> Document:
             }
         ],
         "responses": {
-            "200": _json(
+            "200": json_answer(
                 "Its state, without personal data.",
-                {"anyOf": [_reference("SignupView"), _object(_RECEIVED)]},
+                {"anyOf": [reference("SignupView"), object_of(_RECEIVED)]},
             ),
-            **_problems(401, 404),
-            **_unavailable("The database cannot be used at the moment."),
+            **problems(401, 404),
+            **unavailable("The database cannot be used at the moment."),
         },
     }
 
@@ -192,19 +191,23 @@ def _form() -> Document:
     field = {"name": text, "label": text, "type": text, "autocomplete": text}
     longest: Document = {"anyOf": [{"type": "integer"}, nothing]}
     field |= {"maxlength": longest, "required": {"type": "boolean"}}
-    consent = _object({"version": {"type": "integer"}, "wording": text})
+    consent = object_of({"version": {"type": "integer"}, "wording": text})
     optional = {"anyOf": [text, nothing]}
-    thank_you = _object({"message": optional, "url": optional})
+    thank_you = object_of({"message": optional, "url": optional})
     form: Document = {"slug": text, "name": text, "action": text | {"format": "uri"}}
-    asked = _object(field)
+    asked = object_of(field)
     asked["properties"]["options"] = {"type": "array", "items": text, "description": "What to choose from."}
     form |= {"fields": {"type": "array", "items": asked}}
-    proof = _object({"kind": {"const": "altcha"}, "challenge_url": text})
+    proof = object_of({"kind": {"const": "altcha"}, "challenge_url": text})
     widget = {"kind": {"enum": list(PROVIDERS)}, "title": text, "html_class": text, "site_key": text}
     widget |= {"script": text | {"format": "uri"}, "api": text, "action": optional}
     form |= {
-        "protection": _object(
-            {"honeypot": text, "token_url": optional, "captcha": {"anyOf": [proof, _object(widget), nothing]}}
+        "protection": object_of(
+            {
+                "honeypot": text,
+                "token_url": optional,
+                "captcha": {"anyOf": [proof, object_of(widget), nothing]},
+            }
         )
     }
     form |= {"consent": {"anyOf": [consent, nothing]}, "thank_you": thank_you}
@@ -213,9 +216,9 @@ def _form() -> Document:
         "summary": "What a script needs to draw a form.",
         "parameters": [_slug()],
         "responses": {
-            "200": _json("Its fields, its consent, and what follows.", _object(form)),
-            **_problems(404),
-            **_unavailable("The database cannot be used at the moment."),
+            "200": json_answer("Its fields, its consent, and what follows.", object_of(form)),
+            **problems(404),
+            **unavailable("The database cannot be used at the moment."),
         },
     }
 
@@ -225,9 +228,11 @@ def _token() -> Document:
         "summary": "When a form was shown, signed; send it along as form_token.",
         "parameters": [_slug()],
         "responses": {
-            "200": _json("Good for a day, not before two seconds.", _object({"token": {"type": "string"}})),
-            **_problems(404),
-            **_unavailable("The database cannot be used at the moment."),
+            "200": json_answer(
+                "Good for a day, not before two seconds.", object_of({"token": {"type": "string"}})
+            ),
+            **problems(404),
+            **unavailable("The database cannot be used at the moment."),
         },
     }
 
@@ -239,9 +244,11 @@ def _challenge() -> Document:
         "summary": "A proof of work; send its answer along as altcha.",
         "parameters": [_slug()],
         "responses": {
-            "200": _json("Good for ten minutes.", _object(asked | {"maxnumber": {"type": "integer"}})),
-            **_problems(404),
-            **_unavailable("The database cannot be used at the moment."),
+            "200": json_answer(
+                "Good for ten minutes.", object_of(asked | {"maxnumber": {"type": "integer"}})
+            ),
+            **problems(404),
+            **unavailable("The database cannot be used at the moment."),
         },
     }
 
@@ -269,15 +276,15 @@ def _lists() -> Document:
             }
         ],
         "responses": {
-            "200": _json("All lists; stale while newer ones cannot be had.", _reference("ListsView")),
-            **_problems(401),
-            **_unavailable("The lists were never fetched, and Constant Contact cannot be asked now."),
+            "200": json_answer("All lists; stale while newer ones cannot be had.", reference("ListsView")),
+            **problems(401),
+            **unavailable("The lists were never fetched, and Constant Contact cannot be asked now."),
         },
     }
 
 
 def _health() -> Document:
-    health = _reference("HealthReport")
+    health = reference("HealthReport")
     return {
         "summary": "How everything is.",
         "description": "To strangers it names no weakness, and its counts do not tell what became of a "
@@ -292,8 +299,10 @@ def _health() -> Document:
             }
         ],
         "responses": {
-            "200": _json("Sign-ups are accepted; problems says what needs attention.", health),
-            "503": _json("Sign-ups cannot be stored, or with strict=1 something needs attention.", health),
+            "200": json_answer("Sign-ups are accepted; problems says what needs attention.", health),
+            "503": json_answer(
+                "Sign-ups cannot be stored, or with strict=1 something needs attention.", health
+            ),
         },
     }
 
@@ -310,7 +319,7 @@ def _metrics() -> Document:
                     for kind in ("text/plain", "application/openmetrics-text")
                 },
             },
-            **_problems(401),
+            **problems(401),
         },
     }
 
@@ -320,70 +329,11 @@ def _drain() -> Document:
         "summary": "Deliver for at most 25 seconds, on hosts that sleep.",
         "security": [{"drainToken": []}],
         "responses": {
-            "200": _json("What was done and what still waits.", _reference("DrainReport")),
-            **_problems(401, 404),
-            **_unavailable("The database cannot be used at the moment."),
+            "200": json_answer("What was done and what still waits.", reference("DrainReport")),
+            **problems(401, 404),
+            **unavailable("The database cannot be used at the moment."),
         },
     }
-
-
-def _schemas() -> Document:
-    _, found = models_json_schema([(Submission, "validation")], ref_template=_SCHEMAS)
-    schemas: Document = dict(found["$defs"])
-    for kind in (SignupView, ListsView, HealthReport, DrainReport, FieldError):
-        made = TypeAdapter(kind).json_schema(ref_template=_SCHEMAS, mode="serialization")
-        schemas |= made.pop("$defs", {})
-        schemas[kind.__name__] = made
-    # Decides over the status code and is not in the answer.
-    for name in ("storable", "suspected"):
-        del schemas["HealthReport"]["properties"][name]
-    schemas["HealthReport"]["required"].remove("storable")
-    # Each as its sentence; "Problem" is what an error answers.
-    schemas["HealthReport"]["properties"]["problems"] = {"type": "array", "items": {"type": "string"}}
-    del schemas["Level"]
-    schemas["Submission"] = _as_sent(schemas["Submission"])
-    for schema in schemas.values():
-        del schema["description"]  # the docstring speaks to developers of this project
-    return schemas | {"Problem": _problem_document()}
-
-
-def _as_sent(submission: Document) -> Document:
-    """The model as senders see it: one list may be named alone, as `list_id`."""
-    properties = dict(submission["properties"])
-    one = properties["list_ids"]["items"]
-    properties["list_id"] = one | {"description": "One list; or send list_ids, or form."}
-    either = [{"required": [name]} for name in ("list_ids", "list_id", "form")]
-    return submission | {"properties": properties, "anyOf": either}
-
-
-def _problem_document() -> Document:
-    """RFC 9457, with the wrong fields."""
-    text = {"type": "string"}
-    document = _object({"type": text, "title": text, "status": {"type": "integer"}, "detail": text})
-    document["properties"]["errors"] = {"type": "array", "items": _reference("FieldError")}
-    document["properties"]["ignored"] = _IGNORED
-    return document
-
-
-def _problems(*statuses: int, page: bool = False) -> Document:
-    return {str(status): _problem(WORDS[status][0], page=page) for status in statuses}
-
-
-def _unavailable(description: str, *, page: bool = False) -> Document:
-    return {"503": _later(description, page=page)}
-
-
-def _later(description: str, *, page: bool) -> Document:
-    retry = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}}
-    return _problem(description, page=page) | {"headers": retry}
-
-
-def _problem(description: str, *, page: bool) -> Document:
-    """`page`: a browser that posted a form gets a page instead."""
-    content: Document = {PROBLEM: {"schema": _reference("Problem")}}
-    if page:
-        content["text/html"] = {"schema": {"type": "string"}}
-    return {"description": description, "content": content}
 
 
 def _header(name: str, description: str, schema: Mapping[str, Any]) -> Document:
@@ -391,20 +341,8 @@ def _header(name: str, description: str, schema: Mapping[str, Any]) -> Document:
 
 
 def _taken(description: str, *either: Mapping[str, Any]) -> Document:
-    bodies = [_object(properties) for properties in either]
+    bodies = [object_of(properties) for properties in either]
     for made in bodies:
-        made["properties"]["ignored"] = _IGNORED
+        made["properties"]["ignored"] = IGNORED
     body = bodies[0] if len(bodies) == 1 else {"anyOf": bodies}
-    return _json(description, body) | {"headers": _APPLIED}
-
-
-def _json(description: str, schema: Mapping[str, Any]) -> Document:
-    return {"description": description, "content": {JSON: {"schema": schema}}}
-
-
-def _object(properties: Mapping[str, Any]) -> Document:
-    return {"type": "object", "properties": dict(properties), "required": list(properties)}
-
-
-def _reference(model: str) -> Document:
-    return {"$ref": _SCHEMAS.format(model=model)}
+    return json_answer(description, body) | {"headers": _APPLIED}

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from http import HTTPStatus
 
 from flask import Blueprint, Response, jsonify, make_response, request
 from werkzeug.exceptions import NotFound, Unauthorized
 
 from services.access.requester import ANONYMOUS
+from services.constant_contact.client import ContactList
 from web.current import services
 from web.security import guards
 
@@ -18,26 +19,22 @@ DRAIN_SECONDS = 25
 blueprint = Blueprint("api", __name__)
 
 
+@dataclass(frozen=True)
+class ListsView:
+    """What `GET /lists` answers."""
+
+    lists: tuple[ContactList, ...]
+    fetched_at: int
+    stale: bool
+
+
 @blueprint.get("/lists")
 def lists() -> Response:
     """The account's lists, for holders of an API key and admins."""
     if guards.requester() == ANONYMOUS and not guards.is_admin():
         raise Unauthorized
     view = services().lists.read(refresh=request.args.get("refresh") == "1")
-    return jsonify(
-        lists=[
-            {
-                "list_id": entry.list_id,
-                "name": entry.name,
-                "description": entry.description,
-                "favorite": entry.favorite,
-                "membership_count": entry.membership_count,
-            }
-            for entry in view.lists
-        ],
-        fetched_at=view.fetched_at,
-        stale=view.stale,
-    )
+    return jsonify(ListsView(lists=view.entries, fetched_at=view.fetched_at, stale=view.stale))
 
 
 @blueprint.get("/health")

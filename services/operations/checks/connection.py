@@ -6,7 +6,7 @@ import socket
 from collections.abc import Callable, Iterable
 from urllib.parse import urlsplit
 
-from services.account.lists import ListsView
+from services.account.lists import KnownLists
 from services.connection.status import ConnectionView
 from services.problems import Level, Problem, well
 
@@ -62,7 +62,7 @@ def idle(view: ConnectionView) -> list[Problem]:
     return list(view.idle_problems()) or in_order
 
 
-def public_lists(wanted: Iterable[str], known: ListsView | None) -> list[Problem]:
+def public_lists(wanted: Iterable[str], known: KnownLists | None) -> list[Problem]:
     """Return whether PUBLIC_LIST_IDS names lists that exist, as far as the account's lists are known."""
     wanted = tuple(wanted)
     if not wanted:
@@ -70,7 +70,7 @@ def public_lists(wanted: Iterable[str], known: ListsView | None) -> list[Problem
     if known is None:
         sentence = "The account's lists are not known yet, so PUBLIC_LIST_IDS is not compared."
         return [Problem("lists_unknown", Level.WARNING, sentence, "Connect, then run `flask lists`.")]
-    existing = {entry.list_id for entry in known.lists}
+    existing = {entry.list_id for entry in known.entries}
     missing = [list_id for list_id in wanted if list_id not in existing]
     if not missing:
         return [well("The account has every list in PUBLIC_LIST_IDS.")]

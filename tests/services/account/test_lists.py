@@ -13,7 +13,7 @@ from tests.services.vendor import EVENTS, NEWSLETTER
 def test_all_pages_are_fetched(house: House) -> None:
     """The vendor's next links are followed to the end."""
     view = house.lists.read()
-    assert view.lists == (NEWSLETTER, EVENTS)
+    assert view.entries == (NEWSLETTER, EVENTS)
     assert (view.fetched_at, view.stale) == (house.clock.now, False)
 
 
@@ -41,7 +41,7 @@ def test_lists_are_served_stale_while_the_vendor_is_away(house: House) -> None:
     house.vendor.lists_error = Unreachable()
     house.clock.now += 3_600_000
     view = house.lists.read()
-    assert (view.lists, view.fetched_at, view.stale) == ((NEWSLETTER, EVENTS), fetched_at, True)
+    assert (view.entries, view.fetched_at, view.stale) == ((NEWSLETTER, EVENTS), fetched_at, True)
 
 
 def test_lists_never_fetched_are_unavailable_in_plain_words(house: House) -> None:
@@ -77,14 +77,14 @@ def test_the_background_fetches_once_an_hour(house: House) -> None:
 
 def test_pages_that_do_not_end_are_no_lists(house: House) -> None:
     """Half of them must not pass for all; what was known stays, at a hundred calls at most."""
-    known = house.lists.read().lists
+    known = house.lists.read().entries
     house.clock.now += 3_600_001
     house.vendor.endless = True
     house.vendor.pages.clear()
     assert house.lists.read(refresh=True).stale
     assert len(house.vendor.pages) == 2, "the first repeated link"
     house.vendor.pages.clear()
-    assert house.lists.read().lists == known
+    assert house.lists.read().entries == known
 
 
 def test_lists_that_cannot_be_had_are_asked_for_ever_more_seldom(house: House) -> None:

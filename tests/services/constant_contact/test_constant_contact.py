@@ -183,13 +183,13 @@ def test_lists_are_read_page_by_page(vendor: ConstantContact) -> None:
         json={"lists": [{"list_id": "l-2", "name": "Events", "description": "d"}]},
     )
     first = vendor.contact_lists()
-    assert (first.lists[0].name, first.lists[0].membership_count, first.lists[0].favorite) == (
+    assert (first.entries[0].name, first.entries[0].membership_count, first.entries[0].favorite) == (
         "News",
         7,
         True,
     )
     second = vendor.contact_lists(first.next)
-    assert (second.lists[0].list_id, second.lists[0].description, second.next) == ("l-2", "d", None)
+    assert (second.entries[0].list_id, second.entries[0].description, second.next) == ("l-2", "d", None)
 
 
 @responses.activate

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from services.constant_contact.catalog import Page, Tag
-from services.constant_contact.client import ListsPage, SignedUp
+from services.constant_contact.client import ContactList, SignedUp
 from services.constant_contact.contact_data import ContactData
 from services.constant_contact.contacts import Contact
 from services.constant_contact.errors import (
@@ -64,10 +64,10 @@ class JudgingVendor(ScriptedVendor):
         if error := self.judge({"tag_ids": tuple(tag_ids)}):
             raise error
 
-    def contact_lists(self, page: str | None = None) -> ListsPage:
+    def contact_lists(self, page: str | None = None) -> Page[ContactList]:
         depart()
         self.pages.append(page)
-        return ListsPage(tuple(self.there.values()), None)
+        return Page(tuple(self.there.values()), None)
 
     def custom_fields(self, page: str | None = None) -> Page[Any]:
         depart()
