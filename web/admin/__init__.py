@@ -18,8 +18,8 @@ NAV = (
 OPEN_TO_ALL = frozenset(f"admin.{sign_in.blueprint.name}.{view}" for view in sign_in.OPEN_TO_ALL)
 
 blueprint = Blueprint("admin", __name__, url_prefix="/admin")
-for page in (sign_in.blueprint, *(page for _, page in NAV)):
-    blueprint.register_blueprint(page)
+for child in (sign_in.blueprint, *(page for _, page in NAV)):
+    blueprint.register_blueprint(child)
 
 
 @blueprint.before_request
