@@ -112,9 +112,9 @@ def test_a_callback_that_is_not_known_names_the_right_address(make_app: MakeApp)
     assert "at the address that PUBLIC_BASE_URL names" in answer.text
 
 
-@pytest.mark.parametrize(("address", "told"), [("http://signup.example.org", True), (PUBLIC, False)])
+@pytest.mark.parametrize(("address", "named"), [("http://signup.example.org", True), (PUBLIC, False)])
 def test_where_no_cookie_is_kept_the_page_says_where_it_is(
-    make_app: MakeApp, address: str, *, told: bool
+    make_app: MakeApp, address: str, *, named: bool
 ) -> None:
     """Without TLS an https address's cookie is not sent, so CSRF fails; the page names the address."""
     browser = make_app(PUBLIC_BASE_URL=PUBLIC).test_client()
@@ -123,4 +123,4 @@ def test_where_no_cookie_is_kept_the_page_says_where_it_is(
     form = {"csrf_token": csrf_token(page), "password": PASSWORD}
     answer = browser.post("/admin/sign-in", data=form, base_url=address)
     assert answer.status_code == 400
-    assert (f"open {PUBLIC}/admin/ instead" in answer.text) is told
+    assert (f"open {PUBLIC}/admin/ instead" in answer.text) is named

@@ -86,9 +86,9 @@ def test_a_form_says_that_its_list_is_gone(app: Flask, admin: FlaskClient) -> No
     empty = f'{{"fetched_at": 1, "{LISTS.name}": []}}'
     meta.put(LISTS.meta_key, empty)
     meta.put(f"{LISTS.meta_key}_lost", f'{{"{OLD}": "Spring"}}')
-    told = "The list &#39;Spring&#39; no longer exists at Constant Contact"
-    assert told in admin.get("/admin/forms/").text
-    assert told in admin.get("/admin/forms/news").text
+    sentence = "The list &#39;Spring&#39; no longer exists at Constant Contact"
+    assert sentence in admin.get("/admin/forms/").text
+    assert sentence in admin.get("/admin/forms/news").text
     problems = services.health.report().problems
     assert [each.public for each in problems if each.code == "form_outdated"] == [False]
     found = " ".join(map(str, services.doctor.examine()))

@@ -430,10 +430,10 @@ def test_a_new_secret_key_sets_no_open_form_aside(app: Flask, make_app: MakeApp,
     services = app.extensions["services"]
     make_form(services, list_id)
     app.extensions["parts"].forms.visitor_keys.refresh()
-    held, link = token(app, services, ms_ago=3_000), services.admin.new_link_token()
+    form_token, link = token(app, services, ms_ago=3_000), services.admin.new_link_token()
     changed = make_app(SECRET_KEY="another one, drawn by lot: 7f3a9c5e12")
     changed.extensions["parts"].forms.visitor_keys.refresh()
-    body = {"form": "news", "email": "ada@example.org", "form_token": held}
+    body = {"form": "news", "email": "ada@example.org", "form_token": form_token}
     assert changed.test_client().post("/subscribe", json=body).status_code in {200, 201, 202}
     assert counts(changed.extensions["services"]) == (1, 0)
     assert changed.test_client().get(f"/admin/sign-in/{link}").status_code == 401

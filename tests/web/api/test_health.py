@@ -54,7 +54,7 @@ def migrate(app: Flask) -> None:
     app.extensions["parts"].database.prepare()
 
 
-def told(client: FlaskClient, headers: dict[str, str] | None = None) -> tuple[int, str]:
+def waiting_and_problems(client: FlaskClient, headers: dict[str, str] | None = None) -> tuple[int, str]:
     """Return how many sign-ups wait, and all problems in one text."""
     document = client.get("/health", headers=headers).get_json()
     assert set(document) == KEYS
@@ -66,10 +66,10 @@ def test_a_suspected_sign_up_looks_like_one_that_waits(client: FlaskClient, list
     body = {"email": "ada@example.org", "list_id": list_id}
     for number, trap in enumerate(({}, {"website": "x"}, {}, {"website": "x"}), start=1):
         client.post("/subscribe", json=body | trap)
-        assert told(client)[0] == number
-    assert told(client, BY_KEY)[0] == 2
+        assert waiting_and_problems(client)[0] == number
+    assert waiting_and_problems(client, BY_KEY)[0] == 2
     sign_in(client)
-    assert told(client)[0] == 2
+    assert waiting_and_problems(client)[0] == 2
 
 
 def test_a_refused_sign_up_is_no_strangers_business(connected: FlaskClient, list_id: str) -> None:
@@ -81,10 +81,10 @@ def test_a_refused_sign_up_is_no_strangers_business(connected: FlaskClient, list
     stranger = connected.application.test_client()
     stranger.post("/subscribe", json={"email": "ada@example.org", "list_id": list_id})
     connected.application.extensions["services"].delivery.drain(5)
-    assert told(stranger) == (1, "")
+    assert waiting_and_problems(stranger) == (1, "")
     assert stranger.get("/health").get_json()["status"] == "ok"
     for client, headers in ((stranger, BY_KEY), (connected, None)):
-        assert "put aside and wait for a person: 1" in told(client, headers)[1]
+        assert "put aside and wait for a person: 1" in waiting_and_problems(client, headers)[1]
 
 
 def test_a_weakness_is_told_to_holders_of_a_key_only(make_app: MakeApp) -> None:
@@ -92,8 +92,8 @@ def test_a_weakness_is_told_to_holders_of_a_key_only(make_app: MakeApp) -> None:
     app = make_app(**PRODUCTION)
     migrate(app)
     stranger = app.test_client()
-    assert "PUBLIC_BASE_URL" in told(stranger, BY_KEY)[1]
-    problems = told(stranger)[1]
+    assert "PUBLIC_BASE_URL" in waiting_and_problems(stranger, BY_KEY)[1]
+    problems = waiting_and_problems(stranger)[1]
     assert "Something needs an admin" in problems
     assert "PUBLIC_BASE_URL" not in problems
 
