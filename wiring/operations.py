@@ -12,7 +12,7 @@ from services.operations.health import Health
 from services.operations.health_in_time import HealthInTime
 from services.operations.housekeeping import Housekeeping, Task
 from services.operations.metrics import Metrics
-from services.operations.snapshot import SnapshotReader, Sources
+from services.operations.reader import SnapshotReader
 from services.problems import Level, Problem
 from settings import Settings
 from store.upkeep.expiry import Expiry
@@ -40,11 +40,11 @@ class Watched:
     proxy_watch: ProxyWatch
 
 
-def sources_of(watched: Watched) -> Sources:
+def reader_of(watched: Watched) -> SnapshotReader:
     """What health, doctor and metrics read."""
     storage, store, account = watched.storage, watched.storage.store, watched.account
     thread = watched.settings.delivery == "thread"
-    return Sources(
+    return SnapshotReader(
         database=storage.database,
         spool=storage.spool,
         salvage=storage.salvage,
@@ -52,7 +52,7 @@ def sources_of(watched: Watched) -> Sources:
         deliveries=store.deliveries,
         quota=store.budget,
         public_backlog=store.public_backlog,
-        connection=account.connection,
+        status=account.connection,
         lists=account.lists,
         open_lists=watched.forms.open_lists,
         suspected=store.suspected,
@@ -66,19 +66,19 @@ def sources_of(watched: Watched) -> Sources:
 
 def build_health(watched: Watched) -> HealthInTime:
     """What `GET /health` asks."""
-    reader = SnapshotReader(sources_of(watched))
+    reader = reader_of(watched)
     health = Health(reader, warnings=_settings_problems(watched.settings), version=VERSION)
     return HealthInTime(health, watched.storage.spool)
 
 
 def build_metrics(watched: Watched) -> Metrics:
     """What `GET /metrics` asks."""
-    return Metrics(SnapshotReader(sources_of(watched)))
+    return Metrics(reader_of(watched))
 
 
 def build_doctor(watched: Watched) -> Doctor:
     """What `flask doctor` asks."""
-    reader = SnapshotReader(sources_of(watched))
+    reader = reader_of(watched)
     return Doctor(_deployment(watched.settings), reader, watched.connection.control, reach=reached)
 
 

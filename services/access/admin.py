@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import structlog
@@ -14,6 +13,7 @@ from werkzeug.security import check_password_hash, generate_password_hash
 
 from services.access.derived_keys import DerivedKeys
 from services.access.guess_limits import GuessLimits
+from store.engine.clock import Clock
 from store.errors import StoreError
 from store.throttles import SpentTokens, Throttles
 
@@ -42,7 +42,7 @@ class AdminAccess:
         keys: DerivedKeys,
         throttles: Throttles,
         spent_tokens: SpentTokens,
-        clock: Callable[[], int],
+        clock: Clock,
     ) -> None:
         """`password` may be given as a hash that starts with "scrypt:"; it is kept only as such a hash."""
         # The stamp binds sessions to the password: a new password ends them all.

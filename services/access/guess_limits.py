@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass
 
 import structlog
 
 from services.access.network_place import place_of
 from services.errors import TooManyAttempts
+from store.engine.clock import Clock
 from store.throttles import Throttles
 
 log = structlog.get_logger(__name__)
@@ -20,13 +21,12 @@ MOST_OF_ALL = 100
 ALL = "sign-in:all"
 
 
+@dataclass(frozen=True)
 class GuessLimits:
     """Counts tries over all processes. One-time links and sessions are not tries and pass by this."""
 
-    def __init__(self, throttles: Throttles, *, clock: Callable[[], int]) -> None:
-        """`clock` tells epoch milliseconds."""
-        self._throttles = throttles
-        self._clock = clock
+    throttles: Throttles
+    clock: Clock
 
     def count(self, network_address: str) -> None:
         """Count one try, before the password is compared: parallel tries are then counted as well.
@@ -34,17 +34,17 @@ class GuessLimits:
         Raises:
             TooManyAttempts: more than the window of a quarter of an hour allows.
         """
-        now = self._clock()
+        now = self.clock()
         limits = [*zip(_keys(network_address), MOST_FROM, strict=False), (ALL, MOST_OF_ALL)]
         # The narrowest first: what one address is refused does not count for others.
         for key, most in limits:
-            if self._throttles.hit(key, window_ms=WINDOW_MS, now=now) > most:
+            if self.throttles.hit(key, window_ms=WINDOW_MS, now=now) > most:
                 log.warning("admin_sign_in_throttled", all_together=key == ALL)
                 raise TooManyAttempts(retry_after=(WINDOW_MS - now % WINDOW_MS) // 1000 + 1)
 
     def forget(self, network_address: str) -> None:
         """The right password came from there: its address begins anew."""
-        self._throttles.clear(_keys(network_address)[0])
+        self.throttles.clear(_keys(network_address)[0])
 
 
 def _keys(network_address: str) -> list[str]:

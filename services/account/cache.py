@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 import structlog
@@ -15,6 +15,7 @@ from services.constant_contact.catalog import Page
 from services.constant_contact.errors import ConstantContactError
 from services.constant_contact.paging import Pages
 from services.constant_contact.quota import CallQuota
+from store.engine.clock import Clock
 from store.key_value import KeyValue
 
 log = structlog.get_logger(__name__)
@@ -49,42 +50,32 @@ class Cached(Generic[Entry]):
     stale: bool = False
 
 
+@dataclass
 class AccountCache(Generic[Entry]):
-    """Knows all entries of one kind."""
+    """Knows all entries of one kind; `fetch_page` calls the vendor for the page of that link."""
 
-    def __init__(
-        self,
-        kind: Kind[Entry],
-        fetch_page: Callable[[str | None], Page[Entry]],
-        *,
-        connection: ConnectionStatus,
-        meta: KeyValue,
-        permits: CallQuota,
-        clock: Callable[[], int],
-    ) -> None:
-        """`fetch_page` makes the call for the page of that link; `clock` tells epoch milliseconds."""
-        self._kind = kind
-        self._fetch_page = fetch_page
-        self._connection = connection
-        self._meta = meta
-        self._permits = permits
-        self._clock = clock
-        self._failures = 0
-        self._again_at = 0
+    kind: Kind[Entry]
+    fetch_page: Callable[[str | None], Page[Entry]]
+    connection: ConnectionStatus
+    meta: KeyValue
+    permits: CallQuota
+    clock: Clock
+    _failures: int = field(default=0, init=False)
+    _again_at: int = field(default=0, init=False)
 
     def known(self) -> Cached[Entry] | None:
         """The entries as last fetched, without any call; None before the first time."""
-        kept = self._meta.get(self._kind.meta_key)
+        kept = self.meta.get(self.kind.meta_key)
         if kept is None:
             return None
         document = json.loads(kept)
-        entries = self._kind.entries.validate_python(document[self._kind.name])
+        entries = self.kind.entries.validate_python(document[self.kind.name])
         return Cached(entries, document["fetched_at"])
 
     def known_within(self, milliseconds: int) -> Cached[Entry] | None:
         """The entries, if they were fetched within that time; no call is made."""
         known = self.known()
-        return known if known and self._clock() - known.fetched_at < milliseconds else None
+        return known if known and self.clock() - known.fetched_at < milliseconds else None
 
     def read(self, refresh: bool = False) -> Cached[Entry]:
         """The entries, at most five minutes old, or marked stale.
@@ -108,9 +99,9 @@ class AccountCache(Generic[Entry]):
         Returns:
             Whether the vendor was asked.
         """
-        if self.known_within(KEEP_MS) or not self._connection.usable() or self._just_connected():
+        if self.known_within(KEEP_MS) or not self.connection.usable() or self._just_connected():
             return False
-        now = self._clock()
+        now = self.clock()
         if now < self._again_at <= now + KEEP_MS:
             return False
         try:
@@ -120,7 +111,7 @@ class AccountCache(Generic[Entry]):
             self._again_at = now + min(KEEP_MS, FIRST_PAUSE_MS << min(self._failures, 10))
             self._failures += 1
             log.warning(
-                f"{self._kind.name}_not_fetched",
+                f"{self.kind.name}_not_fetched",
                 error=type(error).__name__,
                 error_key=error.key,
                 reason=error.reason,
@@ -133,13 +124,13 @@ class AccountCache(Generic[Entry]):
         Raises:
             ConstantContactError: they cannot be had.
         """
-        now = self._clock()
+        now = self.clock()
         entries: list[Entry] = []
         page: str | None = None
         pages = Pages()
         while True:
-            (book or self._permits.take)()
-            answer = self._fetch_page(page)
+            (book or self.permits.take)()
+            answer = self.fetch_page(page)
             entries += answer.entries
             page = pages.follow(answer.next)
             if page is None:
@@ -154,33 +145,31 @@ class AccountCache(Generic[Entry]):
 
     def names_lost(self) -> dict[str, str]:
         """The names of entries that the account once had and has no longer, by their ids."""
-        kept = self._meta.get(self._lost_key)
+        kept = self.meta.get(self._lost_key)
         return json.loads(kept) if kept else {}
 
     @property
     def _lost_key(self) -> str:
-        return f"{self._kind.meta_key}_lost"
+        return f"{self.kind.meta_key}_lost"
 
     def _remember_lost(self, entries: tuple[Entry, ...]) -> None:
         before = self.known()
-        had = dict(map(self._kind.named, before.entries)) if before else {}
-        has = dict(map(self._kind.named, entries))
+        had = dict(map(self.kind.named, before.entries)) if before else {}
+        has = dict(map(self.kind.named, entries))
         known = self.names_lost()
         lost = {entry_id: name for entry_id, name in {**known, **had}.items() if entry_id not in has}
         if lost != known:
             # The newest of them: an account that makes lists for each day loses as many.
-            self._meta.put(self._lost_key, json.dumps(dict(list(lost.items())[-LOST_KEPT:])))
+            self.meta.put(self._lost_key, json.dumps(dict(list(lost.items())[-LOST_KEPT:])))
 
     def _just_connected(self) -> bool:
         # Connecting leads to the dashboard, which asks itself. Asked twice within the second that also holds
         # the account's calls, the first sign-up would have to wait for the next.
-        connected_at = self._connection.read().connected_at
-        return connected_at is not None and self._clock() - connected_at < JUST_CONNECTED_MS
+        connected_at = self.connection.read().connected_at
+        return connected_at is not None and self.clock() - connected_at < JUST_CONNECTED_MS
 
     def _keep(self, entries: tuple[Entry, ...], fetched_at: int) -> Cached[Entry]:
         self._remember_lost(entries)
-        documents: list[Any] = self._kind.entries.dump_python(entries, mode="json")
-        self._meta.put(
-            self._kind.meta_key, json.dumps({"fetched_at": fetched_at, self._kind.name: documents})
-        )
+        documents: list[Any] = self.kind.entries.dump_python(entries, mode="json")
+        self.meta.put(self.kind.meta_key, json.dumps({"fetched_at": fetched_at, self.kind.name: documents}))
         return Cached(entries, fetched_at)

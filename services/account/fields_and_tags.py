@@ -5,7 +5,7 @@ What is not known refuses nobody: names are looked up again at delivery.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pydantic import TypeAdapter
@@ -20,6 +20,7 @@ from services.constant_contact.quota import CallQuota
 from services.errors import FieldError, InvalidSubmission
 from services.submission.custom_fields import CustomFieldValue, field_of, fold
 from services.submission.fields import Submission
+from store.engine.clock import Clock
 from store.errors import StoreError
 from store.key_value import KeyValue
 
@@ -58,9 +59,9 @@ class FieldsAndTags:
         connection: ConnectionStatus,
         meta: KeyValue,
         permits: CallQuota,
-        clock: Callable[[], int],
+        clock: Clock,
     ) -> FieldsAndTags:
-        """`clock` tells epoch milliseconds."""
+        """Make both caches; nothing is fetched yet."""
         fields = AccountCache(
             FIELDS, vendor.custom_fields, connection=connection, meta=meta, permits=permits, clock=clock
         )

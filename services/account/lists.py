@@ -13,6 +13,7 @@ from services.constant_contact.client import ConstantContact, ContactList
 from services.constant_contact.errors import ConstantContactError
 from services.constant_contact.quota import CallQuota
 from services.errors import ListsUnavailable
+from store.engine.clock import Clock
 from store.key_value import KeyValue
 
 LISTS = Kind(
@@ -39,9 +40,9 @@ class ListCache(AccountCache[ContactList]):
         connection: ConnectionStatus,
         meta: KeyValue,
         permits: CallQuota,
-        clock: Callable[[], int],
+        clock: Clock,
     ) -> None:
-        """`clock` tells epoch milliseconds."""
+        """Nothing is fetched yet."""
         super().__init__(
             LISTS, vendor.contact_lists, connection=connection, meta=meta, permits=permits, clock=clock
         )
@@ -63,13 +64,13 @@ class ListCache(AccountCache[ContactList]):
 
         At most five seconds old: each delivery asks. The name is None where the list was never known.
         """
-        now = self._clock()
+        now = self.clock()
         if self._gone is None or not 0 <= now - self._gone[0] < GONE_KNOWN_MS:
             self._gone = (now, self._gone_now())
         return self._gone[1]
 
     def _gone_now(self) -> dict[str, str | None]:
-        kept = self._meta.get(GONE_KEY)
+        kept = self.meta.get(GONE_KEY)
         gone: dict[str, str | None] = json.loads(kept) if kept else {}
         known = self.known() if gone else None
         there = {entry.list_id for entry in known.entries} if known else set()
@@ -94,7 +95,7 @@ class ListCache(AccountCache[ContactList]):
         missing = {list_id: names.get(list_id) for list_id in wanted if list_id not in there}
         gone |= missing
         if gone != before:
-            self._meta.put(GONE_KEY, json.dumps(gone))
+            self.meta.put(GONE_KEY, json.dumps(gone))
             self._gone = None
         return missing
 

@@ -6,9 +6,9 @@ relied on, the sender looks the contact up instead (`covers`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 import structlog
@@ -25,6 +25,7 @@ from services.constant_contact.errors import (
 )
 from services.constant_contact.quota import CallQuota
 from services.problems import Level, Problem
+from store.engine.clock import Clock
 from store.errors import StoreError
 from store.opt_outs import KnownOptOut, OptOuts, Outlook, Refresh, Standing
 from store.outbox.claims import BACKLOG_PER_DAY, DELIVERIES_PER_DAY, FRESH_MS
@@ -63,27 +64,18 @@ LOOK_EVERY_MS = 30 * SECOND
 JUST_CONNECTED_MS = 10 * SECOND
 
 
+@dataclass
 class OptOutTable:
     """Keeps the store's table of opt-outs new enough for what is to be sent."""
 
-    def __init__(
-        self,
-        *,
-        opt_outs: OptOuts,
-        vendor: ConstantContact,
-        permits: CallQuota,
-        connection: ConnectionStatus,
-        clock: Callable[[], int],
-    ) -> None:
-        """`clock` tells epoch milliseconds."""
-        self._opt_outs = opt_outs
-        self._vendor = vendor
-        self._permits = permits
-        self._connection = connection
-        self._clock = clock
-        # What was known before this process began may be that of a restored backup.
-        self._since = 0
-        self._fill_at = 0
+    opt_outs: OptOuts
+    vendor: ConstantContact
+    permits: CallQuota
+    connection: ConnectionStatus
+    clock: Clock
+    # What was known before this process began may be that of a restored backup.
+    _since: int = field(default=0, init=False)
+    _fill_at: int = field(default=0, init=False)
 
     def before_claim(self) -> int | None:
         """Read what has changed at the vendor, if the next delivery needs it; one thread calls it.
@@ -91,9 +83,9 @@ class OptOutTable:
         Returns:
             When to ask again (epoch ms), while another process is reading; None when a claim may be made.
         """
-        now = self._clock()
+        now = self.clock()
         self._begin(now)
-        outlook = self._opt_outs.outlook(now)
+        outlook = self.opt_outs.outlook(now)
         # After a failed call the next claim is the probe: its contact is looked up, see `covers`.
         if outlook.next_received_at is None or outlook.failing:
             return None
@@ -118,7 +110,7 @@ class OptOutTable:
         Returns:
             In how many seconds to call it again.
         """
-        now = self._clock()
+        now = self.clock()
         if 0 < self._fill_at - now <= LOOK_EVERY_MS:
             return (self._fill_at - now) / SECOND
         self._fill_at = now + (FILL_EVERY_MS if self._fill(now) else LOOK_EVERY_MS)
@@ -130,7 +122,7 @@ class OptOutTable:
         A delivery that was tried before, or is the probe, may have waited for as long as the vendor was away,
         so for it the table must be as good as new.
         """
-        standing, now = self._opt_outs.standing(claimed.contact_key), self._clock()
+        standing, now = self.opt_outs.standing(claimed.contact_key), self.clock()
         received_at = min(claimed.received_at, *(other.received_at for other in claimed.younger), now)
         new_enough = self._new_enough(
             standing.refresh, now, used=_used(standing, now), waited=now - received_at, slack=SLACK_MS
@@ -142,7 +134,7 @@ class OptOutTable:
 
     def problems(self) -> list[Problem]:
         """What health tells: while it is not known who left, each sign-up costs a call more."""
-        refresh = self._opt_outs.outlook(self._clock()).refresh
+        refresh = self.opt_outs.outlook(self.clock()).refresh
         if refresh.failures >= FAILURES_TOLD:
             return [Problem("opt_outs_unread", Level.WARNING, UNREAD)]
         if not refresh.refreshed_at and refresh.pages:
@@ -151,17 +143,17 @@ class OptOutTable:
 
     def doubt(self) -> None:
         """The vendor could not be asked for a while: whatever waits now needs a table that is newer."""
-        self._opt_outs.doubt()
+        self.opt_outs.doubt()
 
     def forget(self, contact_key: str) -> None:
         """This contact has come back."""
         with _only_logged():
-            self._opt_outs.forget(contact_key)
+            self.opt_outs.forget(contact_key)
 
     def asked(self, contact_key: str, left_at: int) -> None:
         """The vendor has asked this contact, who left then (epoch ms), whether to come back."""
         with _only_logged():
-            self._opt_outs.asked(contact_key, left_at=left_at, now=self._clock())
+            self.opt_outs.asked(contact_key, left_at=left_at, now=self.clock())
 
     def _new_enough(self, refresh: Refresh, now: int, *, used: int, waited: int, slack: int = 0) -> bool:
         if refresh.settled != refresh.doubts or refresh.refreshed_at < max(self._since, 1):
@@ -174,11 +166,11 @@ class OptOutTable:
     def _fill(self, now: int) -> bool:
         """Whether there is more to read before long."""
         self._begin(now)
-        outlook = self._opt_outs.outlook(now)
+        outlook = self.opt_outs.outlook(now)
         refresh = outlook.refresh
         if refresh.refreshed_at >= max(self._since, 1) and refresh.page is None:
             return False
-        if not self._connection.usable():
+        if not self.connection.usable():
             return False
         used_up = _used(outlook, now) >= BACKLOG_PER_DAY
         held_back = outlook.failing or used_up or self._just_connected(now)
@@ -190,7 +182,7 @@ class OptOutTable:
         self._since = self._since or now
 
     def _just_connected(self, now: int) -> bool:
-        connected_at = self._connection.read().connected_at
+        connected_at = self.connection.read().connected_at
         return connected_at is not None and 0 <= now - connected_at < JUST_CONNECTED_MS
 
     def _may_read(self, refresh: Refresh, now: int) -> bool:
@@ -200,7 +192,7 @@ class OptOutTable:
 
     def _read(self, now: int, *, pages: int) -> None:
         """Read at most so many pages. What goes wrong is logged, and tried again after a growing gap."""
-        refresh = self._opt_outs.begin(now, lease_ms=LEASE_MS)
+        refresh = self.opt_outs.begin(now, lease_ms=LEASE_MS)
         if refresh is None:
             return
         try:
@@ -214,21 +206,21 @@ class OptOutTable:
             log.info("opt_outs_wait", error=type(error).__name__)
             gap = SECOND
         except ConstantContactError as error:
-            again_at = self._clock() + min(LONGEST_GAP_MS, FIRST_GAP_MS << min(refresh.failures, 10))
+            again_at = self.clock() + min(LONGEST_GAP_MS, FIRST_GAP_MS << min(refresh.failures, 10))
             log.warning("opt_outs_not_read", error=type(error).__name__, error_key=error.key)
             # The vendor's link to a page may have run out.
             lost = refresh.page is not None and isinstance(error, Rejected | Misconfigured)
-            self._opt_outs.failed(again_at, lost=lost)
+            self.opt_outs.failed(again_at, lost=lost)
             return
-        self._opt_outs.pause(self._clock() + gap)
+        self.opt_outs.pause(self.clock() + gap)
 
     def _page(self, refresh: Refresh) -> Refresh:
-        self._permits.take()
-        answer = self._vendor.opt_outs(max(0, refresh.refreshed_at - OVERLAP_MS), refresh.page)
+        self.permits.take()
+        answer = self.vendor.opt_outs(max(0, refresh.refreshed_at - OVERLAP_MS), refresh.page)
         following = answer.next
         if following is not None and following == refresh.page:
             raise Unreachable(detail="a page of opt-outs that leads to itself")
-        self._opt_outs.keep(answer.entries, following=following, day=_day(self._clock()))
+        self.opt_outs.keep(answer.entries, following=following, day=_day(self.clock()))
         log.info("opt_outs_read", contacts=len(answer.entries), more=following is not None)
         return replace(refresh, page=following)
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 from services.errors import TooManyAttempts
+from store.engine.clock import Clock
 from store.throttles import Throttles
 
 WINDOW_MS, CONNECTS_PER_WINDOW = 900_000, 30
@@ -27,16 +28,15 @@ class ConnectionControl(Protocol):
         ...
 
 
+@dataclass(frozen=True)
 class ConnectLimit:
     """How often Connect may be pressed, over all processes: each press stores an authorization request."""
 
-    def __init__(self, throttles: Throttles, *, clock: Callable[[], int]) -> None:
-        """`clock` tells epoch milliseconds."""
-        self._throttles = throttles
-        self._clock = clock
+    throttles: Throttles
+    clock: Clock
 
     def __call__(self) -> None:
         """Count one press. Raises TooManyAttempts after 30 within a quarter of an hour."""
-        now = self._clock()
-        if self._throttles.hit("connect", window_ms=WINDOW_MS, now=now) > CONNECTS_PER_WINDOW:
+        now = self.clock()
+        if self.throttles.hit("connect", window_ms=WINDOW_MS, now=now) > CONNECTS_PER_WINDOW:
             raise TooManyAttempts(retry_after=(WINDOW_MS - now % WINDOW_MS) // 1000 + 1)

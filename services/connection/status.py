@@ -9,6 +9,7 @@ from services.connection.states import STATES_OF_SECRETS, UNUSABLE, WORDS, sente
 from services.connection.token_ages import TokenAges
 from services.problems import Level, Problem
 from store.connection.oauth_connection import ConnectionRow, OAuthConnections
+from store.engine.clock import Clock
 
 SAFE = "Sign-ups are safe: they are stored, and delivered as soon as that is possible."
 DELIVERED = "Sign-ups are delivered as they come in."
@@ -77,33 +78,21 @@ class ConnectionView:
         return state + self.idle_problems()
 
 
+@dataclass(frozen=True)
 class ConnectionStatus:
     """Reads the stored connection for people and for the delivery."""
 
-    def __init__(
-        self,
-        connections: OAuthConnections,
-        *,
-        lasts: Callable[[int | None, int, int], bool],
-        clock: Callable[[], int],
-        public_client: bool = False,
-    ) -> None:
-        """`clock` tells epoch milliseconds; `public_client`: no secret of the application is set.
-
-        `lasts` knows whether callers use a token at once, or wait for a new one: by when it was issued, when
-        it ends and what time it is now, in epoch ms.
-        """
-        self._public_client = public_client
-        self._connections = connections
-        self._lasts = lasts
-        self._clock = clock
+    connections: OAuthConnections
+    lasts: Callable[[int | None, int, int], bool]
+    clock: Clock
+    public_client: bool = False
 
     def read(self) -> ConnectionView:
         """Return how the connection stands. Raises store.errors.StoreError."""
-        row, now = self._connections.read(), self._clock()
+        row, now = self.connections.read(), self.clock()
         return ConnectionView(
             state=row.state,
-            sentence=sentence_of(row, public_client=self._public_client),
+            sentence=sentence_of(row, public_client=self.public_client),
             safe=DELIVERED if row.state == "connected" else SAFE,
             action="connect" if WORDS[row.state][1] else None,
             connected_at=row.connected_at,
@@ -116,14 +105,14 @@ class ConnectionStatus:
 
     def usable(self) -> bool:
         """Return whether sending makes sense now: a token is valid, or a refresh is due to be tried."""
-        return _usable(self._connections.read(), self._clock())
+        return _usable(self.connections.read(), self.clock())
 
     def ready(self) -> bool:
         """Return whether a call can go out at once, without waiting for a new token."""
-        row, now = self._connections.read(), self._clock()
+        row, now = self.connections.read(), self.clock()
         if row.access_expires_at is None or row.access_issued_at is None or row.state in UNUSABLE:
             return False
-        return self._lasts(row.access_issued_at, row.access_expires_at, now)
+        return self.lasts(row.access_issued_at, row.access_expires_at, now)
 
 
 def _usable(row: ConnectionRow, now: int) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from services.connection.control import ConnectionControl
 from services.operations.checks import connection, delivery, storage
-from services.operations.snapshot import SnapshotReader
+from services.operations.reader import SnapshotReader
 from services.problems import Problem, well
 from store.errors import StoreError
 
@@ -41,29 +41,24 @@ def _no_call(_url: str) -> str | None:
     return None
 
 
+@dataclass(frozen=True)
 class Doctor:
-    """Looks at everything a deployment needs."""
+    """Looks at everything a deployment needs.
 
-    def __init__(
-        self,
-        deployment: Deployment,
-        reader: SnapshotReader,
-        control: ConnectionControl,
-        *,
-        reach: Callable[[str], str | None] = _no_call,
-    ) -> None:
-        """`reach` makes a call to an address of the vendor, and says in words why it came to nothing."""
-        self._deployment = deployment
-        self._reader = reader
-        self._control = control
-        self._reach = reach
+    `reach` makes a call to an address of the vendor, and says in words why it came to nothing.
+    """
+
+    deployment: Deployment
+    reader: SnapshotReader
+    control: ConnectionControl
+    reach: Callable[[str], str | None] = _no_call
 
     def examine(self, *, online: bool = False) -> list[Problem]:
         """Return all that was looked at, in order or not, whatever fails.
 
         Only `online` uses the network beyond the database.
         """
-        deployment, files = self._deployment, self._reader.files()
+        deployment, files = self.deployment, self.reader.read_files()
         found = [
             *(deployment.warnings or [well("The settings are complete.")]),
             *storage.disk(files, deployment.folder),
@@ -80,33 +75,33 @@ class Doctor:
         return found + (self._online() if online else [])
 
     def _online(self) -> list[Problem]:
-        urls = self._deployment.vendor_urls
-        calls = [problem for url in urls for problem in connection.reached(url, self._reach(url))]
+        urls = self.deployment.vendor_urls
+        calls = [problem for url in urls for problem in connection.reached(url, self.reach(url))]
         return calls + connection.hosts(urls)
 
     def _stored(self) -> list[Problem]:
-        found = self._reader.storage()
+        found = self.reader.read_storage()
         return [
-            *storage.database(self._reader.database_description(), self._deployment.store_url),
+            *storage.database(self.reader.database.description(), self.deployment.store_url),
             *storage.second_copy(found),
             *(found.proxies or [well("Nothing that was seen speaks against PROXY_HOPS.")]),
             *storage.salvage(found),
         ]
 
     def _connected(self) -> list[Problem]:
-        found = self._reader.account()
+        found = self.reader.read_account()
         return [
             *connection.connection(found.connection),
-            *connection.keys(opened=self._control.decryptable()),
+            *connection.keys(opened=self.control.decryptable()),
             *connection.idle(found.connection),
-            *connection.public_lists(self._deployment.public_list_ids, found.lists),
+            *connection.public_lists(self.deployment.public_list_ids, found.lists),
             *found.open_lists,
             *connection.weak_doors(found.weak_doors),
         ]
 
     def _delivered(self) -> list[Problem]:
-        found = self._reader.delivery(self._reader.queue())
-        usable = self._reader.connection().usable
+        found = self.reader.read_delivery(self.reader.read_queue())
+        usable = self.reader.read_connection().usable
         return [
             *delivery.waiting(found.queue),
             *delivery.parked(found.queue, then="They are kept.", cure="/admin/ says why."),

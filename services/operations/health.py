@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from services.operations.checks import delivery, storage
-from services.operations.snapshot import Outage, Snapshot, SnapshotReader
+from services.operations.reader import SnapshotReader
+from services.operations.snapshot import Outage, Snapshot
 from services.problems import Level, Problem, for_strangers
 
 
@@ -79,17 +80,16 @@ def report_without_database(problem: Problem, *, storable: bool, version: str) -
     return HealthReport(status, storable, "unknown", 0, 0, (problem,), version)
 
 
+@dataclass
 class Health:
-    """Reads how everything is, and judges it."""
+    """Reads how everything is, and judges it; `warnings` are the settings' own."""
 
-    def __init__(self, reader: SnapshotReader, *, warnings: Iterable[Problem], version: str) -> None:
-        """`warnings` are the settings' own."""
-        self.reader = reader
-        self.version = version
-        self._warnings = tuple(warnings)
+    reader: SnapshotReader
+    warnings: tuple[Problem, ...]
+    version: str
 
     def report(self, *, for_all: bool = False) -> HealthReport:
-        """Never raises: a store that cannot be used is what "unavailable" means.
+        """Return how the service is; a store that cannot be used is what "unavailable" means. Never raises.
 
         `for_all` leaves out what strangers must not know: what is weak, and what became of single sign-ups.
         """
@@ -97,4 +97,4 @@ class Health:
         if isinstance(found, Outage):
             problem, storable = storage.outage(found), found.spooled is not None
             return report_without_database(problem, storable=storable, version=self.version)
-        return report_of(found, self._warnings, version=self.version, for_all=for_all)
+        return report_of(found, self.warnings, version=self.version, for_all=for_all)

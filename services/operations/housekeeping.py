@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from store.engine.clock import Clock
 from store.errors import StoreError
 
 log = structlog.get_logger(__name__)
@@ -31,8 +32,8 @@ class Task:
 class Housekeeping:
     """Runs what is due. One turn at a time in a process: a second caller goes on without waiting."""
 
-    def __init__(self, tasks: Sequence[Task], clock: Callable[[], int]) -> None:
-        """`clock` tells epoch milliseconds."""
+    def __init__(self, tasks: Sequence[Task], clock: Clock) -> None:
+        """Nothing runs yet; the first run of each task is due at once."""
         self._tasks = tasks
         self._clock = clock
         self._rests: dict[str, tuple[int, int]] = {}

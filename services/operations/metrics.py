@@ -7,6 +7,7 @@ Format: https://prometheus.io/docs/instrumenting/exposition_formats/
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import choose_encoder
@@ -14,7 +15,8 @@ from prometheus_client.registry import Collector
 
 from services.connection.states import WORDS
 from services.connection.status import ConnectionView
-from services.operations.snapshot import Queue, SnapshotReader
+from services.operations.reader import SnapshotReader
+from services.operations.snapshot import Queue
 from store.errors import StoreError
 from store.signups.suspected import Waiting
 
@@ -22,12 +24,11 @@ from store.signups.suspected import Waiting
 FAILURES = ("refresh_failing", "credentials_rejected", "needs_reauthorization")
 
 
+@dataclass(frozen=True)
 class Metrics(Collector):
     """Collects without a registry: the library's own would add the memory of whichever process answers."""
 
-    def __init__(self, reader: SnapshotReader) -> None:
-        """Nothing is read before a scrape."""
-        self._reader = reader
+    reader: SnapshotReader
 
     def exposition(self, accept: str) -> tuple[bytes, str]:
         """Return the figures in the format that the Accept header asks for, and their content type."""
@@ -37,12 +38,11 @@ class Metrics(Collector):
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Return every figure; `up` alone, with 0, while the store cannot be used. Never raises."""
         try:
-            self._reader.probe()
-            view = self._reader.connection()
+            self.reader.probe()
             known = [
-                *connection_figures(view),
-                *queue_figures(self._reader.queue()),
-                suspected_figures(self._reader.suspected()),
+                *connection_figures(self.reader.read_connection()),
+                *queue_figures(self.reader.read_queue()),
+                suspected_figures(self.reader.read_suspected()),
             ]
         except StoreError:
             known = []

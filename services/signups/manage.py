@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 from uuid import UUID
@@ -15,6 +15,7 @@ from services.errors import ServiceError
 from services.plain_text import mended
 from services.signups.advice import advice
 from services.submission.field_types import Address
+from store.engine.clock import Clock
 from store.outbox.deliveries import Deliveries
 from store.outbox.manage import DeliveryActions
 from store.quota.ledger import QuotaLedger
@@ -52,26 +53,16 @@ class SignupCase:
     what_next: str
 
 
+@dataclass(frozen=True)
 class SignupActions:
     """What an operator may see and do. It shows people's data, so it is for operators alone."""
 
-    def __init__(
-        self,
-        *,
-        records: SignupRecords,
-        deliveries: Deliveries,
-        care: DeliveryActions,
-        budget: QuotaLedger,
-        lists: ListCache,
-        clock: Callable[[], int],
-    ) -> None:
-        """`clock` tells epoch milliseconds."""
-        self._records = records
-        self._deliveries = deliveries
-        self._care = care
-        self._budget = budget
-        self._lists = lists
-        self._clock = clock
+    records: SignupRecords
+    deliveries: Deliveries
+    care: DeliveryActions
+    budget: QuotaLedger
+    lists: ListCache
+    clock: Clock
 
     def newest(
         self, *, limit: int, state: str | None = None, email: str | None = None, since: int | None = None
@@ -81,29 +72,29 @@ class SignupActions:
         Raises:
             AddressUnclear: `email` is none.
         """
-        return self._records.newest(SignupFilter(state, _contact_key(email), since), limit)
+        return self.records.newest(SignupFilter(state, _contact_key(email), since), limit)
 
     def show(self, signup_id: str) -> SignupCase | None:
         """Everything about one sign-up; None when there is none of that id."""
-        record = self._records.find(signup_id)
+        record = self.records.find(signup_id)
         if record is None:
             return None
-        carrier = None if record.merged_into is None else self._records.signup_of(record.merged_into)
-        what_next = advice(record, carrier=carrier, now=self._clock())
-        return SignupCase(record, tuple(self._records.attempts_for(record)), what_next)
+        carrier = None if record.merged_into is None else self.records.signup_of(record.merged_into)
+        what_next = advice(record, carrier=carrier, now=self.clock())
+        return SignupCase(record, tuple(self.records.attempts_for(record)), what_next)
 
     def retry(self, signup_id: str) -> Retry:
         """Make a parked sign-up due again, as if never tried."""
-        if self._deliveries.retry(signup_id, now=self._clock()):
+        if self.deliveries.retry(signup_id, now=self.clock()):
             log.info("signup_retried", signup_id=signup_id)
             return Retry.DUE
-        return Retry.UNKNOWN if self._records.find(signup_id) is None else Retry.NOT_PARKED
+        return Retry.UNKNOWN if self.records.find(signup_id) is None else Retry.NOT_PARKED
 
     def retry_all_parked(self) -> int:
         """Make every sign-up due again that is parked now; returns how many."""
-        ids = self._records.parked_ids()
-        retried = sum(self._deliveries.retry(signup_id, now=self._clock()) for signup_id in ids)
-        self._budget.try_again()
+        ids = self.records.parked_ids()
+        retried = sum(self.deliveries.retry(signup_id, now=self.clock()) for signup_id in ids)
+        self.budget.try_again()
         log.info("all_parked_retried", signups=retried)
         return retried
 
@@ -118,7 +109,7 @@ class SignupActions:
         reason = " ".join(mended(reason).split())
         if not reason or len(reason) > LONGEST_REASON:
             raise UnusableDecision(f"Say why, in at most {LONGEST_REASON} characters.")
-        dropped = self._care.drop(signup_id, now=self._clock(), note=f"Dropped: {reason}")
+        dropped = self.care.drop(signup_id, now=self.clock(), note=f"Dropped: {reason}")
         if dropped:
             log.info("signup_dropped", signup_id=signup_id)
         return dropped
@@ -134,20 +125,20 @@ class SignupActions:
         old, new = _list_id(old), _list_id(new)
         if old == new:
             raise UnusableDecision("Both are the same list.")
-        known = self._lists.known()
+        known = self.lists.known()
         names = {entry.list_id: entry.name for entry in known.entries} if known else {}
         if known and new not in names:
             raise UnusableDecision(
                 f"The account has no list {new}. If it is new, run `flask lists` first, which asks again."
             )
         note = f"A person replaced the list {old} by “{names.get(new, new)}” ({new})."
-        changed = self._care.replace_list(old, new, now=self._clock(), note=note)
+        changed = self.care.replace_list(old, new, now=self.clock(), note=note)
         log.info("list_replaced", signups=changed)
         return changed
 
     def parked(self, limit: int) -> list[SignupRecord]:
         """The newest that wait for a person, or until what they are refused for is mended."""
-        return self._records.newest(SignupFilter("parked"), limit)
+        return self.records.newest(SignupFilter("parked"), limit)
 
     def all(self, *, email: str | None = None) -> Iterator[SignupRecord]:
         """Every sign-up, or those of one address, oldest first, without holding them all in memory.
@@ -155,7 +146,7 @@ class SignupActions:
         Raises:
             AddressUnclear: `email` is none.
         """
-        return self._records.all(SignupFilter(contact_key=_contact_key(email)))
+        return self.records.all(SignupFilter(contact_key=_contact_key(email)))
 
 
 def _list_id(text: str) -> str:

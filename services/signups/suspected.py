@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import structlog
@@ -10,6 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from services.delivery.worker import Delivery
 from services.submission.field_types import Address
+from store.engine.clock import Clock
 from store.errors import StoreError
 from store.key_value import KeyValue
 from store.recovery.durable_accept import Judgement
@@ -34,32 +34,29 @@ class SuspectPage:
     after: str | None
 
 
+@dataclass(frozen=True)
 class SuspectedReview:
     """Keeps suspected sign-ups apart until an admin releases or deletes them; nothing is sent before."""
 
-    def __init__(
-        self, *, suspected: SuspectedSignups, meta: KeyValue, delivery: Delivery, clock: Callable[[], int]
-    ) -> None:
-        """`clock` tells epoch ms."""
-        self._suspected = suspected
-        self._meta = meta
-        self._delivery = delivery
-        self._clock = clock
+    suspected: SuspectedSignups
+    meta: KeyValue
+    delivery: Delivery
+    clock: Clock
 
     def holds(self, signup_id: str) -> bool:
         """Whether it was kept here, released or not. Raises store.StoreUnavailable."""
-        return self._suspected.find(signup_id) is not None
+        return self.suspected.find(signup_id) is not None
 
     def waiting(self, limit: int, *, reason: str | None = None) -> list[Suspect]:
         """Those that nobody has decided on, the likeliest people first, of these the newest first.
 
         `reason` is one of `protection.RULES`. Raises store.StoreUnavailable.
         """
-        return self._suspected.waiting(limit, reason=reason)
+        return self.suspected.waiting(limit, reason=reason)
 
     def page(self, limit: int, *, after: str | None = None, reason: str | None = None) -> SuspectPage:
         """The same by pages; `after` is what the page before said. Raises store.StoreUnavailable."""
-        found = self._suspected.waiting(limit + 1, after=_place(after), reason=reason)
+        found = self.suspected.waiting(limit + 1, after=_place(after), reason=reason)
         shown, more = found[:limit], len(found) > limit
         last = shown[-1] if more else None
         following = f"{last.rank}.{last.received_at}.{last.id}" if last else None
@@ -74,39 +71,39 @@ class SuspectedReview:
             contact_key = _ADDRESS.validate_python(address.strip())
         except ValidationError:
             return []
-        return self._suspected.of_contact(contact_key, limit)
+        return self.suspected.of_contact(contact_key, limit)
 
     def to_confirm(self, reason: str, limit: int) -> tuple[list[Suspect], int]:
         """Some of a reason, before all are decided on, and the time (epoch ms) up to which that is done."""
-        return self.waiting(limit, reason=reason), self._clock()
+        return self.waiting(limit, reason=reason), self.clock()
 
     def count(self) -> int:
         """How many wait for a decision, a thousand of each rank at most. Raises store.StoreUnavailable."""
-        return self._suspected.count()
+        return self.suspected.count()
 
     def counts(self) -> Waiting:
         """The same by how likely they are people's. Raises store.StoreUnavailable."""
-        return self._suspected.counts()
+        return self.suspected.counts()
 
     def look(self) -> None:
         """An admin looks at them now: what comes later is new. Never raises."""
-        now = self._clock()
+        now = self.clock()
         try:
             if not 0 <= now - self._looked_at() < _LOOK_MS:
-                self._meta.put(_LOOKED_AT, str(now))
+                self.meta.put(_LOOKED_AT, str(now))
         except StoreError as error:
             log.warning("look_not_noted", error=type(error).__name__)
 
     def new(self) -> int:
         """How many came since an admin looked last, a thousand at most. Raises store.StoreUnavailable."""
-        return self._suspected.newer(self._looked_at())
+        return self.suspected.newer(self._looked_at())
 
     def release(self, signup_id: str) -> bool:
         """Deliver it like any other sign-up; False when it does not wait here (any more)."""
-        released = self._suspected.release(signup_id, now=self._clock())
+        released = self.suspected.release(signup_id, now=self.clock())
         if released:
             log.info("suspected_signup_released", signup_id=signup_id)
-            self._delivery.wake()
+            self.delivery.wake()
         return released
 
     def try_again(self, signup_id: str, judgement: Judgement) -> bool:
@@ -116,9 +113,9 @@ class SuspectedReview:
         """
         if judgement.broken and judgement.rank != PROVEN:
             return False
-        released = self._suspected.try_again(
+        released = self.suspected.try_again(
             signup_id,
-            now=self._clock(),
+            now=self.clock(),
             believed=not judgement.broken,
             limits=judgement.limits,
             once=judgement.once,
@@ -126,25 +123,25 @@ class SuspectedReview:
         )
         if released:
             log.info("suspected_signup_proven", signup_id=signup_id)
-            self._delivery.wake()
+            self.delivery.wake()
         return released
 
     def waits(self, signup_id: str) -> bool:
         """Whether it is kept here and nobody has decided on it. Raises store.StoreUnavailable."""
-        found = self._suspected.find(signup_id)
+        found = self.suspected.find(signup_id)
         return found is not None and found.released_at is None
 
     def release_all(self, reason: str, *, seen: int) -> int:
         """Deliver those with that reason that were received by `seen` (epoch ms), `BULK_MOST` at most."""
-        released = self._suspected.release_of(reason, seen=seen, now=self._clock(), most=BULK_MOST)
+        released = self.suspected.release_of(reason, seen=seen, now=self.clock(), most=BULK_MOST)
         log.info("suspected_signups_released", reason=reason, signups=released)
         if released:
-            self._delivery.wake()
+            self.delivery.wake()
         return released
 
     def delete(self, signup_id: str) -> bool:
         """Remove it for good; False when it does not wait here (any more)."""
-        deleted = self._suspected.delete(signup_id)
+        deleted = self.suspected.delete(signup_id)
         if deleted:
             log.info("suspected_signup_deleted", signup_id=signup_id)
         return deleted
@@ -154,12 +151,12 @@ class SuspectedReview:
 
         Not those that were proven to be a person's: they are looked at one by one.
         """
-        deleted = self._suspected.delete_of(reason, seen=seen, most=BULK_MOST)
+        deleted = self.suspected.delete_of(reason, seen=seen, most=BULK_MOST)
         log.info("suspected_signups_deleted", reason=reason, signups=deleted)
         return deleted
 
     def _looked_at(self) -> int:
-        return int(self._meta.get(_LOOKED_AT) or 0)
+        return int(self.meta.get(_LOOKED_AT) or 0)
 
 
 def _place(text: str | None) -> Place | None:

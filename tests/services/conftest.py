@@ -41,7 +41,7 @@ from services.intake.record import Evidence, Recorder
 from services.intake.result import SignupResults
 from services.intake.statuses import SignupStatuses
 from services.operations.health import Health
-from services.operations.snapshot import SnapshotReader, Sources
+from services.operations.reader import SnapshotReader
 from services.problems import Problem
 from services.protection.day_share import CountsAccepted, DayShare
 from services.protection.proof_of_work import ProofOfWork
@@ -228,7 +228,7 @@ class House:
         )
         self.statuses = SignupStatuses(self.signups, self.quarantine, self.spool, ids)
         self.silent_seconds: float | None = 0.0
-        self.sources = Sources(
+        self.reader = SnapshotReader(
             database=self.database,
             spool=self.spool,
             salvage=self.salvage,
@@ -236,7 +236,7 @@ class House:
             deliveries=self.deliveries,
             quota=self.budget,
             public_backlog=PublicBacklog(self.database, stranger=STRANGER),
-            connection=self.connection,
+            status=self.connection,
             lists=self.lists,
             open_lists=self.open_lists,
             suspected=SuspectedSignups(self.database),
@@ -246,9 +246,9 @@ class House:
         )
         self.health = self.health_of()
 
-    def health_of(self, *, warnings: Iterable[Problem] = (), **sources: Any) -> Health:
-        """Health, with other `sources` than usual."""
-        return Health(SnapshotReader(replace(self.sources, **sources)), warnings=warnings, version="1.2.3")
+    def health_of(self, *, warnings: Iterable[Problem] = (), **parts: Any) -> Health:
+        """Health, with other parts of the reader than usual."""
+        return Health(replace(self.reader, **parts), warnings=tuple(warnings), version="1.2.3")
 
     def wish(self) -> dict[str, Any]:
         """What the only delivery is to carry out."""

@@ -14,7 +14,7 @@ from services.intake.parsing import read_form
 from services.intake.record import Evidence
 from services.operations.checks import connection, delivery, storage
 from services.operations.doctor import Deployment, Doctor
-from services.operations.snapshot import Files, SnapshotReader
+from services.operations.snapshot import Files
 from services.problems import Level, Problem
 from store.engine.database import Database
 from store.errors import StoreMisconfigured, StoreUnavailable
@@ -63,10 +63,10 @@ def examine(
     delivers_itself: bool = True,
     proxies: tuple[Problem, ...] = (),
 ) -> list[Problem]:
-    sources = replace(house.sources, proxies=lambda: proxies, database=database or house.database)
+    reader = replace(house.reader, proxies=lambda: proxies, database=database or house.database)
     if not delivers_itself:
-        sources = replace(sources, silent_seconds=None)
-    doctor = Doctor(deployment, SnapshotReader(sources), Control(decryptable=decryptable))
+        reader = replace(reader, silent_seconds=None)
+    doctor = Doctor(deployment, reader, Control(decryptable=decryptable))
     return doctor.examine(online=online)
 
 
@@ -244,7 +244,7 @@ def test_public_lists_are_compared_with_the_account(house: House) -> None:
 def test_waiting_is_a_problem_after_an_hour(house: House) -> None:
     """A backlog is normal; one that does not move is not."""
     sign_up(house)
-    queue = SnapshotReader(house.sources).queue()
+    queue = house.reader.read_queue()
     assert delivery.waiting(replace(queue, now=queue.now + 3_600_000))[0].level is Level.OK
     assert delivery.waiting(replace(queue, now=queue.now + 3_601_000))[0].level is Level.PROBLEM
 
@@ -252,12 +252,12 @@ def test_waiting_is_a_problem_after_an_hour(house: House) -> None:
 def test_a_missing_worker_shows_by_what_waits(house: House) -> None:
     """With DELIVERY=off, a quarter of an hour without delivery is a problem, unless none can be made."""
     sign_up(house)
-    reader = SnapshotReader(replace(house.sources, silent_seconds=None))
+    reader = replace(house.reader, silent_seconds=None)
     received_at = house.clock.now
 
     def worker(seconds: int, *, usable: bool = True, delivers_itself: bool = False) -> list[Problem]:
         house.clock.now = received_at + seconds * 1_000
-        found = reader.delivery(reader.queue())
+        found = reader.read_delivery(reader.read_queue())
         return delivery.worker(replace(found, delivers_itself=delivers_itself), usable=usable)
 
     assert worker(10_000, delivers_itself=True) == []

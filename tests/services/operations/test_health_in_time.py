@@ -12,7 +12,7 @@ import pytest
 
 from services.operations.health import Health, HealthReport
 from services.operations.health_in_time import HealthInTime
-from services.operations.snapshot import DATABASE, FOLDER, SnapshotReader
+from services.operations.reader import DATABASE, FOLDER, SnapshotReader
 from store.engine.database import Database
 from store.engine.sqlite import driver
 from store.errors import StoreUnavailable

@@ -11,7 +11,6 @@ from services.constant_contact.errors import Rejected
 from services.intake.parsing import read_form
 from services.intake.record import Evidence
 from services.operations.metrics import Metrics
-from services.operations.snapshot import SnapshotReader
 from tests.services.conftest import House
 from tests.services.vendor import NEWSLETTER
 
@@ -35,7 +34,7 @@ NAMES = {
 
 def figures(house: House) -> dict[str, float]:
     """What a scraper reads, by name without the common beginning; of the states the current one's name."""
-    metrics = Metrics(SnapshotReader(house.sources))
+    metrics = Metrics(house.reader)
     text, _ = metrics.exposition("")
     found = {}
     for family in text_string_to_metric_families(text.decode()):
@@ -145,7 +144,7 @@ def test_a_store_that_fails_half_way_is_down(house: House) -> None:
 )
 def test_the_scraper_chooses_the_format(house: House, accept: str, content_type: str) -> None:
     """The content type names the format that the Accept header asked for; OpenMetrics ends with # EOF."""
-    metrics = Metrics(SnapshotReader(house.sources))
+    metrics = Metrics(house.reader)
     text, found = metrics.exposition(accept)
     assert found.startswith(content_type)
     assert text.endswith(b"# EOF\n") is ("openmetrics" in accept)

@@ -19,7 +19,6 @@ from services.constant_contact.errors import QuotaExceeded, Rejected, Unreachabl
 from services.operations.doctor import Deployment, Doctor
 from services.operations.health import Health, HealthReport
 from services.operations.metrics import Metrics
-from services.operations.snapshot import SnapshotReader
 from services.problems import Level, Problem
 from store.quota.causes import Cause, Causes
 from store.signups.accept import Signups
@@ -249,12 +248,11 @@ def health_lines(audience: str, report: HealthReport) -> Iterator[str]:
 def told(scene: Scene) -> str:
     """The answers of all, without what differs from machine to machine."""
     house = scene.house
-    sources = replace(
-        house.sources,
+    reader = replace(
+        house.reader,
         proxies=lambda: scene.proxies,
         silent_seconds=(lambda: house.silent_seconds) if scene.delivers_itself else None,
     )
-    reader = SnapshotReader(sources)
     health = Health(reader, warnings=scene.deployment.warnings, version="1.2.3")
     lines = [
         *health_lines("admins", health.report()),
