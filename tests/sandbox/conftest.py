@@ -1,4 +1,4 @@
-"""A sandbox on a clock that stands still, and a client that speaks to it as the application would."""
+"""A sandbox on a clock that stands still, and a client that calls it as the application would."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ START = 1_795_000_000.25
 
 
 class Clock:
-    """Stands still until told otherwise; epoch seconds."""
+    """A clock that stands still until it is set; epoch seconds."""
 
     def __init__(self) -> None:
         self.now = START
@@ -28,7 +28,7 @@ class Clock:
 
 @pytest.fixture(autouse=True)
 def answers() -> Iterator[Answers]:
-    """Every answer of every sandbox, however it was asked, is held against the vendor's contract."""
+    """Check every answer of every sandbox against the vendor's contract."""
     with watched_answers() as answers:
         yield answers
     assert answers.problems == []
@@ -46,7 +46,7 @@ def client(clock: Clock) -> FlaskClient:
 
 @pytest.fixture
 def vendor(client: FlaskClient) -> Vendor:
-    """An unthrottled sandbox."""
+    """Return a sandbox without rate limits."""
     vendor = Vendor(client)
     vendor.settings(rate_limit=False)
     return vendor
@@ -54,7 +54,7 @@ def vendor(client: FlaskClient) -> Vendor:
 
 @pytest.fixture
 def api(vendor: Vendor) -> Callable[..., TestResponse]:
-    """Calls the API as the Owner with all the scopes that the application asks for."""
+    """Return a function that calls the API as the Owner with the application's scopes."""
     token = vendor.connect()["access_token"]
 
     def call(method: str, path: str, body: Any = None, **kwargs: Any) -> TestResponse:

@@ -1,4 +1,4 @@
-"""The steps that tests repeat: consent, exchange, refresh, sign up, control."""
+"""Steps that tests repeat: consent, exchange, refresh, sign up, control."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SCOPE = "contact_data account_read offline_access"
 
 
 class Vendor:
-    """A thin actor over the test client."""
+    """Calls the sandbox as a person and an application would, by the test client."""
 
     def __init__(self, client: FlaskClient) -> None:
         self.client = client

@@ -1,4 +1,4 @@
-"""What a peer may do to the worker's loop: nothing, for longer than the limits say."""
+"""The worker's loop with peers that are slow, silent or gone: the limits end each connection."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ POST = b"POST / HTTP/1.1\r\nHost: a\r\n"
 
 
 class Loop:
-    """The worker's loop with a clock that is set, and threads that do as the test says."""
+    """The worker's loop with a clock that is set by hand; the test answers in place of the threads."""
 
     def __init__(self) -> None:
         self.now = 1_000.0
@@ -46,10 +46,10 @@ class Loop:
         self.peers: list[socket.socket] = []
 
     def connect(self, first: bytes = b"") -> socket.socket:
-        """Return a peer that has sent this when it is accepted."""
+        """Return a peer that has sent `data` before it is accepted."""
         ours, peer = socket.socketpair()
         ours.setblocking(False)
-        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4_096)  # what the system keeps is not ours
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4_096)  # the kernel's buffers do not count
         peer.setblocking(False)
         peer.sendall(first)
         self.peers.append(peer)
@@ -57,7 +57,7 @@ class Loop:
         return peer
 
     def turn(self) -> None:
-        """Look at all that has happened."""
+        """Let the loop handle all events."""
         while events := self.poller.select(0):
             for key, _ in events:
                 key.data(key.fileobj)
@@ -69,7 +69,7 @@ class Loop:
         self.turn()
 
     def answer(self, body: bytes, *, reusable: bool = True) -> Connection:
-        """Return a thread answers the oldest complete request."""
+        """Answer the oldest complete request, in place of a thread; return its connection."""
         conn = self.complete.pop(0)
         conn.stream.sendall(body)
         conn.reusable = reusable

@@ -1,4 +1,4 @@
-"""When a request is handed over, and that gunicorn's own parser then says what it is."""
+"""When a request is handed over, and that gunicorn's own parser then reads the same."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ REFUSED: dict[str, tuple[bytes, type[Exception] | None]] = {
 def test_what_is_odd_is_handed_over_at_once_and_nothing_may_follow(
     request_bytes: bytes, error: type[Exception] | None, step: int, pair: Pair
 ) -> None:
-    """Gunicorn refuses it by its own rules, or finds the body cut off; the connection then ends."""
+    """The parser refuses it by its own rules, or finds the body cut off; the connection then ends."""
     frame, come = frame_of(request_bytes, step=step)
     assert frame is not None
     pair.connection.received += request_bytes[:come]
@@ -160,7 +160,7 @@ def test_a_head_that_does_not_end_is_refused() -> None:
         (b"POST / HTTP/1.0\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n", False),
     ],
 )
-def test_who_waits_for_an_invitation_is_known(head: bytes, *, expected: bool) -> None:
+def test_an_expectation_of_100_continue_is_known(head: bytes, *, expected: bool) -> None:
     """RFC 9110 section 10.1.1: not a client that speaks HTTP/1.0."""
     framing = Framing(LIMITS)
     assert framing.find(bytearray(head)) is None

@@ -1,4 +1,4 @@
-"""What a worker does at its door, and what the workers know of each other."""
+"""How a worker accepts connections, and what the workers know of each other."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_tls_is_refused_at_the_start() -> None:
 
 
 class TestLoads:
-    """The numbers that workers tell each other."""
+    """The numbers that workers report to each other."""
 
     def test_the_least_of_the_others_is_known(self) -> None:
         """One's own number does not count, nor that of a worker that accepts no longer."""

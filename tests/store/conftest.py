@@ -34,7 +34,7 @@ EMPTY = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)]
 
 @pytest.fixture(scope="session")
 def postgresql_template(postgresql_url: str) -> Iterator[str]:
-    """The name of a migrated database: copying it is cheaper than migrating for each test."""
+    """Yield the name of a migrated database: copying it is cheaper than migrating for each test."""
     with new_database(postgresql_url) as url:
         database = Database(url)
         database.prepare()
@@ -61,7 +61,7 @@ def _always(journal: str, _version: object) -> str:
 
 @pytest.fixture(scope="session")
 def postgresql_shared(postgresql_url: str, postgresql_template: str) -> Iterator[str]:
-    """One migrated database for most tests, emptied before each: creating one takes 0.1 s."""
+    """Yield one migrated database for most tests, emptied before each: creating one takes 0.1 s."""
     with new_database(postgresql_url, template=postgresql_template) as url:
         with psycopg.connect(url) as connection:
             connection.execute(_KEEP_AS_MIGRATED)
@@ -70,7 +70,7 @@ def postgresql_shared(postgresql_url: str, postgresql_template: str) -> Iterator
 
 @pytest.fixture(scope="session")
 def sqlite_templates(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """A migrated file for each journal mode, closed, so that it may be copied."""
+    """Return a migrated file for each journal mode, closed, so that it may be copied."""
     templates = {}
     for journal in ("wal", "truncate"):
         file = tmp_path_factory.mktemp(journal) / "app.db"
@@ -83,7 +83,7 @@ def sqlite_templates(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path
 
 @pytest.fixture(params=ENGINES)
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """Where a fresh, migrated database is."""
+    """Yield the URL of a new, migrated database."""
     if request.param == "postgresql":
         shared: str = request.getfixturevalue("postgresql_shared")
         with psycopg.connect(shared) as connection:
@@ -97,7 +97,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 
 @pytest.fixture(params=EMPTY)
 def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """Where a database may be created."""
+    """Yield the URL at which a new database may be created."""
     if request.param == "postgresql":
         with new_database(request.getfixturevalue("postgresql_url")) as fresh:
             yield fresh
@@ -107,7 +107,7 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 
 @pytest.fixture
 def open_database() -> Iterator[Callable[[str], Database]]:
-    """Open databases that are closed after the test."""
+    """Return a function that opens databases, which are closed after the test."""
     with ExitStack() as stack:
 
         def opened(url: str) -> Database:
@@ -253,7 +253,7 @@ def in_threads(count: int, work: Callable[[int], T]) -> list[T]:
 
 
 def in_processes(count: int, work: Callable[[], None]) -> list[int]:
-    """Run `work` in forked processes that start together; returns their exit codes."""
+    """Run `work` in forked processes that start together; return their exit codes."""
     gate_out, gate_in = os.pipe()
     children = []
     for _ in range(count):

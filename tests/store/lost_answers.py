@@ -1,4 +1,4 @@
-"""A way to PostgreSQL on which the answer to a COMMIT gets lost."""
+"""A proxy in front of PostgreSQL that loses the answer to a COMMIT."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sqlalchemy import make_url
 
 
 class LosingProxy:
-    """Passes everything on; with `lose_commit` set it hangs up "before" or "after" the next COMMIT."""
+    """Forwards everything; with `lose_commit` set it closes "before" or "after" the next COMMIT."""
 
     def __init__(self, target: str) -> None:
         """`target` is the URL of the server."""
@@ -63,7 +63,7 @@ class LosingProxy:
 
 @contextmanager
 def losing_proxy(target: str) -> Iterator[LosingProxy]:
-    """A proxy in front of the server of `target` for the length of a test."""
+    """Yield a proxy in front of the server of `target`."""
     proxy = LosingProxy(target)
     try:
         yield proxy

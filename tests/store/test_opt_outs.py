@@ -1,4 +1,4 @@
-"""The table of opt-outs: read in rounds by one process at a time, and doubted by whatever is put back."""
+"""The table of opt-outs: read in rounds by one process at a time, and doubtful after rows were put back."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def opt_outs(database: Database) -> OptOuts:
 
 
 def read_all(opt_outs: OptOuts, now: int, *found: OptedOut) -> None:
-    """A round of one page."""
+    """Read the list of opt-outs in a round of one page."""
     assert opt_outs.begin(now, lease_ms=LEASE) is not None
     opt_outs.keep(found, following=None, day="2026-11-29")
 
@@ -69,13 +69,13 @@ def test_one_reads_at_a_time(opt_outs: OptOuts) -> None:
 
 
 def test_a_lease_given_by_a_clock_that_was_set_back_since_holds_nobody_up(opt_outs: OptOuts) -> None:
-    """It is longer than any lease is."""
+    """Its rest is longer than any lease, so it is taken for over."""
     opt_outs.begin(10**9, lease_ms=LEASE)
     assert opt_outs.begin(1_000, lease_ms=LEASE) is not None
 
 
 def test_a_lost_round_begins_anew(opt_outs: OptOuts) -> None:
-    """Its link leads nowhere any more; any other failure leaves it where it was."""
+    """The vendor refuses the link to its next page; after any other failure the round goes on at its page."""
     opt_outs.begin(1_000, lease_ms=LEASE)
     opt_outs.keep([], following="/page-2", day="2026-11-29")
     opt_outs.failed(5_000, lost=False)

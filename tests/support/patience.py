@@ -1,4 +1,4 @@
-"""Waiting that takes a test's clock forward, and none of the test's own time."""
+"""Waiting that sets a test's clock forward and takes no real time."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ class MovedByHand(Protocol):
 
 
 class Patient(threading.Event):
-    """An event that never comes: who waits for it finds the clock so much later."""
+    """An event that is never set: waiting for it sets the clock forward."""
 
     def __init__(self, clock: MovedByHand) -> None:
         super().__init__()
         self._clock = clock
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Let the clock go on."""
+        """Set the clock forward by the time-out."""
         self._clock.now += int((timeout or 0) * 1000)
         return False

@@ -18,7 +18,7 @@ from sqlalchemy import make_url
 
 @pytest.fixture(scope="session")
 def postgresql_url() -> Iterator[str]:
-    """An empty database for this session, on a server that may create more (see `new_database`)."""
+    """Yield an empty database for this session, on a server that may create more (see `new_database`)."""
     given = os.environ.get("TEST_DATABASE_URL")
     if given:
         with new_database(given) as url:
@@ -44,7 +44,7 @@ def new_database(url: str, *, template: str = "template1") -> Iterator[str]:
 
 
 def _place() -> str:
-    """Memory where there is room: each test copies and drops a database, and the product insists on fsync."""
+    """Return a folder in memory where there is room: each test copies a database, with fsync on."""
     memory = Path("/dev/shm")
     roomy = memory.is_dir() and shutil.disk_usage(memory).free > 2**30
     return str(memory) if roomy else "/tmp"

@@ -1,4 +1,4 @@
-"""Calls that end in time, against servers that do not want to."""
+"""Calls that end in time, although the server does not end them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from tests.services.vendor import data_of
 from transport.deadline import DeadlineSession
 
 SECONDS = 0.25
-# A busy machine's moods; without a deadline each call would last 4 s and more.
+# Time for a busy machine; without a deadline each call would last 4 s and more.
 LATEST = 2.5
 HEAD = b"HTTP/1.1 200 OK\r\n"
 ANSWER = HEAD + b"Content-Length: 2\r\n\r\n{}"
@@ -68,7 +68,7 @@ def say_nothing(connection: socket.socket) -> None:
 
 
 def answer_then_drip(connection: socket.socket) -> None:
-    """A connection that is kept, and turns bad at its second request."""
+    """Answer the first request of a kept connection, and drip at the second."""
     ask(connection)
     connection.sendall(ANSWER)
     ask(connection)
@@ -89,7 +89,7 @@ STUBBORN: dict[str, Serve] = {
 
 @contextmanager
 def serving(serve: Serve, tls: ssl.SSLContext | None = None) -> Iterator[str]:
-    """A server that treats each connection with `serve`; yields its address without the scheme."""
+    """Run a server that calls `serve` with each connection; yield its address without the scheme."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         threads: list[threading.Thread] = []
 
@@ -165,7 +165,7 @@ def tls(certificate: Path) -> ssl.SSLContext:
 
 @pytest.mark.parametrize("serve", STUBBORN.values(), ids=STUBBORN.keys())
 def test_a_stubborn_server_is_cut_off(session: DeadlineSession, serve: Serve) -> None:
-    """Whatever it drips and wherever it stops, the call ends; bytes that came never count as an answer."""
+    """Wherever the server drips or stops, the call ends; a part of an answer never counts as one."""
     with serving(serve) as address, in_time(), pytest.raises(requests.RequestException):
         session.get(f"http://{address}/", timeout=4)
 
@@ -174,13 +174,13 @@ def test_a_stubborn_server_is_cut_off(session: DeadlineSession, serve: Serve) ->
 def test_a_stubborn_server_is_cut_off_behind_tls(
     session: DeadlineSession, serve: Serve, tls: ssl.SSLContext, certificate: Path
 ) -> None:
-    """As in the clear."""
+    """The same over TLS."""
     with serving(serve, tls) as address, in_time(), pytest.raises(requests.RequestException):
         session.get(f"https://{address}/", timeout=4, verify=str(certificate))
 
 
 def test_a_handshake_that_drips_is_cut_off(session: DeadlineSession, certificate: Path) -> None:
-    """The announced record never ends."""
+    """The server announces a TLS record that never ends."""
     serve = partial(drip, first=b"\x16\x03\x03\x3f\xff\x02")
     with serving(serve) as address, in_time(), pytest.raises(requests.RequestException):
         session.get(f"https://{address}/", timeout=4, verify=str(certificate))
@@ -195,7 +195,7 @@ def test_a_kept_connection_is_cut_off(session: DeadlineSession) -> None:
 
 
 def test_a_connection_that_is_never_made_is_given_up_unsent(session: DeadlineSession) -> None:
-    """A host whose queue is full answers to nothing; the failure says that nothing was sent."""
+    """A host whose queue is full does not answer; the exception says that nothing was sent."""
     with ExitStack() as stack:
         listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
         for _ in range(4):
@@ -228,7 +228,7 @@ def test_what_a_hook_repeats_is_cut_off_at_the_same_moment(session: DeadlineSess
 
 
 def test_a_call_within_a_call_has_its_own_deadline(session: DeadlineSession) -> None:
-    """The end of the outer call does not cut the inner one: it may be a refresh, whose answer is precious."""
+    """The outer deadline does not cut off the inner call, which may be a refresh."""
     inner: list[int] = []
 
     def answer_late(connection: socket.socket) -> None:
@@ -281,7 +281,7 @@ def test_a_call_departs_when_its_connection_stands(tls: ssl.SSLContext, certific
 def test_a_connection_that_is_closed_before_the_departure_is_opened_anew(
     tls: ssl.SSLContext, certificate: Path
 ) -> None:
-    """Servers close what is idle; a call that waits for its moment must not meet that."""
+    """Servers close idle connections, also while a call waits to depart."""
     served: list[socket.socket] = []
     closing = False
 
@@ -314,7 +314,7 @@ def test_a_departure_that_fails_ends_the_call_unsent() -> None:
     asked: list[bytes] = []
 
     class Stay(Exception):
-        """Do not go."""
+        """Refuse to depart."""
 
     def stay() -> None:
         raise Stay
@@ -353,7 +353,7 @@ def open_files() -> int:
 
 @pytest.mark.parametrize("serve", STUBBORN.values(), ids=STUBBORN.keys())
 def test_a_token_call_that_is_cut_off_is_ambiguous(session: DeadlineSession, serve: Serve) -> None:
-    """The vendor may have rotated: only a call that never left is known not to have arrived."""
+    """The vendor may have rotated the token: only a call that was never sent is known not to have arrived."""
     with serving(serve) as address, in_time(), pytest.raises(Ambiguous):
         token_call(session, address)
 
@@ -382,7 +382,7 @@ def test_an_api_call_that_is_cut_off_is_unreachable(session: DeadlineSession, se
 
 
 class SlowHandshake(ssl.SSLContext):
-    """As across the world, with a lost packet."""
+    """A server whose handshake takes as long as across the world, with a lost packet."""
 
     def wrap_socket(self, *args: Any, **options: Any) -> ssl.SSLSocket:
         time.sleep(0.3)
@@ -390,7 +390,7 @@ class SlowHandshake(ssl.SSLContext):
 
 
 class RealClock(Clock):
-    """The time it is."""
+    """The real clock."""
 
     def __call__(self) -> int:
         return time.time_ns() // 1_000_000
@@ -402,7 +402,7 @@ class RealClock(Clock):
 def test_first_calls_with_slow_handshakes_never_make_five_in_a_second(
     tmp_path: Path, certificate: Path
 ) -> None:
-    """Sent late, four cold ones would meet the first of the warm ones that follow them."""
+    """Sent late, four calls over new connections would meet the first of those over kept ones."""
     arrived: list[float] = []
     body = b'{"contact_id": "c-1", "action": "created"}'
     answer = b"HTTP/1.1 201 Created\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)

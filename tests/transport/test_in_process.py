@@ -57,7 +57,7 @@ def test_a_request_departs_when_it_is_told_to() -> None:
     """A departure that raises keeps it from the application."""
 
     class Stay(Exception):
-        """Do not go."""
+        """Refuse to depart."""
 
     def stay() -> None:
         raise Stay

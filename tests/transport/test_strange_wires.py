@@ -1,4 +1,4 @@
-"""Real connections on which something goes wrong: each is "unreachable", with its cause in words."""
+"""Real connections that fail in many ways: each is Unreachable, with its cause in words."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def reason_of(session: DeadlineSession, base: str) -> str:
 
 
 def endless(connection: socket.socket, head: bytes, piece: bytes) -> None:
-    """An answer that ends when the other side does."""
+    """Send an answer without an end, until the other side closes."""
     ask(connection)
     connection.sendall(head)
     while True:
@@ -51,13 +51,13 @@ def endless(connection: socket.socket, head: bytes, piece: bytes) -> None:
 
 
 def bomb() -> bytes:
-    """64 MB of nothing in 64 kB."""
+    """Send 64 MB of zeros, compressed to 64 kB."""
     packed = gzip.compress(bytes(64 * MEGABYTE))
     return HEAD + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n%b" % (len(packed), packed)
 
 
 def twice() -> bytes:
-    """Packed a second time: a few hundred bytes that would be 64 MB."""
+    """Send the same, compressed twice: some hundred bytes that would be 64 MB."""
     packed = gzip.compress(gzip.compress(bytes(64 * MEGABYTE)))
     return HEAD + b"Content-Encoding: gzip, gzip\r\nContent-Length: %d\r\n\r\n%b" % (len(packed), packed)
 
@@ -160,7 +160,7 @@ def test_a_broken_answer_is_unreachable(session: DeadlineSession, sent: bytes, s
 def test_a_broken_token_answer_leaves_the_outcome_open(
     session: DeadlineSession, sent: bytes, said: str
 ) -> None:
-    """Never a verdict on the token or the secret."""
+    """It never says that the token or the secret is refused."""
     with serving(partial(answer, with_=sent)) as address, in_time():
         assert isinstance(token_failure(session, f"http://{address}"), Ambiguous)
 
@@ -259,7 +259,7 @@ def test_a_proxy_that_is_away_is_named(session: DeadlineSession) -> None:
 
 
 def test_what_a_departure_raises_comes_out_as_it_is() -> None:
-    """It is our own part that holds calls back; nothing was sent."""
+    """The exception is our own, and nothing was sent."""
 
     class NotNow(Exception):
         """What a departure may raise."""

@@ -12,7 +12,7 @@ WORDING = "Yes, write to me."
 THANKS = "See you in spring."
 OUR_THANKS, A_STATUS, THE_FORMS_THANKS = "our page of thanks", "`received` as JSON", "thanks in its place"
 SENT_UNSEEN = "nothing that it may read"
-# What each is seen as in the page.
+# The type that each input has in the page.
 SEEN = {OUR_THANKS: THANKS, A_STATUS: "received", THE_FORMS_THANKS: THANKS, SENT_UNSEEN: "sent"}
 
 

@@ -21,7 +21,7 @@ UNSUBSCRIBED = {"address": ADDRESS, "permission_to_send": "unsubscribed"}
 
 @pytest.fixture
 def contact_id(api: Api) -> str:
-    """Somebody who signed up and opted out."""
+    """Return the id of a contact that signed up and opted out."""
     found = str((api("POST", SIGN_UP, person(email_address=ADDRESS)).json or {})["contact_id"])
     opted_out(api, found)
     return found

@@ -1,4 +1,4 @@
-"""A PostgreSQL server that does not answer, and one whose schema is being migrated: nobody waits for long."""
+"""A PostgreSQL server that does not answer, and one that is being migrated: no caller waits for long."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from store.signups.accept import Signups
 from tests.store.conftest import accept
 from tests.support.postgresql_server import new_database
 
-# A busy machine's moods; without limits each of these would last for half a minute and more.
+# Time for a busy machine; without limits each of these would last for half a minute and more.
 SOON = 4.0
 
 
@@ -40,7 +40,7 @@ def server_url(postgresql_url: str, postgresql_template: str) -> Iterator[str]:
 
 @pytest.fixture
 def old_url(postgresql_url: str) -> Iterator[str]:
-    """A database of the release before the last migration."""
+    """Yield the URL of a database with the schema before the last migration."""
     with new_database(postgresql_url) as url:
         engine = create_engine(make_url(url).set(drivername="postgresql+psycopg"))
         with engine.begin() as connection:
@@ -63,7 +63,7 @@ def sleep(database: Database) -> None:
 
 @pytest.mark.postgresql
 def test_a_read_has_an_end_on_both_sides(server_url: str, open_database: Callable[[str], Database]) -> None:
-    """The server is asked to stop as well: else a slow statement would go on for nobody."""
+    """The statement is also cancelled on the server, where it would otherwise go on without a reader."""
     database = open_database(server_url)
     database.prepare()
     with answers_within(0.3), soon(), pytest.raises(StoreSilent, match="has not answered"):
@@ -82,7 +82,7 @@ def test_a_read_has_an_end_on_both_sides(server_url: str, open_database: Callabl
 def test_a_read_that_waits_for_a_lock_has_an_end(
     server_url: str, open_database: Callable[[str], Database]
 ) -> None:
-    """Somebody who alters a table by hand must not stop the service."""
+    """A person who alters a table by hand must not stop the service."""
     database = open_database(server_url)
     database.prepare()
     with ExitStack() as stack:
@@ -137,7 +137,7 @@ def parent_of(pid: int) -> int:
 
 
 def test_a_server_that_takes_connections_and_says_nothing_has_an_end() -> None:
-    """As behind a load balancer whose server is gone: three seconds, then one try every two."""
+    """As behind a load balancer whose server is gone: the first try takes 3 s, then one is made every 2 s."""
     with ExitStack() as stack:
         listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
         database = Database(f"postgresql://u:p@127.0.0.1:{listener.getsockname()[1]}/app?connect_timeout=1")
@@ -149,8 +149,8 @@ def test_a_server_that_takes_connections_and_says_nothing_has_an_end() -> None:
             database.probe()
 
 
-def test_while_one_finds_out_the_others_do_not_wait() -> None:
-    """One try at a time, every two seconds; what ends otherwise tells nothing; an answer ends it."""
+def test_while_one_use_tries_the_server_the_others_fail_at_once() -> None:
+    """One try at a time, every 2 s; another failure lets the next use try; an answer closes the breaker."""
     now = [100.0]
     breaker = CircuitBreaker(lambda: now[0])
     breaker.check()
@@ -170,7 +170,7 @@ def test_while_one_finds_out_the_others_do_not_wait() -> None:
     now[0] += 2
     breaker.check()
     now[0] += 13
-    breaker.check()  # whoever tried has died
+    breaker.check()  # the use that tried has died
     breaker.answered()
     breaker.check()
     assert breaker.open_seconds() is None
@@ -178,7 +178,7 @@ def test_while_one_finds_out_the_others_do_not_wait() -> None:
 
 @pytest.mark.postgresql
 def test_a_migration_behind_a_dump_holds_up_nobody(old_url: str) -> None:
-    """It waits a second at most for a lock and lets others pass; who needs it is told; then it ends."""
+    """It waits a second at most for a lock and lets others pass; a use meanwhile gets StoreUpgrading."""
     with ExitStack() as stack:
         dump = stack.enter_context(psycopg.connect(old_url))
         for table in ("signups", "deliveries", "forms", "meta"):
@@ -212,7 +212,7 @@ def test_a_migration_behind_a_dump_holds_up_nobody(old_url: str) -> None:
 def test_a_migration_may_take_its_time_but_not_to_wait(
     old_url: str, open_database: Callable[[str], Database]
 ) -> None:
-    """On a database of years the work is long, whatever the role's own limits are."""
+    """The work is long on a large database, whatever the role's own limits are."""
     with psycopg.connect(old_url, autocommit=True) as admin:
         name = make_url(old_url).database
         admin.execute(f'ALTER DATABASE "{name}" SET statement_timeout = 3000')
@@ -229,7 +229,7 @@ def test_a_migration_may_take_its_time_but_not_to_wait(
 
 @pytest.mark.postgresql
 def test_many_processes_that_start_at_once_migrate_once(old_url: str) -> None:
-    """The turn is taken without waiting for it in the server, so nobody holds a connection meanwhile."""
+    """No process waits in the server for the migration lock, which would occupy a connection."""
     with ExitStack() as stack:
         databases = [Database(old_url) for _ in range(6)]
         for database in databases:
@@ -243,7 +243,7 @@ def test_many_processes_that_start_at_once_migrate_once(old_url: str) -> None:
             accept(database, f"s{number}")
 
 
-def test_who_comes_while_a_file_is_opened_waits_no_longer_than_his_patience(
+def test_a_use_while_a_file_is_opened_waits_no_longer_than_patience_seconds(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     """The same on SQLite: another process holds the file's migration lock."""

@@ -1,4 +1,4 @@
-"""The database's clock, as each host sees it."""
+"""DatabaseClock: the server's time on every host."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Host:
 
 
 def test_hosts_agree_whatever_their_own_clocks_say() -> None:
-    """Minutes apart, all tell the server's time; half of the way there and back is allowed for."""
+    """Hosts whose clocks differ by minutes return the server's time, corrected by half of the round trip."""
     for wrong in (-300_000, 0, 300_000):
         host = Host()
         host.wall += wrong
@@ -61,7 +61,7 @@ def test_hosts_agree_whatever_their_own_clocks_say() -> None:
 
 
 def test_server_is_asked_once_a_minute() -> None:
-    """And its new answer counts."""
+    """The new difference replaces the old one."""
     host = Host()
     clock = host.clock()
     for _ in range(60):
@@ -74,7 +74,7 @@ def test_server_is_asked_once_a_minute() -> None:
 
 
 def test_server_is_asked_at_once_when_the_hosts_clock_was_set() -> None:
-    """Forward or back: the time told does not jump with it."""
+    """Forward or back: the returned time does not jump with the host's clock."""
     for jump in (-3_600_000, 1_500, 3_600_000):
         host = Host()
         clock = host.clock()
@@ -86,7 +86,7 @@ def test_server_is_asked_at_once_when_the_hosts_clock_was_set() -> None:
 
 
 def test_slow_answer_is_not_believed() -> None:
-    """It may have been given at any moment of a long way: the last difference stays."""
+    """It may be from any moment of a long round trip: the last difference stays."""
     host = Host()
     host.server_ahead = 4_000
     clock = host.clock()

@@ -56,7 +56,7 @@ def test_failed_block_stores_nothing(database: Database) -> None:
 
 
 def test_probe_passes_and_is_not_repeated_within_a_second(url: str) -> None:
-    """A healthy database passes; what it said a moment ago is not asked for again."""
+    """A healthy database passes; a second probe within 1.5 s writes nothing."""
     now = [0.0]
     database = Database(url, monotonic=lambda: now[0])
 
@@ -87,7 +87,7 @@ def test_probe_fails_while_another_holds_the_lock(url: str, database: Database) 
 
 
 def test_threads_of_one_process_wait_no_longer_than_the_timeout(tmp_path: Path) -> None:
-    """A writer that never gets its turn is told so instead of hanging."""
+    """A writer that does not get the write lock gets an error instead of hanging."""
     database = Database(f"sqlite:///{tmp_path}/app.db", busy_timeout_seconds=0.05)
     with database.transaction(), pytest.raises(StoreUnavailable, match="locked"):
         database.probe()
@@ -127,7 +127,7 @@ def test_closed_database_opens_again(database: Database) -> None:
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_forked_child_opens_its_own_connection(database: Database) -> None:
-    """A child never speaks over a connection that its parent had in use, which goes on working there."""
+    """A child never uses a connection that its parent had in use, which goes on working in the parent."""
 
     def child() -> None:
         for _ in range(2):
@@ -174,8 +174,8 @@ def test_forked_child_holds_locks_of_its_own(tmp_path: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
-def test_child_forked_while_a_thread_had_the_turn_can_write(tmp_path: Path) -> None:
-    """A turn that some thread of the parent had ends for the child when it ends in the parent."""
+def test_child_forked_while_a_thread_had_the_write_lock_can_write(tmp_path: Path) -> None:
+    """The write lock of a thread of the parent is free for the child when the parent releases it."""
     database = Database(f"sqlite:///{tmp_path}/app.db")
     database.prepare()
     with database._backend.write_lock():

@@ -36,7 +36,7 @@ quickly = settings(max_examples=300, derandomize=True, deadline=None)
 @quickly
 @given(value=VALUE)
 def test_what_is_written_is_read_again(value: Any) -> None:
-    """Whatever it holds, it can be written as UTF-8; also what was written in another way is read."""
+    """Any document can be written as UTF-8; documents that were written by another encoder are read, too."""
     text = documents.written(value)
     text.encode()
     assert documents.read(text) == value
@@ -50,7 +50,7 @@ def test_what_is_written_is_read_again(value: Any) -> None:
 
 @pytest.mark.parametrize("text", ['"', "\\", "\n", "\t", "é", "漢", "😀"])
 def test_a_text_is_not_stored_longer_than_it_is(text: str) -> None:
-    """No escape takes more bytes than what it stands for, in a document nor in a document within one."""
+    """No escape takes more bytes than its character, in a document nor in a document within one."""
     long = text * 1_000
     within = documents.rows_written({"signup": {"id": "s", "person": documents.written({"a": long})}})
     assert len(within.encode()) <= len(long.encode()) + 50
@@ -66,7 +66,7 @@ def test_a_text_is_not_stored_longer_than_it_is(text: str) -> None:
 def test_a_payload_is_whole_again(
     person: dict[str, str], fields: dict[str, Any], tags: list[str], flag: bool
 ) -> None:
-    """To the last member, whatever of it the sign-up says as well."""
+    """To the last member, whichever of them the sign-up's row contains as well."""
     said: dict[str, Any] = {"email": "ada@example.org", "list_ids": ("l1", "l2"), "person": person}
     said |= {"custom_fields": fields or None, "tags": tags or None, "sms": None, "consent": "I agree."}
     payload = {
@@ -88,7 +88,7 @@ def test_a_payload_is_whole_again(
 
 
 def test_a_payload_says_nothing_a_second_time(database: Database) -> None:
-    """What a visitor wrote stands in the sign-up's row only; the call gets all of it."""
+    """A visitor's text stands in the sign-up's row only; the call gets the whole payload."""
     secret = "written once " * 10
     said = signup("s1")
     said = type(said)(**{**vars(said), "custom_fields": {secret: [secret, "b"]}, "tags": [secret, "c"]})
@@ -140,7 +140,7 @@ def read_back(database: Database) -> None:
 
 
 def test_rows_of_an_earlier_release_are_read(database: Database) -> None:
-    """With their escapes, half characters among them."""
+    """With their escapes, lone surrogates among them."""
     with database.transaction() as connection:
         connection.execute(insert(signups).values(OLD_ROW))
         connection.execute(insert(deliveries).values(documents.row_read(OLD_DELIVERY)))
@@ -148,7 +148,7 @@ def test_rows_of_an_earlier_release_are_read(database: Database) -> None:
 
 
 def test_a_suspected_one_of_an_earlier_release_is_released(database: Database) -> None:
-    """Its document holds texts of JSON in a text of JSON; its second copy is of today."""
+    """Its document has JSON as texts within JSON; its second copy is written as today."""
     document = json.dumps({"signup": OLD_ROW, "delivery": OLD_DELIVERY})
     row = {"id": "old", "received_at": 0, "reasons": '["honeypot"]', "document": document}
     with database.transaction() as connection:
@@ -170,8 +170,8 @@ def test_a_spooled_line_of_an_earlier_release_is_imported(database: Database, tm
     read_back(database)
 
 
-def test_a_half_character_is_refused_by_its_row(database: Database) -> None:
-    """Should one ever get this far: on both engines a fault of that row, in words that hold no value."""
+def test_a_lone_surrogate_is_refused_by_its_row(database: Database) -> None:
+    """Both engines refuse that row only, with a message that does not quote the value."""
     broken = type(signup("s1"))(**{**vars(signup("s1")), "source": "a\ud800b"})
     with pytest.raises(RowRefused, match="UTF-8"):
         Signups(database).accept(broken, kind="sign_up", payload={})

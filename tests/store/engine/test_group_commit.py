@@ -1,4 +1,4 @@
-"""Rows that are stored together: none is acknowledged before its commit, none fails for another's sake."""
+"""Group commit: no row is acknowledged before its commit, and none fails because of another row."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def database(tmp_path: Path, open_database: Callable[[str], Database]) -> Databa
 
 
 class Insert:
-    """Stores keys, notes each batch, and can be held up in the middle of a transaction."""
+    """Stores keys, records each batch, and can be stopped in the middle of a transaction."""
 
     def __init__(self) -> None:
         self.batches: list[Sequence[str]] = []
@@ -50,7 +50,7 @@ class Insert:
 
 
 def leave_after(work: Callable[[], object]) -> NoReturn:
-    """End a forked child, which must not run on into pytest."""
+    """End a forked child, which must not go on with pytest's own code."""
     code = 1
     try:
         work()
@@ -73,7 +73,7 @@ def until(condition: Callable[[], bool]) -> None:
 def together(
     group: GroupCommit[str], database: Database, pool: ThreadPoolExecutor, keys: Sequence[str]
 ) -> list[Future[None]]:
-    """Write the keys from one thread each, all of them before the first gets its turn."""
+    """Write the keys from one thread each, all of them queued before the first gets the write lock."""
     with database.transaction():
         futures = []
         for count, key in enumerate(keys, start=1):
@@ -82,8 +82,8 @@ def together(
         return futures
 
 
-def test_those_who_wait_share_one_commit(database: Database) -> None:
-    """All rows brought while somebody else writes go to disk in one transaction, in order."""
+def test_writers_that_wait_share_one_commit(database: Database) -> None:
+    """All rows queued while another transaction writes go to disk in one transaction, in order."""
     insert, told = Insert(), list[Sequence[str]]()
     group = GroupCommit(database, insert, committed=told.append)
     with ThreadPoolExecutor(8) as pool:
@@ -93,8 +93,8 @@ def test_those_who_wait_share_one_commit(database: Database) -> None:
     assert all(stored(database, key) for key in "abcdefgh")
 
 
-def test_nobody_returns_before_the_commit(database: Database) -> None:
-    """While the transaction is open no writer has an answer; then all have, and those who came later too."""
+def test_no_writer_returns_before_the_commit(database: Database) -> None:
+    """While the transaction is open no writer has returned; then all do, and those that came later too."""
     insert = Insert()
     group = GroupCommit(database, insert)
     insert.go_on.clear()
@@ -107,12 +107,12 @@ def test_nobody_returns_before_the_commit(database: Database) -> None:
         assert not stored(database, "a")
         insert.go_on.set()
         for future in (*futures, late):
-            future.result(5)  # who is not woken leads after ten seconds
+            future.result(5)  # a writer that is not woken leads after ten seconds
     assert insert.batches == [list("abc"), ["d"]]
 
 
 def test_a_row_that_cannot_be_stored_fails_alone(database: Database) -> None:
-    """Of rows committed together one is refused: its writer is told, the others are stored."""
+    """Of rows committed together one is refused: its writer gets the error, the others are stored."""
     told = list[Sequence[str]]()
     group = GroupCommit(database, Insert(), committed=told.append)
     group.write("b")
@@ -133,7 +133,7 @@ def test_a_failed_commit_fails_all_and_stores_nothing(database: Database) -> Non
     def insert(connection: Connection, keys: Sequence[str]) -> None:
         for key in keys:
             connection.exec_driver_sql(INSERT, (key,))
-        if broken:  # noticed when it commits
+        if broken:  # a deferred constraint: refused at the commit
             connection.exec_driver_sql("PRAGMA defer_foreign_keys = ON")
             connection.exec_driver_sql(ORPHAN)
 
@@ -149,10 +149,10 @@ def test_a_failed_commit_fails_all_and_stores_nothing(database: Database) -> Non
     assert stored(database, "a")
 
 
-def test_without_the_turn_all_who_wait_are_told_in_time(
+def test_without_the_write_lock_all_writers_get_an_error_in_time(
     tmp_path: Path, open_database: Callable[[str], Database]
 ) -> None:
-    """Another process writes for ever: each waiting writer gets an error within the time-out of the first."""
+    """Another process keeps the lock: each waiting writer gets an error within the time-out of the first."""
     holder = open_database(f"sqlite:///{tmp_path}/app.db")
     waiting = Database(f"sqlite:///{tmp_path}/app.db", busy_timeout_seconds=0.3)
     group = GroupCommit(waiting, Insert())
@@ -170,7 +170,7 @@ def test_without_the_turn_all_who_wait_are_told_in_time(
     waiting.close()
 
 
-def test_a_store_that_is_away_is_tried_once_for_all_who_wait(tmp_path: Path) -> None:
+def test_a_store_that_is_away_is_tried_once_for_all_writers(tmp_path: Path) -> None:
     """Each on its own would wait for the same time-out, one after the other."""
 
     class Away(Database):
@@ -213,7 +213,7 @@ def test_a_writer_waits_no_longer_than_twice_the_timeout_for_a_stuck_leader(tmp_
 
 
 def test_an_interrupted_leader_leaves_nobody_waiting(database: Database) -> None:
-    """A leader that is told to exit takes its batch along as failed, and the next writer leads."""
+    """The batch of a leader that is told to exit fails, and the next writer leads."""
 
     def insert(_connection: Connection, keys: Sequence[str]) -> None:
         if "exit" in keys:

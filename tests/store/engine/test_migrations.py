@@ -107,7 +107,7 @@ def test_alembic_is_imported_only_to_migrate(tmp_path: Path) -> None:
 
 
 def test_two_threads_may_migrate_at_the_same_time(tmp_path: Path) -> None:
-    """As when one mends a damaged file while another begins a new one: Alembic alone would mix them up."""
+    """As when one repairs a damaged file while another begins a new one: Alembic alone would mix them up."""
 
     def migrate_one(number: int) -> str:
         database = Database(f"sqlite:///{tmp_path / str(number) / 'app.db'}")

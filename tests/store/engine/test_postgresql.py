@@ -50,7 +50,7 @@ def server_url(postgresql_url: str, postgresql_template: str) -> Iterator[str]:
     ],
 )
 def test_tls_over_public_networks(url: str, sslmode: str | None) -> None:
-    """The URL's word counts; where it has none, only hosts reached without a network go without TLS."""
+    """The URL decides; where it does not say, only hosts in no public network are used without TLS."""
     assert with_sslmode(make_url(url)).query.get("sslmode") == sslmode
 
 
@@ -58,7 +58,7 @@ def test_tls_over_public_networks(url: str, sslmode: str | None) -> None:
 def test_transaction_is_durable_and_bounded(
     server_url: str, open_database: Callable[[str], Database]
 ) -> None:
-    """Even on a server that trades durability for speed, a commit waits for the disk, and nobody hangs."""
+    """A commit waits for the disk even with synchronous_commit off on the server, and no statement hangs."""
     name = make_url(server_url).database
     with psycopg.connect(server_url, autocommit=True) as admin:
         admin.execute(f'ALTER DATABASE "{name}" SET synchronous_commit = off')
@@ -107,7 +107,7 @@ def test_dropped_connections_are_replaced(server_url: str, open_database: Callab
 def test_connection_lost_in_a_transaction_is_unavailable(
     server_url: str, open_database: Callable[[str], Database]
 ) -> None:
-    """A server that goes away in the middle means "later", and later works."""
+    """A server that ends in the middle raises StoreUnavailable, and the next use works."""
     database = open_database(server_url)
 
     def interrupted() -> None:
@@ -126,7 +126,7 @@ def test_connection_lost_in_a_transaction_is_unavailable(
 def test_row_that_is_being_finished_is_not_claimed(
     server_url: str, open_database: Callable[[str], Database]
 ) -> None:
-    """A late owner's verdict, not committed yet, is neither waited for nor overwritten."""
+    """A finish by a late owner, not committed yet, is neither waited for nor overwritten."""
     database = open_database(server_url)
     deliveries = Deliveries(database)
     accept(database, "s1")
@@ -151,7 +151,7 @@ def test_row_that_is_being_finished_is_not_claimed(
     ],
 )
 def test_settings_that_lose_rows_are_named(settings: dict[str, str], problem: str | None) -> None:
-    """A server of one's own must sync; a host that hides the settings or has its own storage is trusted."""
+    """An ordinary server must sync; a host that hides the settings or has its own storage is trusted."""
     found = durability_problem(settings)
     assert problem in found if problem and found else found is None and problem is None
 
@@ -210,7 +210,7 @@ def reload(admin: psycopg.Connection[tuple[str]], change: LiteralString, *, unti
 def test_sign_up_whose_commit_was_not_answered_is_looked_up(
     server_url: str, open_database: Callable[[str], Database], lost: str, stored: bool
 ) -> None:
-    """It is accepted exactly when it is there: no visitor tries again in vain, no promise is broken."""
+    """It is accepted exactly when it is stored: no visitor tries again in vain, none is lost."""
     with losing_proxy(server_url) as proxy:
         database = open_database(proxy.url)
         accept(database, "before")
@@ -229,7 +229,7 @@ def test_sign_up_whose_commit_was_not_answered_is_looked_up(
 def test_a_suspected_one_whose_commit_was_not_answered_is_looked_up(
     server_url: str, open_database: Callable[[str], Database]
 ) -> None:
-    """Among the suspected: spooled as one in good standing it would be sent."""
+    """It is looked up among the suspected: spooled as an ordinary sign-up it would be sent."""
     with losing_proxy(server_url) as proxy:
         database = open_database(proxy.url)
         accept(database, "before")
@@ -245,10 +245,10 @@ def test_a_suspected_one_whose_commit_was_not_answered_is_looked_up(
 
 
 class Gate:
-    """Holds up the first transaction that stores, so that those who come meanwhile share the second."""
+    """Stops the first transaction that stores, so that sign-ups that come meanwhile share the second."""
 
     def __init__(self, second: Callable[[], None]) -> None:
-        """`second` is called when that one has begun."""
+        """`second` is called when the second transaction has begun."""
         self.reached, self.open = Event(), Event()
         self.transactions = 0
         self._second = second
@@ -265,7 +265,7 @@ class Gate:
 def store_together(
     database: Database, names: Sequence[str], second: Callable[[], None] = lambda: None
 ) -> tuple[list[BaseException | None], int]:
-    """Store each from a thread of its own, all in one transaction: their errors, and how many it took."""
+    """Store each from its own thread, all in one transaction; return the errors and the transactions."""
     gate = Gate(second)
     signups = Signups(database, spooled=gate)
 
@@ -291,7 +291,7 @@ def store_together(
 def test_sign_ups_that_come_together_share_a_transaction(
     server_url: str, open_database: Callable[[str], Database]
 ) -> None:
-    """One that the server refuses does not hinder the others, which are then stored alone."""
+    """A sign-up that the server refuses does not hinder the others, which are then stored one by one."""
     database = open_database(server_url)
     assert store_together(database, ["s1", "s2", "s3"]) == ([None] * 3, 1)
     (fourth, refused, fifth), transactions = store_together(database, ["s4", "no\0text", "s5"])
@@ -305,7 +305,7 @@ def test_sign_ups_that_come_together_share_a_transaction(
 def test_sign_ups_whose_common_commit_was_not_answered_are_looked_up(
     server_url: str, open_database: Callable[[str], Database], lost: str, stored: bool
 ) -> None:
-    """Stored a second time, each would be taken for a used proof, and kept apart as well."""
+    """Stored a second time, each would count as a spent proof of work, and be suspected as well."""
     with losing_proxy(server_url) as proxy:
         database, names = open_database(proxy.url), ["s1", "s2", "s3"]
         errors, transactions = store_together(database, names, lambda: setattr(proxy, "lose_commit", lost))
@@ -318,7 +318,7 @@ def test_sign_ups_whose_common_commit_was_not_answered_are_looked_up(
 
 @pytest.mark.postgresql
 def test_dead_rows_are_cleared_away_soon(server_url: str) -> None:
-    """Where every delivery leaves some, a fifth of all sign-ups there ever were is too many to wait for."""
+    """Every delivery leaves some: autovacuum must not wait until they are a fifth of all rows."""
     with psycopg.connect(server_url) as connection:
         (options,) = connection.execute(
             "SELECT reloptions FROM pg_class WHERE oid = 'deliveries'::regclass"
@@ -328,7 +328,7 @@ def test_dead_rows_are_cleared_away_soon(server_url: str) -> None:
 
 @pytest.mark.postgresql
 def test_two_processes_may_forget_at_once(server_url: str, open_database: Callable[[str], Database]) -> None:
-    """What one is at, the other leaves to it instead of waiting."""
+    """Each skips the rows that the other has locked, instead of waiting."""
     database = open_database(server_url)
     accept(database, "s1")
     deliveries = Deliveries(database, monotonic=lambda: 0.0)

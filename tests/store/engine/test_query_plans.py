@@ -205,7 +205,7 @@ def filled(url: str) -> Iterator[Database]:
 def test_no_scan_and_no_sort_with_a_long_backlog(
     full: Database, statement: Any, values: dict[str, object]
 ) -> None:
-    """The planners choose the same where reading everything would really hurt."""
+    """The planners choose the same plans where reading the whole table would be slow."""
     with full.reading() as connection:
         assert_no_scan_and_no_sort(explain(connection, statement, values, small=False))
 

@@ -1,4 +1,4 @@
-"""OAuth attempts, documents, throttles and spent tokens."""
+"""Authorization requests, key-value texts, throttles and spent tokens."""
 
 from __future__ import annotations
 

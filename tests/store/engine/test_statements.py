@@ -1,4 +1,4 @@
-"""Several rows in one statement."""
+"""Inserting several rows by one statement."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from store.schema import meta
 
 
 def test_rows_of_one_statement_keep_their_own_values(database: Database) -> None:
-    """Whatever their number, each row has what was given for it."""
+    """Whatever their number, each row has its own values."""
     for count in (1, 2, 8):
         with database.transaction() as connection:
             rows = [{"key": f"{count}-{number}", "value": f"v{number}"} for number in range(count)]
@@ -22,7 +22,7 @@ def test_rows_of_one_statement_keep_their_own_values(database: Database) -> None
 
 
 def test_rows_of_one_statement_are_stored_all_or_none(database: Database) -> None:
-    """One that is there already keeps the others out; their writer learns of it."""
+    """A row that exists already refuses the whole statement."""
     with database.transaction() as connection:
         insert_together(connection, meta, [{"key": "b", "value": "first"}])
     with pytest.raises(StoreUnavailable), database.transaction() as connection:

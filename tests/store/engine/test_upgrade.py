@@ -1,4 +1,4 @@
-"""From the first schema to today's: nothing is lost, however many start at once and whatever stops it."""
+"""From the first schema to today's: nothing is lost, however many start at once, and if it is stopped."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from store.signups.records import SignupFilter, SignupRecords
 from store.signups.suspected import SuspectedSignups
 from tests.store.conftest import NEVER_CONNECTED, accept, in_processes
 
-# As a release of the first schema leaves a connection, one line of each kind of table with it.
+# A connection as a release of the first schema stored it, and a row of each kind of table.
 FIRST_RELEASE = (
     "UPDATE connection SET state = 'refresh_failing', generation = 7, epoch = 2, access_sealed = 'access',"
     " refresh_sealed = 'refresh', access_expires_at = 900, access_issued_at = 90, scope = 'contact_data',"
@@ -65,7 +65,7 @@ UPGRADED = replace(
 
 @pytest.fixture
 def first_release(empty_url: str) -> Iterator[Engine]:
-    """At `empty_url`, a database of the first schema that was in use."""
+    """Return a database of the first schema, at `empty_url`, with rows in it."""
     url = make_url(empty_url)
     if url.get_backend_name() == "sqlite":
         Path(url.database or "").parent.mkdir()
@@ -82,7 +82,7 @@ def first_release(empty_url: str) -> Iterator[Engine]:
 
 
 def change(first_release: Engine, statement: str) -> None:
-    """What the first release, or a person, did before the upgrade."""
+    """Execute a statement of the first release, or of a person, before the upgrade."""
     with first_release.begin() as connection:
         connection.exec_driver_sql(statement)
     first_release.dispose()
@@ -175,7 +175,7 @@ def test_four_processes_may_upgrade_at_once(empty_url: str, open_database: Calla
 def test_upgrade_that_fails_changes_nothing(
     empty_url: str, first_release: Engine, open_database: Callable[[str], Database]
 ) -> None:
-    """An upgrade that stops half-way is undone whole; once its cause is mended, the next start succeeds."""
+    """An upgrade that stops half-way is rolled back; without the cause of that the next start succeeds."""
     change(first_release, "CREATE TABLE events (id INTEGER)")
     with pytest.raises(StoreUnavailable, match="events"):
         open_database(empty_url).prepare()

@@ -192,7 +192,7 @@ def test_clock_that_jumps_ahead_does_no_harm(database: Database) -> None:
 
 
 def six_ask(url: str, times: range, ask: Callable[[Database, int], bool]) -> int:
-    """Return how often six senders, each with connections of its own, get a call at those times."""
+    """Return how often six senders, each with connections of its own, reserve a call at those times."""
 
     def sender(number: int) -> int:
         own = Database(url)

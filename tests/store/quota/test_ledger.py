@@ -1,4 +1,4 @@
-"""The call budget: sliding second, UTC day, pauses."""
+"""The quota of calls: sliding second, UTC day, pauses."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ HOUR = 3_600_000
 
 @pytest.fixture
 def budget(database: Database) -> QuotaLedger:
-    """A budget whose clock shows no waiting for locks, so that bookings are at exactly `now`."""
+    """Return a ledger whose clock shows no waiting for locks, so that calls are reserved at exactly `now`."""
     return QuotaLedger(database, monotonic=lambda: 0.0)
 
 
 def spend_day(database: Database, used: int) -> None:
-    """Make `used` the day's count."""
+    """Set the day's count of calls to `used`."""
     with database.transaction() as connection:
         connection.exec_driver_sql(f"UPDATE budget SET used = {used}")
 
@@ -49,7 +49,7 @@ def test_refused_call_learns_when_to_ask_again(budget: QuotaLedger) -> None:
 
 
 def test_long_wait_for_the_lock_is_not_booked_in_the_past(database: Database) -> None:
-    """A call that waited 3 s for the database is booked when it starts, not when it asked."""
+    """A call that waited 3 s for the database is reserved for its start, not for the time it asked."""
     budget = QuotaLedger(database, monotonic=lambda: 0.0)
     ticks = iter([0.0, 3.0])
     assert opening(QuotaLedger(database, monotonic=lambda: next(ticks)), NOON) is None
@@ -59,7 +59,7 @@ def test_long_wait_for_the_lock_is_not_booked_in_the_past(database: Database) ->
 
 
 def test_day_is_limited_and_begins_anew_at_midnight_utc(database: Database, budget: QuotaLedger) -> None:
-    """Call 10,000 of a day is booked, the next waits for 00:00 UTC, where counting starts again."""
+    """Call 10,000 of a day is reserved, the next waits for 00:00 UTC, where counting starts again."""
     assert opening(budget, NOON) is None
     spend_day(database, PER_DAY - 1)
     assert opening(budget, NOON + 5_000) is None
@@ -118,7 +118,7 @@ def test_resume_ends_the_pause(budget: QuotaLedger) -> None:
 
 
 def test_a_success_ends_what_is_over_and_no_pause_that_lasts(budget: QuotaLedger) -> None:
-    """A call that was under way when another met the quota must not set everybody off again."""
+    """A call that was under way when another exceeded the quota must not end the pause."""
     budget.pause(until=NOON + 5_000, reason="quota")
     budget.succeeded(NOON + 4_999)
     assert (budget.read().paused_until, budget.read().failures) == (NOON + 5_000, 1)
@@ -146,7 +146,7 @@ def test_two_databases_share_one_budget(database: Database, url: str) -> None:
 
 
 def test_throttling_is_answered_with_a_short_pause_and_a_wider_guard(budget: QuotaLedger) -> None:
-    """All rest for 1.5 s, no failure is counted, no probe is needed, and seconds get longer for a while."""
+    """All calls pause for 1.5 s, no failure is counted, no probe is needed, and the margin is wider."""
     budget.throttled(NOON)
     assert opening(budget, NOON + 1_499) == NOON + 1_500
     state = budget.read()
@@ -162,7 +162,7 @@ def test_throttling_is_answered_with_a_short_pause_and_a_wider_guard(budget: Quo
 
 
 def test_guard_grows_to_a_second_and_shrinks_again(budget: QuotaLedger) -> None:
-    """Each throttling widens it by half and 20 ms; 5 % of it go with each minute, down to 80 ms."""
+    """Each throttling widens the margin by half and 20 ms; it shrinks by 5 % a minute, down to 80 ms."""
     grown = []
     for _ in range(7):
         budget.throttled(NOON)
@@ -185,14 +185,14 @@ def test_guard_grows_to_a_second_and_shrinks_again(budget: QuotaLedger) -> None:
 
 
 def test_throttling_leaves_a_longer_pause(budget: QuotaLedger) -> None:
-    """Its 1.5 s do not end a pause that is there for another reason."""
+    """Its pause of 1.5 s does not shorten one for another reason."""
     budget.pause(until=NOON + 60_000, reason="offline")
     budget.throttled(NOON)
     assert (budget.read().paused_until, budget.read().pause_reason) == (NOON + 60_000, "offline")
 
 
 def test_exceeded_quota_ends_the_day_and_is_followed_by_one_probe(budget: QuotaLedger) -> None:
-    """Others use the same key: what the vendor says counts, and after the pause one call asks again."""
+    """Others use the same API key, so the vendor's answer counts; after the pause one call is the probe."""
     assert opening(budget, NOON) is None
     budget.quota_exceeded(NOON + 1, MIDNIGHT + 7_000)
     assert budget.read().used == PER_DAY
@@ -205,14 +205,14 @@ def test_exceeded_quota_ends_the_day_and_is_followed_by_one_probe(budget: QuotaL
 
 
 def test_quota_that_is_to_be_asked_again_soon_leaves_the_count(budget: QuotaLedger) -> None:
-    """Just after midnight, by a vendor whose clock is behind, one answer must not cost the whole new day."""
+    """An answer just after midnight, by a vendor whose clock is behind, must not cost the new day."""
     budget.quota_exceeded(MIDNIGHT + 100, MIDNIGHT + 300_000)
     assert budget.read().used == 0
     assert opening(budget, MIDNIGHT + 300_000) is None
 
 
 def test_noted_call_counts_and_is_never_refused(database: Database, budget: QuotaLedger) -> None:
-    """What goes out in any case takes its place in the second and in the day."""
+    """A call that goes out in any case counts in the second and in the day."""
     for _ in range(PER_SECOND + 1):
         budget.note(NOON)
     assert budget.read().used == PER_SECOND + 1
@@ -226,7 +226,7 @@ def test_noted_call_counts_and_is_never_refused(database: Database, budget: Quot
 
 
 def test_after_an_outage_one_call_probes(budget: QuotaLedger) -> None:
-    """The others wait for it, but no longer than 20 s: its process may have died."""
+    """The others wait for the probe's outcome, but no longer than 20 s: its process may have died."""
     budget.pause(until=NOON, reason="offline")
     assert opening(budget, NOON) is None
     assert budget.read().probing(NOON + 19_999)
@@ -244,7 +244,7 @@ def test_a_probes_own_further_calls_do_not_wait_for_it(budget: QuotaLedger) -> N
 
 
 def test_probe_that_succeeds_sets_everybody_free(budget: QuotaLedger) -> None:
-    """At once, and with nothing left of the outage."""
+    """Calls go out at once, and the failures are forgotten."""
     budget.pause(until=NOON, reason="offline")
     assert opening(budget, NOON) is None
     budget.succeeded(NOON + 100)
@@ -254,7 +254,7 @@ def test_probe_that_succeeds_sets_everybody_free(budget: QuotaLedger) -> None:
 
 
 def test_probe_that_fails_is_followed_by_a_pause_and_the_next_probe(budget: QuotaLedger) -> None:
-    """The pause takes the place of what was left of the 20 s."""
+    """The pause replaces the rest of the 20 s."""
     budget.pause(until=NOON, reason="offline")
     assert opening(budget, NOON) is None
     budget.pause(until=NOON + 2_000, reason="still offline")
@@ -265,7 +265,7 @@ def test_probe_that_fails_is_followed_by_a_pause_and_the_next_probe(budget: Quot
 
 
 def test_calls_that_fail_together_count_as_one_failure(budget: QuotaLedger) -> None:
-    """Eight calls under way when the vendor goes away do not make the first gap eight doublings long."""
+    """Eight calls under way when the vendor becomes unreachable do not double the first gap eight times."""
     for late in range(8):
         budget.pause(until=NOON + 1_000 + late, reason="offline", now=NOON + late)
     assert (budget.read().failures, budget.read().paused_until) == (1, NOON + 1_007)
@@ -274,7 +274,7 @@ def test_calls_that_fail_together_count_as_one_failure(budget: QuotaLedger) -> N
 
 
 def test_failure_during_the_rest_after_throttling_counts(budget: QuotaLedger) -> None:
-    """That rest is no pause for failures: a probe must follow this one."""
+    """The pause after throttling is none for failures: a probe must follow this failure."""
     budget.throttled(NOON)
     budget.pause(until=NOON + 1_000, reason="offline", now=NOON + 10)
     assert budget.read().failures == 1
@@ -286,7 +286,7 @@ def refuse(budget: QuotaLedger, words: str, contact: str) -> int:
 
 
 def test_refusals_are_counted_by_different_contacts_in_a_row(budget: QuotaLedger) -> None:
-    """The same contact counts once, and other words by themselves."""
+    """The same contact counts once, and refusals in other words are counted apart."""
     assert [refuse(budget, "400", contact) for contact in ("a", "b", "a", "c")] == [1, 2, 2, 3]
     assert refuse(budget, "other", "d") == 1
     assert refuse(budget, "400", "e") == 4
@@ -294,7 +294,7 @@ def test_refusals_are_counted_by_different_contacts_in_a_row(budget: QuotaLedger
 
 
 def test_success_ends_the_row_of_refusals(budget: QuotaLedger) -> None:
-    """Also while a pause for something else lasts, which it does not end."""
+    """Also during a pause for another reason, which the success does not end."""
     refuse(budget, "400", "a")
     budget.succeeded(NOON)
     assert refuse(budget, "400", "b") == 1
@@ -305,7 +305,7 @@ def test_success_ends_the_row_of_refusals(budget: QuotaLedger) -> None:
 
 
 def test_success_ends_a_pause_for_what_was_refused(budget: QuotaLedger) -> None:
-    """That all wait for it is refuted, as by a sign-up that came in meanwhile."""
+    """Not all sign-ups are refused, as the success of one that came in meanwhile shows."""
     refuse(budget, "400", "a")
     budget.pause(until=NOON + 5_000, reason="refused", now=NOON, refused=True)
     budget.succeeded(NOON + 1)
@@ -313,7 +313,7 @@ def test_success_ends_a_pause_for_what_was_refused(budget: QuotaLedger) -> None:
 
 
 def test_refusals_keep_no_address(database: Database, budget: QuotaLedger) -> None:
-    """Who erases a person would not look in the budget."""
+    """Erasing a person does not look into the quota's row."""
     refuse(budget, "400", "ada@example.org")
     with database.reading() as connection:
         found = str(connection.exec_driver_sql("SELECT refusals FROM budget").scalar())

@@ -1,4 +1,4 @@
-"""A SQLite file that is damaged or taken away while it is in use: noticed, replaced, and read back."""
+"""A SQLite file that is damaged or removed while it is in use: noticed, replaced, and read back."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ PAGE = 4096
 ROWS = 250
 
 
-class House:
+class DatabaseInUse:
     """A database with rows in it, in use by one process."""
 
     def __init__(self, path: Path, journal: str) -> None:
@@ -45,7 +45,7 @@ class House:
         )
 
     def fill(self, count: int = ROWS) -> None:
-        """Rows in one transaction, which is all that the speed of a test asks for."""
+        """Store rows in one transaction, which is fast enough for a test."""
         accept(self.database, name(0))
         with self.database.transaction() as connection:
             for index in range(1, count):
@@ -53,7 +53,7 @@ class House:
                     insert_unknown(connection, schema.metadata.tables[table], row_of(table, index))
 
     def in_file(self) -> None:
-        """Bring everything from the log into the file, and let go of it."""
+        """Checkpoint the log into the file, and close the database."""
         self.database.close()
 
     def ids(self) -> set[str]:
@@ -92,10 +92,10 @@ ALL = {name(index) for index in range(ROWS)}
 
 
 @pytest.fixture(params=["wal", "truncate"])
-def house(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[House]:
-    house = House(tmp_path / "app.db", request.param)
-    yield house
-    house.database.close()
+def in_use(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[DatabaseInUse]:
+    in_use = DatabaseInUse(tmp_path / "app.db", request.param)
+    yield in_use
+    in_use.database.close()
 
 
 def overwrite(path: Path, at: int, content: bytes) -> None:
@@ -137,61 +137,61 @@ def empty(path: Path) -> None:
 DAMAGES = [garbage_in_the_middle, cut_in_half, zero_header, zero_first_page, no_database, empty]
 
 
-# What certainly comes back: page 1 can be mended whole, and half a file is half the rows.
+# How many rows come back at least: page 1 can be repaired completely, and half a file has half the rows.
 LEAST_BACK = {"zero_header": ROWS, "zero_first_page": ROWS, "garbage_in_the_middle": ROWS - 100}
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_damage_is_noticed_and_what_is_left_is_read_back(
-    house: House, damage: Callable[[Path], None]
+    in_use: DatabaseInUse, damage: Callable[[Path], None]
 ) -> None:
-    """The next look finds it; at once sign-ups are accepted again, and the readable rows come back."""
-    house.fill()
-    house.in_file()
-    damage(house.path)
-    house.database.look_for_damage()
-    assert house.salvage.waits()
-    accept(house.database, "new")
-    (told,) = house.salvage.run()
-    lost = ROWS - len(house.ids() & ALL)
+    """The next examination finds it; sign-ups are accepted again at once, and the readable rows come back."""
+    in_use.fill()
+    in_use.in_file()
+    damage(in_use.path)
+    in_use.database.look_for_damage()
+    assert in_use.salvage.waits()
+    accept(in_use.database, "new")
+    (told,) = in_use.salvage.run()
+    lost = ROWS - len(in_use.ids() & ALL)
     assert told.unreadable is None or lost <= told.unreadable
     assert ROWS - lost >= LEAST_BACK.get(damage.__name__, 0)
-    assert (house.salvage.last(), house.salvage.waits(), house.salvage.run()) == (told, False, [])
-    assert "new" in house.ids()
-    with house.database.reading() as connection:
+    assert (in_use.salvage.last(), in_use.salvage.waits(), in_use.salvage.run()) == (told, False, [])
+    assert "new" in in_use.ids()
+    with in_use.database.reading() as connection:
         assert connection.exec_driver_sql("PRAGMA integrity_check").scalar() == "ok"
         assert connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall() == []
 
 
-def test_a_sound_file_stays(house: House) -> None:
+def test_a_sound_file_stays(in_use: DatabaseInUse) -> None:
     """Looking for damage changes nothing where there is none, also while somebody writes."""
-    house.fill(10)
-    with house.database.transaction() as connection:
+    in_use.fill(10)
+    with in_use.database.transaction() as connection:
         connection.exec_driver_sql("DELETE FROM meta WHERE key = 'probe'")
-        assert not House(house.path, house.journal).database._backend.damaged()
-    house.database.look_for_damage()
-    assert not house.salvage.waits()
-    assert len(house.ids()) == 10
+        assert not DatabaseInUse(in_use.path, in_use.journal).database._backend.damaged()
+    in_use.database.look_for_damage()
+    assert not in_use.salvage.waits()
+    assert len(in_use.ids()) == 10
 
 
-def test_a_violated_constraint_is_no_damage(house: House) -> None:
+def test_a_violated_constraint_is_no_damage(in_use: DatabaseInUse) -> None:
     """A row that breaks a rule is a bug's, not the disk's: the file stays in use."""
-    accept(house.database, "s1")
-    with house.database.transaction() as connection:
+    accept(in_use.database, "s1")
+    with in_use.database.transaction() as connection:
         connection.exec_driver_sql("PRAGMA ignore_check_constraints = ON")
         connection.exec_driver_sql("UPDATE deliveries SET state = 'odd'")
         connection.exec_driver_sql("PRAGMA ignore_check_constraints = OFF")
-    house.database.look_for_damage()
-    assert not house.salvage.waits()
+    in_use.database.look_for_damage()
+    assert not in_use.salvage.waits()
 
 
 @pytest.mark.parametrize("damage", [zero_header, empty])
-def test_damage_is_noticed_at_the_start(house: House, damage: Callable[[Path], None]) -> None:
+def test_damage_is_noticed_at_the_start(in_use: DatabaseInUse, damage: Callable[[Path], None]) -> None:
     """A process that finds a damaged file starts with a new one; an empty file alone is taken for new."""
-    house.fill()
-    house.in_file()
-    damage(house.path)
-    again = House(house.path, house.journal)
+    in_use.fill()
+    in_use.in_file()
+    damage(in_use.path)
+    again = DatabaseInUse(in_use.path, in_use.journal)
     accept(again.database, "new")
     assert again.salvage.waits() == (damage is not empty)
     assert again.ids() == {"new"}
@@ -199,9 +199,9 @@ def test_damage_is_noticed_at_the_start(house: House, damage: Callable[[Path], N
 
 
 def test_a_file_that_was_never_ours_is_left_alone(tmp_path: Path) -> None:
-    """A wrong path must not move somebody's photo away."""
+    """With a wrong path in DATABASE_URL, a file of another program must not be moved."""
     (tmp_path / "app.db").write_bytes(b"no database " * 500)
-    database = House(tmp_path / "app.db", "wal").database
+    database = DatabaseInUse(tmp_path / "app.db", "wal").database
     with pytest.raises(StoreMisconfigured, match="DATABASE_URL"):
         database.prepare()
     assert (tmp_path / "app.db").read_bytes() == b"no database " * 500
@@ -228,162 +228,164 @@ def move_all(path: Path) -> None:
 
 
 def restore_a_copy(path: Path) -> None:
-    """As somebody does who puts a backup in place without stopping the app."""
+    """Do as a person who puts a backup in place without stopping the app."""
     path.rename(path.with_name("elsewhere.db"))
     shutil.copy(path.with_name("backup.db"), path)
 
 
 @pytest.mark.parametrize("take_away", [delete, delete_all, move, move_all, restore_a_copy])
-def test_a_file_taken_away_in_use_loses_nothing(house: House, take_away: Callable[[Path], None]) -> None:
+def test_a_file_taken_away_in_use_loses_nothing(
+    in_use: DatabaseInUse, take_away: Callable[[Path], None]
+) -> None:
     """Every acknowledged sign-up comes back out of the open connection, and work goes on at once."""
-    house.fill(20)
-    house.in_file()
-    shutil.copy(house.path, house.path.with_name("backup.db"))
+    in_use.fill(20)
+    in_use.in_file()
+    shutil.copy(in_use.path, in_use.path.with_name("backup.db"))
     for index in range(20, 40):
-        accept(house.database, name(index))
-    take_away(house.path)
-    accept(house.database, "new")
-    house.salvage.run()
-    assert house.ids() == {name(index) for index in range(40)} | {"new"}
-    assert not house.salvage.waits()
-    with house.database.reading() as connection:
+        accept(in_use.database, name(index))
+    take_away(in_use.path)
+    accept(in_use.database, "new")
+    in_use.salvage.run()
+    assert in_use.ids() == {name(index) for index in range(40)} | {"new"}
+    assert not in_use.salvage.waits()
+    with in_use.database.reading() as connection:
         assert connection.exec_driver_sql("PRAGMA integrity_check").scalar() == "ok"
 
 
-def test_a_commit_into_a_file_that_is_gone_is_not_acknowledged(house: House) -> None:
+def test_a_commit_into_a_file_that_is_gone_is_not_acknowledged(in_use: DatabaseInUse) -> None:
     """Deleted in the middle of a transaction, the file takes a commit that nobody will find."""
-    accept(house.database, "s1")
+    accept(in_use.database, "s1")
 
     def store() -> None:
-        with house.database.transaction() as connection:
+        with in_use.database.transaction() as connection:
             connection.exec_driver_sql("INSERT INTO meta (key, value) VALUES ('a', 'b')")
-            house.path.unlink()
+            in_use.path.unlink()
 
     with pytest.raises(StoreUnavailable):
         store()
-    accept(house.database, "s2")
+    accept(in_use.database, "s2")
 
 
-def test_other_processes_meet_the_new_file(house: House) -> None:
+def test_other_processes_meet_the_new_file(in_use: DatabaseInUse) -> None:
     """A file that one process set aside is left by the others at their next use; none writes into the old."""
-    house.fill(20)
-    other = House(house.path, house.journal)
+    in_use.fill(20)
+    other = DatabaseInUse(in_use.path, in_use.journal)
     assert len(other.ids()) == 20
-    house.in_file()
-    garbage_in_the_middle(house.path)
-    house.database.look_for_damage()
-    assert house.salvage.waits()
-    accept(house.database, "new")
+    in_use.in_file()
+    garbage_in_the_middle(in_use.path)
+    in_use.database.look_for_damage()
+    assert in_use.salvage.waits()
+    accept(in_use.database, "new")
     accept(other.database, "other")
-    assert house.ids() >= {"new", "other"}
-    assert len(list(house.path.parent.glob("*.damaged-*[0-9]"))) == 1
+    assert in_use.ids() >= {"new", "other"}
+    assert len(list(in_use.path.parent.glob("*.damaged-*[0-9]"))) == 1
     assert len(other.salvage.run()) == 1
-    assert house.salvage.run() == []
+    assert in_use.salvage.run() == []
     other.database.close()
 
 
 def test_a_log_deleted_in_use_loses_nothing(tmp_path: Path) -> None:
     """What was committed into it comes back out of the open connection."""
-    house = House(tmp_path / "app.db", "wal")
-    house.fill(20)
+    in_use = DatabaseInUse(tmp_path / "app.db", "wal")
+    in_use.fill(20)
     for suffix in ("-wal", "-shm"):
-        house.path.with_name(house.path.name + suffix).unlink()
-    accept(house.database, "new")
-    house.salvage.run()
+        in_use.path.with_name(in_use.path.name + suffix).unlink()
+    accept(in_use.database, "new")
+    in_use.salvage.run()
     look = "import sqlite3, sys; print(*sqlite3.connect(sys.argv[1]).execute('SELECT id FROM signups'))"
     told = subprocess.run(
-        [sys.executable, "-c", look, str(house.path)], capture_output=True, text=True, check=True
+        [sys.executable, "-c", look, str(in_use.path)], capture_output=True, text=True, check=True
     )
-    # As another process finds it: ours would read on in the log that only it has.
+    # In another process: this one would read on in the deleted log, which it has open.
     assert told.stdout.count("'s0") == 20
     assert "'new'" in told.stdout
-    house.database.close()
+    in_use.database.close()
 
 
 def test_a_log_that_ends_with_its_last_connection_is_no_alarm(tmp_path: Path) -> None:
     """SQLite deletes the log when the last connection closes; the next use goes on without a copy."""
-    house = House(tmp_path / "app.db", "wal")
-    house.fill(3)
-    house.in_file()
-    assert not house.path.with_name("app.db-wal").exists()
-    accept(house.database, "new")
-    assert not house.salvage.waits()
-    house.database.close()
+    in_use = DatabaseInUse(tmp_path / "app.db", "wal")
+    in_use.fill(3)
+    in_use.in_file()
+    assert not in_use.path.with_name("app.db-wal").exists()
+    accept(in_use.database, "new")
+    assert not in_use.salvage.waits()
+    in_use.database.close()
 
 
-def test_tokens_budget_and_numbering_are_taken_over_before_the_first_use(house: House) -> None:
+def test_tokens_quota_and_numbering_are_carried_over_before_the_first_use(in_use: DatabaseInUse) -> None:
     """Otherwise a new file would grant the day's calls twice, and ask for a new consent."""
-    connect(OAuthConnections(house.database))
-    budget = QuotaLedger(house.database)
+    connect(OAuthConnections(in_use.database))
+    budget = QuotaLedger(in_use.database)
     for moment in range(3):
         assert opening(budget, 86_400_000 + moment) is None
-    house.fill(20)
-    before, kept = OAuthConnections(house.database).read(), budget.read()
-    house.in_file()
-    zero_header(house.path)
-    house.database.look_for_damage()
-    assert house.salvage.waits()
-    assert OAuthConnections(house.database).read() == before
+    in_use.fill(20)
+    before, kept = OAuthConnections(in_use.database).read(), budget.read()
+    in_use.in_file()
+    zero_header(in_use.path)
+    in_use.database.look_for_damage()
+    assert in_use.salvage.waits()
+    assert OAuthConnections(in_use.database).read() == before
     assert budget.read() == kept
-    accept(house.database, "new", contact=f"{name(1)}@example.org")
-    (told,) = house.salvage.run()
+    accept(in_use.database, "new", contact=f"{name(1)}@example.org")
+    (told,) = in_use.salvage.run()
     assert told.connection
-    claimed = Deliveries(house.database).claim(2 * 86_400_000)
+    claimed = Deliveries(in_use.database).claim(2 * 86_400_000)
     assert isinstance(claimed, Claimed)
     assert claimed.source_id == name(0)
-    with house.database.reading() as connection:
+    with in_use.database.reading() as connection:
         query = "SELECT source_id FROM deliveries WHERE contact_key = 's00001@example.org' ORDER BY id"
         assert list(connection.exec_driver_sql(query).scalars()) == [name(1), "new"]
 
 
-def test_a_consent_given_since_is_not_undone(house: House) -> None:
+def test_a_consent_given_since_is_not_undone(in_use: DatabaseInUse) -> None:
     """A salvage never puts older tokens over newer ones."""
-    house.fill(3)
-    connect(OAuthConnections(house.database))
-    house.in_file()
-    shutil.copy(house.path, house.path.with_name("app.db.damaged-20260101-000000-1"))
-    connections = OAuthConnections(house.database)
+    in_use.fill(3)
+    connect(OAuthConnections(in_use.database))
+    in_use.in_file()
+    shutil.copy(in_use.path, in_use.path.with_name("app.db.damaged-20260101-000000-1"))
+    connections = OAuthConnections(in_use.database)
     connect(connections)
     now = connections.read()
     assert now.generation == 2
-    house.salvage.run()
+    in_use.salvage.run()
     assert connections.read() == now
 
 
 @pytest.mark.parametrize(("table", "state"), [("deliveries", "parked"), ("signups", "ready")])
-def test_half_of_a_pair_is_enough(house: House, table: str, state: str) -> None:
-    """A lost delivery is given to a person, for it may have been made; a lost sign-up is still delivered."""
-    house.fill(3)
-    house.in_file()
-    aside = house.path.with_name("app.db.damaged-20260101-000000-1")
-    house.path.rename(aside)
+def test_half_of_a_pair_is_enough(in_use: DatabaseInUse, table: str, state: str) -> None:
+    """A lost delivery is parked, for it may have been sent; with a lost sign-up it is still delivered."""
+    in_use.fill(3)
+    in_use.in_file()
+    aside = in_use.path.with_name("app.db.damaged-20260101-000000-1")
+    in_use.path.rename(aside)
     with closing(driver.connect(str(aside))) as old:
         old.execute("PRAGMA foreign_keys = OFF")
         old.execute(f"DELETE FROM {table} WHERE {'source_id' if table == 'deliveries' else 'id'} = 's00001'")
         old.commit()
-    house.salvage.run()
-    status = Signups(house.database).find("s00001")
+    in_use.salvage.run()
+    status = Signups(in_use.database).find("s00001")
     assert status is not None
     assert status.state == state
     if table == "deliveries":
         assert "damaged" in (status.last_error or "")
-        with house.database.reading() as connection:
+        with in_use.database.reading() as connection:
             query = "SELECT payload FROM deliveries WHERE source_id = 's00001'"
             payload = json.loads(connection.exec_driver_sql(query).scalar_one())
         assert payload == {"email_address": "s00001@example.org"}
 
 
-def test_a_salvage_that_was_cut_off_begins_again(house: House) -> None:
+def test_a_salvage_that_was_cut_off_begins_again(in_use: DatabaseInUse) -> None:
     """Rows that are known already stay as they are, whatever became of them since."""
-    house.fill(30)
-    house.in_file()
-    aside = house.path.with_name("app.db.damaged-20260101-000000-1")
-    shutil.copy(house.path, aside)
-    claimed = Deliveries(house.database).claim(86_400_000)
+    in_use.fill(30)
+    in_use.in_file()
+    aside = in_use.path.with_name("app.db.damaged-20260101-000000-1")
+    shutil.copy(in_use.path, aside)
+    claimed = Deliveries(in_use.database).claim(86_400_000)
     assert isinstance(claimed, Claimed)
-    Deliveries(house.database).delivered(claimed, now=86_400_001, contact_id="c1", action="created")
-    house.salvage.run()
-    status = Signups(house.database).find(claimed.source_id)
+    Deliveries(in_use.database).delivered(claimed, now=86_400_001, contact_id="c1", action="created")
+    in_use.salvage.run()
+    status = Signups(in_use.database).find(claimed.source_id)
     assert status is not None
     assert status.state == "delivered"
-    assert len(house.ids()) == 30
+    assert len(in_use.ids()) == 30

@@ -22,7 +22,7 @@ def readable_alone(source: Any, number: int) -> bool:
 
 
 def test_every_row_that_can_be_read_is_read(tmp_path: Path) -> None:
-    """Torn pages between whole ones cost the rows on them, counted, and no other."""
+    """Damaged pages cost the rows on them, which are counted, and no others."""
     file = tmp_path / "t.db"
     with closing(driver.connect(str(file))) as made:
         made.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, body TEXT)")
@@ -44,6 +44,6 @@ def test_every_row_that_can_be_read_is_read(tmp_path: Path) -> None:
 
 
 def test_a_table_that_is_gone_is_one_gap_of_unknown_size(tmp_path: Path) -> None:
-    """Where not even the table is known, neither are its rows."""
+    """Where the table itself cannot be found, the number of its rows is unknown."""
     with closing(driver.connect(str(tmp_path / "t.db"))) as source:
         assert list(read(source, "t")) == [Gap(None)]

@@ -1,4 +1,4 @@
-"""Room on the disk: told honestly, kept for what is accepted, and given up when there is none."""
+"""Room on the disk: measured, kept for accepted sign-ups, and released when there is none."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def may_mount() -> bool:
 
 
 def test_the_ballast_takes_real_room_and_gives_it_back(tmp_path: Path) -> None:
-    """It is written, not only made that long; released, it is written again when there is ample room."""
+    """It is written, not only truncated to its size; once released, it is written again if there is room."""
     disk = DiskReserve(tmp_path / "data", low_bytes=0, ballast_bytes=2**20)
     disk.fill()
     ballast = tmp_path / "data" / "ballast"
@@ -38,7 +38,7 @@ def test_the_ballast_takes_real_room_and_gives_it_back(tmp_path: Path) -> None:
 
 
 def test_without_ample_room_there_is_no_ballast(tmp_path: Path) -> None:
-    """It must not be what fills the disk."""
+    """The ballast itself must not fill the disk."""
     disk = DiskReserve(tmp_path, low_bytes=2**60)
     disk.fill()
     assert list(tmp_path.iterdir()) == []
@@ -160,7 +160,7 @@ def test_a_nearly_full_disk_has_no_room_for_sign_ups(tmp_path: Path) -> None:
     assert database.has_room()
     roomy, full = database._backend._disk, DiskReserve(tmp_path, full_bytes=2**60)  # type: ignore[union-attr]
     database._backend._disk = full  # type: ignore[union-attr]
-    now = 0.1  # until then there was room a moment ago
+    now = 0.1  # until then the last answer is valid
     assert not database.has_room()
     database._backend._disk = roomy  # type: ignore[union-attr]
     assert database.has_room()

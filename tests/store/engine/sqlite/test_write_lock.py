@@ -1,4 +1,4 @@
-"""Turns to write: order, time-outs, and holders that are killed, frozen or forked."""
+"""The write lock: order, time-outs, and holders that are killed, frozen or forked."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def lock(tmp_path: Path) -> WriteLock:
 
 @contextmanager
 def forked(work: Callable[[Callable[[], object]], None]) -> Iterator[int]:
-    """A child process that does `work` and is killed afterwards; the block begins once it is ready."""
+    """Run `work` in a child process that is killed afterwards; the block begins once it is ready."""
     ready, tell = os.pipe()
     child = os.fork()
     if child == 0:
@@ -57,8 +57,8 @@ def until(condition: Callable[[], bool]) -> None:
         time.sleep(0.001)
 
 
-def test_threads_get_the_turn_in_the_order_they_came(lock: WriteLock) -> None:
-    """Whoever waits longest is next."""
+def test_threads_get_the_lock_in_the_order_they_came(lock: WriteLock) -> None:
+    """The thread that has waited longest is next."""
     order: list[int] = []
 
     def take(index: int) -> None:
@@ -101,12 +101,12 @@ def test_no_writer_starves(tmp_path: Path) -> None:
 
     assert in_processes(4, child) == [0] * 4
     overtaken = [int(file.read_text()) for file in tmp_path.glob("worst-*")]
-    # In turns, not in seconds: a busy machine slows all of them alike. A fair share is one in 16.
+    # In writes, not in seconds: a busy machine slows all of them alike. A fair share is one in 16.
     assert max(overtaken) < 16 * turns // 4, overtaken
 
 
-def test_a_killed_holder_lets_go(lock: WriteLock) -> None:
-    """Kill -9 ends a turn at once."""
+def test_a_killed_holder_releases_the_lock(lock: WriteLock) -> None:
+    """SIGKILL releases the lock at once."""
 
     def child(say_ready: Callable[[], object]) -> None:
         with lock.acquired(1):
@@ -121,8 +121,8 @@ def test_a_killed_holder_lets_go(lock: WriteLock) -> None:
             pass
 
 
-def test_a_killed_holder_lets_go_although_its_child_lives(lock: WriteLock) -> None:
-    """A process that the holder forked while it had the turn does not inherit it."""
+def test_a_killed_holder_releases_the_lock_although_its_child_lives(lock: WriteLock) -> None:
+    """A process that the holder forked while it had the lock does not inherit it."""
     alive, end = os.pipe()
 
     def child(say_ready: Callable[[], object]) -> None:
@@ -145,7 +145,7 @@ def test_a_killed_holder_lets_go_although_its_child_lives(lock: WriteLock) -> No
 
 
 def test_a_frozen_holder_is_waited_for_no_longer_than_the_timeout(lock: WriteLock) -> None:
-    """A stopped process costs each writer its time-out; once it goes on, the turn comes."""
+    """A frozen holder costs each writer its time-out; once it goes on, the lock is free again."""
 
     def child(say_ready: Callable[[], object]) -> None:
         with lock.acquired(1):
@@ -163,7 +163,7 @@ def test_a_frozen_holder_is_waited_for_no_longer_than_the_timeout(lock: WriteLoc
 
 
 def test_a_frozen_waiter_does_not_stop_the_queue(lock: WriteLock) -> None:
-    """Who stands first in the queue and is stopped there is passed by."""
+    """A process that is frozen at the head of the queue is passed."""
 
     def hold(say_ready: Callable[[], object]) -> None:
         with lock.acquired(1):
