@@ -1,4 +1,4 @@
-"""What a captcha is to the protection of a form: a check of one submission."""
+"""A captcha, as the protection of a form uses it: a check of one submission."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from store.signups.batch import OneTimeUse
 
 @dataclass(frozen=True)
 class CaptchaResult:
-    """`fault` names the rule that was broken (see `protection.RULES`), None for a person.
+    """The outcome of a check: `fault` is the rule that was broken (see RULES in rules.py), None for a person.
 
-    `once`: what the store must not take a second time; not needed where the captcha's maker refuses replays.
+    `once` is what the store must not take a second time, None where the captcha's provider refuses replays.
     """
 
     fault: str | None = None
@@ -25,8 +25,8 @@ class Captcha(Protocol):
     """One kind of captcha."""
 
     def check(self, submission: Submission, form: Form, network_address: str | None) -> CaptchaResult:
-        """Judge a submission of `form`; never raises, and ends within seconds.
+        """Judge a submission of `form`. Must not raise, and must end within seconds.
 
-        What cannot be checked now is a fault too: the sign-up is kept apart, and so neither lost nor sent.
+        An answer that cannot be checked now is a fault too: the sign-up is suspected, not lost and not sent.
         """
         ...

@@ -20,17 +20,18 @@ from services.forms.form import Form
 from services.forms.load import FormLoad
 from services.protection.captcha import CaptchaResult
 from services.submission.fields import Submission
+from store.engine.clock import Clock
 from store.signups.batch import OneTimeUse
 
 ALGORITHM = "SHA-256"
 # Half of them are tried on average: 0.13 s of a server's core with OpenSSL's SHA256() in a loop of C,
 # 0.03 s with a loop made for it (bench/proof.py), 0.6 s of a browser four times slower (static/proof.js).
 HIGHEST = 800_000
-# A busy form's is dearer, in proportion to what came in the last minute: three times at most, so that nobody
-# waits for more than a few seconds.
+# A busy form's challenge costs more, in proportion to what came in the last minute: three times as much at
+# most, so that nobody waits for more than a few seconds.
 QUIET_PER_MINUTE = 20
 MOST_TIMES = 3
-# Of SHA-256. Salts of whole blocks make the price the same for every form: the number has a block of its own.
+# The block of SHA-256. Salts of whole blocks cost the same for every form: the number has its own block.
 BLOCK_BYTES = 64
 RANDOM_BYTES = 12
 LIVES_MS = 10 * 60_000
@@ -38,7 +39,7 @@ LIVES_MS = 10 * 60_000
 
 @dataclass(frozen=True)
 class Challenge:
-    """What a browser is asked, by the protocol's names."""
+    """A challenge by the protocol's names."""
 
     algorithm: str
     challenge: str
@@ -47,47 +48,41 @@ class Challenge:
     signature: str
 
 
+@dataclass(frozen=True, kw_only=True)
 class ProofOfWork:
-    """Asks, and checks the answers; that each counts once is for the store to see to."""
+    """Gives challenges and checks the answers; that each answer counts once is for the store to see to.
 
-    def __init__(
-        self,
-        *,
-        keys: Callable[[], tuple[str, ...]],
-        clock: Callable[[], int],
-        load: FormLoad | None = None,
-        highest: int = HIGHEST,
-    ) -> None:
-        """`keys` are those whose challenges are known again, the first signs them; `clock` tells epoch ms.
+    Args:
+        keys: those whose challenges are accepted; the first one signs.
+        load: how busy each form is, which its page's posts are counted in as well.
+        highest: the largest number to be found for a form that is not busy.
+    """
 
-        `load` is told of the posts by somebody else; without it only challenges count. `highest` is what a
-        form that is not busy asks for.
-        """
-        self._quiet = highest
-        self._keys = keys
-        self._clock = clock
-        self._load = load or FormLoad(clock=clock)
+    keys: Callable[[], tuple[str, ...]]
+    clock: Clock
+    load: FormLoad
+    highest: int = HIGHEST
 
     def challenge(self, slug: str) -> Challenge:
-        """Good for ten minutes, for one sign-up by that form."""
-        self._load.note(slug)
-        expires = (self._clock() + LIVES_MS) // 1000
+        """Return a challenge that is good for ten minutes and for one sign-up by that form."""
+        self.load.note(slug)
+        expires = (self.clock() + LIVES_MS) // 1000
         # Ends in "&": otherwise digits could move from the salt's end into the number, and an old challenge
         # be answered again under a later expiry.
         asked = f"?{urlencode({'expires': expires, 'form': slug})}&"
         random = secrets.token_hex(RANDOM_BYTES + BLOCK_BYTES)
         salt = random[: 2 * RANDOM_BYTES + -(2 * RANDOM_BYTES + len(asked)) % BLOCK_BYTES] + asked
-        # That the number is not above the highest is part of the hash, and so of the signature.
+        # The number is at most `highest` because the hash, which is signed, was made with such a one.
         highest = self._highest(slug)
         hashed = _hash(salt, secrets.randbelow(highest + 1))
-        return Challenge(ALGORITHM, hashed, highest, salt, _sign(self._keys()[0], hashed))
+        return Challenge(ALGORITHM, hashed, highest, salt, _sign(self.keys()[0], hashed))
 
     def _highest(self, slug: str) -> int:
-        times = self._load.per_minute(slug) / QUIET_PER_MINUTE
-        return int(self._quiet * min(MOST_TIMES, max(1, times)))
+        times = self.load.per_minute(slug) / QUIET_PER_MINUTE
+        return int(self.highest * min(MOST_TIMES, max(1, times)))
 
     def check(self, submission: Submission, form: Form, network_address: str | None) -> CaptchaResult:  # noqa: ARG002 - the same for everybody
-        """Whether the submission brings a right answer to a challenge for that form, see `Captcha`."""
+        """Return whether the submission has a right answer to a challenge for that form, see `Captcha`."""
         if submission.altcha is None:
             return CaptchaResult(fault="no_proof")
         read = _read(submission.altcha)
@@ -101,13 +96,13 @@ class ProofOfWork:
         if asked["form"] != [form.slug]:
             return CaptchaResult(fault="wrong_proof")
         expires_at = int(asked["expires"][0]) * 1000
-        if expires_at <= self._clock():
+        if expires_at <= self.clock():
             return CaptchaResult(fault="used_proof")
         return CaptchaResult(once=OneTimeUse("used_proof", f"proof:{hashed}", expires_at))
 
     def _is_ours(self, hashed: str, signature: str) -> bool:
         return any(
-            hmac.compare_digest(_sign(key, hashed).encode(), signature.encode()) for key in self._keys()
+            hmac.compare_digest(_sign(key, hashed).encode(), signature.encode()) for key in self.keys()
         )
 
 
@@ -120,7 +115,7 @@ def _hash(salt: str, number: object) -> str:
 
 
 def _read(payload: str) -> tuple[str, str, str] | None:
-    """Salt, number and signature of an answer, None for what is no answer."""
+    """Return salt, number and signature of an answer; None for what is no answer."""
     try:
         answer: Any = json.loads(base64.b64decode(payload, validate=True))
         salt, number, signature = answer["salt"], str(answer["number"]), answer["signature"]

@@ -1,9 +1,12 @@
-"""How many sign-ups of one form may wait: a crowd of programs must not take the days of everybody else.
+"""The queue limit: how many sign-ups of one form may wait for their delivery.
 
-Constant Contact takes 10,000 calls a day: what is put into the queue by one form keeps all others waiting.
+Constant Contact takes 10,000 calls a day: what a crowd of programs sends by one form would keep all others
+waiting for days.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass, field
 
 from services.forms.catalog import FormCatalog
 from services.forms.form import Form
@@ -11,26 +14,28 @@ from store.outbox.backlog import PendingByForm
 from store.outbox.deliveries import Deliveries
 
 
+@dataclass(kw_only=True)
 class QueueLimit:
-    """Knows which forms are full. Housekeeping counts, every few seconds; no visitor waits for that."""
+    """Knows the forms that have reached their limit; none has before the first count.
 
-    def __init__(self, *, forms: FormCatalog, deliveries: Deliveries, pending: PendingByForm) -> None:
-        """No form is full before the first count."""
-        self._forms = forms
-        self._deliveries = deliveries
-        self._pending = pending
-        self._full: frozenset[int] = frozenset()
+    Housekeeping counts every few seconds, so that no visitor waits for it.
+    """
+
+    forms: FormCatalog
+    deliveries: Deliveries
+    pending: PendingByForm
+    _full: frozenset[int] = field(default=frozenset(), init=False)
 
     def is_full(self, form: Form | None) -> bool:
-        """Whether as many of the form's sign-ups wait as may, at the last count."""
+        """Return whether as many of the form's sign-ups waited as may, at the last count."""
         return form is not None and form.id in self._full
 
     def count(self) -> None:
-        """Count what waits; by form only where it can be too many. Raises store.StoreUnavailable."""
-        ceilings = {form.id: form.most_pending for form in self._forms.all() if form.most_pending}
+        """Count what waits, by form only where it can be too many. Raises StoreUnavailable."""
+        ceilings = {form.id: form.most_pending for form in self.forms.all() if form.most_pending}
         lowest = min(ceilings.values(), default=0)
-        if not lowest or self._deliveries.pending_up_to(lowest) < lowest:
+        if not lowest or self.deliveries.pending_up_to(lowest) < lowest:
             self._full = frozenset()
             return
-        pending = self._pending.count()
+        pending = self.pending.count()
         self._full = frozenset(form for form, most in ceilings.items() if pending[form] >= most)

@@ -1,12 +1,13 @@
 """Ask a captcha's provider whether an answer is good: the one call that a visitor's request waits for.
 
-Whatever goes wrong with it refuses nobody: the sign-up is kept apart, with what is known as its reason.
+A call that fails refuses nobody: the sign-up is suspected, with the failure as its reason.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Collection
+from dataclasses import dataclass, field
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -29,9 +30,9 @@ CAPTCHA_RULES = {
     "captcha_elsewhere": "The captcha was solved elsewhere: for another form, or on no site of this one.",
     "captcha_unchecked": "The captcha could not be checked: its provider is away, or refuses our keys.",
 }
-# Turnstile's are 2,048 characters at most, the others' shorter than this by far.
+# Of an answer: Turnstile's have 2,048 characters at most, and the others' are far below this limit.
 LONGEST = 16_384
-# Turnstile takes no longer name for where a widget stands.
+# Turnstile takes no longer action.
 LONGEST_ACTION = 32
 USED = frozenset(
     {
@@ -42,16 +43,16 @@ USED = frozenset(
     }
 )
 WRONG_ANSWER = frozenset({"missing-input-response", "invalid-input-response"})
-# How hCaptcha says that it does not say.
+# hCaptcha's word for a host that it does not name.
 NO_HOST = "not-provided"
 
 
 class NotChecked(Exception):
-    """Nobody knows whether the answer is good; the text names the cause, without what was sent."""
+    """The answer could not be checked; the text names the cause, without what was sent."""
 
 
 class Answer(BaseModel):
-    """What a provider says, by the names that all of them use."""
+    """A provider's reply, by the names that all of them use."""
 
     model_config = ConfigDict(frozen=True, strict=True)
 
@@ -61,36 +62,32 @@ class Answer(BaseModel):
     action: str | None = None
 
 
+@dataclass(frozen=True)
 class ThirdPartyCaptcha:
-    """One provider's captcha under the keys of this installation, see `services.captcha.Captcha`."""
+    """One provider's captcha under the keys of this installation, see `Captcha`.
 
-    def __init__(
-        self,
-        provider: Provider,
-        *,
-        site_key: str,
-        secret_key: str,
-        session: requests.Session,
-        waiting: threading.Semaphore,
-        own_hosts: Collection[str],
-    ) -> None:
-        """`session` ends each call in time; `waiting` has a place for each call that may be under way.
+    Args:
+        provider: whose captcha it is.
+        site_key: the key that pages show.
+        secret_key: the key that our calls show.
+        session: ends each call in time.
+        waiting: has a place for each call that may be under way.
+        own_hosts: show our forms besides the forms' sites; empty: not known, so any host will do.
+    """
 
-        `own_hosts` show our forms besides the forms' sites; none: not known, so any host will do.
-        """
-        self.provider = provider
-        self.site_key = site_key
-        self._secret_key = secret_key
-        self._session = session
-        self._waiting = waiting
-        self._own_hosts = frozenset(own_hosts)
+    provider: Provider
+    site_key: str
+    secret_key: str = field(repr=False)
+    session: requests.Session
+    waiting: threading.Semaphore
+    own_hosts: Collection[str]
 
-    def check(self, submission: Submission, form: Form, network_address: str | None) -> CaptchaResult:  # noqa: ARG002 - it is not told on
-        """Ask the provider, and wait for it; that an answer counts once, it sees to itself."""
+    def check(self, submission: Submission, form: Form, network_address: str | None) -> CaptchaResult:  # noqa: ARG002 - providers do not get it
+        """Ask the provider, and wait for it; it sees to it itself that an answer counts once."""
         return CaptchaResult(self._fault(submission.captcha, form))
 
     def action(self, form: Form) -> str | None:
-        """The word by which a widget says where it stands, so that its answer is good for that form only."""
+        """Return what the form's widget sends as its action, so that an answer is good for that form only."""
         return form.slug[:LONGEST_ACTION] if self.provider.takes_action else None
 
     def _fault(self, token: str | None, form: Form) -> str | None:
@@ -105,19 +102,19 @@ class ThirdPartyCaptcha:
             return "captcha_unchecked"
 
     def _asked(self, token: str) -> Answer:
-        # The visitor's address, which they would take as well, is none of their business.
-        sent = {"secret": self._secret_key, "response": token}
+        # Without the visitor's address, which they would take as well.
+        sent = {"secret": self.secret_key, "response": token}
         if self.provider.takes_site_key:
             sent["sitekey"] = self.site_key
-        if not self._waiting.acquire(blocking=False):
+        if not self.waiting.acquire(blocking=False):
             raise NotChecked("too many calls at once")
         try:
-            said = self._session.post(self.provider.verify_url, data=sent, allow_redirects=False)
+            said = self.session.post(self.provider.verify_url, data=sent, allow_redirects=False)
         except Exception as error:
-            # Known by its place: a file of certificates that is missing is no exception of requests.
+            # Of any class: a missing file of certificates is no exception of requests.
             raise NotChecked(type(error).__name__) from error
         finally:
-            self._waiting.release()
+            self.waiting.release()
         try:
             return Answer.model_validate_json(said.content)
         except ValidationError:
@@ -131,20 +128,20 @@ class ThirdPartyCaptcha:
             return "captcha_used"
         if codes <= WRONG_ANSWER:
             return "captcha_rejected"
-        # About us and not about the visitor: the keys, or the provider itself.
+        # These codes are about our keys or the provider itself, not about the visitor.
         raise NotChecked(f"refused with {', '.join(sorted(codes))[:200]}; are both keys right?")
 
     def _at_home(self, answer: Answer, form: Form) -> bool:
-        hosts = self._own_hosts | {urlsplit(origin).hostname for origin in form.origins}
+        hosts = {*self.own_hosts} | {urlsplit(origin).hostname for origin in form.origins}
         told = (answer.hostname or NO_HOST).lower()
-        known_host = not self._own_hosts or told == NO_HOST or told in hosts
+        known_host = not self.own_hosts or told == NO_HOST or told in hosts
         return known_host and answer.action in {None, "", self.action(form)}
 
 
 class NoKeys:
-    """In the place of a captcha whose keys were taken away: its forms must not stand open instead."""
+    """Takes the place of a captcha whose keys were removed: its forms must not stand open instead."""
 
     def check(self, submission: Submission, form: Form, network_address: str | None) -> CaptchaResult:  # noqa: ARG002 - nobody to ask
-        """Keep everything apart, see `services.captcha.Captcha`."""
+        """Treat every submission as suspected, see `Captcha`."""
         log.error("captcha_without_keys", form=form.slug, cure="set both keys, or choose another protection")
         return CaptchaResult("captcha_unchecked")

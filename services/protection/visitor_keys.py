@@ -1,8 +1,8 @@
-"""The keys of what visitors hold while they fill in a form: its token, and the proof of work asked of them.
+"""The keys that sign what visitors hold while they fill in a form: its token, and their proof of work.
 
-A new SECRET_KEY must not make programs of the visitors who have a form open. The key in use is therefore kept
-in the database, sealed with ENCRYPTION_KEYS, for as long as tokens that it signed are good. Neither
-SECRET_KEY nor any key of the admin's can be computed from it.
+After a change of SECRET_KEY the visitors who have a form open must not be taken for programs. The key in use
+is therefore kept in the database, sealed with ENCRYPTION_KEYS, for as long as tokens that it signed are good.
+Neither SECRET_KEY nor any key of the admin's can be computed from it.
 """
 
 from __future__ import annotations
@@ -10,8 +10,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from services.access.derived_keys import derived_key
+from store.engine.clock import Clock
 from store.key_value import KeyValue
 
 PREFIX = "visitor-key:"
@@ -20,57 +22,51 @@ NOTED_EVERY_MS = 3_600_000
 KEPT_MS = 24 * 3_600_000 + NOTED_EVERY_MS
 
 
+@dataclass
 class VisitorKeys:
-    """The key of the current SECRET_KEY, and those of earlier ones whose tokens visitors may still hold."""
+    """The key of the current SECRET_KEY, and those of earlier ones whose tokens visitors may still hold.
 
-    def __init__(
-        self,
-        own: str,
-        *,
-        meta: KeyValue,
-        seal: Callable[[str], str],
-        unseal: Callable[[str], str | None],
-        clock: Callable[[], int],
-    ) -> None:
-        """`own` is the current key; until `refresh` has looked, it is the only one.
+    `own` is the current key; until `refresh` has looked, it is the only one. `unseal` returns None for what
+    ENCRYPTION_KEYS do not open.
+    """
 
-        `unseal` returns None for what ENCRYPTION_KEYS do not open; `clock` tells epoch ms.
-        """
-        self._own = own
-        self._row = PREFIX + hashlib.sha256(own.encode()).hexdigest()[:32]
-        self._meta = meta
-        self._seal = seal
-        self._unseal = unseal
-        self._clock = clock
-        self._accepted: tuple[str, ...] = (own,)
+    own: str = field(repr=False)
+    meta: KeyValue
+    seal: Callable[[str], str]
+    unseal: Callable[[str], str | None]
+    clock: Clock
+
+    def __post_init__(self) -> None:
+        self._row = PREFIX + hashlib.sha256(self.own.encode()).hexdigest()[:32]
+        self._accepted: tuple[str, ...] = (self.own,)
 
     def form_token(self) -> tuple[str, ...]:
-        """Keys that sign a form's token: the one to sign with comes first."""
+        """Return the keys of forms' tokens; the first one signs."""
         return self._for("form token")
 
     def proof_of_work(self) -> tuple[str, ...]:
-        """Keys that sign a proof of work: the one to sign with comes first."""
+        """Return the keys of proofs of work; the first one signs."""
         return self._for("proof of work")
 
     def refresh(self) -> None:
-        """See which keys other processes use or used within a day, and let them see ours.
+        """Read which keys other processes use or used within a day, and store ours for them.
 
         Raises:
             StoreError: the keys known so far stay.
         """
-        now, earlier, noted = self._clock(), [], False
-        for row, document in self._meta.starting_with(PREFIX).items():
+        now, earlier, noted = self.clock(), [], False
+        for row, document in self.meta.starting_with(PREFIX).items():
             entry = json.loads(document)
             age = now - entry["used_at"]
             if row == self._row:
                 noted = abs(age) < NOTED_EVERY_MS
             elif age > KEPT_MS:
-                self._meta.remove(row)
-            elif key := self._unseal(entry["sealed"]):
+                self.meta.remove(row)
+            elif key := self.unseal(entry["sealed"]):
                 earlier.append(key)
-        self._accepted = (self._own, *earlier)
+        self._accepted = (self.own, *earlier)
         if not noted:
-            self._meta.put(self._row, json.dumps({"sealed": self._seal(self._own), "used_at": now}))
+            self.meta.put(self._row, json.dumps({"sealed": self.seal(self.own), "used_at": now}))
 
     def _for(self, purpose: str) -> tuple[str, ...]:
         return tuple(derived_key(key, purpose) for key in self._accepted)

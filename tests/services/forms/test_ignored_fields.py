@@ -13,7 +13,7 @@ from services.forms.honeypot import trap_name
 from services.forms.ignored_fields import FORGOTTEN_MS, MOST_IN_MEMORY, MOST_KEPT, IgnoredFields
 from services.intake.parsing import read_form, read_json
 from services.intake.record import Evidence
-from services.protection.honeypot import is_trapped
+from services.protection.rules import is_trapped
 from services.submission.fields import Submission
 from tests.services.conftest import House
 from tests.services.vendor import NEWSLETTER

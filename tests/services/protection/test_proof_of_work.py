@@ -14,6 +14,7 @@ import pytest
 from services.access.requester import ANONYMOUS
 from services.forms.form import Form
 from services.forms.honeypot import trap_name
+from services.forms.load import FormLoad
 from services.intake.parsing import read_form
 from services.intake.record import Evidence
 from services.protection.captcha import CaptchaResult
@@ -68,7 +69,9 @@ NEWS = Form(
 
 @pytest.fixture
 def proofs(house: House) -> ProofOfWork:
-    return ProofOfWork(keys=lambda: ("secret",), clock=house.clock, highest=1_000)
+    return ProofOfWork(
+        keys=lambda: ("secret",), load=FormLoad(clock=house.clock), clock=house.clock, highest=1_000
+    )
 
 
 def check(proofs: ProofOfWork, sent: str | None) -> CaptchaResult:
@@ -125,7 +128,9 @@ def test_nobody_can_put_off_the_end_of_a_challenge(house: House, proofs: ProofOf
 def test_an_answer_counts_for_its_form_and_this_installation(house: House, proofs: ProofOfWork) -> None:
     """A cheap form of elsewhere solves nothing here."""
     assert fault(proofs, answer(proofs.challenge("other"))) == "wrong_proof"
-    elsewhere = ProofOfWork(keys=lambda: ("other",), clock=house.clock, highest=1_000)
+    elsewhere = ProofOfWork(
+        keys=lambda: ("other",), load=FormLoad(clock=house.clock), clock=house.clock, highest=1_000
+    )
     assert fault(proofs, answer(elsewhere.challenge("news"))) == "wrong_proof"
 
 
@@ -180,7 +185,9 @@ def test_the_price_is_what_it_says(house: House) -> None:
 
     A loop in C is about as fast (bench/proof.py measures it); half of the numbers are tried on average.
     """
-    challenge = ProofOfWork(keys=lambda: ("secret",), clock=house.clock).challenge("news")
+    challenge = ProofOfWork(
+        keys=lambda: ("secret",), load=FormLoad(clock=house.clock), clock=house.clock
+    ).challenge("news")
     assert challenge.maxnumber == HIGHEST
     begun, tried = hashlib.sha256(challenge.salt.encode()), 50_000
     began = time.process_time()

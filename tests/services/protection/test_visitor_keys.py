@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from services.forms.load import FormLoad
 from services.protection.proof_of_work import ProofOfWork
 from services.protection.visitor_keys import KEPT_MS, PREFIX, VisitorKeys
 from store.engine.database import Database
@@ -103,9 +104,9 @@ def test_without_the_store_the_own_key_counts() -> None:
 
 def test_a_proof_under_way_is_good_after_the_change(house: House) -> None:
     """Its challenge was made with the key of before; a made-up key is none."""
-    old = ProofOfWork(keys=lambda: ("old",), clock=house.clock)
-    new = ProofOfWork(keys=lambda: ("new", "old"), clock=house.clock)
-    foreign = ProofOfWork(keys=lambda: ("foreign",), clock=house.clock)
+    old = ProofOfWork(keys=lambda: ("old",), load=FormLoad(clock=house.clock), clock=house.clock)
+    new = ProofOfWork(keys=lambda: ("new", "old"), load=FormLoad(clock=house.clock), clock=house.clock)
+    foreign = ProofOfWork(keys=lambda: ("foreign",), load=FormLoad(clock=house.clock), clock=house.clock)
     assert check(new, answer(old.challenge(NEWS.slug))).fault is None
     assert check(new, answer(new.challenge(NEWS.slug))).fault is None
     assert check(old, answer(new.challenge(NEWS.slug))).fault == "wrong_proof"
