@@ -1,8 +1,7 @@
-"""Take a sign-up in: judge it, store it with its delivery, and say how it stands.
+"""Take a sign-up in: form rules, the account's fields and tags, protection, record, store, answer.
 
-Form rules, the account's fields and tags, protection, record, store: each in one visit. The web request never
-calls the vendor: one sender, one place for quota, retries and tokens, and a hanging vendor cannot eat the web
-threads.
+The web request never calls Constant Contact: quota, retries and tokens have one place, the delivery, and a
+vendor that hangs cannot hold the web threads.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ TRUSTED = Judgement()
 
 @dataclass(frozen=True)
 class Intake:
-    """The one way in."""
+    """The way of every sign-up into the store."""
 
     rules: FormRules
     account: FieldsAndTags
@@ -49,66 +48,66 @@ class Intake:
     delivery: Delivery
 
     def read_json(self, raw: bytes) -> Submission:
-        """A JSON body, see intake/parsing.py. Raises MalformedSubmission and InvalidSubmission."""
+        """Read a JSON body, see parsing.py. Raises MalformedSubmission and InvalidSubmission."""
         with self.rules.noting():
             return read_json(raw, self.rules.forms.known)
 
     def read_form(self, pairs: Iterable[tuple[str, str]]) -> Submission:
-        """The pairs of a form, see intake/parsing.py. Raises MalformedSubmission and InvalidSubmission."""
+        """Read the pairs of a form, see parsing.py. Raises MalformedSubmission and InvalidSubmission."""
         with self.rules.noting():
             return read_form(pairs, self.rules.forms.known)
 
     def accept(
-        self, submission: Submission, sender: Requester, evidence: Evidence, handling: Handling = PLAIN
+        self, submission: Submission, requester: Requester, evidence: Evidence, handling: Handling = PLAIN
     ) -> SignupResult:
         """Store the sign-up; when this returns, it is on disk: in the database, or in the spool before it.
 
-        One that is sent again is not stored again, unless either went to the spool. One that looks like a
-        program's is kept apart; sent again under its key with a better proof, it goes out.
+        A sign-up that is sent again under its Idempotency-Key is not stored again, unless one of both went to
+        the spool. A suspected one is not sent; sent again under its key with a better proof, it is released.
 
-        An anonymous sender gets the same result for every sign-up, and at once: neither what it says nor when
-        it comes may tell whether the address was known, or whether the sender was found out.
+        An anonymous requester gets the same result for every sign-up, and at once: neither the answer nor its
+        time may tell whether the address was known, or whether the sign-up is suspected.
 
         Raises:
-            KeyReused: its key came with another sign-up; nothing was stored.
-            InvalidSubmission: form or list are unknown or not open to this sender, or the form requires more,
-                or was shown too long ago.
-            TooManyAttempts: it is one of a flood; nothing was stored.
+            KeyReused: the key came with another sign-up; nothing was stored.
+            InvalidSubmission: form or list are unknown or not open to this requester, or the form requires
+                more, or was shown too long ago.
+            TooManyAttempts: a rate limit is exceeded many times over; nothing was stored.
             StorageUnavailable: nothing could be stored.
         """
-        # Before a form changes what was sent: the same body must always have the same hash.
-        key = key_of(sender.name, handling.key, submission) if handling.key else None
-        if key and (repeated := self.repeats.answer(key, submission, sender, evidence, handling)):
+        # Before a form changes the submission: the same body must always have the same hash.
+        key = key_of(requester.name, handling.key, submission) if handling.key else None
+        if key and (repeated := self.repeats.answer(key, submission, requester, evidence, handling)):
             return repeated
         try:
             with self.rules.noting(submission):
-                return self._take(submission, sender, evidence, key, handling)
+                return self._take(submission, requester, evidence, key, handling)
         except KeyTaken:
-            # By a request that came in at the same time.
-            return self.accept(submission, sender, evidence, handling)
+            # Another request with the key came in at the same time.
+            return self.accept(submission, requester, evidence, handling)
 
     def answered(self) -> None:
         """Begin to deliver; to be called once a stranger's answer is sent.
 
-        Begun before, the delivery would take the interpreter from a sign-up that is believed, and its answer
-        would be a millisecond later than that of one that is kept apart.
+        If it began before, the delivery would take the interpreter from the request: the answer to a sign-up
+        that is sent on would come a millisecond later than that to a suspected one.
         """
         self.delivery.wake()
 
     def _take(
         self,
         submission: Submission,
-        sender: Requester,
+        requester: Requester,
         evidence: Evidence,
         key: IdempotencyKey | None,
         handling: Handling,
     ) -> SignupResult:
-        trusted = sender != ANONYMOUS
+        trusted = requester != ANONYMOUS
         applied = self.rules.apply(submission, trusted=trusted)
         form = applied.form
-        said = self.account.admitted(applied.submission, trusted=trusted, by_form=form is not None)
-        judgement = TRUSTED if trusted else self.protection.judge(said, form, evidence.network_address)
-        signup = self.recorder.record(replace(applied, submission=said), sender, evidence)
+        admitted = self.account.admitted(applied.submission, trusted=trusted, by_form=form is not None)
+        judgement = TRUSTED if trusted else self.protection.judge(admitted, form, evidence.network_address)
+        signup = self.recorder.record(replace(applied, submission=admitted), requester, evidence)
         change = ContactChange.of_signup(
             signup, protects=form is not None and form.protect_existing, returning=submission.returning
         )
@@ -129,7 +128,7 @@ class Intake:
         key: IdempotencyKey | None,
         judgement: Judgement,
     ) -> tuple[str, ...] | None:
-        """Why it is kept apart, nothing for a sign-up like any other; None for one in the spool."""
+        """Return why it is suspected, empty for one that is delivered; None for one in the spool."""
         try:
             reasons = self.store.accept(
                 signup, kind="sign_up", payload=change.document(), key=key, judgement=judgement

@@ -1,4 +1,4 @@
-"""Telling a sign-up that is sent again from a new one, by the Idempotency-Key its sender gave it.
+"""Idempotency: a sign-up that is sent again under its Idempotency-Key counts once.
 
 https://datatracker.ietf.org/doc/html/draft-ietf-httpapi-idempotency-key-header
 """
@@ -30,23 +30,20 @@ PROOFS = frozenset({"website", "form_token", "altcha", "captcha"})
 
 @dataclass(frozen=True)
 class Handling:
-    """How a sender wants its sign-up handled.
-
-    `key` names it, so that sending it again counts once; `wait_seconds` is the longest wait for the verdict.
-    """
+    """How a sender wants its sign-up handled: its Idempotency-Key, and the longest wait for the result."""
 
     key: str | None = None
     wait_seconds: float | None = None
 
 
 def key_of(sender: str, key: str, submission: Submission) -> IdempotencyKey:
-    """The key as it is stored. Different senders may choose the same one.
+    """Return the key as it is stored, which counts for one sender: two may choose the same one.
 
-    Those without an API key all look alike: theirs counts for one form and one address, so that nobody takes
-    a stranger's.
+    Senders without an API key cannot be told apart. Their keys count for one form and one address, so that
+    nobody gets the answer to a stranger's sign-up.
 
-    The body counts by what was read from it: the boundary of a multipart form differs each time it is sent.
-    So may what shows that no program sends it, which says nothing about the sign-up.
+    The body is hashed as it was read: the boundary of a multipart form differs each time it is sent. Proofs
+    that no program sends it are left out, since they may differ as well.
     """
     read = submission.model_dump_json(exclude_none=True, exclude=set(PROOFS))
     if sender == STRANGER:
@@ -61,7 +58,7 @@ def _hash(text: str) -> str:
 
 @dataclass(frozen=True)
 class Repeats:
-    """Answers a sign-up that is sent again under its key as the first one."""
+    """Answers a sign-up that is sent again as the first one was answered."""
 
     store: DurableAccept
     rules: FormRules
@@ -73,11 +70,11 @@ class Repeats:
         self,
         key: IdempotencyKey,
         submission: Submission,
-        sender: Requester,
+        requester: Requester,
         evidence: Evidence,
         handling: Handling,
     ) -> SignupResult | None:
-        """How the sign-up that came first with the key stands; None where there is none.
+        """Return where the sign-up stands that first came with the key; None where there is none.
 
         Raises:
             KeyReused: that was another sign-up.
@@ -87,7 +84,7 @@ class Repeats:
             return None
         if first.body_hash != key.body_hash:
             raise KeyReused
-        stranger = sender == ANONYMOUS
+        stranger = requester == ANONYMOUS
         if stranger:
             self._try_again(first.signup_id, submission, evidence)
         log.info("signup_repeated", signup_id=first.signup_id)
@@ -96,14 +93,14 @@ class Repeats:
         try:
             result = self.results.reached(first.signup_id)
         except StoreError:
-            # It was stored; that the result cannot be read changes nothing about that.
+            # The sign-up is stored, whether its result can be read or not.
             return SignupResult(id=first.signup_id, status="queued")
         if result.status == "queued":
             return self.results.wait_for(first.signup_id, at_most=handling.wait_seconds)
         return result
 
     def _try_again(self, signup_id: str, submission: Submission, evidence: Evidence) -> None:
-        """Let one that was kept apart go out, if its sender shows by now that no program sends it."""
+        """Release a suspected one if its sender now brings a better proof."""
         with suppress(StoreError, InvalidSubmission, StorageUnavailable):
             if self.suspected.waits(signup_id):
                 form = self.rules.find(submission)

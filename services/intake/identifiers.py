@@ -11,10 +11,10 @@ TAG = (1 << TAG_BITS) - 1
 
 
 class SignupIds:
-    """Gives each sign-up its id, and knows its own ids again without looking anywhere.
+    """Gives each sign-up its id, and recognises its own ids without reading the store.
 
-    A stranger who asks for a sign-up is answered alike whether it was believed, is kept apart, was deleted or
-    never kept. The store cannot tell that of what it does not hold (any more); the id itself can.
+    A stranger who asks for a sign-up gets the same answer whether it is stored, suspected, deleted or was not
+    kept. The store knows nothing of the last two; the id itself tells that it was given out.
     """
 
     def __init__(self, key: str) -> None:
@@ -22,16 +22,16 @@ class SignupIds:
         self._key = key.encode()
 
     def new(self, now: int) -> str:
-        """A UUIDv7 (RFC 9562 §5.7) for `now` in epoch milliseconds; 42 of its bits are random, 32 a tag."""
-        # OpenSSL's generator, as unguessable as the system's: asking that one lets go of the interpreter, and
-        # a busy server then waits for it behind all other threads.
+        """Return a UUIDv7 (RFC 9562 §5.7) for `now` (epoch ms); 42 of its bits are random, 32 a tag."""
+        # OpenSSL's generator, as unguessable as the system's. Calling the system's releases the interpreter's
+        # lock, and on a busy server the thread then waits for it behind all others.
         random = int.from_bytes(ssl.RAND_bytes(10)) >> 6
         value = (now & (1 << 48) - 1) << 80 | 0x7 << 76 | (random >> 62) << 64 | 0b10 << 62
         value |= random & (1 << 62) - 1 & ~TAG
         return str(uuid.UUID(int=value | self._tag(value)))
 
     def gave(self, signup_id: str) -> bool:
-        """Whether the id was given out here; not known any more after a change of the key."""
+        """Return whether the id was given out here; False for ids from before a change of the key."""
         try:
             value = uuid.UUID(signup_id).int
         except ValueError:

@@ -1,4 +1,4 @@
-"""From a body, JSON or an HTML form's, to a sign-up: bounded, and read in one way only."""
+"""Read a body, JSON or an HTML form's, as a submission: with limits on its size, and in one way only."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ from services.submission.reading import (
 )
 from services.submission.values.encodings import text_of
 
-# Far more than a form has; what comes behind would only cost time.
+# Far more than a form has; reading more would only cost time.
 MOST_VALUES, MOST_LEVELS = 500, 10
 TOO_MANY = f"The body has more than {MOST_VALUES} values."
 TWICE = "The body names a field twice."
-# Of a name that is not ours: the answer repeats it.
+# Where an answer repeats a name that is not ours.
 LONGEST_NAME_BYTES = 100
 NO_LIST = "Choose at least one list: send list_id, list_ids or form."
 KNOWN = OWN_NAMES | PARTS
-# Ids have no comma in them.
+# Between several ids in one text: ids have neither.
 _SEVERAL = re.compile(r"[,;]")
 THINGS = {"list_ids": "lists", "tags": "tags", "custom_fields": "custom fields"}
 
@@ -47,12 +47,12 @@ FormOf = Callable[[str], Form | None]
 
 
 def no_form(_slug: str) -> Form | None:
-    """For a reader that knows no forms."""
+    """Know no form, for tests and benchmarks."""
     return None
 
 
 def read_json(raw: bytes, form_of: FormOf = no_form) -> Submission:
-    """Read a JSON body; `form_of` finds a form that is known, for what it does not ask for.
+    """Read a JSON body; `form_of` finds a known form, whose hidden fields cost no sign-up.
 
     Raises:
         MalformedSubmission: it is not JSON, names a field twice, or is too large or too deep.
@@ -61,7 +61,7 @@ def read_json(raw: bytes, form_of: FormOf = no_form) -> Submission:
     try:
         document = _DECODER.decode(text_of(raw).removeprefix("\ufeff"))
         if isinstance(document, str) and document.lstrip()[:1] in {"{", "["}:
-            # It was made into JSON twice.
+            # It was encoded as JSON twice.
             document = _DECODER.decode(document)
     except (ValueError, RecursionError):
         raise MalformedSubmission("The body is not valid JSON.") from None
@@ -92,7 +92,7 @@ def _no_constant(name: str) -> None:
 def _once_each(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     fields = dict(pairs)
     if len(fields) < len(pairs):
-        # RFC 8259 §4 leaves open which one counts: what somebody else checked may not be what we store.
+        # RFC 8259 §4 leaves open which one counts: what another program checked may not be what we store.
         raise MalformedSubmission(TWICE)
     return fields
 
@@ -119,7 +119,8 @@ def _inside(value: object) -> Iterable[object]:
 
 
 def _read(found: Fields, form_of: FormOf) -> Submission:
-    slug = said if isinstance(said := found.known.get("form"), str) else None
+    sent_form = found.known.get("form")
+    slug = sent_form if isinstance(sent_form, str) else None
     trap = found.unknown.pop(trap_name(slug.strip() if slug else None), None)
     fields, refused = _admitted(found.unknown | found.known)
     ignored = found.not_understood + composed(fields)
@@ -132,9 +133,9 @@ def _read(found: Fields, form_of: FormOf) -> Submission:
         fields["tags"] = gathered_tags(_several_tags(fields["tags"]))
     submission, errors = _validated(fields, refused, spelling)
     form = form_of(slug.strip()) if errors and slug else None
-    seen: list[FieldError] = []
-    while form and errors != seen and (dropped := drop_unseen(fields, errors, form)):
-        ignored, seen = ignored + dropped, errors
+    before: list[FieldError] = []
+    while form and errors != before and (dropped := drop_unseen(fields, errors, form)):
+        ignored, before = ignored + dropped, errors
         refused = [error for error in refused if error.field not in dropped]
         submission, errors = _validated(fields, refused, spelling)
     named = _named(ignored)
@@ -162,7 +163,7 @@ def _named(ignored: Iterable[str]) -> tuple[str, ...]:
 
 
 def _admitted(document: Mapping[str, Any]) -> tuple[dict[str, Any], list[FieldError]]:
-    """The fields behind the gate for text, by their names, and an error for each that did not pass it."""
+    """Return the fields as services/plain_text.py admits them, and an error for each that it refuses."""
     fields: dict[str, Any] = {}
     errors: list[FieldError] = []
     for name, value in document.items():
@@ -172,26 +173,26 @@ def _admitted(document: Mapping[str, Any]) -> tuple[dict[str, Any], list[FieldEr
             elif name in KNOWN:
                 fields[name] = through(value, mended if name in UNSEEN else admitted)
             else:
-                # Dropped, whatever it is like behind the gate; but who sends half a character is told.
+                # Dropped, but a sender of half a character (a lone surrogate) is told.
                 through({name: value}, whole, twice=True)
         except NamedTwice:
             raise MalformedSubmission(TWICE) from None
         except ValueError as wrong:
             fields[name] = None
-            errors.append(FieldError(_told(name) or "body", str(wrong)))
+            errors.append(FieldError(_short_name(name) or "body", str(wrong)))
     return fields, errors
 
 
-def _custom_fields(said: Mapping[str, Any], errors: list[FieldError]) -> dict[str, Any]:
-    """Each by itself, so that the answer can tell which one is wrong."""
+def _custom_fields(sent: Mapping[str, Any], errors: list[FieldError]) -> dict[str, Any]:
+    """Admit each by itself, so that the answer can tell which one is wrong."""
     fields: dict[str, Any] = {}
-    for name, value in said.items():
+    for name, value in sent.items():
         try:
             fields |= _new({admitted(name): through(value, admitted)}, fields)
         except NamedTwice:
             raise
         except ValueError as wrong:
-            errors.append(FieldError(field_of(_told(name)), str(wrong)))
+            errors.append(FieldError(field_of(_short_name(name)), str(wrong)))
     return fields
 
 
@@ -201,12 +202,12 @@ def _new(field: dict[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
     return field
 
 
-def _told(name: str) -> str:
+def _short_name(name: str) -> str:
     return shortened(mended(name), LONGEST_NAME_BYTES)
 
 
 def _several_tags(value: object) -> object:
-    """One text with commas is several tags; in an array each stands for itself."""
+    """Split one text at its commas into tags; in an array each stands for itself."""
     if isinstance(value, str):
         return value.split(",")
     if isinstance(value, list):
@@ -215,7 +216,7 @@ def _several_tags(value: object) -> object:
 
 
 def _gather_lists(*values: object) -> object:
-    """One tuple of distinct ids out of list_id and list_ids, each a text or an array."""
+    """Return the distinct ids of list_id and list_ids, each a text or an array."""
     gathered: list[object] = []
     for value in values:
         if isinstance(value, list | tuple):
@@ -231,7 +232,7 @@ def _gather_lists(*values: object) -> object:
 def _field_error(detail: Any, spelling: str) -> FieldError:
     name = str(detail["loc"][0])
     if name == "custom_fields" and len(detail["loc"]) > 1:
-        name = field_of(_told(str(detail["loc"][1])))
+        name = field_of(_short_name(str(detail["loc"][1])))
     if detail["type"] == "value_error":
         sentence = str(detail["ctx"]["error"])
     else:

@@ -1,25 +1,25 @@
-"""Wait a moment for the delivery of one sign-up, when that can be worth it."""
+"""The result of a sign-up: waiting a moment for its delivery, when it may come in time."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import InitVar, dataclass, field
 
 from services.connection.status import ConnectionStatus
 from services.delivery.kinds.sign_up.confirmed_opt_in import PENDING
 from services.signups.views import status_of
+from store.engine.clock import Clock
 from store.errors import StoreError
 from store.outbox.deliveries import Deliveries
 from store.quota.ledger import QuotaLedger
 from store.signups.accept import Signups, SignupStatus
 
 POLL_SECONDS = 0.03
-# With more sign-ups than this ahead, four calls a second bring the verdict too late.
+# With more deliveries than this ahead, four calls a second bring the result too late.
 LONGEST_QUEUE = 4
-# In a burst the next sign-up would ask the store three times for the same "no".
+# How long a "not in time" is kept, or in a burst every sign-up would repeat the same three reads.
 NO_HOLDS_MS = 200
-# What strangers are told of every sign-up, see `services.intake`.
+# The status that strangers are told of every sign-up, see `Intake.accept`.
 RECEIVED = "received"
 
 
@@ -28,8 +28,7 @@ class SignupResult:
     """The sign-up is on disk; `status` is "subscribed" once Constant Contact confirmed it, else "queued".
 
     "pending_confirmation" is a contact that was created and has to confirm by e-mail, where that is known.
-
-    To who has no API key it is "received" in any case.
+    A sender without an API key is told "received" in any case.
     """
 
     id: str
@@ -38,55 +37,50 @@ class SignupResult:
     contact_id: str | None = None
 
 
+@dataclass(kw_only=True)
 class SignupResults:
-    """Watches the store; whichever process delivers, the verdict is seen."""
+    """Watches the store for the result, whichever process delivers.
 
-    def __init__(
-        self,
-        *,
-        signups: Signups,
-        deliveries: Deliveries,
-        budget: QuotaLedger,
-        connection: ConnectionStatus,
-        wait_seconds: float,
-        waiters: int,
-        clock: Callable[[], int],
-    ) -> None:
-        """At most `waiters` requests wait at once, each at most `wait_seconds`; `clock` tells epoch ms."""
-        self._signups = signups
-        self._deliveries = deliveries
-        self._budget = budget
-        self._connection = connection
-        self._wait_seconds = wait_seconds
+    At most `waiters` requests wait at once, each at most `wait_seconds`.
+    """
+
+    signups: Signups
+    deliveries: Deliveries
+    budget: QuotaLedger
+    connection: ConnectionStatus
+    wait_seconds: float
+    waiters: InitVar[int]
+    clock: Clock
+    _no_until: int = field(default=0, init=False)
+
+    def __post_init__(self, waiters: int) -> None:
         self._waiting = threading.BoundedSemaphore(waiters)
-        self._clock = clock
-        self._no_until = 0
 
     def reached(self, signup_id: str) -> SignupResult:
-        """The verdict on a stored sign-up as it stands, "queued" as long as there is none."""
-        row = self._signups.find(signup_id)
-        return (row and _verdict(row)) or SignupResult(id=signup_id, status="queued")
+        """Return the result of a stored sign-up, "queued" as long as it is not delivered."""
+        row = self.signups.find(signup_id)
+        return (row and _result(row)) or SignupResult(id=signup_id, status="queued")
 
     def wait_for(self, signup_id: str, *, at_most: float | None = None) -> SignupResult:
-        """The verdict on a stored sign-up, "queued" when there is none in time.
+        """Wait for the result of a stored sign-up, "queued" when there is none in time.
 
         `at_most` (seconds) shortens the wait.
         """
-        seconds = self._wait_seconds if at_most is None else min(at_most, self._wait_seconds)
+        seconds = self.wait_seconds if at_most is None else min(at_most, self.wait_seconds)
         queued = SignupResult(id=signup_id, status="queued")
         if seconds <= 0 or not self._waiting.acquire(blocking=False):
             return queued
         try:
             return self._watch(signup_id, seconds) or queued
         except StoreError:
-            # It was stored; that the verdict cannot be read changes nothing about that.
+            # The sign-up is stored, whether its result can be read or not.
             return queued
         finally:
             self._waiting.release()
 
     def _watch(self, signup_id: str, seconds: float) -> SignupResult | None:
-        now = self._clock()
-        # Not longer than it can hold: this host's clock may have been set back.
+        now = self.clock()
+        # Compared on both sides: this host's clock may have been set back.
         if 0 < self._no_until - now <= NO_HOLDS_MS:
             return None
         if not self._in_time():
@@ -94,28 +88,28 @@ class SignupResults:
             return None
         end = now + int(seconds * 1000)
         rest = threading.Event()
-        while self._clock() < end:
-            row = self._signups.find(signup_id)
+        while self.clock() < end:
+            row = self.signups.find(signup_id)
             if row is None or row.last_error is not None:
                 return None
-            if verdict := _verdict(row):
-                return verdict
-            if not self._connection.ready():
+            if result := _result(row):
+                return result
+            if not self.connection.ready():
                 # The token has just run out: the delivery may wait seconds for a new one.
                 return None
             rest.wait(POLL_SECONDS)
         return None
 
     def _in_time(self) -> bool:
-        paused_until = self._budget.read().paused_until
+        paused_until = self.budget.read().paused_until
         return (
-            (paused_until is None or paused_until <= self._clock())
-            and self._connection.ready()
-            and self._deliveries.pending_up_to(LONGEST_QUEUE + 1) <= LONGEST_QUEUE
+            (paused_until is None or paused_until <= self.clock())
+            and self.connection.ready()
+            and self.deliveries.pending_up_to(LONGEST_QUEUE + 1) <= LONGEST_QUEUE
         )
 
 
-def _verdict(row: SignupStatus) -> SignupResult | None:
+def _result(row: SignupStatus) -> SignupResult | None:
     if row.state not in {"delivered", "merged"}:
         return None
     action = "created" if row.action == PENDING else row.action

@@ -21,15 +21,15 @@ class SignupStatuses:
     ids: SignupIds
 
     def status(self, signup_id: str) -> SignupView | None:
-        """Where that sign-up stands, for who may know it; None when there is none of that id."""
+        """Return where that sign-up stands, for holders of an API key; None for an unknown id."""
         view = self._stored_view(signup_id)
         if view is None and self.spool.holds(signup_id):
             return waiting_view(signup_id, "queued")
-        # Between the two looks it may have been imported.
+        # Between the two reads it may have been imported from the spool.
         return view or self._stored_view(signup_id)
 
     def received(self, signup_id: str) -> bool:
-        """Whether that sign-up came in, which is all that a stranger learns, whatever became of it."""
+        """Return whether that sign-up came in: all that a stranger learns, whatever became of it."""
         return self.ids.gave(signup_id) or self.status(signup_id) is not None
 
     def _stored_view(self, signup_id: str) -> SignupView | None:
