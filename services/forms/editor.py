@@ -1,4 +1,4 @@
-"""A form as an admin fills it in: what it may hold, and sentences for what is wrong with it."""
+"""A form as an admin enters it: what it may hold, and sentences for what is wrong with it."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ from services.submission.web_origins import origin_of, unusable_name
 CUSTOM_FIELD_NAME = re.compile(r"custom_fields\[[^\x00-\x1f\x7f-\x9f]{1,50}\]")
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,48}[a-z0-9])?")
 
-# What stands where a short name does in the addresses of the admin's pages.
+# Taken in the addresses of the admin's pages, where a form's short name stands too.
 RESERVED_SLUGS = frozenset({"new"})
 
-# none: the honeypot alone, which guards every anonymous sign-up; standard: also the time it took to fill in;
+# none: the honeypot alone, which every anonymous sign-up has; standard: also how long the form was open;
 # captcha: a proof of work besides; the others: a third party's captcha besides.
 ProtectionLevel = Literal["none", "standard", "captcha", "turnstile", "hcaptcha", "recaptcha"]
-# What Constant Contact takes in a day.
+# As many as Constant Contact takes in a day.
 MOST_PENDING = 10_000
 REQUIRED = "This field is required."
 SENTENCES = {
@@ -70,7 +70,7 @@ def _refuse_unusable_name(url: str) -> None:
 
 
 def _web_address(value: str) -> str:
-    # urlsplit alone takes what browsers read otherwise.
+    # urlsplit alone accepts addresses that browsers read otherwise.
     if origin_of(value) is None or urlsplit(value).scheme not in {"http", "https"}:
         _refuse_unusable_name(value)
         raise ValueError("Enter a whole address like https://www.example.org/thank-you.")
@@ -78,7 +78,7 @@ def _web_address(value: str) -> str:
 
 
 def _with_the_address(fields: tuple[FormField, ...]) -> tuple[FormField, ...]:
-    """Each field once, a birthday whole, and `email` required: without an address there is no sign-up."""
+    """Take each field once, a birthday whole, and `email` first and required."""
     once = {field.name: field for field in fields}
     if len(once.keys() & set(BIRTHDAY_FIELDS)) == 1:
         # Every sign-up with half a birthday would be refused.
@@ -104,7 +104,7 @@ WebAddress = Annotated[str, Field(max_length=2000), AfterValidator(_web_address)
 
 
 class FormField(BaseModel):
-    """One thing a form asks for; `name` is a field of POST /subscribe, such as custom_fields[Shoe size]."""
+    """A field that a form asks for; `name` is one of POST /subscribe, such as custom_fields[Shoe size]."""
 
     model_config = ConfigDict(frozen=True, str_strip_whitespace=True)
 
@@ -114,18 +114,18 @@ class FormField(BaseModel):
 
     @property
     def custom_field(self) -> str | None:
-        """The name of the account's custom field that it asks for."""
+        """The name of the account's custom field that it asks for; None for another field."""
         return custom_name(self.name)
 
     def answered(self, submission: Submission) -> bool:
-        """Whether the submission says something here."""
+        """Return whether the submission has a value for the field."""
         if self.custom_field is None:
             return bool(getattr(submission, self.name))
         return fold(self.custom_field) in {fold(name) for name in submission.custom_fields or ()}
 
 
 class FormDraft(BaseModel):
-    """A form as an admin fills it in."""
+    """A form as an admin enters it."""
 
     model_config = ConfigDict(frozen=True, str_strip_whitespace=True)
 
@@ -154,7 +154,7 @@ class FormDraft(BaseModel):
 
 
 def admitted_fields(entered: Mapping[str, Any]) -> dict[str, object]:
-    """What was filled in, behind the gate for text. Raises InvalidForm: some of it is no text."""
+    """Return what was entered, as services/plain_text.py admits it. Raises InvalidForm: some is no text."""
     fields: dict[str, object] = {}
     errors = []
     for name, value in entered.items():
@@ -168,7 +168,7 @@ def admitted_fields(entered: Mapping[str, Any]) -> dict[str, object]:
 
 
 def field_errors(error: ValidationError) -> list[FieldError]:
-    """One sentence for each field that is wrong."""
+    """Return one sentence for each field that is wrong."""
     found: dict[str, str] = {}
     for detail in error.errors():
         if detail["type"] == "value_error":

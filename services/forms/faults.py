@@ -20,11 +20,11 @@ class FormFaults:
     vocabulary: FieldsAndTags
 
     def of(self, form: Form) -> list[str]:
-        """What is wrong with it, a sentence each with its cure."""
+        """Return what is wrong with the form, a sentence each with its cure."""
         return [*self._lists(form), *self._fields(form), *self._tags(form)]
 
     def by_slug(self) -> dict[str, list[str]]:
-        """The same for each form that is in use and has a fault, by its short name."""
+        """Return the same for each form that is in use and has a fault, by its short name."""
         found = {form.slug: self.of(form) for form in self.forms.all() if not form.archived}
         return {slug: faults for slug, faults in found.items() if faults}
 

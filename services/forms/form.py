@@ -1,4 +1,4 @@
-"""Forms that an admin makes: what they ask, which lists they lead to, and the consent they show."""
+"""A form that an admin made: what it asks for, the lists it leads to, the consent it shows, and its rules."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Form(BaseModel):
     thank_you_url: str | None
     origins: tuple[str, ...]
     archived: bool
-    # Forms saved before there was a choice are on sites as plain HTML, which brings no token.
+    # Forms that were saved before there was a choice stand on sites as plain HTML, which sends no token.
     protection: ProtectionLevel = "none"
     protect_existing: bool = False
     sms_wordings: tuple[str, ...] = ()
@@ -51,22 +51,22 @@ class Form(BaseModel):
 
     @property
     def consent(self) -> Consent | None:
-        """What it asks to agree to today."""
+        """The consent that it asks for today."""
         return consent.current(self.wordings)
 
     @property
     def sms_consent(self) -> Consent | None:
-        """What it asks to agree to for text messages today; None where it asks for no number."""
+        """The consent to text messages that it asks for today; None where it asks for no number."""
         return consent.current(self.sms_wordings) if "sms_number" in self.field_names else None
 
     @property
     def trap(self) -> str:
-        """What the field is called that people do not see."""
+        """The name of its honeypot."""
         return trap_name(self.slug)
 
     @property
     def field_names(self) -> frozenset[str]:
-        """What it asks for; other fields of a post are none of it."""
+        """The fields that it asks for."""
         return frozenset(field.name for field in self.fields)
 
     @property
@@ -76,10 +76,10 @@ class Form(BaseModel):
         return frozenset(self.origins) | ({own} if own else frozenset())
 
     def apply(self, submission: Submission, *, trusted: bool) -> Applied:
-        """The submission as the form takes it, and what was agreed to.
+        """Judge fields, both consents and lists; return the submission as the form takes it.
 
-        It joins the form's lists and gets its tags, or those of them that were chosen, and keeps its fields
-        only. `trusted` is the holder of an API key.
+        It joins the form's lists and gets its tags, or those of them that were chosen. Fields that the form
+        does not ask for are left out. `trusted`: the holder of an API key sent it.
 
         Raises:
             InvalidSubmission: a field that the form requires is missing, its consent included, or a consent
@@ -88,7 +88,7 @@ class Form(BaseModel):
         asks_for_number = "sms_number" in self.field_names
         given = agreements(
             mail=(submission.consent, self.wordings),
-            # A form without a number takes no consent to messages, so a strange one costs nothing.
+            # A form that asks for no number takes no consent to messages: an unclear one costs no sign-up.
             messages=(submission.sms_consent if asks_for_number else None, self.sms_wordings),
             trusted=trusted,
         )
@@ -101,31 +101,31 @@ class Form(BaseModel):
             errors.append(FieldError("consent", "Please agree to this first."))
         chosen = tuple(list_id for list_id in submission.list_ids if list_id in self.list_ids)
         if submission.chooses_lists and not chosen:
-            # Some page let the visitor choose: all of the form's lists are not what nobody chose.
+            # The page let the visitor choose, and joining all of the form's lists is not what was chosen.
             errors.append(FieldError("list_ids", NONE_CHOSEN))
         errors += given.unclear
         if errors or isinstance(sms, FieldError):
             raise InvalidSubmission(errors)
-        # What the form does not ask for, nobody may set by it.
-        foreign = dict.fromkeys(set(PERSON_FIELDS) - self.field_names)
+        # Nobody may set by the form what it does not ask for.
+        unasked = dict.fromkeys(set(PERSON_FIELDS) - self.field_names)
         if not asks_for_number:
-            foreign |= dict.fromkeys(SMS_FIELDS)
+            unasked |= dict.fromkeys(SMS_FIELDS)
         tags = tuple(tag for tag in submission.tags or () if tag in self.tags) or self.tags or None
         by_name = {"custom_fields": self._own_custom_fields(submission), "tags": tags}
         lists = {"list_ids": chosen or self.list_ids}
-        fitted = submission.model_copy(update={**lists, **foreign, **by_name})
-        return Applied(fitted, self, given.mail, sms)
+        taken = submission.model_copy(update={**lists, **unasked, **by_name})
+        return Applied(taken, self, given.mail, sms)
 
     def _own_custom_fields(self, submission: Submission) -> dict[str, CustomFieldValue] | None:
-        """What was said in the form's custom fields, by the names that the form has for them."""
+        """Return the values of the form's custom fields, by the names that the form has for them."""
         own = {fold(name): name for field in self.fields if (name := field.custom_field)}
-        said = (submission.custom_fields or {}).items()
-        return {own[fold(name)]: value for name, value in said if fold(name) in own} or None
+        sent = (submission.custom_fields or {}).items()
+        return {own[fold(name)]: value for name, value in sent if fold(name) in own} or None
 
 
 @dataclass(frozen=True)
 class Applied:
-    """A sign-up as its form takes it, or as it stands without one, and what was agreed to by it."""
+    """A submission as its form takes it, or as it was sent without one, and what was agreed to."""
 
     submission: Submission
     form: Form | None
@@ -134,7 +134,11 @@ class Applied:
 
 
 def without_form(submission: Submission, *, trusted: bool) -> Applied:
-    """What was agreed to where no form tells its wordings. Raises InvalidSubmission."""
+    """Judge both consents of a submission without a form, of which no wording is known.
+
+    Raises:
+        InvalidSubmission: a consent is unclear, or it lacks the number that it is for.
+    """
     given = agreements(mail=(submission.consent, ()), messages=(submission.sms_consent, ()), trusted=trusted)
     sms = sms_consent(submission, given)
     if isinstance(sms, FieldError):

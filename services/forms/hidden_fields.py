@@ -1,4 +1,4 @@
-"""Fields that a visitor neither sees nor can mend: what is wrong there costs no sign-up."""
+"""Fields that a visitor neither sees nor can mend: a wrong value there costs no sign-up."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from services.submission.custom_fields import custom_name, field_of, fold
 from services.submission.field_types import LONGEST_SOURCE
 from services.submission.fields import PERSON_FIELDS, SMS_FIELDS
 
-# What a page sends for itself, or the form decides anyway.
+# Sent by a page for itself, or decided by the form.
 _PAGES_OWN = frozenset({"tags", "sms_country", "returning"})
 
 
 def cut_source(fields: dict[str, Any]) -> bool:
-    """Make `source` as short as it may be, in place; False where it is no text, and is left out."""
+    """Cut `source` to its longest, in place; return False where it is no text and was left out."""
     source = fields.get("source")
     if isinstance(source, str):
         fields["source"] = " ".join(source.replace(LOST, " ").split())[:LONGEST_SOURCE].rstrip()
@@ -28,10 +28,10 @@ def cut_source(fields: dict[str, Any]) -> bool:
 
 
 def drop_unseen(fields: dict[str, Any], errors: Iterable[FieldError], form: Form) -> list[str]:
-    """Leave out, in place, the fields with an error that `form` does not show; returns their names."""
+    """Leave out, in place, the fields with an error that `form` does not show; return their names."""
     dropped: set[str] = set()
     for error in errors:
-        out = error.field == "custom_fields" and _keep_asked(fields, form)
+        out = error.field == "custom_fields" and _drop_unasked_custom_fields(fields, form)
         if not out and _is_unseen(error.field, form):
             _take_out(fields, error.field)
             out = True
@@ -40,40 +40,40 @@ def drop_unseen(fields: dict[str, Any], errors: Iterable[FieldError], form: Form
     return sorted(dropped)
 
 
-def passed_over(said: Iterable[str], form: Form) -> list[str]:
-    """Those of the names of fields `said` that the form does not ask for, and that nobody may set by it."""
-    return [name for name in said if _is_unseen(name, form) and name not in _PAGES_OWN]
+def passed_over(sent: Iterable[str], form: Form) -> list[str]:
+    """Return those of the fields `sent` that the form does not ask for, and that nobody may set by it."""
+    return [name for name in sent if _is_unseen(name, form) and name not in _PAGES_OWN]
 
 
 def _is_unseen(name: str, form: Form) -> bool:
     if name in _PAGES_OWN:
         return True
     if custom := custom_name(name):
-        return fold(custom) not in _asked(form)
+        return fold(custom) not in _custom_fields_asked(form)
     if name in SMS_FIELDS:
         return "sms_number" not in form.field_names
     return name in PERSON_FIELDS and name not in form.field_names
 
 
-def _asked(form: Form) -> set[str]:
+def _custom_fields_asked(form: Form) -> set[str]:
     return {fold(custom) for field in form.fields if (custom := field.custom_field)}
 
 
-def _keep_asked(fields: dict[str, Any], form: Form) -> bool:
-    said, asked = fields.get("custom_fields"), _asked(form)
-    if not isinstance(said, dict):
+def _drop_unasked_custom_fields(fields: dict[str, Any], form: Form) -> bool:
+    sent, asked = fields.get("custom_fields"), _custom_fields_asked(form)
+    if not isinstance(sent, dict):
         fields["custom_fields"] = None
         return not asked
-    kept = {name: value for name, value in said.items() if fold(name) in asked}
+    kept = {name: value for name, value in sent.items() if fold(name) in asked}
     fields["custom_fields"] = kept
-    return len(kept) < len(said)
+    return len(kept) < len(sent)
 
 
 def _take_out(fields: dict[str, Any], name: str) -> None:
     if custom_name(name) is None:
         fields.pop(name, None)
         return
-    said = fields.get("custom_fields") or {}
-    # The error's name may be shortened.
-    for each in [each for each in said if field_of(each).startswith(name[:-1])]:
-        del said[each]
+    sent = fields.get("custom_fields") or {}
+    # The name in the error may be cut.
+    for each in [each for each in sent if field_of(each).startswith(name[:-1])]:
+        del sent[each]

@@ -1,15 +1,16 @@
-"""What forms send that nobody understands, or that is wrong where nobody sees it: counted for the owner.
+"""Fields that a form sends in vain: not understood, not asked for, or wrong where no visitor sees them.
 
-Names come from strangers: they pass the gate for text, few are kept of each form, and the rarest gives way,
-so what every sign-up of a form sends stays. They are counted in memory and written with the housekeeping,
-which costs a sign-up no query and no sync; a process that is killed loses the last seconds, as a hint may.
+Counted for the form's owner. The names come from strangers: they are mended as text, few are kept of each
+form, and the rarest gives way, so what every sign-up of a form sends stays. The counts are in memory and
+written with the housekeeping, so that a sign-up pays no query and no sync for them; a process that is killed
+loses those of the last seconds.
 """
 
 from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -20,11 +21,12 @@ from services.forms.form import Form
 from services.forms.hidden_fields import passed_over
 from services.plain_text import mended, shortened
 from services.submission.fields import PERSON_FIELDS, Submission
+from store.engine.clock import Clock
 from store.key_value import KeyValue
 
 log = structlog.get_logger(__name__)
 
-# What is wrong there, a visitor can see or mend, or is asked to: the rest is for the owner of the form.
+# Errors of these fields are for the visitor, who sees or can mend them; the rest are for the form's owner.
 FOR_VISITORS = frozenset(
     {"form", "form_token", "captcha", "altcha", "consent", "sms_consent", "list_ids", "list_id"}
 )
@@ -41,7 +43,7 @@ FORGOTTEN_MS = 30 * 24 * 3_600_000
 
 @dataclass(frozen=True)
 class IgnoredField:
-    """One name in what a form sends: `what` is the matter with it, how often, and when last (epoch ms)."""
+    """A field's name with `what` is the matter, how often it came, and when it came last (epoch ms)."""
 
     name: str
     what: str
@@ -54,17 +56,16 @@ _Notes = dict[tuple[str, str], IgnoredField]
 
 
 class IgnoredFields:
-    """Counts by form; of a form that is not known only the log tells."""
+    """Counts by form; what comes without a known form is only logged."""
 
-    def __init__(self, meta: KeyValue, *, clock: Callable[[], int]) -> None:
-        """`clock` tells epoch ms."""
+    def __init__(self, meta: KeyValue, *, clock: Clock) -> None:
         self._meta = meta
         self._clock = clock
         self._lock = threading.Lock()
         self._new: dict[str, _Notes] = {}
 
     def taken(self, form: Form | None, submission: Submission) -> None:
-        """Note what of a sign-up that was taken the form could not use."""
+        """Note the fields of an accepted sign-up that the form could not use."""
         if form is None:
             return
         said = [*submission.person, *(["website"] if submission.website else [])]
@@ -74,21 +75,24 @@ class IgnoredFields:
         self._note(form, [*notes, *((NOT_ASKED, name, "") for name in not_asked)])
 
     def refused(self, form: Form | None, error: InvalidSubmission) -> None:
-        """Note what of a refused sign-up no visitor can mend; logged as well, for what names no form."""
-        wrong = [each for each in error.errors if not _is_shown(each, form)]
+        """Note the errors of a refused sign-up that no visitor can mend, and log them."""
+        wrong = [each for each in error.errors if not _is_for_visitor(each, form)]
         for each in wrong[:MOST_KEPT]:
             log.warning(
-                "unseen_field_refused", form=form and form.slug, field=_short(each.field), error=each.message
+                "unseen_field_refused",
+                form=form and form.slug,
+                field=_short_name(each.field),
+                error=each.message,
             )
         if form:
             notes = [(WRONG, each.field, each.message) for each in wrong]
             self._note(form, [*notes, *((NOT_UNDERSTOOD, name, "") for name in error.ignored)])
 
     def write(self) -> None:
-        """Put what was counted here to what all processes know.
+        """Add this process's counts to those in the store.
 
         Raises:
-            StoreError: it is written the next time.
+            StoreError: they are kept, and written the next time.
         """
         with self._lock:
             new, self._new = self._new, {}
@@ -101,18 +105,18 @@ class IgnoredFields:
                 raise
 
     def of(self, slug: str) -> list[IgnoredField]:
-        """What was noted of the form within 30 days, the most frequent first. Raises StoreError."""
+        """Return what was noted of the form within 30 days, the most frequent first. Raises StoreError."""
         kept = _load(self._meta.get(KEY + slug))
         with self._lock:
             own = dict(self._new.get(slug, {}))
-        return self._pruned(_together(kept, own))
+        return self._pruned(_merged(kept, own))
 
     def _note(self, form: Form, notes: Iterable[tuple[str, str, str]]) -> None:
         now = self._clock()
         found = {
             (what, short): IgnoredField(short, what, 1, now, shortened(detail, LONGEST_SENTENCE_BYTES))
             for what, name, detail in notes
-            if (short := _short(name))
+            if (short := _short_name(name))
         }
         if not found:
             return
@@ -120,18 +124,18 @@ class IgnoredFields:
             known = self._new.get(form.slug, {})
             if not known and len(self._new) >= MOST_FORMS:
                 return
-            together = _together(known, found)
-            # Full until it is written: what came first stays.
+            together = _merged(known, found)
+            # When it is full, new names are dropped until the next write.
             self._new[form.slug] = dict(list(together.items())[:MOST_IN_MEMORY])
 
     def _put_back(self, notes: dict[str, _Notes]) -> None:
         with self._lock:
-            self._new = {slug: _together(each, self._new.get(slug, {})) for slug, each in notes.items()} | {
+            self._new = {slug: _merged(each, self._new.get(slug, {})) for slug, each in notes.items()} | {
                 slug: each for slug, each in self._new.items() if slug not in notes
             }
 
     def _dump(self, new: _Notes, kept: str | None) -> str:
-        notes = self._pruned(_together(_load(kept), new))
+        notes = self._pruned(_merged(_load(kept), new))
         return json.dumps([[each.name, each.what, each.times, each.last_at, each.detail] for each in notes])
 
     def _pruned(self, notes: _Notes) -> list[IgnoredField]:
@@ -140,17 +144,17 @@ class IgnoredFields:
         return sorted(lasting, key=lambda each: (-each.times, -each.last_at, each.name))[:MOST_KEPT]
 
 
-def _is_shown(error: FieldError, form: Form | None) -> bool:
+def _is_for_visitor(error: FieldError, form: Form | None) -> bool:
     asked = form.field_names if form else frozenset({"email", *PERSON_FIELDS, "sms_number"})
     return error.field in asked | FOR_VISITORS
 
 
-def _short(name: str) -> str:
+def _short_name(name: str) -> str:
     return shortened(mended(" ".join(name.split())), LONGEST_NAME_BYTES)
 
 
-def _together(one: _Notes, other: _Notes) -> _Notes:
-    """Both, counts added; the later detail stays."""
+def _merged(one: _Notes, other: _Notes) -> _Notes:
+    """Merge both: counts are added, the later detail stays."""
     found = dict(one)
     for key, note in other.items():
         before = found.get(key)

@@ -1,12 +1,13 @@
 """Which lists a stranger may join without naming a form.
 
-PUBLIC_LIST_IDS opens them, with the limits alone to keep programs out. A list that a form protects is not
-among them, whatever PUBLIC_LIST_IDS says: a program would pass the protection by, naming the list instead.
+PUBLIC_LIST_IDS opens them, with nothing but the rate limits to keep programs out. A list that a form protects
+is not open, even if PUBLIC_LIST_IDS names it: a program would go around the protection by naming the list.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from services.errors import FieldError
 from services.forms.catalog import FormCatalog
@@ -21,34 +22,36 @@ NOTHING_OPEN = (
 )
 
 
+@dataclass(frozen=True)
 class OpenLists:
-    """Knows which are open, and what is wrong with that."""
+    """Knows which lists are open, and what is wrong with that.
 
-    def __init__(self, *, public_list_ids: Iterable[str], written_down: bool, forms: FormCatalog) -> None:
-        """`written_down` tells that an operator chose `public_list_ids`, and not the sandbox."""
-        self._public = tuple(public_list_ids)
-        self._written_down = written_down
-        self._forms = forms
+    `written_down` tells that an operator chose `public_list_ids`, and not the sandbox.
+    """
+
+    public_list_ids: tuple[str, ...]
+    written_down: bool
+    forms: FormCatalog
 
     def ids(self) -> tuple[str, ...]:
-        """The lists that anybody may join by their ids. Raises store.StoreError."""
-        guarded = _owners(self._forms.protected())
-        return tuple(list_id for list_id in self._public if list_id not in guarded)
+        """Return the lists that anybody may join by their ids. Raises StoreError."""
+        guarded = _owners(self.forms.protected())
+        return tuple(list_id for list_id in self.public_list_ids if list_id not in guarded)
 
     def by_forms(self) -> bool:
-        """Whether any form takes sign-ups. Raises store.StoreError."""
-        return bool(self._forms.in_use())
+        """Return whether any form takes sign-ups. Raises StoreError."""
+        return bool(self.forms.in_use())
 
     def objections(self, submission: Submission) -> list[FieldError]:
-        """Why a stranger may not join these lists by their ids, or have these tags without a form."""
+        """Return why a stranger may not join these lists by their ids, or have these tags without a form."""
         try:
-            protected = self._forms.protected()
+            protected = self.forms.protected()
         except StoreError:
-            # Nobody could read the forms since the start. The lists were opened by an operator, and a sign-up
-            # for them must not be lost because the database is away.
+            # The forms could not be read since the start. An operator opened the lists: a sign-up for them must
+            # not be lost because the database is away.
             protected = []
         owners = _owners(protected)
-        closed = [each for each in submission.list_ids if each not in self._public or each in owners]
+        closed = [each for each in submission.list_ids if each not in self.public_list_ids or each in owners]
         errors = [_objection(list_id, owners.get(list_id)) for list_id in closed]
         tags = {tag.casefold(): form for form in reversed(protected) for tag in form.tags}
         taken = {tag: form for tag in submission.tags or () if (form := tags.get(tag.casefold()))}
@@ -58,10 +61,12 @@ class OpenLists:
 
     def problems(self) -> list[Problem]:
         """What keeps visitors out although somebody meant to let them in. Raises store.StoreError."""
-        if not self._public:
+        if not self.public_list_ids:
             return [] if self.by_forms() else [Problem("no_list_open", Level.WARNING, NOTHING_OPEN)]
-        owners = _owners(self._forms.protected())
-        named = [list_id for list_id in self._public if list_id in owners] if self._written_down else []
+        owners = _owners(self.forms.protected())
+        named = (
+            [list_id for list_id in self.public_list_ids if list_id in owners] if self.written_down else []
+        )
         return [
             Problem("public_list_protected", Level.WARNING, _contradiction(each, owners[each]), public=False)
             for each in named
@@ -69,11 +74,11 @@ class OpenLists:
 
     def weak_doors(self) -> list[str]:
         """For each list that one form protects and another does not: a sentence. Raises store.StoreError."""
-        owners = _owners([form for form in self._forms.protected() if not form.archived])
+        owners = _owners([form for form in self.forms.protected() if not form.archived])
         return [
             f"The form “{owners[list_id].name}” protects the list {list_id}, and the form “{form.name}”"
             " leads to it with the low protection."
-            for form in self._forms.in_use()
+            for form in self.forms.in_use()
             if form.protection == "none"
             for list_id in form.list_ids
             if list_id in owners
@@ -81,7 +86,7 @@ class OpenLists:
 
 
 def _owners(protected: Iterable[Form]) -> dict[str, Form]:
-    """The first protected form of each list; archived ones come last, and close their lists as well."""
+    """Return the first protected form of each list; archived ones come last, and close their lists too."""
     owners: dict[str, Form] = {}
     for form in protected:
         for list_id in form.list_ids:

@@ -1,4 +1,4 @@
-"""What a sign-up must keep of its form's rules; and, where it names no form, which lists it may join."""
+"""The rules that a submission must keep: its form's or, where it names none, which lists it may join."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NO_LIST = "The account has no such list. If it is new, call GET /lists?refresh=1
 
 @dataclass(frozen=True)
 class FormRules:
-    """All that is judged of a sign-up by its form, or by the lack of one."""
+    """Judges a submission by its form, or by the lists that are open without one."""
 
     forms: FormCatalog
     open_lists: OpenLists
@@ -29,7 +29,7 @@ class FormRules:
     ignored: IgnoredFields
 
     def find(self, submission: Submission) -> Form | None:
-        """The form that the submission names, None where it names none.
+        """Return the form that the submission names, None where it names none.
 
         Raises:
             InvalidSubmission: there is no such form in use.
@@ -40,14 +40,14 @@ class FormRules:
         try:
             form = self.forms.find(submission.form)
         except StoreError as error:
-            # Without the form neither its lists nor its consent are known, so there is nothing to keep.
+            # Without the form neither its lists nor its consent are known: there is nothing to store.
             raise StorageUnavailable from error
         if form is None:
             raise InvalidSubmission([FieldError("form", "There is no such form, or it is no longer in use.")])
         return form
 
     def apply(self, submission: Submission, *, trusted: bool) -> Applied:
-        """Judge lists, fields, and both consents; `trusted` is the holder of an API key.
+        """Judge lists, fields and both consents; `trusted`: the holder of an API key sent it.
 
         Raises:
             InvalidSubmission: the form or a list is unknown or not open to the sender, the form requires
@@ -63,7 +63,7 @@ class FormRules:
 
     @contextmanager
     def noting(self, submission: Submission | None = None) -> Iterator[None]:
-        """Let a refusal tell what was not understood, and the form's owner what no visitor can mend."""
+        """Complete a refusal by the names that were not understood, and count its errors for the owner."""
         try:
             yield
         except InvalidSubmission as error:
