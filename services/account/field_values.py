@@ -8,8 +8,8 @@ from collections.abc import Callable
 from services.constant_contact.catalog import Choice, CustomField
 from services.plain_text import shortened
 from services.submission.custom_fields import LONGEST_VALUE, CustomFieldValue
-from services.submission.values.moments import moment_said
-from services.submission.values.years import day_said
+from services.submission.values.days import parse_day
+from services.submission.values.moments import parse_moment
 
 NUMBER = re.compile(r"-?\d{1,15}(?:\.(\d{1,15}))?")
 CENTS = 2
@@ -58,11 +58,11 @@ def _text(field: CustomField, value: str) -> str:
 
 
 def _day(_: CustomField, value: str) -> str:
-    return day_said(value)
+    return parse_day(value)
 
 
 def _moment(_: CustomField, value: str) -> str:
-    return moment_said(value)
+    return parse_moment(value)
 
 
 def _number(field: CustomField, value: str) -> str:

@@ -47,8 +47,8 @@ class OpenLists:
         try:
             protected = self.forms.protected()
         except StoreError:
-            # The forms could not be read since the start. An operator opened the lists: a sign-up for them must
-            # not be lost because the database is away.
+            # The forms could not be read since the start. An operator opened the lists, so a sign-up for them
+            # must not be lost while the database is away.
             protected = []
         owners = _owners(protected)
         closed = [each for each in submission.list_ids if each not in self.public_list_ids or each in owners]

@@ -1,9 +1,9 @@
-"""What a person agreed to: the wordings a form asks for, every version of them, and what an answer means.
+"""Consent: the wordings that a form asks for, every version of them, and what an answer to them means.
 
-An answer is read in this module only, for the consent to e-mail as for the one to text messages: it is a
-wording that was agreed to, or none, or a mistake that is told. Nothing that is not understood becomes a
-consent. Browsers send “on” for a ticked box, frameworks true, 1 or yes; and a box that is not ticked comes as
-false, 0, no or null where a program fills in the fields.
+Answers are read in this module only, for the consent to e-mail and the one to text messages: an answer is a
+wording that was agreed to, or a refusal, or an error for the sender. Nothing that is not understood becomes a
+consent. Browsers send “on” for a ticked box, frameworks true, 1 or yes; for a box that is not ticked programs
+send false, 0, no or null.
 """
 
 from __future__ import annotations
@@ -20,34 +20,10 @@ from services.plain_text import shortened
 
 AFFIRMATIONS = frozenset(
     {
-        *(
-            "on",
-            "true",
-            "1",
-            "yes",
-            "y",
-            "t",
-            "ok",
-            "okay",
-            "checked",
-            "ticked",
-            "selected",
-            "given",
-            "granted",
-        ),
-        *(
-            "agree",
-            "agreed",
-            "accept",
-            "accepted",
-            "consent",
-            "consented",
-            "i agree",
-            "i accept",
-            "i consent",
-        ),
-        *("yes please", "yes i agree", "yes i accept", "yes i do", "opt in", "opted in", "optin"),
-        *("ja", "oui", "si", "sì", "sí", "sim", "tak", "da"),
+        *("on", "true", "1", "yes", "y", "t", "ok", "okay", "checked", "ticked", "selected", "given"),
+        *("granted", "agree", "agreed", "accept", "accepted", "consent", "consented", "i agree", "i accept"),
+        *("i consent", "yes please", "yes i agree", "yes i accept", "yes i do", "opt in", "opted in"),
+        *("optin", "ja", "oui", "si", "sì", "sí", "sim", "tak", "da"),
     }
 )
 REFUSALS = frozenset(
@@ -59,8 +35,8 @@ REFUSALS = frozenset(
         *("nein", "non", "nej", "nee", "não", "nao", "nie", "ne"),
     }
 )
-# “No, thanks” in the words of a form's own choices. What else begins with a “no” may be a wording, such as
-# “No spam: only news of the shop” or “Don't miss a thing”.
+# “No, thanks” as forms word it. Other texts that begin with “no” may be a wording, such as “No spam: only
+# news of the shop” or “Don't miss a thing”.
 _NO_THANKS = re.compile(
     r"(no|nope|nein|non|nej|nee|não|nao)(\s*[,.;:!].*|\s+[–—-].*"
     r"|\s+(thanks?|thank you|thx|i|we|danke|merci|gracias|grazie|obrigad[oa]|tack|tak|bedankt)\b.*)"
@@ -73,13 +49,13 @@ _NO_THANKS = re.compile(
 _VERSION = re.compile(r"v(?:ersion)?[ .]?(\d{1,9})")
 UNKNOWN_VERSION = "“{sent}” is no wording that this form ever had. Send {today}, or the wording itself."
 UNKNOWN_TEXT = "“{sent}” does not tell whether the person agreed. Send true, false, {today} or the wording."
-LONGEST_TOLD = 100
-# Of what was sent: the wording that was agreed to stands beside it.
+LONGEST_QUOTED = 100
+# Of the answer as it was sent, which is stored beside the wording.
 LONGEST_RECORD = 200
 
 
 class Consent(BaseModel):
-    """What a person agrees to; a wording never changes, a new one is the next version."""
+    """A wording to agree to. It never changes: a new wording is the next version."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -88,7 +64,7 @@ class Consent(BaseModel):
 
     @property
     def reference(self) -> str:
-        """What a page sends for it, so that the sign-up tells which wording the person had before them."""
+        """What a page sends for it, so that the sign-up tells which wording the person saw."""
         return f"version {self.version}"
 
 
@@ -105,7 +81,7 @@ class Agreed:
 
 @dataclass(frozen=True)
 class Consents:
-    """What was agreed to for e-mail and for text messages; None where it was not.
+    """Both consents of a sign-up, to e-mail and to text messages; None for one that was not given.
 
     `unclear` has an error for each of the fields that cannot be understood.
     """
@@ -115,50 +91,50 @@ class Consents:
     unclear: tuple[FieldError, ...] = ()
 
     def is_unclear(self, field: str) -> bool:
-        """Whether that field cannot be understood."""
+        """Return whether that field cannot be understood."""
         return any(error.field == field for error in self.unclear)
 
 
 class Unclear(Exception):
-    """What was sent is neither a consent nor a refusal; the text is a sentence that says so."""
+    """An answer is neither a consent nor a refusal; the text is a sentence that says so."""
 
 
 def current(wordings: Sequence[str]) -> Consent | None:
-    """Today's of the wordings, version 1 first; an empty one says that none was asked for."""
+    """Return today's consent, the last of the `wordings`; None if it is empty: none is asked for."""
     return _version(wordings, len(wordings))
 
 
 def agreed(sent: str | None, wordings: Sequence[str], *, trusted: bool) -> Agreed | None:
-    """What was agreed to by what was `sent`; None where no consent was given.
+    """Return what was agreed to by the answer that was `sent`; None where no consent was given.
 
-    HTML that was pasted into a site goes on showing the wording of that day, and is held to that one.
+    HTML that was pasted into a site goes on showing the wording of that day; its answers count for that one.
 
     Args:
         sent: the value of the field, as `answer` reads it.
-        wordings: every wording of the form, version 1 first; none without a form, and for a form that never
-            had one. Then there is nothing to compare with, and a text is the wording that was shown.
-        trusted: the holder of an API key asked, who may have shown a wording of its own.
+        wordings: every wording of the form, version 1 first. Empty without a form, and for a form that never
+            had one: then a text is taken for the wording that was shown.
+        trusted: the holder of an API key sent it, who may have shown a wording of its own.
 
     Raises:
         Unclear: it is neither a consent nor a refusal, or names a wording that the form never had.
     """
-    said = _plain(sent or "")
-    if not said:
+    plain = _plain(sent or "")
+    if not plain:
         return None
     known = [consent for number in range(len(wordings), 0, -1) if (consent := _version(wordings, number))]
     for consent in known:
-        if said == _plain(consent.wording):
+        if plain == _plain(consent.wording):
             return Agreed(consent.wording, consent.version)
-    if _refuses(said):
+    if _refuses(plain):
         return None
-    if known and (named := _VERSION.fullmatch(said)):
+    if known and (named := _VERSION.fullmatch(plain)):
         return _named(int(named[1]), known, wordings, sent or "")
-    if _bare(said) in AFFIRMATIONS:
+    if _bare(plain) in AFFIRMATIONS:
         today = current(wordings)
         return Agreed(today.wording, today.version) if today else Agreed((sent or "").strip())
     if trusted or not known:
         return Agreed((sent or "").strip())
-    raise Unclear(UNKNOWN_TEXT.format(sent=_told(sent or ""), today=known[0].reference))
+    raise Unclear(UNKNOWN_TEXT.format(sent=_quoted(sent or ""), today=known[0].reference))
 
 
 def agreements(
@@ -179,19 +155,19 @@ def agreements(
 
 
 def answer(values: Iterable[str]) -> str | None:
-    """What several values of one field say together; None for nothing.
+    """Return what several values of one field say together; None for nothing.
 
-    A hidden “false” or “0” beside a box is how frameworks send one that may be unticked: a value that
-    agrees outweighs it. Several texts are one wording in parts.
+    Frameworks put a hidden “false” or “0” beside a box that may be unticked: a value that agrees outweighs
+    it. Several texts are one wording in parts.
     """
-    said = list(dict.fromkeys(value for value in values if value.strip()))
-    agreeing = [value for value in said if not _refuses(_plain(value))]
+    given = list(dict.fromkeys(value for value in values if value.strip()))
+    agreeing = [value for value in given if not _refuses(_plain(value))]
     texts = [value for value in agreeing if _bare(_plain(value)) not in AFFIRMATIONS]
-    return "\n".join(texts) if texts else next(iter(agreeing or said), None)
+    return "\n".join(texts) if texts else next(iter(agreeing or given), None)
 
 
 def ticked(values: Iterable[str], wordings: Sequence[str]) -> bool:
-    """Whether a page with today's wording shows its box ticked: a tick under another wording is none here."""
+    """Return whether a page with today's wording shows its box ticked; not for a tick of another wording."""
     today = current(wordings)
     try:
         given = agreed(answer(values), wordings, trusted=False)
@@ -201,14 +177,14 @@ def ticked(values: Iterable[str], wordings: Sequence[str]) -> bool:
 
 
 def on_record(sent: str | None) -> str | None:
-    """What was sent, as it is kept beside the wording: literally, and shortened."""
+    """Return the answer as it is stored beside the wording: literally, and shortened."""
     return shortened(sent, LONGEST_RECORD) if sent else None
 
 
 def _named(number: int, known: Sequence[Consent], wordings: Sequence[str], sent: str) -> Agreed:
     consent = _version(wordings, number) if number <= len(wordings) else None
     if consent is None:
-        raise Unclear(UNKNOWN_VERSION.format(sent=_told(sent), today=known[0].reference))
+        raise Unclear(UNKNOWN_VERSION.format(sent=_quoted(sent), today=known[0].reference))
     return Agreed(consent.wording, consent.version)
 
 
@@ -218,18 +194,18 @@ def _version(wordings: Sequence[str], number: int) -> Consent | None:
 
 
 def _plain(text: str) -> str:
-    """The text without what makes no difference: case, width, what is invisible, runs of blanks and lines."""
+    """Normalise case, width, runs of blanks and line breaks, and drop invisible characters."""
     seen = "".join(each for each in unicodedata.normalize("NFKC", text) if unicodedata.category(each) != "Cf")
     return " ".join(seen.split()).casefold()
 
 
-def _bare(said: str) -> str:
-    return " ".join(re.sub(r"[\W_]+", " ", said).split())
+def _bare(plain: str) -> str:
+    return " ".join(re.sub(r"[\W_]+", " ", plain).split())
 
 
-def _refuses(said: str) -> bool:
-    return _bare(said) in REFUSALS or _NO_THANKS.fullmatch(said) is not None
+def _refuses(plain: str) -> bool:
+    return _bare(plain) in REFUSALS or _NO_THANKS.fullmatch(plain) is not None
 
 
-def _told(sent: str) -> str:
-    return shortened(" ".join(sent.split()), LONGEST_TOLD)
+def _quoted(sent: str) -> str:
+    return shortened(" ".join(sent.split()), LONGEST_QUOTED)

@@ -16,23 +16,23 @@ from services.plain_text import admitted, one_line
 MOST_CUSTOM_FIELDS = MOST_TAGS = 50
 LONGEST_NAME, LONGEST_VALUE, LONGEST_TAG, MOST_CHOICES = 50, 255, 255, 100
 CUSTOM_FIELD = re.compile(r"custom_fields\[(.+)\]", re.DOTALL)
-# What is said in a custom field: one text, or several choices.
+# The value of a custom field: one text, or several choices.
 CustomFieldValue = str | tuple[str, ...]
 
 
 @lru_cache(maxsize=1024)
 def fold(name: str) -> str:
-    """What two spellings of one custom field's name share: the vendor has it with underscores too."""
+    """Return what all spellings of a custom field's name share: the vendor writes it with underscores too."""
     return " ".join(name.replace("_", " ").split()).casefold()
 
 
 def field_of(name: str) -> str:
-    """How a form calls the custom field of that name."""
+    """Return the name of a form's input for the custom field of that name."""
     return f"custom_fields[{name}]"
 
 
 def _custom_value(value: object) -> CustomFieldValue:
-    """What was said in a custom field as text, several choices as a tuple; empty where nothing was said."""
+    """Return the value as text, several choices as a tuple; empty for no value."""
     if isinstance(value, list | tuple):
         if len(value) > MOST_CHOICES:
             raise ValueError(f"Choose at most {MOST_CHOICES}.")
@@ -52,18 +52,18 @@ def _custom_text(value: object) -> str:
     return admitted(text)
 
 
-def _said(fields: dict[str, CustomFieldValue]) -> dict[str, CustomFieldValue] | None:
+def _without_empty(fields: dict[str, CustomFieldValue]) -> dict[str, CustomFieldValue] | None:
     return {name: value for name, value in fields.items() if value} or None
 
 
 def custom_name(field: str) -> str | None:
-    """The custom field that a form means by the name of an input; None for another input."""
+    """Return the custom field that an input of that name is for; None for another input."""
     found = CUSTOM_FIELD.fullmatch(field)
     return found[1] if found else None
 
 
 def gathered_tags(value: object) -> object:
-    """The tags, each once; a single one may come without an array."""
+    """Return the tags, each once; a single one may come without an array."""
     tags = tuple(value) if isinstance(value, list | tuple) else (value,)
     if not all(isinstance(tag, str) for tag in tags):
         return None if value is None else tags
@@ -80,6 +80,6 @@ CustomValue = Annotated[
 ]
 TagName = Annotated[str, Field(min_length=1, max_length=LONGEST_TAG), AfterValidator(one_line)]
 CustomFields = Annotated[
-    dict[CustomName, CustomValue], Field(max_length=MOST_CUSTOM_FIELDS), AfterValidator(_said)
+    dict[CustomName, CustomValue], Field(max_length=MOST_CUSTOM_FIELDS), AfterValidator(_without_empty)
 ]
 Tags = Annotated[tuple[TagName, ...], Field(max_length=MOST_TAGS)]

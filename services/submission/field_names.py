@@ -1,8 +1,8 @@
 """Which field is meant by the name that a tool, a plug-in or an older page gives it.
 
 A name is compared by its letters and digits alone, so `firstName`, `First Name`, `FIRST_NAME`, `first-name`
-and Klaviyo's `$first_name` are one. `names[first_name]`, `name.first` and objects in JSON are paths: what
-stands around the last word is an envelope, which says nothing, or a group, which says what the word is of.
+and Klaviyo's `$first_name` are one. `names[first_name]`, `name.first` and objects in JSON are paths: around
+the last word stands an envelope, which has no meaning, or a group, whose name decides what the word means.
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ from functools import lru_cache
 
 from services.submission.fields import ALIASES, STREET_FIELDS, WIDGET_FIELDS, Submission
 
-# The names of the fields as documented.
+# The documented names of the fields.
 OWN_NAMES = frozenset({"list_id", *Submission.model_fields})
-# What is no field of a sign-up by itself, but becomes one: services/submission/field_parts.py.
+# Parts of fields, which field_parts.py puts together.
 FULL_NAME, BIRTHDAY, STREET_LINE_2 = "name", "birthday", "street_line_2"
 PHONE_PARTS = ("phone_area", "phone_middle", "phone_end")
 PARTS = frozenset({FULL_NAME, BIRTHDAY, STREET_LINE_2, *PHONE_PARTS})
 
-# The names of those, as ALIASES has them of the fields.
+# Their other names, in letters and digits only, as ALIASES has those of the fields.
 _PART_NAMES = {
     FULL_NAME: "name fullname namefull firstandlastname firstlastname",
     BIRTHDAY: "birthday birthdate dateofbirth dob bday",
     STREET_LINE_2: "address2 addr2 addressline2 line2 street2 streetaddress2 streetline2",
 }
-# Names of one tool that mean something else elsewhere, or mean nothing once they are folded.
+# Names that have a meaning only as they are written: folded they would mean something else, or nothing.
 _EXACT = {"$title": "job_title"} | dict.fromkeys(WIDGET_FIELDS, "captcha")
 # `your-email` of Contact Form 7, `billing_email` of shops, `et_pb_contact_email_0` of Divi.
 _PREFIXES = ("your", "etpbcontact", "user", "contact", "subscriber", "customer", "billing", "lead", "member")
@@ -58,7 +58,7 @@ def _folded(word: str) -> str:
 
 def _by_folded_name() -> dict[str, str]:
     table = {name: field for field, names in {**ALIASES, **_PART_NAMES}.items() for name in names.split()}
-    # `Website` is a real question of some forms; only the name itself was ever a trap of ours.
+    # `Website` is a real question of some forms; only the name in small letters was our honeypot.
     return table | {_folded(name): name for name in OWN_NAMES - {"website"}}
 
 
@@ -66,7 +66,7 @@ _TABLE = _by_folded_name()
 _ADDRESS = {name: field for name, field in _TABLE.items() if field in {*STREET_FIELDS, STREET_LINE_2}} | {
     "value": "street"
 }
-# A group: what its members mean. An object of that name is opened, as an envelope is.
+# By the name of a group, in folded letters: the fields that its members mean.
 _GROUPS: dict[str, dict[str, str]] = {
     **dict.fromkeys(("name", "names", "fullname", "yourname"), _NAME_PARTS),
     **dict.fromkeys(
@@ -81,7 +81,7 @@ _GROUPS: dict[str, dict[str, str]] = {
 
 
 def segments_of(name: str) -> tuple[str, ...]:
-    """The words of a name such as `data[names][first]` or `name.first`; empty where it has too many."""
+    """Split a name such as `data[names][first]` or `name.first`; empty where it has too many words."""
     if len(name) > LONGEST_NAME:
         return ()
     found = tuple(_SEGMENT.findall(name))
@@ -90,7 +90,7 @@ def segments_of(name: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=2048)
 def meaning_of(path: tuple[str, ...]) -> str | None:
-    """The field that is meant by the words of a name; None for what is not understood."""
+    """Return the field that the words of a name mean; None where they are not understood."""
     if not path:
         return None
     *around, last = path
@@ -106,13 +106,13 @@ def meaning_of(path: tuple[str, ...]) -> str | None:
 
 
 def opens(path: tuple[str, ...]) -> bool:
-    """Whether an object of that name is an envelope or a group, whose members may be fields."""
+    """Return whether an object of that name is an envelope or a group, whose members may be fields."""
     word = _folded(path[-1])
     return word in _ENVELOPES or word in _GROUPS
 
 
 def custom_field_of(name: str) -> str | None:
-    """The name of a custom field that an input's name such as `customFields[Shoe size]` has in it."""
+    """Return the custom field in an input's name such as `customFields[Shoe size]`."""
     found = _CUSTOM.fullmatch(name)
     return found[1] if found else None
 

@@ -1,4 +1,4 @@
-"""What is said in parts or in one piece, as the fields of a sign-up: a whole name, a birthday, a street."""
+"""Make fields of what came in parts or in one piece: a whole name, a birthday, a phone number, a street."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any
 from services.submission.field_names import BIRTHDAY, FULL_NAME, PHONE_PARTS, STREET_LINE_2
 from services.submission.values.days import day_of
 
-# Scripts that are written without blanks between words: in a name they are no border between given and family
-# name, and the family name often comes first (Han, Kana, Hangul, Thai, Lao, Khmer, Myanmar).
+# Scripts without blanks between words (Han, Kana, Hangul, Thai, Lao, Khmer, Myanmar): a blank in a name does
+# not part given and family name, and the family name often comes first.
 _WITHOUT_BLANKS = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff]"
 )
 _MONTH_AND_DAY = re.compile(r"(\d{1,2})[/.-](\d{1,2})")
 LAST_MONTH = 12
-# What tools and scripts say of an entry, and no state of any country.
+# The state of an entry, as tools and scripts send it: no state of any country.
 _STATUSES = (
     "active inactive enabled disabled subscribed unsubscribed pending confirmed unconfirmed verified",
     "unverified archived deleted draft published true false null none undefined select default new",
@@ -26,16 +26,16 @@ _STREET = ("street", "city", "postal_code", "country")
 
 
 def composed(fields: dict[str, Any]) -> list[str]:
-    """Put the parts among `fields` together, in place; a field that was said by itself stays as it is.
+    """Put the parts among `fields` together, in place; a field that was sent whole stays as it is.
 
-    Returns what was of no use: parts that stand beside the whole, and what is none, such as an address that
-    says nothing but that the `state` is "disabled".
+    Return the names that were of no use: parts beside a whole field, and values that are none, such as an
+    address with nothing but a `state` "disabled".
     """
     return [*_name(fields), *_birthday(fields), *_phone(fields), *_address(fields)]
 
 
 def split_name(name: str) -> tuple[str, str | None]:
-    """First and last name: cut at the last blank, and whole in scripts that have no blanks."""
+    """Split into first and last name at the last blank; not in scripts that have no blanks."""
     words = name.split()
     if len(words) < 2 or _WITHOUT_BLANKS.search(name):
         return " ".join(words), None
@@ -46,9 +46,9 @@ def _name(fields: dict[str, Any]) -> list[str]:
     name = fields.pop(FULL_NAME, None)
     if not isinstance(name, str) or not name.strip():
         return [FULL_NAME] if name else []
-    said = [fields.get(each) for each in ("first_name", "last_name")]
-    if any(said):
-        return [] if name.split() == " ".join(str(each) for each in said if each).split() else [FULL_NAME]
+    sent = [fields.get(each) for each in ("first_name", "last_name")]
+    if any(sent):
+        return [] if name.split() == " ".join(str(each) for each in sent if each).split() else [FULL_NAME]
     first, last = split_name(name)
     fields["first_name"] = first
     if last:
@@ -57,19 +57,19 @@ def _name(fields: dict[str, Any]) -> list[str]:
 
 
 def _birthday(fields: dict[str, Any]) -> list[str]:
-    said = fields.pop(BIRTHDAY, None)
-    if not said:
+    sent = fields.pop(BIRTHDAY, None)
+    if not sent:
         return []
     if fields.get("birthday_month") or fields.get("birthday_day"):
         return [BIRTHDAY]
-    if found := _month_and_day(said):
+    if found := _month_and_day(sent):
         fields["birthday_month"], fields["birthday_day"] = found
     return [] if found else [BIRTHDAY]
 
 
-def _month_and_day(said: object) -> tuple[int, int] | None:
-    """Month before day as the vendor and Mailchimp write them, unless only the other order is a day."""
-    text = said.strip() if isinstance(said, str) else ""
+def _month_and_day(sent: object) -> tuple[int, int] | None:
+    """Read month before day, as the vendor and Mailchimp do, unless only the other order is a date."""
+    text = sent.strip() if isinstance(sent, str) else ""
     if day := day_of(text):
         return day.month, day.day
     found = _MONTH_AND_DAY.fullmatch(text)
@@ -81,11 +81,11 @@ def _month_and_day(said: object) -> tuple[int, int] | None:
 
 def _phone(fields: dict[str, Any]) -> list[str]:
     parts = {name: fields.pop(name) for name in PHONE_PARTS if name in fields}
-    said = [str(part) for part in parts.values() if part]
-    if said and not fields.get("phone"):
-        fields["phone"] = "-".join(said)
+    sent = [str(part) for part in parts.values() if part]
+    if sent and not fields.get("phone"):
+        fields["phone"] = "-".join(sent)
         return []
-    return list(parts) if said else []
+    return list(parts) if sent else []
 
 
 def _address(fields: dict[str, Any]) -> list[str]:

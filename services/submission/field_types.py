@@ -18,15 +18,15 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, Wit
 
 from services.plain_text import NOT_TEXT, admitted, one_line
 from services.submission import consent as consents
+from services.submission.values.days import parse_day
 from services.submission.values.host_names import UnusableName, in_ascii
 from services.submission.values.pasted_addresses import as_meant
-from services.submission.values.years import day_said
 from services.submission.web_origins import bare_page
 
 # Before the @ by RFC 5321 §4.5.3.1.1, which the vendor holds too.
 LONGEST_ADDRESS, LONGEST_LOCAL_PART, LONGEST_SOURCE = 80, 64, 100
 MOST_DIGITS, LEAP_YEAR = 4, 2024
-# Never in doubt before the @; all else is for the library to judge.
+# Fast path: always valid before the @. Everything else goes through email-validator.
 PLAIN_NAME = re.compile(r"[A-Za-z0-9_+-]+(\.[A-Za-z0-9_+-]+)*")
 SENTENCES = {
     "missing": "This field is required.",
@@ -60,7 +60,7 @@ def _address(value: str) -> str:
 
 @lru_cache(maxsize=1024)
 def _domain(domain: str) -> str:
-    """A valid domain in ASCII; kept, because the judgement costs more than the rest of a sign-up's fields."""
+    """Return a valid domain in ASCII; cached, as this costs more than all other fields of a sign-up."""
     return _judged(f"name@{in_ascii(domain)}").partition("@")[2]
 
 
@@ -81,18 +81,18 @@ def _list_id(value: str) -> str:
 
 
 def _each_once(list_ids: tuple[str, ...]) -> tuple[str, ...]:
-    """One id has several spellings, which would be stored each."""
+    """Drop repeated ids, which were made alike before: one id has several spellings."""
     return tuple(dict.fromkeys(list_ids))
 
 
 def _number(value: object) -> object:
-    """Forms send numbers as text, such as "07"."""
+    """Return the number of a text such as "07", as forms send it."""
     text = value.strip() if isinstance(value, str) else ""
     return int(text) if text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS else value
 
 
 def _day_of_month(day: int | None, info: ValidationInfo) -> int | None:
-    # Not in `data`: the month was refused already.
+    # A month that was refused is not in `data`.
     month = info.data.get("birthday_month", day)
     if (month is None) != (day is None):
         raise ValueError("Send birthday_month and birthday_day together, or neither.")
@@ -119,13 +119,13 @@ def _none_if_blank(value: object) -> object:
 
 
 def _answer(value: object) -> object:
-    """One text for a consent: a box may come as true or 1, and a name several times."""
-    said = [_said(each) for each in (value if isinstance(value, list | tuple) else [value])]
-    return value if None in said else consents.answer(each for each in said if each)
+    """Return one text for a consent: a ticked box may be true or 1, and a name may come several times."""
+    texts = [_single(each) for each in (value if isinstance(value, list | tuple) else [value])]
+    return value if None in texts else consents.answer(each for each in texts if each)
 
 
-def _said(value: object) -> str | None:
-    """The text of a value, empty for null; None for what is no single value."""
+def _single(value: object) -> str | None:
+    """Return a value as text, empty for null; None for an array or object."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str | int):
@@ -134,17 +134,17 @@ def _said(value: object) -> str | None:
 
 
 def _none_if_unusable(value: object) -> object:
-    """A visitor cannot mend a form's hidden field: a wrong one leads to our own page and costs no sign-up."""
+    """Drop a wrong value of a hidden field, which no visitor can mend: it costs no sign-up."""
     return value if isinstance(value, str) and value.isprintable() and 0 < len(value) <= 2000 else None
 
 
 def _as_text(value: object) -> str:
-    """Whatever a program puts there counts, and none of it is an error that would tell it so."""
+    """Return any value as text: an error would tell a program that the field is a honeypot."""
     return "" if value is None or value is False else str(value)
 
 
 def _none_if_no_text(value: object) -> object:
-    """Nor can a visitor mend what a widget sends; whether it is good, its provider says."""
+    """Drop what is no text: a visitor cannot mend what a widget sends, and its provider judges the text."""
     return value if isinstance(value, str) else None
 
 
@@ -160,7 +160,7 @@ ListIds = Annotated[tuple[ListId, ...], Field(max_length=50), AfterValidator(_ea
 Line25 = Annotated[str, Field(max_length=25), AfterValidator(one_line)]
 Line50 = Annotated[str, Field(max_length=50), AfterValidator(one_line)]
 Line255 = Annotated[str, Field(max_length=255), AfterValidator(one_line)]
-Day = Annotated[str, Field(json_schema_extra={"format": "date"}), AfterValidator(day_said)]
+Day = Annotated[str, Field(json_schema_extra={"format": "date"}), AfterValidator(parse_day)]
 Line100 = Annotated[str, Field(max_length=LONGEST_SOURCE), AfterValidator(one_line)]
 Text2000 = Annotated[str, Field(max_length=2000), AfterValidator(admitted)]
 Month = Annotated[int, Field(ge=1, le=12), BeforeValidator(_number)]

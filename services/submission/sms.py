@@ -1,6 +1,6 @@
-"""Consent to text messages: its number, what is wrong with it in sentences, and what the vendor is told.
+"""Consent to text messages: the number and its errors, the evidence that is stored, and the vendor's format.
 
-The vendor wants national number, dial code and country apart, and a consent of its own:
+Constant Contact wants national number, dial code and country apart, and a consent of its own:
 https://developer.constantcontact.com/api_guide/contacts_create_or_update.html
 """
 
@@ -37,13 +37,13 @@ NO_MOBILE = "This number takes no text messages; enter a mobile number."
 TAKES_MESSAGES = frozenset(
     {
         PhoneNumberType.MOBILE,
-        # What North America has: its numbers do not tell.
+        # Of North America, where a number does not tell whether it is a mobile one.
         PhoneNumberType.FIXED_LINE_OR_MOBILE,
         PhoneNumberType.VOIP,
         PhoneNumberType.PERSONAL_NUMBER,
     }
 )
-# The vendor's own mark for a sign-up form; it documents no other.
+# The vendor's value for a sign-up form, the only one that it documents.
 MEDIUM = "LF"
 LONGEST_DETAILS = 255
 
@@ -57,7 +57,7 @@ class SmsConsent:
     sent: str | None
 
     def evidence(self, page: str) -> dict[str, Any]:
-        """What is stored of it; `page` is where it was given, for which the vendor asks."""
+        """Return what is stored of it; `page` is where it was given, which the vendor wants to know."""
         return {
             "number": format_number(self.number, PhoneNumberFormat.E164),
             "country": region_code_for_number(self.number),
@@ -71,9 +71,9 @@ class SmsConsent:
 def sms_consent(
     submission: Submission, given: Consents, country: str | None = None
 ) -> SmsConsent | FieldError | None:
-    """The number and the consent that go together, or what keeps them from being used; None without either.
+    """Return number and consent together, or the error that keeps them from being used; None without either.
 
-    `country` is that of numbers which do not tell theirs. A consent that is unclear has an error of its own.
+    `country` is that of numbers without a country code. An unclear consent has an error of its own.
     """
     number, agreed = submission.sms_number, given.messages
     if number and agreed is None and not given.is_unclear("sms_consent"):
@@ -89,7 +89,7 @@ def sms_consent(
 
 
 def channel(stored: Mapping[str, Any]) -> dict[str, Any]:
-    """The `sms_channel` of POST /contacts/sign_up_form for stored evidence."""
+    """Return the `sms_channel` of POST /contacts/sign_up_form for stored evidence."""
     number = parse(stored["number"])
     consent = {
         "sms_consent_permission": "explicit",
@@ -107,16 +107,16 @@ def channel(stored: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _read(text: str, country: str | None) -> PhoneNumber | str:
-    """The number, or a sentence about what is wrong with it."""
+    """Return the number, or a sentence about what is wrong with it."""
     try:
         number = parse(text, country)
     except NumberParseException as error:
         unknown_country = error.error_type == NumberParseException.INVALID_COUNTRY_CODE
         return INTERNATIONAL if unknown_country else _like(country)
-    # Messages reach no extension.
+    # Text messages cannot be sent to an extension.
     if not is_valid_number(number) or number.extension:
         return _like(country)
-    # Some numbers belong to no country, but the vendor wants one.
+    # Some numbers belong to no country, and the vendor wants one.
     usable = number_type(number) in TAKES_MESSAGES and region_code_for_number(number) in SUPPORTED_REGIONS
     return number if usable else NO_MOBILE
 

@@ -11,18 +11,16 @@ from services.submission.values.host_names import UnusableName, as_typed, in_asc
 LONGEST_PAGE_BYTES = 500
 # A host as browsers send it, names of other scripts as xn--…; a semicolon would end a policy's directive.
 HOST = re.compile(r"[a-z0-9._-]+|[0-9a-f:.]+")
-# Part of names in scripts such as Persian, where the rules for names allow them.
+# Allowed in host names of scripts such as Persian.
 _JOINERS = dict.fromkeys((0x200C, 0x200D))
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 def origin_of(url: str) -> str | None:
-    """Scheme, host and port of an http(s) address as browsers compare them (RFC 6454 §4), else None.
+    """Return scheme, host and port of an http(s) address as browsers compare them (RFC 6454 §4), else None.
 
-    A name of another script is written as browsers send it, xn--….
-
-    None as well for what browsers and urlsplit read differently: backslashes, spaces, control characters, and
-    user names before the host.
+    A host name of another script is written as browsers send it, xn--…. None also for what browsers and
+    urlsplit read differently: backslashes, spaces, control characters, and user names before the host.
     """
     if "\\" in url or not url.translate(_JOINERS).isprintable() or " " in url:
         return None
@@ -42,7 +40,7 @@ def origin_of(url: str) -> str | None:
 
 
 def unusable_name(url: str) -> str | None:
-    """The host's name of an http(s) address where it is none that browsers could look up, else None."""
+    """Return the host name of an http(s) address if browsers could not look it up, else None."""
     try:
         name = urlsplit(url).hostname or ""
     except ValueError:
@@ -55,7 +53,7 @@ def unusable_name(url: str) -> str | None:
 
 
 def shown(origin: str) -> str:
-    """An origin as people write it, names of other scripts included; what is none stays as it is."""
+    """Return an origin as people write it, in their script; what is no origin stays as it is."""
     if "xn--" not in origin or origin_of(origin) != origin:
         return origin
     scheme, _, place = origin.partition("://")
@@ -64,9 +62,9 @@ def shown(origin: str) -> str:
 
 
 def to_send(url: str) -> str:
-    """The http(s) address with its origin as browsers write it: a header takes no other scripts.
+    """Return the address with its origin in ASCII, since a header takes no other scripts.
 
-    An address without an origin stays as it is.
+    What has no origin stays as it is.
     """
     origin = origin_of(url)
     if origin is None or url.isascii():
@@ -76,7 +74,7 @@ def to_send(url: str) -> str:
 
 
 def bare_page(url: object) -> str | None:
-    """The page at that address, at most 500 bytes: query and fragment may hold personal data and go."""
+    """Return the address in at most 500 bytes, without query and fragment, which may hold personal data."""
     if not isinstance(url, str) or not origin_of(url):
         return None
     parts = urlsplit(url)

@@ -1,4 +1,4 @@
-"""Bytes of a form as text, in the encoding that they were written in."""
+"""Decode the bytes of a form in the encoding that they were written in."""
 
 from __future__ import annotations
 
@@ -14,15 +14,14 @@ _KNOWN = frozenset(
     }
     | {"koi8-r", "koi8-u", "gbk", "gb18030", "big5", "euc_jp", "shift_jis", "euc_kr"}
 )
-# Browsers read both as windows-1252, which only has letters more.
+# Browsers read these as an encoding that has further characters.
 _WESTERN = {"iso8859-1": "cp1252", "ascii": "cp1252", "gb2312": "gb18030"}
 FALLBACK = "cp1252"
 
 
 def text_of(raw: bytes, declared: str | None = None) -> str:
-    """The text that `raw` is in UTF-8, else in the encoding `declared`, else in windows-1252.
+    """Decode as UTF-8, else in the encoding `declared`, else as windows-1252, with U+FFFD for other bytes.
 
-    What is not even that becomes U+FFFD.
     UTF-8 comes first: programs declare ISO-8859-1 by habit, and other text is hardly ever UTF-8 by chance.
     """
     for encoding in ("utf-8", _codec(declared)):

@@ -14,15 +14,15 @@ LONGEST_LABEL, LONGEST_NAME = 63, 253
 
 
 class UnusableName(ValueError):
-    """The name is none that browsers could look up."""
+    """Browsers could not look the name up."""
 
 
 @lru_cache(maxsize=1024)
 def in_ascii(name: str) -> str:
-    """The name in small letters, those of other scripts as xn--…; what was ASCII before is not judged.
+    """Return the name in small letters, other scripts as xn--…; a name in ASCII is not judged.
 
     Raises:
-        UnusableName: there is no such form of it.
+        UnusableName: it cannot be written so.
     """
     if name.isascii():
         return name.lower()
@@ -38,7 +38,7 @@ def in_ascii(name: str) -> str:
 
 @lru_cache(maxsize=1024)
 def as_typed(name: str) -> str:
-    """The name as people write it; in ASCII where that would not lead back to the same name."""
+    """Return the name as people write it; in ASCII where that would be read as another name."""
     try:
         shown = idna.decode(name)
         return shown if in_ascii(shown) == name else name

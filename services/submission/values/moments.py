@@ -1,20 +1,21 @@
-"""A day with a time, as browsers (`datetime-local`), programs and people write it, and as it is sent."""
+"""A day with a time, as browsers (`datetime-local`), programs and people write it."""
 
 from __future__ import annotations
 
 import re
 from datetime import datetime
 
-from services.submission.values.years import NO_TIME, asked_about, unread
+from services.submission.values.days import in_likely_year, not_a_day
 
+NO_TIME = "Enter a date and a time like 2006-11-15 18:30."
 _SHAPE = re.compile(
     r"(\d{4}-\d{1,2}-\d{1,2})[T ] ?(\d{1,2}):(\d{2})(?::(\d{2})(?:\.\d{1,9})?)?(?: ?(Z|[+-]\d{2}:?\d{2}))?",
     re.IGNORECASE,
 )
 
 
-def moment_said(text: str) -> str:
-    """The moment in ISO 8601 to the second, with the offset that was said, and with none where none was.
+def parse_moment(text: str) -> str:
+    """Return the moment in ISO 8601 to the second, with an offset only where one was sent.
 
     The vendor's contract gives ISO 8601 for its own moments and no format for a field of type `datetime`.
 
@@ -23,14 +24,14 @@ def moment_said(text: str) -> str:
     """
     found = _SHAPE.fullmatch(text) if text.isascii() else None
     if found is None:
-        raise ValueError(unread(text, NO_TIME))
+        raise ValueError(not_a_day(text, NO_TIME))
     day, hour, minute, second, offset = found.groups()
     try:
-        date = datetime.strptime(day, "%Y-%m-%d")  # noqa: DTZ007 - nobody said a zone
+        date = datetime.strptime(day, "%Y-%m-%d")  # noqa: DTZ007 - without an offset there is no zone
         moment = date.replace(hour=int(hour), minute=int(minute), second=int(second or 0))
         if offset and offset.upper() != "Z":
             datetime.fromisoformat(f"2000-01-01T00:00:00{offset}")
     except ValueError:
         raise ValueError(NO_TIME) from None
-    asked_about(moment.date())
+    in_likely_year(moment.date())
     return moment.isoformat() + (offset or "").upper()
