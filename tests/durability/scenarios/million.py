@@ -62,7 +62,7 @@ def run(folder: Path, *, rows: int, samples: int, database_url: str = "") -> Out
     database = Database(database_url or f"sqlite:///{data / 'subscriber-sync.db'}")
     now = int(time.time() * 1000)
     _fill(database, rows, now - 86_400_000 // 2)
-    # The disk's own times, taken in turn with ours: a busy disk is busy for both.
+    # The disk's own times, measured in turn with the claims: a busy disk slows both.
     claims: list[float] = []
     inserts: list[float] = []
     syncs: list[float] = []
@@ -101,8 +101,8 @@ def _fill(database: Database, rows: int, first: int) -> None:
 
 
 def _claims(database: Database, numbers: range, now: int) -> list[float]:
-    """Claim and deliver as many rows, one each 300 ms of a clock of our own."""
-    # The clock of our own knows nothing of waiting for locks.
+    """Claim and deliver as many rows, one every 300 ms of a simulated clock; return the milliseconds."""
+    # The simulated clock does not count waiting for locks.
     deliveries, times = Deliveries(database, monotonic=lambda: 0.0), []
     for number in numbers:
         at = now + number * _CALL_EVERY_MS
@@ -116,7 +116,7 @@ def _claims(database: Database, numbers: range, now: int) -> list[float]:
 
 
 def _syncs(file: Path, samples: int) -> list[float]:
-    """Append what a claim writes to the log, some pages, and sync it."""
+    """Append as many bytes as a claim writes to the log, and sync them; return the milliseconds."""
     with file.open("ab", buffering=0) as log:
 
         def sync(_: int) -> None:

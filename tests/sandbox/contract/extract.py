@@ -23,7 +23,7 @@ _WORDS = ("description", "example", "readOnly", "default")
 
 
 def extract(swagger: dict[str, Any]) -> dict[str, Any]:
-    """The version, the operations as "METHOD /path": {status: schema or null}, the definitions they use."""
+    """Return the version, the operations as {"METHOD /path": {status: schema or null}}, and definitions."""
     operations = {
         f"{method.upper()} {path}": {
             status: _schema(method, path, answer) for status, answer in operation["responses"].items()
@@ -63,7 +63,7 @@ def _references(part: Any) -> Iterator[str]:
 
 
 def _bare(schema: Any) -> Any:
-    """A schema without its words; below `properties` the names are the vendor's members and stay."""
+    """Return a schema without descriptions; below `properties` the names are members and stay."""
     if isinstance(schema, list):
         return [_bare(each) for each in schema]
     if not isinstance(schema, dict):

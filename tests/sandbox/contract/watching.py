@@ -1,4 +1,4 @@
-"""Holds every answer that a sandbox gives in this process against the vendor's contract."""
+"""Checks every answer that a sandbox gives in this process against the vendor's contract."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from flask import Flask, Response, g, request, request_finished
 from tests.sandbox.contract.checking import problems
 
 _API = "/v3/"
-# What a test ordered in place of the sandbox's own answer, or made of it.
+# Faults by which a test replaces or changes the sandbox's own answer.
 _UNTRUE = {"status", "garbage", "half_body"}
 
 
@@ -34,7 +34,7 @@ class Answers:
 
 @contextmanager
 def watched_answers() -> Iterator[Answers]:
-    """While this lasts, all answers are checked."""
+    """Check all answers in this block; yield their count and problems."""
     answers = Answers()
     with request_finished.connected_to(answers.check):
         yield answers

@@ -1,4 +1,4 @@
-"""One row per call: begun with the claim, ended with the verdict, open when nobody knows."""
+"""One row per call: begun with the claim, ended with the finish, open while the outcome is unknown."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Attempt = tuple[int, int, int | None, str, str | None]
 
 
 def attempts(database: Database) -> list[Attempt]:
-    """Delivery, start, end, carried, outcome; oldest first."""
+    """Return delivery, start, end, carried ids and outcome of each call, oldest first."""
     with database.reading() as connection:
         rows = connection.exec_driver_sql(
             "SELECT delivery_id, started_at, ended_at, carried, outcome FROM attempts ORDER BY id"
@@ -45,7 +45,7 @@ def test_call_is_on_record_before_it_is_made(database: Database) -> None:
     ]
 
 
-def test_verdict_ends_the_attempt(database: Database) -> None:
+def test_finish_ends_the_call(database: Database) -> None:
     """With what happened, when, and what the call carried."""
     accept(database, "s1", contact="ada@example.org")
     accept(database, "s2", contact="ada@example.org")
@@ -69,7 +69,7 @@ def test_verdict_ends_the_attempt(database: Database) -> None:
     assert attempts(database)[2][3] == f"[{carried[0]}]"
 
 
-def test_verdict_that_comes_too_late_ends_its_attempt_only(database: Database) -> None:
+def test_finish_that_comes_too_late_ends_its_call_only(database: Database) -> None:
     """The delivery is another's by now."""
     accept(database, "s1")
     deliveries = outbox(database)

@@ -23,7 +23,7 @@ def claimed(deliveries: Deliveries, now: int) -> Claimed:
 
 
 def outbox(database: Database) -> Deliveries:
-    """Deliveries whose clock shows no waiting for locks, so that bookings are at exactly `now`."""
+    """Return deliveries whose clock shows no waiting for locks, so that calls start at exactly `now`."""
     return Deliveries(database, monotonic=lambda: 0.0)
 
 
@@ -58,14 +58,14 @@ def test_delivered_row_is_not_claimed_again(database: Database) -> None:
     assert deliveries.backlog() == Backlog(pending=0, oldest_received_at=None, parked=0)
 
 
-def test_empty_outbox_books_nothing(database: Database) -> None:
+def test_empty_outbox_reserves_nothing(database: Database) -> None:
     """Where there is nothing to send, no call is counted."""
     assert outbox(database).claim(1) == Wait(None)
     assert QuotaLedger(database).read().used == 0
 
 
 def test_claim_waits_for_the_next_due_time(database: Database) -> None:
-    """With nothing due yet, the caller learns when to come back, and nothing is booked."""
+    """With nothing due yet, the caller learns when to come back, and no call is reserved."""
     accept(database, "later", at=9_000)
     accept(database, "soon", at=7_000)
     assert outbox(database).claim(5_000) == Wait(7_000)
@@ -73,7 +73,7 @@ def test_claim_waits_for_the_next_due_time(database: Database) -> None:
 
 
 def test_oldest_due_first(database: Database) -> None:
-    """Between contacts the longest due goes first."""
+    """Of several contacts, the delivery that has been due for longest is claimed first."""
     accept(database, "young", at=20)
     accept(database, "old", at=10)
     deliveries = outbox(database)
@@ -107,7 +107,7 @@ def test_one_delivery_per_contact_in_flight(database: Database) -> None:
 
 
 def test_expired_lease_is_claimed_by_another(database: Database) -> None:
-    """After the lease the row is claimed as it stands; the late owner's verdict changes nothing."""
+    """After the lease the row is claimed as it is; a finish by the late owner changes nothing."""
     accept(database, "s1")
     deliveries = outbox(database)
     late = claimed(deliveries, 0)
@@ -124,7 +124,7 @@ def test_expired_lease_is_claimed_by_another(database: Database) -> None:
 
 
 def test_finished_row_cannot_be_finished_again(database: Database) -> None:
-    """Of two verdicts by the same owner only the first counts."""
+    """Of two finishes by the same owner only the first counts."""
     accept(database, "s1")
     deliveries = outbox(database)
     owner = claimed(deliveries, 0)
@@ -146,7 +146,7 @@ def test_expired_row_goes_before_an_older_one_replayed_meanwhile(database: Datab
 
 
 def test_postponed_attempt_counts_or_not(database: Database) -> None:
-    """A fault of all gives the attempt back, a fault of the row does not."""
+    """A failure that concerns all deliveries does not count as an attempt, one of the row does."""
     accept(database, "s1")
     deliveries = outbox(database)
     assert deliveries.postpone(claimed(deliveries, 0), due_at=10, error="offline", count=False)
@@ -169,7 +169,7 @@ def test_parked_row_is_kept_and_counted(database: Database) -> None:
     assert (status.state, status.last_error, status.due_at) == ("parked", "e-mail refused", None)
 
 
-def test_claim_obeys_the_budget(database: Database) -> None:
+def test_claim_obeys_the_quota(database: Database) -> None:
     """Four claims fit into a second; the fifth learns when it may start and takes no row."""
     for index in range(5):
         accept(database, f"s{index}")
@@ -198,7 +198,7 @@ def test_threads_never_claim_the_same_row(
     for index, name in enumerate(names):
         accept(database, name, contact=f"contact-{index % 12}@example.org")
     engines = [outbox(database), outbox(open_database(url))]
-    clock = itertools.count(1_000, 300)  # slower than the budget, so that it never refuses
+    clock = itertools.count(1_000, 300)  # slower than the quota, so that it never refuses
 
     def drain(index: int) -> list[tuple[str, str]]:
         deliveries, got = engines[index % 2], []

@@ -1,4 +1,4 @@
-"""Who goes first when calls are scarce: today's people, a backlog of days, one probe after an outage."""
+"""Which delivery goes first when calls are scarce: fresh sign-ups, the backlog, one probe after an outage."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def backlog(database: Database, count: int) -> None:
 
 
 def test_every_fourth_call_is_for_a_fresh_sign_up(database: Database) -> None:
-    """The others go on with the backlog, oldest first."""
+    """The other three calls go to the backlog, oldest first."""
     backlog(database, 8)
     accept(database, "fresh1", at=NOON - HOUR + 10_000)
     accept(database, "fresh2", at=NOON - 5)
@@ -55,7 +55,7 @@ def test_fourth_call_goes_on_with_the_backlog_when_nothing_is_fresh(database: Da
 
 
 def test_fresh_lane_keeps_the_order_within_a_contact(database: Database) -> None:
-    """A fresh wish does not overtake the same person's older one, and rides along with it."""
+    """A fresh sign-up does not overtake the same person's older one, and is merged into its call."""
     backlog(database, 5)
     accept(database, "ada again", contact="old4@example.org", at=NOON - 10)
     accept(database, "not due", at=NOON + 2_000)
@@ -69,7 +69,7 @@ def test_fresh_lane_keeps_the_order_within_a_contact(database: Database) -> None
 
 
 def test_last_fifth_of_the_day_is_kept_for_fresh_sign_ups(database: Database) -> None:
-    """From call 8,000 on the backlog waits for the next day, and those who sign up now do not."""
+    """From call 8,000 on the backlog waits for the next day, and fresh sign-ups do not."""
     backlog(database, 3)
     used(database, 7_999)
     assert claim(database, NOON).source_id == "old0"
@@ -102,7 +102,7 @@ def test_last_hundred_calls_are_not_for_deliveries(database: Database) -> None:
 
 
 def test_after_an_outage_one_delivery_probes(database: Database) -> None:
-    """The claim says so, and everybody else waits for its verdict or 20 s."""
+    """The claim is marked as the probe, and all others wait for its outcome, or 20 s."""
     backlog(database, 4)
     budget = QuotaLedger(database)
     budget.pause(until=NOON, reason="offline")
@@ -120,15 +120,15 @@ def test_after_an_outage_one_delivery_probes(database: Database) -> None:
 
 
 def test_refused_probe_makes_room_for_the_next(database: Database) -> None:
-    """An answer is an outcome, even one that neither ends the failures nor pauses; the next call probes."""
+    """An answer that neither ends the failures nor pauses ends the probe, too; the next call probes."""
     backlog(database, 3)
     QuotaLedger(database).pause(until=NOON, reason="offline")
     assert outbox(database).park(claim(database, NOON), now=NOON + 50, error="400")
     assert claim(database, NOON + 60).probe
 
 
-def test_late_verdict_of_a_probe_does_not_end_the_next_one(database: Database) -> None:
-    """A process that was frozen for longer than 20 s has nothing to say about who probes now."""
+def test_late_finish_of_a_probe_does_not_end_the_next_one(database: Database) -> None:
+    """The finish of a process that was frozen for longer than 20 s leaves the present probe alone."""
     backlog(database, 3)
     QuotaLedger(database).pause(until=NOON, reason="offline")
     frozen = claim(database, NOON)
@@ -153,7 +153,7 @@ def test_lease_of_a_clock_that_was_ahead_ends_within_a_minute(database: Database
 
 
 def test_sign_ups_of_a_clock_that_was_ahead_are_due_now(database: Database) -> None:
-    """They do not wait for the day that the clock had reached; those a few seconds ahead simply wait."""
+    """They do not wait until the time that the clock had reached; a few seconds ahead, they do."""
     accept(database, "tomorrow", at=NOON + DAY)
     assert outbox(database).claim(NOON) == Wait(NOON)
     assert claim(database, NOON).source_id == "tomorrow"
@@ -162,7 +162,7 @@ def test_sign_ups_of_a_clock_that_was_ahead_are_due_now(database: Database) -> N
 
 
 def test_what_was_put_off_by_a_clock_that_was_ahead_does_not_wait_for_that_day(database: Database) -> None:
-    """What would have been due by then is due now; a later time comes sooner by the clock's error."""
+    """Due times up to the wrong time become now; later ones are moved back by the clock's error."""
     for name in ("at once", "in a while", "call"):
         accept(database, name, at=NOON)
     deliveries, minute = outbox(database), 60_000
@@ -179,7 +179,7 @@ def test_what_was_put_off_by_a_clock_that_was_ahead_does_not_wait_for_that_day(d
 
 
 def test_clock_that_jumps_ahead_does_no_harm(database: Database) -> None:
-    """Leases end early; then the fence decides whose verdict counts, and the contact is not served twice."""
+    """Leases end early; then the fence decides whose finish counts, and the contact is not served twice."""
     accept(database, "s1", contact="ada@example.org", at=NOON)
     accept(database, "s2", contact="ada@example.org", at=NOON)
     early = claim(database, NOON)
@@ -228,8 +228,8 @@ def test_six_senders_stop_at_the_days_limits_and_go_on_at_midnight(database: Dat
     assert (state.day, state.used <= 12) == ("2026-03-02", True)
 
 
-def test_no_call_of_tomorrow_is_booked_today(database: Database) -> None:
-    """The vendor would count it tomorrow, and that day one too many."""
+def test_no_call_of_tomorrow_is_reserved_today(database: Database) -> None:
+    """The vendor would count it tomorrow, and then one call too many that day."""
     backlog(database, 5)
     last = MIDNIGHT - 1_000
     for _ in range(4):

@@ -1,4 +1,4 @@
-"""What a person decides about sign-ups that wait or are parked."""
+"""What an admin decides about sign-ups that wait or are parked."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def claim(database: Database, now: int) -> Claimed:
 
 
 def test_a_list_is_replaced_in_all_that_wait_or_are_parked(database: Database) -> None:
-    """The wish changes, what was submitted does not; who waits for other lists is left alone."""
+    """The payload changes, the sign-up does not; deliveries to other lists are left alone."""
     for name, lists in (("a", (OLD,)), ("b", (OTHER, OLD)), ("c", (OLD, NEW)), ("d", (OTHER,))):
         store(database, name, lists)
     Deliveries(database).park(claim(database, 2_000), now=2_000, error="The list is gone.")
@@ -74,7 +74,7 @@ def test_what_is_under_way_is_neither_changed_nor_dropped(database: Database) ->
 
 @pytest.mark.parametrize("parked", [False, True])
 def test_a_dropped_one_stays_on_record_and_is_never_sent(database: Database, parked: bool) -> None:
-    """With the reason; a retry of all leaves it alone, and thirty days later its wish is forgotten."""
+    """With the reason; a retry of all leaves it alone, and thirty days later its payload is erased."""
     store(database, "a", (OLD,))
     if parked:
         Deliveries(database).park(claim(database, 2_000), now=2_000, error="Refused.")

@@ -22,7 +22,7 @@ def claim(database: Database, now: int) -> Claimed:
 
 
 def states(database: Database) -> dict[str, tuple[str, str | None, str | None]]:
-    """State, contact and action by sign-up."""
+    """Return state, contact and action by sign-up."""
     with database.reading() as connection:
         rows = connection.exec_driver_sql("SELECT source_id, state, contact_id, action FROM deliveries").all()
     return {row.source_id: (row.state, row.contact_id, row.action) for row in rows}
@@ -39,7 +39,7 @@ def three_of_ada(database: Database) -> None:
 
 
 def test_claim_brings_the_younger_ones_along(database: Database) -> None:
-    """With what they ask for, oldest first, and nobody else's."""
+    """With their payloads, oldest first, and no other contact's."""
     three_of_ada(database)
     claimed = claim(database, 10)
     assert claimed.source_id == "first"
@@ -59,7 +59,7 @@ def test_younger_ones_are_not_claimed_meanwhile(database: Database) -> None:
     assert states(database)["second"] == ("ready", None, None)
 
 
-def test_delivery_finishes_what_it_carried(database: Database) -> None:
+def test_delivery_finishes_those_merged_into_it(database: Database) -> None:
     """Named rows become merged with the leader's result; one that was not named goes next."""
     three_of_ada(database)
     claimed = claim(database, 10)
@@ -110,7 +110,7 @@ def test_only_ready_rows_of_the_contact_are_merged(database: Database) -> None:
     assert found == {"first": "delivered", "second": "merged", "third": "parked", "other": "ready"}
 
 
-def test_at_most_fifty_ride_along(database: Database) -> None:
+def test_at_most_fifty_are_merged(database: Database) -> None:
     """The oldest fifty; a contact that signs up a thousand times is no burden for a claim."""
     for number in range(53):
         accept(database, f"s{number}", contact=ADA, at=number)
@@ -118,8 +118,8 @@ def test_at_most_fifty_ride_along(database: Database) -> None:
     assert [other.payload["signup"] for other in younger] == [f"s{number}" for number in range(1, 51)]
 
 
-def test_what_follows_one_that_may_not_ride_along_does_not_overtake_it(database: Database) -> None:
-    """A row of another kind ends the ride: what the person wished last must be done last."""
+def test_what_follows_one_that_may_not_be_merged_does_not_overtake_it(database: Database) -> None:
+    """A row of another kind ends the merge: a contact's deliveries are sent in their order."""
     three_of_ada(database)
     Signups(database).accept(signup("leave", contact=ADA, at=5), kind="unsubscribe", payload={})
     accept(database, "again", contact=ADA, at=6)
@@ -127,7 +127,7 @@ def test_what_follows_one_that_may_not_ride_along_does_not_overtake_it(database:
 
 
 def test_refused_together_then_alone(database: Database) -> None:
-    """The leader goes out by itself, due when it was said, and no younger one takes it along later."""
+    """The first one is sent alone, at the time it was postponed to, and is not merged into a younger one."""
     three_of_ada(database)
     outbox(database).postpone(claim(database, 4), due_at=5, error="400", count=True, alone=True)
     again = claim(database, 6)
@@ -139,7 +139,7 @@ def test_refused_together_then_alone(database: Database) -> None:
     assert claim(database, 8).source_id == "second"
 
 
-def test_one_that_goes_alone_is_not_carried(database: Database) -> None:
+def test_one_that_goes_alone_is_not_merged(database: Database) -> None:
     """Not even when an older row of its contact came back."""
     three_of_ada(database)
     deliveries = outbox(database)
@@ -180,7 +180,7 @@ def test_retry_makes_a_parked_row_due_as_if_new(database: Database) -> None:
 
 
 def test_retried_row_goes_before_its_contacts_younger_ones(database: Database) -> None:
-    """The order per contact holds: it carries them, and not they it."""
+    """The order per contact holds: the younger ones are merged into it, not it into them."""
     three_of_ada(database)
     deliveries = outbox(database)
     assert deliveries.park(claim(database, 10), now=11, error="400")

@@ -1,4 +1,4 @@
-"""Whatever happens in whatever order, the promises of the outbox hold: a machine tries to break them."""
+"""A state machine (hypothesis) tries to break the promises of the outbox by any order of events."""
 
 from __future__ import annotations
 
@@ -36,20 +36,20 @@ picks = st.integers(0, 5)
 
 
 def seldom(*values: tuple[str, int]) -> st.SearchStrategy[tuple[str, int] | None]:
-    """Mostly None: what stops all calls for hours would leave little else to see."""
+    """Return mostly None: events that stop all calls for hours would hide the others."""
     return st.sampled_from([None] * 3 * len(values) + list(values))
 
 
 class Outbox(RuleBasedStateMachine):
-    """Some contacts, workers that finish, fail, die or come back late, a clock that is set now and then."""
+    """Some contacts, workers that finish, fail, die or are late, and a clock that is set now and then."""
 
     def __init__(self, database: Database) -> None:
         super().__init__()
         self.database = database
         self.deliveries = Deliveries(database, monotonic=lambda: 0.0)
         self.budget = QuotaLedger(database, monotonic=lambda: 0.0)
-        self.time = NOON  # what really passes; calls are compared by it
-        self.wrong = 0  # by how much our clock is ahead of it
+        self.time = NOON  # the real time, by which calls are compared
+        self.wrong = 0  # how far the service's clock is ahead of it
         self.names: list[str] = []
         self.working: list[Claimed] = []
         self.owners: dict[int, int] = {}  # the fence under which a delivery was claimed last
@@ -70,7 +70,7 @@ class Outbox(RuleBasedStateMachine):
         return [row for row in rows.values() if row.state in UNFINISHED]
 
     def longest_due(self, rows: dict[int, Any]) -> Any:
-        """Of those that are due, and whose contact has none before it, the one that is due for longest."""
+        """Return the delivery that is due for longest, of those with no older one of their contact."""
         waiting = self.unfinished(rows)
         free = [
             row
@@ -87,13 +87,13 @@ class Outbox(RuleBasedStateMachine):
         return min(free, key=lambda row: (row.due_at, row.id))
 
     def latest_call(self) -> int:
-        """On the clock as it was when the call was booked; 0 before the first."""
+        """Return the start of the latest call, by the clock of its reservation; 0 before the first."""
         with self.database.reading() as connection:
             calls = json.loads(connection.exec_driver_sql("SELECT calls FROM budget").scalar_one())
         return max(calls, default=0)
 
     def booked(self, ahead: int = 0) -> None:
-        """A call goes out so many milliseconds from now."""
+        """Record a call that starts so many milliseconds from now."""
         self.calls = sorted([*self.calls, self.time + ahead])
         fifths = zip(self.calls, self.calls[PER_SECOND:], strict=False)
         assert all(fifth - first >= SECOND for first, fifth in fifths)
@@ -112,7 +112,7 @@ class Outbox(RuleBasedStateMachine):
 
     @rule(contact=st.sampled_from("abc"), ago=st.sampled_from([0, 0, 5 * SECOND, 2 * HOUR]))
     def somebody_signs_up(self, contact: str, ago: int = 0) -> None:
-        """Some time ago, where the store was away and a file kept it; what is stored first goes first."""
+        """Accept a sign-up of now or of some time ago (spooled since); the order of storing counts."""
         self.names.append(f"s{len(self.names)}")
         accept(self.database, self.names[-1], contact=contact, at=self.now - ago)
 
@@ -188,7 +188,7 @@ class Outbox(RuleBasedStateMachine):
     @precondition(lambda self: self.working)
     @rule(pick=picks)
     def worker_is_frozen_past_its_lease(self, pick: int) -> None:
-        """It comes back when another one is at its delivery."""
+        """Let a worker come back when another one has its delivery."""
         frozen = self.working[pick % len(self.working)]
         self.worker_claims(LEASE + 1)
         if any(each.delivery_id == frozen.delivery_id and each is not frozen for each in self.working):
@@ -206,8 +206,8 @@ class Outbox(RuleBasedStateMachine):
             assert before.used < PER_DAY or self.budget.read().day > before.day
             self.probe = None
 
-    def verdict(self, pick: int) -> tuple[Claimed, bool]:
-        """Whose call ends now, and whether that still counts."""
+    def claimed_call(self, pick: int) -> tuple[Claimed, bool]:
+        """Return the claim whose call ends now, and whether its finish still counts."""
         claimed = self.working.pop(pick % len(self.working))
         self.probe = None if self.probe is claimed else self.probe
         mine = self.rows()[claimed.delivery_id]
@@ -217,7 +217,7 @@ class Outbox(RuleBasedStateMachine):
     @rule(pick=picks, carries=st.integers(0, 3))
     def call_succeeds(self, pick: int, carries: int) -> None:
         before = self.rows()
-        claimed, counts = self.verdict(pick)
+        claimed, counts = self.claimed_call(pick)
         if self.budget.read().failures:
             self.probe = None
         self.budget.succeeded(self.now)
@@ -234,7 +234,7 @@ class Outbox(RuleBasedStateMachine):
     @rule(pick=picks, later=moments, count=st.booleans(), alone=st.booleans())
     def call_is_to_be_repeated(self, pick: int, later: int, count: bool, alone: bool) -> None:
         before = self.rows()
-        claimed, counts = self.verdict(pick)
+        claimed, counts = self.claimed_call(pick)
         due = self.now + later
         assert counts == self.deliveries.postpone(claimed, due_at=due, error="409", count=count, alone=alone)
         rows, old = self.rows(), before[claimed.delivery_id]
@@ -251,7 +251,7 @@ class Outbox(RuleBasedStateMachine):
     @precondition(lambda self: self.working)
     @rule(pick=picks)
     def call_is_refused(self, pick: int) -> None:
-        claimed, counts = self.verdict(pick)
+        claimed, counts = self.claimed_call(pick)
         assert counts == self.deliveries.park(claimed, now=self.now, error="400")
 
     @precondition(lambda self: self.working)
@@ -291,7 +291,7 @@ class Outbox(RuleBasedStateMachine):
         self.before = rows
 
     def teardown(self) -> None:
-        """Everything that is left gets delivered, once the vendor is there, nobody dies and time goes on."""
+        """Deliver all that is left: the vendor answers, no worker dies, and time goes on."""
         self.budget.resume()
         for _ in range(3 * len(self.names) + 20):
             claimed = self.deliveries.claim(self.now, lease_ms=LEASE)

@@ -1,4 +1,4 @@
-"""The copy of the forms is whole at every moment, whoever writes it."""
+"""The copy of the forms is complete at every moment, also with several writers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def form(number: int) -> StoredForm:
 
 
 def test_threads_that_write_at_once_leave_it_whole(tmp_path: Path) -> None:
-    """Requests and housekeeping of one process meet there."""
+    """Requests and housekeeping of one process may write it at the same time."""
     copy, whole = FormsCopy(tmp_path / "known-forms.json"), True
     copy.keep([form(0)])
 

@@ -1,4 +1,4 @@
-"""Putting back what was parked for a fault that turned out to be everybody's."""
+"""Making parked deliveries due again when all deliveries turned out to be refused."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def states(database: Database, names: list[str]) -> list[str]:
 
 
 def test_those_that_are_named_are_due_again(database: Database) -> None:
-    """Others, parked in the same words, stay where a person finds them."""
+    """Others with the same error stay parked for a person."""
     outbox, names = Deliveries(database), [f"s{number}" for number in range(4)]
     for number, name in enumerate(names):
         accept(database, name, contact=f"{name}@example.org", at=number)
@@ -39,7 +39,7 @@ def test_those_that_are_named_are_due_again(database: Database) -> None:
 
 
 def test_what_was_refused_three_times_stays_parked(database: Database) -> None:
-    """Else a few bad sign-ups would hold up everybody again and again."""
+    """Otherwise a few bad sign-ups would delay all others repeatedly."""
     outbox = Deliveries(database)
     accept(database, "s", at=1)
     for tries in (1, 2):

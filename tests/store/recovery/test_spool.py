@@ -1,4 +1,4 @@
-"""Sign-ups that the database refused: kept in a file, brought in later, never lost and never twice."""
+"""The spool: sign-ups that the database refused are kept in a file and imported later, exactly once."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def test_damaged_lines_are_kept_and_the_others_imported(
 def test_a_row_that_the_database_refuses_does_not_hold_up_the_others(
     database: Database, spool: Spool
 ) -> None:
-    """It is kept as damaged, for no later attempt can mend it; the rows around it are imported."""
+    """It is kept as damaged, since no later attempt can succeed; the rows around it are imported."""
     keep(spool, "s1")
     nobody = replace(signup("bad"), email=cast("str", None))
     spool.keep(nobody, kind="sign_up", payload=PAYLOAD)
@@ -150,7 +150,7 @@ def test_an_import_that_was_cut_off_is_taken_up_again(
 def test_a_line_cut_off_by_a_crash_does_not_spoil_the_next(
     database: Database, spool: Spool, tmp_path: Path
 ) -> None:
-    """What was never acknowledged is half a line; the one after it is whole."""
+    """Half a line was never acknowledged; the line after it is complete."""
     keep(spool, "s1")
     with waiting(tmp_path).open("ab") as file:
         file.write(b'cut-off 12345678 {"signup": {"id"')
@@ -199,7 +199,7 @@ def test_a_line_for_which_there_is_no_room_is_taken_back(spool: Spool, tmp_path:
 
 
 def test_the_folders_are_synced_before_the_first_line(tmp_path: Path) -> None:
-    """A file whose name is not on disk is lost with its lines: first names, then the line, then thanks."""
+    """A file is lost with its name: first the folders are synced, then the line, then the answer is sent."""
     script = textwrap.dedent(
         f"""
         import os, sys
@@ -267,7 +267,7 @@ def test_writers_and_importers_at_once_lose_nothing(database: Database, tmp_path
 
 
 def test_a_file_that_is_gone_since_it_was_listed_refuses_nobody(spool: Spool, tmp_path: Path) -> None:
-    """An importer ends while somebody adds up the sizes; here a link that leads nowhere plays that file."""
+    """An importer may remove it while the sizes are added up; here a dangling link stands for it."""
     keep(spool, "s1")
     (tmp_path / "spool" / "importing-1").symlink_to(tmp_path / "gone")
     keep(spool, "s2")
@@ -275,7 +275,7 @@ def test_a_file_that_is_gone_since_it_was_listed_refuses_nobody(spool: Spool, tm
 
 
 def test_a_frozen_writer_does_not_hold_up_the_others_for_ever(spool: Spool, tmp_path: Path) -> None:
-    """Whoever cannot have the lock in time is told, instead of hanging."""
+    """A writer that does not get the lock in time gets an error instead of hanging."""
     keep(spool, "s1")
     times = iter([0.0, 1.0, 3.0])
     impatient = Spool(tmp_path / "spool", monotonic=lambda: next(times))
@@ -288,7 +288,7 @@ def test_a_frozen_writer_does_not_hold_up_the_others_for_ever(spool: Spool, tmp_
 
 
 def test_the_check_writes_and_leaves_nothing(spool: Spool, tmp_path: Path) -> None:
-    """Whether a sign-up could be kept is tried, not guessed."""
+    """The check writes and syncs a file, to know whether a sign-up could be kept."""
     spool.check()
     assert not spool.waits()
     assert {file.name for file in (tmp_path / "spool").iterdir()} == {"lock"}
@@ -309,7 +309,7 @@ def test_nothing_is_stored_before_what_waits_in_the_spool(database: Database, sp
 
 
 def test_suspected_ones_have_a_tenth_of_the_spool(database: Database, tmp_path: Path) -> None:
-    """A flood that comes while the store is away leaves the rest to people; a proof of a person has all."""
+    """A flood while the store is away leaves the rest to people; a solved captcha has all of it."""
     spool = Spool(tmp_path / "spool", largest_bytes=100_000)
 
     def keep_suspected(name: str, *, rank: int = UNSURE) -> bool:
@@ -331,7 +331,7 @@ def test_suspected_ones_have_a_tenth_of_the_spool(database: Database, tmp_path: 
 
 
 def test_on_a_nearly_full_disk_only_people_are_spooled(tmp_path: Path) -> None:
-    """What is left under the mark where a person should make room is not for a flood."""
+    """A flood takes nothing of the last room on the disk, of which a person is warned."""
     spool = Spool(tmp_path / "spool", disk=DiskReserve(tmp_path, low_bytes=2**60, full_bytes=1))
     assert not spool.keep(signup("s1"), kind="sign_up", payload=PAYLOAD, broken=("honeypot",))
     keep(spool, "person")

@@ -13,7 +13,7 @@ from tests.store.conftest import accept, signup
 
 
 def test_accepted_signup_is_found_and_due_at_once(database: Database) -> None:
-    """What was accepted is waiting, untried, due when it came in."""
+    """An accepted sign-up waits, untried, due at the time it came in."""
     accept(database, "s1", at=1_000)
     assert Signups(database).find("s1") == SignupStatus(
         id="s1",
@@ -28,7 +28,7 @@ def test_accepted_signup_is_found_and_due_at_once(database: Database) -> None:
 
 
 def test_unknown_signup_is_none(database: Database) -> None:
-    """An id nobody was given finds nothing."""
+    """An id that was never given out finds nothing."""
     accept(database, "s1")
     assert Signups(database).find("s2") is None
 

@@ -1,4 +1,4 @@
-"""What was believed is counted by form, for the share of the vendor's day."""
+"""Sign-ups that are not suspected, counted by form for its share of the day's quota."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.store.signups.test_suspected import signup
 
 
 def test_what_strangers_sent_is_counted_by_form(database: Database) -> None:
-    """From a moment on and before another; not what is kept apart, and not what a server sent."""
+    """Within a time span; neither suspected ones nor those sent by a server."""
     signups = Signups(database)
     for name, at, form_id, asker in (
         ("a", 9, 1, "form"),

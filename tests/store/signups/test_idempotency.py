@@ -1,4 +1,4 @@
-"""A key that a sender chose: one sign-up has it, for 48 hours."""
+"""The sender's Idempotency-Key: one sign-up has it, for 48 hours."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_a_second_sign_up_with_the_key_is_not_stored(database: Database) -> None
     assert signups.first_with("key", now=1) == FirstUse("s1", "body")
 
 
-def test_sign_ups_without_a_key_are_not_held_together(database: Database) -> None:
+def test_sign_ups_without_a_key_are_independent(database: Database) -> None:
     """They leave no key behind."""
     signups = Signups(database)
     for name in ("s1", "s2"):
@@ -56,7 +56,7 @@ def test_sign_ups_without_a_key_are_not_held_together(database: Database) -> Non
 
 
 def test_of_many_at_once_one_is_stored(url: str, open_database: Callable[[str], Database]) -> None:
-    """Also over the connections of several processes: the others hear that the key is taken."""
+    """Also over the connections of several processes: the others raise KeyTaken."""
     databases = [open_database(url) for _ in range(2)]
     offices = [Signups(database) for database in databases]
 

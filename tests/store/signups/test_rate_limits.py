@@ -30,7 +30,7 @@ ADDRESS, NETWORK = Limit("address", "a", 2), Limit("network", "n", 3)
 def accept(
     database: Database, name: str, *limits: Limit, at: int = MINUTE, broken: tuple[str, ...] = ()
 ) -> tuple[str, ...]:
-    """Return the rules for which it is kept apart."""
+    """Accept a sign-up, and return the rules for which it is suspected."""
     return Signups(database).accept(
         signup(name, at), kind="sign_up", payload={}, limits=limits, broken=broken
     )
@@ -40,7 +40,7 @@ def stored(database: Database) -> int:
     return len(SignupRecords(database).newest(SignupFilter(), 100))
 
 
-def test_what_is_over_a_limit_is_kept_apart(database: Database) -> None:
+def test_what_is_over_a_limit_is_suspected(database: Database) -> None:
     """Each limit counts by itself and is named; other keys are not concerned."""
     assert [accept(database, f"s{n}", ADDRESS, NETWORK) for n in range(3)] == [(), (), ("address",)]
     other = Limit("address", "b", 2)
@@ -53,7 +53,7 @@ def test_what_is_over_a_limit_is_kept_apart(database: Database) -> None:
 
 
 def test_the_edge_of_a_minute_is_no_edge(database: Database) -> None:
-    """As many as may just before it, and as many just after it, are twice as many as may."""
+    """As many as allowed just before it and again just after it would be twice as many in a minute."""
     limit = Limit("address", "a", 20)
     outcomes = [accept(database, f"a{n}", limit, at=10 * MINUTE - 450) for n in range(20)]
     outcomes += [accept(database, f"b{n}", limit, at=10 * MINUTE + 450) for n in range(20)]
@@ -64,7 +64,7 @@ def test_the_edge_of_a_minute_is_no_edge(database: Database) -> None:
     ("window", "length", "most"), [("minute", MINUTE, 12), ("hour", HOUR, 9), ("day", DAY, 9)]
 )
 def test_no_interval_holds_more_than_may(database: Database, window: str, length: int, most: int) -> None:
-    """Wherever it begins, and however the events come; and after a sixth more they count no longer."""
+    """Wherever the interval begins, and however the events come; a sixth of it later they do not count."""
     limit, chance = Limit("address", "a", **{window: most}), random.Random(7)
     times, now = list[int](), 3 * DAY
     for _ in range(150):
@@ -96,7 +96,7 @@ def test_the_slower_limits_add_up(database: Database) -> None:
 
 
 def test_a_minute_that_another_process_has_begun_is_the_same(database: Database) -> None:
-    """Who waited for the turn to write comes with an older time: nothing begins anew by that."""
+    """A writer that waited for the lock comes with an older time, which does not reset the count."""
     limit = Limit("address", "a", 2)
     for name, at, reasons in (
         ("s0", 10 * MINUTE + 1, ()),
@@ -108,14 +108,14 @@ def test_a_minute_that_another_process_has_begun_is_the_same(database: Database)
 
 
 def test_counting_begins_anew_after_a_clock_was_set_back(database: Database) -> None:
-    """What was counted in a time that is still to come would count for as long as the clock was wrong."""
+    """Counts of a time in the future would otherwise last until the clock reaches it."""
     for n in range(3):
         accept(database, f"s{n}", ADDRESS, NETWORK, at=50 * MINUTE)
     assert accept(database, "s3", ADDRESS, at=MINUTE) == ()
 
 
 def test_days_past_are_removed(database: Database) -> None:
-    """Now and then, so that a flood of addresses leaves nothing behind."""
+    """Some with each sign-up, so that a flood of addresses leaves no rows behind."""
     signups = Signups(database)
     for n in range(2 * PRUNE_EVERY):
         limits = [Limit(place, f"{place}{n}", 2) for place in ("address", "network", "site")]
@@ -147,7 +147,7 @@ def test_all_processes_count_together(
 
 
 def test_suspected_ones_count_too_until_they_are_a_flood(database: Database) -> None:
-    """Several times the limit is kept apart; the rest is refused and costs no room."""
+    """Up to several times the limit are suspected; the rest is refused and takes no room."""
     most = 2 * FLOOD
     for n in range(most):
         assert "x" in accept(database, f"s{n}", ADDRESS, broken=("x",))
@@ -184,7 +184,7 @@ def hits(database: Database, key: str) -> int:
 
 
 def test_those_that_arrive_together_are_told_apart(database: Database) -> None:
-    """In one transaction: the first pass, the next are kept apart, the last refused; none fails another."""
+    """In one transaction: the first pass, the next are suspected, the last refused; none fails another."""
     arrivals = [arrival(f"s{n}", [Limit("network", "n", 1)]) for n in range(7)]
     arrivals += [arrival("person", [Limit("network", "m", 1)]), arrival("server", [])]
     with database.transaction() as connection:
@@ -202,7 +202,7 @@ def test_those_that_arrive_together_are_told_apart(database: Database) -> None:
 
 
 def test_one_proof_counts_for_one_of_those_that_arrive_together(database: Database) -> None:
-    """For the first; and for none of a later transaction."""
+    """For the first of them, and for none of a later transaction."""
     proof = OneTimeUse("used", "hash", 10 * MINUTE)
     for names, reasons in ((("a", "b"), [(), ("used",)]), (("c",), [("used",)])):
         arrivals = [replace(arrival(name, []), once=proof) for name in names]
@@ -212,7 +212,7 @@ def test_one_proof_counts_for_one_of_those_that_arrive_together(database: Databa
 
 
 def test_a_key_that_is_taken_spends_no_proof_and_counts_nothing(database: Database) -> None:
-    """What is sent again is the sign-up that is there, not a second use of its proof."""
+    """A repeat is the stored sign-up, not a second use of its proof of work."""
     key, signups = IdempotencyKey("k", "body"), Signups(database)
     proof, limits = OneTimeUse("used", "hash", 10 * MINUTE), [Limit("address", "a", 5)]
 
@@ -229,7 +229,7 @@ def test_a_key_that_is_taken_spends_no_proof_and_counts_nothing(database: Databa
 
 
 def test_a_suspected_sign_up_takes_its_key(database: Database) -> None:
-    """Sent again it is not kept twice."""
+    """A repeat is not stored twice."""
     key = IdempotencyKey("k", "body")
     for name in ("a", "b"):
         try:

@@ -120,7 +120,7 @@ def test_all_comes_oldest_first_over_any_number_of_pages(database: Database) -> 
 
 
 def test_nothing_is_open_between_two_pages(database: Database) -> None:
-    """Whoever reads slowly holds up nobody: a write goes through in the middle of it."""
+    """A slow reader blocks no writer: a write succeeds in the middle of it."""
     accept(database, "s1")
     accept(database, "s2")
     reading = SignupRecords(database, page=1).all(SignupFilter())
@@ -130,7 +130,7 @@ def test_nothing_is_open_between_two_pages(database: Database) -> None:
 
 
 def test_calls_are_told_in_order_with_their_outcome(database: Database) -> None:
-    """Each call with start, end and outcome; one that nobody ended has neither."""
+    """Each call with start, end and outcome; one whose process died has neither end nor outcome."""
     accept(database, "s1")
     first = claim(database, FIRST_CALL)
     Deliveries(database).postpone(
@@ -147,7 +147,7 @@ def test_calls_are_told_in_order_with_their_outcome(database: Database) -> None:
 
 
 def test_a_merged_signup_shows_the_call_that_carried_it_and_no_other(database: Database) -> None:
-    """Of the carrier's calls only those are told that took it along; the carrier is named."""
+    """Of the other delivery's calls only those are shown that it was merged into; that one is named."""
     accept(database, "leader", contact="ada@example.org", at=1)
     deliveries = Deliveries(database)
     deliveries.postpone(claim(database, FIRST_CALL), due_at=FIRST_CALL, error="Busy.", count=True)

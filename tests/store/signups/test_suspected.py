@@ -1,4 +1,4 @@
-"""Sign-ups kept apart: nothing is due for them until they are released."""
+"""Suspected sign-ups: they have no delivery until they are released."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def keep(
     return kept
 
 
-def test_what_is_kept_apart_is_no_sign_up(database: Database, suspected: SuspectedSignups) -> None:
+def test_a_suspected_one_is_no_sign_up(database: Database, suspected: SuspectedSignups) -> None:
     """It is found among the suspected, and nowhere else."""
     kept = keep(database, "s1")
     found = suspected.find("s1")
@@ -194,7 +194,7 @@ def test_all_of_a_reason_are_released_at_once(database: Database, suspected: Sus
 
 
 def test_a_request_decides_on_so_many_at_most(database: Database, suspected: SuspectedSignups) -> None:
-    """The rest is left for the next one; a batch is finished."""
+    """The rest is left for the next request; a batch is finished."""
     for n in range(3 * BATCH):
         keep(database, f"r{n:03}", n, broken=("form_rate",))
     assert suspected.delete_of("form_rate", seen=9_999, most=BATCH + 1) == 2 * BATCH
@@ -204,7 +204,7 @@ def test_a_request_decides_on_so_many_at_most(database: Database, suspected: Sus
 def test_deleting_all_of_a_reason_leaves_who_solved_a_captcha(
     database: Database, suspected: SuspectedSignups
 ) -> None:
-    """A person decides on each of them; releasing all takes them along."""
+    """An admin decides on each of them; releasing all of a reason includes them."""
     keep(database, "a", broken=("form_rate",), rank=PROVEN)
     keep(database, "b", broken=("form_rate",))
     keep(database, "c", broken=("form_rate",), rank=JUNK)
@@ -228,7 +228,7 @@ def test_many_admins_at_once_decide_once(database: Database, suspected: Suspecte
 
 
 def test_a_better_proof_releases_within_the_limits(database: Database, suspected: SuspectedSignups) -> None:
-    """What is over a limit, or was spent before, stays; a release counts and spends like a new sign-up."""
+    """Over a limit, or with a spent proof, it stays; a release counts and spends like a new sign-up."""
     for name in ("a", "b", "c"):
         keep(database, name, at=10)
     limits, proof = [Limit("address_rate", "k", 1)], OneTimeUse("used_proof", "hash", 10**6)
@@ -252,7 +252,7 @@ def test_a_better_proof_counts_once(database: Database, suspected: SuspectedSign
 
 
 def test_a_proof_that_was_used_before_proves_nothing(database: Database, suspected: SuspectedSignups) -> None:
-    """The rank is that of the others then."""
+    """Its rank is that of sign-ups without a proof."""
     proof = OneTimeUse("used_proof", "hash", 10**6)
     for name in ("a", "b"):
         Signups(database).accept(

@@ -1,4 +1,4 @@
-"""Suspected sign-ups have a ceiling of their own, in rows and in bytes."""
+"""The limit of suspected sign-ups, in rows and in bytes."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_beyond_the_bytes_they_are_not_kept(database: Database) -> None:
 
 
 def test_what_a_person_proved_is_kept_in_any_case(database: Database) -> None:
-    """A captcha that was solved is worth a look, however full it is; a proof that was used before is not."""
+    """With a solved captcha it is kept however many there are; with a spent proof of work it is not."""
     signups = Signups(database, ceiling=SuspectedCeiling(rows=1))
     keep(signups, "s0")
     keep(signups, "person", rank=PROVEN)
@@ -90,7 +90,7 @@ def test_a_decision_makes_room(database: Database) -> None:
 def test_what_came_by_another_way_is_counted_by_the_next_housekeeping(
     database: Database, tmp_path: Path
 ) -> None:
-    """From the spool, where they have a ceiling of their own."""
+    """Imported from the spool, where they have a limit of their own."""
     spool = Spool(tmp_path / "spool")
     for name in ("s0", "s1"):
         assert spool.keep(signup(name), kind="sign_up", payload={}, broken=TRAP)
@@ -115,7 +115,7 @@ def test_many_at_once_keep_to_it(database: Database) -> None:
 
 
 def test_the_rest_of_a_disk_is_for_people(database: Database) -> None:
-    """A suspected one takes nothing of what is kept free, unless a person proved to have sent it."""
+    """A suspected one takes none of the reserved room, unless a captcha was solved."""
     arrivals = [
         Arrival(*rows_of(signup("s0"), "sign_up", {}), broken=TRAP),
         Arrival(*rows_of(signup("proven"), "sign_up", {}), broken=TRAP, rank=PROVEN),
@@ -128,7 +128,7 @@ def test_the_rest_of_a_disk_is_for_people(database: Database) -> None:
 
 
 def test_the_key_of_one_that_was_not_kept_is_free(database: Database) -> None:
-    """Its sender may try again with a better proof, and is not told of a sign-up that is nowhere."""
+    """Its sender may repeat it with a better proof, and is not referred to a sign-up that does not exist."""
     signups, key = Signups(database, ceiling=SuspectedCeiling(rows=0)), IdempotencyKey("k", "body")
     signups.accept(signup("a"), kind="sign_up", payload={}, key=key, broken=TRAP)
     assert signups.first_with("k", now=1) is None

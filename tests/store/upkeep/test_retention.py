@@ -1,4 +1,4 @@
-"""What is forgotten after 30 days, and what never is."""
+"""Retention: what is erased after 30 days, and what never is."""
 
 from __future__ import annotations
 
@@ -62,8 +62,8 @@ def evidence(database: Database) -> dict[str, tuple[str | None, str | None]]:
     return {row[0]: (row[1], row[2]) for row in rows}
 
 
-def test_who_was_delivered_keeps_no_more_than_the_network(database: Database) -> None:
-    """Thirty days afterwards, with whom it carried; what is not delivered keeps it all until it is."""
+def test_a_delivered_sign_up_keeps_only_the_network_of_its_address(database: Database) -> None:
+    """Thirty days afterwards, also for those merged into it; one that is not delivered keeps the address."""
     deliveries = Deliveries(database, monotonic=lambda: 0.0)
     accept(database, "old", contact="ann@example.org", at=1)
     accept(database, "carried", contact="ann@example.org", at=1)
@@ -98,13 +98,13 @@ def test_who_was_delivered_keeps_no_more_than_the_network(database: Database) ->
         (None, None),
     ],
 )
-def test_a_network_address_loses_the_household(address: str | None, network: str | None) -> None:
+def test_a_network_address_is_masked(address: str | None, network: str | None) -> None:
     """A /24 of IPv4, a /48 of IPv6; masking it twice changes nothing."""
     assert masked(address) == network
 
 
 def test_attempts_are_removed(database: Database) -> None:
-    """Thirty days after they began, also one whose outcome nobody knows."""
+    """Thirty days after they began, also one with an unknown outcome."""
     accept(database, "s1", at=1)
     for age in (31, 30, 29):
         claim(database, NOW - age * DAY)
