@@ -1,4 +1,4 @@
-"""Who may act as admin: one password, or a one-time link for whoever has a shell on the machine."""
+"""Who may act as admin: who knows the password, or has a one-time link from `flask sign-in-link`."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from store.throttles import SpentTokens, Throttles
 log = structlog.get_logger(__name__)
 
 LINK_LIVES_MS = 60 * 60_000
-# From the sign-in, not from the last click.
+# Counted from the sign-in, not from the last request.
 SESSION_LIVES_MS = 12 * 3_600_000
 
 
 @dataclass(frozen=True)
 class _Link:
-    """A link of ours that is not too old; its use is remembered by `digest`, `until` (epoch ms)."""
+    """A genuine link in time; that it was used is stored as `digest` until `until` (epoch ms)."""
 
     digest: str
     until: int
 
 
 class AdminAccess:
-    """Checks the admin's password and one-time links, and knows which sessions are signed in."""
+    """Checks the admin's password, one-time links and sessions."""
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class AdminAccess:
         spent_tokens: SpentTokens,
         clock: Clock,
     ) -> None:
-        """`password` may be given as a hash that starts with "scrypt:"; it is kept only as such a hash."""
+        """`password` is plain or a hash that starts with "scrypt:"; only the hash is kept."""
         # The stamp binds sessions to the password: a new password ends them all.
         self._stamp = hmac.new(keys.session_stamp.encode(), password.encode(), hashlib.sha256).hexdigest()
         self._hash = (
@@ -56,10 +56,10 @@ class AdminAccess:
         self._clock = clock
 
     def sign_in(self, password: str, network_address: str) -> str | None:
-        """What a new session holds when the password is right, else None.
+        """Return what a new session's cookie holds, None where the password is wrong.
 
         Raises:
-            TooManyAttempts: see `GuessLimits.count`.
+            TooManyAttempts: See `GuessLimits.count`.
         """
         self._guesses.count(network_address)
         if not check_password_hash(self._hash, password):
@@ -70,22 +70,22 @@ class AdminAccess:
         return self._new_session()
 
     def new_link_token(self) -> str:
-        """A token that signs in once within an hour."""
+        """Return a token that signs in once, within an hour."""
         return self._links.dumps({"nonce": secrets.token_urlsafe(16), "until": self._clock() + LINK_LIVES_MS})
 
     def link_signs_in(self, token: str) -> bool:
-        """Whether the token is ours, in time and unused; it is so still after this look.
+        """Return whether the token is genuine, in time and unused. This does not use it up.
 
         Raises:
-            StoreError: whether it was used cannot be seen.
+            StoreError: Whether it was used cannot be read.
         """
         link = self._link(token)
         return link is not None and not self._spent_tokens.is_spent(link.digest)
 
     def sign_in_by_link(self, token: str) -> str | None:
-        """What a new session holds when the token is ours, in time and unused, else None.
+        """Return what a new session's cookie holds, None unless the token is genuine, in time and unused.
 
-        Nothing is counted: guesses at the password never lock out who holds a link.
+        No try is counted: guesses at the password must never lock out who holds a link.
         """
         link = self._link(token)
         if link is None or not self._spent_tokens.spend(
@@ -96,26 +96,26 @@ class AdminAccess:
         return self._new_session()
 
     def is_current(self, session: object) -> bool:
-        """Whether this session is still signed in.
+        """Return whether this session is still signed in.
 
         Raises:
-            StoreError: whether it was signed out cannot be seen; only a session that may be current asks.
+            StoreError: Whether it was signed out cannot be read. Only a session with the right stamp asks.
         """
         name = self._name_of(session)
         return name is not None and not self._spent_tokens.is_spent(name)
 
     def is_seen_current(self, session: object) -> bool:
-        """The same for an answer that must not fail: False as well where it cannot be seen."""
+        """Return the same, and False where the store cannot be read, for an answer that must not fail."""
         try:
             return self.is_current(session)
         except StoreError:
             return False
 
     def sign_out(self, session: object) -> None:
-        """End the session, wherever a copy of its cookie may be.
+        """End the session, also for copies of its cookie.
 
         Raises:
-            StoreError: it goes on.
+            StoreError: The session goes on.
         """
         name, now = self._name_of(session), self._clock()
         if name is not None:
@@ -127,7 +127,7 @@ class AdminAccess:
             claim = self._links.loads(token)
         except BadData:
             return None
-        # Of the nonce, not of the token: base64 leaves bits unused, so a token has several spellings.
+        # The digest is of the nonce: base64 leaves bits unused, so one token has several spellings.
         digest = hashlib.sha256(claim["nonce"].encode()).hexdigest()
         return None if claim["until"] < self._clock() else _Link(digest, claim["until"])
 
@@ -135,7 +135,7 @@ class AdminAccess:
         return f"{self._stamp}.{secrets.token_urlsafe(16)}"
 
     def _name_of(self, session: object) -> str | None:
-        """By what the session is remembered when it is signed out; None for one that was never valid."""
+        """Return the name under which a sign-out is stored, None for a session that was never valid."""
         if not isinstance(session, str):
             return None
         stamp, _, nonce = session.partition(".")

@@ -1,4 +1,4 @@
-"""Keys that other servers and schedulers present."""
+"""The API keys of other servers, and the token of the scheduler that drains."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ class ApiKeys:
     """The API keys of this deployment, kept as digests."""
 
     def __init__(self, keys: tuple[str, ...]) -> None:
-        """`keys` as configured; the sign-ups name a key by the start of its digest, never by itself."""
-        self._askers = {_digest(key): Requester(f"api:{_digest(key)[:8]}") for key in keys}
+        """Keep digests of `keys`; sign-ups name a key by the first 8 digits of its digest."""
+        self._requesters = {_digest(key): Requester(f"api:{_digest(key)[:8]}") for key in keys}
 
     def recognise(self, key: str) -> Requester | None:
-        """Who holds this key. Every known digest is compared, so that timing tells nothing."""
+        """Return who holds this key. Every digest is compared, so that the time it takes reveals nothing."""
         presented = _digest(key)
         found = None
-        for digest, asker in self._askers.items():
+        for digest, requester in self._requesters.items():
             if hmac.compare_digest(digest, presented):
-                found = asker
+                found = requester
         return found
 
 
 class DrainToken:
-    """The token of POST /internal/drain; without one the route does not exist."""
+    """The token of POST /internal/drain; where it is not set, the route answers 404."""
 
     def __init__(self, token: str) -> None:
-        """`token` as configured, empty when unset."""
+        """Keep the digest of `token`, which is empty where it is not set."""
         self._digest = _digest(token) if token else None
 
     @property
@@ -38,7 +38,7 @@ class DrainToken:
         return self._digest is not None
 
     def matches(self, token: str) -> bool:
-        """Whether the token presented is ours, in constant time."""
+        """Return whether this is the token, in constant time."""
         return self._digest is not None and hmac.compare_digest(self._digest, _digest(token))
 
 

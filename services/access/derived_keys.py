@@ -1,8 +1,8 @@
-"""One key for each purpose, made from SECRET_KEY, so that what one of them signs says nothing about another.
+"""One signing key for each purpose, derived from SECRET_KEY by HKDF (RFC 5869).
 
-HKDF (RFC 5869) makes them; nothing else of the service signs with SECRET_KEY itself. What visitors are given
-is signed with keys of a branch of their own, because those outlive SECRET_KEY
-(services/protection/visitor_keys.py).
+A signature by one key says nothing about another key; SECRET_KEY itself signs nothing. Form tokens and other
+things that visitors are given are signed with keys that are derived once more, because these outlive a change
+of SECRET_KEY (services/protection/visitor_keys.py).
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ KEY_BYTES = 32
 
 @lru_cache(maxsize=64)
 def derived_key(secret: str, purpose: str) -> str:
-    """The key for `purpose`, in hexadecimal digits; keys of other purposes cannot be computed from it."""
+    """Return the key for `purpose` in hexadecimal digits."""
     info = f"subscriber-sync {purpose} 1".encode()
     return HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=info).derive(secret.encode()).hex()
 
 
 @dataclass(frozen=True)
 class DerivedKeys:
-    """The keys of everything that is signed, by what it is."""
+    """The signing keys, by purpose."""
 
     secret_key: str = field(repr=False)
 
@@ -36,12 +36,12 @@ class DerivedKeys:
 
     @property
     def csrf_token(self) -> str:
-        """Signs the token that every form of the admin's pages carries."""
+        """Signs the CSRF token in the forms of the admin's pages."""
         return derived_key(self.secret_key, "csrf token")
 
     @property
     def session_stamp(self) -> str:
-        """Binds a session to the admin's password."""
+        """Ties a session to the admin's password."""
         return derived_key(self.secret_key, "session stamp")
 
     @property
@@ -51,10 +51,10 @@ class DerivedKeys:
 
     @property
     def signup_ids(self) -> str:
-        """Tags the ids of sign-ups, so that they are known again."""
+        """Authenticates the ids of sign-ups, so that one of ours is told from a made-up one."""
         return derived_key(self.secret_key, "sign-up ids")
 
     @property
     def visitors(self) -> str:
-        """What the keys of all that visitors are given are made from."""
+        """Is what the keys for form tokens and the like are derived from."""
         return derived_key(self.secret_key, "visitors")

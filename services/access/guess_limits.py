@@ -1,4 +1,4 @@
-"""How often the admin's password may be tried: by an address, its networks, and by all together."""
+"""How often the admin's password may be tried, by one address, by its networks, and by all together."""
 
 from __future__ import annotations
 
@@ -16,34 +16,35 @@ log = structlog.get_logger(__name__)
 WINDOW_MS = 15 * 60_000
 # The address, its network (a /24, of IPv6 a /64), and of IPv6 the /48.
 MOST_FROM = (10, 30, 60)
-# However many addresses take part: 9,600 a day, of which a password that was accepted at the start sees few.
+# However many addresses take part, that is 9,600 tries a day: too few to guess a password that the settings
+# accept.
 MOST_OF_ALL = 100
 ALL = "sign-in:all"
 
 
 @dataclass(frozen=True)
 class GuessLimits:
-    """Counts tries over all processes. One-time links and sessions are not tries and pass by this."""
+    """Counts password tries over all processes. One-time links and sessions are not counted."""
 
     throttles: Throttles
     clock: Clock
 
     def count(self, network_address: str) -> None:
-        """Count one try, before the password is compared: parallel tries are then counted as well.
+        """Count one try. Called before the password is compared, so that parallel tries are counted too.
 
         Raises:
-            TooManyAttempts: more than the window of a quarter of an hour allows.
+            TooManyAttempts: There were more tries than a window of 15 minutes allows.
         """
         now = self.clock()
         limits = [*zip(_keys(network_address), MOST_FROM, strict=False), (ALL, MOST_OF_ALL)]
-        # The narrowest first: what one address is refused does not count for others.
+        # The narrowest first, so that a try refused by its address does not count against its networks.
         for key, most in limits:
             if self.throttles.hit(key, window_ms=WINDOW_MS, now=now) > most:
                 log.warning("admin_sign_in_throttled", all_together=key == ALL)
                 raise TooManyAttempts(retry_after=(WINDOW_MS - now % WINDOW_MS) // 1000 + 1)
 
     def forget(self, network_address: str) -> None:
-        """The right password came from there: its address begins anew."""
+        """Reset the count of an address that the right password came from."""
         self.throttles.clear(_keys(network_address)[0])
 
 

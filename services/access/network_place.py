@@ -1,7 +1,7 @@
-"""Where a request comes from, by what one sender can hardly change: for counting sign-ups and guesses.
+"""The address of a request and the networks around it, by which sign-ups and password guesses are counted.
 
-A visitor has one IPv4 address, but as many IPv6 addresses as fit into a /64, and who rents a server often a
-whole /48. So each is counted by its address and by the networks around it.
+A visitor has one IPv4 address, but as many IPv6 addresses as fit into a /64, and who rents a server often has
+a whole /48. So a request is counted by its address and by the networks around it.
 """
 
 from __future__ import annotations
@@ -10,16 +10,17 @@ import ipaddress
 from dataclasses import dataclass
 from functools import lru_cache
 
-# Private, loopback, reserved or no address at all: that of a proxy which PROXY_HOPS does not count, or of a
-# visitor in the own network. All of these count as one place: each for itself, such a sender has no limit.
+# Stands for every address that is private, loopback, reserved or none at all: that of a proxy which
+# PROXY_HOPS does not count, or of a visitor in the own network. They all share one limit: a sender who has
+# many such addresses would otherwise have no limit at all.
 NO_PUBLIC_ADDRESS = "no public address"
 
 
 @dataclass(frozen=True)
 class NetworkPlace:
-    """The address, its network (a /24, of IPv6 a /64), and of IPv6 the /48 around it.
+    """An address, its network (a /24, of IPv6 a /64), and as `site` the /48 around an IPv6 address.
 
-    What is no public address has `NO_PUBLIC_ADDRESS` for the first two.
+    Address and network are `NO_PUBLIC_ADDRESS` for all that is no address on the internet.
     """
 
     address: str
@@ -33,18 +34,27 @@ class NetworkPlace:
 
     @property
     def all(self) -> tuple[str, ...]:
-        """Each place once, the narrowest first."""
+        """Address and networks, the narrowest first, none twice."""
         return tuple(dict.fromkeys(place for place in (self.address, self.network, self.site) if place))
 
 
-def is_this_machine(network_address: str | None) -> bool:
-    """Whether a request came from the machine that the service runs on."""
+def parsed(network_address: str | None) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """Return the address that a server names, None for what is none.
+
+    An IPv4 address that came by an IPv6 socket is named as ::ffff:192.0.2.1, and returned as IPv4.
+    """
     try:
         address = ipaddress.ip_address((network_address or "").strip())
     except ValueError:
-        return False
+        return None
     mapped = address.ipv4_mapped if address.version == 6 else None
-    return (mapped or address).is_loopback
+    return mapped or address
+
+
+def is_this_machine(network_address: str | None) -> bool:
+    """Return whether a request came from the machine that the service runs on."""
+    address = parsed(network_address)
+    return address is not None and address.is_loopback
 
 
 _NOWHERE = NetworkPlace(NO_PUBLIC_ADDRESS, NO_PUBLIC_ADDRESS)
@@ -52,17 +62,11 @@ _NOWHERE = NetworkPlace(NO_PUBLIC_ADDRESS, NO_PUBLIC_ADDRESS)
 
 @lru_cache(maxsize=1024)
 def place_of(network_address: str | None) -> NetworkPlace:
-    """The place of an address as a server gives it; never raises."""
-    try:
-        address = ipaddress.ip_address((network_address or "").strip())
-    except ValueError:
+    """Return the address that a server names, with the networks around it; never raises."""
+    address = parsed(network_address)
+    if address is None or not address.is_global or address.is_multicast:
         return _NOWHERE
-    if address.version == 6 and address.ipv4_mapped:
-        # As a server says it that takes IPv4 by an IPv6 socket.
-        address = address.ipv4_mapped
-    if not address.is_global or address.is_multicast:
-        return _NOWHERE
-    # Not by ip_network, which takes longer than all other rules of the protection.
+    # ipaddress.ip_network would take longer than all other rules of the protection together.
     if address.version == 4:
         return NetworkPlace(str(address), f"{str(address).rpartition('.')[0]}.0/24")
     groups = address.exploded

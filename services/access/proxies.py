@@ -1,7 +1,8 @@
-"""Whose word about a visitor's address counts, and what requests show about the proxies in front.
+"""Whether a forwarded address of a visitor is believed, and what requests show about the proxies in front.
 
-A proxy writes the address that called it at the end of X-Forwarded-For; PROXY_HOPS says how many do. With a
-wrong number all visitors seem to be one, or each can choose who he seems to be. Both show in the requests.
+A proxy writes the address that called it at the end of X-Forwarded-For; PROXY_HOPS says how many proxies do.
+With a wrong number all visitors seem to have one address, or each can make up his own. Both can be seen in
+the requests.
 """
 
 from __future__ import annotations
@@ -11,9 +12,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from services.access.network_place import place_of
+from services.access.network_place import parsed, place_of
 from services.problems import Level, Problem
 
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 # This machine, and the networks of RFC 1918, 3927, 4193, 4291 and 6598.
 INTERNAL = tuple(
     ipaddress.ip_network(network)
@@ -37,7 +40,7 @@ FORWARDED_HEADERS = (
     "HTTP_FORWARDED",
 )
 
-# What a request can show: a visitor's address, or one of these.
+# What a request can show. All but IN_ORDER are codes of problems.
 IN_ORDER = "in_order"
 UNCOUNTED = "proxy_not_counted"
 TOO_MANY_HOPS = "proxy_hops_too_many"
@@ -59,43 +62,42 @@ SENTENCES = {
 
 @lru_cache(maxsize=1024)
 def is_internal(address: str) -> bool:
-    """Whether an address is this machine's or a private network's; also what is no address at all."""
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return True
-    if parsed.version == 6 and parsed.ipv4_mapped:
-        parsed = parsed.ipv4_mapped
-    return any(parsed.version == network.version and parsed in network for network in INTERNAL)
+    """Return whether an address is this machine's or a private network's; true for what is no address."""
+    known = parsed(address)
+    return known is None or _is_in(known, INTERNAL)
 
 
 class ProxyRules:
     """How many proxies stand in front, where they call from, and the host name that visitors ask for."""
 
     def __init__(self, *, hops: int, addresses: Iterable[str], public_host: str | None) -> None:
-        """`addresses` are networks besides the internal ones; `public_host` is None where there is none."""
+        """`addresses` are networks that proxies call from, besides the internal ones.
+
+        `public_host` is the host name of PUBLIC_BASE_URL, None where there is none.
+        """
         self.hops = hops
         self._networks = tuple(ipaddress.ip_network(network) for network in addresses)
-        internal = public_host is None or public_host == "localhost" or _is_internal_address(public_host)
+        internal = public_host == "localhost" or (parsed(public_host) and is_internal(public_host or ""))
         self._public_host = None if internal else public_host
 
     def believes(self, peer: str) -> bool:
-        """Whether what `peer`, who opened the connection, forwards is believed; empty for a Unix socket."""
+        """Return whether the headers of `peer`, who opened the connection, are believed.
+
+        `peer` is empty for a Unix socket.
+        """
         return self.hops > 0 and self._may_be_proxy(peer)
 
     def look(self, environ: Mapping[str, object]) -> ProxyObservation | None:
-        """What a request shows, before anything that it forwards is believed; cheap enough for each.
+        """Return what a request shows about the proxies, None where it shows nothing.
 
-        None where it shows nothing, as that of a probe from within.
+        It is asked before anything forwarded is believed. A health probe from within shows nothing. Cheap
+        enough to be called for every request.
         """
         peer = str(environ.get("REMOTE_ADDR", ""))
         if not self._may_be_proxy(peer):
-            # Without PROXY_HOPS this is a visitor who speaks to the service itself.
-            return (
-                ProxyObservation(PAST_THE_PROXY, place_of(peer).network)
-                if self.hops
-                else ProxyObservation(IN_ORDER)
-            )
+            # Where no proxy is expected, a visitor speaks to the service itself.
+            past = ProxyObservation(PAST_THE_PROXY, place_of(peer).network)
+            return past if self.hops else ProxyObservation(IN_ORDER)
         if not self.hops and any(environ.get(header) for header in FORWARDED_HEADERS):
             return ProxyObservation(UNCOUNTED, peer or "on this machine")
         header = str(environ.get("HTTP_X_FORWARDED_FOR") or "")
@@ -108,18 +110,15 @@ class ProxyRules:
         return ProxyObservation(PRIVATE_VISITOR, visitor) if self._asks_for_public_host(environ) else None
 
     def _may_be_proxy(self, peer: str) -> bool:
-        if is_internal(peer):
-            return True
-        address = ipaddress.ip_address(peer)
-        return any(address.version == network.version and address in network for network in self._networks)
+        return is_internal(peer) or _is_in(ipaddress.ip_address(peer), self._networks)
 
     def _asks_for_public_host(self, environ: Mapping[str, object]) -> bool:
-        """A probe from within asks for an address, not for the name that visitors know."""
+        """Return whether the request names the public host, as those of a probe from within do not."""
         asked = (environ.get("HTTP_HOST"), environ.get("HTTP_X_FORWARDED_HOST"))
         return self._public_host in {str(host or "").partition(":")[0].lower() for host in asked}
 
     def problem(self, kind: str, detail: str) -> Problem:
-        """What was seen, in words that name the cure; it tells of a weakness, so not to strangers."""
+        """Return what was seen, with its cure; not public, since it tells of a weakness."""
         sentence = SENTENCES[kind].format(hops=self.hops, detail=detail)
         return Problem(kind, Level.WARNING, sentence, public=False)
 
@@ -132,9 +131,5 @@ class ProxyObservation:
     detail: str = ""
 
 
-def _is_internal_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return is_internal(host)
+def _is_in(address: Address, networks: Iterable[Network]) -> bool:
+    return any(address.version == network.version and address in network for network in networks)

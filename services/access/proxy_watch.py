@@ -1,7 +1,7 @@
 """What requests showed about the proxies in front, remembered for health, doctor and dashboard.
 
-A request only sets a value in memory. Now and then each process compares with what is kept in the database,
-so that all of them, and the commands, tell the same; what was seen again is written once a day.
+A request only sets a value in memory. Housekeeping compares it with what the database keeps, so that all
+processes and the commands say the same; the same observation is written once a day.
 """
 
 from __future__ import annotations
@@ -22,7 +22,10 @@ FORGOTTEN_MS = 7 * DAY_MS
 
 @dataclass
 class ProxyWatch:
-    """Remembers for a week, and only under the settings that were in force, which `settings` names."""
+    """Remembers observations for a week; `settings` names the settings they were made under.
+
+    Under other settings they are void.
+    """
 
     rules: ProxyRules
     settings: str
@@ -30,16 +33,16 @@ class ProxyWatch:
     clock: Clock
     _seen: dict[str, tuple[int, str]] = field(default_factory=dict, init=False)
 
-    def note(self, sight: ProxyObservation | None) -> None:
+    def note(self, observation: ProxyObservation | None) -> None:
         """Remember what a request showed, in memory."""
-        if sight is not None:
-            self._seen[sight.kind] = (self.clock(), sight.detail)
+        if observation is not None:
+            self._seen[observation.kind] = (self.clock(), observation.detail)
 
     def exchange(self) -> None:
-        """Tell the other processes what was seen here.
+        """Store what this process saw, for the other processes.
 
         Raises:
-            StoreError: it is told the next time.
+            StoreError: It is stored the next time.
         """
         kept = self._kept()
         together = self._with_own(kept)
@@ -47,15 +50,15 @@ class ProxyWatch:
             self.meta.put(KEY, json.dumps({"settings": self.settings, "seen": together}))
 
     def problems(self) -> list[Problem]:
-        """What is out of order by all that was seen.
+        """Return what is wrong by all observations.
 
         Raises:
-            StoreError: what other processes saw cannot be read.
+            StoreError: What other processes saw cannot be read.
         """
         seen = self._with_own(self._kept())
         known = [kind for kind in seen if kind != IN_ORDER]
         if IN_ORDER in seen and PRIVATE_VISITOR in known:
-            # A person of the own network: with a wrong number no address of a visitor could have been seen.
+            # That was a person in the own network: with a wrong PROXY_HOPS no visitor has a public address.
             known.remove(PRIVATE_VISITOR)
         return [self.rules.problem(kind, seen[kind]["detail"]) for kind in sorted(known)]
 

@@ -1,4 +1,4 @@
-"""Who submits a sign-up, by what they present."""
+"""Who sends a request, by the API key it brings."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ STRANGER = "form"
 
 @dataclass(frozen=True)
 class Requester:
-    """Who submits: an anonymous form, or the holder of an API key."""
+    """An anonymous form, or the holder of an API key."""
 
     name: str
 
