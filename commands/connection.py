@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import click
 from flask.cli import with_appcontext
 
-from commands.context import database_faults_told, refuse_builtin_sandbox, services
+from commands.context import database_errors_shown, refuse_builtin_sandbox, services
 from services.connection.status import ConnectionView
 
 
@@ -21,7 +21,7 @@ def connection() -> None:
 @click.pass_context
 def connection_status(context: click.Context) -> None:
     """Say how the connection stands; exit code 0 only when it is connected."""
-    with database_faults_told():
+    with database_errors_shown():
         view = services().connection.read()
     for name, value in _status_rows(view):
         click.echo(f"{name:<14} {value}")
@@ -34,7 +34,7 @@ def connection_status(context: click.Context) -> None:
 def connection_refresh(context: click.Context) -> None:
     """Renew the tokens now, and say what came of it; exit code 0 only when they are renewed."""
     refuse_builtin_sandbox()
-    with database_faults_told():
+    with database_errors_shown():
         refreshed, sentence = services().connection_control.refresh()
     click.echo(sentence)
     context.exit(0 if refreshed else 1)
@@ -45,13 +45,13 @@ def connection_refresh(context: click.Context) -> None:
 @with_appcontext
 def connection_disconnect() -> None:
     """Forget the tokens and keep the queue; asks first."""
-    with database_faults_told():
+    with database_errors_shown():
         services().connection_control.disconnect()
     click.echo("Disconnected. Connect again at /admin/.")
 
 
 def _status_rows(view: ConnectionView) -> Iterator[tuple[str, str]]:
-    """What is known, a name and a value each; no row for what is not."""
+    """Yield name and value of all that is known."""
     ages = view.tokens
     yield "State", view.state
     yield "", view.sentence
@@ -72,7 +72,7 @@ def _status_rows(view: ConnectionView) -> Iterator[tuple[str, str]]:
 
 
 def _span(seconds: int) -> str:
-    """The largest unit of a span and the one below it, as in "3 h 12 min"."""
+    """Return the largest unit of a span and the one below it, as in "3 h 12 min"."""
     days, rest = divmod(max(0, seconds), 86_400)
     hours, rest = divmod(rest, 3_600)
     units = [(days, "d"), (hours, "h"), (rest // 60, "min"), (rest % 60, "s")]

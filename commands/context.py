@@ -1,4 +1,4 @@
-"""What every command needs: the use cases, and words for what keeps it from them."""
+"""What every command needs: the use cases, the service's address, and errors as sentences."""
 
 from __future__ import annotations
 
@@ -14,19 +14,22 @@ from store.errors import StoreError
 
 
 def services() -> Services:
-    """The use cases of the application that the command runs in."""
+    """Return the use cases of the application that the command runs in."""
     found: Services = current_app.extensions["services"]
     return found
 
 
 def base_address() -> str:
-    """Where the service is reached: as it was set, else on this machine."""
+    """Return the address of the service: PUBLIC_BASE_URL, else the port on this machine."""
     settings: Settings = current_app.extensions["settings"]
     return settings.public_base_url or f"http://127.0.0.1:{settings.local_port}"
 
 
 def refuse_builtin_sandbox() -> None:
-    """A second process has a built-in sandbox of its own: what it delivered would be seen nowhere."""
+    """End a command that would call the built-in sandbox.
+
+    Each process has a sandbox of its own, so what the command sent would be seen nowhere.
+    """
     if current_app.extensions["settings"].builtin_sandbox:
         raise click.ClickException(
             "The built-in sandbox lives inside the web process, which does this by itself. To try it here, "
@@ -35,8 +38,8 @@ def refuse_builtin_sandbox() -> None:
 
 
 @contextmanager
-def database_faults_told() -> Iterator[None]:
-    """A database that cannot be used ends the command with a sentence, without a traceback."""
+def database_errors_shown() -> Iterator[None]:
+    """End the command with a sentence instead of a traceback where the database cannot be used."""
     try:
         yield
     except StoreError as error:

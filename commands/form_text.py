@@ -1,4 +1,4 @@
-"""A form in words, for a person at a terminal."""
+"""A form as text for a terminal."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from services.submission.web_origins import shown
 
 
 def rows(form: Form) -> Iterator[tuple[str, str]]:
-    """Everything about a form, a name and a value each; nothing for what is empty."""
+    """Yield name and value of all that a form has."""
     known = [
         ("Form", form.slug),
         ("State", "archived" if form.archived else "in use"),

@@ -7,7 +7,7 @@ from typing import get_args
 import click
 from flask.cli import with_appcontext
 
-from commands.context import base_address, database_faults_told, services
+from commands.context import base_address, database_errors_shown, services
 from commands.form_text import rows
 from services.errors import InvalidForm
 from services.forms.editor import ProtectionLevel
@@ -25,7 +25,7 @@ def forms() -> None:
 @with_appcontext
 def forms_list() -> None:
     """Print every form: short name, state, name."""
-    with database_faults_told():
+    with database_errors_shown():
         found = services().forms.all()
     for form in found:
         click.echo(f"{form.slug:<24}  {'archived' if form.archived else 'in use':<8}  {printable(form.name)}")
@@ -71,7 +71,7 @@ def _form_fields(
 def forms_create(**entered: object) -> None:
     """Make a form and print the address of its own page."""
     try:
-        with database_faults_told():
+        with database_errors_shown():
             made = services().forms.save(entered, new=True)
     except InvalidForm as error:
         # Each wrong field by the option that it was given by.
@@ -86,7 +86,7 @@ def forms_create(**entered: object) -> None:
 @with_appcontext
 def forms_show(slug: str) -> None:
     """Print one form, with every wording of consent that it ever showed."""
-    with database_faults_told():
+    with database_errors_shown():
         form = services().forms.get(slug)
     if form is None:
         raise click.ClickException(f"There is no form {slug}.")
@@ -99,7 +99,7 @@ def forms_show(slug: str) -> None:
 @with_appcontext
 def forms_archive(slug: str) -> None:
     """Take no more sign-ups by a form. Nothing is deleted; saving it at /admin/forms/ brings it back."""
-    with database_faults_told():
+    with database_errors_shown():
         archived = services().forms.archive(slug)
     if not archived:
         raise click.ClickException(f"There is no form {slug} in use; see `flask forms list`.")

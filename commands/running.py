@@ -1,4 +1,4 @@
-"""Run it, deliver by hand, and ask how it is."""
+"""`flask sandbox|worker|drain|lists|sign-in-link|doctor`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def sandbox(host: str, port: int) -> None:
     """Run the stand-in for Constant Contact on a port of its own."""
     click.echo(f"Sandbox on http://{host}:{port}/  ({SANDBOX_CLIENT_ID} / {SANDBOX_CLIENT_SECRET})")
     application = create_sandbox()
-    gc.freeze()  # a search for garbage in all that is here by now would hold calls up for 0.1 s
+    gc.freeze()  # else collecting garbage among all modules would delay calls by 0.1 s
     run_simple(host, port, application, threaded=True)
 
 
@@ -52,12 +52,13 @@ def worker() -> None:
     background = current_app.extensions["parts"].background
     background.tokens.start()
     background.housekeeping.start()
-    # A loop that hangs cannot be ended; whoever started this process starts another, leases cover the rest.
+    # A loop that hangs cannot be ended: the process ends, and its supervisor starts another.
+    # What it had claimed becomes due when its leases end.
     threading.Thread(
         target=watch, args=(delivery, stop), kwargs={"end": lambda: os._exit(HANGS)}, daemon=True
     ).start()
     gc.freeze()  # as in gunicorn.conf.py
-    # The sign-ups come from other processes, so nothing wakes this one: it looks every second.
+    # Other processes store the sign-ups and cannot wake this one, so it looks every second.
     delivery.run(stop, longest_idle_seconds=1)
     background.housekeeping.stop()
     background.tokens.stop()

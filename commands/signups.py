@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import click
 from flask.cli import with_appcontext
 
-from commands.context import database_faults_told, services
+from commands.context import database_errors_shown, services
 from services.signups.advice import WHAT_RETRY_LEADS_TO, line, rows
 from services.signups.export import csv_lines, json_lines
 from services.signups.manage import STATES, AddressUnclear, Retry, UnusableDecision
@@ -39,7 +39,7 @@ def _epoch_ms(_context: click.Context, _parameter: click.Parameter, value: str |
 @with_appcontext
 def signups_list(state: str | None, email: str | None, since: int | None, limit: int) -> None:
     """Print the newest sign-ups: id, time, state, address, last error."""
-    with _signup_faults_told():
+    with _errors_shown():
         found = services().signups.newest(limit=limit, state=state, email=email, since=since)
     for record in found:
         click.echo(line(record))
@@ -52,7 +52,7 @@ def signups_list(state: str | None, email: str | None, since: int | None, limit:
 @with_appcontext
 def signups_show(signup_id: str) -> None:
     """Print everything about one sign-up, and what to do next."""
-    with _signup_faults_told():
+    with _errors_shown():
         case = services().signups.show(signup_id)
     if case is None:
         raise click.ClickException(f"There is no sign-up {signup_id}.")
@@ -77,7 +77,7 @@ def signups_retry(
     """Send parked sign-ups again; exit code 1 when one of them was not parked."""
     if [bool(signup_ids), all_parked, lists is not None].count(True) != 1:
         raise click.UsageError("Name the sign-ups, or say --all-parked, or --list OLD=NEW.")
-    with _signup_faults_told():
+    with _errors_shown():
         if lists is not None:
             outcomes = [Retry.DUE] * _replace_list(lists)
         elif all_parked:
@@ -100,7 +100,7 @@ def signups_drop(context: click.Context, signup_ids: tuple[str, ...], reason: st
 
     Exit code 1 when one of them could not be dropped.
     """
-    with _signup_faults_told():
+    with _errors_shown():
         outcomes = [services().signups.drop(signup_id, reason) for signup_id in signup_ids]
     for signup_id, dropped in zip(signup_ids, outcomes, strict=True):
         words = "is dropped." if dropped else "neither waits nor is parked, so it is left alone."
@@ -115,7 +115,7 @@ def signups_drop(context: click.Context, signup_ids: tuple[str, ...], reason: st
 def signups_export(form: str, email: str | None) -> None:
     """Print every sign-up, oldest first, as a table (CSV) or as lines of JSON; always UTF-8."""
     output = sys.stdout.buffer
-    with _signup_faults_told():
+    with _errors_shown():
         records = services().signups.all(email=email)
         parts = csv_lines(records) if form == "csv" else json_lines(records)
         for part in parts:
@@ -124,8 +124,8 @@ def signups_export(form: str, email: str | None) -> None:
 
 
 @contextmanager
-def _signup_faults_told() -> Iterator[None]:
-    with database_faults_told():
+def _errors_shown() -> Iterator[None]:
+    with database_errors_shown():
         try:
             yield
         except (AddressUnclear, UnusableDecision) as error:

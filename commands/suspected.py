@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import click
 from flask.cli import with_appcontext
 
-from commands.context import database_faults_told, services
+from commands.context import database_errors_shown, services
 from services.protection.rules import RULES
 
 _REASON = click.option("--reason", type=click.Choice(sorted(RULES)), help="One of the rules they broke.")
@@ -27,7 +27,7 @@ def suspected() -> None:
 def suspected_list(limit: int, reason: str | None, email: str | None) -> None:
     """Print those that wait, the likeliest people first: id, time, address, what they did."""
     quarantine = services().quarantine
-    with database_faults_told():
+    with database_errors_shown():
         found = quarantine.of_address(email, limit) if email else quarantine.waiting(limit, reason=reason)
     for suspect in found:
         at = datetime.fromtimestamp(suspect.received_at / 1000, UTC)
@@ -75,7 +75,7 @@ def _decide(
 ) -> None:
     if reason or not signup_ids:
         raise click.UsageError("Name either ids or a --reason.")
-    with database_faults_told():
+    with database_errors_shown():
         outcomes = {signup_id: decide(signup_id) for signup_id in signup_ids}
     for signup_id, decided in outcomes.items():
         click.echo(f"{signup_id} {done if decided else 'does not wait here.'}", err=not decided)
@@ -83,9 +83,9 @@ def _decide(
 
 
 def _decide_all(decide: Callable[..., int], reason: str, done: str) -> None:
-    """In steps, until none is left of what waits now."""
+    """Decide step by step on all that wait now, BULK_MOST in a step."""
     number = 0
-    with database_faults_told():
+    with database_errors_shown():
         _, seen = services().quarantine.to_confirm(reason, 1)
         while decided := decide(reason, seen=seen):
             number += decided

@@ -1,4 +1,4 @@
-"""What may be said in a custom field: the value as the account takes it, or a sentence why not."""
+"""Values of custom fields: as the account takes them, or a sentence why they do not fit."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from services.submission.values.moments import parse_moment
 
 NUMBER = re.compile(r"-?\d{1,15}(?:\.(\d{1,15}))?")
 CENTS = 2
-# Of the choices in the sentence for a wrong one, which is stored with the sign-up where it shows late.
+# How much of the choices the sentence for a wrong one names; it may be stored with the sign-up.
 LONGEST_OFFER_BYTES = 1_000
 YES, NO = frozenset({"true", "yes", "on", "1"}), frozenset({"false", "no", "off", "0"})
 
 
 def fitting(field: CustomField, value: CustomFieldValue) -> CustomFieldValue:
-    """The value as the field takes it; several choices in the account's spelling and order.
+    """Return the value as the field takes it; several choices in the account's spelling and order.
 
     Raises:
-        ValueError: it does not fit; the text is a sentence for whoever filled it in.
+        ValueError: It does not fit; the message is a sentence for the visitor.
     """
     if field.type == "multi_select":
         chosen = {_choice(field, each).label for each in ([value] if isinstance(value, str) else value)}
@@ -36,17 +36,17 @@ def fitting(field: CustomField, value: CustomFieldValue) -> CustomFieldValue:
 
 
 def folded(label: str) -> str:
-    """What two spellings of one choice share: a browser collapses blanks, and people write as they like."""
+    """Return a label in lower case with single blanks: browsers collapse blanks, and people vary capitals."""
     return " ".join(label.split()).casefold()
 
 
 def needs_ids(field: CustomField, value: CustomFieldValue) -> bool:
-    """Whether only ids tell a fitting value: several choices go out as one text, parted by commas."""
+    """Return whether the value must be sent by choice ids: its labels hold commas, which separate labels."""
     return field.type == "multi_select" and any("," in label for label in value)
 
 
 def choice_ids(field: CustomField, value: CustomFieldValue) -> list[str]:
-    """The ids of the choices that a fitting value names; none for other types."""
+    """Return the ids of the choices that a fitting value names; none for other types."""
     labels = {value} if isinstance(value, str) else set(value)
     return [choice.choice_id for choice in field.choices if choice.label in labels]
 

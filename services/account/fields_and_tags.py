@@ -1,6 +1,6 @@
 """The account's custom fields and tags by their names, and which of them a sign-up may use.
 
-What is not known refuses nobody: names are looked up again at delivery.
+While they are not known, no sign-up is refused for them: names are looked up again at delivery.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from pydantic import TypeAdapter
 
-from services.account.cache import KEEP_MS, AccountCache, Entry, Kind
+from services.account.cache import KEEP_MS, AccountCache, Collection, Entry
 from services.account.field_values import fitting
 from services.connection.status import ConnectionStatus
 from services.constant_contact.catalog import CustomField, Tag
@@ -24,13 +24,13 @@ from store.engine.clock import Clock
 from store.errors import StoreError
 from store.key_value import KeyValue
 
-FIELDS = Kind(
+FIELDS = Collection(
     "custom_fields",
     "custom_fields",
     TypeAdapter(tuple[CustomField, ...]),
     lambda field: (field.custom_field_id, field.label),
 )
-TAGS = Kind("tags", "contact_tags", TypeAdapter(tuple[Tag, ...]), lambda tag: (tag.tag_id, tag.name))
+TAGS = Collection("tags", "contact_tags", TypeAdapter(tuple[Tag, ...]), lambda tag: (tag.tag_id, tag.name))
 IF_NEW = "If it is new, open a form's page in the dashboard, which looks it up."
 NO_FIELD = f"The account has no such custom field. {IF_NEW}"
 NO_TAG = f"The account has no such tag. {IF_NEW}"
@@ -46,7 +46,7 @@ class Offered:
 
 @dataclass(frozen=True)
 class FieldsAndTags:
-    """Knows both."""
+    """The caches of the account's custom fields and tags, and the check of a sign-up against them."""
 
     fields: AccountCache[CustomField]
     tags: AccountCache[Tag]
@@ -69,15 +69,15 @@ class FieldsAndTags:
         return cls(fields=fields, tags=tags)
 
     def keep_fresh(self) -> bool:
-        """Fetch one of both before anybody asks; whether the vendor was asked."""
+        """Fetch one of both if it is over an hour old; return whether the vendor was called."""
         return self.fields.keep_fresh() or self.tags.keep_fresh()
 
     def offered(self) -> Offered:
-        """What an admin may choose from, at most five minutes old where it can be had."""
+        """Return what an admin may choose from; empty where it cannot be fetched."""
         return Offered(_read(self.fields), _read(self.tags))
 
     def custom_fields_known(self) -> tuple[CustomField, ...]:
-        """The custom fields as last fetched, for a page that strangers open: no call, and no failure."""
+        """Return the custom fields as last fetched, without a call, for a public page. Never raises."""
         try:
             known = self.fields.known()
         except StoreError:
@@ -85,14 +85,14 @@ class FieldsAndTags:
         return known.entries if known else ()
 
     def admitted(self, submission: Submission, *, trusted: bool, by_form: bool) -> Submission:
-        """The submission with its values as the account's fields take them.
+        """Return the submission with its values as the account's custom fields take them.
 
-        `trusted` is the holder of an API key, whose tags are made where the account lacks them, as those of a
-        form are. A form was held against what it asks before; a field that the account lost since waits for a
-        person at delivery.
+        `trusted`: sent with an API key. Its tags, and those of a form, are made where the account lacks them.
+        `by_form`: the rules of the form were applied before. A field that the account has lost is not refused
+        here; the delivery parks the sign-up.
 
         Raises:
-            InvalidSubmission: a value does not fit, or the account has no such field or tag.
+            InvalidSubmission: A value does not fit, or the account has no such field or tag.
         """
         errors: list[FieldError] = []
         values = self._values(submission.custom_fields or {}, errors, by_form=by_form)
@@ -131,29 +131,29 @@ class FieldsAndTags:
 
 
 def field_named(name: str, fields: Iterable[CustomField]) -> CustomField | None:
-    """The field of that label; the vendor's own spelling with underscores counts as the same."""
+    """Return the field with that label, also in the vendor's own spelling with underscores."""
     return next((field for field in fields if fold(field.label) == fold(name)), None)
 
 
 def tag_named(name: str, tags: Iterable[Tag]) -> Tag | None:
-    """The tag of that name, if need be in other capitals."""
+    """Return the tag with that name, exactly spelled if there is one, else in other capitals."""
     tags = tuple(tags)
     exactly = (tag for tag in tags if tag.name == name)
     nearly = (tag for tag in tags if tag.name.casefold() == name.casefold())
     return next(exactly, None) or next(nearly, None)
 
 
-def _read(directory: AccountCache[Entry]) -> tuple[Entry, ...]:
+def _read(cache: AccountCache[Entry]) -> tuple[Entry, ...]:
     try:
-        return directory.read().entries
+        return cache.read().entries
     except ConstantContactError:
         return ()
 
 
-def _within_the_hour(directory: AccountCache[Entry]) -> tuple[Entry, ...] | None:
-    # What was made in the account since must not be refused for long.
+def _within_the_hour(cache: AccountCache[Entry]) -> tuple[Entry, ...] | None:
+    # An older cache refuses nothing: the field or tag may have been made since.
     try:
-        known = directory.known_within(KEEP_MS)
+        known = cache.known_within(KEEP_MS)
     except StoreError:
         return None
     return known.entries if known else None

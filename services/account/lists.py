@@ -1,4 +1,4 @@
-"""The account's lists, as the web and the commands show them."""
+"""The account's lists, and which of those that sign-ups name are gone."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 
 from pydantic import TypeAdapter
 
-from services.account.cache import AccountCache, Cached, Kind
+from services.account.cache import AccountCache, Cached, Collection
 from services.connection.status import ConnectionStatus
 from services.constant_contact.client import ConstantContact, ContactList
 from services.constant_contact.errors import ConstantContactError
@@ -16,13 +16,13 @@ from services.errors import ListsUnavailable
 from store.engine.clock import Clock
 from store.key_value import KeyValue
 
-LISTS = Kind(
+LISTS = Collection(
     "lists",
     "contact_lists",
     TypeAdapter(tuple[ContactList, ...]),
     lambda entry: (entry.list_id, entry.name),
 )
-# Lists that sign-ups were refused for and the account does not have: JSON, the last name known by the id.
+# Lists that a sign-up was refused for because the account does not have them: JSON, id to last known name.
 GONE_KEY = "lists_gone"
 GONE_KNOWN_MS = 5_000
 
@@ -52,7 +52,7 @@ class ListCache(AccountCache[ContactList]):
         """Return the lists, at most five minutes old, or marked stale.
 
         Raises:
-            ListsUnavailable: they were never fetched and cannot be now.
+            ListsUnavailable: They were never fetched and cannot be now.
         """
         try:
             return super().read(refresh)
@@ -60,9 +60,9 @@ class ListCache(AccountCache[ContactList]):
             raise ListsUnavailable(f"The lists are not known yet. {error.reason}") from error
 
     def gone(self) -> dict[str, str | None]:
-        """The names of the lists that sign-ups were refused for and that are not there, by their ids.
+        """Return the lists that are gone: their last known names by their ids, None where never known.
 
-        At most five seconds old: each delivery asks. The name is None where the list was never known.
+        The answer is at most five seconds old, since each delivery asks.
         """
         now = self.clock()
         if self._gone is None or not 0 <= now - self._gone[0] < GONE_KNOWN_MS:
@@ -77,17 +77,17 @@ class ListCache(AccountCache[ContactList]):
         return {list_id: name for list_id, name in gone.items() if list_id not in there}
 
     def missing(
-        self, wanted: Iterable[str], book: Callable[[], object], *, fetched_within: int
+        self, wanted: Iterable[str], reserve: Callable[[], object], *, fetched_within: int
     ) -> dict[str, str | None]:
-        """After a refusal: which of `wanted` the account does not have; they are gone from now on.
+        """Return which of `wanted` the account does not have, after a refusal; note that they are gone.
 
-        A list that is there again is gone no longer. The vendor is asked unless that was done within so many
-        milliseconds; `book` comes before each call.
+        A list that exists again is noted as not gone. The lists are fetched unless that was done within
+        `fetched_within` ms; `reserve` reserves each call.
 
         Raises:
-            ConstantContactError: the lists cannot be had.
+            ConstantContactError: The lists cannot be fetched.
         """
-        known = self.known_within(fetched_within) or self.fetch(book)
+        known = self.known_within(fetched_within) or self.fetch(reserve)
         there = {entry.list_id for entry in known.entries}
         names = self.names_lost()
         before = self.gone()
@@ -100,7 +100,7 @@ class ListCache(AccountCache[ContactList]):
         return missing
 
     def names(self) -> dict[str, str]:
-        """The name of each list by its id, as last fetched, and of those that were there before."""
+        """Return the name of each list by its id, those that are gone included."""
         known = self.known()
         there = {entry.list_id: entry.name for entry in known.entries} if known else {}
         return self.names_lost() | there

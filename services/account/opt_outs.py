@@ -1,7 +1,7 @@
-"""Knowing who left: the account's opt-outs, read before they are needed and kept in the store.
+"""The table of opt-outs: who unsubscribed at Constant Contact, read from there before it is needed.
 
-What it costs is a call for each look at the vendor, not one for each sign-up. Where the table cannot be
-relied on, the sender looks the contact up instead (`covers`).
+Each reading costs a call, instead of one call for each sign-up. Where the table is too old for a delivery,
+the delivery looks its contact up instead (`covers`).
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from store.outbox.deliveries import Claimed
 log = structlog.get_logger(__name__)
 
 SECOND, MINUTE = 1_000, 60_000
+# So many failed readings in a row are a problem.
 FAILURES_TOLD = 3
 UNREAD = (
     "Constant Contact does not give its list of who unsubscribed. Nobody who left is brought back: until it "
@@ -43,50 +44,53 @@ BEING_READ = (
     "The account's list of who unsubscribed is being read for the first time. Until it is known, each "
     "sign-up is looked up first, which costs two of the day's calls instead of one."
 )
-# A minute costs 1,440 calls a day at most, ten cost 144; the day's calls decide which.
+# How old the table may be. One reading a minute costs at most 1,440 calls a day, one in ten minutes 144; the
+# latter applies once BUSY_FROM_CALLS of the day's calls are used.
 NEW_MS, NEW_WHILE_BUSY_MS = MINUTE, 10 * MINUTE
 BUSY_FROM_CALLS = 5_000
-# Between the look at the table and its use lie the claim and the wait for the call's turn.
+# Between reading the table and using it, a delivery is claimed and waits for its reserved moment.
 SLACK_MS = 30 * SECOND
 JUST_REFRESHED_MS = 5 * SECOND
-# Clocks differ, and what a contact did shows in the vendor's collection a little later.
+# A reading starts so long before the last one: clocks differ, and the vendor's collection lags behind.
 OVERLAP_MS = 10 * MINUTE
-# A permit and a call take 17 s at most.
+# The lease of a reading: reserving a call and making it take 17 s at most.
 LEASE_MS = 20 * SECOND
-# So long other processes wait for one that is reading, and look how far it is.
+# Other processes wait so long for the one that is reading, and look so often whether it is done.
 PATIENCE_MS, LOOK_AGAIN_MS = 2 * SECOND, SECOND // 10
 FIRST_GAP_MS, LONGEST_GAP_MS = 10 * SECOND, 10 * MINUTE
 PAGES_AT_ONCE = 3
-# The first reading, 500 contacts a page, leaves most calls to sign-ups and a fifth of the day is its most.
+# The first reading takes a page of 500 contacts every two seconds, which leaves most calls to sign-ups, and
+# at most a fifth of the day's calls.
 FILL_EVERY_MS, PAGES_PER_DAY = 2 * SECOND, 2_000
 LOOK_EVERY_MS = 30 * SECOND
-# Connecting asks the vendor several things within the second.
+# Connecting itself makes several calls within its first second.
 JUST_CONNECTED_MS = 10 * SECOND
 
 
 @dataclass
 class OptOutTable:
-    """Keeps the store's table of opt-outs new enough for what is to be sent."""
+    """Keeps the stored table of opt-outs fresh enough for the next delivery."""
 
     opt_outs: OptOuts
     vendor: ConstantContact
     permits: CallQuota
     connection: ConnectionStatus
     clock: Clock
-    # What was known before this process began may be that of a restored backup.
+    # When this process began (epoch ms). A table that was read before may come from a restored backup.
     _since: int = field(default=0, init=False)
     _fill_at: int = field(default=0, init=False)
 
     def before_claim(self) -> int | None:
-        """Read what has changed at the vendor, if the next delivery needs it; one thread calls it.
+        """Read what changed at the vendor, if the next delivery needs it. Called by one thread.
 
         Returns:
-            When to ask again (epoch ms), while another process is reading; None when a claim may be made.
+            None where a delivery may be claimed, else when to ask again (epoch ms), since another process is
+            reading.
         """
         now = self.clock()
         self._begin(now)
         outlook = self.opt_outs.outlook(now)
-        # After a failed call the next claim is the probe: its contact is looked up, see `covers`.
+        # After a failure of all the next claim is the half-open probe, whose contact is looked up (`covers`).
         if outlook.next_received_at is None or outlook.failing:
             return None
         refresh, used = outlook.refresh, _used(outlook, now)
@@ -94,7 +98,7 @@ class OptOutTable:
         if used >= DELIVERIES_PER_DAY:
             return None
         if used >= BACKLOG_PER_DAY and waited > FRESH_MS:
-            # It has to wait for tomorrow; what has come in within the hour may still go.
+            # The oldest waits for the next day. What came in within the hour may still go.
             waited = 0
         if self._new_enough(refresh, now, used=used, waited=waited):
             return None
@@ -105,10 +109,10 @@ class OptOutTable:
         return None
 
     def fill(self) -> float:
-        """Read a page of what is not known yet, also while nothing is to be sent; one thread calls it.
+        """Read one page of a table that is not complete yet, also while nothing is due. Called by one thread.
 
         Returns:
-            In how many seconds to call it again.
+            In how many seconds to call again.
         """
         now = self.clock()
         if 0 < self._fill_at - now <= LOOK_EVERY_MS:
@@ -117,10 +121,10 @@ class OptOutTable:
         return max(self._fill_at - now, 1) / SECOND
 
     def covers(self, claimed: Claimed) -> tuple[bool, KnownOptOut | None]:
-        """Whether the table can be relied on for what was claimed, and what it knows of the contact.
+        """Return whether the table is fresh enough for what was claimed, and what it knows of the contact.
 
-        A delivery that was tried before, or is the probe, may have waited for as long as the vendor was away,
-        so for it the table must be as good as new.
+        A delivery that was tried before, or is the half-open probe, may have waited for as long as the vendor
+        was away, so it needs a table that was read within JUST_REFRESHED_MS.
         """
         standing, now = self.opt_outs.standing(claimed.contact_key), self.clock()
         received_at = min(claimed.received_at, *(other.received_at for other in claimed.younger), now)
@@ -133,7 +137,7 @@ class OptOutTable:
         return new_enough, standing.opt_out
 
     def problems(self) -> list[Problem]:
-        """What health tells: while it is not known who left, each sign-up costs a call more."""
+        """Return whether it is unknown who left, which makes each sign-up cost one call more."""
         refresh = self.opt_outs.outlook(self.clock()).refresh
         if refresh.failures >= FAILURES_TOLD:
             return [Problem("opt_outs_unread", Level.WARNING, UNREAD)]
@@ -142,16 +146,16 @@ class OptOutTable:
         return []
 
     def doubt(self) -> None:
-        """The vendor could not be asked for a while: whatever waits now needs a table that is newer."""
+        """Note that the vendor could not be reached for a while: what waits now needs a newer table."""
         self.opt_outs.doubt()
 
     def forget(self, contact_key: str) -> None:
-        """This contact has come back."""
+        """Note that this contact has come back."""
         with _only_logged():
             self.opt_outs.forget(contact_key)
 
     def asked(self, contact_key: str, left_at: int) -> None:
-        """The vendor has asked this contact, who left then (epoch ms), whether to come back."""
+        """Note that the vendor has asked a contact, who left at `left_at` (epoch ms), to come back."""
         with _only_logged():
             self.opt_outs.asked(contact_key, left_at=left_at, now=self.clock())
 
@@ -160,11 +164,11 @@ class OptOutTable:
             return False
         busy = used >= BUSY_FROM_CALLS and waited <= MINUTE
         longest = NEW_WHILE_BUSY_MS if busy else NEW_MS
-        # One of the future was written by a clock that has been set back since.
+        # A time in the future was written by a clock that has been set back since.
         return -SLACK_MS <= now - refresh.refreshed_at <= longest + slack
 
     def _fill(self, now: int) -> bool:
-        """Whether there is more to read before long."""
+        """Read a page where one is missing; return whether the table is incomplete or too old."""
         self._begin(now)
         outlook = self.opt_outs.outlook(now)
         refresh = outlook.refresh
@@ -191,7 +195,7 @@ class OptOutTable:
         return not resting and not used_up
 
     def _read(self, now: int, *, pages: int) -> None:
-        """Read at most so many pages. What goes wrong is logged, and tried again after a growing gap."""
+        """Read at most so many pages; log a failure and set the time of the next try, after a growing gap."""
         refresh = self.opt_outs.begin(now, lease_ms=LEASE_MS)
         if refresh is None:
             return
@@ -200,7 +204,7 @@ class OptOutTable:
                 refresh = self._page(refresh)
                 if refresh.page is None:
                     return
-            # A long list is read at a pace that leaves most calls to sign-ups.
+            # The rest follows at the pace of FILL_EVERY_MS.
             gap = FILL_EVERY_MS
         except (NoCallLeft, ConnectionUnusable) as error:
             log.info("opt_outs_wait", error=type(error).__name__)
@@ -208,7 +212,7 @@ class OptOutTable:
         except ConstantContactError as error:
             again_at = self.clock() + min(LONGEST_GAP_MS, FIRST_GAP_MS << min(refresh.failures, 10))
             log.warning("opt_outs_not_read", error=type(error).__name__, error_key=error.key)
-            # The vendor's link to a page may have run out.
+            # The vendor's link to the next page may have expired: begin with the first page again.
             lost = refresh.page is not None and isinstance(error, Rejected | Misconfigured)
             self.opt_outs.failed(again_at, lost=lost)
             return
@@ -227,7 +231,7 @@ class OptOutTable:
 
 @contextmanager
 def _only_logged() -> Iterator[None]:
-    """The call was made; that it cannot be noted here must not have it made a second time."""
+    """Log a store error instead of raising it: the call was made, and must not be made a second time."""
     try:
         yield
     except StoreError as error:
@@ -235,7 +239,7 @@ def _only_logged() -> Iterator[None]:
 
 
 def _used(seen: Outlook | Standing, now: int) -> int:
-    """Today's calls."""
+    """Return the calls used in the current UTC day."""
     return seen.used if seen.day == _day(now) else 0
 
 

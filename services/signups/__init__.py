@@ -1,1 +1,1 @@
-"""Looking after what is stored."""
+"""What an operator sees of sign-ups and does with them."""

@@ -1,4 +1,4 @@
-"""Sign-ups in words, for a person at a terminal."""
+"""Sign-ups as text for a terminal, with what happens next or is to be done."""
 
 from __future__ import annotations
 
@@ -34,12 +34,15 @@ _ENDED = {
 
 
 def moment(epoch_ms: int) -> str:
-    """ISO 8601 in UTC, as in “2026-11-21T09:38:16.123Z”."""
+    """Return a time (epoch ms) as ISO 8601 in UTC, as in “2026-11-21T09:38:16.123Z”."""
     return f"{datetime.fromtimestamp(epoch_ms / 1000, UTC).isoformat(timespec='milliseconds')[:-6]}Z"
 
 
 def advice(record: SignupRecord, *, carrier: str | None, now: int) -> str:
-    """What happens next, or what a person must do; `carrier` is the sign-up whose call carried this one."""
+    """Return what happens next, or what a person must do, at `now` (epoch ms).
+
+    `carrier` is the id of the sign-up that this one was merged into.
+    """
     if record.state in _ENDED:
         return _WAITS_FOR_A_YES.get(record.action or "", _ENDED[record.state])
     if record.state == "merged":
@@ -61,13 +64,13 @@ def advice(record: SignupRecord, *, carrier: str | None, now: int) -> str:
 
 
 def line(record: SignupRecord) -> str:
-    """One sign-up in one line."""
+    """Return one sign-up as one line."""
     words = [record.id, moment(record.received_at), f"{record.state:<9}", record.email, record.last_error]
     return printable("  ".join(word for word in words if word))
 
 
 def rows(record: SignupRecord, attempts: Iterable[CallRecord], what_next: str) -> Iterator[tuple[str, str]]:
-    """Everything about one sign-up, a name and a value each; nothing for what is empty."""
+    """Yield name and value of all that is known of one sign-up."""
     known = [
         ("Sign-up", record.id),
         ("State", record.state),
@@ -124,7 +127,7 @@ def _label(name: str) -> str:
 
 
 def printable(text: str) -> str:
-    """The text without what could steer the terminal: strangers wrote it."""
+    """Return the text without control characters, by which strangers could steer the terminal."""
     return "".join(character if character.isprintable() else "�" for character in text)
 
 

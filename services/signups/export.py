@@ -1,4 +1,4 @@
-"""Sign-ups as a table for spreadsheets and as lines of JSON, one after the other in constant memory."""
+"""Sign-ups as a table for spreadsheets or as lines of JSON, made one by one in constant memory."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ COLUMNS = (
     *("sms_number", "sms_country", "sms_consent", "sms_consent_version", "sms_consent_sent", "sms_page"),
     *("state", "attempts", "last_error", "finished_at", "action", "contact_id", "note"),
 )
-# What makes spreadsheets take a cell for a formula, full-width forms included: whoever opens the file would
-# run what a stranger wrote into a form. https://owasp.org/www-community/attacks/CSV_Injection
+# A cell that begins with one of these, full-width forms included, is a formula to spreadsheets: whoever opens
+# the file would run what a stranger wrote. https://owasp.org/www-community/attacks/CSV_Injection
 _FORMULA = "=+\\-@＝＋－＠"
-# Also behind what a spreadsheet of another country may take for the end of a cell or of a row.
+# So it is behind a separator that a spreadsheet of another country takes for the end of a cell or row.
 _LEADS_TO_FORMULA = re.compile(rf"(?<=.)([;\t\r\n][\s\"]*)(?=[{_FORMULA}])", re.DOTALL)
 _IS_FORMULA = re.compile(rf"[\s\"]*[{_FORMULA}]|[\t\r\n]")
 # Excel reads a file as UTF-8 only if it begins with this.
@@ -41,9 +41,10 @@ BYTE_ORDER_MARK = "\ufeff"
 
 
 def csv_lines(records: Iterable[SignupRecord]) -> Iterator[str]:
-    """RFC 4180 with a header, for Excel too; what could be taken for a formula is led by an apostrophe.
+    """Yield a table (RFC 4180) with a header and a row for each record, as Excel reads it too.
 
-    Every record is a row. What cannot be written, or would steer a terminal, is marked by U+FFFD.
+    An apostrophe leads what could be taken for a formula. U+FFFD stands for characters that cannot be
+    written or would steer a terminal.
     """
     yield BYTE_ORDER_MARK + _row(COLUMNS)
     for record in records:
@@ -57,7 +58,7 @@ def csv_lines(records: Iterable[SignupRecord]) -> Iterator[str]:
 
 
 def json_lines(records: Iterable[SignupRecord]) -> Iterator[str]:
-    """One JSON object a line, with every column and the text as it was submitted; U+FFFD as in a table."""
+    """Yield a JSON object a line, with every column and the text as submitted; U+FFFD as in the table."""
     for record in records:
         members = _members(record)
         line = {name: through(members.get(name), writable, twice=True) for name in COLUMNS}

@@ -1,4 +1,4 @@
-"""Looking after sign-ups: see what happened to them, send parked ones again, hand all of them out."""
+"""What an operator does with sign-ups: look at them, send parked ones again, drop, export."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class UnusableDecision(ServiceError):
 
 
 class Retry(Enum):
-    """What came of the wish to send a sign-up again."""
+    """The outcome of sending a sign-up again."""
 
     DUE = auto()
     NOT_PARKED = auto()
@@ -46,7 +46,7 @@ class Retry(Enum):
 
 @dataclass(frozen=True)
 class SignupCase:
-    """One sign-up, the calls made for it, and in plain words what happens next or is to be done."""
+    """One sign-up, the calls made for it, and a sentence on what happens next or is to be done."""
 
     record: SignupRecord
     attempts: tuple[CallRecord, ...]
@@ -55,7 +55,7 @@ class SignupCase:
 
 @dataclass(frozen=True)
 class SignupActions:
-    """What an operator may see and do. It shows people's data, so it is for operators alone."""
+    """What an operator may see and do. It shows personal data, so it is for operators alone."""
 
     records: SignupRecords
     deliveries: Deliveries
@@ -67,15 +67,15 @@ class SignupActions:
     def newest(
         self, *, limit: int, state: str | None = None, email: str | None = None, since: int | None = None
     ) -> list[SignupRecord]:
-        """The newest sign-ups, in that state, of that address, received at `since` (epoch ms) or later.
+        """Return the newest sign-ups: in a state, of an address, received at `since` (epoch ms) or later.
 
         Raises:
-            AddressUnclear: `email` is none.
+            AddressUnclear: `email` is no address.
         """
         return self.records.newest(SignupFilter(state, _contact_key(email), since), limit)
 
     def show(self, signup_id: str) -> SignupCase | None:
-        """Everything about one sign-up; None when there is none of that id."""
+        """Return everything about one sign-up, None for an unknown id."""
         record = self.records.find(signup_id)
         if record is None:
             return None
@@ -84,14 +84,14 @@ class SignupActions:
         return SignupCase(record, tuple(self.records.attempts_for(record)), what_next)
 
     def retry(self, signup_id: str) -> Retry:
-        """Make a parked sign-up due again, as if never tried."""
+        """Make a parked sign-up due again, with all its tries."""
         if self.deliveries.retry(signup_id, now=self.clock()):
             log.info("signup_retried", signup_id=signup_id)
             return Retry.DUE
         return Retry.UNKNOWN if self.records.find(signup_id) is None else Retry.NOT_PARKED
 
     def retry_all_parked(self) -> int:
-        """Make every sign-up due again that is parked now; returns how many."""
+        """Make every parked sign-up due again; return how many."""
         ids = self.records.parked_ids()
         retried = sum(self.deliveries.retry(signup_id, now=self.clock()) for signup_id in ids)
         self.budget.try_again()
@@ -99,12 +99,12 @@ class SignupActions:
         return retried
 
     def drop(self, signup_id: str, reason: str) -> bool:
-        """Decide that a sign-up which waits or is parked is never sent; it stays on record with the reason.
+        """Decide that a waiting or parked sign-up is never sent; it stays on record with the reason.
 
-        False when it is under way, has ended, or is not known.
+        Return False when it is being sent, has ended, or is unknown.
 
         Raises:
-            UnusableDecision: there is no reason, or it is too long.
+            UnusableDecision: There is no reason, or it is too long.
         """
         reason = " ".join(mended(reason).split())
         if not reason or len(reason) > LONGEST_REASON:
@@ -115,12 +115,12 @@ class SignupActions:
         return dropped
 
     def replace_list(self, old: str, new: str) -> int:
-        """Send what waits or is parked for the list `old` to the list `new`; returns how many sign-ups.
+        """Send what waits or is parked for the list `old` to the list `new`; return how many sign-ups.
 
-        What was submitted stays as it is: it is the evidence.
+        The submission stays as it is, since it is evidence; the deliveries change.
 
         Raises:
-            UnusableDecision: one of them is no list's id, or the account does not have the new one.
+            UnusableDecision: One of them is no list's id, or the account does not have the new one.
         """
         old, new = _list_id(old), _list_id(new)
         if old == new:
@@ -137,14 +137,14 @@ class SignupActions:
         return changed
 
     def parked(self, limit: int) -> list[SignupRecord]:
-        """The newest that wait for a person, or until what they are refused for is mended."""
+        """Return the newest parked sign-ups: they wait for a person, or for their cause to be mended."""
         return self.records.newest(SignupFilter("parked"), limit)
 
     def all(self, *, email: str | None = None) -> Iterator[SignupRecord]:
-        """Every sign-up, or those of one address, oldest first, without holding them all in memory.
+        """Yield every sign-up, or those of one address, oldest first, without holding all in memory.
 
         Raises:
-            AddressUnclear: `email` is none.
+            AddressUnclear: `email` is no address.
         """
         return self.records.all(SignupFilter(contact_key=_contact_key(email)))
 

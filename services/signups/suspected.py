@@ -1,4 +1,4 @@
-"""Sign-ups that look like a program's, and the person who decides on them."""
+"""Suspected sign-ups: kept apart until an admin releases or deletes them."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from store.signups.suspected import Place, Suspect, SuspectedSignups, Waiting
 
 log = structlog.get_logger(__name__)
 
-# Decisions on many at once: what a request may take at most, so that it ends in time.
+# How many sign-ups one request decides on at most, so that it ends in time.
 BULK_MOST = 5_000
 _ADDRESS: TypeAdapter[str] = TypeAdapter(Address)
 _LOOKED_AT = "suspected_looked_at"
-# Rather some seen twice than a write for each look.
+# The time of the last look is written once a minute at most; sign-ups of that minute count as new again.
 _LOOK_MS = 60_000
 
 
 @dataclass(frozen=True)
 class SuspectPage:
-    """Some that wait; `after` is where the next page begins, None on the last."""
+    """One page of those that wait; `after` leads to the next page, None on the last."""
 
     suspects: tuple[Suspect, ...]
     after: str | None
@@ -36,7 +36,10 @@ class SuspectPage:
 
 @dataclass(frozen=True)
 class SuspectedReview:
-    """Keeps suspected sign-ups apart until an admin releases or deletes them; nothing is sent before."""
+    """What an admin may see of suspected sign-ups and decide on them; nothing is sent before a release.
+
+    Every method but `look` raises store.errors.StoreError where the database cannot be used.
+    """
 
     suspected: SuspectedSignups
     meta: KeyValue
@@ -44,18 +47,18 @@ class SuspectedReview:
     clock: Clock
 
     def holds(self, signup_id: str) -> bool:
-        """Whether it was kept here, released or not. Raises store.StoreUnavailable."""
+        """Return whether it was suspected, released or not."""
         return self.suspected.find(signup_id) is not None
 
     def waiting(self, limit: int, *, reason: str | None = None) -> list[Suspect]:
-        """Those that nobody has decided on, the likeliest people first, of these the newest first.
+        """Return those that nobody has decided on, the likeliest people first, of these the newest first.
 
-        `reason` is one of `protection.RULES`. Raises store.StoreUnavailable.
+        `reason` is a name of services.protection.rules.RULES.
         """
         return self.suspected.waiting(limit, reason=reason)
 
     def page(self, limit: int, *, after: str | None = None, reason: str | None = None) -> SuspectPage:
-        """The same by pages; `after` is what the page before said. Raises store.StoreUnavailable."""
+        """Return one page of the same; `after` is that of the page before."""
         found = self.suspected.waiting(limit + 1, after=_place(after), reason=reason)
         shown, more = found[:limit], len(found) > limit
         last = shown[-1] if more else None
@@ -63,10 +66,7 @@ class SuspectedReview:
         return SuspectPage(tuple(shown), following)
 
     def of_address(self, address: str, limit: int) -> list[Suspect]:
-        """Those of one address, however it is spelled, newest first; none for what is no address.
-
-        Raises store.StoreUnavailable.
-        """
+        """Return those of one address, however it is spelled, newest first; none for what is no address."""
         try:
             contact_key = _ADDRESS.validate_python(address.strip())
         except ValidationError:
@@ -74,19 +74,19 @@ class SuspectedReview:
         return self.suspected.of_contact(contact_key, limit)
 
     def to_confirm(self, reason: str, limit: int) -> tuple[list[Suspect], int]:
-        """Some of a reason, before all are decided on, and the time (epoch ms) up to which that is done."""
+        """Return some of a reason, and the time (epoch ms) up to which all of it are to be decided on."""
         return self.waiting(limit, reason=reason), self.clock()
 
     def count(self) -> int:
-        """How many wait for a decision, a thousand of each rank at most. Raises store.StoreUnavailable."""
+        """Return how many wait for a decision, a thousand of each rank at most."""
         return self.suspected.count()
 
     def counts(self) -> Waiting:
-        """The same by how likely they are people's. Raises store.StoreUnavailable."""
+        """Return the same by rank: how likely they are people's."""
         return self.suspected.counts()
 
     def look(self) -> None:
-        """An admin looks at them now: what comes later is new. Never raises."""
+        """Note that an admin looks at them now, so that what comes later is new. Never raises."""
         now = self.clock()
         try:
             if not 0 <= now - self._looked_at() < _LOOK_MS:
@@ -95,11 +95,11 @@ class SuspectedReview:
             log.warning("look_not_noted", error=type(error).__name__)
 
     def new(self) -> int:
-        """How many came since an admin looked last, a thousand at most. Raises store.StoreUnavailable."""
+        """Return how many came since an admin looked last, a thousand at most."""
         return self.suspected.newer(self._looked_at())
 
     def release(self, signup_id: str) -> bool:
-        """Deliver it like any other sign-up; False when it does not wait here (any more)."""
+        """Deliver it like any other sign-up; return False when it does not wait (any more)."""
         released = self.suspected.release(signup_id, now=self.clock())
         if released:
             log.info("suspected_signup_released", signup_id=signup_id)
@@ -107,9 +107,9 @@ class SuspectedReview:
         return released
 
     def try_again(self, signup_id: str, judgement: Judgement) -> bool:
-        """Its sender tried again, and is judged like this now: whether it is released by that.
+        """Judge it anew, since its sender tried again; return whether it is released.
 
-        Who solved a captcha this time, and breaks another rule, is at least looked at by a person.
+        Where the sender solved a captcha this time and breaks another rule, it waits with the rank PROVEN.
         """
         if judgement.broken and judgement.rank != PROVEN:
             return False
@@ -127,12 +127,12 @@ class SuspectedReview:
         return released
 
     def waits(self, signup_id: str) -> bool:
-        """Whether it is kept here and nobody has decided on it. Raises store.StoreUnavailable."""
+        """Return whether it is suspected and nobody has decided on it."""
         found = self.suspected.find(signup_id)
         return found is not None and found.released_at is None
 
     def release_all(self, reason: str, *, seen: int) -> int:
-        """Deliver those with that reason that were received by `seen` (epoch ms), `BULK_MOST` at most."""
+        """Release those of a reason received by `seen` (epoch ms), BULK_MOST at most; return how many."""
         released = self.suspected.release_of(reason, seen=seen, now=self.clock(), most=BULK_MOST)
         log.info("suspected_signups_released", reason=reason, signups=released)
         if released:
@@ -140,16 +140,16 @@ class SuspectedReview:
         return released
 
     def delete(self, signup_id: str) -> bool:
-        """Remove it for good; False when it does not wait here (any more)."""
+        """Delete it for good; return False when it does not wait (any more)."""
         deleted = self.suspected.delete(signup_id)
         if deleted:
             log.info("suspected_signup_deleted", signup_id=signup_id)
         return deleted
 
     def delete_all(self, reason: str, *, seen: int) -> int:
-        """Remove those with that reason that were received by `seen` (epoch ms), `BULK_MOST` at most.
+        """Delete those of a reason received by `seen` (epoch ms), BULK_MOST at most; return how many.
 
-        Not those that were proven to be a person's: they are looked at one by one.
+        Those proven to be a person's are left out: an admin decides on each of them.
         """
         deleted = self.suspected.delete_of(reason, seen=seen, most=BULK_MOST)
         log.info("suspected_signups_deleted", reason=reason, signups=deleted)
@@ -160,12 +160,12 @@ class SuspectedReview:
 
 
 def _place(text: str | None) -> Place | None:
-    """The place that a page named; None, the beginning, for what no page of ours has named."""
+    """Parse the `after` of a page; None, the beginning, for what no page of ours has made."""
     rank, _, rest = (text or "").partition(".")
     received_at, _, signup_id = rest.partition(".")
     if rank not in {"0", "1", "2"} or not (received_at.isascii() and received_at.isdecimal()):
         return None
-    # PostgreSQL takes no larger number, and no NUL.
+    # PostgreSQL takes no larger number, and no NUL in a text.
     if len(received_at) > 18 or not signup_id.isprintable():
         return None
     return Place(int(rank), int(received_at), signup_id)

@@ -19,10 +19,10 @@ STATUS = {
 
 
 def status_of(state: str, action: str | None) -> str:
-    """A delivery's state in the words of the API.
+    """Return a delivery's state in the words of the API.
 
-    Somebody who had left is not subscribed before they answer the vendor's question whether to come back, nor
-    is a new contact of an account that confirms sign-ups, where that is known.
+    Who had left is not subscribed before saying yes to the vendor's question whether to come back, nor is a
+    new contact of an account that is known to confirm sign-ups.
     """
     return action if action in {ASKED, PENDING} else STATUS[state]
 
@@ -40,7 +40,7 @@ class SignupView:
 
 
 def signup_view(row: SignupStatus) -> SignupView:
-    """Where the stored sign-up stands."""
+    """Return where a stored sign-up stands."""
     return SignupView(
         id=row.id,
         status=status_of(row.state, row.action),
@@ -52,5 +52,5 @@ def signup_view(row: SignupStatus) -> SignupView:
 
 
 def waiting_view(signup_id: str, status: str) -> SignupView:
-    """Where a sign-up stands that has no delivery yet: spooled ("queued"), or kept apart ("suspected")."""
+    """Return where a sign-up stands that has no delivery yet: spooled ("queued"), or "suspected"."""
     return SignupView(signup_id, status, 0, None, None, None)
