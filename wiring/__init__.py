@@ -10,16 +10,19 @@ from services.connection.status import ConnectionStatus
 from services.delivery.thread import DeliveryThread
 from services.forms.faults import FormFaults
 from services.operations.housekeeping import HousekeepingThread
+from services.operations.metrics import Metrics
+from services.operations.reader import SnapshotReader
 from services.signups.manage import SignupActions
 from settings import Settings
+from store.engine.clock import Clock
 from store.engine.database import Database
 from wiring.access import Access, build_access
 from wiring.background import Background
-from wiring.clock import Clock, Waiting, real_clock
+from wiring.clock import Tuning, real_clock
 from wiring.connection import Connection, build_connection, build_tokens
 from wiring.constant_contact import Account, Vendor, build_account, vendor_of
 from wiring.forms import FormParts, build_forms
-from wiring.operations import Watched, build_doctor, build_health, build_housekeeping, build_metrics
+from wiring.operations import Watched, build_doctor, build_health, build_housekeeping, build_reader
 from wiring.signups import DeliveryParts, build_delivery, build_intake
 from wiring.storage import Storage, build_storage
 
@@ -36,6 +39,7 @@ class Parts:
     access: Access
     forms: FormParts
     delivery: DeliveryParts
+    reader: SnapshotReader
     background: Background
 
     @property
@@ -49,7 +53,7 @@ def build_services(
     *,
     vendor: Vendor | None = None,
     clock: Clock = real_clock,
-    waiting: Waiting | None = None,
+    tuning: Tuning | None = None,
     storage: Storage | None = None,
 ) -> Parts:
     """Every part with its real collaborators; nothing is opened yet.
@@ -58,10 +62,10 @@ def build_services(
         settings: Which parts, and where.
         vendor: Stands for Constant Contact, in place of what the settings name.
         clock: Tells epoch milliseconds.
-        waiting: How durations are measured and waited for.
+        tuning: What nobody sets in production.
         storage: In place of what the settings name.
     """
-    waiting = waiting or Waiting()
+    tuning = tuning or Tuning()
     storage = storage or build_storage(settings, clock)
     vendor = vendor or vendor_of(settings)
     store = storage.store
@@ -70,8 +74,8 @@ def build_services(
     status = ConnectionStatus(
         store.connections, lasts=lasts, clock=clock, public_client=settings.public_client
     )
-    account = build_account(storage, vendor, tokens.source, status, waiting)
-    delivery = build_delivery(settings, storage, account, waiting)
+    account = build_account(storage, vendor, tokens.source, status, tuning)
+    delivery = build_delivery(settings, storage, account, tuning)
     worker = delivery.worker
 
     def connected() -> None:
@@ -80,18 +84,18 @@ def build_services(
         worker.wake()
 
     connection = build_connection(settings, storage, vendor, tokens, account, on_connected=connected)
-    forms = build_forms(settings, storage, worker, keys=access.keys, cipher=tokens.cipher, waiting=waiting)
+    forms = build_forms(settings, storage, worker, keys=access.keys, cipher=tokens.cipher, tuning=tuning)
     form_faults = FormFaults(forms.catalog, account.lists, account.fields_and_tags)
     watched = Watched(
         settings=settings,
         storage=storage,
         account=account,
-        connection=connection,
         forms=forms,
         form_faults=form_faults,
         delivery=worker,
         proxy_watch=access.proxy_watch,
     )
+    reader = build_reader(watched)
     entrance = build_intake(settings, storage, account, forms, worker, access.keys)
     services = Services(
         intake=entrance.intake,
@@ -116,10 +120,10 @@ def build_services(
         connection=status,
         connection_control=connection.control,
         events=store.events.recent,
-        health=build_health(watched),
+        health=build_health(settings, storage, reader),
         housekeeping=build_housekeeping(watched),
-        metrics=build_metrics(watched),
-        doctor=build_doctor(watched),
+        metrics=Metrics(reader),
+        doctor=build_doctor(settings, reader, connection.control),
         form_faults=form_faults,
         admin=access.admin,
         api_keys=access.api_keys,
@@ -143,5 +147,6 @@ def build_services(
         access=access,
         forms=forms,
         delivery=delivery,
+        reader=reader,
         background=background,
     )

@@ -15,7 +15,7 @@ from services.access.proxy_watch import ProxyWatch
 from services.connection.control import ConnectLimit
 from settings import Settings
 from store import Store
-from wiring.clock import Clock
+from store.engine.clock import Clock
 
 SESSION_LIFETIME = timedelta(milliseconds=SESSION_LIVES_MS)
 

@@ -8,9 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from services.delivery.worker import AFTER_FAULT_SECONDS
-
-# Tells epoch milliseconds.
-Clock = Callable[[], int]
+from services.protection.proof_of_work import HIGHEST
 
 
 def real_clock() -> int:
@@ -19,13 +17,14 @@ def real_clock() -> int:
 
 
 @dataclass(frozen=True)
-class Waiting:
-    """How the process measures durations and waits; a test with a clock of its own waits on that clock.
+class Tuning:
+    """What nobody sets in production; a test with a clock of its own waits on that clock, and proves less.
 
     `monotonic` tells seconds that only grow. To wait for the clock to go on is to wait for an event that
-    `new_event` has made.
+    `new_event` has made. `hardest_proof` is how many numbers a proof of work may take.
     """
 
     monotonic: Callable[[], float] = time.monotonic
     new_event: Callable[[], threading.Event] = threading.Event
     after_fault_seconds: float = AFTER_FAULT_SECONDS
+    hardest_proof: int = HIGHEST

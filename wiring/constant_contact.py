@@ -27,7 +27,7 @@ from settings import Settings
 from store.errors import StoreError
 from transport.deadline import DeadlineSession
 from transport.in_process import InProcessAdapter
-from wiring.clock import Waiting
+from wiring.clock import Tuning
 from wiring.storage import Storage
 
 SANDBOX_PATH = "/sandbox"
@@ -117,7 +117,7 @@ class Account:
 
 
 def build_account(
-    storage: Storage, vendor: Vendor, tokens: TokenSource, connection: ConnectionStatus, waiting: Waiting
+    storage: Storage, vendor: Vendor, tokens: TokenSource, connection: ConnectionStatus, tuning: Tuning
 ) -> Account:
     """The account that `tokens` open."""
     store, clock, shared_clock = storage.store, storage.clock, storage.shared_clock
@@ -128,8 +128,8 @@ def build_account(
         store.budget,
         clock=shared_clock,
         authorize=authorize,
-        new_event=waiting.new_event,
-        monotonic=waiting.monotonic,
+        new_event=tuning.new_event,
+        monotonic=tuning.monotonic,
     )
     return Account(
         api=api,

@@ -29,7 +29,7 @@ from services.signups.suspected import SuspectedReview
 from settings import THREADS_PER_WORKER, Settings
 from store.recovery.forms_copy import FormsCopy
 from transport.deadline import DeadlineSession
-from wiring.clock import Waiting
+from wiring.clock import Tuning
 from wiring.storage import Storage
 
 # A visitor waits for the provider of a captcha.
@@ -60,13 +60,15 @@ def build_forms(
     *,
     keys: DerivedKeys,
     cipher: TokenCipher,
-    waiting: Waiting,
+    tuning: Tuning,
 ) -> FormParts:
     """`cipher` seals the keys for visitors that are kept in the database."""
     store, clock, shared_clock = storage.store, storage.clock, storage.shared_clock
     visitor_keys = _visitor_keys(storage, keys, cipher)
     load = FormLoad(clock=clock)
-    proofs = ProofOfWork(keys=visitor_keys.proof_of_work, clock=shared_clock, load=load)
+    proofs = ProofOfWork(
+        keys=visitor_keys.proof_of_work, clock=shared_clock, load=load, highest=tuning.hardest_proof
+    )
     # By the level of protection that asks for it.
     captchas: dict[str, Captcha] = {"captcha": proofs, **dict.fromkeys(PROVIDERS, NoKeys())}
     third_party = _third_party_captchas(settings)
@@ -74,7 +76,7 @@ def build_forms(
     catalog = FormCatalog(
         store.forms,
         clock=clock,
-        monotonic=waiting.monotonic,
+        monotonic=tuning.monotonic,
         copy=FormsCopy(settings.data_dir / "known-forms.json"),
     )
     queue_limit = QueueLimit(forms=catalog, deliveries=store.deliveries, pending=store.pending)

@@ -5,19 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from services.access.proxy_watch import ProxyWatch
+from services.connection.control import ConnectionControl
 from services.delivery.worker import Delivery
 from services.forms.faults import FormFaults
 from services.operations.doctor import Deployment, Doctor
 from services.operations.health import Health
 from services.operations.health_in_time import HealthInTime
 from services.operations.housekeeping import Housekeeping, Task
-from services.operations.metrics import Metrics
 from services.operations.reader import SnapshotReader
 from services.problems import Level, Problem
 from settings import Settings
 from store.upkeep.expiry import Expiry
 from store.upkeep.retention import Retention
-from wiring.connection import Connection
 from wiring.constant_contact import Account, reached
 from wiring.forms import FormParts, public_lists
 from wiring.storage import Storage
@@ -33,14 +32,13 @@ class Watched:
     settings: Settings
     storage: Storage
     account: Account
-    connection: Connection
     forms: FormParts
     form_faults: FormFaults
     delivery: Delivery
     proxy_watch: ProxyWatch
 
 
-def reader_of(watched: Watched) -> SnapshotReader:
+def build_reader(watched: Watched) -> SnapshotReader:
     """What health, doctor and metrics read."""
     storage, store, account = watched.storage, watched.storage.store, watched.account
     thread = watched.settings.delivery == "thread"
@@ -64,22 +62,15 @@ def reader_of(watched: Watched) -> SnapshotReader:
     )
 
 
-def build_health(watched: Watched) -> HealthInTime:
+def build_health(settings: Settings, storage: Storage, reader: SnapshotReader) -> HealthInTime:
     """What `GET /health` asks."""
-    reader = reader_of(watched)
-    health = Health(reader, warnings=_settings_problems(watched.settings), version=VERSION)
-    return HealthInTime(health, watched.storage.spool)
+    health = Health(reader, warnings=_settings_problems(settings), version=VERSION)
+    return HealthInTime(health, storage.spool)
 
 
-def build_metrics(watched: Watched) -> Metrics:
-    """What `GET /metrics` asks."""
-    return Metrics(reader_of(watched))
-
-
-def build_doctor(watched: Watched) -> Doctor:
+def build_doctor(settings: Settings, reader: SnapshotReader, control: ConnectionControl) -> Doctor:
     """What `flask doctor` asks."""
-    reader = reader_of(watched)
-    return Doctor(_deployment(watched.settings), reader, watched.connection.control, reach=reached)
+    return Doctor(_deployment(settings), reader, control, reach=reached)
 
 
 def _settings_problems(settings: Settings) -> tuple[Problem, ...]:

@@ -19,7 +19,7 @@ from services.intake.result import SignupResults
 from services.intake.statuses import SignupStatuses
 from settings import THREADS_PER_WORKER, Settings
 from store.recovery.durable_accept import DurableAccept
-from wiring.clock import Waiting
+from wiring.clock import Tuning
 from wiring.constant_contact import Account
 from wiring.forms import FormParts
 from wiring.storage import Storage
@@ -41,7 +41,7 @@ class IntakeParts:
     statuses: SignupStatuses
 
 
-def build_delivery(settings: Settings, storage: Storage, account: Account, waiting: Waiting) -> DeliveryParts:
+def build_delivery(settings: Settings, storage: Storage, account: Account, tuning: Tuning) -> DeliveryParts:
     """The one way out."""
     store, clock = storage.store, storage.shared_clock
     attempt = DeliveryAttempt(
@@ -73,8 +73,8 @@ def build_delivery(settings: Settings, storage: Storage, account: Account, waiti
         vocabulary=account.fields_and_tags,
         opt_outs=account.opt_outs,
         clock=clock,
-        monotonic=waiting.monotonic,
-        after_fault_seconds=waiting.after_fault_seconds,
+        monotonic=tuning.monotonic,
+        after_fault_seconds=tuning.after_fault_seconds,
     )
     return DeliveryParts(attempt, worker)
 

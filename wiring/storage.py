@@ -9,14 +9,13 @@ from services.delivery.payload import restored
 from services.operations.checks.storage import database_file
 from settings import Settings
 from store import Store
-from store.engine.clock import DatabaseClock
+from store.engine.clock import Clock, DatabaseClock
 from store.engine.database import Database
 from store.engine.sqlite.disk_reserve import DiskReserve
 from store.recovery.salvage import Salvage
 from store.recovery.spool import Spool
 from store.recovery.spool_import import SpoolImport
 from store.signups.suspected_room import SuspectedCeiling
-from wiring.clock import Clock
 
 MEGABYTE = 1024 * 1024
 

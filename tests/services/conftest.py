@@ -2,74 +2,38 @@
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from werkzeug.security import generate_password_hash
 
-from oauth.refresh.schedule import lasts
-from services.access.requester import ANONYMOUS, STRANGER
-from services.account.fields_and_tags import FieldsAndTags
-from services.account.lists import ListCache
-from services.account.opt_outs import OptOutTable
-from services.connection.status import ConnectionStatus
+from oauth.encryption import TokenCipher
+from services.access.requester import ANONYMOUS
 from services.constant_contact.client import ConstantContact
-from services.constant_contact.errors import ConnectionUnusable
-from services.constant_contact.quota import CallQuota
-from services.delivery.attempt import DeliveryAttempt
-from services.delivery.causes import CauseWords
-from services.delivery.kinds.sign_up.returning import Returning
-from services.delivery.kinds.sign_up.send import SignUpSender
-from services.delivery.pacing import Pacing
-from services.delivery.payload import restored
-from services.delivery.worker import Delivery
-from services.forms.catalog import FormCatalog
-from services.forms.ignored_fields import IgnoredFields
-from services.forms.load import FormLoad
-from services.forms.open_lists import OpenLists
-from services.forms.rules import FormRules
-from services.intake.accept import Intake
-from services.intake.idempotency import Repeats
-from services.intake.identifiers import SignupIds
 from services.intake.parsing import read_form
-from services.intake.record import Evidence, Recorder
-from services.intake.result import SignupResults
-from services.intake.statuses import SignupStatuses
+from services.intake.record import Evidence
 from services.operations.health import Health
-from services.operations.reader import SnapshotReader
 from services.problems import Problem
-from services.protection.day_share import CountsAccepted, DayShare
-from services.protection.proof_of_work import ProofOfWork
-from services.protection.queue_limit import QueueLimit
-from services.protection.rules import Protection, RateLimits
-from services.signups.suspected import SuspectedReview
 from services.signups.views import SignupView
-from store.connection.oauth_connection import OAuthConnections
+from settings import Settings
+from store import Store
 from store.engine.database import Database
-from store.engine.sqlite.disk_reserve import DiskReserve
-from store.forms import Forms
-from store.key_value import KeyValue
-from store.opt_outs import OptOuts
 from store.outbox import payloads
-from store.outbox.backlog import PendingByForm
-from store.outbox.deliveries import Deliveries
-from store.outbox.public_backlog import PublicBacklog
-from store.quota.ledger import QuotaLedger
-from store.recovery.durable_accept import DurableAccept
 from store.recovery.salvage import Salvage
-from store.recovery.spool import Spool
-from store.recovery.spool_import import SpoolImport
-from store.signups.accept import Signups
-from store.signups.believed import AcceptedByForm
 from store.signups.records import SignupFilter, SignupRecord, SignupRecords
-from store.signups.suspected import SuspectedSignups
-from tests.services.vendor import NEWSLETTER, ScriptedVendor
+from tests.services.vendor import NEWSLETTER, ScriptedAuthorization, ScriptedVendor
+from tests.support.migrated import copy_migrated
 from tests.support.postgresql_server import new_database
+from wiring import build_services
+from wiring.clock import Tuning
+from wiring.constant_contact import Vendor
+from wiring.storage import build_storage
+
+DAY_MS = 86_400_000
 
 
 class Clock:
@@ -88,162 +52,87 @@ class Clock:
         return self.now / 1000
 
 
+# What the tests are not about; a deployment that is complete, so that its parts are the real ones.
+ENVIRON = {
+    "APP_ENV": "production",
+    "CONSTANT_CONTACT_CLIENT_ID": "client-id",
+    "CONSTANT_CONTACT_CLIENT_SECRET": "client-secret",
+    "SECRET_KEY": "7ab1d0e9f3c25846b0d97e61c8f4a235",
+    "ENCRYPTION_KEYS": "e94c07b2a85f1d63f07ca9125e8b3d64",
+    # A cheap hash: the tests are not about scrypt's cost.
+    "ADMIN_PASSWORD": generate_password_hash("correct horse", "scrypt:1024:8:1"),
+    "PUBLIC_BASE_URL": "https://signup.example.org/",
+    "PUBLIC_LIST_IDS": NEWSLETTER.list_id,
+    "SUBSCRIBE_WAIT_SECONDS": "0",
+    # Of the tests, those of the loop begin it themselves.
+    "DELIVERY": "off",
+}
+
+
 class House:
-    """Every use case, wired as the app wires them."""
+    """The system as it is shipped, around a scripted vendor."""
 
     def __init__(
         self,
         path: Path,
         *,
-        api: ConstantContact | None = None,
+        vendor: ConstantContact | Vendor | None = None,
         clock: Clock | None = None,
-        deliveries: Deliveries | None = None,
-        monotonic: Callable[[], float] = time.monotonic,
-        after_fault_seconds: float = 0.05,
-        rates: RateLimits | None = None,
-        url: str | None = None,
-        returning: Returning = "confirm",
-        believed: CountsAccepted | None = None,
-        new_event: Callable[[], threading.Event] = threading.Event,
+        store: Callable[[Store], Store] = lambda store: store,
+        tuning: Mapping[str, Any] | None = None,
+        environ: Mapping[str, str] | None = None,
     ) -> None:
-        """Wires it all.
+        """Everything in `path`.
 
-        `api` takes the place of the scripted vendor, `url` that of a database in `path`, `believed` that of
-        the count of what was believed. What is waited on for the clock to go on are events of `new_event`.
+        `store` may put something in the place of a subject's object, `tuning` and `environ` have further
+        settings.
         """
         self.clock = clock or Clock()
-        self.database = Database(url or f"sqlite:///{path / 'test.db'}")
-        self.vendor = ScriptedVendor()
-        api = api or self.vendor
-        self.spool = Spool(path / "spool")
-        self.signups = Signups(self.database, spooled=self.spool.waits)
-        self.deliveries = deliveries or Deliveries(self.database)
-        self.budget, self.connections = QuotaLedger(self.database), OAuthConnections(self.database)
-        self.meta = KeyValue(self.database)
-        self.salvage = Salvage(self.database, path / "test.db", restore=restored)
-        self.connection = ConnectionStatus(self.connections, lasts=lasts, clock=self.clock)
-        self.permits = CallQuota(
-            self.budget, clock=self.clock, new_event=new_event, monotonic=self.clock.monotonic
+        self.vendor = vendor if isinstance(vendor, ScriptedVendor) else ScriptedVendor()
+        if not isinstance(vendor, Vendor):
+            api = vendor or self.vendor
+            vendor = Vendor(ScriptedAuthorization(), lambda _: api)
+        self.authorization = cast(ScriptedAuthorization, vendor.authorization_server)
+        url = f"sqlite:///{path / 'test.db'}"
+        settings = Settings.from_env(
+            ENVIRON | {"DATA_DIR": str(path), "DATABASE_URL": url, **(environ or {})}
         )
-        self.lists = ListCache(
-            vendor=api,
-            connection=self.connection,
-            meta=self.meta,
-            permits=self.permits,
+        if settings.store_url == url:
+            copy_migrated(path / "test.db")
+        # Durations by the clock that the test moves; rests and proofs of work that cost the test no time.
+        fast: dict[str, Any] = {
+            "monotonic": self.clock.monotonic,
+            "after_fault_seconds": 0.05,
+            "hardest_proof": 1_000,
+        }
+        storage = build_storage(settings, self.clock)
+        self.parts = parts = build_services(
+            settings,
+            vendor=vendor,
             clock=self.clock,
+            tuning=Tuning(**fast | dict(tuning or {})),
+            # A server's clock cannot be moved.
+            storage=replace(storage, store=store(storage.store), shared_clock=self.clock),
         )
-        self.vocabulary = FieldsAndTags.of(
-            vendor=api,
-            connection=self.connection,
-            meta=self.meta,
-            permits=self.permits,
-            clock=self.clock,
-        )
-        self.opt_outs = OptOuts(self.database)
-        self.opt_out_table = OptOutTable(
-            opt_outs=self.opt_outs,
-            vendor=api,
-            permits=self.permits,
-            connection=self.connection,
-            clock=self.clock,
-        )
-        self.authorized = 0
-        self.on_authorize: Callable[[], None] = lambda: None
-        self.no_token: ConnectionUnusable | None = None
-        self.courier = DeliveryAttempt(
-            deliveries=self.deliveries,
-            budget=self.budget,
-            connection=self.connection,
-            authorize=self.authorize,
-            departures=Pacing(permits=self.permits, budget=self.budget, clock=self.clock),
-            sender=SignUpSender(
-                vendor=api,
-                permits=self.permits,
-                lists=self.lists,
-                vocabulary=self.vocabulary,
-                opt_outs=self.opt_out_table,
-                returning=returning,
-                clock=self.clock,
-            ),
-            opt_outs=self.opt_out_table,
-            words=CauseWords(
-                list_names=self.lists.names,
-                form_names=lambda: {form.id: form.name for form in Forms(self.database).all()},
-            ),
-            clock=self.clock,
-        )
-        self.delivery = Delivery(
-            courier=self.courier,
-            deliveries=self.deliveries,
-            lists=self.lists,
-            vocabulary=self.vocabulary,
-            opt_outs=self.opt_out_table,
-            clock=self.clock,
-            monotonic=monotonic,
-            after_fault_seconds=after_fault_seconds,
-        )
-        self.verdicts = self.verdicts_waiting(0)
-        self.seconds = 0.0
-        self.forms = FormCatalog(Forms(self.database), clock=self.clock, monotonic=lambda: self.seconds)
-        self.ceiling = QueueLimit(
-            forms=self.forms, deliveries=self.deliveries, pending=PendingByForm(self.database)
-        )
-        self.day_share = DayShare(
-            forms=self.forms,
-            believed=believed or AcceptedByForm(self.database),
-            percent=80,
-            clock=self.clock,
-        )
-        self.load = FormLoad(clock=self.clock)
-        self.proofs = ProofOfWork(keys=lambda: ("secret",), clock=self.clock, load=self.load, highest=1_000)
-        self.protection = self.protection_by(("secret",), rates or RateLimits())
-        self.quarantine = SuspectedReview(
-            suspected=SuspectedSignups(self.database),
-            meta=self.meta,
-            delivery=self.delivery,
-            clock=self.clock,
-        )
-        self.open_lists = OpenLists(
-            public_list_ids=(NEWSLETTER.list_id,), written_down=True, forms=self.forms
-        )
-        self.notes = IgnoredFields(self.meta, clock=self.clock)
-        rules = FormRules(self.forms, self.open_lists, self.lists, self.notes)
-        accepting = DurableAccept(
-            self.signups,
-            self.spool,
-            SpoolImport(self.database, self.spool),
-            has_room=self.database.has_room,
-            clock=self.clock,
-        )
-        ids = SignupIds("secret")
-        self.intake = Intake(
-            rules=rules,
-            account=self.vocabulary,
-            protection=self.protection,
-            recorder=Recorder(ids, self.clock),
-            store=accepting,
-            repeats=Repeats(accepting, rules, self.protection, self.quarantine, self.verdicts),
-            results=self.verdicts,
-            delivery=self.delivery,
-        )
-        self.statuses = SignupStatuses(self.signups, self.quarantine, self.spool, ids)
+        self.cipher = TokenCipher(settings.encryption_keys)
+        self.database, self.spool = storage.database, storage.spool
+        assert storage.salvage is not None or settings.store_url != url
+        self.salvage = cast(Salvage, storage.salvage)
+        self.signups, self.deliveries = parts.storage.store.signups, parts.storage.store.deliveries
+        self.budget, self.connections = parts.storage.store.budget, parts.storage.store.connections
+        self.meta, self.opt_outs = parts.storage.store.meta, parts.storage.store.opt_outs
+        self.connection, self.permits = parts.account.connection, parts.account.quota
+        self.lists, self.vocabulary = parts.account.lists, parts.account.fields_and_tags
+        self.opt_out_table = parts.account.opt_outs
+        self.courier, self.delivery = parts.delivery.attempt, parts.delivery.worker
+        self.forms, self.ceiling, self.load = parts.forms.catalog, parts.forms.queue_limit, parts.forms.load
+        self.day_share, self.proofs = parts.forms.day_share, parts.forms.proofs
+        self.protection, self.quarantine = parts.forms.protection, parts.forms.suspected
+        self.open_lists, self.notes = parts.forms.open_lists, parts.forms.ignored_fields
+        self.intake = parts.services.intake
         self.silent_seconds: float | None = 0.0
-        self.reader = SnapshotReader(
-            database=self.database,
-            spool=self.spool,
-            salvage=self.salvage,
-            disk=DiskReserve(path),
-            deliveries=self.deliveries,
-            quota=self.budget,
-            public_backlog=PublicBacklog(self.database, stranger=STRANGER),
-            status=self.connection,
-            lists=self.lists,
-            open_lists=self.open_lists,
-            suspected=SuspectedSignups(self.database),
-            opt_outs=self.opt_out_table.problems,
-            silent_seconds=lambda: self.silent_seconds,
-            clock=self.clock,
-        )
+        self.statuses = parts.services.statuses
+        self.reader = replace(parts.reader, silent_seconds=lambda: self.silent_seconds)
         self.health = self.health_of()
 
     def health_of(self, *, warnings: Iterable[Problem] = (), **parts: Any) -> Health:
@@ -255,35 +144,6 @@ class House:
         with self.database.reading() as connection:
             row = connection.exec_driver_sql("SELECT source_id, payload FROM deliveries").one()
             return payloads.wholes(connection, [(row.source_id, row.payload)])[0]
-
-    def protection_by(self, keys: tuple[str, ...], rates: RateLimits) -> Protection:
-        captchas = {"captcha": self.proofs}
-        return Protection(
-            keys=lambda: keys,
-            rates=rates,
-            captchas=captchas,
-            is_full=self.ceiling.is_full,
-            due_at=self.day_share.due_at,
-            clock=self.clock,
-            seen=self.load.note,
-        )
-
-    def verdicts_waiting(self, seconds: float, waiters: int = 2) -> SignupResults:
-        return SignupResults(
-            signups=self.signups,
-            deliveries=self.deliveries,
-            budget=self.budget,
-            connection=self.connection,
-            wait_seconds=seconds,
-            waiters=waiters,
-            clock=self.clock,
-        )
-
-    def authorize(self) -> None:
-        self.authorized += 1
-        self.on_authorize()
-        if self.no_token is not None:
-            raise self.no_token
 
     def sign_up(self, email: str = "ann@example.org", **fields: str) -> str:
         """A sign-up from the website's form; its id."""
@@ -301,13 +161,13 @@ class House:
         assert view is not None
         return view
 
-    def connect(self, *, opt_outs_read: bool = True) -> None:
+    def connect(self, *, opt_outs_read: bool = True, access: str = "access", lasts_ms: int = DAY_MS) -> None:
         now = self.clock.now
         self.connections.store_connected(
-            access_sealed="sealed",
-            refresh_sealed="sealed",
+            access_sealed=self.cipher.seal(access),
+            refresh_sealed=self.cipher.seal("refresh"),
             access_issued_at=now,
-            access_expires_at=now + 86_400_000,
+            access_expires_at=now + lasts_ms,
             scope="contact_data",
             now=now,
         )

@@ -11,7 +11,7 @@ from werkzeug.test import TestResponse
 from sandbox import PRESET_LIST_ID, ConnectionDropped, create_sandbox
 from services.constant_contact.account import TokenAuth
 from services.constant_contact.client import ConstantContact
-from tests.sandbox.vendor import Vendor
+from tests.sandbox.vendor import Vendor as Sandbox
 from transport.in_process import InProcessAdapter
 
 HOST = "http://sandbox.invalid"
@@ -29,7 +29,7 @@ class Account:
     def __init__(self, clock: Callable[[], int]) -> None:
         """`clock` tells epoch ms."""
         app = create_sandbox(lambda: clock() / 1000)
-        self.vendor = Vendor(app.test_client())
+        self.vendor = Sandbox(app.test_client())
         self.vendor.settings(access_token_seconds=10**9)
         self._token = self.vendor.connect()["access_token"]
         self.session = session = requests.Session()

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+import requests
+
+from oauth.authorization_server import TOTAL_SECONDS, AuthorizationServer
+from oauth.errors import OAuthError
+from oauth.tokens import TokenPair
 from services.constant_contact.catalog import CustomField, Page, Tag
 from services.constant_contact.client import ConstantContact, ContactList, SignedUp
 from services.constant_contact.contact_data import ContactData, PersonFields
@@ -13,6 +18,7 @@ from services.constant_contact.errors import ConstantContactError, Rejected
 from services.delivery.pacing import depart
 from store.opt_outs import OptedOut
 
+DAY_MS = 86_400_000
 NEWSLETTER = ContactList("11111111-1111-4111-8111-111111111111", "Newsletter", "", True, 3)
 EVENTS = ContactList("22222222-2222-4222-8222-222222222222", "Events", "", False, 0)
 
@@ -27,6 +33,25 @@ def data_of(body: Mapping[str, Any]) -> ContactData:
     entries = {entry["custom_field_id"]: entry for entry in body.get("custom_fields", ())}
     lists = tuple(body.get("list_memberships", ()))
     return ContactData(body.get("email_address", ""), lists, PersonFields(properties, entries))
+
+
+class ScriptedAuthorization(AuthorizationServer):
+    """Refreshes tokens, or raises `fault`; `meanwhile` happens during each refresh."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            requests.Session(), base_url="https://authz.test", client_id="client-id", client_secret="secret"
+        )
+        self.refreshes = 0
+        self.fault: OAuthError | None = None
+        self.meanwhile: Callable[[], None] = lambda: None
+
+    def refresh(self, refresh_token: str, now: int, seconds: float = TOTAL_SECONDS) -> TokenPair:
+        self.refreshes += 1
+        self.meanwhile()
+        if self.fault is not None:
+            raise self.fault
+        return TokenPair(f"access-{now}", f"refresh-{now}", now, now + DAY_MS, "contact_data")
 
 
 class ScriptedVendor(ConstantContact):

@@ -418,7 +418,7 @@ def test_first_calls_with_slow_handshakes_never_make_five_in_a_second(
     with serving(serve, slow) as address, DeadlineSession(15, depart=depart) as session:
         session.trust_env, session.verify = False, str(certificate)
         api = ConstantContact(session, base_url=f"https://{address}/v3")
-        house = House(tmp_path, api=api, clock=(clock := RealClock()))
+        house = House(tmp_path, vendor=api, clock=(clock := RealClock()))
         clock.now = clock()
         house.connect()
         for number in range(9):

@@ -60,7 +60,7 @@ def lister(tmp_path: Path) -> Iterator[Callable[[int], tuple[House, Lister]]]:
 
     def opened(pages: int) -> tuple[House, Lister]:
         vendor = Lister(pages)
-        houses.append(House(tmp_path, api=vendor))
+        houses.append(House(tmp_path, vendor=vendor))
         houses[-1].connect(opt_outs_read=False)
         return houses[-1], vendor
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from oauth.errors import NeverSent
 from services.constant_contact.client import SignedUp
 from services.constant_contact.errors import (
     Conflict,
-    ConnectionUnusable,
     QuotaExceeded,
     Rejected,
     ServerFault,
@@ -21,7 +22,6 @@ from services.constant_contact.errors import (
     Unreachable,
 )
 from services.delivery.attempt import Outcome
-from store.engine.database import Database
 from store.errors import StoreUnavailable
 from store.outbox.deliveries import Claimed, Deliveries
 from store.signups.records import SignupRecords
@@ -344,19 +344,22 @@ def test_five_bad_sign_ups_in_a_row_hold_up_good_ones_for_minutes_only(house: Ho
 def test_no_call_is_booked_before_there_is_a_token(house: House) -> None:
     """A call that waits for its token would reach the vendor later than it was booked."""
     signup_id = house.sign_up()
-    house.no_token = ConnectionUnusable()
+    house.connect(lasts_ms=0)
+    house.authorization.fault = NeverSent("away")
     step = house.courier.step()
     assert (step.outcome, step.until) == (Outcome.IDLE, house.clock.now + 5_000)
     assert (house.budget.read().used, house.budget.read().failures) == (0, 0)
-    house.no_token = None
+    house.authorization.fault = None
+    house.connect()
     assert house.courier.step().outcome is Outcome.DELIVERED
     assert house.view(signup_id).attempts == 1
 
 
 def test_without_sign_ups_no_token_is_asked_for(house: House) -> None:
     """An idle process asks the database one question."""
+    house.connect(lasts_ms=0)
     assert house.courier.step().until is None
-    assert house.authorized == 0
+    assert house.authorization.refreshes == 0
 
 
 def test_a_call_of_a_process_that_was_frozen_is_given_back(house: House) -> None:
@@ -387,8 +390,9 @@ def test_what_is_not_sent_when_the_process_ends_is_given_back(house: House) -> N
 
 def test_a_database_that_is_away_for_a_moment_costs_no_second_call(tmp_path: Path) -> None:
     """The vendor has taken the sign-up; writing that down is tried again."""
-    deaf = ForgetfulDeliveries(Database(f"sqlite:///{tmp_path / 'test.db'}"))
-    house = House(tmp_path, deliveries=deaf)
+    house = House(
+        tmp_path, store=lambda store: replace(store, deliveries=ForgetfulDeliveries(store.database))
+    )
     house.connect()
     signup_id = house.sign_up()
     assert house.courier.step().outcome is Outcome.DELIVERED

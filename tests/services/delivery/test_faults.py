@@ -12,11 +12,13 @@ import pytest
 import requests
 import responses
 import urllib3
+from requests.auth import AuthBase
 
-from services.constant_contact.client import ConstantContact
-from services.constant_contact.errors import ConnectionUnusable
+from oauth.errors import NeverSent, RefreshUnavailable
 from services.delivery.attempt import Outcome
-from tests.services.conftest import House
+from settings import Settings
+from tests.services.conftest import ENVIRON, House
+from wiring.constant_contact import Vendor
 
 BASE = "https://api.cc.email/v3"
 CONTACTS = f"{BASE}/contacts"
@@ -25,18 +27,14 @@ DAY = 86_400_000
 HOUR = 3_600_000
 
 
-class NoToken(Exception):
-    """What an authenticator raises that has no token."""
-
-
-class Authenticator(requests.auth.AuthBase):
-    """Adds a token, or has none."""
+class Authenticator(AuthBase):
+    """Has a token, or has none; a 401 it leaves to the delivery."""
 
     broken = False
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         if self.broken:
-            raise NoToken
+            raise RefreshUnavailable("none", retry_at=None)
         return request
 
 
@@ -141,10 +139,9 @@ class Connected(House):
     """The house with the real client, whose HTTP is scripted."""
 
     def __init__(self, path: Path) -> None:
-        session = requests.Session()
-        self.authenticator = session.auth = Authenticator()
-        api = ConstantContact(session, base_url=BASE, connection_errors=(NoToken,))
-        super().__init__(path, api=api)
+        shipped = Vendor.at(Settings.from_env(ENVIRON | {"DATA_DIR": str(path)}))
+        self.authenticator = Authenticator()
+        super().__init__(path, vendor=shipped.api(self.authenticator))
 
     def next_step(self) -> Outcome:
         """The next step that is not idle, at its time."""
@@ -218,14 +215,16 @@ def test_without_a_token_nothing_is_sent_and_no_try_is_used_up(house: Connected,
     house.nobody_left()
     signup_id, used = house.sign_up(), house.budget.read().used
     if at == "before the claim":
-        house.no_token = ConnectionUnusable()
+        house.connect(lasts_ms=0)
+        house.authorization.fault = NeverSent("away")
     else:
         house.authenticator.broken = True
     house.courier.step()
     assert (house.view(signup_id).status, house.view(signup_id).attempts) == ("queued", 0)
     assert house.budget.read().used - used == (0 if at == "before the claim" else 1)
     assert len(responses.calls) == 0
-    house.no_token, house.authenticator.broken = None, False
+    house.authorization.fault, house.authenticator.broken = None, False
+    house.connect()
     nobody_left()
     responses.post(SIGN_UP, status=201, json={"contact_id": "c", "action": "created"})
     assert house.next_step() is Outcome.DELIVERED

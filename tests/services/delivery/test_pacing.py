@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
@@ -11,7 +12,6 @@ import pytest
 
 from services.constant_contact.quota import CallQuota
 from services.delivery.pacing import NotSent, Pacing, depart, departing
-from store.engine.database import Database
 from store.outbox.deliveries import Claimed, Deliveries
 from store.quota.ledger import QuotaLedger
 from store.quota.state import Wait
@@ -46,12 +46,13 @@ class Waiting(threading.Event):
 @pytest.fixture
 def house(tmp_path: Path) -> Iterator[House]:
     """A house in which no time passes while somebody waits for the database."""
-    database = Database(f"sqlite:///{tmp_path / 'test.db'}")
-    house = House(tmp_path, deliveries=Deliveries(database, monotonic=lambda: 0.0))
+    house = House(
+        tmp_path,
+        store=lambda store: replace(store, deliveries=Deliveries(store.database, monotonic=lambda: 0.0)),
+    )
     house.connect()
     yield house
     house.database.close()
-    database.close()
 
 
 @pytest.fixture

@@ -92,7 +92,13 @@ class Scene:
     def __init__(self, path: Path, url: str | None) -> None:
         self.vendor = JudgingVendor()
         self.clock = clock = Clock()
-        self.house = House(path, api=self.vendor, clock=clock, url=url, new_event=lambda: Patient(clock))
+        self.house = House(
+            path,
+            vendor=self.vendor,
+            clock=clock,
+            tuning={"new_event": lambda: Patient(clock)},
+            environ={"DATABASE_URL": url} if url else {},
+        )
         self.house.connect()
         self.house.lists.read()
         self.clock.now += 10_000

@@ -36,7 +36,7 @@ class Town(House):
         """Of `other` it has the account and the clock: the same installation, started again."""
         clock = other.clock if other else Clock()
         self.account: Account = other.account if other else Account(clock)
-        super().__init__(path, api=self.account.api, clock=clock, returning=returning)
+        super().__init__(path, vendor=self.account.api, clock=clock, environ={"RETURNING": returning})
 
     def deliver(self) -> list[tuple[str, str, int]]:
         """One step; the calls it made."""
@@ -229,7 +229,7 @@ class PausedMeanwhile(ScriptedVendor):
 def test_a_further_call_that_finds_no_room_costs_no_try_and_pauses_nobody(tmp_path: Path) -> None:
     """What was begun starts again later; nothing is sent that is not booked."""
     vendor = PausedMeanwhile()
-    vendor.house = house = House(tmp_path, api=vendor)
+    vendor.house = house = House(tmp_path, vendor=vendor)
     house.connect()
     signup_id = house.sign_up()
     house.opt_outs.doubt()

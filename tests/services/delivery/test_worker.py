@@ -91,7 +91,7 @@ def vendor() -> SlowVendor:
 @pytest.fixture
 def house(tmp_path: Path, vendor: SlowVendor) -> Iterator[House]:
     """A house beside a slow vendor."""
-    house = House(tmp_path, api=vendor)
+    house = House(tmp_path, vendor=vendor)
     house.connect()
     yield house
     house.database.close()
@@ -117,7 +117,7 @@ def test_sign_ups_of_several_contacts_are_under_way_at_a_time(house: House, vend
 
 def test_no_more_than_eight_are_under_way(tmp_path: Path, vendor: SlowVendor) -> None:
     """A call is booked only when there is somebody to send it at once."""
-    house = House(tmp_path, api=vendor, clock=RealClock())
+    house = House(tmp_path, vendor=vendor, clock=RealClock())
     house.connect()
     for number in range(12):
         house.sign_up(f"p{number}@example.org")
@@ -131,7 +131,7 @@ def test_no_more_than_eight_are_under_way(tmp_path: Path, vendor: SlowVendor) ->
 
 def test_the_sign_ups_of_one_contact_never_overtake_each_other(tmp_path: Path, vendor: SlowVendor) -> None:
     """One that comes in during the call waits for its end, and goes at once then, not at the next look."""
-    house = House(tmp_path, api=vendor, monotonic=Hurrying())
+    house = House(tmp_path, vendor=vendor, tuning={"monotonic": Hurrying()})
     house.connect()
     with looping(house):
         first = house.sign_up(first_name="Ann")
@@ -177,8 +177,9 @@ def test_a_stop_lets_the_calls_under_way_finish_and_begins_no_other(house: House
 def test_a_stop_between_claim_and_call_gives_the_sign_up_back(house: House, vendor: SlowVendor) -> None:
     """A stop may come at the very moment when a claim is being committed."""
     stop = threading.Event()
-    house.on_authorize = stop.set
+    house.authorization.meanwhile = stop.set
     vendor.go_on.set()
+    house.connect(lasts_ms=0)
     signup_id = house.sign_up()
     house.delivery.run(stop)
     assert vendor.signed_up == []
@@ -199,7 +200,7 @@ def test_what_another_process_stored_is_found_within_a_second(
 
 def test_a_database_that_sleeps_is_not_woken_each_second(tmp_path: Path, vendor: SlowVendor) -> None:
     """After a minute without sign-ups the loop asks at its long intervals only."""
-    house = House(tmp_path, api=vendor, monotonic=Hurrying())
+    house = House(tmp_path, vendor=vendor, tuning={"monotonic": Hurrying()})
     house.connect()
     vendor.go_on.set()
     with looping(house, longest_idle_seconds=1.6):
@@ -212,7 +213,7 @@ def test_a_database_that_sleeps_is_not_woken_each_second(tmp_path: Path, vendor:
 
 def test_a_strangers_sign_up_goes_out_once_its_answer_did(tmp_path: Path, vendor: SlowVendor) -> None:
     """Not before, or the answer to one that is believed would come later than to one that is not."""
-    house = House(tmp_path, api=vendor, monotonic=Hurrying())
+    house = House(tmp_path, vendor=vendor, tuning={"monotonic": Hurrying()})
     house.connect()
     vendor.go_on.set()
     with looping(house):
@@ -239,7 +240,7 @@ def test_a_database_that_fails_during_calls_does_not_run_through_the_backlog(
     tmp_path: Path, vendor: SlowVendor
 ) -> None:
     """Each sign-up would cost a call that nobody takes note of; the loop rests, whoever wakes it."""
-    house = House(tmp_path, api=vendor, after_fault_seconds=10)
+    house = House(tmp_path, vendor=vendor, tuning={"after_fault_seconds": 10})
     house.connect()
     vendor.go_on.set()
     vendor.script = [StoreUnavailable("away") for _ in range(8)]
@@ -279,7 +280,7 @@ def test_a_drain_ends_when_the_database_fails_during_calls(house: House, vendor:
 
 def test_a_drain_whose_time_is_over_still_finishes_its_calls(tmp_path: Path, vendor: SlowVendor) -> None:
     """Whoever asked is told what came of them."""
-    house = House(tmp_path, api=vendor, clock=RealClock())
+    house = House(tmp_path, vendor=vendor, clock=RealClock())
     house.clock.now = house.clock()
     house.connect()
     house.sign_up()
@@ -311,7 +312,7 @@ def test_the_permitted_rate_is_used_however_slow_the_vendor_and_never_exceeded(t
             threading.Event().wait(1.5)
             return super().sign_up(data)
 
-    house = House(tmp_path, api=Distant(), clock=RealClock())
+    house = House(tmp_path, vendor=Distant(), clock=RealClock())
     house.connect()
     for number in range(12):
         house.sign_up(f"p{number}@example.org")

@@ -268,9 +268,9 @@ def test_a_change_elsewhere_counts_after_five_seconds(house: House) -> None:
         form: Form | None = house.forms.find("spring-news")
         return form.name if form else None
 
-    house.seconds += 4.9
+    house.clock.now += 4_900
     assert name() == "Spring newsletter"
-    house.seconds += 0.1
+    house.clock.now += 100
     assert name() == "Renamed"
 
 

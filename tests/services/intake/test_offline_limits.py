@@ -10,7 +10,6 @@ from services.access.requester import ANONYMOUS, Requester
 from services.errors import TooManyAttempts
 from services.intake.parsing import read_form
 from services.intake.record import Evidence
-from services.protection.rules import RateLimits
 from store.recovery.offline_limits import MOST_KEYS, RULE, OfflineRateLimits
 from store.signups.rate_limits import FLOOD, Limit
 from tests.services.conftest import Clock, House
@@ -52,7 +51,7 @@ def post(house: House, number: int, asker: Requester = ANONYMOUS) -> None:
 
 def test_a_visitor_fills_no_spool(tmp_path: Path) -> None:
     """So many of one address are taken for people's, the next suspected, the rest refused; not of a key."""
-    house = House(tmp_path, rates=RateLimits(address=3))
+    house = House(tmp_path, environ={"SIGNUPS_PER_MINUTE_AND_ADDRESS": "3"})
     with house.database.transaction() as connection:
         connection.exec_driver_sql("ALTER TABLE signups RENAME TO elsewhere")
     for number in range(3 * FLOOD):

@@ -118,6 +118,7 @@ def test_every_part_reaches_the_report(house: House, deployment: Deployment) -> 
     sign_up(house)
     house.clock.now += 2 * DAY
     house.lists.read()
+    house.connect(lasts_ms=0)
     house.connections.record_failure(
         generation=house.connections.read().generation,
         state="refresh_failing",

@@ -18,7 +18,6 @@ from services.forms.form import Form
 from services.forms.honeypot import trap_name
 from services.intake.parsing import read_form
 from services.intake.record import Evidence
-from services.protection.rules import RateLimits
 from store.signups.rate_limits import count as counted
 from tests.services.conftest import House
 from tests.services.protection.test_proof_of_work import answer
@@ -38,7 +37,7 @@ FORM: dict[str, Any] = {
 
 @pytest.fixture
 def house(tmp_path: Path) -> Iterator[House]:
-    house = House(tmp_path, rates=RateLimits())
+    house = House(tmp_path)
     yield house
     house.database.close()
 

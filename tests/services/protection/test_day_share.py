@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -17,6 +18,7 @@ from services.intake.parsing import read_form
 from services.intake.record import Evidence
 from services.protection.day_share import SPAN_MS, SPANS, DayShare, calls_of
 from store.outbox.claims import FRESH_MS
+from store.signups.believed import AcceptedByForm
 from tests.services.conftest import House
 from tests.services.vendor import NEWSLETTER
 
@@ -110,7 +112,7 @@ def test_a_share_of_all_is_no_limit(house: House, believed: Believed) -> None:
 @pytest.fixture
 def flooded(tmp_path: Path, believed: Believed) -> Iterator[House]:
     """Where the form “flooded” has had its share of the day, and the form “quiet” has not."""
-    house = House(tmp_path, believed=believed)
+    house = House(tmp_path, store=lambda store: replace(store, believed=cast(AcceptedByForm, believed)))
     house.connect()
     form, _ = (house.forms.save(FORM | {"slug": slug}) for slug in ("flooded", "quiet"))
     believed.add(form, 8_000, span=house.clock.now // SPAN_MS)

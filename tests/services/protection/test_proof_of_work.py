@@ -222,9 +222,9 @@ def test_a_busy_form_asks_for_more_up_to_a_bound(house: House) -> None:
     assert house.proofs.challenge("news").maxnumber == 1_000
 
 
-def test_what_a_quiet_form_asked_for_counts_when_it_is_busy(house: House, proofs: ProofOfWork) -> None:
+def test_what_a_quiet_form_asked_for_counts_when_it_is_busy(house: House) -> None:
     """The visitor could not know that a crowd would come while they typed."""
     challenge = house.proofs.challenge("news")
     for _ in range(20 * QUIET_PER_MINUTE):
         house.load.note("news")
-    assert check(proofs, answer(challenge)).fault is None
+    assert check(house.proofs, answer(challenge)).fault is None

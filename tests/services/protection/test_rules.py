@@ -14,7 +14,7 @@ from services.forms.honeypot import trap_name
 from services.intake.idempotency import Handling
 from services.intake.parsing import read_form, read_json
 from services.intake.record import Evidence
-from services.protection.rules import RULES, RateLimits
+from services.protection.rules import RULES
 from services.submission.fields import Submission
 from store.recovery.spool_import import Imported, SpoolImport
 from store.upkeep.retention import Retention
@@ -29,6 +29,11 @@ FORM: dict[str, Any] = {
     "protection": "standard",
 }
 DAY_MS = 24 * 3_600_000
+
+
+def per_minute(**most: int) -> dict[str, str]:
+    """The settings for so many sign-ups a minute."""
+    return {f"SIGNUPS_PER_MINUTE_AND_{what.upper()}": str(number) for what, number in most.items()}
 
 
 @pytest.fixture
@@ -95,10 +100,13 @@ def test_the_honeypot_guards_lists_without_a_form(house: House) -> None:
         assert rules(house, None, read_json(body % (NEWSLETTER.list_id.encode(), value))) == ()
 
 
-def test_without_the_form_being_shown_it_is_suspected(house: House, form: Form) -> None:
+def test_without_the_form_being_shown_it_is_suspected(house: House, form: Form, tmp_path: Path) -> None:
     """No token, one that was made up, one of another form, one of another installation."""
     other = house.forms.save(FORM | {"slug": "other"})
-    foreign = house.protection_by(("other secret",), RateLimits()).token(form)
+    (tmp_path / "elsewhere").mkdir()
+    elsewhere = House(tmp_path / "elsewhere", environ={"SECRET_KEY": "c19be07d53f2a84695d0e7b3a1482f6c"})
+    foreign = elsewhere.protection.token(form)
+    elsewhere.database.close()
     assert rules(house, form, post()) == ("no_token",)
     assert rules(house, form, post(form_token="")) == ("no_token",)
     for token in ("made-up", "WyJuZXdzIiwwXQ.x", shown(house, other, 5_000), foreign):
@@ -260,7 +268,7 @@ def test_a_proof_that_is_sent_again_with_its_key_is_no_second_use(house: House) 
 
 def test_programs_do_not_use_up_what_is_believed_of_a_form(tmp_path: Path) -> None:
     """A crowd that is found out leaves the form's people alone; of itself it keeps only so many."""
-    house = House(tmp_path, rates=RateLimits(address=0, network=0, form=10))
+    house = House(tmp_path, environ=per_minute(address=0, network=0, form=10))
     form = house.forms.save(FORM)
     outcomes = [house.intake.accept(post(**{TRAP: "x"}), ANONYMOUS, Evidence()).status for _ in range(60)]
     house.intake.accept(post(form_token=shown(house, form, 5_000)), ANONYMOUS, Evidence())
@@ -303,7 +311,7 @@ def test_a_better_proof_is_asked_of_each_kind_of_reason(house: House, form: Form
 
 def test_a_second_try_counts_for_the_limits(tmp_path: Path) -> None:
     """Otherwise a program would be found out first, and released without a limit."""
-    house = House(tmp_path, rates=RateLimits(address=2, network=0, form=0))
+    house = House(tmp_path, environ=per_minute(address=2, network=0, form=0))
     form = house.forms.save(FORM)
     patient = {"form_token": shown(house, form, 5_000)}
     evidence = Evidence(network_address="8.8.4.4")
@@ -370,7 +378,7 @@ def test_who_solved_a_captcha_is_known_whatever_rule_they_broke(house: House) ->
 
 def test_a_flood_of_programs_does_not_drop_who_solved_a_captcha(tmp_path: Path) -> None:
     """What is left out of a flood is what was found out and proved nothing."""
-    house = House(tmp_path, rates=RateLimits(address=1, network=0, form=0))
+    house = House(tmp_path, environ=per_minute(address=1, network=0, form=0))
     guarded = house.forms.save(FORM | {"slug": "guarded", "protection": "captcha"})
     evidence = Evidence(network_address="8.8.4.4")
     for _ in range(20):
