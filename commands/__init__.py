@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Flask
 
 from commands.connection import connection
+from commands.contacts import contacts
 from commands.forms import forms
 from commands.running import doctor, drain, lists, sandbox, sign_in_link, worker
 from commands.signups import signups
@@ -14,5 +15,16 @@ from commands.suspected import suspected
 def register_commands(app: Flask) -> None:
     """Add every command to `flask`; they find the use cases in the app's extensions."""
     signups.add_command(suspected)
-    for command in (sandbox, worker, drain, lists, sign_in_link, connection, doctor, forms, signups):
+    for command in (
+        sandbox,
+        worker,
+        drain,
+        lists,
+        sign_in_link,
+        connection,
+        contacts,
+        doctor,
+        forms,
+        signups,
+    ):
         app.cli.add_command(command)

@@ -26,6 +26,7 @@ from services.protection.proof_of_work import ProofOfWork
 from services.protection.rules import Protection
 from services.protection.third_party import ThirdPartyCaptcha
 from services.signups.manage import SignupActions
+from services.signups.requests import ContactRequests
 from services.signups.suspected import SuspectedReview
 from store.connection.audit import AuditEntry
 
@@ -37,6 +38,7 @@ class Services:
     intake: Intake
     statuses: SignupStatuses
     signups: SignupActions
+    contact_requests: ContactRequests
     lists: ListCache
     forms: FormCatalog
     protection: Protection

@@ -16,6 +16,7 @@ from store.outbox.backlog import PendingByForm
 from store.outbox.deliveries import Deliveries
 from store.outbox.manage import DeliveryActions
 from store.outbox.public_backlog import PublicBacklog
+from store.outbox.requested import RequestedDeliveries
 from store.quota.ledger import QuotaLedger
 from store.signups.accept import Signups
 from store.signups.believed import AcceptedByForm
@@ -35,6 +36,7 @@ class Store:
     suspected: SuspectedSignups
     deliveries: Deliveries
     care: DeliveryActions
+    requested: RequestedDeliveries
     pending: PendingByForm
     public_backlog: PublicBacklog
     believed: AcceptedByForm
@@ -72,6 +74,7 @@ class Store:
             suspected=SuspectedSignups(database),
             deliveries=Deliveries(database),
             care=DeliveryActions(database),
+            requested=RequestedDeliveries(database),
             pending=PendingByForm(database),
             public_backlog=PublicBacklog(database, stranger=stranger),
             believed=AcceptedByForm(database),

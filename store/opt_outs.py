@@ -16,6 +16,9 @@ from sqlalchemy import Connection, bindparam, case, delete, func, null, or_, sel
 from store.engine.database import Database
 from store.schema import UNFINISHED, budget, deliveries, opt_out_refresh, opt_outs
 
+# The kind of the deliveries that unsubscribe a contact, see `deliveries.kind`.
+LEAVE = "leave"
+
 
 @dataclass(frozen=True)
 class OptedOut:
@@ -72,12 +75,16 @@ class Outlook:
 
 @dataclass(frozen=True)
 class Standing:
-    """How new the table is, how many calls `day` (UTC) took, and what the table knows of one contact."""
+    """How new the table is, how many calls `day` (UTC) took, and what is known of one contact.
+
+    `leaves_at` (epoch ms) is when it was asked here to unsubscribe the contact, while that still waits.
+    """
 
     refresh: Refresh
     day: str
     used: int
     opt_out: KnownOptOut | None
+    leaves_at: int | None
 
 
 _ROW = opt_out_refresh.c.name == "default"
@@ -106,8 +113,18 @@ OUTLOOK = (
     .select_from(_WITH_BUDGET)
     .where(_ROW)
 )
+_LEAVES_AT = select(func.max(deliveries.c.received_at)).where(
+    UNFINISHED, deliveries.c.contact_key == bindparam("contact_key"), deliveries.c.kind == LEAVE
+)
 STANDING = (
-    select(*_STATE, budget.c.day.label("call_day"), budget.c.used, opt_outs.c.left_at, opt_outs.c.asked_at)
+    select(
+        *_STATE,
+        budget.c.day.label("call_day"),
+        budget.c.used,
+        opt_outs.c.left_at,
+        opt_outs.c.asked_at,
+        _LEAVES_AT.scalar_subquery().label("leaves_at"),
+    )
     .select_from(_WITH_BUDGET.outerjoin(opt_outs, opt_outs.c.contact_hash == bindparam("contact")))
     .where(_ROW)
 )
@@ -170,6 +187,14 @@ def doubt(connection: Connection) -> None:
     connection.execute(_DOUBT)
 
 
+def note_left(connection: Connection, contact_key: str, left_at: int) -> int | None:
+    """Note in this transaction that a contact leaves at `left_at`; return when it left before (epoch ms)."""
+    contact = _hash(contact_key)
+    before = connection.scalar(select(opt_outs.c.left_at).where(opt_outs.c.contact_hash == contact))
+    connection.execute(_KEEP, {"contact": contact, "left_at": left_at})
+    return before
+
+
 class OptOuts:
     """The table of opt-outs and the row that tells how new it is."""
 
@@ -185,9 +210,10 @@ class OptOuts:
     def standing(self, contact_key: str) -> Standing:
         """What is known of this contact, and how new that is."""
         with self._database.reading() as connection:
-            row = connection.execute(STANDING, {"contact": _hash(contact_key)}).one()
+            values = {"contact": _hash(contact_key), "contact_key": contact_key}
+            row = connection.execute(STANDING, values).one()
         known = None if row.left_at is None else KnownOptOut(row.left_at, row.asked_at)
-        return Standing(_refresh(row), row.call_day, row.used, known)
+        return Standing(_refresh(row), row.call_day, row.used, known, row.leaves_at)
 
     def doubt(self) -> None:
         """What is known is too old for whatever waits now: nobody could ask the vendor for a while."""
@@ -232,6 +258,11 @@ class OptOuts:
         """This contact has come back."""
         with self._database.transaction() as connection:
             connection.execute(_FORGET, {"contact": _hash(contact_key)})
+
+    def left(self, contact_key: str, *, left_at: int) -> None:
+        """This contact was unsubscribed from here at `left_at` (epoch ms)."""
+        with self._database.transaction() as connection:
+            note_left(connection, contact_key, left_at)
 
     def asked(self, contact_key: str, *, left_at: int, now: int) -> None:
         """The vendor asks this contact, who left at `left_at`, to come back at `now` (both epoch ms)."""

@@ -29,6 +29,8 @@ SENDING = text("state = 'sending'")
 PARKED = text("state = 'parked'")
 WAITS = text("released_at IS NULL")
 KEEPS_PAYLOAD = text("state IN ('delivered', 'merged', 'dropped') AND payload <> '{}'")
+# Deliveries that no sign-up asked for, which are few.
+REQUESTED = text("source <> 'signup'")
 HAS_CAUSE = text("state = 'parked' AND cause IS NOT NULL")
 
 # `deliveries.source` of the deliveries that a sign-up asked for.
@@ -163,6 +165,13 @@ deliveries = Table(
     ),
     CheckConstraint("(due_at IS NOT NULL) = (state IN ('ready', 'sending'))", name="due_at"),
     Index("uq_deliveries_source_id", "source_id", unique=True),
+    Index(
+        "ix_deliveries_requested",
+        "received_at",
+        "source_id",
+        sqlite_where=REQUESTED,
+        postgresql_where=REQUESTED,
+    ),
     Index("ix_deliveries_due", "due_at", "id", sqlite_where=UNFINISHED, postgresql_where=UNFINISHED),
     Index("ix_deliveries_contact", "contact_key", "id", sqlite_where=UNFINISHED, postgresql_where=UNFINISHED),
     Index(

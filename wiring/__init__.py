@@ -9,10 +9,12 @@ from services import Services
 from services.connection.status import ConnectionStatus
 from services.delivery.thread import DeliveryThread
 from services.forms.faults import FormFaults
+from services.intake.identifiers import SignupIds
 from services.operations.housekeeping import HousekeepingThread
 from services.operations.metrics import Metrics
 from services.operations.reader import SnapshotReader
 from services.signups.manage import SignupActions
+from services.signups.requests import ContactRequests
 from settings import Settings
 from store.engine.clock import Clock
 from store.engine.database import Database
@@ -107,6 +109,12 @@ def build_services(
             budget=store.budget,
             lists=account.lists,
             clock=clock,
+        ),
+        contact_requests=ContactRequests(
+            requested=store.requested,
+            deliveries=store.deliveries,
+            new_id=SignupIds(access.keys.signup_ids).new,
+            clock=storage.shared_clock,
         ),
         lists=account.lists,
         forms=forms.catalog,

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from services.access.derived_keys import DerivedKeys
 from services.delivery.attempt import DeliveryAttempt
 from services.delivery.causes import CauseWords
-from services.delivery.kinds.sign_up.send import SignUpSender
+from services.delivery.kind import Collaborators
+from services.delivery.kinds import build_kinds
 from services.delivery.pacing import Pacing
 from services.delivery.worker import Delivery
 from services.forms.rules import FormRules
@@ -50,14 +51,15 @@ def build_delivery(settings: Settings, storage: Storage, account: Account, tunin
         connection=account.connection,
         authorize=account.authorize,
         departures=Pacing(permits=account.quota, budget=store.budget, clock=clock),
-        sender=SignUpSender(
-            vendor=account.api,
-            permits=account.quota,
-            lists=account.lists,
-            vocabulary=account.fields_and_tags,
-            opt_outs=account.opt_outs,
-            returning=settings.returning,
-            clock=clock,
+        kinds=build_kinds(
+            Collaborators(
+                vendor=account.api,
+                lists=account.lists,
+                vocabulary=account.fields_and_tags,
+                opt_outs=account.opt_outs,
+                returning=settings.returning,
+                clock=clock,
+            )
         ),
         words=CauseWords(
             list_names=account.lists.names,
@@ -67,12 +69,9 @@ def build_delivery(settings: Settings, storage: Storage, account: Account, tunin
         clock=clock,
     )
     worker = Delivery(
-        courier=attempt,
-        deliveries=store.deliveries,
-        lists=account.lists,
-        vocabulary=account.fields_and_tags,
-        opt_outs=account.opt_outs,
-        clock=clock,
+        attempt=attempt,
+        # One after the other: together they would take a second's calls.
+        keep_fresh=lambda: account.lists.keep_fresh() or account.fields_and_tags.keep_fresh(),
         monotonic=tuning.monotonic,
         after_fault_seconds=tuning.after_fault_seconds,
     )

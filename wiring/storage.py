@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from services.access.requester import STRANGER
-from services.delivery.payload import restored
+from services.delivery.kinds import KINDS
 from services.operations.checks.storage import database_file
 from settings import Settings
 from store import Store
@@ -53,7 +53,7 @@ def build_storage(settings: Settings, clock: Clock) -> Storage:
         spool=spool,
         spool_import=SpoolImport(database, spool),
         disk=DiskReserve(file.parent if file else settings.data_dir),
-        salvage=Salvage(database, file, restore=restored) if file else None,
+        salvage=Salvage(database, file, restore=KINDS["sign_up"].restore) if file else None,
         clock=clock,
         shared_clock=DatabaseClock(database, local=clock),
     )

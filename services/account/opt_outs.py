@@ -67,6 +67,26 @@ LOOK_EVERY_MS = 30 * SECOND
 JUST_CONNECTED_MS = 10 * SECOND
 
 
+@dataclass(frozen=True)
+class Coverage:
+    """Whether the table can be `relied_on`, and what it knows of one contact.
+
+    `leaves_at` (epoch ms) is when it was asked here to unsubscribe the contact, while that still waits.
+    """
+
+    relied_on: bool
+    opt_out: KnownOptOut | None
+    leaves_at: int | None
+
+    def left_after(self, received_at: int, *, found: bool) -> bool:
+        """Whether the contact left after `received_at` (epoch ms), by what is known here.
+
+        What is `found` at the vendor decides, except over what waits to be carried out there.
+        """
+        known = None if found or self.opt_out is None else self.opt_out.left_at
+        return max(self.leaves_at or 0, known or 0) > received_at
+
+
 @dataclass
 class OptOutTable:
     """Keeps the stored table of opt-outs fresh enough for the next delivery."""
@@ -120,7 +140,7 @@ class OptOutTable:
         self._fill_at = now + (FILL_EVERY_MS if self._fill(now) else LOOK_EVERY_MS)
         return max(self._fill_at - now, 1) / SECOND
 
-    def covers(self, claimed: Claimed) -> tuple[bool, KnownOptOut | None]:
+    def covers(self, claimed: Claimed) -> Coverage:
         """Return whether the table is fresh enough for what was claimed, and what it knows of the contact.
 
         A delivery that was tried before, or is the half-open probe, may have waited for as long as the vendor
@@ -134,7 +154,7 @@ class OptOutTable:
         after_failure = claimed.attempts > 1 or claimed.probe
         if after_failure and now - standing.refresh.refreshed_at > JUST_REFRESHED_MS:
             new_enough = False
-        return new_enough, standing.opt_out
+        return Coverage(new_enough, standing.opt_out, standing.leaves_at)
 
     def problems(self) -> list[Problem]:
         """Return whether it is unknown who left, which makes each sign-up cost one call more."""
@@ -153,6 +173,11 @@ class OptOutTable:
         """Note that this contact has come back."""
         with _only_logged():
             self.opt_outs.forget(contact_key)
+
+    def left(self, contact_key: str) -> None:
+        """This contact was unsubscribed from here just now."""
+        with _only_logged():
+            self.opt_outs.left(contact_key, left_at=self.clock())
 
     def asked(self, contact_key: str, left_at: int) -> None:
         """Note that the vendor has asked a contact, who left at `left_at` (epoch ms), to come back."""

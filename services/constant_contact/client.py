@@ -6,7 +6,7 @@ call is counted against the vendor's budget.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -18,7 +18,14 @@ from services.constant_contact.account import Account, TokenAuth, account, claim
 from services.constant_contact.catalog import CustomField, Page, Tag, custom_field, tag
 from services.constant_contact.causes import words_of
 from services.constant_contact.contact_data import ContactData
-from services.constant_contact.contacts import SUB_RESOURCES, Contact, contact, creation, replacement
+from services.constant_contact.contacts import (
+    SUB_RESOURCES,
+    Contact,
+    contact,
+    creation,
+    replacement,
+    unsubscription,
+)
 from services.constant_contact.errors import (
     Conflict,
     ConnectionUnusable,
@@ -132,13 +139,14 @@ class ConstantContact:
 
         https://developer.constantcontact.com/api_guide/contacts_update.html
         """
-        address = f"{self._base_url}/contacts/{existing.contact_id}"
-        response = self._send("PUT", address, json=replacement(existing, data))
-        if response.status_code != 200:
-            refused = failure(response)
-            gone = response.status_code == 404 and isinstance(refused, Misconfigured)
-            raise Conflict(words=GONE) if gone else refused
-        return SignedUp(contact(json_object(response)).contact_id, "updated")
+        return SignedUp(self._put(existing, replacement(existing, data)), "updated")
+
+    def unsubscribe(self, existing: Contact, reason: str | None) -> None:
+        """Unsubscribe a contact as it was found, for the `reason` it gave; Conflict when it is gone since.
+
+        https://developer.constantcontact.com/api_guide/contacts_update.html
+        """
+        self._put(existing, unsubscription(existing, reason))
 
     def opt_outs(self, since: int, page: str | None = None) -> Page[OptedOut]:
         """One page of who opted out or was deleted after `since` (epoch ms).
@@ -242,6 +250,14 @@ class ConstantContact:
         if privileges.status_code != 200:
             raise failure(privileges)
         return account(user, json_object(summary), json_body(privileges))
+
+    def _put(self, existing: Contact, body: Mapping[str, Any]) -> str:
+        response = self._send("PUT", f"{self._base_url}/contacts/{existing.contact_id}", json=body)
+        if response.status_code != 200:
+            refused = failure(response)
+            gone = response.status_code == 404 and isinstance(refused, Misconfigured)
+            raise Conflict(words=GONE) if gone else refused
+        return contact(json_object(response)).contact_id
 
     def _page(self, member: str, first: str, page: str | None) -> tuple[list[Any], str | None]:
         address = address_of(page, self._base_url) if page else f"{self._base_url}{first}"

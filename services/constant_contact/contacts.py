@@ -40,6 +40,7 @@ SUB_RESOURCES = (
 ADDRESS_PARTS = ("kind", "street", "city", "state", "postal_code", "country")
 MOST_PHONES = MOST_ADDRESSES = 3
 MOST_FIELDS = 25
+LONGEST_REASON = 255
 
 
 @dataclass(frozen=True)
@@ -172,6 +173,13 @@ def replacement(existing: Contact, data: ContactData) -> dict[str, Any]:
             "list_memberships": list(lists),
         }
     )
+
+
+def unsubscription(existing: Contact, reason: str | None) -> dict[str, Any]:
+    """The body of PUT /contacts/{id} that unsubscribes the contact and changes nothing else."""
+    email = {"address": existing.address, "permission_to_send": "unsubscribed"}
+    given = {"opt_out_reason": reason[:LONGEST_REASON]} if reason else {}
+    return _properties(existing.document) | {"email_address": email | given, "update_source": "Contact"}
 
 
 def _explicit(address: str) -> dict[str, str]:

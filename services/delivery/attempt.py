@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
@@ -11,7 +11,6 @@ import structlog
 
 from services.account.opt_outs import OptOutTable
 from services.connection.status import ConnectionStatus
-from services.constant_contact.client import SignedUp
 from services.constant_contact.errors import (
     ConnectionUnusable,
     ConstantContactError,
@@ -21,10 +20,8 @@ from services.constant_contact.errors import (
 )
 from services.constant_contact.quota import AHEAD_MS
 from services.delivery.causes import CauseWords
-from services.delivery.kinds.sign_up.merge import Merged, merge
-from services.delivery.kinds.sign_up.send import SignUpSender
+from services.delivery.kind import Kind, Sent
 from services.delivery.pacing import NotSent, Pacing, departing
-from services.delivery.payload import changes_of
 from services.delivery.refusal_sentence import vendor_sentence
 from services.delivery.retry import (
     Decision,
@@ -73,36 +70,24 @@ class Step:
     signups: int = 1
 
 
+@dataclass(frozen=True, kw_only=True)
 class DeliveryAttempt:
-    """Claims, calls, finishes. Any number of threads and processes may do so: the claim keeps them apart."""
+    """Claims, calls, finishes. Any number of threads and processes may do so: the claim keeps them apart.
 
-    def __init__(  # noqa: PLR0913 - collaborators, wired once
-        self,
-        *,
-        deliveries: Deliveries,
-        budget: QuotaLedger,
-        connection: ConnectionStatus,
-        authorize: Callable[[], None],
-        departures: Pacing,
-        sender: SignUpSender,
-        words: CauseWords,
-        opt_outs: OptOutTable,
-        clock: Callable[[], int],
-    ) -> None:
-        """`clock` tells epoch milliseconds.
+    `authorize` sees to a valid access token, or raises ConnectionUnusable. It comes before the claim, so that
+    no reserved call waits for a token: late calls would break the vendor's four a second. `clock` tells epoch
+    milliseconds.
+    """
 
-        `authorize` sees to a valid access token, or raises ConnectionUnusable. It comes before the claim, so
-        that no booked call waits for a token: late calls would break the vendor's four a second.
-        """
-        self._deliveries = deliveries
-        self._budget = budget
-        self._connection = connection
-        self._authorize = authorize
-        self._departures = departures
-        self._sender = sender
-        self._words = words
-        self._opt_outs = opt_outs
-        self._clock = clock
+    deliveries: Deliveries
+    budget: QuotaLedger
+    connection: ConnectionStatus
+    authorize: Callable[[], None]
+    departures: Pacing
+    kinds: Mapping[str, Kind]
+    words: CauseWords
+    opt_outs: OptOutTable
+    clock: Callable[[], int]
 
     def step(self) -> Step:
         """Deliver the next sign-up that is due, or say when to ask again. Raises store.StoreUnavailable."""
@@ -111,19 +96,19 @@ class DeliveryAttempt:
 
     def claim(self) -> Claimed | Step:
         """Take the next delivery, its call booked, or say when to ask again. Raises StoreUnavailable."""
-        if not self._deliveries.pending_up_to(1) and not self._deliveries.waits_for_causes():
+        if not self.deliveries.pending_up_to(1) and not self.deliveries.waits_for_causes():
             return Step(Outcome.IDLE)
-        if not self._connection.usable():
-            return Step(Outcome.IDLE, until=self._clock() + UNUSABLE_CHECK_MS)
+        if not self.connection.usable():
+            return Step(Outcome.IDLE, until=self.clock() + UNUSABLE_CHECK_MS)
         try:
-            self._authorize()
+            self.authorize()
         except ConnectionUnusable as error:
             log.warning("delivery_waits_for_token", error=error.detail)
-            return Step(Outcome.IDLE, until=self._clock() + UNUSABLE_CHECK_MS)
-        reading_until = self._opt_outs.before_claim()
+            return Step(Outcome.IDLE, until=self.clock() + UNUSABLE_CHECK_MS)
+        reading_until = self.opt_outs.before_claim()
         if reading_until is not None:
             return Step(Outcome.IDLE, until=reading_until)
-        claimed = self._deliveries.claim(self._clock(), ahead_ms=AHEAD_MS)
+        claimed = self.deliveries.claim(self.clock(), ahead_ms=AHEAD_MS)
         return Step(Outcome.IDLE, until=claimed.until) if isinstance(claimed, Wait) else claimed
 
     def carry(self, claimed: Claimed, stop: threading.Event) -> Step:
@@ -144,69 +129,67 @@ class DeliveryAttempt:
     def _own_fault(self, claimed: Claimed, error: Exception) -> Step:
         # Nothing of the row is looked at here: it may be what brought the fault about.
         log.error("delivery_fault", **claimed.log_id, error=type(error).__name__, exc_info=error)
-        now = self._clock()
+        now = self.clock()
         due_at = after_own_fault(now=now, attempts=claimed.attempts)
         if due_at is None:
-            self._deliveries.park(claimed, now=now, error=OWN_FAULT, cause=claimed.probe_of)
+            self.deliveries.park(claimed, now=now, error=OWN_FAULT, cause=claimed.probe_of)
             return Step(Outcome.PARKED)
         alone = bool(claimed.younger)
-        self._deliveries.postpone(claimed, due_at=due_at, error=OWN_FAULT, count=True, alone=alone, now=now)
+        self.deliveries.postpone(claimed, due_at=due_at, error=OWN_FAULT, count=True, alone=alone, now=now)
         return Step(Outcome.POSTPONED)
 
     def _carry(self, claimed: Claimed, stop: threading.Event) -> Step:
         try:
-            with departing(lambda: self._departures.wait_for(claimed, stop)):
-                merged, signed_up = self._sender.send(claimed, stop)
+            with departing(lambda: self.departures.wait_for(claimed, stop)):
+                sent = self.kinds[claimed.kind].send(claimed, self.departures.calls(claimed, stop))
         except NotSent:
             return self.give_back(claimed)
         except ConstantContactError as error:
             return self._failed(claimed, error)
-        return self._delivered(claimed, merged, signed_up, stop)
+        return self._delivered(claimed, sent, stop)
 
     def give_back(self, claimed: Claimed) -> Step:
         """Make a delivery that was not sent due again at once, with no try used up."""
-        self._deliveries.postpone(claimed, due_at=self._clock(), error=None, count=False)
+        self.deliveries.postpone(claimed, due_at=self.clock(), error=None, count=False)
         log.info("delivery_given_back", **claimed.log_id)
         return Step(Outcome.POSTPONED)
 
-    def _delivered(
-        self, claimed: Claimed, merged: Merged, signed_up: SignedUp, stop: threading.Event
-    ) -> Step:
+    def _delivered(self, claimed: Claimed, sent: Sent, stop: threading.Event) -> Step:
         for pause in FINISH_AGAIN_SECONDS:
             try:
-                kept = self._write_down(claimed, merged, signed_up)
+                kept = self._write_down(claimed, sent)
                 break
             except StoreError as error:
                 # Not written down, the call would be made a second time.
                 log.warning("delivery_not_written_down", **claimed.log_id, error=type(error).__name__)
                 stop.wait(pause)
         else:
-            kept = self._write_down(claimed, merged, signed_up)
+            kept = self._write_down(claimed, sent)
         log.info(
-            "signup_delivered",
+            self.kinds[claimed.kind].delivered_event,
             **claimed.log_id,
-            action=signed_up.action,
-            carried=len(merged.carried),
+            action=sent.action,
+            carried=len(sent.carried),
             lease_kept=kept,
         )
-        return Step(Outcome.DELIVERED, signups=1 + len(merged.carried))
+        return Step(Outcome.DELIVERED, signups=1 + len(sent.carried))
 
-    def _write_down(self, claimed: Claimed, merged: Merged, signed_up: SignedUp) -> bool:
-        now = self._clock()
-        common = self._budget.succeeded(now, claimed.traits, control=claimed.control)
+    def _write_down(self, claimed: Claimed, sent: Sent) -> bool:
+        now = self.clock()
+        common = self.budget.succeeded(now, claimed.traits, control=claimed.control)
         if common is not None:
             self._put_aside(common, now)
-        return self._deliveries.delivered(
+        return self.deliveries.delivered(
             claimed,
             now=now,
-            contact_id=signed_up.contact_id,
-            action=signed_up.action,
-            carried=merged.carried,
-            note=self._sender.left_out(merged),
+            contact_id=sent.contact_id,
+            action=sent.action,
+            carried=sent.carried,
+            note=sent.note,
         )
 
     def _failed(self, claimed: Claimed, error: ConstantContactError) -> Step:
-        now, budget = self._clock(), self._budget.read()
+        now, budget = self.clock(), self.budget.read()
         said = vendor_sentence(error, claimed)
         met = self._met(claimed, error)
         case = RetryCase(
@@ -216,19 +199,19 @@ class DeliveryAttempt:
             failures=budget.failures,
             refused=met.count,
             again=met.again,
-            merged=_carries(claimed),
+            merged=self._carries(claimed),
             guard_ms=budget.guard_at(now),
             failed_alone=self._failed_alone(claimed, error, others_fail=budget.failures > 0),
         )
         decision = decide(error, case)
         if decision.pause_until is not None and budget.failures:
             # The vendor has been away for a while, in which people may have left.
-            self._opt_outs.doubt()
+            self.opt_outs.doubt()
         # Before the delivery is postponed, which ends the probe.
         self._pause(error, decision, now)
         # Calls that were under way together are throttled together: one step of the guard is enough.
         if isinstance(error, Throttled) and claimed.booked_at - AHEAD_MS > (budget.guard_since or 0):
-            self._budget.throttled(now, reason=error.plain)
+            self.budget.throttled(now, reason=error.plain)
         log.warning(
             "delivery_failed",
             **claimed.log_id,
@@ -240,13 +223,13 @@ class DeliveryAttempt:
         )
         if decision.put_back:
             parked = [other.delivery_id for other in met.alike if other.delivery_id != claimed.delivery_id]
-            self._deliveries.put_back(parked, due_at=decision.due_at)
+            self.deliveries.put_back(parked, due_at=decision.due_at)
         if decision.park or (claimed.probe_of and is_of_a_row(error)):
             self._park(claimed, error, said, now)
             if met.common is not None:
                 self._put_aside(met.common, now)
             return Step(Outcome.PARKED)
-        self._deliveries.postpone(
+        self.deliveries.postpone(
             claimed,
             due_at=decision.due_at,
             error=error.reason,
@@ -263,35 +246,35 @@ class DeliveryAttempt:
     def _failed_alone(self, claimed: Claimed, error: ConstantContactError, *, others_fail: bool) -> int:
         if others_fail or not isinstance(error, Unreachable):
             return 0
-        return self._deliveries.failed_alone(claimed)
+        return self.deliveries.failed_alone(claimed)
 
     def _met(self, claimed: Claimed, error: ConstantContactError) -> SameRefusals:
         """What this failure adds to what is known of refusals: nothing where it is a probe, or everybody's.
 
         A call that carried others is repeated without them first.
         """
-        if claimed.probe_of or _carries(claimed) or not is_of_a_row(error) or is_flagged(error):
+        if claimed.probe_of or self._carries(claimed) or not is_of_a_row(error) or is_flagged(error):
             return SameRefusals()
         refusal = Refused.of(claimed.contact_key, claimed.delivery_id, words_of(error), claimed.traits)
-        return self._budget.refused(refusal, control=claimed.control)
+        return self.budget.refused(refusal, control=claimed.control)
 
     def _park(self, claimed: Claimed, error: ConstantContactError, said: str | None, now: int) -> None:
         """Put it aside: for a person, or with others for a cause that the account itself shows."""
         if error.shared is None:
-            known = Causes.parse(self._budget.read().causes).known if claimed.probe_of else {}
+            known = Causes.parse(self.budget.read().causes).known if claimed.probe_of else {}
             standing = known.get(claimed.probe_of or "")
             told = standing.sentence if standing else error.reason
-            self._deliveries.park(claimed, now=now, error=told, cause=claimed.probe_of, vendor_said=said)
+            self.deliveries.park(claimed, now=now, error=told, cause=claimed.probe_of, vendor_said=said)
             return
         cause = Cause.of((error.shared,), error.reason, now)
-        self._deliveries.establish(cause, (claimed.delivery_id,), now=now)
-        self._deliveries.park(claimed, now=now, error=error.reason, cause=cause.id, vendor_said=said)
+        self.deliveries.establish(cause, (claimed.delivery_id,), now=now)
+        self.deliveries.park(claimed, now=now, error=error.reason, cause=cause.id, vendor_said=said)
         log.warning("cause_found", traits=list(cause.traits))
 
     def _put_aside(self, common: Common, now: int) -> None:
         """What refused sign-ups have in common, and nobody who was taken, is what they are refused for."""
-        cause = Cause.of(common.traits, self._words.sentence(common), now)
-        self._deliveries.establish(cause, common.delivery_ids, now=now)
+        cause = Cause.of(common.traits, self.words.sentence(common), now)
+        self.deliveries.establish(cause, common.delivery_ids, now=now)
         log.warning("cause_found", traits=list(cause.traits))
 
     def _pause(self, error: ConstantContactError, decision: Decision, now: int) -> None:
@@ -299,11 +282,10 @@ class DeliveryAttempt:
             return
         reason = decision.reason or error.reason
         if isinstance(error, QuotaExceeded):
-            self._budget.quota_exceeded(now, decision.pause_until, reason=reason)
+            self.budget.quota_exceeded(now, decision.pause_until, reason=reason)
         else:
-            self._budget.pause(until=decision.pause_until, reason=reason, now=now, refused=is_of_a_row(error))
+            self.budget.pause(until=decision.pause_until, reason=reason, now=now, refused=is_of_a_row(error))
 
-
-def _carries(claimed: Claimed) -> bool:
-    """Whether the call was for younger sign-ups of the contact too."""
-    return bool(merge(changes_of(claimed)).carried)
+    def _carries(self, claimed: Claimed) -> bool:
+        """Whether the call was for younger deliveries of the contact too."""
+        return bool(self.kinds[claimed.kind].carries(claimed))

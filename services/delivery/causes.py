@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from store.quota.refusals import Common
-from store.quota.traits import DOMAIN, FIELD, FORM, KNOWN_TAG, LIST, LONG, OLD, SETS, TAG, kind_and_name
+from store.quota.traits import DOMAIN, FIELD, FORM, KIND, KNOWN_TAG, LIST, LONG, OLD, SETS, TAG, kind_and_name
 
 # What tells most comes first: a form explains less than the list that only this form has.
-_ORDER = (LIST, FIELD, KNOWN_TAG, TAG, FORM, LONG, SETS, OLD, DOMAIN)
+_ORDER = (LIST, FIELD, KNOWN_TAG, TAG, FORM, KIND, LONG, SETS, OLD, DOMAIN)
 
 
 class CauseWords:
@@ -47,4 +47,5 @@ class CauseWords:
             LONG: "of addresses with more than 50 characters",
             OLD: "that waited for more than a day",
             DOMAIN: "of addresses of one domain",
+            KIND: f"of the kind “{name}”",
         }[kind]

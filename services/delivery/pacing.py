@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 from services.constant_contact.quota import AHEAD_MS, FORSAKEN_MS, CallQuota
-from services.delivery.calls import PATIENCE_MS
+from services.delivery.calls import PATIENCE_MS, Calls
 from store.outbox.deliveries import Claimed
 from store.quota.ledger import QuotaLedger
 
@@ -58,6 +58,10 @@ class Pacing:
         self._permits = permits
         self._budget = budget
         self._clock = clock
+
+    def calls(self, claimed: Claimed, stop: threading.Event) -> Calls:
+        """Return what reserves the calls of a claimed delivery; once `stop` is set, none is waited for."""
+        return Calls(claimed, self._permits, stop, self._clock)
 
     def wait_for(self, claimed: Claimed, stop: threading.Event) -> None:
         """Return at the moment at which the claimed delivery's call may leave.

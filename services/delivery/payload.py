@@ -93,11 +93,6 @@ class ContactChange:
         return named | {name: value for name, value in said.items() if value}
 
 
-def restored(signup: NewSignup) -> dict[str, Any]:
-    """The document for a stored sign-up whose delivery was lost."""
-    return ContactChange.of_signup(signup).document()
-
-
 @dataclass(frozen=True)
 class TimedChange:
     """A change, the delivery that it belongs to, and when it was received (epoch ms)."""

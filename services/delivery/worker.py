@@ -1,4 +1,4 @@
-"""Drive the courier: for ever in a thread or worker, or for a while from a command or a request."""
+"""Repeat the delivery attempt: for ever in a thread or worker, or for a while from a command or a request."""
 
 from __future__ import annotations
 
@@ -10,14 +10,10 @@ from dataclasses import dataclass
 
 import structlog
 
-from services.account.fields_and_tags import FieldsAndTags
-from services.account.lists import ListCache
-from services.account.opt_outs import OptOutTable
 from services.constant_contact.quota import LONGEST_CALL_MS
 from services.delivery.attempt import DeliveryAttempt, Outcome, Step
 from services.delivery.sender_pool import SenderPool
 from store.errors import StoreError
-from store.outbox.deliveries import Deliveries
 
 log = structlog.get_logger(__name__)
 
@@ -43,30 +39,26 @@ class DrainReport:
 
 
 class Delivery:
-    """The loop around the courier. `wake` may be called from any thread."""
+    """The loop around the attempt. `wake` may be called from any thread."""
 
     def __init__(
         self,
         *,
-        courier: DeliveryAttempt,
-        deliveries: Deliveries,
-        lists: ListCache,
-        vocabulary: FieldsAndTags,
-        opt_outs: OptOutTable,
-        clock: Callable[[], int],
+        attempt: DeliveryAttempt,
+        keep_fresh: Callable[[], object],
         monotonic: Callable[[], float] = time.monotonic,
         after_fault_seconds: float = AFTER_FAULT_SECONDS,
     ) -> None:
-        """`clock` tells epoch ms.
+        """Start nothing.
 
-        After a fault of our own, or of the database, the loop rests `after_fault_seconds`.
+        Args:
+            attempt: what is repeated.
+            keep_fresh: fetches one of the account's lists, custom fields and tags anew if it is old; at rest.
+            monotonic: seconds that only grow.
+            after_fault_seconds: how long the loop rests after a fault of our own, or of the database.
         """
-        self._courier = courier
-        self._deliveries = deliveries
-        self._lists = lists
-        self._vocabulary = vocabulary
-        self._opt_outs = opt_outs
-        self._clock = clock
+        self._attempt = attempt
+        self._keep_fresh = keep_fresh
         self._monotonic = monotonic
         self._after_fault_seconds = after_fault_seconds
         self._awaiting: set[threading.Event] = set()
@@ -84,7 +76,7 @@ class Delivery:
 
     def run(self, stop: threading.Event, *, longest_idle_seconds: float = LONGEST_IDLE_SECONDS) -> None:
         """Deliver until `stop` is set and `wake` called, and finish the calls in flight, for at most 15 s."""
-        dispatcher = SenderPool(self._courier, stop)
+        dispatcher = SenderPool(self._attempt, stop)
         busy_until = self._monotonic() + BUSY_FOR_SECONDS
         with self._woken_by(dispatcher.woken):
             while True:
@@ -104,11 +96,11 @@ class Delivery:
     def drain(self, seconds: float) -> DrainReport:
         """Deliver what is due for at most `seconds`, waiting out short gaps of the budget."""
         stop = threading.Event()
-        dispatcher = SenderPool(self._courier, stop)
-        end = self._clock() + int(seconds * 1000)
+        dispatcher = SenderPool(self._attempt, stop)
+        end = self._attempt.clock() + int(seconds * 1000)
         with self._woken_by(dispatcher.woken):
             # After a fault of our own, calls would be made of which nobody takes note.
-            while (now := self._clock()) < end and not dispatcher.faulty.is_set():
+            while (now := self._attempt.clock()) < end and not dispatcher.faulty.is_set():
                 dispatcher.woken.clear()
                 # Asked before the look: a call that ends after it may have made something due.
                 alone = not dispatcher.in_flight
@@ -124,7 +116,7 @@ class Delivery:
             delivered=dispatcher.outcomes[Outcome.DELIVERED],
             postponed=dispatcher.outcomes[Outcome.POSTPONED],
             parked=dispatcher.outcomes[Outcome.PARKED],
-            pending=self._deliveries.backlog().pending,
+            pending=self._attempt.deliveries.backlog().pending,
         )
 
     @contextmanager
@@ -154,9 +146,8 @@ class Delivery:
         now = self._monotonic()
         if now >= self._lists_at:
             self._lists_at = now + LISTS_EVERY_SECONDS
-            # One after the other: together they would hold a second's calls.
-            self._lists.keep_fresh() or self._vocabulary.keep_fresh()
+            self._keep_fresh()
         pause = LONGEST_IDLE_SECONDS
         if step.until is not None:
-            pause = max((step.until - self._clock()) / 1000, SHORTEST_REST_SECONDS)
-        return min(pause, self._opt_outs.fill())
+            pause = max((step.until - self._attempt.clock()) / 1000, SHORTEST_REST_SECONDS)
+        return min(pause, self._attempt.opt_outs.fill())

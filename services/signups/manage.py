@@ -72,7 +72,7 @@ class SignupActions:
         Raises:
             AddressUnclear: `email` is no address.
         """
-        return self.records.newest(SignupFilter(state, _contact_key(email), since), limit)
+        return self.records.newest(SignupFilter(state, _key(email), since), limit)
 
     def show(self, signup_id: str) -> SignupCase | None:
         """Return everything about one sign-up, None for an unknown id."""
@@ -146,7 +146,7 @@ class SignupActions:
         Raises:
             AddressUnclear: `email` is no address.
         """
-        return self.records.all(SignupFilter(contact_key=_contact_key(email)))
+        return self.records.all(SignupFilter(contact_key=_key(email)))
 
 
 def _list_id(text: str) -> str:
@@ -159,10 +159,13 @@ def _list_id(text: str) -> str:
         ) from None
 
 
-def _contact_key(email: str | None) -> str | None:
-    if email is None:
-        return None
+def contact_key(email: str) -> str:
+    """The address as it is stored. Raises AddressUnclear."""
     try:
         return _ADDRESS.validate_python(email.strip())
     except ValidationError:
         raise AddressUnclear(f"“{email}” is no e-mail address.") from None
+
+
+def _key(email: str | None) -> str | None:
+    return None if email is None else contact_key(email)

@@ -74,7 +74,13 @@ class Claimed:
     @property
     def traits(self) -> frozenset[str]:
         """What it has in common with others."""
-        return traits_of(self.payload, form_id=self.form_id, received_at=self.received_at, now=self.booked_at)
+        return traits_of(
+            self.payload,
+            kind=self.kind,
+            form_id=self.form_id,
+            received_at=self.received_at,
+            now=self.booked_at,
+        )
 
 
 @dataclass(frozen=True)
@@ -263,7 +269,7 @@ class Deliveries:
         claimed: Claimed,
         *,
         now: int,
-        contact_id: str,
+        contact_id: str | None,
         action: str,
         carried: tuple[int, ...] = (),
         note: str | None = None,

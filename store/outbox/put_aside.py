@@ -25,6 +25,7 @@ _IDS: BindParameter[list[int]] = bindparam("ids", expanding=True)
 _WISH = (
     deliveries.c.id,
     deliveries.c.source_id,
+    deliveries.c.kind,
     deliveries.c.payload,
     deliveries.c.received_at,
     deliveries.c.cause,
@@ -108,7 +109,7 @@ def with_traits(
     """Each delivery, and what it has in common with others."""
     wishes = payloads.wholes(connection, [(row.source_id, row.payload) for row in rows])
     return [
-        (row, traits_of(wish, form_id=row.form_id, received_at=row.received_at, now=now))
+        (row, traits_of(wish, kind=row.kind, form_id=row.form_id, received_at=row.received_at, now=now))
         for row, wish in zip(rows, wishes, strict=True)
     ]
 

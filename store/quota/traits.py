@@ -11,7 +11,9 @@ from collections.abc import Mapping
 from typing import Any
 
 LIST, FIELD, TAG, KNOWN_TAG, FORM = "list", "field", "tag", "known tag", "form"
-SETS, DOMAIN = "sets", "domain"
+SETS, DOMAIN, KIND = "sets", "domain", "kind"
+# The kind of nearly all deliveries, which says nothing about why one is refused.
+SIGN_UP = "sign_up"
 # POST /contacts/sign_up_form takes addresses of 50 characters; longer ones go by other operations.
 LONG, OLD = "long address", "waited a day"
 _LONGEST_SIGN_UP_ADDRESS = 50
@@ -21,7 +23,7 @@ _NOT_SET = frozenset({"email_address", "list_memberships"})
 
 
 def traits_of(
-    payload: Mapping[str, Any], *, form_id: int | None, received_at: int, now: int
+    payload: Mapping[str, Any], *, kind: str, form_id: int | None, received_at: int, now: int
 ) -> frozenset[str]:
     """Return the traits of one delivery; times are epoch ms."""
     address = str(payload.get("email_address") or "")
@@ -33,6 +35,8 @@ def traits_of(
         if not makes:
             # A stranger's tag is not created, so the account must have it.
             found.add(f"{KNOWN_TAG}:{name}")
+    if kind != SIGN_UP:
+        found.add(f"{KIND}:{kind}")
     if form_id is not None:
         found.add(f"{FORM}:{form_id}")
     if len(address) > _LONGEST_SIGN_UP_ADDRESS:

@@ -48,7 +48,7 @@ _UNFINISHED_ONE = update(deliveries).where(deliveries.c.source_id == bindparam("
 
 Row = dict[str, Any]
 Entry = TypeVar("Entry")
-Restore = Callable[[NewSignup], Mapping[str, object]]
+Restore = Callable[[NewSignup], Mapping[str, object] | None]
 
 
 @dataclass(frozen=True)
@@ -168,6 +168,9 @@ class Salvage:
         with self._database.reading() as connection:
             rows = [dict(row) for row in connection.execute(missing).mappings()]
         for row in rows:
+            payload = self._restore(NewSignup.of_row(row))
+            if payload is None:
+                continue
             with suppress(RowRefused), self._database.transaction() as connection:
                 insert_unknown(
                     connection,
@@ -177,7 +180,7 @@ class Salvage:
                         "received_at": row["received_at"],
                         "contact_key": row["contact_key"],
                         "kind": "sign_up",
-                        "payload": documents.written(dict(self._restore(NewSignup.of_row(row)))),
+                        "payload": documents.written(dict(payload)),
                         "state": "parked",
                         "fence": 0,
                         "attempts": 0,

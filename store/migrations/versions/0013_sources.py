@@ -8,6 +8,7 @@ down_revision = "0012"
 branch_labels = None
 depends_on = None
 
+_REQUESTED = sa.text("source <> 'signup'")
 # The last constraint of SQLite's table, and the end of the one before it.
 _REFERENCE = ", CONSTRAINT fk_deliveries_signup_id FOREIGN KEY(signup_id) REFERENCES signups (id)"
 _BEFORE_IT = "'merged', 'dropped'))"
@@ -23,6 +24,13 @@ def upgrade() -> None:
     op.execute("ALTER TABLE deliveries RENAME COLUMN signup_id TO source_id")
     op.add_column("deliveries", sa.Column("source", sa.Text(), nullable=False, server_default="signup"))
     op.create_index("uq_deliveries_source_id", "deliveries", ["source_id"], unique=True)
+    op.create_index(
+        "ix_deliveries_requested",
+        "deliveries",
+        ["received_at", "source_id"],
+        sqlite_where=_REQUESTED,
+        postgresql_where=_REQUESTED,
+    )
 
 
 def downgrade() -> None:
@@ -33,6 +41,7 @@ def downgrade() -> None:
             f"{others} deliveries were asked for by no sign-up, which the release before does not know."
             " Restore a backup of before the upgrade, or delete them and their attempts first."
         )
+    op.drop_index("ix_deliveries_requested", "deliveries")
     op.drop_index("uq_deliveries_source_id", "deliveries")
     op.drop_column("deliveries", "source")
     op.execute("ALTER TABLE deliveries RENAME COLUMN source_id TO signup_id")

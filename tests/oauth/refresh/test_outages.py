@@ -24,7 +24,8 @@ from services.constant_contact.client import ConstantContact
 from services.constant_contact.quota import CallQuota
 from services.delivery.attempt import DeliveryAttempt, Outcome, Step
 from services.delivery.causes import CauseWords
-from services.delivery.kinds.sign_up.send import SignUpSender
+from services.delivery.kind import Collaborators
+from services.delivery.kinds import build_kinds
 from services.delivery.pacing import Pacing
 from store.connection.oauth_connection import OAuthConnections
 from store.engine.database import Database
@@ -108,14 +109,15 @@ class House:
             connection=connection,
             authorize=authorize,
             departures=Pacing(permits=permits, budget=budget, clock=clock),
-            sender=SignUpSender(
-                vendor=api,
-                permits=permits,
-                lists=lists,
-                vocabulary=vocabulary,
-                opt_outs=opt_outs,
-                returning="confirm",
-                clock=clock,
+            kinds=build_kinds(
+                Collaborators(
+                    vendor=api,
+                    lists=lists,
+                    vocabulary=vocabulary,
+                    opt_outs=opt_outs,
+                    returning="confirm",
+                    clock=clock,
+                )
             ),
             opt_outs=opt_outs,
             words=CauseWords(list_names=lists.names, form_names=dict),

@@ -11,7 +11,7 @@ from services.access.requester import ANONYMOUS, Requester
 from services.account.fields_and_tags import Offered
 from services.constant_contact.catalog import Choice, CustomField, Tag
 from services.constant_contact.errors import Unreachable
-from services.delivery.payload import restored
+from services.delivery.kinds.sign_up.send import SignUp
 from services.errors import InvalidSubmission
 from services.intake.parsing import read_json
 from services.intake.record import Evidence
@@ -103,7 +103,7 @@ def test_a_delivery_that_was_lost_is_made_again_as_it_was(knowing: House, asker:
     take(knowing, asker, first_name="Ann", custom_fields={"Shoe size": "42"}, tags=["VIP"])
     with knowing.database.reading() as connection:
         row = connection.exec_driver_sql("SELECT * FROM signups").mappings().one()
-    again = restored(NewSignup.of_row(dict(row)))
+    again = SignUp.restore(NewSignup.of_row(dict(row)))
     assert again == stored(knowing)
     assert again["tags"] == {"VIP": asker == SHOP}
 

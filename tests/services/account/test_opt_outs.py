@@ -12,7 +12,8 @@ from services.access.requester import ANONYMOUS, Requester
 from services.constant_contact.errors import NotAsked
 from services.delivery.attempt import Outcome
 from services.delivery.errors import AskedBefore, AsksToReturn, LeftSince
-from services.delivery.kinds.sign_up.returning import ASKED, Returning
+from services.delivery.kind import Returning
+from services.delivery.kinds.sign_up.returning import ASKED
 from services.intake.parsing import read_json
 from services.intake.record import Evidence
 from services.signups.manage import SignupActions

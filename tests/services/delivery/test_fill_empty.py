@@ -15,10 +15,12 @@ from services.access.requester import ANONYMOUS, Requester
 from services.constant_contact.client import ConstantContact
 from services.constant_contact.contact_data import ContactData, PersonFields
 from services.constant_contact.contacts import Contact
+from services.delivery.calls import Calls
+from services.delivery.kind import Collaborators
 from services.delivery.kinds.sign_up.fill_empty import filled
 from services.delivery.kinds.sign_up.merge import merge
-from services.delivery.kinds.sign_up.send import SignUpSender
-from services.delivery.payload import ContactChange, TimedChange, restored
+from services.delivery.kinds.sign_up.send import SignUp
+from services.delivery.payload import ContactChange, TimedChange
 from services.intake.parsing import read_form
 from services.intake.record import Evidence
 from store.outbox.deliveries import Claimed
@@ -215,16 +217,17 @@ def test_somebody_who_was_added_meanwhile_is_protected_too(town: Town) -> None:
     claimed = town.courier.claim()
     assert isinstance(claimed, Claimed)
     vendor = AddedMeanwhile(town)
-    sender = SignUpSender(
-        vendor=vendor,
-        permits=town.permits,
-        lists=town.lists,
-        vocabulary=town.vocabulary,
-        opt_outs=town.opt_out_table,
-        returning="confirm",
-        clock=town.clock,
+    sign_up_kind = SignUp(
+        Collaborators(
+            vendor=vendor,
+            lists=town.lists,
+            vocabulary=town.vocabulary,
+            opt_outs=town.opt_out_table,
+            returning="confirm",
+            clock=town.clock,
+        )
     )
-    sender.send(claimed, threading.Event())
+    sign_up_kind.send(claimed, Calls(claimed, town.permits, threading.Event(), town.clock))
     contact = town.account.find(LONG)
     assert (vendor.looks, contact["first_name"], contact["last_name"]) == (2, "Ann", "M")
 
@@ -232,9 +235,9 @@ def test_somebody_who_was_added_meanwhile_is_protected_too(town: Town) -> None:
 def test_a_salvaged_wish_of_a_form_is_protected() -> None:
     """Whether its form asks for that is not in the row."""
     row = {"email": SHORT, "list_ids": "[]", "person": "{}", "form_id": 1, "asked_by": "form"}
-    assert restored(NewSignup.of_row(row))["protect_existing"] is True
-    assert "protect_existing" not in restored(NewSignup.of_row(row | {"form_id": None}))
-    assert "protect_existing" not in restored(NewSignup.of_row(row | {"asked_by": "key-1"}))
+    assert SignUp.restore(NewSignup.of_row(row))["protect_existing"] is True
+    assert "protect_existing" not in SignUp.restore(NewSignup.of_row(row | {"form_id": None}))
+    assert "protect_existing" not in SignUp.restore(NewSignup.of_row(row | {"asked_by": "key-1"}))
 
 
 NAMES = st.sampled_from(["", "Ann", "Bob", "Cat"])

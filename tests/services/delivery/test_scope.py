@@ -164,7 +164,7 @@ class Scene:
             rows = connection.execute(
                 text("SELECT source_id FROM deliveries WHERE state = :state"), {"state": state}
             )
-            return len({row.signup_id for row in rows} & set(ids))
+            return len({row.source_id for row in rows} & set(ids))
 
     def errors(self, ids: list[str]) -> set[str | None]:
         return {self.house.view(each).last_error for each in ids}

@@ -12,7 +12,7 @@ import pytest
 
 from services.constant_contact.contacts import Contact
 from services.delivery.attempt import Outcome
-from services.delivery.kinds.sign_up.returning import Returning
+from services.delivery.kind import Returning
 from store.outbox.deliveries import Claimed
 from store.signups.accept import NewSignup
 from tests.services.conftest import Clock, House

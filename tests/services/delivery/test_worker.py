@@ -364,12 +364,8 @@ def test_a_loop_that_died_or_hangs_is_replaced(
     """The sign-ups go on; the old loop is told to end, should it ever come back."""
     vendor.go_on.set()
     delivery = kind(
-        courier=house.courier,
-        deliveries=house.deliveries,
-        lists=house.lists,
-        vocabulary=house.vocabulary,
-        opt_outs=house.opt_out_table,
-        clock=house.clock,
+        attempt=house.courier,
+        keep_fresh=lambda: house.lists.keep_fresh() or house.vocabulary.keep_fresh(),
     )
     thread = DeliveryThread(delivery, look_every_seconds=0.02)
     thread.start()
@@ -406,12 +402,8 @@ def test_a_process_whose_loop_hangs_is_ended(house: House, looks: list[float | N
     delivery = Ticking(
         looks,
         stop,
-        courier=house.courier,
-        deliveries=house.deliveries,
-        lists=house.lists,
-        vocabulary=house.vocabulary,
-        opt_outs=house.opt_out_table,
-        clock=house.clock,
+        attempt=house.courier,
+        keep_fresh=lambda: house.lists.keep_fresh() or house.vocabulary.keep_fresh(),
     )
     watch(delivery, stop, end=lambda: ended.append(1), look_every_seconds=0.001)
     assert len(ended) == ends

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from services.access.requester import ANONYMOUS, Requester
-from services.delivery.payload import restored
+from services.delivery.kinds.sign_up.send import SignUp
 from services.errors import InvalidForm, InvalidSubmission
 from services.intake.parsing import read_form
 from services.intake.record import Evidence
@@ -349,7 +349,7 @@ def test_a_salvaged_sign_up_keeps_its_number(town: Town) -> None:
     accept(town, by_form(**MOBILE))
     with town.database.reading() as connection:
         row = connection.exec_driver_sql("SELECT * FROM signups").mappings().one()
-    assert restored(NewSignup.of_row(dict(row)))["sms_channel"] == CHANNEL
+    assert SignUp.restore(NewSignup.of_row(dict(row)))["sms_channel"] == CHANNEL
 
 
 def test_a_new_contact_with_a_long_address_needs_one_call(town: Town) -> None:

@@ -9,14 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import takewhile
-from typing import Literal
 
 from services.constant_contact.contacts import Contact
 from services.delivery.errors import AskedBefore, AsksToReturn, LeftSince
+from services.delivery.kind import Returning
 from services.delivery.payload import ContactChange, TimedChange
 
-# `confirm`: the vendor asks by mail. `accept`: it is the person's own word. `hold`: an admin decides.
-Returning = Literal["confirm", "accept", "hold"]
 # What a delivery did instead of a sign-up: the person has a mail of the vendor's and is not subscribed yet.
 ASKED = "confirmation_sent"
 

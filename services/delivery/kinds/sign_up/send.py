@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any, ClassVar
 
-from services.account.fields_and_tags import FieldsAndTags
-from services.account.lists import ListCache
-from services.account.opt_outs import OptOutTable
-from services.constant_contact.client import ConstantContact, SignedUp
+from services.constant_contact.client import SignedUp
 from services.constant_contact.contacts import Contact
 from services.constant_contact.errors import (
     Conflict,
@@ -20,19 +17,20 @@ from services.constant_contact.errors import (
     Rejected,
     Throttled,
 )
-from services.constant_contact.quota import CallQuota
 from services.delivery.calls import Calls
-from services.delivery.errors import ListGone
+from services.delivery.errors import LeftSince, ListGone
+from services.delivery.kind import Collaborators, Sent
 from services.delivery.kinds.sign_up.confirmed_opt_in import ConfirmedOptIn
 from services.delivery.kinds.sign_up.fill_empty import filled
 from services.delivery.kinds.sign_up.live_lists import LiveLists
 from services.delivery.kinds.sign_up.merge import Merged, merge
 from services.delivery.kinds.sign_up.resolve_ids import IdResolver, Resolved
-from services.delivery.kinds.sign_up.returning import ASKED, Returning, decide_return
+from services.delivery.kinds.sign_up.returning import ASKED, decide_return
 from services.delivery.payload import SMS, ContactChange, TimedChange, changes_of
 from services.delivery.retry import is_flagged
 from store.opt_outs import KnownOptOut
 from store.outbox.deliveries import Claimed
+from store.signups.accept import NewSignup
 
 # A sign-up that waited longer was not carried out at once, and the person may have left meanwhile.
 WAITED_MS = 60_000
@@ -61,51 +59,59 @@ class _Sending:
         return max(consents, default=None)
 
 
-class SignUpSender:
-    """Sends what a claim holds. The claim reserved the first call; every further one is reserved here."""
+class SignUp:
+    """The kind `sign_up`: create or update a contact of its own wish, and add it to lists."""
 
-    def __init__(
-        self,
-        *,
-        vendor: ConstantContact,
-        permits: CallQuota,
-        lists: ListCache,
-        vocabulary: FieldsAndTags,
-        opt_outs: OptOutTable,
-        returning: Returning,
-        clock: Callable[[], int],
-    ) -> None:
-        """`clock` tells epoch milliseconds.
+    name: ClassVar[str] = "sign_up"
+    delivered_event: ClassVar[str] = "signup_delivered"
 
-        `returning` is what becomes of somebody who had left, where the sender does not say.
+    def __init__(self, collaborators: Collaborators) -> None:
+        self._vendor = collaborators.vendor
+        self._lists = LiveLists(collaborators.lists)
+        self._ids = IdResolver(vendor=collaborators.vendor, vocabulary=collaborators.vocabulary)
+        self._confirmed_opt_in = ConfirmedOptIn(collaborators.vendor, collaborators.clock)
+        self._opt_outs = collaborators.opt_outs
+        self._returning = collaborators.returning
+        self._clock = collaborators.clock
+
+    @staticmethod
+    def describe(document: Mapping[str, Any]) -> str:
+        """Say for how many lists."""
+        lists = len(ContactChange.read(document).list_ids)
+        return f"sign up for {lists} {'list' if lists == 1 else 'lists'}"
+
+    @staticmethod
+    def restore(signup: NewSignup) -> dict[str, Any]:
+        """What the sign-up's columns say."""
+        return ContactChange.of_signup(signup).document()
+
+    def carries(self, claimed: Claimed) -> tuple[int, ...]:
+        """Those whose changes fit into one call."""
+        return merge(changes_of(claimed)).carried
+
+    def send(self, claimed: Claimed, reserve: Calls) -> Sent:
+        """Make the contact what the claimed sign-ups ask for, as far as the person has not left since.
+
+        Lists that the account no longer has are left out, which the note says.
         """
-        self._vendor = vendor
-        self._permits = permits
-        self._lists = LiveLists(lists)
-        self._ids = IdResolver(vendor=vendor, vocabulary=vocabulary)
-        self._confirmed_opt_in = ConfirmedOptIn(vendor, clock)
-        self._opt_outs = opt_outs
-        self._returning = returning
-        self._clock = clock
+        merged, signed_up = self._send(claimed, reserve)
+        left_out = self._lists.left_out(merged.change.list_ids)
+        return Sent(signed_up.contact_id, signed_up.action, merged.carried, left_out)
 
-    def send(self, claimed: Claimed, stop: threading.Event) -> tuple[Merged, SignedUp]:
-        """Make the contact what the claimed sign-ups ask for; safe to repeat from the start at any point.
-
-        Returns:
-            What was carried out, which may be less than the claim could carry, and the vendor's answer.
-
-        Lists that the account no longer has are left out.
-
-        Raises:
-            ConstantContactError: a call failed, or `stop` was set before a further one.
-        """
-        sending = _Sending(claimed, changes_of(claimed), Calls(claimed, self._permits, stop, self._clock))
-        covered, known = self._opt_outs.covers(claimed)
+    def _send(self, claimed: Claimed, reserve: Calls) -> tuple[Merged, SignedUp]:
+        sending = _Sending(claimed, changes_of(claimed), reserve)
+        coverage = self._opt_outs.covers(claimed)
+        known = coverage.opt_out
+        if coverage.left_after(claimed.received_at, found=True):
+            raise LeftSince
         merged = merge(sending.changes)
         existing: Contact | None = None
-        if known is not None or not covered or merged.fills or self._may_have_left_messages(sending):
+        looks_up = known is not None or not coverage.relied_on or merged.fills
+        if looks_up or self._may_have_left_messages(sending):
             sending.reserve()
             existing = self._vendor.find_contact(merged.change.address)
+        if existing is None and coverage.left_after(claimed.received_at, found=False):
+            raise LeftSince
         try:
             if existing is not None:
                 return self._send_to(existing, known, sending)
@@ -113,10 +119,6 @@ class SignUpSender:
             return merged, self._confirmed_opt_in.apply(signed_up, sending.changes, sending.reserve)
         except _AlreadyThere as found:
             return self._send_to(found.contact, known, sending)
-
-    def left_out(self, merged: Merged) -> str | None:
-        """What to tell a person of lists that were left out of what was sent."""
-        return self._lists.left_out(merged.change.list_ids)
 
     def _send_to(
         self, existing: Contact, known: KnownOptOut | None, sending: _Sending
