@@ -1,4 +1,4 @@
-"""What a page needs to draw the captcha that a form asks for."""
+"""The captcha that a form asks for, as a page draws it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from web.current import services
 
 @dataclass(frozen=True)
 class Widget:
-    """`script` makes the page's object `api`, which draws it; or draws by itself what has `html_class`."""
+    """A third party's captcha on a page.
+
+    `script` makes the page's object `api`, which draws it, or draws what has the class `html_class` itself.
+    """
 
     kind: str
     title: str
@@ -23,13 +26,13 @@ class Widget:
 
 
 def provider_of(form: Form) -> Provider | None:
-    """Who has to be let into a page that shows the form."""
+    """Return the provider whose scripts a page with the form must allow; None where there is none."""
     captcha = services().captchas.get(form.protection)
     return captcha.provider if captcha else None
 
 
 def widget_of(form: Form) -> Widget | None:
-    """The third party's captcha that the form asks for; none as well while that has no keys."""
+    """Return the third party's captcha that the form asks for; None also while it has no keys."""
     captcha = services().captchas.get(form.protection)
     if captcha is None:
         return None

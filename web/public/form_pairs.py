@@ -22,7 +22,7 @@ _Raw = tuple[bytes, bytes, str | None]
 
 
 def url_encoded(body: bytes) -> list[tuple[str, str]]:
-    """The pairs of application/x-www-form-urlencoded; what the content type declares is the last resort.
+    """Read the pairs of application/x-www-form-urlencoded; the encoding of the content type comes last.
 
     https://url.spec.whatwg.org/#urlencoded-parsing
     """
@@ -31,17 +31,17 @@ def url_encoded(body: bytes) -> list[tuple[str, str]]:
 
 
 def multipart(body: bytes) -> list[tuple[str, str]]:
-    """The fields of multipart/form-data (RFC 7578), files left out.
+    """Read the fields of multipart/form-data (RFC 7578), without files.
 
     Raises:
-        BadRequest: the body is none.
+        BadRequest: the body is not multipart/form-data.
         RequestEntityTooLarge: it has too many parts.
     """
     try:
         try:
             raw = list(_fields(body))
         except UnicodeDecodeError:
-            # The names, which Werkzeug reads as UTF-8 only, are in the page's encoding as the values are.
+            # The names are in the page's encoding, and Werkzeug reads them as UTF-8 only.
             raw = list(_fields(text_of(body).encode()))
     except ValueError:
         raise BadRequest from None
@@ -59,7 +59,7 @@ def _fields(body: bytes) -> Iterator[_Raw]:
     headers, value = Headers(), b""
     while not isinstance(event := decoder.next_event(), Epilogue | NeedData):
         if isinstance(event, Field | File):
-            # A file, also an empty one, is nothing that a sign-up asks for.
+            # No sign-up asks for a file; an empty one comes from an unused input.
             name = event.name if isinstance(event, Field) else None
             headers, value = event.headers, b""
         elif isinstance(event, Data):

@@ -1,4 +1,4 @@
-"""A sign-up form as a person sees it: empty at first, or as it was sent, with what to change."""
+"""A sign-up form as a person sees it: empty, or as it was sent, with errors beside the fields."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from services.forms.honeypot import trap_name
 from services.forms.ignored_fields import FOR_VISITORS, OWNERS_MISTAKE
 from services.protection.rules import TOKEN
 from services.submission import consent
+from services.submission.consent import Consent
 from services.submission.custom_fields import LONGEST_VALUE, custom_name
 from services.submission.fields import ASKED, RECORDED
 from services.submission.reading import documented_pairs
@@ -23,7 +24,7 @@ HIDDEN = frozenset(
     {"list_id", "list_ids", "form", "source", "consent", "redirect", "sms_country", "sms_consent"}
     | {TOKEN, "tags", *RECORDED}
 )
-# The vendor's types as inputs; others are asked for as text.
+# The input for each of the vendor's types; a text field for all others.
 CUSTOM_KINDS = {
     "date": "date",
     "datetime": "datetime-local",
@@ -38,14 +39,14 @@ CUSTOM_KINDS = {
 
 @dataclass(frozen=True)
 class Shape:
-    """How a field is asked for; `attributes` are input type, autocomplete token and longest value, if any."""
+    """How a field is asked for: input type, autocomplete token, longest value if any; and its choices."""
 
     attributes: tuple[str, str, int | None]
     options: tuple[str, ...] = ()
 
 
 def shape_of(name: str, known: Iterable[CustomField]) -> Shape:
-    """How to ask for the field of that name; a custom field that is not known as text."""
+    """Return how to ask for the field of that name; a custom field that is not known is asked for as text."""
     custom = custom_name(name)
     if custom is None:
         asked = ASKED[name]
@@ -59,7 +60,7 @@ def shape_of(name: str, known: Iterable[CustomField]) -> Shape:
 
 @dataclass(frozen=True)
 class Input:
-    """One field the person sees."""
+    """A field that the person sees."""
 
     name: str
     label: str
@@ -69,7 +70,7 @@ class Input:
     required: bool
     value: str
     error: str | None
-    # A name may hold blanks, an id may not.
+    # The name may have blanks, an id must not.
     id: str = ""
     options: tuple[str, ...] = ()
     chosen: tuple[str, ...] = ()
@@ -77,7 +78,7 @@ class Input:
 
 @dataclass(frozen=True)
 class Agreement:
-    """The consent to be ticked as the field `name`; `reference` is what a tick sends."""
+    """A consent to be ticked: the field `name`, whose tick sends `reference`."""
 
     name: str
     wording: str
@@ -89,24 +90,24 @@ class Agreement:
 
 @dataclass(frozen=True)
 class FilledForm:
-    """`inputs` are seen, `hidden` goes along unseen, `other_errors` belong to no field that is seen."""
+    """The form with its values: visible `inputs`, `hidden` fields, and errors that belong to neither."""
 
     inputs: tuple[Input, ...]
     agreement: Agreement | None
     hidden: tuple[tuple[str, str], ...]
     other_errors: tuple[str, ...]
-    # The form that asks for a proof of work.
+    # The slug of a form that asks for a proof of work.
     proof_for: str | None
     captcha: Widget | None
     sms_agreement: Agreement | None = None
-    # The name of the field that people do not see.
+    # The name of its honeypot.
     trap: str = trap_name(None)
 
 
 def shown(form: Form, token: str, known: Sequence[CustomField], came_from: str | None = None) -> FilledForm:
-    """The form as a page of ours shows it, before anybody typed.
+    """Return the empty form for a page of ours.
 
-    `token` says when that was, `came_from` is where the visitor was before; `known` as for `fill`.
+    `token` tells when it was shown, `came_from` is the page before; `known` as for `fill`.
     """
     pairs = [("form", form.slug), *([("referrer", came_from)] if came_from else [])]
     pairs += [] if form.protection == "none" else [(TOKEN, token)]
@@ -119,15 +120,20 @@ def fill(
     form: Form | None = None,
     known: Sequence[CustomField] = (),
 ) -> FilledForm:
-    """What was posted, as a form again; fields that are not ours, or not the form's, are dropped.
+    """Return what was posted as a form again, without fields that are not ours or not the form's.
 
-    `known` are the account's custom fields, which say how to ask for them.
+    `known` are the account's custom fields, whose types decide how they are asked for.
     """
     named = documented_pairs(pairs)
     typed = {name: value for name, value in named if name in ASKED or custom_name(name)}
     messages = {error.field: error.message for error in errors}
-    agreement = _agreement(form, named, messages)
-    sms_agreement = _sms_agreement(form, named, messages)
+    agreement = sms_agreement = None
+    if form:
+        agreement = _agreement("consent", form.consent, form.wordings, named, messages)
+        needs_number = any(field.required for field in form.fields if field.name == "sms_number")
+        sms_agreement = _agreement(
+            "sms_consent", form.sms_consent, form.sms_wordings, named, messages, required=needs_number
+        )
     seen = {each.name for each in (agreement, sms_agreement) if each}
     inputs = tuple(
         Input(
@@ -148,7 +154,9 @@ def fill(
         inputs=inputs,
         agreement=agreement,
         hidden=tuple((name, value) for name, value in named if name in HIDDEN - seen),
-        other_errors=_for_the_visitor({name: said for name, said in messages.items() if name not in seen}),
+        other_errors=_for_the_visitor(
+            {name: message for name, message in messages.items() if name not in seen}
+        ),
         proof_for=form.slug if form and form.protection == "captcha" else None,
         captcha=widget_of(form) if form else None,
         sms_agreement=sms_agreement,
@@ -157,20 +165,20 @@ def fill(
 
 
 def _for_the_visitor(messages: dict[str, str]) -> tuple[str, ...]:
-    """What fits a visitor of errors in fields that are not shown: their names and rules are for the owner."""
+    """Return the errors of fields that are not shown, in words for a visitor: the owner sees the rest."""
     found = (message if name in FOR_VISITORS else OWNERS_MISTAKE for name, message in messages.items())
     return tuple(dict.fromkeys(found))
 
 
 def _as_offered(value: str, options: tuple[str, ...]) -> str:
-    """The choice as it is offered, whatever blanks a browser left of it."""
+    """Return the choice as it is offered: browsers collapse its blanks."""
     return next((option for option in options if folded(option) == folded(value)), value)
 
 
 def _shown(form: Form | None, typed: dict[str, str]) -> list[tuple[str, str, bool]]:
     if form:
         return [(field.name, field.label, field.required) for field in form.fields]
-    # The address is asked for in any case: without it there is no sign-up.
+    # The address is always asked for.
     usual = [
         (name, asked.label, name == "email")
         for name, asked in ASKED.items()
@@ -180,22 +188,15 @@ def _shown(form: Form | None, typed: dict[str, str]) -> list[tuple[str, str, boo
 
 
 def _agreement(
-    form: Form | None, named: Iterable[tuple[str, str]], messages: dict[str, str]
+    field: str,
+    asked: Consent | None,
+    wordings: Sequence[str],
+    named: Iterable[tuple[str, str]],
+    errors: dict[str, str],
+    *,
+    required: bool = True,
 ) -> Agreement | None:
-    if form is None or form.consent is None:
+    if asked is None:
         return None
-    ticked = consent.ticked((value for name, value in named if name == "consent"), form.wordings)
-    error = messages.get("consent")
-    return Agreement("consent", form.consent.wording, form.consent.reference, ticked, error)
-
-
-def _sms_agreement(
-    form: Form | None, named: Iterable[tuple[str, str]], messages: dict[str, str]
-) -> Agreement | None:
-    if form is None or form.sms_consent is None:
-        return None
-    asked = form.sms_consent
-    ticked = consent.ticked((value for name, value in named if name == "sms_consent"), form.sms_wordings)
-    required = any(field.required for field in form.fields if field.name == "sms_number")
-    error = messages.get("sms_consent")
-    return Agreement("sms_consent", asked.wording, asked.reference, ticked, error, required)
+    ticked = consent.ticked((value for name, value in named if name == field), wordings)
+    return Agreement(field, asked.wording, asked.reference, ticked, errors.get(field), required)

@@ -10,8 +10,7 @@ from werkzeug.exceptions import NotFound
 from services.forms.form import Form
 from services.submission.web_origins import bare_page
 from web.current import services
-from web.public import captchas
-from web.public import form_view as filled_form
+from web.public import captchas, form_view
 from web.security import headers
 from web.security.addresses import base_url
 
@@ -22,10 +21,10 @@ blueprint = Blueprint("forms", __name__, url_prefix="/forms")
 
 @blueprint.get("/<slug>")
 def page(slug: str) -> Response:
-    """The form on a page of ours; needs no script."""
+    """Show the form on a page of ours, which needs no script."""
     form = _form(slug)
     token, known = services().protection.token(form), services().vocabulary.custom_fields_known()
-    shown = filled_form.shown(form, token, known, bare_page(request.referrer))
+    shown = form_view.shown(form, token, known, bare_page(request.referrer))
     answer = make_response(render_template("forms/page.html", name=form.name, form=shown))
     headers.allow_visitors_form(answer, captchas.provider_of(form))
     return answer
@@ -33,7 +32,7 @@ def page(slug: str) -> Response:
 
 @blueprint.get("/<slug>.json")
 def description(slug: str) -> Response:
-    """What a script needs to draw the form and to send it."""
+    """Answer what a script needs to draw the form and to send it."""
     form = _form(slug)
     known = services().vocabulary.custom_fields_known()
     answer = jsonify(
@@ -51,7 +50,7 @@ def description(slug: str) -> Response:
             }
             | ({"options": shape.options} if shape.options else {})
             for field in form.fields
-            for shape in (filled_form.shape_of(field.name, known),)
+            for shape in (form_view.shape_of(field.name, known),)
             for kind, autocomplete, longest in (shape.attributes,)
         ],
         consent=form.consent.model_dump() if form.consent else None,
@@ -69,13 +68,13 @@ def description(slug: str) -> Response:
 
 @blueprint.get("/<slug>/token")
 def token(slug: str) -> Response:
-    """A token that says when the form was shown; for scripts that draw it."""
+    """Answer a token that tells when the form was shown, for scripts that draw it."""
     return jsonify(token=services().protection.token(_form(slug)))
 
 
 @blueprint.get("/<slug>/challenge")
 def challenge(slug: str) -> Response:
-    """A proof of work to ask for before the form is sent, as ALTCHA writes it."""
+    """Answer a challenge for a proof of work, in ALTCHA's format."""
     return jsonify(asdict(services().proofs.challenge(_form(slug).slug)))
 
 

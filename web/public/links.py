@@ -1,4 +1,4 @@
-"""Web addresses in texts that an owner wrote become links that open in a new tab; all else is escaped.
+"""Turn web addresses in an owner's texts into links that open in a new tab; everything else is escaped.
 
 `linked` in static/embed.js does the same, by the same rule; links.json beside the test has the examples for
 both.
@@ -12,15 +12,15 @@ from collections.abc import Iterator
 from flask import Flask
 from markupsafe import Markup, escape
 
-# An address begins after what cannot be a part of one, names no user before its host, and ends with its line,
-# a blank, or a quotation mark.
+# An address begins behind a character that cannot be part of one, has no user name before its host, and ends
+# at a line break, a blank, or a quotation mark.
 _HOST_END = r"\s/?#@:<>\"“”«»()\[\]{},;!'’…|\\^`"
 _ADDRESS = re.compile(
     r"(^|[^A-Za-z0-9_@./-])((?:https?://|www\.)(?![^\s/?#]*@)"
     rf"[^{_HOST_END}.][^{_HOST_END}]*(?::[0-9]+)?(?:[/?#][^\s<>\"“”«»]*)?)",
     re.IGNORECASE,
 )
-# What ends the sentence and not the address; a bracket only where the address does not open it.
+# Characters that end the sentence and not the address; a bracket only if it was not opened in the address.
 _PUNCTUATION = re.compile(r"[.,;:!?'’…*_~]+$")
 _BRACKETS = {")": "(", "]": "["}
 
@@ -31,12 +31,12 @@ def install(app: Flask) -> None:
 
 
 def linked(text: str) -> Markup:
-    """The text as HTML, with its web addresses as links."""
+    """Return the text as HTML, with its web addresses as links."""
     return Markup("").join(_link(part) if is_address else escape(part) for part, is_address in parts(text))
 
 
 def parts(text: str) -> Iterator[tuple[str, bool]]:
-    """The text in pieces, each with whether it is an address; together they are the text."""
+    """Split the text into pieces, each with whether it is an address; joined they are the text."""
     end = 0
     for found in _ADDRESS.finditer(text):
         address = _without_punctuation(found[2])

@@ -1,4 +1,4 @@
-"""The two pages for everybody."""
+"""The home page, and the page of thanks for forms without one of their own."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ blueprint = Blueprint("site", __name__)
 
 @blueprint.get("/")
 def home() -> str:
-    """What this service is; answered at once because hosts probe it."""
+    """Say what this service is; without a database, because hosts probe the address."""
     return render_template("site/home.html")
 
 
 @blueprint.get("/thank-you")
 def thank_you() -> str:
-    """The end of a form without a page of its own; the same for all, as it knows no more than the form."""
+    """Thank for a sign-up; the same page for all, since only the form is in its address."""
     form = services().forms.seen(request.args.get("form"))
     return render_template("site/thank_you.html", message=form.thank_you_message if form else None)

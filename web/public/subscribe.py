@@ -1,4 +1,4 @@
-"""The door for website forms and other servers, and how a sign-up stands afterwards."""
+"""POST /subscribe for website forms and other servers, and GET /signups/<id>: where a sign-up stands."""
 
 from __future__ import annotations
 
@@ -32,9 +32,7 @@ from services.submission.web_origins import to_send
 from web.current import services
 from web.error_answers import FORMS, JSON, URL_ENCODED, wants_fragment, wants_page
 from web.error_answers import answer as refusal
-from web.public import captchas, form_pairs
-from web.public import form_view as filled_form
-from web.public import request_options as preferences
+from web.public import captchas, form_pairs, form_view, request_options
 from web.security import guards, headers
 from web.security.addresses import known_base_url, may_redirect_to, page_of
 
@@ -57,29 +55,29 @@ blueprint = Blueprint("subscribe", __name__)
 @blueprint.post("/subscribe")
 def subscribe() -> BaseResponse:
     """Take one sign-up, as JSON or from an HTML form."""
-    asker = guards.requester()
-    _limit_body(asker)
+    requester = guards.requester()
+    _limit_body(requester)
     if request.mimetype == JSON:
         raw = request.get_data(cache=False)
         _refuse_cut_off()
         submission = services().intake.read_json(raw)
-        answer: BaseResponse = _for_scripts(_accept(submission, asker), submission)
+        answer: BaseResponse = _for_scripts(_accept(submission, requester), submission)
     elif request.mimetype in FORMS:
-        answer = _from_form(asker)
+        answer = _from_form(requester)
     else:
         raise UnsupportedMediaType
-    preferences.acknowledge(answer, asker)
-    if asker == ANONYMOUS:
+    request_options.acknowledge(answer, requester)
+    if requester == ANONYMOUS:
         answer.call_on_close(services().intake.answered)
     return answer
 
 
 @blueprint.get("/subscribe")
 def opened() -> BaseResponse:
-    """Lead a person who opened the address on to the form; a program's request was meant to be a POST.
+    """Redirect a person who opened the address to the form.
 
-    A program is not redirected: a redirect to https:// makes a GET of its POST, and the form's page, a 200,
-    would tell it that the sign-up was taken.
+    A program gets 405: its request was a POST that a redirect to https:// made a GET of, and the form's page,
+    a 200, would tell it that the sign-up was accepted.
     """
     if not wants_page():
         raise MethodNotAllowed(["OPTIONS", "POST"])
@@ -91,7 +89,7 @@ def opened() -> BaseResponse:
 
 @blueprint.get("/signups/<uuid:signup_id>")
 def signup(signup_id: UUID) -> Response:
-    """How that sign-up stands, without personal data; without an API key only that it was received."""
+    """Answer where a sign-up stands, without personal data; without an API key only that it was received."""
     if guards.requester() == ANONYMOUS:
         if not services().statuses.received(str(signup_id)):
             raise NotFound
@@ -103,25 +101,25 @@ def signup(signup_id: UUID) -> Response:
 
 
 def _only_form(slug: str | None) -> Form | None:
-    """The form of that slug; where none is named, the one in use if there is just one."""
+    """Return the form of that slug; without a slug the only form in use, if there is just one."""
     if slug:
         return services().forms.find(slug)
     in_use = services().forms.in_use()
     return in_use[0] if len(in_use) == 1 else None
 
 
-def _from_form(asker: Requester) -> BaseResponse:
+def _from_form(requester: Requester) -> BaseResponse:
     pairs = _pairs()
     try:
         submission = services().intake.read_form(pairs)
-        verdict = _accept(submission, asker)
+        result = _accept(submission, requester)
     except (InvalidSubmission, StorageUnavailable, TooManyAttempts) as error:
         if not wants_page():
             raise
         return _with_mistakes(pairs, error)
     if not wants_page():
-        return _for_scripts(verdict, submission)
-    return redirect(_next_page(submission, verdict.id), HTTPStatus.SEE_OTHER)
+        return _for_scripts(result, submission)
+    return redirect(_next_page(submission, result.id), HTTPStatus.SEE_OTHER)
 
 
 def _pairs() -> list[tuple[str, str]]:
@@ -130,65 +128,65 @@ def _pairs() -> list[tuple[str, str]]:
     return form_pairs.url_encoded(body) if request.mimetype == URL_ENCODED else form_pairs.multipart(body)
 
 
-def _limit_body(asker: Requester) -> None:
-    if asker == ANONYMOUS:
+def _limit_body(requester: Requester) -> None:
+    if requester == ANONYMOUS:
         request.max_content_length = request.max_form_memory_size = ANONYMOUS_BODY_LIMIT
         if (request.content_length or 0) > ANONYMOUS_BODY_LIMIT:
             raise RequestEntityTooLarge
 
 
 def _refuse_cut_off() -> None:
-    # Werkzeug ends a chunked body silently at the limit (LimitedStream.readall): half a form would pass for a
-    # whole one.
+    # Werkzeug ends a chunked body at the limit without an error (LimitedStream.readall): half a form would be
+    # read as a whole one.
     limit = request.max_content_length or 0
     if request.content_length is None and request.stream.tell() >= limit:
         raise RequestEntityTooLarge
 
 
-def _accept(submission: Submission, asker: Requester) -> SignupResult:
+def _accept(submission: Submission, requester: Requester) -> SignupResult:
     evidence = Evidence(
         page=page_of(request.headers.get("Referer"), request.headers.get("Origin")),
         network_address=request.remote_addr,
         user_agent=request.headers.get("User-Agent"),
         service=known_base_url(),
     )
-    return services().intake.accept(submission, asker, evidence, preferences.handling(asker))
+    return services().intake.accept(submission, requester, evidence, request_options.handling(requester))
 
 
-def _as_json(verdict: SignupResult, submission: Submission) -> Response:
+def _as_json(result: SignupResult, submission: Submission) -> Response:
     ignored = {"ignored": submission.reading.ignored} if submission.reading.ignored else {}
-    if verdict.status == RECEIVED:
-        # Without a Location: there is nothing more to be learned there.
-        return make_response(jsonify(id=verdict.id, status=RECEIVED, **ignored), HTTPStatus.ACCEPTED)
-    if verdict.status not in {"subscribed", "pending_confirmation"}:
-        # Not told from the Host header in production: then the address is relative to the request's own.
-        status_url = f"{known_base_url() or ''}/signups/{verdict.id}"
+    if result.status == RECEIVED:
+        # Without a Location: the status would tell no more than this answer.
+        return make_response(jsonify(id=result.id, status=RECEIVED, **ignored), HTTPStatus.ACCEPTED)
+    if result.status not in {"subscribed", "pending_confirmation"}:
+        # In production it does not come from the Host header: if it is not set, the address is relative.
+        status_url = f"{known_base_url() or ''}/signups/{result.id}"
         answer = make_response(
-            jsonify(id=verdict.id, status=verdict.status, status_url=status_url, **ignored),
+            jsonify(id=result.id, status=result.status, status_url=status_url, **ignored),
             HTTPStatus.ACCEPTED,
         )
         answer.location = status_url
         return answer
     answer = jsonify(
-        id=verdict.id,
-        status=verdict.status,
-        action=verdict.action,
-        contact_id=verdict.contact_id,
+        id=result.id,
+        status=result.status,
+        action=result.action,
+        contact_id=result.contact_id,
         **ignored,
     )
-    return make_response(answer, HTTPStatus.OK if verdict.action == "updated" else HTTPStatus.CREATED)
+    return make_response(answer, HTTPStatus.OK if result.action == "updated" else HTTPStatus.CREATED)
 
 
-def _for_scripts(verdict: SignupResult, submission: Submission) -> Response:
-    return _as_fragment(verdict, submission) if wants_fragment() else _as_json(verdict, submission)
+def _for_scripts(result: SignupResult, submission: Submission) -> Response:
+    return _as_fragment(result, submission) if wants_fragment() else _as_json(result, submission)
 
 
-def _as_fragment(verdict: SignupResult, submission: Submission) -> Response:
-    """The thanks as htmx puts them into its page, or the way to the page of thanks that the site has."""
+def _as_fragment(result: SignupResult, submission: Submission) -> Response:
+    """Answer thanks as a fragment for htmx, or redirect it to the site's own page of thanks."""
     form = services().forms.seen(submission.form)
     thanks = form.thank_you_message if form else None
     answer = make_response(render_template("subscribe/fragment.html", thanks=thanks), HTTPStatus.ACCEPTED)
-    if page := _own_thanks(submission, verdict.id):
+    if page := _own_thanks(submission, result.id):
         answer.headers["HX-Redirect"] = page
     return answer
 
@@ -199,12 +197,12 @@ def _next_page(submission: Submission, signup_id: str) -> str:
 
 
 def _own_thanks(submission: Submission, signup_id: str) -> str | None:
-    """The page of thanks that the sign-up or its form names, where it is allowed."""
+    """Return the page of thanks that the sign-up or its form names, if it is allowed."""
     form = services().forms.seen(submission.form)
     if submission.redirect:
         if may_redirect_to(submission.redirect, also=form.redirects if form else ()):
             return to_send(submission.redirect)
-        # The sign-up is on disk by now; a wrong thank-you page must not make it look lost.
+        # The sign-up is on disk: a page of thanks that is not allowed must not make it look refused.
         log.warning(
             "redirect_not_allowed", signup_id=signup_id, cure="add the page's origin to ALLOWED_ORIGINS"
         )
@@ -219,7 +217,7 @@ def _with_mistakes(
     notice = None if errors else str(error)
     if form:
         pairs = _with_token(pairs, form, errors)
-    filled = filled_form.fill(pairs, errors, form, services().vocabulary.custom_fields_known())
+    filled = form_view.fill(pairs, errors, form, services().vocabulary.custom_fields_known())
     page = render_template("subscribe/form.html", form=filled, notice=notice)
     answer = make_response(page, STATUS[type(error)])
     if not isinstance(error, InvalidSubmission):
@@ -231,7 +229,7 @@ def _with_mistakes(
 def _with_token(
     pairs: Sequence[tuple[str, str]], form: Form, errors: Sequence[FieldError]
 ) -> Sequence[tuple[str, str]]:
-    """A form shown again keeps its token, which tells when it was first shown, unless that is the mistake."""
+    """Keep the token of a form that is shown again: it tells when that was first. Renew a stale one."""
     stale = any(error.field == TOKEN for error in errors)
     if form.protection == "none" or (dict(pairs).get(TOKEN) and not stale):
         return pairs
