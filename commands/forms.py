@@ -8,10 +8,10 @@ import click
 from flask.cli import with_appcontext
 
 from commands.context import base_address, database_errors_shown, services
-from commands.form_text import rows
+from commands.text import form_rows, print_rows
 from services.errors import InvalidForm
 from services.forms.editor import ProtectionLevel
-from services.signups.advice import printable
+from services.signups.text import printable
 from services.submission.custom_fields import custom_name
 from services.submission.fields import ASKED
 
@@ -90,8 +90,7 @@ def forms_show(slug: str) -> None:
         form = services().forms.get(slug)
     if form is None:
         raise click.ClickException(f"There is no form {slug}.")
-    for name, value in rows(form):
-        click.echo(f"{name:<16} {value}".rstrip())
+    print_rows(form_rows(form))
 
 
 @forms.command("archive")

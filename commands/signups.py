@@ -11,9 +11,11 @@ import click
 from flask.cli import with_appcontext
 
 from commands.context import database_errors_shown, services
-from services.signups.advice import WHAT_RETRY_LEADS_TO, line, rows
+from commands.text import print_rows
+from services.signups.advice import WHAT_RETRY_LEADS_TO
 from services.signups.export import csv_lines, json_lines
 from services.signups.manage import STATES, AddressUnclear, Retry, UnusableDecision
+from services.signups.text import signup_line, signup_rows
 
 
 @click.group("signups")
@@ -42,7 +44,7 @@ def signups_list(state: str | None, email: str | None, since: int | None, limit:
     with _errors_shown():
         found = services().signups.newest(limit=limit, state=state, email=email, since=since)
     for record in found:
-        click.echo(line(record))
+        click.echo(signup_line(record))
     if not found:
         click.echo("No such sign-up.", err=True)
 
@@ -56,8 +58,7 @@ def signups_show(signup_id: str) -> None:
         case = services().signups.show(signup_id)
     if case is None:
         raise click.ClickException(f"There is no sign-up {signup_id}.")
-    for name, value in rows(case.record, case.attempts, case.what_next):
-        click.echo(f"{name:<16} {value}".rstrip())
+    print_rows(signup_rows(case.record, case.attempts, case.what_next))
 
 
 @signups.command("retry")

@@ -37,10 +37,6 @@ class Deployment:
         return next(path for path in (folder, *folder.parents) if path.exists())
 
 
-def _no_call(_url: str) -> str | None:
-    return None
-
-
 @dataclass(frozen=True)
 class Doctor:
     """Looks at everything a deployment needs.
@@ -51,7 +47,7 @@ class Doctor:
     deployment: Deployment
     reader: SnapshotReader
     control: ConnectionControl
-    reach: Callable[[str], str | None] = _no_call
+    reach: Callable[[str], str | None]
 
     def examine(self, *, online: bool = False) -> list[Problem]:
         """Return all that was looked at, in order or not, whatever fails.
@@ -101,7 +97,7 @@ class Doctor:
 
     def _delivered(self) -> list[Problem]:
         found = self.reader.read_delivery(self.reader.read_queue())
-        usable = self.reader.read_connection().usable
+        usable = self.reader.status.usable()
         return [
             *delivery.waiting(found.queue),
             *delivery.parked(found.queue, then="They are kept.", cure="/admin/ says why."),

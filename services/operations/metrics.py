@@ -38,11 +38,11 @@ class Metrics(Collector):
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Return every figure; `up` alone, with 0, while the store cannot be used. Never raises."""
         try:
-            self.reader.probe()
+            self.reader.database.probe()
             known = [
-                *connection_figures(self.reader.read_connection()),
+                *connection_figures(self.reader.status.read()),
                 *queue_figures(self.reader.read_queue()),
-                suspected_figures(self.reader.read_suspected()),
+                suspected_figures(self.reader.suspected.counts()),
             ]
         except StoreError:
             known = []

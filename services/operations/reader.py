@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from services.account.lists import ListCache
-from services.connection.status import ConnectionStatus, ConnectionView
+from services.connection.status import ConnectionStatus
 from services.forms.open_lists import OpenLists
 from services.operations.snapshot import Account, Delivery, Files, Outage, Queue, Snapshot, Storage, Suspected
 from services.problems import Problem
@@ -19,7 +19,7 @@ from store.outbox.public_backlog import PublicBacklog
 from store.quota.ledger import QuotaLedger
 from store.recovery.salvage import Salvage
 from store.recovery.spool import Spool
-from store.signups.suspected import SuspectedSignups, Waiting
+from store.signups.suspected import SuspectedSignups
 
 # Shorter waits are over before anybody has read of them.
 OWN_WAIT_MS = 60_000
@@ -70,7 +70,7 @@ class SnapshotReader:
                 files=self.read_files(),
                 delivery=self.read_delivery(queue),
                 opt_outs=tuple(self.opt_outs()),
-                suspected=Suspected(None if for_all else self.read_suspected(), self.suspected.room()),
+                suspected=Suspected(None if for_all else self.suspected.counts(), self.suspected.room()),
             )
         except StoreError as error:
             return self._outage(error)
@@ -80,14 +80,10 @@ class SnapshotReader:
         self.looks_at = FOLDER
         return Files(self.disk.free(), self.spool.count(), self.spool.damaged())
 
-    def probe(self) -> None:
-        """Write to the database."""
-        self.looks_at = DATABASE
-        self.database.probe()
-
     def read_storage(self) -> Storage:
         """Write to the database, and look at what was damaged."""
-        self.probe()
+        self.looks_at = DATABASE
+        self.database.probe()
         proxies = tuple(self.proxies())
         self.looks_at = FOLDER
         return Storage(
@@ -97,15 +93,11 @@ class SnapshotReader:
             proxies=proxies,
         )
 
-    def read_connection(self) -> ConnectionView:
-        """Read how the connection stands."""
-        return self.status.read()
-
     def read_account(self) -> Account:
         """Read how the connection and the account's lists stand."""
         self.looks_at = DATABASE
         return Account(
-            connection=self.read_connection(),
+            connection=self.status.read(),
             lists=self.lists.known(),
             open_lists=tuple(self.open_lists.problems()),
             weak_doors=tuple(self.open_lists.weak_doors()),
@@ -125,10 +117,6 @@ class SnapshotReader:
             delivers_itself=self.silent_seconds is not None,
             silent_seconds=self.silent_seconds() if self.silent_seconds else None,
         )
-
-    def read_suspected(self) -> Waiting:
-        """Count the suspected sign-ups that wait for a person."""
-        return self.suspected.counts()
 
     def _queue_for_all(self) -> Queue:
         now, quota = self.clock(), self.quota.read()

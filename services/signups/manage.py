@@ -136,10 +136,6 @@ class SignupActions:
         log.info("list_replaced", signups=changed)
         return changed
 
-    def parked(self, limit: int) -> list[SignupRecord]:
-        """Return the newest parked sign-ups: they wait for a person, or for their cause to be mended."""
-        return self.records.newest(SignupFilter("parked"), limit)
-
     def all(self, *, email: str | None = None) -> Iterator[SignupRecord]:
         """Yield every sign-up, or those of one address, oldest first, without holding all in memory.
 

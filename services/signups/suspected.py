@@ -77,12 +77,8 @@ class SuspectedReview:
         """Return some of a reason, and the time (epoch ms) up to which all of it are to be decided on."""
         return self.waiting(limit, reason=reason), self.clock()
 
-    def count(self) -> int:
-        """Return how many wait for a decision, a thousand of each rank at most."""
-        return self.suspected.count()
-
     def counts(self) -> Waiting:
-        """Return the same by rank: how likely they are people's."""
+        """Return how many wait for a decision, by how likely they are people's, up to 1,000 of each rank."""
         return self.suspected.counts()
 
     def look(self) -> None:

@@ -191,12 +191,8 @@ class SuspectedSignups:
             rows = connection.execute(OF_CONTACT, {"contact": contact_key, "at_most": limit})
             return sorted(map(_suspect, rows), key=lambda suspect: suspect.received_at, reverse=True)
 
-    def count(self) -> int:
-        """How many wait for a decision."""
-        return self.counts().total
-
     def counts(self) -> Waiting:
-        """The same by rank."""
+        """Return how many wait for a decision, by rank."""
         with self._database.reading() as connection:
             return Waiting(*connection.execute(COUNT).one())
 

@@ -22,7 +22,7 @@ def index() -> str:
     lists = services().lists.known()
     return render_template(
         "admin/signups.html",
-        records=services().signups.parked(SHOWN),
+        records=services().signups.newest(limit=SHOWN, state="parked"),
         most_shown=SHOWN,
         list_names=services().lists.names(),
         lists=lists.entries if lists else (),

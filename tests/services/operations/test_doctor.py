@@ -66,7 +66,7 @@ def examine(
     reader = replace(house.reader, proxies=lambda: proxies, database=database or house.database)
     if not delivers_itself:
         reader = replace(reader, silent_seconds=None)
-    doctor = Doctor(deployment, reader, Control(decryptable=decryptable))
+    doctor = Doctor(deployment, reader, Control(decryptable=decryptable), reach=lambda _: None)
     return doctor.examine(online=online)
 
 

@@ -258,7 +258,7 @@ def told(scene: Scene) -> str:
         *health_lines("admins", health.report()),
         *health_lines("strangers", health.report(for_all=True)),
     ]
-    doctor = Doctor(scene.deployment, reader, Control(decryptable=scene.decryptable))
+    doctor = Doctor(scene.deployment, reader, Control(decryptable=scene.decryptable), reach=lambda _: None)
     lines += ["doctor:", *(f"  {found}" for found in doctor.examine())]
     figures = Metrics(reader).exposition("")[0].decode().splitlines()
     known = [line.removeprefix("subscriber_sync_") for line in figures if not line.startswith("#")]

@@ -312,7 +312,7 @@ def test_sign_ups_whose_common_commit_was_not_answered_are_looked_up(
         assert proxy.lose_commit is None
         assert [error is None for error in errors] == [stored] * 3
         assert [Signups(database).find(name) is not None for name in names] == [stored] * 3
-        assert (SuspectedSignups(database).count(), transactions) == (0, 1)
+        assert (SuspectedSignups(database).counts().total, transactions) == (0, 1)
         database.close()
 
 

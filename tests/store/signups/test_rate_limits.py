@@ -49,7 +49,7 @@ def test_what_is_over_a_limit_is_suspected(database: Database) -> None:
     assert accept(database, "s5", ADDRESS, NETWORK) == ("address", "network")
     assert accept(database, "s6") == ()
     assert stored(database) == 4
-    assert SuspectedSignups(database).count() == 3
+    assert SuspectedSignups(database).counts().total == 3
 
 
 def test_the_edge_of_a_minute_is_no_edge(database: Database) -> None:
@@ -154,7 +154,7 @@ def test_suspected_ones_count_too_until_they_are_a_flood(database: Database) -> 
     for n in range(most, most + 3):
         with pytest.raises(OverLimit):
             accept(database, f"s{n}", ADDRESS, broken=("x",))
-    assert SuspectedSignups(database).count() == most
+    assert SuspectedSignups(database).counts().total == most
     assert stored(database) == 0
 
 
@@ -197,7 +197,7 @@ def test_those_that_arrive_together_are_told_apart(database: Database) -> None:
         "person",
         "server",
     }
-    assert SuspectedSignups(database).count() == 4
+    assert SuspectedSignups(database).counts().total == 4
     assert (hits(database, "n"), hits(database, "m")) == (7, 1)
 
 
@@ -236,7 +236,7 @@ def test_a_suspected_sign_up_takes_its_key(database: Database) -> None:
             Signups(database).accept(signup(name), kind="sign_up", payload={}, key=key, broken=("x",))
         except KeyTaken:
             assert name == "b"
-    assert SuspectedSignups(database).count() == 1
+    assert SuspectedSignups(database).counts().total == 1
     first = Signups(database).first_with("k", now=10)
     assert first is not None
     assert first.signup_id == "a"

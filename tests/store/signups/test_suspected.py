@@ -85,7 +85,7 @@ def test_those_that_wait_are_listed_newest_first(database: Database, suspected: 
     assert suspected.release("b", now=99)
     assert suspected.delete("c")
     assert [suspect.id for suspect in suspected.waiting(2)] == ["e", "d"]
-    assert suspected.count() == 3
+    assert suspected.counts().total == 3
 
 
 def test_released_it_is_due_like_any_other(database: Database, suspected: SuspectedSignups) -> None:
@@ -144,7 +144,7 @@ def test_the_likeliest_people_come_first_and_junk_last(
     everything = suspected.waiting(10)
     assert names(everything) == ["d", "g", "f", "c", "b", "e", "a"]
     assert suspected.counts() == Waiting(proven=2, unsure=3, junk=2)
-    assert suspected.count() == 7
+    assert suspected.counts().total == 7
     for size in (1, 2, 3, 7):
         paged, after = list[Suspect](), None
         while found := suspected.waiting(size, after=after):
@@ -198,7 +198,7 @@ def test_a_request_decides_on_so_many_at_most(database: Database, suspected: Sus
     for n in range(3 * BATCH):
         keep(database, f"r{n:03}", n, broken=("form_rate",))
     assert suspected.delete_of("form_rate", seen=9_999, most=BATCH + 1) == 2 * BATCH
-    assert suspected.count() == BATCH
+    assert suspected.counts().total == BATCH
 
 
 def test_deleting_all_of_a_reason_leaves_who_solved_a_captcha(
@@ -224,7 +224,7 @@ def test_many_admins_at_once_decide_once(database: Database, suspected: Suspecte
         return suspected.delete_of("form_rate", seen=9_999, most=1_000)
 
     assert sum(in_threads(6, decide)) == 60
-    assert suspected.count() == 0
+    assert suspected.counts().total == 0
 
 
 def test_a_better_proof_releases_within_the_limits(database: Database, suspected: SuspectedSignups) -> None:

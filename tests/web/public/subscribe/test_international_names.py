@@ -6,7 +6,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from commands.form_text import rows
+from commands.text import form_rows
 from services.errors import InvalidForm
 from tests.web.conftest import MakeApp
 from tests.web.forms import make
@@ -30,7 +30,7 @@ def test_a_site_of_a_form_works_as_typed(app: Flask, client: FlaskClient) -> Non
     assert answer.headers["Access-Control-Allow-Origin"] == SENT
     assert thanked(client, redirect=f"{TYPED}/danke?a=b") == f"{SENT}/danke?a=b"
     assert thanked(client, redirect=f"{SENT}/danke") == f"{SENT}/danke"
-    assert ("Site", TYPED) in rows(form)
+    assert ("Site", TYPED) in form_rows(form)
 
 
 def test_a_page_of_thanks_works_as_typed(app: Flask, client: FlaskClient) -> None:

@@ -1,17 +1,25 @@
-"""A form as text for a terminal."""
+"""Forms as text for a terminal, and how such text is printed."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
+
+import click
 
 from services.forms.form import Form
-from services.signups.advice import printable
+from services.signups.text import Row, lines_of
 from services.submission.web_origins import shown
 
 
-def rows(form: Form) -> Iterator[tuple[str, str]]:
-    """Yield name and value of all that a form has."""
-    known = [
+def print_rows(rows: Iterable[Row]) -> None:
+    """Print each name with its value."""
+    for name, line in lines_of(rows):
+        click.echo(f"{name:<16} {line}".rstrip())
+
+
+def form_rows(form: Form) -> list[Row]:
+    """Return name and value of all that a form has."""
+    return [
         ("Form", form.slug),
         ("State", "archived" if form.archived else "in use"),
         ("Name", form.name),
@@ -37,6 +45,3 @@ def rows(form: Form) -> Iterator[tuple[str, str]]:
         ),
         ("SMS country", form.sms_country),
     ]
-    for name, value in known:
-        for number, part in enumerate(value.splitlines() if value else []):
-            yield "" if number else name, printable(part)
