@@ -13,11 +13,11 @@ from services.forms.form import Form
 
 @dataclass(frozen=True)
 class FormFaults:
-    """Compares forms with what is known of the account, without any call."""
+    """Compares forms with the cached lists, fields and tags of the account, without any call."""
 
     forms: FormCatalog
     lists: ListCache
-    vocabulary: FieldsAndTags
+    account: FieldsAndTags
 
     def of(self, form: Form) -> list[str]:
         """Return what is wrong with the form, a sentence each with its cure."""
@@ -50,7 +50,7 @@ class FormFaults:
             )
 
     def _fields(self, form: Form) -> Iterator[str]:
-        known = self.vocabulary.fields.known()
+        known = self.account.fields.known()
         if known is None:
             return
         for field in form.fields:
@@ -61,8 +61,8 @@ class FormFaults:
                 )
 
     def _tags(self, form: Form) -> Iterator[str]:
-        known = self.vocabulary.tags.known()
-        lost = {name.casefold() for name in self.vocabulary.tags.names_lost().values()}
+        known = self.account.tags.known()
+        lost = {name.casefold() for name in self.account.tags.names_lost().values()}
         for tag in form.tags:
             if tag.casefold() in lost and known and tag_named(tag, known.entries) is None:
                 yield f"The tag “{tag}” was deleted in Constant Contact; the next sign-up makes it anew."

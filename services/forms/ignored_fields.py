@@ -68,8 +68,8 @@ class IgnoredFields:
         """Note the fields of an accepted sign-up that the form could not use."""
         if form is None:
             return
-        said = [*submission.person, *(["website"] if submission.website else [])]
-        not_asked = [name for name in passed_over(said, form) if name in PERSON_FIELDS]
+        sent = [*submission.person, *(["website"] if submission.website else [])]
+        not_asked = [name for name in passed_over(sent, form) if name in PERSON_FIELDS]
         not_asked += ["website"] if submission.website else []
         notes = [(NOT_UNDERSTOOD, name, "") for name in submission.reading.ignored]
         self._note(form, [*notes, *((NOT_ASKED, name, "") for name in not_asked)])

@@ -60,7 +60,7 @@ class OpenLists:
         ]
 
     def problems(self) -> list[Problem]:
-        """What keeps visitors out although somebody meant to let them in. Raises store.StoreError."""
+        """Return what keeps visitors out against an operator's intention. Raises StoreError."""
         if not self.public_list_ids:
             return [] if self.by_forms() else [Problem("no_list_open", Level.WARNING, NOTHING_OPEN)]
         owners = _owners(self.forms.protected())

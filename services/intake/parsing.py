@@ -173,7 +173,7 @@ def _admitted(document: Mapping[str, Any]) -> tuple[dict[str, Any], list[FieldEr
             elif name in KNOWN:
                 fields[name] = through(value, mended if name in UNSEEN else admitted)
             else:
-                # Dropped, but a sender of half a character (a lone surrogate) is told.
+                # Dropped; but half a character (a lone surrogate) is an error of the sender's program.
                 through({name: value}, whole, twice=True)
         except NamedTwice:
             raise MalformedSubmission(TWICE) from None

@@ -31,8 +31,8 @@ _AFTER_MIDNIGHT_MS = 3_600_000
 class CountsAccepted(Protocol):
     """Counts accepted sign-ups, see `AcceptedByForm` in store/signups/believed.py."""
 
-    def count(self, asker: str, *, since: int, before: int) -> Counter[int | None]:
-        """Return how many `asker` sent from `since` to `before` (epoch ms), by the form's id."""
+    def count(self, asked_by: str, *, since: int, before: int) -> Counter[int | None]:
+        """Return how many `asked_by` sent from `since` to `before` (epoch ms), by the form's id."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""Disposable addresses: domains that hand out a mailbox to whoever looks.
+"""Disposable addresses: domains that give anybody a mailbox for a while.
 
 Short on purpose: the best known of them, kept by hand, without asking the network. An admin may release a
 sign-up from one that is meant seriously.

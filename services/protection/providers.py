@@ -1,4 +1,4 @@
-"""What the providers of captchas document: addresses, names, and what a page's policy has to allow.
+"""The providers of captchas as they document themselves: addresses, names, and sources for a page's policy.
 
 https://developers.cloudflare.com/turnstile/ · https://docs.hcaptcha.com/ ·
 https://developers.google.com/recaptcha/docs/display (version 2, the checkbox)

@@ -109,16 +109,16 @@ class ThirdPartyCaptcha:
         if not self.waiting.acquire(blocking=False):
             raise NotChecked("too many calls at once")
         try:
-            said = self.session.post(self.provider.verify_url, data=sent, allow_redirects=False)
+            reply = self.session.post(self.provider.verify_url, data=sent, allow_redirects=False)
         except Exception as error:
             # Of any class: a missing file of certificates is no exception of requests.
             raise NotChecked(type(error).__name__) from error
         finally:
             self.waiting.release()
         try:
-            return Answer.model_validate_json(said.content)
+            return Answer.model_validate_json(reply.content)
         except ValidationError:
-            raise NotChecked(f"no answer of theirs, status {said.status_code}") from None
+            raise NotChecked(f"no answer of theirs, status {reply.status_code}") from None
 
     def _judged(self, answer: Answer, form: Form) -> str | None:
         if answer.success:
@@ -133,8 +133,8 @@ class ThirdPartyCaptcha:
 
     def _at_home(self, answer: Answer, form: Form) -> bool:
         hosts = {*self.own_hosts} | {urlsplit(origin).hostname for origin in form.origins}
-        told = (answer.hostname or NO_HOST).lower()
-        known_host = not self.own_hosts or told == NO_HOST or told in hosts
+        host = (answer.hostname or NO_HOST).lower()
+        known_host = not self.own_hosts or host == NO_HOST or host in hosts
         return known_host and answer.action in {None, "", self.action(form)}
 
 

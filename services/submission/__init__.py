@@ -1,1 +1,1 @@
-"""What somebody sent, read, limited and typed; knows no form and no account."""
+"""What a body says: read, limited and typed, without a look at forms or the account."""

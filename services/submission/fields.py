@@ -92,9 +92,9 @@ class PagesOwn:
 
 @dataclass(frozen=True)
 class Reading:
-    """What is to be known of a body beside its fields.
+    """What a body showed beside its fields.
 
-    `ignored` are names that said something and were not understood; `plain` tells that every name was a
+    `ignored` are names with a value that were not understood; `plain` tells that every name was a
     documented one, as in the HTML and the scripts that we hand out; `trap` is what stood in the form's own
     trap (services/forms/honeypot.py), None where the body had none.
     """
@@ -264,23 +264,23 @@ class Submission(BaseModel):
 
     @property
     def reading(self) -> Reading:
-        """What its body showed beside the fields."""
+        """See `Reading`."""
         return self._reading
 
     def read_as(self, reading: Reading) -> Submission:
-        """The same with what its body showed beside the fields."""
+        """Return the same with another `Reading`."""
         made = self.model_copy()
         made._reading = reading
         return made
 
     @property
     def chooses_lists(self) -> bool:
-        """Whether lists were named at all, if only to name none."""
+        """Whether the body named lists, even an empty array."""
         return "list_ids" in self.model_fields_set
 
     @property
     def person(self) -> dict[str, str]:
-        """What was said about the person, empty fields left out."""
+        """The fields about the person that are not empty, as text."""
         return {name: str(value) for name in PERSON_FIELDS if (value := getattr(self, name))}
 
 
@@ -288,7 +288,7 @@ Kind = TypeVar("Kind", Aliases, Asked, PagesOwn)
 
 
 def _noted(kind: type[Kind]) -> Mapping[str, Kind]:
-    """What is noted in the rows of `Submission`, by the field's name, in their order."""
+    """Return the notes of one kind in the rows of `Submission`, by the field's name, in their order."""
     fields = Submission.model_fields.items()
     found = {name: note for name, field in fields for note in field.metadata if isinstance(note, kind)}
     return MappingProxyType(found)
@@ -311,13 +311,13 @@ STREET_FIELDS = frozenset(name for name, path in VENDOR_PATHS.items() if path.st
 
 
 def vendor_properties(person: Mapping[str, str]) -> dict[str, Any]:
-    """What was said about a person, by the properties of the vendor's contact."""
+    """Return the fields about a person by the properties of the vendor's contact."""
     found: dict[str, Any] = {}
     for name, value in person.items():
         outer, _, inner = VENDOR_PATHS[name].partition(".")
-        said = int(value) if ASKED[name].integer else value
+        typed = int(value) if ASKED[name].integer else value
         if inner:
-            found.setdefault(outer, dict(_NESTED.get(outer, {})))[inner] = said
+            found.setdefault(outer, dict(_NESTED.get(outer, {})))[inner] = typed
         else:
-            found[outer] = said
+            found[outer] = typed
     return found

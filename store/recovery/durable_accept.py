@@ -6,6 +6,7 @@ from functools import partial
 
 import structlog
 
+from store.engine.clock import Clock
 from store.errors import KeyTaken, OverLimit, SpoolFirst, StoreError, StoreUnavailable
 from store.recovery.offline_limits import OfflineRateLimits
 from store.recovery.spool import Spool
@@ -17,7 +18,7 @@ from store.signups.rate_limits import Limit
 
 log = structlog.get_logger(__name__)
 
-# After the database refused one, the next ones do not wait for the same time-out.
+# After a refusal by the database the next sign-ups do not wait for the same time-out.
 SPOOL_FIRST_MS = 2_000
 
 
@@ -53,9 +54,9 @@ class DurableAccept:
         spool_import: SpoolImport,
         *,
         has_room: Callable[[], bool],
-        clock: Callable[[], int],
+        clock: Clock,
     ) -> None:
-        """`has_room` tells whether the database's disk may take new sign-ups; `clock` tells epoch ms."""
+        """`has_room` tells whether the database's disk may take new sign-ups."""
         self._signups = signups
         self._spool = spool
         self._spool_import = spool_import
@@ -65,9 +66,9 @@ class DurableAccept:
         self._refused_until = 0
 
     def first_with(self, key: IdempotencyKey) -> FirstUse | None:
-        """The sign-up that has the key; None while the database cannot tell.
+        """Return the sign-up that has the key, if any; None also while the database cannot tell.
 
-        Rather a repeat that counts twice than a sign-up that is turned away.
+        A repeat that counts twice does less harm than a sign-up that is refused.
         """
         now = self._clock()
         if self._refuses(now):
@@ -123,7 +124,7 @@ class DurableAccept:
     def _stored(
         self, accept: Callable[[], tuple[str, ...]], signup: NewSignup, judgement: Judgement
     ) -> tuple[str, ...] | None:
-        """The answer of `accept`; None where the database refuses."""
+        """Return the answer of `accept`; None where the database refuses."""
         if not self._has_room():
             raise StoreUnavailable("the disk of the database is nearly full")
         try:
@@ -133,7 +134,7 @@ class DurableAccept:
                 return judgement.broken
             raise
         except KeyTaken:
-            raise  # the database is well, and the sign-up that it has with this key is the one to tell of
+            raise  # the database is well: the caller answers with the sign-up that has the key
         except StoreError as error:
             self._refused_until = self._clock() + SPOOL_FIRST_MS
             log.error(  # noqa: TRY400 - its place says nothing more

@@ -1,25 +1,25 @@
-"""How many sign-ups of one address and one network are believed while the store, which counts them, is away.
+"""Rate limits for sign-ups while the database, which counts them otherwise, is away.
 
-Counted in the memory of this process, by the minute, and so only roughly: each process counts for itself.
+Counted in memory and by the minute only; each process counts for itself.
 """
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
+from store.engine.clock import Clock
 from store.signups.rate_limits import FLOOD, Limit
 
 MINUTE_MS = 60_000
-# Of addresses and networks that are remembered at once; whoever comes beyond them in a minute is suspected.
+# So many addresses and networks are counted at once; further ones are suspected until the minute is over.
 MOST_KEYS = 20_000
 RULE = "store_away"
 
 
 class OfflineRateLimits:
-    """The limits by the minute, as in the store; hours and days are not counted."""
+    """The limits by the minute, as the database has them; those by hour and day are not counted."""
 
-    def __init__(self, clock: Callable[[], int]) -> None:
-        """`clock` tells epoch ms."""
+    def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._lock = threading.Lock()
         self._minute = 0

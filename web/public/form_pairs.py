@@ -82,6 +82,6 @@ def _declared(content_type: str) -> str | None:
 
 
 def _as_text(raw: list[_Raw], declared: str | None) -> list[tuple[str, str]]:
-    told = next((value for name, value, _ in raw if name == CHARSET_FIELD), b"")
-    declared = told.decode("ascii", errors="replace") or declared
+    charset = next((value for name, value, _ in raw if name == CHARSET_FIELD), b"")
+    declared = charset.decode("ascii", errors="replace") or declared
     return [(text_of(name, declared), text_of(value, own or declared)) for name, value, own in raw]

@@ -20,7 +20,7 @@ def parse_moment(text: str) -> str:
     The vendor's contract gives ISO 8601 for its own moments and no format for a field of type `datetime`.
 
     Raises:
-        ValueError: it is none; the text is a sentence for whoever filled it in.
+        ValueError: there is no such moment; the text is a sentence for the person who typed it.
     """
     found = _SHAPE.fullmatch(text) if text.isascii() else None
     if found is None:
