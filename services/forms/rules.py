@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 from services.account.cache import KEEP_MS
@@ -61,16 +59,9 @@ class FormRules:
             raise InvalidSubmission(errors)
         return without_form(submission, trusted=trusted)
 
-    @contextmanager
-    def noting(self, submission: Submission | None = None) -> Iterator[None]:
-        """Complete a refusal by the names that were not understood, and count its errors for the owner."""
-        try:
-            yield
-        except InvalidSubmission as error:
-            if submission is not None:
-                error.form, error.ignored = submission.form, submission.reading.ignored
-            self.ignored.refused(self.forms.known(error.form) if error.form else None, error)
-            raise
+    def refused(self, error: InvalidSubmission) -> None:
+        """Count the errors of a refusal for the form's owner, without a question to the store."""
+        self.ignored.refused(self.forms.known(error.form) if error.form else None, error)
 
     def _unknown_lists(self, submission: Submission) -> list[FieldError]:
         try:

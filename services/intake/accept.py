@@ -6,8 +6,9 @@ vendor that hangs cannot hold the web threads.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import structlog
 
@@ -15,10 +16,10 @@ from services.access.requester import ANONYMOUS, Requester
 from services.account.fields_and_tags import FieldsAndTags
 from services.delivery.payload import ContactChange
 from services.delivery.worker import Delivery
-from services.errors import StorageUnavailable, TooManyAttempts
+from services.errors import InvalidSubmission, StorageUnavailable, TooManyAttempts
 from services.forms.rules import FormRules
 from services.intake.idempotency import Handling, Repeats, key_of
-from services.intake.parsing import read_form, read_json
+from services.intake.parsing import FormOf, read_form, read_json
 from services.intake.record import Evidence, Recorder
 from services.intake.result import RECEIVED, SignupResult, SignupResults
 from services.protection.rules import Protection
@@ -49,13 +50,11 @@ class Intake:
 
     def read_json(self, raw: bytes) -> Submission:
         """Read a JSON body, see parsing.py. Raises MalformedSubmission and InvalidSubmission."""
-        with self.rules.noting():
-            return read_json(raw, self.rules.forms.known)
+        return self._read(partial(read_json, raw))
 
     def read_form(self, pairs: Iterable[tuple[str, str]]) -> Submission:
         """Read the pairs of a form, see parsing.py. Raises MalformedSubmission and InvalidSubmission."""
-        with self.rules.noting():
-            return read_form(pairs, self.rules.forms.known)
+        return self._read(partial(read_form, pairs))
 
     def accept(
         self, submission: Submission, requester: Requester, evidence: Evidence, handling: Handling = PLAIN
@@ -80,11 +79,14 @@ class Intake:
         if key and (repeated := self.repeats.answer(key, submission, requester, evidence, handling)):
             return repeated
         try:
-            with self.rules.noting(submission):
-                return self._take(submission, requester, evidence, key, handling)
+            return self._take(submission, requester, evidence, key, handling)
         except KeyTaken:
             # Another request with the key came in at the same time.
             return self.accept(submission, requester, evidence, handling)
+        except InvalidSubmission as error:
+            error.form, error.ignored = submission.form, submission.reading.ignored
+            self.rules.refused(error)
+            raise
 
     def answered(self) -> None:
         """Begin to deliver; to be called once a stranger's answer is sent.
@@ -93,6 +95,13 @@ class Intake:
         that is sent on would come a millisecond later than that to a suspected one.
         """
         self.delivery.wake()
+
+    def _read(self, read: Callable[[FormOf], Submission]) -> Submission:
+        try:
+            return read(self.rules.forms.known)
+        except InvalidSubmission as error:
+            self.rules.refused(error)
+            raise
 
     def _take(
         self,
