@@ -1,17 +1,18 @@
 """What the sandbox refuses, and how the refusal looks on the wire.
 
 SandboxError
-├── ApiRefusal            an answer of the API; three body shapes, as the vendor has them
-│   ├── Unauthorized      401, bare object
-│   ├── Forbidden         403, array
-│   ├── Invalid           400, array
-│   ├── UnsupportedBody   415, array
-│   ├── NotFound          404, array
-│   ├── Conflict          409, array
-│   ├── Throttled         429, array
-│   ├── QuotaExceeded     429, bare object
-│   ├── TooManyActivities 429, gateway's object
-│   └── NotImitated       501, bare object; the sandbox's own
+├── ApiRefusal            an answer of the API; the body is an array, as the vendor's mostly is
+│   ├── Forbidden         403
+│   ├── Invalid           400
+│   ├── UnsupportedBody   415
+│   ├── NotFound          404
+│   ├── Conflict          409
+│   ├── Throttled         429
+│   ├── TooManyActivities 429, the body of the vendor's gateway
+│   └── BareRefusal       the body is one object
+│       ├── Unauthorized  401
+│       ├── QuotaExceeded 429
+│       └── NotImitated   501, the sandbox's own
 ├── TokenRefusal          an answer of the token endpoint
 ├── ControlRefused        400 of the control endpoints, naming the member at fault
 └── ConnectionDropped     the injected cut: no answer at all
@@ -20,8 +21,6 @@ SandboxError
 from __future__ import annotations
 
 from typing import Any
-
-VALIDATION = "contacts.api.validation.error"
 
 
 class SandboxError(Exception):
@@ -32,79 +31,69 @@ class ApiRefusal(SandboxError):
     """An error answer of the API: `status` and `body` are ready to send."""
 
     status = 400
+    key = "contacts.api.validation.error"
+    message = ""
 
-    def __init__(self, *messages: str, key: str = VALIDATION) -> None:
+    def __init__(self, *messages: str, key: str = "") -> None:
+        """The body is an array with an entry for each message, by default that of the class."""
+        messages = messages or (self.message,)
         super().__init__(*messages)
-        self.body: Any = [{"error_key": key, "error_message": message} for message in messages]
+        self.body: Any = [{"error_key": key or self.key, "error_message": message} for message in messages]
+
+
+class BareRefusal(ApiRefusal):
+    """An error answer whose body is one object, without an array around it."""
+
+    def __init__(self, *messages: str) -> None:
+        super().__init__(*messages)
+        self.body = self.body[0]
 
 
 class Invalid(ApiRefusal):
     """The body or a parameter breaks the contract; one array entry for each problem."""
 
 
-class Unauthorized(ApiRefusal):
+class Unauthorized(BareRefusal):
     """The access token is missing, malformed, expired or revoked."""
 
-    status = 401
-
-    def __init__(self) -> None:
-        super().__init__("Unauthorized")
-        self.body = {"error_key": "unauthorized", "error_message": "Unauthorized"}
+    status, key, message = 401, "unauthorized", "Unauthorized"
 
 
 class Forbidden(ApiRefusal):
     """The token is good but lacks the scope, or its user lacks the privilege."""
 
-    status = 403
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message, key="contacts.api.forbidden")
+    status, key = 403, "contacts.api.forbidden"
 
 
 class NotFound(ApiRefusal):
     """The operation exists, the resource does not."""
 
-    status = 404
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message, key="contacts.api.not_found")
+    status, key = 404, "contacts.api.not_found"
 
 
 class Conflict(ApiRefusal):
-    """The resource exists already, or somebody else is editing it at this moment."""
+    """The resource exists already, or another request is editing it at this moment."""
 
-    status = 409
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message, key="contacts.api.conflict")
+    status, key = 409, "contacts.api.conflict"
 
 
 class UnsupportedBody(ApiRefusal):
-    """A body that does not say it is JSON."""
+    """A body whose content type is not JSON."""
 
-    status = 415
-
-    def __init__(self) -> None:
-        super().__init__("Content-Type must be application/json", key="contacts.api.unsupported_media_type")
+    status, key = 415, "contacts.api.unsupported_media_type"
+    message = "Content-Type must be application/json"
 
 
 class Throttled(ApiRefusal):
     """More calls in one sliding second than the application may make."""
 
-    status = 429
-
-    def __init__(self) -> None:
-        super().__init__("Too many requests in this second", key="throttled")
+    status, key, message = 429, "throttled", "Too many requests in this second"
 
 
-class QuotaExceeded(ApiRefusal):
+class QuotaExceeded(BareRefusal):
     """More calls in one UTC day than the application may make."""
 
-    status = 429
-
-    def __init__(self) -> None:
-        super().__init__("quota_exceeded")
-        self.body = {"error_key": "quota_exceeded", "error_message": "The daily quota is used up"}
+    status, key, message = 429, "quota_exceeded", "The daily quota is used up"
 
 
 class TooManyActivities(ApiRefusal):
@@ -117,15 +106,13 @@ class TooManyActivities(ApiRefusal):
         self.body = {"message": "Too many requests: 1,000 activities are queued for this account"}
 
 
-class NotImitated(ApiRefusal):
+class NotImitated(BareRefusal):
     """The vendor's contract has it, the sandbox has not; no answer of the vendor looks like this one."""
 
-    status = 501
+    status, key = 501, "sandbox.not_imitated"
 
     def __init__(self, what: str) -> None:
-        super().__init__(what)
-        message = f"{what} is part of Constant Contact's API, but the sandbox does not imitate it."
-        self.body = {"error_key": "sandbox.not_imitated", "error_message": message}
+        super().__init__(f"{what} is part of Constant Contact's API, but the sandbox does not imitate it.")
 
 
 class TokenRefusal(SandboxError):

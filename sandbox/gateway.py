@@ -65,9 +65,7 @@ def _arrive() -> Response | None:
                     enforce=settings.rate_limit,
                 )
             except ApiRefusal as refusal:
-                world.counters[
-                    refusal.body[0]["error_key"] if isinstance(refusal.body, list) else "quota_exceeded"
-                ] += 1
+                world.counters[refusal.key] += 1
                 raise
         g.fault = world.faults.next_for(request.method, request.path)
     return _begin_fault(g.fault, settings.latency)

@@ -93,20 +93,13 @@ class RequestStream:
                 raise ConnectionResetError(errno.ECONNRESET, "the peer does not read its answer")
             writable.poll(left * 1000)
 
-    # Methods that gunicorn calls on a socket around a request; the loop does their work.
-
-    def setblocking(self, flag: bool) -> None:
-        """Do nothing: reading never waits."""
+    # Methods that gunicorn calls on a socket around a request.
 
     def gettimeout(self) -> float:
         """Return 0: reading never waits."""
         return 0.0
 
-    def settimeout(self, seconds: float | None) -> None:
-        """Do nothing: reading never waits."""
+    def setblocking(self, *_: object) -> None:
+        """Do nothing: reading never waits, and the loop closes the socket when the answer is sent."""
 
-    def shutdown(self, how: int) -> None:
-        """Do nothing: the loop closes when the answer is sent."""
-
-    def close(self) -> None:
-        """Do nothing: the loop closes when the answer is sent."""
+    settimeout = shutdown = close = setblocking

@@ -150,15 +150,8 @@ class _WatchedHTTP(HTTPConnection):
         super().request(*args, **options)
 
 
-class _WatchedHTTPS(HTTPSConnection):
+class _WatchedHTTPS(_WatchedHTTP, HTTPSConnection):
     """The same over TLS; the handshake is covered, too."""
-
-    def _new_conn(self) -> socket.socket:
-        return _connected(self, super()._new_conn)
-
-    def request(self, *args: Any, **options: Any) -> None:
-        _before_request(self)
-        super().request(*args, **options)
 
 
 def _connected(connection: HTTPConnection, connect: Callable[[], socket.socket]) -> socket.socket:

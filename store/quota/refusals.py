@@ -96,15 +96,7 @@ class Refusals:
             [each.contact, each.delivery_id, each.alike, sorted(each.traits), each.control]
             for each in self.refused
         ]
-        document = {
-            "refused": refused,
-            "run": self.run,
-            "cleared": sorted(self.cleared),
-            "elsewhere": self.elsewhere,
-            "spacing": self.spacing,
-            "waits": self.waits,
-            "newcomer_at": self.newcomer_at,
-        }
+        document = vars(self) | {"refused": refused, "cleared": sorted(self.cleared)}
         return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
 
     def with_one(self, new: Refused, *, control: bool) -> Refusals:
