@@ -40,7 +40,7 @@ class Store:
     pending: PendingByForm
     public_backlog: PublicBacklog
     believed: AcceptedByForm
-    budget: QuotaLedger
+    quota: QuotaLedger
     connections: OAuthConnections
     opt_outs: OptOuts
     events: AuditLog
@@ -78,7 +78,7 @@ class Store:
             pending=PendingByForm(database),
             public_backlog=PublicBacklog(database, stranger=stranger),
             believed=AcceptedByForm(database),
-            budget=QuotaLedger(database),
+            quota=QuotaLedger(database),
             connections=OAuthConnections(database),
             opt_outs=OptOuts(database),
             events=AuditLog(database),

@@ -82,7 +82,7 @@ def build_services(
 
     def connected() -> None:
         # What paused under the old tokens says nothing about the new ones.
-        store.budget.resume()
+        store.quota.resume()
         worker.wake()
 
     connection = build_connection(settings, storage, vendor, tokens, account, on_connected=connected)
@@ -106,7 +106,7 @@ def build_services(
             records=store.signup_records,
             deliveries=store.deliveries,
             care=store.care,
-            budget=store.budget,
+            quota=store.quota,
             lists=account.lists,
             clock=clock,
         ),

@@ -122,10 +122,10 @@ def build_account(
     """The account that `tokens` open."""
     store, clock, shared_clock = storage.store, storage.clock, storage.shared_clock
     # A repeat after a 401 is a call that nobody has reserved.
-    api = vendor.api(BearerAuth(tokens, booked=lambda: store.budget.note(shared_clock())))
+    api = vendor.api(BearerAuth(tokens, booked=lambda: store.quota.count_call(shared_clock())))
     authorize = authorizing(tokens)
     quota = CallQuota(
-        store.budget,
+        store.quota,
         clock=shared_clock,
         authorize=authorize,
         new_event=tuning.new_event,
@@ -163,7 +163,7 @@ def account_of(api: ConstantContact, quota: CallQuota) -> Callable[[str], Accoun
 
     def ask(access_token: str) -> AccountLike:
         try:
-            return api.account(access_token, permit=lambda: quota.take(urgent=True))
+            return api.account(access_token, permit=lambda: quota.reserve(urgent=True))
         except Forbidden as error:
             # Pressing Connect again alone changes nothing about a scope, a role or a deactivated application.
             raise AccountUnusable(error.plain) from error

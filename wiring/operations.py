@@ -48,7 +48,7 @@ def build_reader(watched: Watched) -> SnapshotReader:
         salvage=storage.salvage,
         disk=storage.disk,
         deliveries=store.deliveries,
-        quota=store.budget,
+        quota=store.quota,
         public_backlog=store.public_backlog,
         status=account.connection,
         lists=account.lists,

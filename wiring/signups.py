@@ -47,10 +47,10 @@ def build_delivery(settings: Settings, storage: Storage, account: Account, tunin
     store, clock = storage.store, storage.shared_clock
     attempt = DeliveryAttempt(
         deliveries=store.deliveries,
-        budget=store.budget,
+        quota=store.quota,
         connection=account.connection,
         authorize=account.authorize,
-        departures=Pacing(permits=account.quota, budget=store.budget, clock=clock),
+        departures=Pacing(permits=account.quota, quota=store.quota, clock=clock),
         kinds=build_kinds(
             Collaborators(
                 vendor=account.api,
@@ -91,7 +91,7 @@ def build_intake(
     results = SignupResults(
         signups=store.signups,
         deliveries=store.deliveries,
-        budget=store.budget,
+        quota=store.quota,
         connection=account.connection,
         wait_seconds=settings.subscribe_wait_seconds,
         waiters=max(1, THREADS_PER_WORKER // 4),

@@ -137,7 +137,7 @@ class AccountCache(Generic[Entry]):
         page: str | None = None
         pages = Pages()
         while True:
-            (reserve or self.permits.take)()
+            (reserve or self.permits.reserve)()
             answer = self.fetch_page(page)
             entries += answer.entries
             page = pages.follow(answer.next)

@@ -244,7 +244,7 @@ class OptOutTable:
         self.opt_outs.pause(self.clock() + gap)
 
     def _page(self, refresh: Refresh) -> Refresh:
-        self.permits.take()
+        self.permits.reserve()
         answer = self.vendor.opt_outs(max(0, refresh.refreshed_at - OVERLAP_MS), refresh.page)
         following = answer.next
         if following is not None and following == refresh.page:

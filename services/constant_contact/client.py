@@ -1,7 +1,7 @@
 """The only code that speaks to Constant Contact's API (v3).
 
 One method per operation. Retries are not here: the delivery row is the one layer that retries, so that every
-call is counted against the vendor's budget.
+call is counted against the vendor's quota.
 """
 
 from __future__ import annotations

@@ -18,9 +18,9 @@ LEAP_MS = 1_000
 class ClockLeaps:
     """Compares the clock with one that nobody sets, at each call; every call of the process asks it."""
 
-    def __init__(self, budget: QuotaLedger, *, monotonic: Callable[[], float], reach: range) -> None:
+    def __init__(self, ledger: QuotaLedger, *, monotonic: Callable[[], float], reach: range) -> None:
         """`monotonic` tells seconds that only grow; `reach` is how far from now (ms) a booking may lie."""
-        self._budget = budget
+        self._ledger = ledger
         self._monotonic = monotonic
         self._reach = reach
         self._looking = threading.Lock()
@@ -31,13 +31,13 @@ class ClockLeaps:
     def spoil(self, booked_at: int, now: int) -> bool:
         """Whether the call booked for `booked_at` must be booked anew, since four may have left just now.
 
-        A leap that is noticed by this look closes the budget for a second from `now` (both epoch ms).
+        A leap that is noticed by this look closes the quota for a second from `now` (both epoch ms).
         """
         with self._looking:
             monotonic = self._monotonic()
             before, self._looked = self._looked, (now, monotonic)
             if before is not None and now - before[0] - (monotonic - before[1]) * 1000 > LEAP_MS:
                 log.warning("clock_set_forward")
-                self._budget.clock_set_forward(now)
+                self._ledger.clock_set_forward(now)
                 self._doubtful = range(now + self._reach.start, now + self._reach.stop)
             return booked_at in self._doubtful

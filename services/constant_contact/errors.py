@@ -5,7 +5,7 @@ ConstantContactError
 ├── ServerFault          PAUSE_ALL     5xx
 ├── Throttled            PAUSE_ALL     429, clears within the second
 ├── QuotaExceeded        PAUSE_ALL     429, clears at 00:00 UTC
-├── NoCallLeft           PAUSE_ALL     our own budget has no call to give now; nothing was sent
+├── NoCallLeft           PAUSE_ALL     our own quota has no call to give now; nothing was sent
 ├── ConnectionUnusable   PAUSE_ALL     no valid access token can be had now
 ├── Unauthorized         NEEDS_PERSON  401 with a fresh token
 ├── Forbidden            NEEDS_PERSON  403: scope, role or deactivated application
@@ -100,7 +100,7 @@ class QuotaExceeded(ConstantContactError):
 
 
 class NoCallLeft(ConstantContactError):
-    """Deliveries use the whole budget, or it is paused; nothing was sent."""
+    """Deliveries use the whole quota, or it is paused; nothing was sent."""
 
     remedy = Remedy.PAUSE_ALL
     plain = "All permitted calls to Constant Contact are in use at the moment."

@@ -1,4 +1,4 @@
-"""Permission for a call that is not a delivery's first, out of the one budget that all calls share."""
+"""Permission for a call that is not a delivery's first, out of the one quota that all calls share."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class CallQuota:
 
     def __init__(
         self,
-        budget: QuotaLedger,
+        ledger: QuotaLedger,
         *,
         clock: Callable[[], int],
         authorize: Callable[[], None] = _always,
@@ -43,14 +43,14 @@ class CallQuota:
         `authorize` sees to a valid access token first, or raises ConnectionUnusable: a booked call must not
         wait for one, since it would reach the vendor in a second that others have booked.
         """
-        self._budget = budget
+        self._ledger = ledger
         self._clock = clock
         self._authorize = authorize
         self._new_event = new_event
-        leaps = ClockLeaps(budget, monotonic=monotonic, reach=range(-FORSAKEN_MS, AHEAD_MS + 1))
+        leaps = ClockLeaps(ledger, monotonic=monotonic, reach=range(-FORSAKEN_MS, AHEAD_MS + 1))
         self.spoilt: Callable[[int, int], bool] = leaps.spoil
 
-    def take(
+    def reserve(
         self,
         *,
         urgent: bool = False,
@@ -64,11 +64,11 @@ class CallQuota:
             urgent: it goes out during a pause too, which may be about what it is to mend, and with a token of
                 its own.
             own_probe: it belongs to a delivery that is the probe, for which all other calls wait.
-            patience_ms: how long to wait for the budget.
+            patience_ms: how long to wait for the quota.
             stop: once set, no more waiting.
 
         Raises:
-            NoCallLeft: the budget has none in that time, and it is not urgent.
+            NoCallLeft: the quota has none in that time, and it is not urgent.
             ConnectionUnusable: there is no token, and it is not urgent.
         """
         if not urgent:
@@ -77,7 +77,7 @@ class CallQuota:
         waiting = stop or self._new_event()
         while True:
             now = self._clock()
-            booked = self._budget.book(now, own_probe=own_probe, ahead_ms=AHEAD_MS)
+            booked = self._ledger.reserve(now, own_probe=own_probe, ahead_ms=AHEAD_MS)
             if not isinstance(booked, Wait):
                 self._new_event().wait(min(booked - now, AHEAD_MS) / 1000)
                 if not self.spoilt(booked, self._clock()):

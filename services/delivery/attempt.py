@@ -80,7 +80,7 @@ class DeliveryAttempt:
     """
 
     deliveries: Deliveries
-    budget: QuotaLedger
+    quota: QuotaLedger
     connection: ConnectionStatus
     authorize: Callable[[], None]
     departures: Pacing
@@ -176,7 +176,7 @@ class DeliveryAttempt:
 
     def _write_down(self, claimed: Claimed, sent: Sent) -> bool:
         now = self.clock()
-        common = self.budget.succeeded(now, claimed.traits, control=claimed.control)
+        common = self.quota.succeeded(now, claimed.traits, control=claimed.control)
         if common is not None:
             self._put_aside(common, now)
         return self.deliveries.delivered(
@@ -189,29 +189,29 @@ class DeliveryAttempt:
         )
 
     def _failed(self, claimed: Claimed, error: ConstantContactError) -> Step:
-        now, budget = self.clock(), self.budget.read()
+        now, quota = self.clock(), self.quota.read()
         said = vendor_sentence(error, claimed)
         met = self._met(claimed, error)
         case = RetryCase(
             now=now,
             received_at=claimed.received_at,
             attempts=claimed.attempts,
-            failures=budget.failures,
+            failures=quota.failures,
             refused=met.count,
             again=met.again,
             merged=self._carries(claimed),
-            guard_ms=budget.guard_at(now),
-            failed_alone=self._failed_alone(claimed, error, others_fail=budget.failures > 0),
+            margin_ms=quota.margin_at(now),
+            failed_alone=self._failed_alone(claimed, error, others_fail=quota.failures > 0),
         )
         decision = decide(error, case)
-        if decision.pause_until is not None and budget.failures:
+        if decision.pause_until is not None and quota.failures:
             # The vendor has been away for a while, in which people may have left.
             self.opt_outs.doubt()
         # Before the delivery is postponed, which ends the probe.
         self._pause(error, decision, now)
         # Calls that were under way together are throttled together: one step of the guard is enough.
-        if isinstance(error, Throttled) and claimed.booked_at - AHEAD_MS > (budget.guard_since or 0):
-            self.budget.throttled(now, reason=error.plain)
+        if isinstance(error, Throttled) and claimed.starts_at - AHEAD_MS > (quota.guard_since or 0):
+            self.quota.throttled(now, reason=error.plain)
         log.warning(
             "delivery_failed",
             **claimed.log_id,
@@ -256,12 +256,12 @@ class DeliveryAttempt:
         if claimed.probe_of or self._carries(claimed) or not is_of_a_row(error) or is_flagged(error):
             return SameRefusals()
         refusal = Refused.of(claimed.contact_key, claimed.delivery_id, words_of(error), claimed.traits)
-        return self.budget.refused(refusal, control=claimed.control)
+        return self.quota.refused(refusal, control=claimed.control)
 
     def _park(self, claimed: Claimed, error: ConstantContactError, said: str | None, now: int) -> None:
         """Put it aside: for a person, or with others for a cause that the account itself shows."""
         if error.shared is None:
-            known = Causes.parse(self.budget.read().causes).known if claimed.probe_of else {}
+            known = Causes.parse(self.quota.read().causes).known if claimed.probe_of else {}
             standing = known.get(claimed.probe_of or "")
             told = standing.sentence if standing else error.reason
             self.deliveries.park(claimed, now=now, error=told, cause=claimed.probe_of, vendor_said=said)
@@ -282,9 +282,9 @@ class DeliveryAttempt:
             return
         reason = decision.reason or error.reason
         if isinstance(error, QuotaExceeded):
-            self.budget.quota_exceeded(now, decision.pause_until, reason=reason)
+            self.quota.quota_exceeded(now, decision.pause_until, reason=reason)
         else:
-            self.budget.pause(until=decision.pause_until, reason=reason, now=now, refused=is_of_a_row(error))
+            self.quota.pause(until=decision.pause_until, reason=reason, now=now, refused=is_of_a_row(error))
 
     def _carries(self, claimed: Claimed) -> bool:
         """Whether the call was for younger deliveries of the contact too."""

@@ -41,7 +41,7 @@ class Calls:
         if self._first:
             self._first = False
             return
-        if self._clock() - self._claimed.booked_at > LATEST_RESERVATION_MS:
+        if self._clock() - self._claimed.starts_at > LATEST_RESERVATION_MS:
             # What was looked up and made so far is kept, so the next try gets further.
             raise NoCallLeft
-        self._quota.take(own_probe=self._claimed.probe, patience_ms=PATIENCE_MS, stop=self._stop)
+        self._quota.reserve(own_probe=self._claimed.probe, patience_ms=PATIENCE_MS, stop=self._stop)

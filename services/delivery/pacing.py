@@ -16,7 +16,7 @@ from services.delivery.calls import PATIENCE_MS, Calls
 from store.outbox.deliveries import Claimed
 from store.quota.ledger import QuotaLedger
 
-# What the budget's guard leaves to the network: a call may depart later than it was booked by the rest of it.
+# What the margin leaves to the network: a call may depart later than it was booked by the rest of it.
 ON_THE_WAY_MS = 40
 LATEST_DEPARTURE_MS = 40
 # A connection that had to be opened, a machine that was busy for a moment: no reason to slow down.
@@ -53,10 +53,10 @@ def depart() -> None:
 class Pacing:
     """Holds each call back until the moment it was booked for; one that is late is booked anew."""
 
-    def __init__(self, *, permits: CallQuota, budget: QuotaLedger, clock: Callable[[], int]) -> None:
+    def __init__(self, *, permits: CallQuota, quota: QuotaLedger, clock: Callable[[], int]) -> None:
         """`clock` tells epoch milliseconds."""
         self._permits = permits
-        self._budget = budget
+        self._quota = quota
         self._clock = clock
 
     def calls(self, claimed: Claimed, stop: threading.Event) -> Calls:
@@ -68,25 +68,25 @@ class Pacing:
 
         Raises:
             NotSent: it shall not leave at all.
-            ConstantContactError: it was late, and the budget has no other call left for it now.
+            ConstantContactError: it was late, and the quota has no other call left for it now.
         """
-        booked_at, late_in_a_row = claimed.booked_at, 0
+        starts_at, late_in_a_row = claimed.starts_at, 0
         # At most so long: the clock may have been set back.
-        stop.wait(min(max(booked_at - self._clock(), 0), AHEAD_MS) / 1000)
+        stop.wait(min(max(starts_at - self._clock(), 0), AHEAD_MS) / 1000)
         while True:
             now = self._clock()
-            if stop.is_set() or now - claimed.booked_at > FORSAKEN_MS:
+            if stop.is_set() or now - claimed.starts_at > FORSAKEN_MS:
                 raise NotSent
-            if not self._permits.spoilt(booked_at, now) and self._in_time(now - booked_at, now):
+            if not self._permits.spoilt(starts_at, now) and self._in_time(now - starts_at, now):
                 return
             late_in_a_row += 1
             if late_in_a_row > PASSING:
-                # A disk on which every commit takes that long would make each call late: the guard grows
+                # A disk on which every commit takes that long would make each call late: the margin grows
                 # until it covers them.
-                self._budget.throttled(now, reason="This machine is slow; calls go out with wider gaps.")
-            booked_at = self._permits.take(own_probe=claimed.probe, patience_ms=PATIENCE_MS, stop=stop)
+                self._quota.throttled(now, reason="This machine is slow; calls go out with wider gaps.")
+            starts_at = self._permits.reserve(own_probe=claimed.probe, patience_ms=PATIENCE_MS, stop=stop)
 
     def _in_time(self, late: int, now: int) -> bool:
         if late <= LATEST_DEPARTURE_MS:
             return True
-        return late <= self._budget.read().guard_at(now) - ON_THE_WAY_MS
+        return late <= self._quota.read().margin_at(now) - ON_THE_WAY_MS

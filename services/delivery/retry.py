@@ -21,7 +21,7 @@ from services.constant_contact.errors import (
 )
 from services.delivery.errors import NotInAccount
 from store.quota.refusals import SUSPICIOUS
-from store.quota.state import LARGEST_GUARD_MS
+from store.quota.state import LARGEST_MARGIN_MS
 
 SECOND = 1_000
 MINUTE = 60 * SECOND
@@ -30,8 +30,8 @@ LONGEST_PAUSE = 5 * MINUTE
 PERSON_PAUSE = MINUTE
 LONGEST_PERSON_PAUSE = 15 * MINUTE
 LONGEST_BACKOFF = 15 * MINUTE
-# Some six throttled calls in a row bring the guard there; every further one would be a call wasted.
-GENTLEST_GUARD = LARGEST_GUARD_MS - 100
+# Some six throttled calls in a row bring the margin there; every further one would be a call wasted.
+WIDEST_MARGIN_MS = LARGEST_MARGIN_MS - 100
 QUARTER = 15 * MINUTE
 LONGEST_CONFLICT = 10 * MINUTE
 REFUSED_PAUSE = 15 * SECOND
@@ -55,7 +55,7 @@ class RetryCase:
     `attempts` counts this sign-up's calls with this one, `failures` everybody's pauses for failures before,
     `refused` the different contacts, this one among them, that were refused in the same words in a row;
     `again` tells that this one was among them already. `merged` tells that the call carried other sign-ups of
-    the contact; `guard_ms` how gentle the pace is.
+    the contact; `margin_ms` how gentle the pace is.
     `failed_alone` counts this sign-up's calls before that came to nothing while those of others succeeded.
     """
 
@@ -66,7 +66,7 @@ class RetryCase:
     refused: int = 0
     again: bool = False
     merged: bool = False
-    guard_ms: int = 0
+    margin_ms: int = 0
     failed_alone: int = 0
 
 
@@ -175,8 +175,8 @@ def _quota_exceeded(_: ConstantContactError, case: RetryCase) -> Decision:
 
 
 def _throttled(_: ConstantContactError, case: RetryCase) -> Decision:
-    # The budget paces itself; only when that has come to its end does it not help.
-    at_its_end = case.guard_ms >= GENTLEST_GUARD
+    # The quota paces itself; only when that has come to its end does it not help.
+    at_its_end = case.margin_ms >= WIDEST_MARGIN_MS
     return Decision(due_at=case.now, pause_until=case.now + QUARTER if at_its_end else None)
 
 

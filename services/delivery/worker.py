@@ -94,7 +94,7 @@ class Delivery:
         dispatcher.finish(CALL_DEADLINE_SECONDS)
 
     def drain(self, seconds: float) -> DrainReport:
-        """Deliver what is due for at most `seconds`, waiting out short gaps of the budget."""
+        """Deliver what is due for at most `seconds`, waiting out short gaps of the quota."""
         stop = threading.Event()
         dispatcher = SenderPool(self._attempt, stop)
         end = self._attempt.clock() + int(seconds * 1000)

@@ -46,7 +46,7 @@ class SignupResults:
 
     signups: Signups
     deliveries: Deliveries
-    budget: QuotaLedger
+    quota: QuotaLedger
     connection: ConnectionStatus
     wait_seconds: float
     waiters: InitVar[int]
@@ -101,7 +101,7 @@ class SignupResults:
         return None
 
     def _in_time(self) -> bool:
-        paused_until = self.budget.read().paused_until
+        paused_until = self.quota.read().paused_until
         return (
             (paused_until is None or paused_until <= self.clock())
             and self.connection.ready()

@@ -60,7 +60,7 @@ class SignupActions:
     records: SignupRecords
     deliveries: Deliveries
     care: DeliveryActions
-    budget: QuotaLedger
+    quota: QuotaLedger
     lists: ListCache
     clock: Clock
 
@@ -94,7 +94,7 @@ class SignupActions:
         """Make every parked sign-up due again; return how many."""
         ids = self.records.parked_ids()
         retried = sum(self.deliveries.retry(signup_id, now=self.clock()) for signup_id in ids)
-        self.budget.try_again()
+        self.quota.try_again()
         log.info("all_parked_retried", signups=retried)
         return retried
 

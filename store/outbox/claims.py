@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 from sqlalchemy import Connection, Row, TextClause, bindparam, func, select, text, update
 
-from store.quota.state import Allowance
+from store.quota.state import LockedQuota
 from store.schema import UNFINISHED, deliveries
 
 DELIVERIES_PER_DAY = 9_900  # the rest is for lists, account checks and operators
@@ -108,28 +108,28 @@ _DUE_NOW = (
 
 @dataclass(frozen=True)
 class Lanes:
-    """Where the next booked call looks for a row, first to last; times are epoch ms."""
+    """Where the next reserved call looks for a row, first to last; times are epoch ms."""
 
     fresh_first: bool
     backlog: bool
 
     @classmethod
-    def of(cls, allowance: Allowance) -> Lanes:
-        """The lanes for the call that `allowance` would book."""
-        used = allowance.state.used
+    def of(cls, quota: LockedQuota) -> Lanes:
+        """The lanes for the call that `quota` would reserve."""
+        used = quota.state.used
         return cls(
             fresh_first=used % FRESH_LANE_EVERY == FRESH_LANE_EVERY - 1 or used >= BACKLOG_PER_DAY,
             backlog=used < BACKLOG_PER_DAY,
         )
 
 
-def take(connection: Connection, allowance: Allowance, lease_ms: int) -> Row[Any] | None:
+def take(connection: Connection, quota: LockedQuota, lease_ms: int) -> Row[Any] | None:
     """Mark the next delivery as being sent and return it; None when none may go now."""
-    lanes = Lanes.of(allowance)
-    values = {"now": allowance.now, "lease_until": allowance.now + lease_ms}
+    lanes = Lanes.of(quota)
+    values = {"now": quota.now, "lease_until": quota.now + lease_ms}
     dialect = connection.dialect.name
     if lanes.fresh_first:
-        fresh = values | {"since": allowance.now - FRESH_MS}
+        fresh = values | {"since": quota.now - FRESH_MS}
         row = connection.execute(CLAIM_FRESH[dialect], fresh).one_or_none()
         if row is not None:
             return row
@@ -151,14 +151,14 @@ def younger(connection: Connection, leader: Row[Any]) -> list[Row[Any]]:
     )
 
 
-def next_due(connection: Connection, allowance: Allowance) -> int | None:
+def next_due(connection: Connection, quota: LockedQuota) -> int | None:
     """After `take` found nothing: when to look again (epoch ms), None when nothing is waiting at all."""
-    now = allowance.now
-    if not Lanes.of(allowance).backlog:
+    now = quota.now
+    if not Lanes.of(quota).backlog:
         if connection.scalar(ANY_WAITING) is None:
             return None
         fresh = connection.scalar(NEXT_FRESH, {"now": now, "since": now - FRESH_MS})
-        return min(fresh or allowance.day_ends_at(), allowance.day_ends_at())
+        return min(fresh or quota.day_ends_at(), quota.day_ends_at())
     due_at, newest = connection.execute(NEXT_DUE, {"now": now}).one()
     if newest is not None and newest > now + _AHEAD_OF_CLOCK_MS and _clock_went_back(connection, now):
         return now

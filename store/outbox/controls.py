@@ -12,7 +12,7 @@ from store.outbox.claims import CLAIM_THIS, FRESH_MS, NEWCOMER, Lanes
 from store.outbox.put_aside import BY_PERSON, NEWEST, OLDEST, with_traits
 from store.quota.causes import Causes
 from store.quota.refusals import Refusals
-from store.quota.state import Allowance
+from store.quota.state import LockedQuota
 from store.schema import UNFINISHED, deliveries
 
 NEWCOMER_EVERY_MS = 15_000
@@ -24,14 +24,14 @@ ANYWHERE = NEWEST.order_by(None).order_by(deliveries.c.received_at, deliveries.c
 
 
 def take(
-    connection: Connection, allowance: Allowance, refusals: Refusals, causes: Causes, lease_ms: int
+    connection: Connection, quota: LockedQuota, refusals: Refusals, causes: Causes, lease_ms: int
 ) -> Row[Any] | None:
     """Mark a delivery as being sent that is unlike the refused ones; None where no other can be taken.
 
     Where all are alike the newest goes: what is wrong with the oldest may be in their rows alone.
     """
-    now = allowance.now
-    since = 0 if Lanes.of(allowance).backlog else now - FRESH_MS
+    now = quota.now
+    since = 0 if Lanes.of(quota).backlog else now - FRESH_MS
     refused = {each.delivery_id for each in refusals.refused}
     ranked = [
         ((row.id in refused, refusals.shared(traits)), row)
@@ -67,7 +67,7 @@ def _looked_at(connection: Connection, now: int, since: int) -> list[Row[Any]]:
     return list(found.values())
 
 
-def newcomer(connection: Connection, allowance: Allowance, since: int, lease_ms: int) -> Row[Any] | None:
+def newcomer(connection: Connection, quota: LockedQuota, since: int, lease_ms: int) -> Row[Any] | None:
     """Mark a delivery as being sent that came in after `since` (epoch ms) and was never tried."""
-    values = {"since": since, "now": allowance.now, "lease_until": allowance.now + lease_ms}
+    values = {"since": since, "now": quota.now, "lease_until": quota.now + lease_ms}
     return connection.execute(NEWCOMER[connection.dialect.name], values).one_or_none()

@@ -19,7 +19,7 @@ from store.outbox.selection import Selected, select_newcomer, select_next
 from store.quota.causes import Cause, Causes
 from store.quota.ledger import CAUSES_NOTED, REFUSALS_NOTED
 from store.quota.refusals import Refusals
-from store.quota.state import LOCK, PROBE_MS, READ, ROW, Wait, locked_allowance
+from store.quota.state import LOCK, PROBE_MS, READ, ROW, Wait, locked_quota
 from store.quota.traits import traits_of
 from store.schema import PARKED, UNFINISHED, budget, deliveries
 
@@ -40,9 +40,9 @@ class Carried:
 
 @dataclass(frozen=True)
 class Claimed:
-    """A delivery that is ours until its lease ends, with one call booked for it; times are epoch ms.
+    """A delivery that is ours until its lease ends, with one call reserved for it; times are epoch ms.
 
-    The call goes out at `booked_at`. `attempts` counts this one. `younger`, oldest first, wait for this
+    The call goes out at `starts_at`. `attempts` counts this one. `younger`, oldest first, wait for this
     delivery; name those that the call carried to `delivered`. A `probe` goes out after failures, and all
     other calls wait for its outcome. A `control` was chosen for being unlike what was refused; `probe_of` is
     the cause that others are put aside for, and that it tests.
@@ -58,7 +58,7 @@ class Claimed:
     attempts: int
     fence: int
     attempt_id: int
-    booked_at: int
+    starts_at: int
     probe: bool
     alone: bool
     younger: tuple[Carried, ...]
@@ -79,7 +79,7 @@ class Claimed:
             kind=self.kind,
             form_id=self.form_id,
             received_at=self.received_at,
-            now=self.booked_at,
+            now=self.starts_at,
         )
 
 
@@ -233,30 +233,30 @@ class Deliveries:
         Args:
             now: epoch ms.
             lease_ms: how long the row is ours; after that anybody may claim it again.
-            ahead_ms: how long before the call may start it can be booked, so that the time which a commit
+            ahead_ms: how long before the call may start it can be reserved, so that the time which a commit
                 takes is not lost.
 
         Returns:
-            The delivery to send at its `booked_at`, or Wait, with nothing booked.
+            The delivery to send at its `starts_at`, or Wait, with nothing reserved.
         """
         noted = list[Entry]()
-        with locked_allowance(
+        with locked_quota(
             self._database, now, self._monotonic, committed=lambda: self._database.copies.write(noted)
-        ) as (connection, allowance):
+        ) as (connection, quota):
             since = self._database.reading_back_since()
             if since is not None and 0 <= now - since < _READ_BACK_MS:
                 # An older wish of the same person may be among what is to come.
                 return Wait(now + _LOOK_AGAIN_MS)
-            opens_at = allowance.opens_at(per_day=claims.DELIVERIES_PER_DAY, ahead_ms=ahead_ms)
+            opens_at = quota.opens_at(per_day=claims.DELIVERIES_PER_DAY, ahead_ms=ahead_ms)
             if opens_at is None:
-                selected = select_next(connection, allowance, lease_ms, noted)
+                selected = select_next(connection, quota, lease_ms, noted)
             else:
-                newcomer = select_newcomer(connection, allowance, lease_ms, ahead_ms=ahead_ms)
+                newcomer = select_newcomer(connection, quota, lease_ms, ahead_ms=ahead_ms)
                 selected = newcomer or Wait(opens_at)
             if isinstance(selected, Wait):
                 return selected
-            booked = selected.allowance.booked(allowance.starts_at, probe=allowance.half_open)
-            booked.save(connection)
+            reserved = selected.quota.reserved(quota.starts_at, probe=quota.half_open)
+            reserved.save(connection)
             return _claimed(connection, selected)
 
     def waits_for_causes(self) -> bool:
@@ -317,7 +317,7 @@ class Deliveries:
 
         The contact's younger deliveries wait as long. `alone`: from now on the row goes out by itself, since
         a call that carried others was refused. `error`: a sentence, None where nothing was sent.
-        `now`: when the call ended, for the record of attempts; its booking where nothing was sent.
+        `now`: when the call ended, for the record of attempts; its start where nothing was sent.
         `failed_alone` is for that record, too, see there; `vendor_said` is the vendor's own sentence behind
         `error`, fit to be shown to an admin.
         """
@@ -328,7 +328,7 @@ class Deliveries:
             if kept:
                 behind = {"contact": claimed.contact_key, "leader": claimed.delivery_id, "due": due_at}
                 connection.execute(BEHIND, behind)
-            ended = claimed.booked_at if now is None else now
+            ended = claimed.starts_at if now is None else now
             noted = attempts.FAILED_ALONE if failed_alone else "postponed: "
             outcome = "given back" if error is None else f"{noted}{error}"
             _end_attempt(connection, claimed, ended, outcome, kept=kept, vendor_said=vendor_said)
@@ -422,7 +422,7 @@ class Deliveries:
 
 
 def _claimed(connection: Connection, selected: Selected) -> Claimed:
-    allowance, row = selected.allowance, selected.row
+    quota, row = selected.quota, selected.row
     others = claims.younger(connection, row)
     payload, *more = payloads.wholes(connection, [(each.source_id, each.payload) for each in (row, *others)])
     younger = tuple(
@@ -432,7 +432,7 @@ def _claimed(connection: Connection, selected: Selected) -> Claimed:
     attempt_id = attempts.begin(
         connection,
         delivery_id=row.id,
-        now=allowance.starts_at,
+        now=quota.starts_at,
         may_carry=tuple(other.delivery_id for other in younger),
     )
     columns = dict(row._mapping) | {"payload": payload}
@@ -442,8 +442,8 @@ def _claimed(connection: Connection, selected: Selected) -> Claimed:
         alone=bool(columns.pop("alone")),
         **columns,
         attempt_id=attempt_id,
-        booked_at=allowance.starts_at,
-        probe=allowance.half_open,
+        starts_at=quota.starts_at,
+        probe=quota.half_open,
         younger=younger,
         control=selected.control,
         probe_of=selected.probe_of,
@@ -460,7 +460,7 @@ def _finish(connection: Connection, claimed: Claimed, statement: Update, values:
     """One guarded update that must touch one row; False when the lease was lost meanwhile."""
     if claimed.probe:
         # Before the row, like the claim: in the other order two transactions could wait for each other.
-        connection.execute(_PROBE_ENDED, {"our_probe": claimed.booked_at + PROBE_MS})
+        connection.execute(_PROBE_ENDED, {"our_probe": claimed.starts_at + PROBE_MS})
     guard = {"ours": claimed.delivery_id, "our_fence": claimed.fence}
     return connection.execute(statement, guard | values).rowcount == 1
 

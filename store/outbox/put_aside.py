@@ -12,7 +12,7 @@ from store import opt_outs
 from store.engine.copies import Entry
 from store.outbox import payloads
 from store.quota.causes import Cause, Causes
-from store.quota.state import Allowance
+from store.quota.state import LockedQuota
 from store.quota.traits import traits_of
 from store.schema import HAS_CAUSE, UNFINISHED, deliveries, signups
 
@@ -114,12 +114,12 @@ def with_traits(
     ]
 
 
-def probe(connection: Connection, causes: Causes, allowance: Allowance, lease_ms: int) -> tuple[int, Causes]:
+def probe(connection: Connection, causes: Causes, quota: LockedQuota, lease_ms: int) -> tuple[int, Causes]:
     """Take one delivery of a cause whose probe is due; its id, or 0 where none is.
 
     The newest one first, and each time another: a row that failed goes behind the others.
     """
-    now = allowance.now
+    now = quota.now
     for cause in tuple(causes):
         if cause.lifted or not cause.due(now):
             continue
@@ -182,6 +182,6 @@ def set_aside(connection: Connection, cause: Cause, ids: Iterable[int], now: int
         noted.append(Entry(row.source_id, row.received_at, changes={"deliveries": change}))
 
 
-def with_causes(allowance: Allowance, causes: Causes) -> Allowance:
-    """The allowance with these causes in its state."""
-    return replace(allowance, state=replace(allowance.state, causes=causes.dump()))
+def with_causes(quota: LockedQuota, causes: Causes) -> LockedQuota:
+    """The quota with these causes in its state."""
+    return replace(quota, state=replace(quota.state, causes=causes.dump()))

@@ -1,4 +1,4 @@
-"""Which delivery a booked call is for, with what refusals have taught about them in mind."""
+"""Which delivery a reserved call is for, with what refusals have taught about them in mind."""
 
 from __future__ import annotations
 
@@ -11,87 +11,87 @@ from store.engine.copies import Entry
 from store.outbox import claims, controls, put_aside
 from store.quota.causes import Causes
 from store.quota.refusals import Refusals
-from store.quota.state import Allowance, Wait
+from store.quota.state import LockedQuota, Wait
 
 
 @dataclass(frozen=True)
 class Selected:
-    """A delivery marked as being sent, and the allowance from which its call is still to be booked.
+    """A delivery marked as being sent, and the quota from which its call is still to be reserved.
 
     `control`: it was chosen for being unlike those that were refused. `probe_of` is the cause that it tests.
     """
 
     row: Row[Any]
-    allowance: Allowance
+    quota: LockedQuota
     control: bool = False
     probe_of: str | None = None
 
 
 def select_next(
-    connection: Connection, allowance: Allowance, lease_ms: int, noted: list[Entry]
+    connection: Connection, quota: LockedQuota, lease_ms: int, noted: list[Entry]
 ) -> Selected | Wait:
     """Mark the next delivery as being sent; of what was set aside or released `noted` is told."""
-    now, refusals = allowance.now, Refusals.parse(allowance.state.refusals)
-    known = Causes.parse(allowance.state.causes)
+    now, refusals = quota.now, Refusals.parse(quota.state.refusals)
+    known = Causes.parse(quota.state.causes)
     causes = put_aside.release(connection, known, now, noted)
-    probe, causes = put_aside.probe(connection, causes, allowance, lease_ms)
+    probe, causes = put_aside.probe(connection, causes, quota, lease_ms)
     if causes is not known:
-        allowance = put_aside.with_causes(allowance, causes)
+        quota = put_aside.with_causes(quota, causes)
     if probe:
         tested: Row[Any] = connection.execute(claims.TAKEN, {"this": probe}).one()
-        return Selected(tested, allowance, control=True, probe_of=tested.cause)
+        return Selected(tested, quota, control=True, probe_of=tested.cause)
     control = None
     if refusals.elsewhere:
-        control = controls.take(connection, allowance, refusals, causes, lease_ms)
-    row = claims.take(connection, allowance, lease_ms) if control is None else control
+        control = controls.take(connection, quota, refusals, causes, lease_ms)
+    row = claims.take(connection, quota, lease_ms) if control is None else control
     if row is None:
-        return _nothing(connection, allowance, causes, changed=causes is not known)
+        return _nothing(connection, quota, causes, changed=causes is not known)
     if control is None and _goes_aside(connection, causes, row, now):
         put_aside.put_aside(connection, causes, row, now, noted)
         # Others need not wait until a million have been put aside.
-        row = control = controls.take(connection, allowance, refusals, causes, lease_ms)
+        row = control = controls.take(connection, quota, refusals, causes, lease_ms)
         if row is None:
-            return _later(connection, allowance, now, changed=causes is not known)
+            return _later(connection, quota, now, changed=causes is not known)
     if control is None:
-        return Selected(row, allowance)
+        return Selected(row, quota)
     # Where there is no other, one that was refused before goes again, and shows nothing about others.
     unlike = row.id not in {each.delivery_id for each in refusals.refused}
-    allowance = _with(allowance, replace(refusals, elsewhere=max(0, refusals.elsewhere - 1)))
-    return Selected(row, allowance, control=unlike)
+    quota = _with(quota, replace(refusals, elsewhere=max(0, refusals.elsewhere - 1)))
+    return Selected(row, quota, control=unlike)
 
 
 def select_newcomer(
-    connection: Connection, allowance: Allowance, lease_ms: int, *, ahead_ms: int
+    connection: Connection, quota: LockedQuota, lease_ms: int, *, ahead_ms: int
 ) -> Selected | None:
     """While all wait for what was refused: a sign-up that came in since, which may show that others can go.
 
     Now and then one, so that strangers who send what is refused do not use up the day.
     """
-    state, refusals = allowance.state, Refusals.parse(allowance.state.refusals)
+    state, refusals = quota.state, Refusals.parse(quota.state.refusals)
     if refusals.waits is None or refusals.waits[1] != state.paused_until:
         return None
-    if allowance.now < refusals.newcomer_at <= allowance.now + controls.NEWCOMER_EVERY_MS:
+    if quota.now < refusals.newcomer_at <= quota.now + controls.NEWCOMER_EVERY_MS:
         return None
-    free = replace(allowance, state=replace(state, paused_until=None))
+    free = replace(quota, state=replace(state, paused_until=None))
     if free.opens_at(per_day=claims.DELIVERIES_PER_DAY, ahead_ms=ahead_ms) is not None:
         return None
-    row = controls.newcomer(connection, allowance, refusals.waits[0], lease_ms)
+    row = controls.newcomer(connection, quota, refusals.waits[0], lease_ms)
     if row is None:
         return None
-    noted = replace(refusals, newcomer_at=allowance.now + controls.NEWCOMER_EVERY_MS)
-    return Selected(row, _with(allowance, noted), control=True)
+    noted = replace(refusals, newcomer_at=quota.now + controls.NEWCOMER_EVERY_MS)
+    return Selected(row, _with(quota, noted), control=True)
 
 
-def _nothing(connection: Connection, allowance: Allowance, causes: Causes, *, changed: bool) -> Wait:
-    due_at, probe_at = claims.next_due(connection, allowance), causes.next_probe_at()
+def _nothing(connection: Connection, quota: LockedQuota, causes: Causes, *, changed: bool) -> Wait:
+    due_at, probe_at = claims.next_due(connection, quota), causes.next_probe_at()
     times = [at for at in (due_at, probe_at) if at is not None]
-    return _later(connection, allowance, min(times) if times else None, changed=changed)
+    return _later(connection, quota, min(times) if times else None, changed=changed)
 
 
-def _later(connection: Connection, allowance: Allowance, until: int | None, *, changed: bool) -> Wait:
+def _later(connection: Connection, quota: LockedQuota, until: int | None, *, changed: bool) -> Wait:
     if changed:
-        allowance.save(connection)
-    return Wait(until if until is None else max(until, allowance.now))
+        quota.save(connection)
+    return Wait(until if until is None else max(until, quota.now))
 
 
 def _goes_aside(connection: Connection, causes: Causes, row: Row[Any], now: int) -> bool:
@@ -101,5 +101,5 @@ def _goes_aside(connection: Connection, causes: Causes, row: Row[Any], now: int)
     return causes.of(traits) is not None
 
 
-def _with(allowance: Allowance, refusals: Refusals) -> Allowance:
-    return replace(allowance, state=replace(allowance.state, refusals=refusals.dump()))
+def _with(quota: LockedQuota, refusals: Refusals) -> LockedQuota:
+    return replace(quota, state=replace(quota.state, refusals=refusals.dump()))

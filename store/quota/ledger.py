@@ -11,7 +11,7 @@ from sqlalchemy import and_, bindparam, case, null, or_, update
 from store.engine.database import Database
 from store.quota.causes import Causes
 from store.quota.refusals import SUSPICIOUS, Common, Refusals, Refused
-from store.quota.state import LOCK, PER_DAY, READ, ROW, QuotaState, Wait, locked_allowance, state_of
+from store.quota.state import LOCK, PER_DAY, READ, ROW, QuotaState, Wait, locked_quota, state_of
 from store.schema import budget
 
 THROTTLE_PAUSE_MS = 1_500
@@ -50,29 +50,29 @@ class QuotaLedger:
         self._database = database
         self._monotonic = monotonic
 
-    def book(self, now: int, *, own_probe: bool = False, ahead_ms: int = 0) -> int | Wait:
+    def reserve(self, now: int, *, own_probe: bool = False, ahead_ms: int = 0) -> int | Wait:
         """Reserve one call and return its start (epoch ms), or reserve none and return when to ask again.
 
         After failures the call is the half-open probe: all others wait until `succeeded` or `pause` reports
         its outcome, or 20 s. `own_probe`: a further call of the delivery that is the probe, which need not
         wait. `ahead_ms` is how long before its start a call may be reserved.
         """
-        with locked_allowance(self._database, now, self._monotonic) as (connection, allowance):
-            opens_at = allowance.opens_at(own_probe=own_probe, ahead_ms=ahead_ms)
+        with locked_quota(self._database, now, self._monotonic) as (connection, quota):
+            opens_at = quota.opens_at(own_probe=own_probe, ahead_ms=ahead_ms)
             if opens_at is not None:
                 return Wait(opens_at)
-            allowance.booked(allowance.starts_at, probe=allowance.half_open).save(connection)
-            return allowance.starts_at
+            quota.reserved(quota.starts_at, probe=quota.half_open).save(connection)
+            return quota.starts_at
 
-    def note(self, now: int) -> None:
+    def count_call(self, now: int) -> None:
         """Count a call that goes out at `now` (epoch ms) in any case: a token call, a repeat after a 401."""
-        with locked_allowance(self._database, now, self._monotonic) as (connection, allowance):
-            allowance.booked(allowance.now, probe=False).save(connection)
+        with locked_quota(self._database, now, self._monotonic) as (connection, quota):
+            quota.reserved(quota.now, probe=False).save(connection)
 
     def clock_set_forward(self, now: int) -> None:
         """Let no call start for a second from `now` (epoch ms): the latest starts are recorded too early."""
-        with locked_allowance(self._database, now, self._monotonic) as (connection, allowance):
-            allowance.exhausted().save(connection)
+        with locked_quota(self._database, now, self._monotonic) as (connection, quota):
+            quota.exhausted().save(connection)
 
     def read(self) -> QuotaState:
         """Return the row as stored; a pause in it may be over by now."""
@@ -110,9 +110,9 @@ class QuotaLedger:
 
         This is no failure: the vendor answers, and no probe is needed.
         """
-        with locked_allowance(self._database, now, self._monotonic) as (connection, allowance):
-            until = allowance.now + THROTTLE_PAUSE_MS
-            allowance.throttled().paused(until, reason).save(connection)
+        with locked_quota(self._database, now, self._monotonic) as (connection, quota):
+            until = quota.now + THROTTLE_PAUSE_MS
+            quota.throttled().paused(until, reason).save(connection)
 
     def quota_exceeded(
         self, now: int, until: int, *, reason: str = "The day's calls to Constant Contact are used up."
@@ -123,11 +123,11 @@ class QuotaLedger:
         took the rest. A shorter pause leaves the count: just after midnight such an answer still means
         yesterday.
         """
-        with locked_allowance(self._database, now, self._monotonic) as (connection, allowance):
-            state = replace(allowance.state, failures=max(1, allowance.state.failures), probe_until=None)
-            if until >= allowance.day_ends_at():
+        with locked_quota(self._database, now, self._monotonic) as (connection, quota):
+            state = replace(quota.state, failures=max(1, quota.state.failures), probe_until=None)
+            if until >= quota.day_ends_at():
                 state = replace(state, used=max(PER_DAY, state.used))
-            replace(allowance, state=state).paused(until, reason).save(connection)
+            replace(quota, state=state).paused(until, reason).save(connection)
 
     def refused(self, refusal: Refused, *, control: bool) -> SameRefusals:
         """Record that the vendor refused a delivery; `control` is that of its claim."""

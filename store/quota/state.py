@@ -21,13 +21,13 @@ from store.schema import SENDING, UNFINISHED, budget, deliveries
 PER_SECOND = 4
 PER_DAY = 10_000
 PROBE_MS = 20_000  # longer than the hard deadline of one call
-SMALLEST_GUARD_MS = 80  # a call may reach the vendor later than its booking, the next one sooner
+SMALLEST_MARGIN_MS = 80  # a call may reach the vendor later than its reservation, the next one sooner
 
 log = structlog.get_logger(__name__)
 
 _WINDOW_MS = 1_000
-LARGEST_GUARD_MS = 1_000
-_GUARD_KEPT_A_MINUTE = 0.95
+LARGEST_MARGIN_MS = 1_000
+_MARGIN_KEPT_A_MINUTE = 0.95
 _MINUTE_MS = 60_000
 _CLOCK_WENT_BACK_MS = 60_000
 _LONGEST_PAUSE_MS = 25 * 60 * _MINUTE_MS  # over midnight, after a quota that was used up at once
@@ -69,7 +69,7 @@ class QuotaState:
     `day` is the UTC day whose calls `used` counts, "" before the first call. While `failures` is above 0 and
     no pause lasts, one call at a time may go out, the half-open probe: the others wait until its outcome is
     known, or until `probe_until`. `guard_ms` is the margin that was added to the sliding second at
-    `guard_since`; `guard_at` returns the margin that is left of it.
+    `guard_since`; `margin_at` returns the margin that is left of it.
     """
 
     day: str
@@ -83,10 +83,10 @@ class QuotaState:
     refusals: str = "{}"  # see `Refusals.parse`
     causes: str = "[]"  # see `Causes.parse`
 
-    def guard_at(self, now: int) -> int:
+    def margin_at(self, now: int) -> int:
         """Return the margin (ms) added to the sliding second at `now`; it shrinks by 5 % a minute."""
         minutes = max(0, now - (self.guard_since or 0)) / _MINUTE_MS
-        return max(SMALLEST_GUARD_MS, int(self.guard_ms * _GUARD_KEPT_A_MINUTE**minutes))
+        return max(SMALLEST_MARGIN_MS, int(self.guard_ms * _MARGIN_KEPT_A_MINUTE**minutes))
 
     def probing(self, now: int) -> bool:
         """Return whether a probe is under way at `now`, for which all other calls wait."""
@@ -101,7 +101,7 @@ class Wait:
 
 
 @dataclass(frozen=True)
-class Allowance:
+class LockedQuota:
     """The locked row at one moment: when the next call may start, and the row after reserving it.
 
     `calls` are the starts of the latest calls (epoch ms), oldest first.
@@ -121,7 +121,7 @@ class Allowance:
         """The earliest start (epoch ms), now or later, that the sliding second and its margin allow."""
         if len(self.calls) < PER_SECOND:
             return self.now
-        return max(self.now, self.calls[0] + _WINDOW_MS + self.state.guard_at(self.now))
+        return max(self.now, self.calls[0] + _WINDOW_MS + self.state.margin_at(self.now))
 
     def opens_at(self, *, per_day: int = PER_DAY, own_probe: bool = False, ahead_ms: int = 0) -> int | None:
         """Return None when a call may be reserved now, for `starts_at`; else when to ask again (epoch ms).
@@ -149,23 +149,23 @@ class Allowance:
         following = datetime.fromisoformat(self.state.day).replace(tzinfo=UTC) + timedelta(days=1)
         return int(following.timestamp() * 1000)
 
-    def booked(self, at: int, *, probe: bool) -> Allowance:
+    def reserved(self, at: int, *, probe: bool) -> LockedQuota:
         """Return the row with one call more, which starts `at` (epoch ms); all others wait for a `probe`."""
         state = replace(self.state, used=self.state.used + 1)
         if probe:
             state = replace(state, probe_until=at + PROBE_MS)
         return replace(self, state=state, calls=(*self.calls, at)[-PER_SECOND:])
 
-    def exhausted(self) -> Allowance:
+    def exhausted(self) -> LockedQuota:
         """Return the row as if the sliding second were full of calls."""
         return replace(self, calls=(self.now,) * PER_SECOND)
 
-    def throttled(self) -> Allowance:
+    def throttled(self) -> LockedQuota:
         """Return the row with a wider margin, as the vendor counted more calls in a second than we did."""
-        margin = min(LARGEST_GUARD_MS, int(self.state.guard_at(self.now) * 1.5) + 20)
+        margin = min(LARGEST_MARGIN_MS, int(self.state.margin_at(self.now) * 1.5) + 20)
         return replace(self, state=replace(self.state, guard_ms=margin, guard_since=self.now))
 
-    def paused(self, until: int, reason: str) -> Allowance:
+    def paused(self, until: int, reason: str) -> LockedQuota:
         """Return the row with all calls stopped until `until` (epoch ms); a longer pause stays as it is."""
         if (self.state.paused_until or 0) >= until:
             return self
@@ -178,13 +178,13 @@ class Allowance:
 
 
 @contextmanager
-def locked_allowance(
+def locked_quota(
     database: Database,
     now: int,
     monotonic: Callable[[], float],
     *,
     committed: Callable[[], None] = lambda: None,
-) -> Iterator[tuple[Connection, Allowance]]:
+) -> Iterator[tuple[Connection, LockedQuota]]:
     """Hold a write transaction with the quota's row locked, its day and its clock brought up to date.
 
     Args:
@@ -200,7 +200,7 @@ def locked_allowance(
         waited = int((monotonic() - asked_at) * 1000)
         yield (
             connection,
-            _allowance(connection, row, now + waited if waited > SMALLEST_GUARD_MS // 2 else now),
+            _up_to_date(connection, row, now + waited if waited > SMALLEST_MARGIN_MS // 2 else now),
         )
 
 
@@ -209,21 +209,21 @@ def state_of(row: Row[Any]) -> QuotaState:
     return QuotaState(*(getattr(row, name) for name in _SAVED))
 
 
-def _allowance(connection: Connection, row: Row[Any], now: int) -> Allowance:
+def _up_to_date(connection: Connection, row: Row[Any], now: int) -> LockedQuota:
     calls: tuple[int, ...] = tuple(json.loads(row.calls))
-    allowance = Allowance(_on_day(state_of(row), now), calls, now)
+    quota = LockedQuota(_on_day(state_of(row), now), calls, now)
     ahead = max(calls, default=now) - now
     if ahead <= _CLOCK_WENT_BACK_MS:
-        return allowance
+        return quota
     log.warning("clock_went_back", milliseconds=ahead)
     # Saved at once: corrected only in memory, at each look anew, no call could start before the old time
     # returns.
-    allowance = replace(
-        allowance, calls=tuple(min(call, now) for call in calls), state=_set_back(allowance.state, now, ahead)
+    quota = replace(
+        quota, calls=tuple(min(call, now) for call in calls), state=_set_back(quota.state, now, ahead)
     )
-    allowance.save(connection)
+    quota.save(connection)
     _set_deliveries_back(connection, now, ahead)
-    return allowance
+    return quota
 
 
 def _set_deliveries_back(connection: Connection, now: int, ahead: int) -> None:

@@ -119,7 +119,7 @@ class House:
         assert storage.salvage is not None or settings.store_url != url
         self.salvage = cast(Salvage, storage.salvage)
         self.signups, self.deliveries = parts.storage.store.signups, parts.storage.store.deliveries
-        self.budget, self.connections = parts.storage.store.budget, parts.storage.store.connections
+        self.quota, self.connections = parts.storage.store.quota, parts.storage.store.connections
         self.meta, self.opt_outs = parts.storage.store.meta, parts.storage.store.opt_outs
         self.connection, self.permits = parts.account.connection, parts.account.quota
         self.lists, self.vocabulary = parts.account.lists, parts.account.fields_and_tags
@@ -176,7 +176,7 @@ class House:
 
     def use_up(self, calls: int) -> None:
         """As if so many of the day's calls had been made."""
-        self.budget.book(self.clock.now)
+        self.quota.reserve(self.clock.now)
         with self.database.transaction() as connection:
             connection.exec_driver_sql(f"UPDATE budget SET used = {calls}")
         self.clock.now += 1_000

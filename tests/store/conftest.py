@@ -275,9 +275,9 @@ def in_processes(count: int, work: Callable[[], None]) -> list[int]:
     return [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
 
 
-def opening(budget: QuotaLedger, now: int, *, own_probe: bool = False) -> int | None:
+def opening(quota: QuotaLedger, now: int, *, own_probe: bool = False) -> int | None:
     """Return None when a call was booked for `now` itself, else when to ask again."""
-    booked = budget.book(now, own_probe=own_probe)
+    booked = quota.reserve(now, own_probe=own_probe)
     if isinstance(booked, Wait):
         return booked.until
     assert booked >= now

@@ -39,7 +39,7 @@ def control(deployment: Deployment, name: str, document: dict[str, Any]) -> None
 
 def answer_times(deployment: Deployment, *, seconds: float, name: str) -> list[float]:
     """Post sign-ups one after another; how long each answer took, in seconds."""
-    # Connecting has used up the budget of its own second.
+    # Connecting has used up the quota of its own second.
     time.sleep(1.2)
     times: list[float] = []
     end = time.monotonic() + seconds

@@ -70,7 +70,7 @@ def test_an_account_that_cannot_be_told_is_asked_for_once_an_hour(
     accounts: Accounts,
     clock: Clock,
 ) -> None:
-    """The budget belongs to the sign-ups; the connection works meanwhile."""
+    """The quota belongs to the sign-ups; the connection works meanwhile."""
     accounts.answer = AccountUnavailable()
     for _ in range(12):
         background.turn()

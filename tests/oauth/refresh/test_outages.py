@@ -84,10 +84,10 @@ class House:
         self.keeper = TokenSource(self.connections, server, sealer, clock=clock, wait=clock.wait)
         session = requests.Session()
         session.auth = BearerAuth(self.keeper, booked=lambda: None)
-        budget, authorize = QuotaLedger(database), authorizing(self.keeper)
+        quota, authorize = QuotaLedger(database), authorizing(self.keeper)
         api = ConstantContact(session, base_url=API, connection_errors=(OAuthError,))
         permits = CallQuota(
-            budget,
+            quota,
             clock=clock,
             authorize=authorize,
             new_event=lambda: Patient(clock),
@@ -105,10 +105,10 @@ class House:
         )
         self.courier = DeliveryAttempt(
             deliveries=self.deliveries,
-            budget=budget,
+            quota=quota,
             connection=connection,
             authorize=authorize,
-            departures=Pacing(permits=permits, budget=budget, clock=clock),
+            departures=Pacing(permits=permits, quota=quota, clock=clock),
             kinds=build_kinds(
                 Collaborators(
                     vendor=api,

@@ -1,4 +1,4 @@
-"""The application's budget."""
+"""The application's quota."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def test_rate_limit_off(vendor: Vendor) -> None:
 
 
 def test_unauthorized_calls_count(client: FlaskClient) -> None:
-    """A call without a good token uses the budget like any other."""
+    """A call without a good token uses the quota like any other."""
     vendor = Vendor(client)
     assert statuses(vendor, "x.y.z", 5) == [401, 401, 401, 401, 429]
 

@@ -54,8 +54,8 @@ def test_lists_never_fetched_are_unavailable_in_plain_words(house: House) -> Non
 def test_fetching_lists_uses_the_shared_budget(house: House) -> None:
     """Each page is a call that counts, and during a pause none is made."""
     house.lists.read()
-    assert house.budget.read().used == 2
-    house.budget.pause(until=house.clock.now + 60_000, reason="away")
+    assert house.quota.read().used == 2
+    house.quota.pause(until=house.clock.now + 60_000, reason="away")
     assert house.lists.read(refresh=True).stale
     assert len(house.vendor.pages) == 2
 

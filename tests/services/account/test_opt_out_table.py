@@ -232,7 +232,7 @@ def test_the_first_reading_gives_way(lister: Callable[[int], tuple[House, Lister
     if reason == "used up":
         house.use_up(BACKLOG_PER_DAY)
     if reason == "failing":
-        house.budget.pause(until=house.clock.now, reason="away")
+        house.quota.pause(until=house.clock.now, reason="away")
     if reason == "disconnected":
         house.connections.disconnect(now=house.clock.now)
     house.opt_out_table.fill()
@@ -277,7 +277,7 @@ def test_when_the_list_cannot_be_had_each_is_looked_up(
     house.sign_up("after@example.org")
     house.courier.step()
     assert house.opt_out_table.problems() == []
-    assert house.budget.read().paused_until is None
+    assert house.quota.read().paused_until is None
 
 
 def test_while_another_process_reads_this_one_waits_a_moment_and_no_longer(

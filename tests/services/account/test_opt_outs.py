@@ -169,7 +169,7 @@ def test_a_retry_by_hand_brings_nobody_back(town: Town, all_parked: bool) -> Non
         records=SignupRecords(town.database),
         deliveries=town.deliveries,
         care=DeliveryActions(town.database),
-        budget=town.budget,
+        quota=town.quota,
         lists=town.lists,
         clock=town.clock,
     )
@@ -351,7 +351,7 @@ def test_when_the_vendor_does_not_ask_a_person_decides(town: Town, status: int) 
     town.deliver()
     assert town.view(signup_id).status == "parked"
     assert str(town.view(signup_id).last_error).startswith(NotAsked.plain)
-    assert town.budget.read().failures == 0
+    assert town.quota.read().failures == 0
 
 
 def test_with_accept_signing_up_brings_back(open_town: Callable[[Returning], Town]) -> None:

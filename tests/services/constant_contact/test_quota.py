@@ -1,4 +1,4 @@
-"""Calls that are not deliveries come out of the same budget."""
+"""Calls that are not deliveries come out of the same quota."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ from tests.support.patience import Patient
 
 def test_each_permit_is_booked(house: House) -> None:
     """The day's count grows with every call, whoever makes it."""
-    permits = CallQuota(house.budget, clock=house.clock, monotonic=house.clock.monotonic)
-    permits.take()
-    permits.take()
-    assert house.budget.read().used == 2
+    permits = CallQuota(house.quota, clock=house.clock, monotonic=house.clock.monotonic)
+    permits.reserve()
+    permits.reserve()
+    assert house.quota.read().used == 2
 
 
 def test_a_full_second_is_waited_out(house: House) -> None:
     """The fifth call of a second goes out in the next one, at the time that was booked ahead for it."""
-    permits = CallQuota(house.budget, clock=house.clock, monotonic=house.clock.monotonic)
+    permits = CallQuota(house.quota, clock=house.clock, monotonic=house.clock.monotonic)
     for _ in range(4):
-        permits.take()
+        permits.reserve()
     house.clock.tick = 100
     began = house.clock.now
-    assert permits.take() == began + 1_080
+    assert permits.reserve() == began + 1_080
     assert house.clock.now - began >= 830
-    assert house.budget.read().used == 5
+    assert house.quota.read().used == 5
 
 
 def test_a_pause_stops_what_can_wait_and_not_what_mends_it(house: House) -> None:
     """A person who connects anew must get through while the old tokens' pause lasts."""
-    permits = CallQuota(house.budget, clock=house.clock, monotonic=house.clock.monotonic)
-    house.budget.pause(until=house.clock.now + 900_000, reason="401")
+    permits = CallQuota(house.quota, clock=house.clock, monotonic=house.clock.monotonic)
+    house.quota.pause(until=house.clock.now + 900_000, reason="401")
     with pytest.raises(NoCallLeft):
-        permits.take()
-    permits.take(urgent=True)
+        permits.reserve()
+    permits.reserve(urgent=True)
 
 
 def test_a_token_is_seen_to_before_the_call_is_booked(house: House) -> None:
@@ -45,10 +45,10 @@ def test_a_token_is_seen_to_before_the_call_is_booked(house: House) -> None:
     used: list[int] = []
 
     def authorize() -> None:
-        used.append(house.budget.read().used)
+        used.append(house.quota.read().used)
 
-    CallQuota(house.budget, clock=house.clock, authorize=authorize).take()
-    assert (used, house.budget.read().used) == ([0], 1)
+    CallQuota(house.quota, clock=house.clock, authorize=authorize).reserve()
+    assert (used, house.quota.read().used) == ([0], 1)
 
 
 def test_without_a_token_nothing_is_booked(house: House) -> None:
@@ -57,56 +57,56 @@ def test_without_a_token_nothing_is_booked(house: House) -> None:
     def authorize() -> None:
         raise ConnectionUnusable
 
-    permits = CallQuota(house.budget, clock=house.clock, authorize=authorize)
+    permits = CallQuota(house.quota, clock=house.clock, authorize=authorize)
     with pytest.raises(ConnectionUnusable):
-        permits.take()
-    assert house.budget.read().used == 0
-    permits.take(urgent=True)
-    assert house.budget.read().used == 1
+        permits.reserve()
+    assert house.quota.read().used == 0
+    permits.reserve(urgent=True)
+    assert house.quota.read().used == 1
 
 
 def test_who_has_more_patience_waits_longer(house: House) -> None:
     """A delivery that has begun waits for its further calls."""
-    permits = CallQuota(house.budget, clock=house.clock, monotonic=house.clock.monotonic)
-    house.budget.throttled(house.clock.now)
-    house.budget.throttled(house.clock.now)
+    permits = CallQuota(house.quota, clock=house.clock, monotonic=house.clock.monotonic)
+    house.quota.throttled(house.clock.now)
+    house.quota.throttled(house.clock.now)
     house.clock.tick = 400
     with pytest.raises(NoCallLeft):
-        permits.take(patience_ms=500)
-    permits.take(patience_ms=6_000)
-    assert house.budget.read().used == 1
+        permits.reserve(patience_ms=500)
+    permits.reserve(patience_ms=6_000)
+    assert house.quota.read().used == 1
 
 
 def test_the_probe_itself_need_not_wait_for_its_outcome(house: House) -> None:
     """Everybody else does."""
     house.sign_up()
-    house.budget.pause(until=house.clock.now, reason="away")
+    house.quota.pause(until=house.clock.now, reason="away")
     house.clock.now += 1
     claimed = house.courier.claim()
     assert isinstance(claimed, Claimed)
     assert claimed.probe
-    permits = CallQuota(house.budget, clock=house.clock, monotonic=house.clock.monotonic)
+    permits = CallQuota(house.quota, clock=house.clock, monotonic=house.clock.monotonic)
     with pytest.raises(NoCallLeft):
-        permits.take()
-    permits.take(own_probe=True)
-    assert house.budget.read().used == 2
+        permits.reserve()
+    permits.reserve(own_probe=True)
+    assert house.quota.read().used == 2
 
 
 @pytest.mark.parametrize("urgent", [False, True])
 def test_a_clock_that_was_set_forward_brings_no_fifth_call_into_a_second(house: House, urgent: bool) -> None:
     """The calls of a moment ago seem to be an hour old: what lists and opt-outs cost, waits a second too."""
     permits = CallQuota(
-        house.budget,
+        house.quota,
         clock=house.clock,
         monotonic=lambda: (house.clock.now - leapt) / 1000,
         new_event=lambda: Patient(house.clock),
     )
     leapt = 0
     for _ in range(4):
-        permits.take()
+        permits.reserve()
     leapt = 3_600_000
     house.clock.now += leapt
     began = house.clock.now
-    assert permits.take(urgent=urgent) >= began + 1_080
+    assert permits.reserve(urgent=urgent) >= began + 1_080
     # The call that was booked by the wrong clock counts as made.
-    assert house.budget.read().used == 4 + 1 + 1
+    assert house.quota.read().used == 4 + 1 + 1

@@ -57,7 +57,7 @@ def test_nothing_is_called_without_a_connection(house: House) -> None:
     house.sign_up()
     assert house.courier.step().outcome is Outcome.IDLE
     assert house.vendor.signed_up == []
-    assert house.budget.read().used == 0
+    assert house.quota.read().used == 0
 
 
 @pytest.mark.parametrize("fault", [Unreachable(), Throttled(), QuotaExceeded()])
@@ -85,7 +85,7 @@ def test_a_success_ends_the_growing_of_gaps(house: House) -> None:
     failures = []
     for _ in range(4):
         step = house.courier.step()
-        failures.append(house.budget.read().failures)
+        failures.append(house.quota.read().failures)
         house.clock.now += 10_000
         assert step.outcome is not Outcome.IDLE
     assert failures == [1, 2, 0, 1]
@@ -249,7 +249,7 @@ def test_several_sign_ups_of_one_contact_are_one_call(house: House) -> None:
     assert [(house.view(each).status, house.view(each).contact_id) for each in ids] == [
         ("subscribed", "contact-1")
     ] * 3
-    assert house.budget.read().used == 1
+    assert house.quota.read().used == 1
 
 
 def test_a_refused_call_for_several_parks_only_the_one_at_fault(house: House) -> None:
@@ -320,7 +320,7 @@ def test_one_contact_refused_five_times_is_one_contact(house: House) -> None:
     for _ in range(5):
         house.sign_up()
         step_when_open(house)
-        assert house.budget.read().failures == 0
+        assert house.quota.read().failures == 0
 
 
 def test_five_bad_sign_ups_in_a_row_hold_up_good_ones_for_minutes_only(house: House) -> None:
@@ -348,7 +348,7 @@ def test_no_call_is_booked_before_there_is_a_token(house: House) -> None:
     house.authorization.fault = NeverSent("away")
     step = house.courier.step()
     assert (step.outcome, step.until) == (Outcome.IDLE, house.clock.now + 5_000)
-    assert (house.budget.read().used, house.budget.read().failures) == (0, 0)
+    assert (house.quota.read().used, house.quota.read().failures) == (0, 0)
     house.authorization.fault = None
     house.connect()
     assert house.courier.step().outcome is Outcome.DELIVERED
@@ -423,4 +423,4 @@ def test_calls_that_are_throttled_together_slow_us_down_once(house: House) -> No
     for claimed in claims:
         assert isinstance(claimed, Claimed)
         house.courier.carry(claimed, threading.Event())
-    assert house.budget.read().guard_at(house.clock.now) == 140
+    assert house.quota.read().margin_at(house.clock.now) == 140

@@ -177,7 +177,7 @@ def house(one_house: Connected) -> Connected:
     """One database for all: each fault ends with a delivery, which leaves nothing of it behind."""
     one_house.clock.now += 10_000
     assert one_house.deliveries.pending_up_to(1) == 0
-    assert one_house.budget.read().failures == 0
+    assert one_house.quota.read().failures == 0
     return one_house
 
 
@@ -195,7 +195,7 @@ def test_a_fault_costs_one_call_and_the_sign_up_arrives_once_it_is_over(
     house.courier.step()
     view = house.view(signup_id)
     assert (view.status, view.attempts) == (costs.state, costs.tries)
-    waited = max(0, (house.budget.read().paused_until or 0) - house.clock.now)
+    waited = max(0, (house.quota.read().paused_until or 0) - house.clock.now)
     assert costs.all_wait[0] <= waited <= costs.all_wait[1]
     assert sign_ups() == 1
 
@@ -213,7 +213,7 @@ def test_a_fault_costs_one_call_and_the_sign_up_arrives_once_it_is_over(
 def test_without_a_token_nothing_is_sent_and_no_try_is_used_up(house: Connected, at: str) -> None:
     """Before the claim it costs not even a booking."""
     house.nobody_left()
-    signup_id, used = house.sign_up(), house.budget.read().used
+    signup_id, used = house.sign_up(), house.quota.read().used
     if at == "before the claim":
         house.connect(lasts_ms=0)
         house.authorization.fault = NeverSent("away")
@@ -221,7 +221,7 @@ def test_without_a_token_nothing_is_sent_and_no_try_is_used_up(house: Connected,
         house.authenticator.broken = True
     house.courier.step()
     assert (house.view(signup_id).status, house.view(signup_id).attempts) == ("queued", 0)
-    assert house.budget.read().used - used == (0 if at == "before the claim" else 1)
+    assert house.quota.read().used - used == (0 if at == "before the claim" else 1)
     assert len(responses.calls) == 0
     house.authorization.fault, house.authenticator.broken = None, False
     house.connect()
@@ -276,7 +276,7 @@ def test_after_a_used_up_day_the_first_call_is_soon_after_midnight(house: Connec
     house.courier.step()
     midnight = (house.clock.now // DAY + 1) * DAY
     responses.replace("POST", SIGN_UP, status=201, json={"contact_id": "c", "action": "created"})
-    assert house.budget.read().used == 10_000
+    assert house.quota.read().used == 10_000
     assert house.next_step() is Outcome.DELIVERED
     assert midnight < house.clock.now < midnight + 120_000
 
@@ -340,7 +340,7 @@ def test_an_outage_of_hours_puts_nobody_aside(house: Connected) -> None:
         step = house.courier.step()
         house.clock.now = max(step.until or 0, house.clock.now)
     assert {house.view(each).status for each in ids} == {"queued"}
-    assert "a web page" in (house.budget.read().pause_reason or "")
+    assert "a web page" in (house.quota.read().pause_reason or "")
     responses.replace("POST", SIGN_UP, status=201, json={"contact_id": "c", "action": "created"})
     for _ in ids:
         assert house.next_step() is Outcome.DELIVERED

@@ -82,7 +82,7 @@ def test_a_stranger_overwrites_nothing_and_fills_in_the_rest(town: Town, address
     signup_id = sign_up(town, address, **STRANGE)
     adds = (*FORM, 200) if address == SHORT else (*put(contact_id), 200)
     assert town.deliver() == [(*FIND, 200), adds]
-    assert town.budget.read().used == 2
+    assert town.quota.read().used == 2
     contact = town.account.find(address)
     assert {name: contact[name] for name in ("first_name", "birthday_month", "birthday_day")} == {
         "first_name": "Ann",

@@ -53,7 +53,7 @@ def test_a_contact_is_unsubscribed_and_keeps_all_else(town: Town, address: str) 
     requests(town).unsubscribe(f" {address.upper()} ", "asked  by\nphone")
     assert town.deliver() == [(*FIND, 200), ("PUT", f"/v3/contacts/{contact_id}", 200)]
     assert town.outcome is Outcome.DELIVERED
-    assert town.budget.read().used == 2
+    assert town.quota.read().used == 2
     contact = town.account.find(address)
     email = contact["email_address"]
     assert (email["permission_to_send"], email["opt_out_reason"]) == ("unsubscribed", "asked by phone")

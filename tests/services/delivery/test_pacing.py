@@ -24,8 +24,8 @@ class SlowDisk(QuotaLedger):
     clock: Clock
     late = 0
 
-    def book(self, now: int, *, own_probe: bool = False, ahead_ms: int = 0) -> int | Wait:
-        booked = super().book(now, own_probe=own_probe, ahead_ms=ahead_ms)
+    def reserve(self, now: int, *, own_probe: bool = False, ahead_ms: int = 0) -> int | Wait:
+        booked = super().reserve(now, own_probe=own_probe, ahead_ms=ahead_ms)
         self.clock.now = max(self.clock.now, booked if isinstance(booked, int) else 0) + self.late
         return booked
 
@@ -65,7 +65,7 @@ def disk(house: House) -> SlowDisk:
 @pytest.fixture
 def departures(house: House, disk: SlowDisk) -> Pacing:
     permits = CallQuota(disk, clock=house.clock, monotonic=house.clock.monotonic)
-    return Pacing(permits=permits, budget=disk, clock=house.clock)
+    return Pacing(permits=permits, quota=disk, clock=house.clock)
 
 
 _numbers = count()
@@ -87,15 +87,15 @@ def test_a_call_is_booked_ahead_and_leaves_at_its_time(house: House, departures:
         claims.append(claim(house))
     house.clock.now = began + 860
     fifth = claim(house)
-    assert fifth.booked_at == claims[0].booked_at + 1_080
+    assert fifth.starts_at == claims[0].starts_at + 1_080
     stop = Waiting(house.clock)
     departures.wait_for(fifth, stop)
-    assert stop.waited == fifth.booked_at - (began + 860)
+    assert stop.waited == fifth.starts_at - (began + 860)
 
 
 def test_nobody_books_further_ahead_than_a_quarter_of_a_second(house: House) -> None:
     """A sign-up that comes in meanwhile would have to wait behind it."""
-    first = claim(house).booked_at
+    first = claim(house).starts_at
     for _ in range(3):
         claim(house)
     house.sign_up("late@example.org")
@@ -111,7 +111,7 @@ def test_a_call_that_is_late_is_booked_anew(house: House, departures: Pacing, la
     claimed = claim(house)
     house.clock.now += late
     departures.wait_for(claimed, threading.Event())
-    assert house.budget.read().used == calls
+    assert house.quota.read().used == calls
 
 
 def test_where_every_booking_takes_long_the_gaps_grow_until_they_cover_it(
@@ -122,7 +122,7 @@ def test_where_every_booking_takes_long_the_gaps_grow_until_they_cover_it(
     disk.late = 300
     house.clock.now += 300
     departures.wait_for(claimed, Waiting(house.clock))
-    assert house.budget.read().guard_at(house.clock.now) - 40 >= 300
+    assert house.quota.read().margin_at(house.clock.now) - 40 >= 300
 
 
 def test_a_guard_that_has_grown_lets_later_calls_leave(
@@ -133,7 +133,7 @@ def test_a_guard_that_has_grown_lets_later_calls_leave(
     claimed = claim(house)
     house.clock.now += 90
     departures.wait_for(claimed, threading.Event())
-    assert house.budget.read().used == 1
+    assert house.quota.read().used == 1
 
 
 @pytest.mark.parametrize("why", ["stopped", "frozen"])
@@ -146,7 +146,7 @@ def test_a_call_that_shall_not_leave_is_not_sent(house: House, departures: Pacin
         house.clock.now += 15_001
     with pytest.raises(NotSent):
         departures.wait_for(claimed, stop)
-    assert house.budget.read().used == 1
+    assert house.quota.read().used == 1
 
 
 def test_a_clock_that_was_set_back_holds_nothing_up(house: House, departures: Pacing) -> None:
@@ -168,7 +168,7 @@ def test_a_clock_that_was_set_forward_brings_no_fifth_call_into_a_second(
     leapt = [0]
     departures = Pacing(
         permits=CallQuota(disk, clock=house.clock, monotonic=lambda: (house.clock() - leapt[0]) / 1000),
-        budget=disk,
+        quota=disk,
         clock=house.clock,
     )
     stop = Waiting(house.clock)
@@ -178,11 +178,11 @@ def test_a_clock_that_was_set_forward_brings_no_fifth_call_into_a_second(
     house.nobody_left()
     early, began = [claim(house), claim(house)], house.clock.now
     for claimed in early:
-        assert claimed.booked_at - began <= 0
+        assert claimed.starts_at - began <= 0
         departures.wait_for(claimed, stop)
         assert house.clock.now - began >= 1_080
     departures.wait_for(claim(house), stop)
-    assert house.budget.read().used == 1 + 2 + 2 + 1
+    assert house.quota.read().used == 1 + 2 + 2 + 1
     leapt[0] = 0
     house.clock.now -= 3_600_000
     house.nobody_left()
@@ -190,7 +190,7 @@ def test_a_clock_that_was_set_forward_brings_no_fifth_call_into_a_second(
     house.courier.claim()
     house.clock.now += 2_000
     departures.wait_for(claim(house), stop)
-    assert house.budget.read().used == 7
+    assert house.quota.read().used == 7
 
 
 def test_only_the_first_call_of_a_delivery_waits(house: House) -> None:

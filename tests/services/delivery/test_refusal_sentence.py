@@ -48,7 +48,7 @@ def claimed(payload: dict[str, Any], *younger: dict[str, Any]) -> Claimed:
         attempts=1,
         fence=1,
         attempt_id=1,
-        booked_at=1,
+        starts_at=1,
         probe=False,
         alone=False,
         younger=tuple(Carried(number, wish, 1) for number, wish in enumerate(younger, 2)),

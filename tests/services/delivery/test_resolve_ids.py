@@ -29,7 +29,7 @@ HOUR = 3_600_000
 
 
 class Patient(threading.Event):
-    """Whoever waits for the budget finds that the time has passed."""
+    """Whoever waits for the quota finds that the time has passed."""
 
     def __init__(self, clock: Clock) -> None:
         super().__init__()
@@ -98,16 +98,16 @@ def test_the_first_that_names_a_field_has_all_looked_up_and_the_next_costs_one_c
     take(town, custom_fields={"Shoe size": "42", "about_you": "two\nlines"})
     assert town.deliver() == [FIELDS, (*FORM, 201), LOOK]
     assert held(town) == {"Shoe size": "42", "About you": "two\nlines"}
-    assert town.budget.read().used == 3
+    assert town.quota.read().used == 3
     take(town, "bob@example.org", custom_fields={"Shoe size": "43"})
     assert town.deliver() == [(*FORM, 201)]
-    assert town.budget.read().used == 4
+    assert town.quota.read().used == 4
 
 
 def test_a_sign_up_with_neither_costs_one_call(town: Town) -> None:
     town.sign_up()
     assert town.deliver() == [(*FORM, 201)]
-    assert town.budget.read().used == 1
+    assert town.quota.read().used == 1
 
 
 EVERYTHING = {
@@ -195,11 +195,11 @@ def test_tags_are_made_once_and_given_after_the_sign_up(town: Town) -> None:
     """Looked up, made, and from then on one further call."""
     take(town, tags=["VIP", "Shop"])
     assert town.deliver() == [TAGS, MAKE, MAKE, (*FORM, 201), TAGGED, LOOK]
-    assert town.budget.read().used == 6
+    assert town.quota.read().used == 6
     take(town, "bob@example.org", tags=["vip"])
     assert town.deliver() == [(*FORM, 201), TAGGED]
     assert (tags(town), tags(town, "bob@example.org")) == (["VIP", "Shop"], ["VIP"])
-    assert town.budget.read().used == 8
+    assert town.quota.read().used == 8
 
 
 def test_a_tag_that_somebody_else_made_meanwhile_is_found(town: Town) -> None:
@@ -260,7 +260,7 @@ def test_lost_fields_of_many_people_are_their_own_fault_and_stop_nobody(town: To
     assert town.clock.now == began
     assert {town.view(each).status for each in ids} == {"parked"}
     assert {"no custom field “Hat”" in str(town.view(each).last_error) for each in ids} == {True}
-    assert town.budget.read().paused_until is None
+    assert town.quota.read().paused_until is None
     # Made again in the account, it is found by the one that is tried after a minute, and all go through.
     do(town, "POST", "/contact_custom_fields", {"label": "Hat", "type": "string"})
     for _ in ids:

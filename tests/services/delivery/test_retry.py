@@ -36,9 +36,9 @@ def case(
     refused: int = 0,
     again: bool = False,
     merged: bool = False,
-    guard_ms: int = 100,
+    margin_ms: int = 100,
 ) -> RetryCase:
-    return RetryCase(now, now - age, attempts, failures, refused, again, merged, guard_ms)
+    return RetryCase(now, now - age, attempts, failures, refused, again, merged, margin_ms)
 
 
 @dataclass(frozen=True)
@@ -173,8 +173,8 @@ def test_a_used_up_day_waits_for_midnight_and_midnight_for_the_vendors_clock(
 
 def test_a_vendor_that_throttles_whatever_the_pace_is_left_alone_for_a_while() -> None:
     """Each further call would be wasted, and counts against the day."""
-    assert decide(Throttled(), case(guard_ms=800)).pause_until is None
-    assert decide(Throttled(), case(guard_ms=950)).pause_until == NOON + 15 * MINUTE
+    assert decide(Throttled(), case(margin_ms=800)).pause_until is None
+    assert decide(Throttled(), case(margin_ms=950)).pause_until == NOON + 15 * MINUTE
 
 
 def test_a_refused_call_that_carried_others_is_repeated_alone() -> None:

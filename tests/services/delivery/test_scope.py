@@ -231,7 +231,7 @@ def test_a_list_that_comes_back_takes_what_was_put_aside(scene: Scene) -> None:
     scene.vendor.there[SPRING] = NEWSLETTER.__class__(SPRING, "Spring", "", False, 0)
     assert scene.run(60, scene.delivered(dead)) < 60
     scene.run(1)
-    assert scene.house.budget.read().causes == "[]"
+    assert scene.house.quota.read().causes == "[]"
 
 
 def test_twenty_contacts_that_always_get_a_500_hold_up_nobody(scene: Scene) -> None:
@@ -376,7 +376,7 @@ def test_what_is_nobodys_fault_is_not_held_against_a_row(scene: Scene, error: Co
     scene.vendor.judge = lambda _: error
     scene.store(10, "a")
     scene.run(30)
-    assert scene.house.budget.read().refusals == "{}"
+    assert scene.house.quota.read().refusals == "{}"
 
 
 def test_a_cause_for_which_nobody_waits_any_more_is_forgotten(scene: Scene) -> None:
@@ -388,7 +388,7 @@ def test_a_cause_for_which_nobody_waits_any_more_is_forgotten(scene: Scene) -> N
     for each in bad:
         assert DeliveryActions(scene.house.database).drop(each, now=scene.clock.now, note="Dropped: a test")
     scene.run(300)
-    assert scene.house.budget.read().causes == "[]"
+    assert scene.house.quota.read().causes == "[]"
     scene.vendor.judge = lambda _: None
     later = scene.store(1, "later", phone_number="1")
     assert scene.run(30, scene.delivered(later)) < 5
@@ -403,7 +403,7 @@ def test_a_person_sends_all_again(scene: Scene) -> None:
     scene.house.lists.read(refresh=True)
     for each in dead:
         assert scene.house.deliveries.retry(each, now=scene.clock.now)
-    scene.house.budget.try_again()
+    scene.house.quota.try_again()
     assert scene.run(30, scene.delivered(dead)) < 10
 
 

@@ -140,7 +140,7 @@ def test_a_known_contact_with_a_long_address_loses_nothing(town: Town) -> None:
     assert contact["update_source"] == "Contact"
     view = town.view(signup_id)
     assert (view.status, view.contact_id) == ("subscribed", contact_id)
-    assert town.budget.read().used == 3
+    assert town.quota.read().used == 3
 
 
 def test_custom_fields_of_a_known_contact_are_united(town: Town) -> None:
@@ -209,18 +209,18 @@ def test_the_probe_may_make_its_further_calls_while_all_others_wait(town: Town) 
     """After an outage the probe looks its contact up first, and must not wait for itself."""
     signup_id = town.sign_up(SHORT)
     town.later(60_001)
-    town.budget.pause(until=town.clock.now, reason="away")
+    town.quota.pause(until=town.clock.now, reason="away")
     town.later(1)
     assert len(town.deliver()) == 2
     assert town.view(signup_id).status == "subscribed"
-    assert town.budget.read().failures == 0
+    assert town.quota.read().failures == 0
 
 
 class PausedMeanwhile(ScriptedVendor):
     """While a call is under way, another process learns that the vendor is away."""
 
     def find_contact(self, address: str) -> Contact | None:
-        self.house.budget.pause(until=self.house.clock.now + 60_000, reason="away")
+        self.house.quota.pause(until=self.house.clock.now + 60_000, reason="away")
         return None
 
     house: House
@@ -238,15 +238,15 @@ def test_a_further_call_that_finds_no_room_costs_no_try_and_pauses_nobody(tmp_pa
     assert house.courier.carry(claimed, threading.Event()).outcome is Outcome.POSTPONED
     assert vendor.signed_up == []
     assert (house.view(signup_id).status, house.view(signup_id).attempts) == ("queued", 0)
-    assert house.budget.read().failures == 1
+    assert house.quota.read().failures == 1
     house.database.close()
 
 
 def test_a_stop_ends_the_waiting_for_a_further_call(town: Town) -> None:
-    """A process that shall end gives the sign-up back instead of waiting for the budget."""
+    """A process that shall end gives the sign-up back instead of waiting for the quota."""
     signup_id = town.sign_up(SHORT)
     for _ in range(3):
-        town.permits.take()
+        town.permits.reserve()
     claimed = town.courier.claim()
     town.opt_outs.doubt()
     assert isinstance(claimed, Claimed)

@@ -151,14 +151,14 @@ def test_after_an_outage_one_call_goes_ahead_and_the_others_follow_its_success(
     """A vendor that has just come back is not met by all at once."""
     for number in range(4):
         house.sign_up(f"p{number}@example.org")
-    house.budget.pause(until=house.clock.now, reason="away")
+    house.quota.pause(until=house.clock.now, reason="away")
     house.clock.now += 1
     with looping(house):
         assert soon(lambda: vendor.in_flight == 1)
         assert not soon(lambda: vendor.in_flight > 1, 0.3)
         vendor.go_on.set()
         assert soon(lambda: len(vendor.signed_up) == 4)
-    assert house.budget.read().failures == 0
+    assert house.quota.read().failures == 0
 
 
 def test_a_stop_lets_the_calls_under_way_finish_and_begins_no_other(house: House, vendor: SlowVendor) -> None:

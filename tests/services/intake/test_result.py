@@ -25,7 +25,7 @@ def waiting(house: House, seconds: float) -> SignupResults:
     return SignupResults(
         signups=house.signups,
         deliveries=house.deliveries,
-        budget=house.budget,
+        quota=house.quota,
         connection=house.connection,
         wait_seconds=seconds,
         waiters=2,
@@ -109,7 +109,7 @@ def test_there_is_no_wait_that_cannot_be_worth_it(house: House, why: str) -> Non
     signup_id = sign_up(house)
     verdicts = waiting(house, 3600)
     if why == "paused":
-        house.budget.pause(until=house.clock.now + 60_000, reason="away")
+        house.quota.pause(until=house.clock.now + 60_000, reason="away")
     elif why == "disconnected":
         house.connections.disconnect(now=house.clock.now)
     elif why == "token ends":
@@ -133,9 +133,9 @@ def test_a_no_is_remembered_for_a_fifth_of_a_second(house: House, later_ms: int,
     """In a burst nobody asks the store again; a clock that is set back makes nobody wait for the old time."""
     signup_id = sign_up(house)
     house.courier.step()
-    house.budget.pause(until=house.clock.now + 60_000, reason="away")
+    house.quota.pause(until=house.clock.now + 60_000, reason="away")
     verdicts = waiting(house, 1)
     assert verdicts.wait_for(signup_id).status == "queued"
-    house.budget.resume()
+    house.quota.resume()
     house.clock.now += later_ms
     assert verdicts.wait_for(signup_id).status == status

@@ -141,7 +141,7 @@ def test_every_part_reaches_the_report(house: House, deployment: Deployment) -> 
         "problem: DELIVERY=off, and for 2880 minutes",
     ):
         assert part in told
-    house.budget.pause(until=house.clock.now + 60_000, reason="Constant Contact is away.")
+    house.quota.pause(until=house.clock.now + 60_000, reason="Constant Contact is away.")
     paused = "\n".join(bad(examine(house, faulty, delivers_itself=False)))
     assert "pauses for another 61 s: Constant Contact is away." in paused
     assert "DELIVERY=off" not in paused
@@ -265,7 +265,7 @@ def test_a_missing_worker_shows_by_what_waits(house: House) -> None:
     assert worker(900)[0].level is Level.OK
     assert worker(901)[0].level is Level.PROBLEM
     assert worker(901, usable=False)[0].level is Level.OK
-    house.budget.pause(until=house.clock.now + 60_000, reason="Constant Contact is away.")
+    house.quota.pause(until=house.clock.now + 60_000, reason="Constant Contact is away.")
     assert worker(901)[0].level is Level.OK
 
 

@@ -214,7 +214,7 @@ def test_a_day_that_is_used_up_has_a_name(house: House, calls: int, age_ms: int,
 
 
 def test_a_vendor_that_says_the_day_is_used_up_is_named_once(house: House) -> None:
-    """Other users of the key took the rest; the pause of the budget is the same wait."""
+    """Other users of the key took the rest; the pause of the quota is the same wait."""
     house.vendor.script = [QuotaExceeded()]
     sign_up(house)
     house.courier.step()

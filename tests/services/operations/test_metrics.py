@@ -69,7 +69,7 @@ def test_a_quiet_connected_service_shows_every_figure(house: House) -> None:
 def test_the_backlog_and_what_was_refused_are_counted(house: House) -> None:
     """Pending, its age in seconds, parked, and the calls that were made."""
     house.lists.read()
-    spent = house.budget.read().used
+    spent = house.quota.read().used
     house.vendor.script = [Rejected()]
     sign_up(house)
     house.courier.step()
@@ -83,7 +83,7 @@ def test_the_backlog_and_what_was_refused_are_counted(house: House) -> None:
 
 def test_yesterdays_calls_are_not_todays(house: House) -> None:
     """The count starts anew at 00:00 UTC, also before the new day's first call."""
-    house.budget.book(house.clock.now)
+    house.quota.reserve(house.clock.now)
     assert figures(house)["calls_today"] == 1
     house.clock.now += DAY * 1000
     assert figures(house)["calls_today"] == 0
@@ -91,7 +91,7 @@ def test_yesterdays_calls_are_not_todays(house: House) -> None:
 
 def test_a_pause_shows_until_it_is_over(house: House) -> None:
     """The stored pause counts only while it lies ahead."""
-    house.budget.pause(until=house.clock.now + 1_000, reason="away")
+    house.quota.pause(until=house.clock.now + 1_000, reason="away")
     assert figures(house)["paused"] == 1
     house.clock.now += 1_000
     assert figures(house)["paused"] == 0

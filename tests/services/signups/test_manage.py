@@ -19,7 +19,7 @@ def care(house: House) -> SignupActions:
         records=SignupRecords(house.database),
         deliveries=house.deliveries,
         care=DeliveryActions(house.database),
-        budget=house.budget,
+        quota=house.quota,
         lists=house.lists,
         clock=house.clock,
     )

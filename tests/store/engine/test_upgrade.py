@@ -90,7 +90,7 @@ def change(first_release: Engine, statement: str) -> None:
 
 @pytest.mark.usefixtures("first_release")
 def test_upgrade_keeps_what_is_stored(empty_url: str, open_database: Callable[[str], Database]) -> None:
-    """Connection, sign-ups, budget and documents are there after the upgrade, and the audit begins."""
+    """Connection, sign-ups, quota and documents are there after the upgrade, and the audit begins."""
     database = open_database(empty_url)
     assert OAuthConnections(database).read() == UPGRADED
     assert [signup.id for signup in SignupRecords(database).newest(SignupFilter(), 10)] == ["s1"]
@@ -106,16 +106,16 @@ def test_upgrade_keeps_what_is_stored(empty_url: str, open_database: Callable[[s
 def test_upgrade_leaves_deliveries_to_go_on_with(
     empty_url: str, open_database: Callable[[str], Database]
 ) -> None:
-    """A delivery of the first release is claimed, with the younger ones; the budget is at its defaults."""
+    """A delivery of the first release is claimed, with the younger ones; the quota is at its defaults."""
     database = open_database(empty_url)
     accept(database, "s2", contact="ada@example.org", at=6)
     claimed = Deliveries(database, monotonic=lambda: 0.0).claim(10)
     assert isinstance(claimed, Claimed)
     assert (claimed.source_id, claimed.alone, claimed.probe) == ("s1", False, False)
     assert [other.payload["signup"] for other in claimed.younger] == ["s2"]
-    budget = QuotaLedger(database)
-    assert (budget.read().guard_ms, budget.read().probe_until) == (100, None)
-    assert len(budget.refused(Refused.of("ada@example.org", 1, "400", ()), control=False).alike) == 1
+    quota = QuotaLedger(database)
+    assert (quota.read().guard_ms, quota.read().probe_until) == (100, None)
+    assert len(quota.refused(Refused.of("ada@example.org", 1, "400", ()), control=False).alike) == 1
     assert Deliveries(database).park(claimed, now=20, error="Refused.")
     assert DeliveryActions(database).drop("s1", now=30, note="No wish any more.")
 

@@ -42,7 +42,7 @@ def test_claim_hands_out_what_was_accepted(database: Database) -> None:
         attempts=1,
         fence=1,
         attempt_id=got.attempt_id,
-        booked_at=2_000,
+        starts_at=2_000,
         probe=False,
         alone=False,
         younger=(),

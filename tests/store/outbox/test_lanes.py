@@ -94,27 +94,27 @@ def test_last_hundred_calls_are_not_for_deliveries(database: Database) -> None:
     used(database, 9_899)
     assert claim(database, NOON).source_id == "fresh1"
     assert outbox(database).claim(NOON + 2_000) == Wait(MIDNIGHT)
-    budget = QuotaLedger(database, monotonic=lambda: 0.0)
+    quota = QuotaLedger(database, monotonic=lambda: 0.0)
     for number in range(100):
-        assert opening(budget, NOON + 5_000 + number * 300) is None
-    assert opening(budget, NOON + 100_000) == MIDNIGHT
-    assert budget.read().used == PER_DAY
+        assert opening(quota, NOON + 5_000 + number * 300) is None
+    assert opening(quota, NOON + 100_000) == MIDNIGHT
+    assert quota.read().used == PER_DAY
 
 
 def test_after_an_outage_one_delivery_probes(database: Database) -> None:
     """The claim is marked as the probe, and all others wait for its outcome, or 20 s."""
     backlog(database, 4)
-    budget = QuotaLedger(database)
-    budget.pause(until=NOON, reason="offline")
+    quota = QuotaLedger(database)
+    quota.pause(until=NOON, reason="offline")
     probe = claim(database, NOON)
     assert probe.probe
     assert outbox(database).claim(NOON + 1) == Wait(NOON + 20_000)
-    budget.pause(until=NOON + 2_000, reason="offline")
+    quota.pause(until=NOON + 2_000, reason="offline")
     assert outbox(database).postpone(probe, due_at=NOON + 100, error="offline", count=False)
     assert outbox(database).claim(NOON + 1_000) == Wait(NOON + 2_000)
     probe = claim(database, NOON + 2_000)
     assert probe.probe
-    budget.succeeded(NOON + 2_100)
+    quota.succeeded(NOON + 2_100)
     assert outbox(database).delivered(probe, now=NOON + 2_100, contact_id="c", action="created")
     assert [claim(database, NOON + 2_200).probe for _ in range(2)] == [False, False]
 
@@ -215,7 +215,7 @@ def test_six_senders_stop_at_the_days_limits_and_go_on_at_midnight(database: Dat
         return isinstance(got, Claimed)
 
     def books(own: Database, now: int) -> bool:
-        return isinstance(QuotaLedger(own, monotonic=lambda: 0.0).book(now, ahead_ms=250), int)
+        return isinstance(QuotaLedger(own, monotonic=lambda: 0.0).reserve(now, ahead_ms=250), int)
 
     evening = range(MIDNIGHT - 40_000, MIDNIGHT - 20_000, 2_000)
     assert six_ask(url, evening, claims) == 5

@@ -47,7 +47,7 @@ class Outbox(RuleBasedStateMachine):
         super().__init__()
         self.database = database
         self.deliveries = Deliveries(database, monotonic=lambda: 0.0)
-        self.budget = QuotaLedger(database, monotonic=lambda: 0.0)
+        self.quota = QuotaLedger(database, monotonic=lambda: 0.0)
         self.time = NOON  # the real time, by which calls are compared
         self.wrong = 0  # how far the service's clock is ahead of it
         self.names: list[str] = []
@@ -140,12 +140,12 @@ class Outbox(RuleBasedStateMachine):
                 connection.exec_driver_sql(f"UPDATE budget SET used = {much} WHERE used < {much}")
             return
         elif kind == "offline":
-            self.budget.pause(until=self.now + much * SECOND, reason=kind, now=self.now)
+            self.quota.pause(until=self.now + much * SECOND, reason=kind, now=self.now)
         elif kind == "throttled":
-            self.budget.throttled(self.now)
+            self.quota.throttled(self.now)
             return
         else:
-            self.budget.quota_exceeded(self.now, self.now + much * SECOND)
+            self.quota.quota_exceeded(self.now, self.now + much * SECOND)
         self.probe = None
 
     @rule()
@@ -156,15 +156,15 @@ class Outbox(RuleBasedStateMachine):
     def worker_claims(self, passed: int, ahead: int = 0) -> None:
         self.time += passed
         before = self.rows()
-        used_before, latest_call = self.budget.read(), self.latest_call()
+        used_before, latest_call = self.quota.read(), self.latest_call()
         set_back = latest_call > self.now + CLOCK_WENT_BACK
         claimed = self.deliveries.claim(self.now, lease_ms=LEASE, ahead_ms=ahead)
         if not isinstance(claimed, Claimed):
             assert claimed.until is not None or not self.unfinished(before)
             return
-        assert 0 <= claimed.booked_at - self.now <= ahead
-        self.booked(claimed.booked_at - self.now)
-        if self.budget.read().day == used_before.day:
+        assert 0 <= claimed.starts_at - self.now <= ahead
+        self.booked(claimed.starts_at - self.now)
+        if self.quota.read().day == used_before.day:
             assert used_before.used < DELIVERIES_PER_DAY
         row = before[claimed.delivery_id]
         contacts = [other for other in before.values() if other.contact_key == row.contact_key]
@@ -180,7 +180,7 @@ class Outbox(RuleBasedStateMachine):
         free = itertools.takewhile(lambda other: other.state == "ready" and not other.alone, rest)
         assert [other.delivery_id for other in claimed.younger] == [other.id for other in free]
         if self.probe is not None:
-            assert self.now >= self.probe.booked_at + 20 * SECOND
+            assert self.now >= self.probe.starts_at + 20 * SECOND
         self.probe = claimed if claimed.probe else None
         self.owners[claimed.delivery_id] = claimed.fence
         self.working.append(claimed)
@@ -198,12 +198,12 @@ class Outbox(RuleBasedStateMachine):
 
     @rule()
     def another_call_is_booked(self) -> None:
-        before = self.budget.read()
-        if opening(self.budget, self.now) is None:
+        before = self.quota.read()
+        if opening(self.quota, self.now) is None:
             self.booked()
-            assert self.budget.read().used <= PER_DAY
-            assert self.probe is None or self.now >= self.probe.booked_at + 20 * SECOND
-            assert before.used < PER_DAY or self.budget.read().day > before.day
+            assert self.quota.read().used <= PER_DAY
+            assert self.probe is None or self.now >= self.probe.starts_at + 20 * SECOND
+            assert before.used < PER_DAY or self.quota.read().day > before.day
             self.probe = None
 
     def claimed_call(self, pick: int) -> tuple[Claimed, bool]:
@@ -218,9 +218,9 @@ class Outbox(RuleBasedStateMachine):
     def call_succeeds(self, pick: int, carries: int) -> None:
         before = self.rows()
         claimed, counts = self.claimed_call(pick)
-        if self.budget.read().failures:
+        if self.quota.read().failures:
             self.probe = None
-        self.budget.succeeded(self.now)
+        self.quota.succeeded(self.now)
         carried = tuple(other.delivery_id for other in claimed.younger[:carries])
         assert counts == self.deliveries.delivered(
             claimed, now=self.now, contact_id="c", action="created", carried=carried
@@ -292,7 +292,7 @@ class Outbox(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """Deliver all that is left: the vendor answers, no worker dies, and time goes on."""
-        self.budget.resume()
+        self.quota.resume()
         for _ in range(3 * len(self.names) + 20):
             claimed = self.deliveries.claim(self.now, lease_ms=LEASE)
             if isinstance(claimed, Claimed):

@@ -36,12 +36,12 @@ def test_an_admin_and_a_key_see_the_lists(connected: FlaskClient, client: FlaskC
 
 def test_a_repeat_after_a_401_counts_against_the_budget(app: Flask, connected: FlaskClient) -> None:
     """The vendor counts both calls: one page of lists that is refused once takes two of the quota."""
-    budget = QuotaLedger(app.extensions["parts"].database)
-    before = budget.read().used
+    quota = QuotaLedger(app.extensions["parts"].database)
+    before = quota.read().used
     fault = {"match": {"path": "/v3/contact_lists"}, "times": 1, "fault": {"status": 401, "body": {}}}
     assert connected.post("/sandbox/_sandbox/faults", json=fault).status_code == 201
     assert connected.get("/lists?refresh=1").get_json()["stale"] is False
-    assert budget.read().used == before + 2
+    assert quota.read().used == before + 2
 
 
 def test_refresh_asks_again_and_survives_the_vendors_absence(connected: FlaskClient) -> None:

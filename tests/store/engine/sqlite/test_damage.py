@@ -316,17 +316,17 @@ def test_a_log_that_ends_with_its_last_connection_is_no_alarm(tmp_path: Path) ->
 def test_tokens_quota_and_numbering_are_carried_over_before_the_first_use(in_use: DatabaseInUse) -> None:
     """Otherwise a new file would grant the day's calls twice, and ask for a new consent."""
     connect(OAuthConnections(in_use.database))
-    budget = QuotaLedger(in_use.database)
+    quota = QuotaLedger(in_use.database)
     for moment in range(3):
-        assert opening(budget, 86_400_000 + moment) is None
+        assert opening(quota, 86_400_000 + moment) is None
     in_use.fill(20)
-    before, kept = OAuthConnections(in_use.database).read(), budget.read()
+    before, kept = OAuthConnections(in_use.database).read(), quota.read()
     in_use.in_file()
     zero_header(in_use.path)
     in_use.database.look_for_damage()
     assert in_use.salvage.waits()
     assert OAuthConnections(in_use.database).read() == before
-    assert budget.read() == kept
+    assert quota.read() == kept
     accept(in_use.database, "new", contact=f"{name(1)}@example.org")
     (told,) = in_use.salvage.run()
     assert told.connection
