@@ -11,6 +11,7 @@ from pathlib import Path
 import requests
 
 from oauth.authorization_server import AuthorizationServer
+from oauth.context import OAuthContext
 from oauth.encryption import TokenCipher
 from oauth.token_source import TokenSource
 from store.connection.oauth_connection import ConnectionRow, OAuthConnections
@@ -48,7 +49,7 @@ def measure() -> list[tuple[str, str]]:
         server = AuthorizationServer(
             requests.Session(), base_url="https://unused.invalid", client_id="id", client_secret="secret"
         )
-        source = TokenSource(connections, server, sealer, clock=_now)
+        source = TokenSource(OAuthContext(connections, server, sealer, clock=_now))
         source.current()
         micros = [_round(source) for _ in range(ROUNDS)]
         connections.reads = 0

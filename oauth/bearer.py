@@ -8,7 +8,7 @@ from requests.auth import AuthBase
 
 
 class AccessTokens(Protocol):
-    """What hands out access tokens: the keeper."""
+    """What hands out access tokens: the token source."""
 
     def current(self) -> str:
         """A valid access token."""
@@ -35,7 +35,7 @@ class BearerAuth(AuthBase):
     page is a proxy's, with whatever status, and says nothing about the token.
 
     Args:
-        keeper: Hands out the tokens.
+        tokens: Hands out the tokens.
         booked: Called before the repeat, which is a call that whoever made the first one has not booked. What
             it raises comes out of the call, and the repeat is not sent.
 
@@ -43,13 +43,13 @@ class BearerAuth(AuthBase):
         OAuthError: From the call itself, when no valid token is to be had.
     """
 
-    def __init__(self, keeper: AccessTokens, *, booked: Callable[[], None]) -> None:
-        self._keeper = keeper
+    def __init__(self, tokens: AccessTokens, *, booked: Callable[[], None]) -> None:
+        self._tokens = tokens
         self._booked = booked
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         """``request`` with a valid token; it repeats itself once on a 401."""
-        token = self._keeper.current()
+        token = self._tokens.current()
         request.headers["Authorization"] = f"Bearer {token}"
         request.register_hook("response", self._repeat_once(token))
         return request
@@ -59,9 +59,9 @@ class BearerAuth(AuthBase):
             if _is_a_page(response):
                 return response
             if response.status_code != 401:
-                self._keeper.accepted()
+                self._tokens.accepted()
                 return response
-            replacement = self._keeper.after_rejection(token)
+            replacement = self._tokens.after_rejection(token)
             self._booked()
             response.content  # noqa: B018 - read to the end, so that the connection is free again
             again = response.request.copy()
@@ -72,9 +72,9 @@ class BearerAuth(AuthBase):
             if _is_a_page(repeated):
                 return repeated
             if repeated.status_code == 401:
-                self._keeper.rejected_again()
+                self._tokens.rejected_again()
             else:
-                self._keeper.accepted()
+                self._tokens.accepted()
             return repeated
 
         return on_response

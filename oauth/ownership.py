@@ -1,42 +1,25 @@
 """Whether the stored row is ours to use, and the states that say that it is not."""
 
-from collections.abc import Callable
-
 import structlog
 
-from oauth.encryption import TokenCipher
+from oauth.context import OAuthContext
 from oauth.errors import ForeignInstallation, Undecryptable
-from oauth.storage import ConnectionStorage, StoredConnection
+from oauth.storage import StoredConnection
 
 _UNUSABLE = ("undecryptable", "foreign_installation")
 # Only a person mends these, and what they say is worth more than what a wrong setting says.
 _KEPT_STATES = ("disconnected", "not_configured", "needs_reauthorization")
 
-_log = structlog.get_logger(__name__)
+log = structlog.get_logger(__name__)
 
 
 class Ownership:
-    """Opens tokens for their own installation only; what it notes leaves tokens, pauses and lease alone.
+    """Opens tokens for their own installation only; what it notes leaves tokens, pauses and lease alone."""
 
-    Args:
-        vault: Where the connection row lives.
-        sealer: Opens and seals tokens.
-        fingerprint: Names this installation; empty: not compared.
-        on_event: Hears of each change of state.
-    """
-
-    def __init__(
-        self,
-        vault: ConnectionStorage,
-        sealer: TokenCipher,
-        *,
-        fingerprint: str,
-        on_event: Callable[[str, str | None], None],
-    ) -> None:
-        self._vault = vault
-        self._sealer = sealer
-        self._fingerprint = fingerprint
-        self._on_event = on_event
+    def __init__(self, context: OAuthContext) -> None:
+        self._storage, self._cipher = context.storage, context.cipher
+        self._fingerprint = context.fingerprint
+        self._audit = context.audit
 
     def admit(self, row: StoredConnection) -> None:
         """Leaves undecryptable and foreign_installation once the settings fit.
@@ -61,7 +44,7 @@ class Ownership:
     def unseal(self, row: StoredConnection, sealed: str) -> str:
         """What was sealed; raises Undecryptable, and notes it."""
         try:
-            return self._sealer.unseal(sealed)
+            return self._cipher.unseal(sealed)
         except Undecryptable as failure:
             self.note(row, "undecryptable", str(failure))
             raise
@@ -69,22 +52,22 @@ class Ownership:
     def reseal(self, row: StoredConnection) -> None:
         """Seals with the newest key what an older one sealed, so that the older one may be removed."""
         sealed = (row.access_sealed, row.refresh_sealed)
-        if not any(each is not None and self._sealer.is_stale(each) for each in sealed):
+        if not any(each is not None and self._cipher.is_stale(each) for each in sealed):
             return
-        access, refresh = (None if each is None else self._sealer.reseal(each) for each in sealed)
-        self._vault.reseal(generation=row.generation, access_sealed=access, refresh_sealed=refresh)
+        access, refresh = (None if each is None else self._cipher.reseal(each) for each in sealed)
+        self._storage.reseal(generation=row.generation, access_sealed=access, refresh_sealed=refresh)
 
     def note(self, row: StoredConnection, state: str, error: str) -> None:
         """Enters ``state``, unless the row says so already or says something graver."""
         if row.state in (state, *_KEPT_STATES):
             return
         try:
-            noted = self._vault.note_state(generation=row.generation, state=state, error=error)
+            noted = self._storage.note_state(generation=row.generation, state=state, error=error)
         except Exception as failure:  # noqa: BLE001 - the cause itself is what the caller must hear
-            _log.error("state_not_noted", state=state, error=type(failure).__name__)
+            log.error("state_not_noted", state=state, error=type(failure).__name__)  # noqa: TRY400 - a traceback shows too much
             return
         if noted:
-            _log.warning("connection_state_changed", state=state)
+            log.warning("connection_state_changed", state=state)
             self.tell(state, error)
 
     def recover(self, row: StoredConnection, states: tuple[str, ...]) -> None:
@@ -92,12 +75,12 @@ class Ownership:
         if row.state not in states:
             return
         state = "refresh_failing" if row.failures else "connected"
-        if self._vault.note_state(generation=row.generation, state=state, error=None):
+        if self._storage.note_state(generation=row.generation, state=state, error=None):
             self.tell("recovered", None)
 
     def tell(self, kind: str, detail: str | None) -> None:
         """Reports an event; its listener's failure is only logged."""
         try:
-            self._on_event(kind, detail)
+            self._audit(kind, detail)
         except Exception as error:  # noqa: BLE001 - an audit that fails must not cost a token
-            _log.error("event_not_recorded", kind=kind, error=type(error).__name__)
+            log.error("event_not_recorded", kind=kind, error=type(error).__name__)  # noqa: TRY400 - a traceback shows too much

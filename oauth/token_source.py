@@ -13,8 +13,7 @@ from weakref import WeakSet
 
 import structlog
 
-from oauth.authorization_server import AuthorizationServer
-from oauth.encryption import TokenCipher
+from oauth.context import OAuthContext
 from oauth.errors import OAuthError
 from oauth.ownership import Ownership
 from oauth.refresh.refreshing import Refresher
@@ -29,13 +28,13 @@ from oauth.refresh.schedule import (
     soft_margin,
 )
 from oauth.refresh.single_flight import PATIENCE_SECONDS, SingleFlight
-from oauth.storage import ConnectionStorage, StoredConnection
+from oauth.storage import StoredConnection
 
 __all__ = ["HARD_MARGIN_MS", "LEASE_MS", "SLOW_RETRY_MS", "TokenSource"]
 
 _MEMORY_MS = 1_000
 
-_log = structlog.get_logger(__name__)
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -48,10 +47,6 @@ class _Opened:
     soft_at: int
 
 
-def ignore(_kind: str, _detail: str | None) -> None:
-    """Nobody listens."""
-
-
 class TokenSource:
     """One per process; safe for any number of threads.
 
@@ -60,57 +55,23 @@ class TokenSource:
     stored token changed.
 
     Args:
-        vault: Where the connection row lives.
-        server: Sends the refresh.
-        sealer: Opens and seals tokens.
-        clock: Epoch ms.
-        fingerprint: Names this installation; a row of another one is left alone. Empty: not compared.
-        rescue: Takes a pair that the vault does not take.
-        on_event: Hears kind and detail of what happens; detail holds no secret.
-        owner: Name in the lease; must differ between processes, hence the process id is added.
-        wait: Waits the given seconds.
+        context: The context.
+        rescue: Takes a pair that the storage does not take.
         patience: Seconds a caller waits for a refresh that another thread or process makes.
-        lease_ms: How long a lease lasts; below the 30 s for which a superseded token is honoured.
     """
 
-    def __init__(  # noqa: PLR0913 - collaborators, wired once
+    def __init__(
         self,
-        vault: ConnectionStorage,
-        server: AuthorizationServer,
-        sealer: TokenCipher,
+        context: OAuthContext,
         *,
-        clock: Callable[[], int],
-        fingerprint: str = "",
         rescue: RescueFile | None = None,
-        on_event: Callable[[str, str | None], None] = ignore,
-        owner: str | None = None,
-        wait: Callable[[float], object] | None = None,
         patience: float = PATIENCE_SECONDS,
-        lease_ms: int = LEASE_MS,
     ) -> None:
-        self._vault = vault
-        self._clock = clock
-        self._admission = Ownership(vault, sealer, fingerprint=fingerprint, on_event=on_event)
-        wait = wait or threading.Event().wait
-        self._refresher = Refresher(
-            vault,
-            server,
-            sealer,
-            clock=clock,
-            rescue=rescue,
-            tell=self._admission.tell,
-            owner=owner,
-            wait=wait,
-            lease_ms=lease_ms,
-        )
+        self._storage, self._clock = context.storage, context.clock
+        self._ownership = Ownership(context)
+        self._refresher = Refresher(context, tell=self._ownership.tell, rescue=rescue)
         self._flight = SingleFlight(
-            vault,
-            self._refresher,
-            self._admission,
-            clock=clock,
-            wait=wait,
-            forget=self.forget,
-            patience=patience,
+            context, self._refresher, self._ownership, forget=self.forget, patience=patience
         )
         self._opened: _Opened | None = None
         self._state = ""
@@ -132,12 +93,12 @@ class TokenSource:
 
         In the last 2 h of its life, or the last quarter of a shorter life, it is handed out and
         ``refresh_due`` set. Later callers wait up to 12 s for a refresh under way. A new pair is stored
-        before its token is handed out; only when the vault refuses it for 5 s does the access token serve
+        before its token is handed out; only when the storage refuses it for 5 s does the access token serve
         from memory, because the old pair is spent, and each further question tries to store the pair first.
 
         Raises:
             OAuthError: None is to be had; the subclass says why and ``retry_at`` when to ask again.
-            Exception: Whatever the vault raises when it cannot be read.
+            Exception: Whatever the storage raises when it cannot be read.
         """
         opened = self._opened
         if opened is not None:
@@ -146,7 +107,7 @@ class TokenSource:
             if 0 <= now - opened.read_at < _MEMORY_MS and now < opened.soft_at:
                 return opened.access
         if self._refresher.unsaved is None:
-            row = self._vault.read()
+            row = self._storage.read()
             token = self._fresh(row)
             if token is not None:
                 if self._due(row) and not self._flight.paused(row):
@@ -173,15 +134,15 @@ class TokenSource:
     def rejected_again(self) -> None:
         """Notes that the API refused a token that had just replaced a refused one."""
         self.forget()
-        row = self._vault.read()
-        self._admission.note(
+        row = self._storage.read()
+        self._ownership.note(
             row, "api_rejected", "Constant Contact refuses a token that it has only just issued."
         )
 
     def accepted(self) -> None:
         """Notes that the API took a token; costs nothing unless it had refused one."""
         if self._state == "api_rejected":
-            self._admission.recover(self._vault.read(), ("api_rejected",))
+            self._ownership.recover(self._storage.read(), ("api_rejected",))
             self.forget()
 
     def forget(self) -> None:
@@ -194,7 +155,7 @@ class TokenSource:
         Raises:
             OAuthError: Why there is no new pair; a token that is refused for good is not sent again.
         """
-        self._flight.renew(self._newer_than(self._vault.read().generation), patient=False)
+        self._flight.renew(self._newer_than(self._storage.read().generation), patient=False)
         if self._refresher.unsaved is not None:
             raise self._flight.under_way(None)
 
@@ -207,9 +168,9 @@ class TokenSource:
         try:
             self._tend()
         except OAuthError as failure:
-            _log.info("token_care_paused", reason=type(failure).__name__)
-        except Exception as error:  # noqa: BLE001 - the thread must outlive whatever the vault raises
-            _log.error("token_care_failed", error=type(error).__name__)
+            log.info("token_care_paused", reason=type(failure).__name__)
+        except Exception as error:  # noqa: BLE001 - the thread must outlive whatever the storage raises
+            log.error("token_care_failed", error=type(error).__name__)  # noqa: TRY400 - a traceback shows too much
 
     def seconds_between(self) -> float:
         """How often ``tend`` is to be called: a quarter of the soft margin of the token last seen."""
@@ -219,8 +180,8 @@ class TokenSource:
         row = self._flight.import_held()
         if row.refresh_sealed is None:
             return
-        self._admission.admit(row)
-        self._admission.reseal(row)
+        self._ownership.admit(row)
+        self._ownership.reseal(row)
         if self._due(row):
             self._flight.renew(self._newer_than(row.generation))
 
@@ -239,7 +200,7 @@ class TokenSource:
             return None
         if not lasts(row.access_issued_at, row.access_expires_at, self._clock()):
             return None
-        self._admission.check_installation(row)
+        self._ownership.check_installation(row)
         return self._open(row, row.access_sealed, row.access_expires_at)
 
     def _open(self, row: StoredConnection, access_sealed: str, expires_at: int) -> str:
@@ -248,7 +209,7 @@ class TokenSource:
         if opened is not None and opened.sealed == access_sealed:
             access = opened.access
         else:
-            access = self._admission.unseal(row, access_sealed)
+            access = self._ownership.unseal(row, access_sealed)
         self._soft_margin_ms = soft_margin(row.access_issued_at, expires_at)
         due_at = soft_at(row.access_issued_at, expires_at, self._jitter)
         self._opened = _Opened(access_sealed, access, self._clock(), due_at)
@@ -259,8 +220,8 @@ _all: WeakSet[TokenSource] = WeakSet()
 
 
 def _begin_process() -> None:
-    for keeper in list(_all):
-        keeper.begin_process()
+    for source in list(_all):
+        source.begin_process()
 
 
 # A lock that a thread of the parent held at the fork would never be released in the child.

@@ -58,7 +58,7 @@ def build_services(
     tuning: Tuning | None = None,
     storage: Storage | None = None,
 ) -> Parts:
-    """Every part with its real collaborators; nothing is opened yet.
+    """Every part with its real context; nothing is opened yet.
 
     Args:
         settings: Which parts, and where.
@@ -85,8 +85,10 @@ def build_services(
         store.quota.resume()
         worker.wake()
 
-    connection = build_connection(settings, storage, vendor, tokens, account, on_connected=connected)
-    forms = build_forms(settings, storage, worker, keys=access.keys, cipher=tokens.cipher, tuning=tuning)
+    connection = build_connection(settings, storage, tokens, account, on_connected=connected)
+    forms = build_forms(
+        settings, storage, worker, keys=access.keys, cipher=tokens.context.cipher, tuning=tuning
+    )
     form_faults = FormFaults(forms.catalog, account.lists, account.fields_and_tags)
     watched = Watched(
         settings=settings,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from oauth.connecting.account_check import AccountCheck
 from oauth.connecting.connector import Connector
 from oauth.connecting.control import ConnectionControl
+from oauth.context import OAuthContext
 from oauth.encryption import TokenCipher
 from oauth.initial_token import plant
 from oauth.refresh.rescue_file import RescueFile
@@ -24,11 +25,10 @@ RESCUE_FILE = "token-rescue"
 
 @dataclass(frozen=True)
 class Tokens:
-    """What hands out access tokens, what seals them, and what is written down about them."""
+    """What hands out access tokens, and what all that has to do with them works with."""
 
     source: TokenSource
-    cipher: TokenCipher
-    audit: ConnectionAudit
+    context: OAuthContext
 
 
 @dataclass(frozen=True)
@@ -48,63 +48,50 @@ def build_tokens(settings: Settings, storage: Storage, vendor: Vendor) -> Tokens
     """The tokens of this installation."""
     cipher = TokenCipher(settings.encryption_keys)
     audit = ConnectionAudit(storage.store.events, clock=storage.clock)
-    source = TokenSource(
+    context = OAuthContext(
         storage.store.connections,
         vendor.authorization_server,
         cipher,
         clock=storage.clock,
         fingerprint=settings.fingerprint,
-        rescue=RescueFile(settings.data_dir / RESCUE_FILE, cipher),
-        on_event=audit.record,
+        audit=audit.record,
     )
-    return Tokens(source, cipher, audit)
+    rescue = RescueFile(settings.data_dir / RESCUE_FILE, cipher)
+    return Tokens(TokenSource(context, rescue=rescue), context)
 
 
 def build_connection(
     settings: Settings,
     storage: Storage,
-    vendor: Vendor,
     tokens: Tokens,
     account: Account,
     *,
     on_connected: Callable[[], None],
 ) -> Connection:
     """`on_connected` is called after new tokens were stored because a person asked."""
-    store, clock, audit = storage.store, storage.clock, tokens.audit
+    store, context = storage.store, tokens.context
     ask = account_of(account.api, account.quota)
     connector = Connector(
-        store.connections,
+        context,
         store.oauth_attempts,
-        vendor.authorization_server,
-        tokens.cipher,
-        clock=clock,
+        ask,
         scopes=SCOPES,
         pkce=settings.pkce,
         on_connected=on_connected,
-        account_of=ask,
-        fingerprint=settings.fingerprint,
-        on_event=audit.record,
     )
-    check = AccountCheck(store.connections, tokens.source, ask, clock=clock, on_event=audit.record)
     seed = settings.refresh_token_seed.get_secret_value()
 
     def plant_seed() -> None:
         if seed:
             plant(
                 seed,
-                vault=store.connections,
-                sealer=tokens.cipher,
-                fingerprint=settings.fingerprint,
-                clock=clock,
+                context,
                 first_ignored=lambda seed_hash: store.meta.add(f"seed_ignored:{seed_hash}", ""),
-                on_event=audit.record,
             )
 
     return Connection(
         connector=connector,
-        control=ConnectionControl(
-            tokens.source, connector, store.connections, tokens.cipher, on_refreshed=on_connected
-        ),
-        thread=RefreshThread(tokens.source, check),
+        control=ConnectionControl(context, tokens.source, connector, on_refreshed=on_connected),
+        thread=RefreshThread(tokens.source, AccountCheck(context, tokens.source, ask)),
         plant_seed=plant_seed,
     )

@@ -5,12 +5,13 @@ from typing import Protocol
 
 import structlog
 
+from oauth.context import OAuthContext
 from oauth.errors import OAuthError
-from oauth.storage import ConnectionStorage, StoredConnection
+from oauth.storage import StoredConnection
 
 _AGAIN_MS = 3_600_000
 
-_log = structlog.get_logger(__name__)
+log = structlog.get_logger(__name__)
 
 
 class AccountLike(Protocol):
@@ -38,27 +39,21 @@ class AccountCheck:
     """Nobody consented in a browser, so nobody was asked; from the pin on, no other account is taken.
 
     Args:
-        vault: Where the connection row lives.
+        context: The context.
         tokens: Hands out the access token.
         account_of: Whose account an access token opens; raises OAuthError when that cannot be told.
-        clock: Epoch ms.
-        on_event: Hears of the pin.
     """
 
     def __init__(
-        self,
-        vault: ConnectionStorage,
-        tokens: AccessToken,
-        account_of: Callable[[str], AccountLike],
-        *,
-        clock: Callable[[], int],
-        on_event: Callable[[str, str | None], None],
+        self, context: OAuthContext, tokens: AccessToken, account_of: Callable[[str], AccountLike]
     ) -> None:
-        self._vault = vault
+        self._storage, self._clock, self._audit = (
+            context.storage,
+            context.clock,
+            context.audit,
+        )
         self._tokens = tokens
         self._account_of = account_of
-        self._clock = clock
-        self._on_event = on_event
         self._asked_at: int | None = None
 
     def tend(self) -> None:
@@ -67,29 +62,29 @@ class AccountCheck:
         Asks once an hour as long as there is no answer. Never raises: a failure is logged.
         """
         try:
-            row = self._vault.read()
+            row = self._storage.read()
             if row.account_id is None and row.refresh_sealed is not None and self._due():
                 self._pin(row, self._tokens.current())
         except OAuthError as failure:
-            _log.warning("account_not_pinned", error=type(failure).__name__)
-        except Exception as error:  # noqa: BLE001 - the thread must outlive whatever the vault raises
-            _log.error("account_not_pinned", error=type(error).__name__)
+            log.warning("account_not_pinned", error=type(failure).__name__)
+        except Exception as error:  # noqa: BLE001 - the thread must outlive whatever the storage raises
+            log.error("account_not_pinned", error=type(error).__name__)  # noqa: TRY400 - a traceback shows too much
 
     def _pin(self, row: StoredConnection, access_token: str) -> None:
         self._asked_at = self._clock()
         account = self._account_of(access_token)
         if not account.account_id:
-            _log.warning("account_not_pinned", error="no account")
+            log.warning("account_not_pinned", error="no account")
             return
-        pinned = self._vault.pin_account(
+        pinned = self._storage.pin_account(
             epoch=row.epoch,
             account_id=account.account_id,
             account_name=account.name,
             account_user=account.user,
         )
         if pinned:
-            _log.info("account_pinned")
-            self._on_event("account_pinned", f"The account is “{account.name}”.")
+            log.info("account_pinned")
+            self._audit("account_pinned", f"The account is “{account.name}”.")
 
     def _due(self) -> bool:
         return self._asked_at is None or not 0 <= self._clock() - self._asked_at < _AGAIN_MS

@@ -4,14 +4,12 @@ import base64
 import hashlib
 import hmac
 import secrets
-import threading
 from collections.abc import Callable, Sequence
 
 import structlog
 
-from oauth.authorization_server import AuthorizationServer
 from oauth.connecting.account_check import AccountLike
-from oauth.encryption import TokenCipher
+from oauth.context import OAuthContext
 from oauth.errors import (
     AccountUnusable,
     AttemptUnknown,
@@ -26,7 +24,7 @@ from oauth.errors import (
     Undecryptable,
     WrongAccount,
 )
-from oauth.storage import Attempts, ConnectionStorage, StoredAttempt
+from oauth.storage import Attempts, StoredAttempt
 from oauth.token_source import LEASE_MS
 from oauth.tokens import TokenPair
 
@@ -48,60 +46,44 @@ _REFUSALS = {
 
 _EVENTS: dict[type[OAuthError], str] = {ConsentRefused: "connect_denied", WrongAccount: "wrong_account"}
 
-_log = structlog.get_logger(__name__)
-
-
-def _ignore(_kind: str, _detail: str | None, _actor: str) -> None:
-    """Nobody listens."""
+log = structlog.get_logger(__name__)
 
 
 class Connector:
     """Starts and finishes attempts to connect. A failed attempt leaves the existing connection as it was.
 
     Args:
-        vault: Where the tokens go.
+        context: The context; what ``audit`` hears names the actor.
         attempts: Where open attempts wait for the browser to come back.
-        server: Gives the consent page's address and exchanges the code.
-        sealer: Seals tokens and the PKCE verifier.
-        clock: Epoch ms.
+        account_of: Whose account an access token opens; raises AccountUnavailable when that cannot be told,
+            AccountUnusable when the vendor forbids asking.
         scopes: To ask for; ``offline_access`` must be among them, or the vendor gives no refresh token.
         pkce: Whether to send a code challenge (RFC 7636, S256).
         on_connected: Called after the tokens are stored.
-        account_of: Whose account an access token opens; raises AccountUnavailable when that cannot be told,
-            AccountUnusable when the vendor forbids asking.
-        fingerprint: Of this installation; stored with the tokens.
-        on_event: Hears kind, detail and actor of each outcome; detail holds no secret. Must not raise.
-        wait: Waits the given seconds.
     """
 
-    def __init__(  # noqa: PLR0913 - collaborators, wired once
+    def __init__(
         self,
-        vault: ConnectionStorage,
+        context: OAuthContext,
         attempts: Attempts,
-        server: AuthorizationServer,
-        sealer: TokenCipher,
+        account_of: Callable[[str], AccountLike],
         *,
-        clock: Callable[[], int],
         scopes: Sequence[str],
         pkce: bool,
         on_connected: Callable[[], None],
-        account_of: Callable[[str], AccountLike],
-        fingerprint: str = "",
-        on_event: Callable[[str, str | None, str], None] = _ignore,
-        wait: Callable[[float], object] | None = None,
     ) -> None:
-        self._vault = vault
+        self._storage, self._server, self._cipher = (
+            context.storage,
+            context.server,
+            context.cipher,
+        )
+        self._clock, self._wait = context.clock, context.wait
+        self._fingerprint, self._audit = context.fingerprint, context.audit
         self._attempts = attempts
-        self._server = server
-        self._sealer = sealer
-        self._clock = clock
+        self._account_of = account_of
         self._scopes = tuple(scopes)
         self._pkce = pkce
         self._on_connected = on_connected
-        self._account_of = account_of
-        self._fingerprint = fingerprint
-        self._on_event = on_event
-        self._wait = wait or threading.Event().wait
 
     def start(self, *, browser: str, redirect_uri: str) -> str:
         """Opens an attempt for 15 minutes and returns the consent page's address.
@@ -116,7 +98,7 @@ class Connector:
         self._attempts.start(
             state_hash=_hash(state),
             browser_hash=_hash(browser),
-            verifier_sealed=self._sealer.seal(verifier),
+            verifier_sealed=self._cipher.seal(verifier),
             redirect_uri=redirect_uri,
             now=now,
             expires_at=now + ATTEMPT_MS,
@@ -153,18 +135,18 @@ class Connector:
         try:
             self._complete(attempt, browser, code, error, actor)
         except OAuthError as failure:
-            _log.warning("connecting_failed", error=type(failure).__name__)
-            self._on_event(_EVENTS.get(type(failure), "connect_failed"), str(failure), actor)
+            log.warning("connecting_failed", error=type(failure).__name__)
+            self._audit(_EVENTS.get(type(failure), "connect_failed"), str(failure), actor)
             raise
-        _log.info("connection_made")
+        log.info("connection_made")
         self._on_connected()
-        self._on_event("connected", None, actor)
+        self._audit("connected", None, actor)
 
     def disconnect(self, *, actor: str = "admin") -> None:
         """Forgets the tokens. No revocation is documented; a new client secret cuts access for good."""
-        self._vault.disconnect(now=self._clock())
-        _log.info("connection_ended")
-        self._on_event("disconnected", None, actor)
+        self._storage.disconnect(now=self._clock())
+        log.info("connection_ended")
+        self._audit("disconnected", None, actor)
 
     def _complete(
         self, attempt: StoredAttempt, browser: str, code: str | None, error: str | None, actor: str
@@ -186,28 +168,30 @@ class Connector:
             self._check_pin(account)
             self._store(pair, refresh, account, actor)
         except BaseException:
-            self._vault.release_lease(owner=owner)
+            self._storage.release_lease(owner=owner)
             raise
 
     def _verifier(self, attempt: StoredAttempt) -> str | None:
         try:
-            return self._sealer.unseal(attempt.verifier_sealed) or None
+            return self._cipher.unseal(attempt.verifier_sealed) or None
         except Undecryptable:
             raise AttemptUnknown from None
 
     def _take_lease(self, owner: str) -> None:
         """Waits for a refresh under way: its late answer would expire the tokens of this exchange."""
         for _ in range(_POLLS):
-            row = self._vault.read()
+            row = self._storage.read()
             now = self._clock()
-            if self._vault.take_lease(owner=owner, generation=row.generation, now=now, until=now + LEASE_MS):
+            if self._storage.take_lease(
+                owner=owner, generation=row.generation, now=now, until=now + LEASE_MS
+            ):
                 return
             self._wait(_POLL_SECONDS)
         raise ExchangeFailed("The connection is being refreshed at this moment. Press Connect again.")
 
     def _keep_lease(self, owner: str) -> None:
         now = self._clock()
-        if not self._vault.renew_lease(owner=owner, now=now, until=now + CHECK_MS):
+        if not self._storage.renew_lease(owner=owner, now=now, until=now + CHECK_MS):
             raise ExchangeFailed("The connection was changed at the same moment. Press Connect again.")
 
     def _exchange(self, code: str, redirect_uri: str, verifier: str | None) -> TokenPair:
@@ -243,14 +227,14 @@ class Connector:
         return account
 
     def _check_pin(self, account: AccountLike) -> None:
-        row = self._vault.read()
+        row = self._storage.read()
         if row.account_id not in (None, account.account_id):
             raise WrongAccount(row.account_name or row.account_id or "", account.name)
 
     def _store(self, pair: TokenPair, refresh: str, account: AccountLike, actor: str) -> None:
-        self._vault.store_connected(
-            access_sealed=self._sealer.seal(pair.access),
-            refresh_sealed=self._sealer.seal(refresh),
+        self._storage.store_connected(
+            access_sealed=self._cipher.seal(pair.access),
+            refresh_sealed=self._cipher.seal(refresh),
             access_issued_at=pair.issued_at,
             access_expires_at=pair.expires_at,
             scope=pair.scope,

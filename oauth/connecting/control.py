@@ -3,9 +3,8 @@
 from collections.abc import Callable
 
 from oauth.connecting.connector import Connector
-from oauth.encryption import TokenCipher
+from oauth.context import OAuthContext
 from oauth.errors import OAuthError, Undecryptable
-from oauth.storage import ConnectionStorage
 from oauth.token_source import TokenSource
 
 
@@ -13,32 +12,29 @@ class ConnectionControl:
     """Refresh, disconnect and look, with every outcome in plain words.
 
     Args:
-        keeper: Refreshes.
+        context: The context.
+        source: Refreshes.
         connector: Disconnects.
-        vault: Where the row is.
-        sealer: Opens what the row holds.
         on_refreshed: Called after a refresh that succeeded.
     """
 
     def __init__(
         self,
-        keeper: TokenSource,
+        context: OAuthContext,
+        source: TokenSource,
         connector: Connector,
-        vault: ConnectionStorage,
-        sealer: TokenCipher,
         *,
         on_refreshed: Callable[[], None],
     ) -> None:
-        self._keeper = keeper
+        self._storage, self._cipher = context.storage, context.cipher
+        self._source = source
         self._connector = connector
-        self._vault = vault
-        self._sealer = sealer
         self._on_refreshed = on_refreshed
 
     def refresh(self) -> tuple[bool, str]:
         """One refresh now; whether there is a new pair, and the outcome as a sentence."""
         try:
-            self._keeper.refresh_now()
+            self._source.refresh_now()
         except OAuthError as failure:
             return False, str(failure)
         self._on_refreshed()
@@ -50,11 +46,11 @@ class ConnectionControl:
 
     def decryptable(self) -> bool:
         """Whether the keys open what is stored; true when nothing is."""
-        row = self._vault.read()
+        row = self._storage.read()
         try:
             for sealed in (row.access_sealed, row.refresh_sealed):
                 if sealed is not None:
-                    self._sealer.unseal(sealed)
+                    self._cipher.unseal(sealed)
         except Undecryptable:
             return False
         return True

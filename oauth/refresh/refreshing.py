@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import structlog
 
-from oauth.authorization_server import TOTAL_SECONDS, AuthorizationServer
-from oauth.encryption import TokenCipher
+from oauth.authorization_server import TOTAL_SECONDS
+from oauth.context import OAuthContext
 from oauth.errors import (
     Ambiguous,
     CredentialsRejected,
@@ -21,7 +21,7 @@ from oauth.errors import (
 )
 from oauth.refresh.rescue_file import RescueFile, Unsaved
 from oauth.refresh.schedule import IDLE_END_MS, LEASE_MS, SLOW_RETRY_MS, backoff
-from oauth.storage import ConnectionStorage, StoredConnection
+from oauth.storage import StoredConnection
 from oauth.tokens import TokenPair
 
 LOST = "The answer to a refresh was lost, and Constant Contact no longer accepts the token sent with it."
@@ -38,58 +38,51 @@ _SHORTEST_REPLAY_SECONDS = 2.0
 _REPLAY_PAUSE_SECONDS = 1.0
 _RECENT_MS = 30_000
 _SAVE_PAUSES = (0.0, 0.25, 0.75, 1.5, 2.5)
-# A vault that hangs takes seconds for each try, so it is not the pauses alone that count.
+# A storage that hangs takes seconds for each try, so it is not the pauses alone that count.
 _LAST_PAUSE_AFTER_SECONDS = 3.0
 
-_log = structlog.get_logger(__name__)
+log = structlog.get_logger(__name__)
 
 
 class Refresher:
     """Sends and stores. Its callers hold the process lock.
 
     Args:
-        vault: Where the connection row lives.
-        server: Sends the refresh.
-        sealer: Seals the new pair.
-        clock: Epoch ms.
-        monotonic: Seconds; the time since the first send is a duration, whatever the clock does.
-        rescue: Takes a pair that the vault does not take.
+        context: The context.
         tell: Hears of events.
-        owner: Name in the lease; the process id is added.
-        wait: Waits the given seconds.
-        lease_ms: How long a lease lasts.
+        rescue: Takes a pair that the storage does not take.
+        owner: Name in the lease, which must differ between processes; the process id is added.
+        lease_ms: How long a lease lasts; below the 30 s for which a superseded token is honoured.
+        monotonic: Seconds; the time since the first send is a duration, whatever the clock does.
     """
 
-    def __init__(  # noqa: PLR0913 - collaborators, wired once
+    def __init__(
         self,
-        vault: ConnectionStorage,
-        server: AuthorizationServer,
-        sealer: TokenCipher,
+        context: OAuthContext,
         *,
-        clock: Callable[[], int],
-        rescue: RescueFile | None,
         tell: Callable[[str, str | None], None],
-        owner: str | None,
-        wait: Callable[[float], object],
+        rescue: RescueFile | None = None,
+        owner: str | None = None,
         lease_ms: int = LEASE_MS,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._vault = vault
-        self._server = server
-        self._sealer = sealer
-        self._clock = clock
-        self._rescue = rescue
+        self._storage, self._server, self._cipher = (
+            context.storage,
+            context.server,
+            context.cipher,
+        )
+        self._clock, self._wait = context.clock, context.wait
         self._tell = tell
+        self._rescue = rescue
         self._owner = owner or secrets.token_hex(8)
-        self._wait = wait
         self._lease_ms = lease_ms
         self._monotonic = monotonic
         self.unsaved: Unsaved | None = None
 
     def take_lease(self, row: StoredConnection, *, forced: bool) -> bool:
-        """Whether this process may send now; also proves that the vault can be written, before it does."""
+        """Whether this process may send now; also proves that the storage can be written, before it does."""
         now = self._clock()
-        return self._vault.take_lease(
+        return self._storage.take_lease(
             owner=self._lease_owner(),
             generation=row.generation,
             now=now,
@@ -99,7 +92,7 @@ class Refresher:
 
     def release_lease(self) -> None:
         """Gives the lease back; nothing was sent."""
-        self._vault.release_lease(owner=self._lease_owner())
+        self._storage.release_lease(owner=self._lease_owner())
 
     def refresh(self, row: StoredConnection, refresh_token: str) -> None:
         """Sends ``refresh_token`` of ``row``, as read before the lease was taken, and stores what comes.
@@ -139,14 +132,14 @@ class Refresher:
 
     def _still_ours(self, row: StoredConnection) -> bool:
         now = self._clock()
-        renewed = self._vault.renew_lease(owner=self._lease_owner(), now=now, until=now + self._lease_ms)
-        return renewed and self._vault.read().generation == row.generation
+        renewed = self._storage.renew_lease(owner=self._lease_owner(), now=now, until=now + self._lease_ms)
+        return renewed and self._storage.read().generation == row.generation
 
     def _failed(self, row: StoredConnection, failure: TokenCallFailed, *, lost: bool) -> None:
         if isinstance(failure, InvalidGrant) and self._another_is_at_it(row):
             return
         state, retry_at, error = self._verdict(row, failure, lost=lost)
-        noted = self._vault.record_failure(
+        noted = self._storage.record_failure(
             generation=row.generation,
             state=state,
             error=error,
@@ -157,7 +150,7 @@ class Refresher:
         if not noted:
             # Somebody stored a newer pair or took over meanwhile: this failure no longer counts, theirs does.
             return
-        _log.warning("token_refresh_failed", state=state, reason=type(failure).__name__, retry_at=retry_at)
+        log.warning("token_refresh_failed", state=state, reason=type(failure).__name__, retry_at=retry_at)
         if state != row.state:
             self._tell("refresh_failed" if state == "refresh_failing" else state, error)
         if isinstance(failure, InvalidGrant):
@@ -172,7 +165,7 @@ class Refresher:
 
     def _another_is_at_it(self, row: StoredConnection) -> bool:
         """Whether another process may hold the successor: we overslept our lease and it took over."""
-        latest = self._vault.read()
+        latest = self._storage.read()
         if latest.generation != row.generation:
             return True
         another = latest.lease_owner is not None and latest.lease_owner != self._lease_owner()
@@ -231,7 +224,7 @@ class Refresher:
         try:
             found = self._rescue.read()
         except OSError as error:
-            _log.error("rescue_file_unreadable", error=type(error).__name__)
+            log.error("rescue_file_unreadable", error=type(error).__name__)  # noqa: TRY400 - a traceback shows too much
             return False
         if found is None:
             return False
@@ -244,22 +237,22 @@ class Refresher:
         return follows
 
     def _stored(self, unsaved: Unsaved) -> bool:
-        """Whether the vault answered; a newer generation there means that this pair is superseded."""
+        """Whether the storage answered; a newer generation there means that this pair is superseded."""
         pair = unsaved.pair
         try:
-            stored = self._vault.store_refreshed(
+            stored = self._storage.store_refreshed(
                 generation=unsaved.generation,
-                access_sealed=self._sealer.seal(pair.access),
-                refresh_sealed=None if pair.refresh is None else self._sealer.seal(pair.refresh),
+                access_sealed=self._cipher.seal(pair.access),
+                refresh_sealed=None if pair.refresh is None else self._cipher.seal(pair.refresh),
                 access_issued_at=pair.issued_at,
                 access_expires_at=pair.expires_at,
                 scope=pair.scope,
                 now=self._clock(),
             )
-        except Exception as error:  # noqa: BLE001 - whatever the vault raises, the pair must survive it
-            _log.error("token_pair_not_stored", error=type(error).__name__)
+        except Exception as error:  # noqa: BLE001 - whatever the storage raises, the pair must survive it
+            log.error("token_pair_not_stored", error=type(error).__name__)  # noqa: TRY400 - a traceback shows too much
             return False
-        _log.info("token_pair_stored" if stored else "token_pair_superseded", generation=unsaved.generation)
+        log.info("token_pair_stored" if stored else "token_pair_superseded", generation=unsaved.generation)
         return True
 
     def _write_rescue(self, unsaved: Unsaved) -> None:
@@ -268,7 +261,7 @@ class Refresher:
         try:
             self._rescue.write(unsaved)
         except OSError as error:
-            _log.critical("rescue_file_not_written", error=type(error).__name__)
+            log.critical("rescue_file_not_written", error=type(error).__name__)
             return
         self._tell("rescue_written", None)
 
@@ -280,7 +273,7 @@ class Refresher:
             if self._rescue.read() == stored:
                 self._rescue.remove()
         except OSError as error:
-            _log.error("rescue_file_not_removed", error=type(error).__name__)
+            log.error("rescue_file_not_removed", error=type(error).__name__)  # noqa: TRY400 - a traceback shows too much
 
     def _lease_owner(self) -> str:
         # A keeper made before a fork exists in every worker, and a lease never excludes its own owner.

@@ -1,4 +1,4 @@
-"""The last resort when the vault does not take a pair whose predecessor is spent: a sealed file."""
+"""The last resort when the storage does not take a pair whose predecessor is spent: a sealed file."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from oauth.tokens import TokenPair
 
 @dataclass(frozen=True)
 class Unsaved:
-    """A pair that the vendor issued for this generation and epoch and the vault did not take yet."""
+    """A pair that the vendor issued for this generation and epoch and the storage did not take yet."""
 
     generation: int
     epoch: int
@@ -24,12 +24,12 @@ class RescueFile:
 
     Args:
         path: In a folder that survives a restart.
-        sealer: Seals the content.
+        cipher: Seals the content.
     """
 
-    def __init__(self, path: Path, sealer: TokenCipher) -> None:
+    def __init__(self, path: Path, cipher: TokenCipher) -> None:
         self._path = path
-        self._sealer = sealer
+        self._cipher = cipher
 
     def write(self, unsaved: Unsaved) -> None:
         """Puts ``unsaved`` on disk in place of what was there.
@@ -41,7 +41,7 @@ class RescueFile:
         try:
             descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             with os.fdopen(descriptor, "w") as file:
-                file.write(self._sealer.seal(json.dumps(asdict(unsaved))))
+                file.write(self._cipher.seal(json.dumps(asdict(unsaved))))
                 file.flush()
                 os.fsync(file.fileno())
             partial.replace(self._path)
@@ -57,7 +57,7 @@ class RescueFile:
             OSError: There is a file that cannot be read.
         """
         try:
-            document = json.loads(self._sealer.unseal(self._path.read_text()))
+            document = json.loads(self._cipher.unseal(self._path.read_text()))
         except (FileNotFoundError, Undecryptable, ValueError):
             return None
         return Unsaved(document["generation"], document["epoch"], TokenPair(**document["pair"]))

@@ -3,11 +3,12 @@
 import threading
 from collections.abc import Callable
 
+from oauth.context import OAuthContext
 from oauth.errors import NeedsReauthorization, NotConnected, RefreshUnavailable
 from oauth.ownership import Ownership
 from oauth.refresh.refreshing import Refresher
 from oauth.refresh.schedule import FORCED_REFRESH_MS, SLOW_RETRY_MS, lasts
-from oauth.storage import ConnectionStorage, StoredConnection
+from oauth.storage import StoredConnection
 
 _SOON_MS = 2_000
 PATIENCE_SECONDS = 12.0
@@ -19,31 +20,29 @@ class SingleFlight:
     """Decides who refreshes and when.
 
     Args:
-        vault: Where the connection row lives.
+        context: The context.
         refresher: Sends and stores.
-        admission: Opens the refresh token.
-        clock: Epoch ms.
-        wait: Waits the given seconds.
+        ownership: Opens the refresh token.
         forget: Called before a token is sent, as the one in memory is about to be replaced.
-        patience: Seconds a caller waits for a refresh that another makes.
+        patience: Seconds a caller waits for a refresh that another thread or process makes.
     """
 
     def __init__(
         self,
-        vault: ConnectionStorage,
+        context: OAuthContext,
         refresher: Refresher,
-        admission: Ownership,
+        ownership: Ownership,
         *,
-        clock: Callable[[], int],
-        wait: Callable[[float], object],
         forget: Callable[[], None],
         patience: float = PATIENCE_SECONDS,
     ) -> None:
-        self._vault = vault
+        self._storage, self._clock, self._wait = (
+            context.storage,
+            context.clock,
+            context.wait,
+        )
         self._refresher = refresher
-        self._admission = admission
-        self._clock = clock
-        self._wait = wait
+        self._ownership = ownership
         self._forget = forget
         self._patience = patience
         self._lock = threading.Lock()
@@ -56,8 +55,8 @@ class SingleFlight:
         """The row, after what is held in memory or in the rescue file was stored, where possible."""
         with self._lock:
             self._refresher.save_unsaved()
-            row = self._vault.read()
-            return self._vault.read() if self._refresher.import_rescue(row) else row
+            row = self._storage.read()
+            return self._storage.read() if self._refresher.import_rescue(row) else row
 
     def paused(self, row: StoredConnection) -> bool:
         """Whether trying now is too early or useless."""
@@ -98,7 +97,7 @@ class SingleFlight:
         forced, sent = rejected is not None, False
         lease_until: int | None = None
         for _ in range(int(self._patience / _POLL_SECONDS)):
-            row = self._vault.read()
+            row = self._storage.read()
             token = satisfied(row)
             if token is not None:
                 return token
@@ -109,7 +108,7 @@ class SingleFlight:
                 # One send a question: what came of it does not serve, and asking again would not change that.
                 break
             if not sent and self._refresher.take_lease(row, forced=forced):
-                if self._vault.read().failures != row.failures:
+                if self._storage.read().failures != row.failures:
                     # Another's try failed after we had read the row: its verdict and its pause stand.
                     self._refresher.release_lease()
                     continue
@@ -129,7 +128,7 @@ class SingleFlight:
             raise NotConnected
         if row.state == "needs_reauthorization":
             raise NeedsReauthorization(row.last_error)
-        self._admission.check_installation(row)
+        self._ownership.check_installation(row)
         if patient and self.paused(row):
             if row.state == "credentials_rejected":
                 raise self._refresher.credentials_rejected(row.next_refresh_at)
@@ -139,7 +138,7 @@ class SingleFlight:
         # A live lease may be a forced refresh under way, whose token everybody is to wait for.
         if forced and (row.lease_until or 0) <= self._clock():
             self._check_forced(row)
-        return self._admission.unseal(row, row.refresh_sealed)
+        return self._ownership.unseal(row, row.refresh_sealed)
 
     def _check_forced(self, row: StoredConnection) -> None:
         now = self._clock()

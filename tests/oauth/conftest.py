@@ -1,4 +1,4 @@
-"""The vendor, the vault and a keeper over them."""
+"""The vendor, the connections and a source over them."""
 
 from collections.abc import Callable, Iterator
 
@@ -8,11 +8,14 @@ import responses
 
 from oauth.authorization_server import AuthorizationServer
 from oauth.connecting.connector import Connector
+from oauth.context import OAuthContext
 from oauth.encryption import TokenCipher
 from oauth.token_source import TokenSource
+from store.engine.database import Database
 from tests.oauth.consent import SCOPES, Accounts, Calls, Happenings
-from tests.oauth.vault_in_memory import AttemptsInMemory, VaultInMemory
+from tests.oauth.on_file import AttemptsOnFile, ConnectionsOnFile
 from tests.oauth.vendor import BASE_URL, DAY, START, Clock, Vendor
+from tests.support.migrated import copy_migrated
 
 
 @pytest.fixture
@@ -39,35 +42,54 @@ def server() -> AuthorizationServer:
 
 
 @pytest.fixture
-def sealer() -> TokenCipher:
+def cipher() -> TokenCipher:
     return TokenCipher(["a key of enough length"])
 
 
 @pytest.fixture
-def attempts() -> AttemptsInMemory:
-    return AttemptsInMemory()
+def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    """An empty database, on a file beside what else the test puts on disk."""
+    file = tmp_path_factory.mktemp("store") / "test.db"
+    copy_migrated(file)
+    database = Database(f"sqlite:///{file}")
+    yield database
+    database.close()
 
 
 @pytest.fixture
-def vault(sealer: TokenCipher) -> VaultInMemory:
+def attempts(database: Database) -> AttemptsOnFile:
+    return AttemptsOnFile(database)
+
+
+@pytest.fixture
+def connections(database: Database, cipher: TokenCipher) -> ConnectionsOnFile:
     """Connected at START with tokens number 0, valid for a day."""
-    vault = VaultInMemory()
-    vault.store_connected(
-        access_sealed=sealer.seal("access-secret-0"),
-        refresh_sealed=sealer.seal("refresh-secret-0"),
+    connections = ConnectionsOnFile(database)
+    connections.store_connected(
+        access_sealed=cipher.seal("access-secret-0"),
+        refresh_sealed=cipher.seal("refresh-secret-0"),
         access_issued_at=START,
         access_expires_at=START + DAY,
         scope="contact_data offline_access",
         now=START,
     )
-    return vault
+    return connections
 
 
 @pytest.fixture
-def keeper(
-    vault: VaultInMemory, vendor: Vendor, server: AuthorizationServer, sealer: TokenCipher, clock: Clock
-) -> TokenSource:
-    return TokenSource(vault, server, sealer, clock=clock, wait=clock.wait)
+def context(
+    connections: ConnectionsOnFile,
+    vendor: Vendor,
+    server: AuthorizationServer,
+    cipher: TokenCipher,
+    clock: Clock,
+) -> OAuthContext:
+    return OAuthContext(connections, server, cipher, clock=clock, wait=clock.wait)
+
+
+@pytest.fixture
+def source(context: OAuthContext) -> TokenSource:
+    return TokenSource(context)
 
 
 @pytest.fixture
@@ -87,11 +109,11 @@ def connected() -> Calls:
 
 @pytest.fixture
 def make(
-    vault: VaultInMemory,
-    attempts: AttemptsInMemory,
+    connections: ConnectionsOnFile,
+    attempts: AttemptsOnFile,
     vendor: Vendor,
     server: AuthorizationServer,
-    sealer: TokenCipher,
+    cipher: TokenCipher,
     clock: Clock,
     *,
     connected: Calls,
@@ -99,18 +121,20 @@ def make(
     happenings: Happenings,
 ) -> Callable[[bool], Connector]:
     return lambda pkce: Connector(
-        vault,
+        OAuthContext(
+            connections,
+            server,
+            cipher,
+            clock=clock,
+            wait=clock.wait,
+            fingerprint="this installation",
+            audit=happenings,
+        ),
         attempts,
-        server,
-        sealer,
-        clock=clock,
+        accounts,
         scopes=SCOPES,
         pkce=pkce,
         on_connected=connected,
-        account_of=accounts,
-        fingerprint="this installation",
-        on_event=happenings,
-        wait=clock.wait,
     )
 
 

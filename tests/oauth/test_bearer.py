@@ -10,7 +10,7 @@ import responses
 from oauth.bearer import BearerAuth
 from oauth.errors import RefreshUnavailable
 from oauth.token_source import TokenSource
-from tests.oauth.vault_in_memory import VaultInMemory
+from tests.oauth.on_file import ConnectionsOnFile
 from tests.oauth.vendor import START, Clock, Vendor
 
 API = "https://api.test/v3/contacts/sign_up_form"
@@ -36,9 +36,9 @@ def booked(http: responses.RequestsMock) -> Booked:
 
 
 @pytest.fixture
-def session(keeper: TokenSource, booked: Booked) -> requests.Session:
+def session(source: TokenSource, booked: Booked) -> requests.Session:
     session = requests.Session()
-    session.auth = BearerAuth(keeper, booked=booked)
+    session.auth = BearerAuth(source, booked=booked)
     return session
 
 
@@ -105,8 +105,8 @@ def test_a_second_401_goes_to_the_caller_and_the_next_call_says_why(
 def test_a_disabled_application_costs_one_forced_refresh_and_recovers_by_itself(
     session: requests.Session,
     http: responses.RequestsMock,
-    keeper: TokenSource,
-    vault: VaultInMemory,
+    source: TokenSource,
+    connections: ConnectionsOnFile,
     vendor: Vendor,
     clock: Clock,
 ) -> None:
@@ -116,29 +116,33 @@ def test_a_disabled_application_costs_one_forced_refresh_and_recovers_by_itself(
     for _ in range(2 * 24 * 6):
         with suppress(RefreshUnavailable):
             session.post(API)
-        keeper.tend()
+        source.tend()
         rotations.append(vendor.issued)
         clock.now += 600_000
-    assert vault.row.state == "api_rejected"
+    assert connections.row.state == "api_rejected"
     assert rotations[: 21 * 6] == [1] * 21 * 6, "one forced refresh, then none until the token's day is over"
     assert rotations[-1] == 3, "the refreshes of two days"
     http.replace(responses.POST, API, status=201)
     assert session.post(API).status_code == 201
-    assert (vault.row.state, vault.row.last_error) == ("connected", None)
+    assert (connections.row.state, connections.row.last_error) == ("connected", None)
 
 
 @pytest.mark.parametrize("status", [401, 200, 403])
 def test_a_proxys_page_says_nothing_about_the_token(
-    session: requests.Session, http: responses.RequestsMock, vault: VaultInMemory, vendor: Vendor, status: int
+    session: requests.Session,
+    http: responses.RequestsMock,
+    connections: ConnectionsOnFile,
+    vendor: Vendor,
+    status: int,
 ) -> None:
     """Neither that it is refused, which costs a refresh, nor that it is accepted."""
     http.post(API, status=401)
     session.post(API)
-    assert vault.row.state == "api_rejected"
+    assert connections.row.state == "api_rejected"
     http.replace(responses.POST, API, status=status, body=" \n<html>Sign in to this network</html>")
-    vault.row = replace(vault.row, state="api_rejected")
+    connections.row = replace(connections.row, state="api_rejected")
     assert session.post(API).status_code == status
-    assert (vault.row.state, vendor.issued) == ("api_rejected", 1)
+    assert (connections.row.state, vendor.issued) == ("api_rejected", 1)
 
 
 @pytest.mark.parametrize("status", [400, 403, 409, 429, 500])
@@ -153,10 +157,10 @@ def test_other_refusals_never_refresh(
 
 
 def test_without_a_connection_nothing_is_sent(
-    session: requests.Session, http: responses.RequestsMock, vault: VaultInMemory
+    session: requests.Session, http: responses.RequestsMock, connections: ConnectionsOnFile
 ) -> None:
     """The failure names its cause instead of a call without a token."""
-    vault.disconnect(now=START)
+    connections.disconnect(now=START)
     with pytest.raises(Exception, match="not connected"):
         session.post(API)
     assert sent(http) == []

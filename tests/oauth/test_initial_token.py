@@ -1,10 +1,9 @@
 """A refresh token from the environment."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
+from oauth.authorization_server import AuthorizationServer
+from oauth.context import OAuthContext
 from oauth.encryption import TokenCipher
 from oauth.initial_token import plant
 from store.connection.oauth_connection import OAuthConnections
@@ -19,38 +18,43 @@ class Start:
     """A start of the service with a seed; the events of all starts."""
 
     def __init__(
-        self, connections: OAuthConnections, meta: KeyValue, sealer: TokenCipher, clock: Clock
+        self, database: Database, server: AuthorizationServer, cipher: TokenCipher, clock: Clock
     ) -> None:
-        self.connections = connections
-        self.sealer = sealer
+        self.connections = OAuthConnections(database)
+        self.server = server
+        self.cipher = cipher
         self.clock = clock
         self.told: list[tuple[str, str | None]] = []
-        self.meta = meta
+        self.meta = KeyValue(database)
+
+    def record(self, kind: str, detail: str | None, _actor: str | None = None) -> None:
+        self.told.append((kind, detail))
 
     def __call__(self, seed: str) -> bool:
         return plant(
             seed,
-            vault=self.connections,
-            sealer=self.sealer,
-            fingerprint="this installation",
-            clock=self.clock,
+            OAuthContext(
+                self.connections,
+                self.server,
+                self.cipher,
+                clock=self.clock,
+                fingerprint="this installation",
+                audit=self.record,
+            ),
             first_ignored=lambda seed_hash: self.meta.add(seed_hash, ""),
-            on_event=lambda kind, detail: self.told.append((kind, detail)),
         )
 
 
 @pytest.fixture
-def start(tmp_path: Path, sealer: TokenCipher, clock: Clock) -> Iterator[Start]:
-    database = Database(f"sqlite:///{tmp_path / 'test.db'}")
-    yield Start(OAuthConnections(database), KeyValue(database), sealer, clock)
-    database.close()
+def start(database: Database, server: AuthorizationServer, cipher: TokenCipher, clock: Clock) -> Start:
+    return Start(database, server, cipher, clock)
 
 
 def connect(start: Start) -> None:
     """An admin connects."""
     start.connections.store_connected(
-        access_sealed=start.sealer.seal("access"),
-        refresh_sealed=start.sealer.seal("refresh"),
+        access_sealed=start.cipher.seal("access"),
+        refresh_sealed=start.cipher.seal("refresh"),
         access_issued_at=START,
         access_expires_at=START + 1,
         scope=None,
@@ -62,7 +66,7 @@ def test_a_seed_begins_the_connection(start: Start) -> None:
     """Stored sealed and bound to this installation, with an access token that is over."""
     assert start(SEED)
     row = start.connections.read()
-    assert start.sealer.unseal(row.refresh_sealed or "") == SEED
+    assert start.cipher.unseal(row.refresh_sealed or "") == SEED
     assert (row.state, row.access_expires_at, row.fingerprint) == ("connected", 0, "this installation")
     assert SEED not in repr(row)
     assert start.told == [("seeded", None)]

@@ -15,13 +15,14 @@ from structlog.testing import capture_logs
 
 from oauth.authorization_server import AuthorizationServer
 from oauth.connecting.connector import Connector
+from oauth.context import OAuthContext
 from oauth.encryption import TokenCipher
 from oauth.errors import OAuthError
 from oauth.refresh.rescue_file import RescueFile
 from oauth.token_source import TokenSource
 from oauth.tokens import TokenPair
 from tests.oauth.consent import SCOPES, Account, started
-from tests.oauth.vault_in_memory import AttemptsInMemory, VaultInMemory
+from tests.oauth.on_file import AttemptsOnFile, ConnectionsOnFile
 from tests.oauth.vendor import DAY, START, Clock
 
 # Not in the call itself: a traceback quotes the line.
@@ -91,9 +92,9 @@ def parts(root: object) -> list[object]:
 @pytest.mark.parametrize("broken", [set(), {"store_refreshed"}])
 def test_no_secret_leaves_by_log_failure_or_repr(
     address: str,
-    vault: VaultInMemory,
-    attempts: AttemptsInMemory,
-    sealer: TokenCipher,
+    connections: ConnectionsOnFile,
+    attempts: AttemptsOnFile,
+    cipher: TokenCipher,
     clock: Clock,
     caplog: pytest.LogCaptureFixture,
     reply: tuple[int, dict[str, object]],
@@ -111,36 +112,35 @@ def test_no_secret_leaves_by_log_failure_or_repr(
         server = AuthorizationServer(
             session, base_url=address, client_id="client-id", client_secret="client-secret"
         )
-        rescue = RescueFile(tmp_path / "rescue", sealer)
-        keeper = TokenSource(vault, server, sealer, clock=clock, wait=clock.wait, rescue=rescue)
+        rescue = RescueFile(tmp_path / "rescue", cipher)
+        source = TokenSource(
+            OAuthContext(connections, server, cipher, clock=clock, wait=clock.wait), rescue=rescue
+        )
         connector = Connector(
-            vault,
+            OAuthContext(connections, server, cipher, clock=clock),
             attempts,
-            server,
-            sealer,
-            clock=clock,
+            lambda _: Account(),
             scopes=SCOPES,
             pkce=True,
-            on_connected=keeper.forget,
-            account_of=lambda _: Account(),
+            on_connected=source.forget,
         )
         state = started(connector)
         for call in (
             lambda: connector.finish(browser="browser", state=state, code=CODE, error=None),
             lambda: setattr(clock, "now", START + 2 * DAY),
-            keeper.current,
+            source.current,
         ):
-            vault.broken = broken
+            connections.broken = broken
             try:
                 call()
             except OAuthError as failure:
                 seen += [str(failure), repr(failure), "".join(traceback.format_exception(failure))]
-        reached = parts(keeper) + parts(connector)
-        seen += [*reached, vault.row, attempts.open, events, caplog.text]
+        reached = parts(source) + parts(connector)
+        seen += [*reached, connections.row, attempts.open(), events, caplog.text]
         seen += [path.read_text() for path in tmp_path.iterdir()]
     issued = reply[0] == 200 and "refresh_token" in reply[1]
     held = [part for part in reached if isinstance(part, TokenPair)]
-    assert len(held) == (issued and bool(broken)), "the pair that the vault refused is held"
+    assert len(held) == (issued and bool(broken)), "the pair that the connections refused is held"
     assert len(list(tmp_path.iterdir())) == len(held), "and in the rescue file"
     assert "POST /token" in caplog.text, "the HTTP library must have logged"
     text = repr(seen)

@@ -1,4 +1,4 @@
-"""The keeper: what it hands out and what each failure leaves behind."""
+"""The source: what it hands out and what each failure leaves behind."""
 
 from dataclasses import replace
 
@@ -6,6 +6,7 @@ import pytest
 import requests
 
 from oauth.authorization_server import AuthorizationServer
+from oauth.context import OAuthContext
 from oauth.encryption import TokenCipher
 from oauth.errors import (
     CredentialsRejected,
@@ -16,23 +17,25 @@ from oauth.errors import (
     Undecryptable,
 )
 from oauth.token_source import TokenSource
-from tests.oauth.vault_in_memory import Row, VaultDown, VaultInMemory
+from store.connection.oauth_connection import ConnectionRow
+from store.errors import StoreUnavailable
+from tests.oauth.on_file import ConnectionsOnFile
 from tests.oauth.vendor import DAY, HOUR, START, Answer, Clock, Vendor
 
 EXPIRED = START + DAY
 GRANT_DEAD = (400, '{"error": "invalid_grant"}')
 
 
-def tokens(row: Row) -> tuple[str | None, str | None]:
+def tokens(row: ConnectionRow) -> tuple[str | None, str | None]:
     return row.access_sealed, row.refresh_sealed
 
 
-def newer_pair(vault: VaultInMemory, sealer: TokenCipher, clock: Clock) -> None:
+def newer_pair(connections: ConnectionsOnFile, cipher: TokenCipher, clock: Clock) -> None:
     """Another process stores a pair."""
-    vault.store_refreshed(
-        generation=vault.row.generation,
-        access_sealed=sealer.seal("access-of-another"),
-        refresh_sealed=sealer.seal("refresh-of-another"),
+    connections.store_refreshed(
+        generation=connections.row.generation,
+        access_sealed=cipher.seal("access-of-another"),
+        refresh_sealed=cipher.seal("refresh-of-another"),
         access_issued_at=clock.now,
         access_expires_at=clock.now + DAY,
         scope=None,
@@ -40,9 +43,9 @@ def newer_pair(vault: VaultInMemory, sealer: TokenCipher, clock: Clock) -> None:
     )
 
 
-def test_a_stored_token_that_lasts_is_handed_out_without_a_call(keeper: TokenSource, vendor: Vendor) -> None:
+def test_a_stored_token_that_lasts_is_handed_out_without_a_call(source: TokenSource, vendor: Vendor) -> None:
     """No refresh while there is a token."""
-    assert keeper.current() == "access-secret-0"
+    assert source.current() == "access-secret-0"
     assert vendor.forms == []
 
 
@@ -50,89 +53,89 @@ def test_a_stored_token_that_lasts_is_handed_out_without_a_call(keeper: TokenSou
     ("lifetime", "margin"), [(DAY, 120_000), (HOUR, 120_000), (600_000, 60_000), (10_000, 1_000)]
 )
 def test_a_token_is_refreshed_in_its_last_moments(
-    keeper: TokenSource, vault: VaultInMemory, clock: Clock, lifetime: int, margin: int
+    source: TokenSource, connections: ConnectionsOnFile, clock: Clock, lifetime: int, margin: int
 ) -> None:
     """The margin is 120 s, or a tenth of the lifetime when that is shorter."""
-    vault.row = replace(vault.row, access_expires_at=START + lifetime)
+    connections.row = replace(connections.row, access_expires_at=START + lifetime)
     clock.now = START + lifetime - margin - 1
-    assert keeper.current() == "access-secret-0"
+    assert source.current() == "access-secret-0"
     clock.now += 1
-    assert keeper.current() == "access-secret-1"
+    assert source.current() == "access-secret-1"
 
 
 def test_a_refreshed_pair_is_stored_sealed_with_the_next_generation(
-    keeper: TokenSource, vault: VaultInMemory, sealer: TokenCipher, clock: Clock
+    source: TokenSource, connections: ConnectionsOnFile, cipher: TokenCipher, clock: Clock
 ) -> None:
     """The row holds the new pair, connected, without lease or failures."""
     clock.now = EXPIRED
-    assert keeper.current() == "access-secret-1"
-    row = vault.row
+    assert source.current() == "access-secret-1"
+    row = connections.row
     assert (row.state, row.generation, row.epoch, row.failures) == ("connected", 2, 1, 0)
     assert row.lease_owner is None
-    assert sealer.unseal(row.access_sealed or "") == "access-secret-1"
-    assert sealer.unseal(row.refresh_sealed or "") == "refresh-secret-1"
+    assert cipher.unseal(row.access_sealed or "") == "access-secret-1"
+    assert cipher.unseal(row.refresh_sealed or "") == "refresh-secret-1"
     assert row.access_expires_at == EXPIRED + DAY
 
 
 @pytest.mark.parametrize("refresh", [None, "", "refresh-secret-0"])
 def test_an_answer_without_a_new_refresh_token_keeps_the_old_one(
-    keeper: TokenSource,
-    vault: VaultInMemory,
+    source: TokenSource,
+    connections: ConnectionsOnFile,
     vendor: Vendor,
-    sealer: TokenCipher,
+    cipher: TokenCipher,
     clock: Clock,
     refresh: str | None,
 ) -> None:
     """Long-lived refresh tokens stay in the row."""
     clock.now = EXPIRED
     vendor.extra = {"refresh_token": refresh}
-    assert keeper.current() == "access-secret-1"
-    assert sealer.unseal(vault.row.refresh_sealed or "") == "refresh-secret-0"
-    assert vault.row.state == "connected"
+    assert source.current() == "access-secret-1"
+    assert cipher.unseal(connections.row.refresh_sealed or "") == "refresh-secret-0"
+    assert connections.row.state == "connected"
 
 
 @pytest.mark.parametrize("expires_in", [None, 0, -1, "86400", START // 1000, 28800])
 def test_no_expires_in_leads_to_a_refresh_loop(
-    keeper: TokenSource, vendor: Vendor, clock: Clock, expires_in: object
+    source: TokenSource, vendor: Vendor, clock: Clock, expires_in: object
 ) -> None:
     """One refresh lasts, whatever the vendor says about its lifetime."""
     clock.now = EXPIRED
     vendor.extra = {"expires_in": expires_in}
-    assert {keeper.current() for _ in range(5)} == {"access-secret-1"}
+    assert {source.current() for _ in range(5)} == {"access-secret-1"}
     assert len(vendor.forms) == 1
 
 
 def test_a_pair_stored_by_another_process_counts_after_a_second(
-    keeper: TokenSource, vault: VaultInMemory, sealer: TokenCipher, clock: Clock
+    source: TokenSource, connections: ConnectionsOnFile, cipher: TokenCipher, clock: Clock
 ) -> None:
     """Memory outlives its generation by 1 s at most."""
-    keeper.current()
-    newer_pair(vault, sealer, clock)
+    source.current()
+    newer_pair(connections, cipher, clock)
     clock.now += 1000
-    assert keeper.current() == "access-of-another"
+    assert source.current() == "access-of-another"
 
 
 def test_a_disconnect_by_another_process_counts_after_a_second(
-    keeper: TokenSource, vault: VaultInMemory, clock: Clock
+    source: TokenSource, connections: ConnectionsOnFile, clock: Clock
 ) -> None:
     """Then no token leaves the house, and nothing is asked of the vendor."""
-    keeper.current()
-    vault.disconnect(now=START)
+    source.current()
+    connections.disconnect(now=START)
     clock.now += 1000
     with pytest.raises(NotConnected) as caught:
-        keeper.current()
+        source.current()
     assert (caught.value.state, caught.value.retry_at) == ("disconnected", None)
 
 
 def test_the_token_is_opened_once_a_generation(
-    keeper: TokenSource, vault: VaultInMemory, sealer: TokenCipher
+    source: TokenSource, connections: ConnectionsOnFile, cipher: TokenCipher
 ) -> None:
-    """Memory serves until the generation changes or the keeper is told to forget."""
-    keeper.current()
-    vault.row = replace(vault.row, access_sealed=sealer.seal("something else"))
-    assert keeper.current() == "access-secret-0"
-    keeper.forget()
-    assert keeper.current() == "something else"
+    """Memory serves until the generation changes or the source is told to forget."""
+    source.current()
+    connections.row = replace(connections.row, access_sealed=cipher.seal("something else"))
+    assert source.current() == "access-secret-0"
+    source.forget()
+    assert source.current() == "something else"
 
 
 TRANSIENT: list[Answer] = [
@@ -153,16 +156,16 @@ TRANSIENT: list[Answer] = [
 
 @pytest.mark.parametrize("answer", TRANSIENT)
 def test_a_transient_failure_is_never_final(
-    keeper: TokenSource, vault: VaultInMemory, vendor: Vendor, clock: Clock, answer: Answer
+    source: TokenSource, connections: ConnectionsOnFile, vendor: Vendor, clock: Clock, answer: Answer
 ) -> None:
     """Tokens stay byte for byte, the next try is dated, and then the same token works."""
     clock.now = EXPIRED
-    before = tokens(vault.row)
+    before = tokens(connections.row)
     vendor.canned = [answer] * 2
     with pytest.raises(RefreshUnavailable) as caught:
-        keeper.current()
+        source.current()
     vendor.canned.clear()
-    row, sent = vault.row, len(vendor.forms)
+    row, sent = connections.row, len(vendor.forms)
     assert (row.state, row.failures, row.lease_owner) == ("refresh_failing", 1, None)
     assert tokens(row) == before
     assert row.next_refresh_at is not None
@@ -170,16 +173,16 @@ def test_a_transient_failure_is_never_final(
     assert row.next_refresh_at > clock.now
 
     with pytest.raises(RefreshUnavailable):
-        keeper.current()
+        source.current()
     assert len(vendor.forms) == sent, "the pause must be obeyed"
 
     clock.now = row.next_refresh_at
-    assert keeper.current() == "access-secret-1"
-    assert vault.row.state == "connected"
+    assert source.current() == "access-secret-1"
+    assert connections.row.state == "connected"
 
 
 def test_pauses_grow_to_a_quarter_of_an_hour(
-    keeper: TokenSource, vault: VaultInMemory, vendor: Vendor, clock: Clock
+    source: TokenSource, connections: ConnectionsOnFile, vendor: Vendor, clock: Clock
 ) -> None:
     """An outage of hours costs few calls and never the connection."""
     clock.now = EXPIRED
@@ -187,250 +190,262 @@ def test_pauses_grow_to_a_quarter_of_an_hour(
     vendor.canned = [(503, "")] * 9
     for _ in range(8):
         with pytest.raises(RefreshUnavailable):
-            keeper.current()
-        assert vault.row.next_refresh_at is not None
-        pauses.append(vault.row.next_refresh_at - clock.now)
-        clock.now = vault.row.next_refresh_at
+            source.current()
+        assert connections.row.next_refresh_at is not None
+        pauses.append(connections.row.next_refresh_at - clock.now)
+        clock.now = connections.row.next_refresh_at
     for pause, middle in zip(pauses, [30, 60, 120, 300, 900, 900, 900, 900], strict=True):
         assert 800 * middle <= pause <= 1200 * middle
     assert len(vendor.forms) == 9, "only the first lost answer is asked for again"
     assert len(set(pauses[4:])) > 1, "processes must not come back in step"
-    assert keeper.current() == "access-secret-1"
+    assert source.current() == "access-secret-1"
 
 
 def test_an_unforeseen_refusal_is_tried_again_in_a_quarter_of_an_hour(
-    keeper: TokenSource, vendor: Vendor, clock: Clock
+    source: TokenSource, vendor: Vendor, clock: Clock
 ) -> None:
     """Asking sooner would not change what the vendor dislikes."""
     clock.now = EXPIRED
     vendor.canned = [(400, '{"error": "unsupported_grant_type"}')]
     with pytest.raises(RefreshUnavailable) as caught:
-        keeper.current()
+        source.current()
     assert caught.value.retry_at == EXPIRED + 900_000
 
 
 def test_a_lost_answer_is_asked_for_again_at_once_also_after_other_failures(
-    keeper: TokenSource, vendor: Vendor, clock: Clock
+    source: TokenSource, vendor: Vendor, clock: Clock
 ) -> None:
     """The vendor's grace period does not depend on how often it could not be reached before."""
     clock.now = EXPIRED
     vendor.canned = [(429, "")] * 3 + [requests.ReadTimeout("late")]
     for _ in range(3):
         with pytest.raises(RefreshUnavailable) as caught:
-            keeper.current()
+            source.current()
         clock.now = caught.value.retry_at or 0
-    assert keeper.current() == "access-secret-1"
+    assert source.current() == "access-secret-1"
     assert len(vendor.forms) == 5
 
 
 def test_a_pause_dated_by_a_clock_since_set_back_is_ignored(
-    keeper: TokenSource, vault: VaultInMemory, clock: Clock
+    source: TokenSource, connections: ConnectionsOnFile, clock: Clock
 ) -> None:
     """A step of the clock by 26 hours does not stop refreshing for 26 hours."""
     clock.now = EXPIRED
-    vault.row = replace(vault.row, next_refresh_at=clock.now + 26 * HOUR)
-    assert keeper.current() == "access-secret-1"
+    connections.row = replace(connections.row, next_refresh_at=clock.now + 26 * HOUR)
+    assert source.current() == "access-secret-1"
 
 
 def test_invalid_grant_on_the_newest_generation_is_final(
-    keeper: TokenSource, vault: VaultInMemory, vendor: Vendor, clock: Clock
+    source: TokenSource, connections: ConnectionsOnFile, vendor: Vendor, clock: Clock
 ) -> None:
     """The state says so once, the tokens are kept, and the vendor is not asked again."""
     clock.now = EXPIRED
-    before = tokens(vault.row)
+    before = tokens(connections.row)
     vendor.canned = [GRANT_DEAD]
     for _ in range(3):
         with pytest.raises(NeedsReauthorization) as caught:
-            keeper.current()
+            source.current()
     assert caught.value.state == "needs_reauthorization"
     assert caught.value.retry_at is None
-    assert (vault.row.state, vault.row.failures) == ("needs_reauthorization", 1)
-    assert tokens(vault.row) == before
+    assert (connections.row.state, connections.row.failures) == ("needs_reauthorization", 1)
+    assert tokens(connections.row) == before
     assert len(vendor.forms) == 1
 
 
-def test_a_dead_grant_does_not_waste_a_living_access_token(keeper: TokenSource, vault: VaultInMemory) -> None:
+def test_a_dead_grant_does_not_waste_a_living_access_token(
+    source: TokenSource, connections: ConnectionsOnFile
+) -> None:
     """The access token is used until it ends."""
-    vault.row = replace(vault.row, state="needs_reauthorization")
-    assert keeper.current() == "access-secret-0"
+    connections.row = replace(connections.row, state="needs_reauthorization")
+    assert source.current() == "access-secret-0"
 
 
 @pytest.mark.parametrize("answer", [GRANT_DEAD, (503, ""), (401, "{}"), requests.ReadTimeout("late")])
 def test_a_failure_of_a_superseded_token_is_ignored(
-    keeper: TokenSource,
-    vault: VaultInMemory,
+    source: TokenSource,
+    connections: ConnectionsOnFile,
     vendor: Vendor,
-    sealer: TokenCipher,
+    cipher: TokenCipher,
     clock: Clock,
     answer: Answer,
 ) -> None:
     """When another process stored a newer pair meanwhile, that pair is adopted and the state stays."""
     clock.now = EXPIRED
     vendor.canned = [answer]
-    vendor.meanwhile = lambda: newer_pair(vault, sealer, clock)
-    assert keeper.current() == "access-of-another"
-    assert (vault.row.state, vault.row.failures) == ("connected", 0)
+    vendor.meanwhile = lambda: newer_pair(connections, cipher, clock)
+    assert source.current() == "access-of-another"
+    assert (connections.row.state, connections.row.failures) == ("connected", 0)
 
 
 def test_a_late_answer_does_not_overwrite_a_newer_pair(
-    keeper: TokenSource, vault: VaultInMemory, vendor: Vendor, sealer: TokenCipher, clock: Clock
+    source: TokenSource, connections: ConnectionsOnFile, vendor: Vendor, cipher: TokenCipher, clock: Clock
 ) -> None:
     """A holder that was paused drops its own result."""
     clock.now = EXPIRED
-    vendor.meanwhile = lambda: newer_pair(vault, sealer, clock)
-    assert keeper.current() == "access-of-another"
-    assert sealer.unseal(vault.row.refresh_sealed or "") == "refresh-of-another"
+    vendor.meanwhile = lambda: newer_pair(connections, cipher, clock)
+    assert source.current() == "access-of-another"
+    assert cipher.unseal(connections.row.refresh_sealed or "") == "refresh-of-another"
 
 
 def test_a_disconnect_during_a_refresh_stays(
-    keeper: TokenSource, vault: VaultInMemory, vendor: Vendor, clock: Clock
+    source: TokenSource, connections: ConnectionsOnFile, vendor: Vendor, clock: Clock
 ) -> None:
     """The late pair is not stored and not handed out."""
     clock.now = EXPIRED
-    vendor.meanwhile = lambda: vault.disconnect(now=clock.now)
+    vendor.meanwhile = lambda: connections.disconnect(now=clock.now)
     with pytest.raises(NotConnected):
-        keeper.current()
-    assert (vault.row.state, tokens(vault.row)) == ("disconnected", (None, None))
+        source.current()
+    assert (connections.row.state, tokens(connections.row)) == ("disconnected", (None, None))
 
 
 @pytest.mark.parametrize(
     "body", ['{"error": "invalid_client"}', '{"errorCode": "invalid_client", "errorSummary": "x"}']
 )
 def test_wrong_credentials_keep_the_tokens_and_are_tried_every_quarter_of_an_hour(
-    keeper: TokenSource, vault: VaultInMemory, vendor: Vendor, clock: Clock, body: str
+    source: TokenSource, connections: ConnectionsOnFile, vendor: Vendor, clock: Clock, body: str
 ) -> None:
     """A wrong client secret is not a lost connection."""
     clock.now = EXPIRED
-    before = tokens(vault.row)
+    before = tokens(connections.row)
     vendor.canned = [(401, body)]
     for _ in range(2):
         with pytest.raises(CredentialsRejected, match="CONSTANT_CONTACT_CLIENT_SECRET") as caught:
-            keeper.current()
+            source.current()
         assert caught.value.retry_at == EXPIRED + 900_000
-    assert vault.row.state == "credentials_rejected"
-    assert tokens(vault.row) == before
+    assert connections.row.state == "credentials_rejected"
+    assert tokens(connections.row) == before
     clock.now += 900_000
-    assert keeper.current() == "access-secret-1"
+    assert source.current() == "access-secret-1"
 
 
 def test_tokens_of_another_key_are_left_untouched(
-    vault: VaultInMemory, vendor: Vendor, server: AuthorizationServer, clock: Clock
+    connections: ConnectionsOnFile, vendor: Vendor, server: AuthorizationServer, clock: Clock
 ) -> None:
     """Only the state is noted and nothing is sent; the right key makes everything work again."""
-    keeper = TokenSource(vault, server, TokenCipher(["quite another long key"]), clock=clock, wait=clock.wait)
-    before = vault.row
+    source = TokenSource(
+        OAuthContext(
+            connections, server, TokenCipher(["quite another long key"]), clock=clock, wait=clock.wait
+        )
+    )
+    before = connections.row
     for now in (START, EXPIRED):
         clock.now = now
         with pytest.raises(Undecryptable):
-            keeper.current()
-    assert vault.row == replace(before, state="undecryptable", last_error=vault.row.last_error)
+            source.current()
+    assert connections.row == replace(before, state="undecryptable", last_error=connections.row.last_error)
     assert vendor.forms == []
 
 
 def test_nothing_is_sent_when_the_vault_cannot_be_written(
-    keeper: TokenSource, vault: VaultInMemory, vendor: Vendor, clock: Clock
+    source: TokenSource, connections: ConnectionsOnFile, vendor: Vendor, clock: Clock
 ) -> None:
     """The lease is the write test: a token that could not be stored is not asked for."""
     clock.now = EXPIRED
-    vault.broken = {"take_lease"}
-    with pytest.raises(VaultDown):
-        keeper.current()
+    connections.broken = {"take_lease"}
+    with pytest.raises(StoreUnavailable):
+        source.current()
     assert vendor.forms == []
 
 
 def test_a_short_failure_to_store_is_retried_before_the_token_is_handed_out(
-    server: AuthorizationServer, vault: VaultInMemory, vendor: Vendor, clock: Clock, sealer: TokenCipher
+    server: AuthorizationServer,
+    connections: ConnectionsOnFile,
+    vendor: Vendor,
+    clock: Clock,
+    cipher: TokenCipher,
 ) -> None:
-    """The pair is in the vault when the caller gets its token."""
+    """The pair is in the connections when the caller gets its token."""
     clock.now = EXPIRED
-    vendor.meanwhile = lambda: vault.broken.add("store_refreshed")
-    slow = TokenSource(vault, server, sealer, clock=clock, wait=lambda _: vault.broken.clear())
+    vendor.meanwhile = lambda: connections.broken.add("store_refreshed")
+    slow = TokenSource(
+        OAuthContext(connections, server, cipher, clock=clock, wait=lambda _: connections.broken.clear())
+    )
     assert slow.current() == "access-secret-1"
-    assert sealer.unseal(vault.row.refresh_sealed or "") == "refresh-secret-1"
+    assert cipher.unseal(connections.row.refresh_sealed or "") == "refresh-secret-1"
 
 
 def test_a_pair_that_cannot_be_stored_is_held_and_stored_later(
-    keeper: TokenSource, vault: VaultInMemory, vendor: Vendor, clock: Clock, sealer: TokenCipher
+    source: TokenSource, connections: ConnectionsOnFile, vendor: Vendor, clock: Clock, cipher: TokenCipher
 ) -> None:
     """It is all there is: its access token serves, its refresh token is not sent until it is stored."""
     clock.now = EXPIRED
-    vault.broken = {"store_refreshed"}
-    assert keeper.current() == "access-secret-1"
-    assert keeper.current() == "access-secret-1"
+    connections.broken = {"store_refreshed"}
+    assert source.current() == "access-secret-1"
+    assert source.current() == "access-secret-1"
     clock.now += DAY
     with pytest.raises(RefreshUnavailable):
-        keeper.current()
+        source.current()
     assert len(vendor.forms) == 1
-    vault.broken.clear()
-    assert keeper.current() == "access-secret-2"
+    connections.broken.clear()
+    assert source.current() == "access-secret-2"
     assert [form["refresh_token"] for form in vendor.forms] == ["refresh-secret-0", "refresh-secret-1"]
-    assert sealer.unseal(vault.row.refresh_sealed or "") == "refresh-secret-2"
-    vault.broken = {"store_refreshed"}
-    assert keeper.current() == "access-secret-2", "what is stored is no longer held"
+    assert cipher.unseal(connections.row.refresh_sealed or "") == "refresh-secret-2"
+    connections.broken = {"store_refreshed"}
+    assert source.current() == "access-secret-2", "what is stored is no longer held"
 
 
 def test_a_held_pair_gives_way_to_a_newer_one(
-    keeper: TokenSource, vault: VaultInMemory, clock: Clock, sealer: TokenCipher
+    source: TokenSource, connections: ConnectionsOnFile, clock: Clock, cipher: TokenCipher
 ) -> None:
     """An admin who reconnected meanwhile wins."""
     clock.now = EXPIRED
-    vault.broken = {"store_refreshed"}
-    keeper.current()
-    vault.broken.clear()
-    newer_pair(vault, sealer, clock)
-    assert keeper.current() == "access-of-another"
+    connections.broken = {"store_refreshed"}
+    source.current()
+    connections.broken.clear()
+    newer_pair(connections, cipher, clock)
+    assert source.current() == "access-of-another"
 
 
 def test_a_lease_of_another_process_is_waited_for_but_not_for_ever(
-    keeper: TokenSource, vault: VaultInMemory, vendor: Vendor, clock: Clock
+    source: TokenSource, connections: ConnectionsOnFile, vendor: Vendor, clock: Clock
 ) -> None:
     """A caller waits 12 s at most; a lease left by a dead process ends by itself."""
     clock.now = EXPIRED
-    vault.row = replace(vault.row, lease_owner="dead", lease_until=EXPIRED + 20_000)
+    connections.row = replace(connections.row, lease_owner="dead", lease_until=EXPIRED + 20_000)
     with pytest.raises(RefreshUnavailable) as caught:
-        keeper.current()
+        source.current()
     assert clock.now == EXPIRED + 12_000
     assert caught.value.retry_at == EXPIRED + 20_000
     assert vendor.forms == []
     clock.now = EXPIRED + 20_000
-    assert keeper.current() == "access-secret-1"
+    assert source.current() == "access-secret-1"
 
 
 def test_a_rejected_token_is_replaced_by_a_newer_stored_one_without_a_refresh(
-    keeper: TokenSource, vault: VaultInMemory, vendor: Vendor, sealer: TokenCipher, clock: Clock
+    source: TokenSource, connections: ConnectionsOnFile, vendor: Vendor, cipher: TokenCipher, clock: Clock
 ) -> None:
     """A 401 for an old generation costs no refresh."""
-    old = keeper.current()
-    newer_pair(vault, sealer, clock)
-    assert keeper.after_rejection(old) == "access-of-another"
+    old = source.current()
+    newer_pair(connections, cipher, clock)
+    assert source.after_rejection(old) == "access-of-another"
     assert vendor.forms == []
 
 
 def test_a_rejected_newest_token_is_refreshed_once_in_five_minutes(
-    keeper: TokenSource, vendor: Vendor, clock: Clock
+    source: TokenSource, vendor: Vendor, clock: Clock
 ) -> None:
     """An API that answers 401 to everything rotates the tokens once, not once a call."""
-    assert keeper.after_rejection(keeper.current()) == "access-secret-1"
+    assert source.after_rejection(source.current()) == "access-secret-1"
     for _ in range(3):
         with pytest.raises(RefreshUnavailable) as caught:
-            keeper.after_rejection(keeper.current())
+            source.after_rejection(source.current())
     assert (caught.value.state, caught.value.retry_at) == ("api_rejected", START + 300_000)
     assert vendor.issued == 1
     clock.now += 300_000
-    assert keeper.after_rejection(keeper.current()) == "access-secret-2"
+    assert source.after_rejection(source.current()) == "access-secret-2"
 
 
 @pytest.mark.parametrize("step", [26 * HOUR, -26 * HOUR])
 def test_a_step_of_the_clock_causes_no_storm(
-    keeper: TokenSource, vendor: Vendor, clock: Clock, step: int
+    source: TokenSource, vendor: Vendor, clock: Clock, step: int
 ) -> None:
     """At most one refresh by expiry and one by rejection."""
-    keeper.current()
+    source.current()
     clock.now += step
-    keeper.after_rejection(keeper.current())
+    source.after_rejection(source.current())
     clock.now -= step
     for _ in range(5):
-        keeper.current()
+        source.current()
     assert vendor.issued <= 2
 
 
@@ -438,13 +453,17 @@ def test_a_step_of_the_clock_causes_no_storm(
     ("state", "expected"), [("needs_reauthorization", NeedsReauthorization), ("disconnected", NotConnected)]
 )
 def test_a_rejection_cannot_revive_a_dead_connection(
-    keeper: TokenSource, vault: VaultInMemory, vendor: Vendor, state: str, expected: type[OAuthError]
+    source: TokenSource,
+    connections: ConnectionsOnFile,
+    vendor: Vendor,
+    state: str,
+    expected: type[OAuthError],
 ) -> None:
     """Where only a person can help, the vendor is left alone."""
-    token = keeper.current()
+    token = source.current()
     if state == "disconnected":
-        vault.disconnect(now=START)
-    vault.row = replace(vault.row, state=state)
+        connections.disconnect(now=START)
+    connections.row = replace(connections.row, state=state)
     with pytest.raises(expected):
-        keeper.after_rejection(token)
+        source.after_rejection(token)
     assert vendor.forms == []

@@ -6,27 +6,28 @@ import pytest
 
 from oauth.connecting.account_check import AccountCheck
 from oauth.connecting.connector import Connector
+from oauth.context import OAuthContext
 from oauth.encryption import TokenCipher
 from oauth.errors import AccountUnavailable, WrongAccount
 from oauth.token_source import TokenSource
 from tests.oauth.consent import Account, Accounts, Happenings, finish, started
-from tests.oauth.vault_in_memory import Row, VaultInMemory
+from tests.oauth.on_file import ConnectionsOnFile
 from tests.oauth.vendor import START, Clock, Vendor
 
 MINUTE = 60_000
 
 
 @pytest.fixture
-def planted(vault: VaultInMemory, sealer: TokenCipher) -> VaultInMemory:
+def planted(connections: ConnectionsOnFile, cipher: TokenCipher) -> ConnectionsOnFile:
     """A seed, not refreshed yet."""
-    vault.row = Row()
-    assert vault.plant_seed(
-        refresh_sealed=sealer.seal("refresh-secret-0"),
+    connections.row = connections.new
+    assert connections.plant_seed(
+        refresh_sealed=cipher.seal("refresh-secret-0"),
         seed_hash="h",
         fingerprint="this installation",
         now=START,
     )
-    return vault
+    return connections
 
 
 class Background:
@@ -42,15 +43,19 @@ class Background:
 
 @pytest.fixture
 def background(
-    keeper: TokenSource, planted: VaultInMemory, clock: Clock, accounts: Accounts, happenings: Happenings
+    source: TokenSource,
+    planted: ConnectionsOnFile,
+    context: OAuthContext,
+    accounts: Accounts,
+    happenings: Happenings,
 ) -> Background:
-    check = AccountCheck(planted, keeper, accounts, clock=clock, on_event=happenings)
-    return Background(keeper, check)
+    check = AccountCheck(replace(context, storage=planted, audit=happenings), source, accounts)
+    return Background(source, check)
 
 
 def test_the_account_of_a_planted_token_is_pinned_after_its_first_refresh(
     background: Background,
-    planted: VaultInMemory,
+    planted: ConnectionsOnFile,
     accounts: Accounts,
     happenings: Happenings,
 ) -> None:
@@ -66,7 +71,7 @@ def test_the_account_of_a_planted_token_is_pinned_after_its_first_refresh(
 
 def test_an_account_that_cannot_be_told_is_asked_for_once_an_hour(
     background: Background,
-    planted: VaultInMemory,
+    planted: ConnectionsOnFile,
     accounts: Accounts,
     clock: Clock,
 ) -> None:
@@ -84,7 +89,7 @@ def test_an_account_that_cannot_be_told_is_asked_for_once_an_hour(
 
 def test_a_disconnect_during_the_question_pins_nothing(
     background: Background,
-    planted: VaultInMemory,
+    planted: ConnectionsOnFile,
     accounts: Accounts,
     happenings: Happenings,
 ) -> None:
@@ -97,7 +102,7 @@ def test_a_disconnect_during_the_question_pins_nothing(
 
 def test_after_the_pin_another_account_is_refused(
     background: Background,
-    planted: VaultInMemory,
+    planted: ConnectionsOnFile,
     accounts: Accounts,
     connector: Connector,
     vendor: Vendor,

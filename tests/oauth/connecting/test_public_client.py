@@ -13,7 +13,7 @@ from oauth.connecting.connector import Connector
 from oauth.errors import CredentialsRejected
 from oauth.token_source import TokenSource
 from tests.oauth.consent import CALLBACK, finish, started
-from tests.oauth.vault_in_memory import VaultInMemory
+from tests.oauth.on_file import ConnectionsOnFile
 from tests.oauth.vendor import BASE_URL, DAY, START, Clock, Vendor
 
 UNKNOWN = '{"errorCode": "invalid_client", "errorSummary": "x"}'
@@ -56,21 +56,21 @@ def test_no_password_of_the_machines_owner_is_sent(
 
 
 def test_connects_with_the_verifier_of_its_challenge(
-    make: Callable[[bool], Connector], vendor: Vendor, vault: VaultInMemory
+    make: Callable[[bool], Connector], vendor: Vendor, connections: ConnectionsOnFile
 ) -> None:
     connector = make(True)
     finish(connector, started(connector))
     (form,) = vendor.forms
     assert (form["client_id"], len(form["code_verifier"])) == ("client-id", 64)
-    assert vault.row.state == "connected"
+    assert connections.row.state == "connected"
 
 
-def test_stays_connected(keeper: TokenSource, vendor: Vendor, clock: Clock) -> None:
+def test_stays_connected(source: TokenSource, vendor: Vendor, clock: Clock) -> None:
     """The pair rotates as it does with a secret."""
     clock.now += DAY
-    assert keeper.current() == "access-secret-1"
+    assert source.current() == "access-secret-1"
     clock.now += DAY
-    assert keeper.current() == "access-secret-2"
+    assert source.current() == "access-secret-2"
     assert [form["client_id"] for form in vendor.forms] == ["client-id", "client-id"]
 
 
@@ -85,13 +85,13 @@ def test_a_refusal_names_the_secret_that_may_be_missing(
 
 
 def test_so_does_one_at_a_refresh_and_while_the_next_is_waited_for(
-    keeper: TokenSource, vendor: Vendor, vault: VaultInMemory, clock: Clock
+    source: TokenSource, vendor: Vendor, connections: ConnectionsOnFile, clock: Clock
 ) -> None:
     """The secret may also have been lost after connecting: the tokens are kept."""
     clock.now += DAY
     vendor.canned = [(401, UNKNOWN)]
     for _ in range(2):
         with pytest.raises(CredentialsRejected, match="without a secret"):
-            keeper.current()
-    assert (vault.row.state, len(vendor.forms)) == ("credentials_rejected", 1)
-    assert vault.row.refresh_sealed is not None
+            source.current()
+    assert (connections.row.state, len(vendor.forms)) == ("credentials_rejected", 1)
+    assert connections.row.refresh_sealed is not None

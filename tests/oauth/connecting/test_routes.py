@@ -16,10 +16,11 @@ from werkzeug.wrappers import Response
 
 from oauth.authorization_server import AuthorizationServer
 from oauth.connecting.connector import Connector
+from oauth.context import OAuthContext
 from oauth.encryption import TokenCipher
 from oauth.errors import AccountUnavailable
 from oauth.routes import create_blueprint
-from tests.oauth.vault_in_memory import AttemptsInMemory, VaultInMemory
+from tests.oauth.on_file import AttemptsOnFile, ConnectionsOnFile
 from tests.oauth.vendor import Clock, Vendor
 
 TEMPLATES = Path(__file__).parents[3] / "templates"
@@ -66,25 +67,21 @@ def admin() -> Admin:
 @pytest.fixture
 def app(
     admin: Admin,
-    vault: VaultInMemory,
-    attempts: AttemptsInMemory,
+    connections: ConnectionsOnFile,
+    attempts: AttemptsOnFile,
     vendor: Vendor,
     server: AuthorizationServer,
-    sealer: TokenCipher,
+    cipher: TokenCipher,
     clock: Clock,
     account: Account,
 ) -> Flask:
     connector = Connector(
-        vault,
+        OAuthContext(connections, server, cipher, clock=clock, wait=clock.wait),
         attempts,
-        server,
-        sealer,
-        clock=clock,
+        account.of,
         scopes=("contact_data", "offline_access"),
         pkce=True,
         on_connected=lambda: None,
-        account_of=account.of,
-        wait=clock.wait,
     )
     app = Flask(__name__)
     app.secret_key = "for the session"
@@ -127,7 +124,7 @@ def is_private(answer: TestResponse) -> bool:
     return headers["Cache-Control"] == "no-store" and headers["Referrer-Policy"] == "no-referrer"
 
 
-def test_connecting_ends_at_the_dashboard(browser: FlaskClient, vault: VaultInMemory) -> None:
+def test_connecting_ends_at_the_dashboard(browser: FlaskClient, connections: ConnectionsOnFile) -> None:
     """303 to a clean address with a message; neither code nor state goes along."""
     state = start(browser)["state"]
     answer = callback(browser, state=state, code="the-code")
@@ -135,7 +132,7 @@ def test_connecting_ends_at_the_dashboard(browser: FlaskClient, vault: VaultInMe
     assert is_private(answer)
     assert "the-code" not in str(answer.headers)
     assert state not in str(answer.headers)
-    assert vault.row.epoch == 2
+    assert connections.row.epoch == 2
     assert browser.get("/flashed").text == "Constant Contact is connected."
 
 
@@ -200,10 +197,10 @@ def test_a_second_callback_says_already_used(browser: FlaskClient, vendor: Vendo
     ],
 )
 def test_an_odd_callback_is_refused_without_a_call(
-    browser: FlaskClient, vendor: Vendor, vault: VaultInMemory, query: str, status: int
+    browser: FlaskClient, vendor: Vendor, connections: ConnectionsOnFile, query: str, status: int
 ) -> None:
     """Cause and cure on a private page that echoes nothing; the connection stays."""
-    before = vault.row
+    before = connections.row
     state = start(browser)["state"]
     answer = browser.get("/oauth/callback?" + query.format(state=state))
     assert answer.status_code == status
@@ -212,7 +209,7 @@ def test_an_odd_callback_is_refused_without_a_call(
     for echoed in (state, "the-code", "<script", "script"):
         assert echoed not in answer.text
     assert vendor.forms == []
-    assert vault.row == before
+    assert connections.row == before
 
 
 @pytest.mark.parametrize(
@@ -245,23 +242,23 @@ def test_a_failed_exchange_shows_cause_and_cure(
 def test_a_stranger_is_sent_to_sign_in(
     browser: FlaskClient,
     admin: Admin,
-    attempts: AttemptsInMemory,
-    vault: VaultInMemory,
+    attempts: AttemptsOnFile,
+    connections: ConnectionsOnFile,
     method: str,
     path: str,
 ) -> None:
     """No attempt is stored and nothing changes, also before the first connection."""
     admin.signed_in = False
-    before = vault.row
+    before = connections.row
     answer = browser.open(f"/oauth/{path}", method=method)
     assert (answer.status_code, answer.location) == (302, "/admin/sign-in")
     assert is_private(answer)
-    assert attempts.open == {}
-    assert vault.row == before
+    assert attempts.open() == {}
+    assert connections.row == before
 
 
 def test_begun_elsewhere_it_starts_over_at_the_public_address(
-    browser: FlaskClient, admin: Admin, attempts: AttemptsInMemory
+    browser: FlaskClient, admin: Admin, attempts: AttemptsOnFile
 ) -> None:
     """Once: behind a proxy that hides the host, every address looks like another one."""
     admin.elsewhere = "https://app.test"
@@ -269,9 +266,9 @@ def test_begun_elsewhere_it_starts_over_at_the_public_address(
     assert (answer.status_code, answer.location) == (303, "https://app.test/oauth/start?moved=1")
     assert is_private(answer)
     assert "Set-Cookie" not in answer.headers
-    assert attempts.open == {}
+    assert attempts.open() == {}
     assert browser.get("/oauth/start?moved=1").status_code == 302
-    assert len(attempts.open) == 1
+    assert len(attempts.open()) == 1
 
 
 def test_no_spoofed_host_and_no_next_parameter_changes_the_way(browser: FlaskClient, vendor: Vendor) -> None:
@@ -283,13 +280,13 @@ def test_no_spoofed_host_and_no_next_parameter_changes_the_way(browser: FlaskCli
     assert answer.location == "/admin/"
 
 
-def test_disconnecting_is_a_post(browser: FlaskClient, vault: VaultInMemory) -> None:
+def test_disconnecting_is_a_post(browser: FlaskClient, connections: ConnectionsOnFile) -> None:
     """A link or an image cannot disconnect."""
     assert browser.get("/oauth/disconnect").status_code == 405
-    assert vault.row.state == "connected"
+    assert connections.row.state == "connected"
     answer = browser.post("/oauth/disconnect")
     assert (answer.status_code, answer.location) == (303, "/admin/")
-    assert vault.row.state == "disconnected"
+    assert connections.row.state == "disconnected"
     assert "disconnected" in browser.get("/flashed").text
 
 
@@ -311,7 +308,7 @@ def test_posting_elsewhere_is_refused(browser: FlaskClient, path: str) -> None:
 def test_an_account_that_is_refused_shows_cause_and_cure(
     browser: FlaskClient,
     vendor: Vendor,
-    vault: VaultInMemory,
+    connections: ConnectionsOnFile,
     account: Account,
     change: dict[str, str | bool],
     status: int,
@@ -319,7 +316,7 @@ def test_an_account_that_is_refused_shows_cause_and_cure(
     cure: str,
 ) -> None:
     """The page names both, and does not promise that the vendor left the old connection alone."""
-    vault.row = before = replace(vault.row, account_id="a-1", account_name="Friends of the River")
+    connections.row = before = replace(connections.row, account_id="a-1", account_name="Friends of the River")
     for name, value in change.items():
         setattr(account, name, value)
     page = callback(browser, state=start(browser)["state"], code="the-code")
@@ -328,7 +325,7 @@ def test_an_account_that_is_refused_shows_cause_and_cure(
     assert cure in page.text
     assert "unless Constant Contact ended it" in page.text
     assert "stays as it was" not in page.text
-    assert vault.row == before
+    assert connections.row == before
 
 
 def test_a_refusal_before_any_token_promises_the_old_connection(browser: FlaskClient, vendor: Vendor) -> None:

@@ -166,10 +166,10 @@ def connect(place: Place, vendor: Vendor, stored: Stored, clock: Time) -> Callab
 
     def connect() -> None:
         pair = server_of(place).exchange(vendor.code(), CALLBACK, None, clock.ours())
-        sealer = TokenCipher(KEYS)
+        cipher = TokenCipher(KEYS)
         stored.connections.store_connected(
-            access_sealed=sealer.seal(pair.access),
-            refresh_sealed=sealer.seal(pair.refresh or ""),
+            access_sealed=cipher.seal(pair.access),
+            refresh_sealed=cipher.seal(pair.refresh or ""),
             access_issued_at=pair.issued_at,
             access_expires_at=pair.expires_at,
             scope=pair.scope,

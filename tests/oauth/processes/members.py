@@ -1,4 +1,4 @@
-"""Processes with a keeper each, that share a database, a vendor and a time that tests move by hand.
+"""Processes with a source each, that share a database, a vendor and a time that tests move by hand.
 
 Imports little: each process imports this module, not the tests.
 """
@@ -26,6 +26,7 @@ import requests
 from oauth.authorization_server import AuthorizationServer
 from oauth.bearer import BearerAuth
 from oauth.connecting.connector import Connector
+from oauth.context import OAuthContext
 from oauth.encryption import TokenCipher
 from oauth.errors import OAuthError
 from oauth.token_source import TokenSource
@@ -132,33 +133,30 @@ class _Process:
     ) -> None:
         clock = Time(place.folder)
         self._api = f"{place.vendor}/v3/contact_lists"
-        database, server, sealer = Database(place.url), server_of(place), TokenCipher(KEYS)
+        database, server, cipher = Database(place.url), server_of(place), TokenCipher(KEYS)
         server.mishap = mishap
-        vault, wait = OAuthConnections(database), threading.Event().wait if waits_for_real else clock.wait
-        self._keeper = TokenSource(vault, server, sealer, clock=clock.ours, wait=wait)
+        connections, wait = (
+            OAuthConnections(database),
+            threading.Event().wait if waits_for_real else clock.wait,
+        )
+        self._source = TokenSource(OAuthContext(connections, server, cipher, clock=clock.ours, wait=wait))
         self._connector = Connector(
-            vault,
+            OAuthContext(connections, server, cipher, clock=clock.ours, wait=wait),
             AuthorizationRequests(database),
-            server,
-            sealer,
-            clock=clock.ours,
+            lambda _: SimpleNamespace(account_id="a1", name="Shelter", user="ada", may_manage_contacts=True),
             scopes=SCOPES,
             pkce=False,
-            on_connected=self._keeper.forget,
-            account_of=lambda _: SimpleNamespace(
-                account_id="a1", name="Shelter", user="ada", may_manage_contacts=True
-            ),
-            wait=wait,
+            on_connected=self._source.forget,
         )
 
     def current(self) -> str:
-        return fingerprint(self._keeper.current())
+        return fingerprint(self._source.current())
 
     def tend(self) -> None:
-        self._keeper.tend()
+        self._source.tend()
 
     def refresh_now(self) -> None:
-        self._keeper.refresh_now()
+        self._source.refresh_now()
 
     def press_connect(self) -> str:
         url = self._connector.start(browser=BROWSER, redirect_uri=CALLBACK)
@@ -176,7 +174,7 @@ class _Process:
 
         def work(_: int) -> list[str]:
             with requests.Session() as session:
-                session.auth = BearerAuth(self._keeper, booked=lambda: None)
+                session.auth = BearerAuth(self._source, booked=lambda: None)
                 barrier.wait()
                 return [outcome for outcome in map(self._call, [session] * times) if outcome != "200"]
 

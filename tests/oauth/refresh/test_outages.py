@@ -12,6 +12,7 @@ from urllib3.exceptions import MaxRetryError, NameResolutionError, NewConnection
 
 from oauth.authorization_server import AuthorizationServer
 from oauth.bearer import BearerAuth
+from oauth.context import OAuthContext
 from oauth.encryption import TokenCipher
 from oauth.errors import OAuthError
 from oauth.refresh.schedule import lasts
@@ -75,16 +76,18 @@ class House:
         self,
         database: Database,
         server: AuthorizationServer,
-        sealer: TokenCipher,
+        cipher: TokenCipher,
         vendor: Vendor,
         clock: Clock,
     ) -> None:
         self.clock, self.vendor = clock, vendor
         self.connections, self.deliveries = OAuthConnections(database), Deliveries(database)
-        self.keeper = TokenSource(self.connections, server, sealer, clock=clock, wait=clock.wait)
+        self.source = TokenSource(
+            OAuthContext(self.connections, server, cipher, clock=clock, wait=clock.wait)
+        )
         session = requests.Session()
-        session.auth = BearerAuth(self.keeper, booked=lambda: None)
-        quota, authorize = QuotaLedger(database), authorizing(self.keeper)
+        session.auth = BearerAuth(self.source, booked=lambda: None)
+        quota, authorize = QuotaLedger(database), authorizing(self.source)
         api = ConstantContact(session, base_url=API, connection_errors=(OAuthError,))
         permits = CallQuota(
             quota,
@@ -139,7 +142,7 @@ class House:
     def live(self, until: int) -> None:
         """What the background threads do until then."""
         while self.clock.now < until:
-            self.keeper.tend()
+            self.source.tend()
             claimed = self.courier.claim()
             step = claimed if isinstance(claimed, Step) else self.courier.carry(claimed, Patient(self.clock))
             self.states.add(self.connections.read().state)
@@ -153,7 +156,7 @@ class House:
 def house(
     tmp_path: Path,
     server: AuthorizationServer,
-    sealer: TokenCipher,
+    cipher: TokenCipher,
     vendor: Vendor,
     clock: Clock,
     http: responses.RequestsMock,
@@ -172,10 +175,10 @@ def house(
 
     http.add_callback(responses.GET, f"{API}/contacts", callback=nobody_left)
     database = Database(f"sqlite:///{tmp_path / 'test.db'}")
-    house = House(database, server, sealer, vendor, clock)
+    house = House(database, server, cipher, vendor, clock)
     house.connections.store_connected(
-        access_sealed=sealer.seal("access-secret-0"),
-        refresh_sealed=sealer.seal("refresh-secret-0"),
+        access_sealed=cipher.seal("access-secret-0"),
+        refresh_sealed=cipher.seal("refresh-secret-0"),
         access_issued_at=START,
         access_expires_at=START + DAY,
         scope=None,
@@ -196,7 +199,7 @@ RENEWAL_DUE = EXPIRED - 90 * MINUTE
     + [pytest.param(OUTAGES[name], RENEWAL_DUE, id=f"{name}, early") for name in ("refused", "503")],
 )
 def test_an_hour_of_any_passing_fault_costs_nothing_but_the_hour(
-    house: House, vendor: Vendor, clock: Clock, sealer: TokenCipher, outage: Answer, begins: int
+    house: House, vendor: Vendor, clock: Clock, cipher: TokenCipher, outage: Answer, begins: int
 ) -> None:
     """No admin is called, few calls are made, and soon after the fault everything is delivered by itself."""
     clock.now = begins
@@ -211,4 +214,4 @@ def test_an_hour_of_any_passing_fault_costs_nothing_but_the_hour(
     row = house.connections.read()
     assert (house.pending(), row.state, row.failures) == (0, "connected", 0)
     assert house.states <= {"connected", "refresh_failing"}
-    assert sealer.unseal(row.refresh_sealed or "") == vendor.refresh == "refresh-secret-1"
+    assert cipher.unseal(row.refresh_sealed or "") == vendor.refresh == "refresh-secret-1"

@@ -1,16 +1,17 @@
 """How long one refresh may take, whatever the vendor and the database do."""
 
-from dataclasses import dataclass, field
-
 import pytest
 import requests
 
 from oauth.authorization_server import AuthorizationServer
+from oauth.context import OAuthContext
 from oauth.encryption import TokenCipher
 from oauth.errors import RefreshUnavailable
 from oauth.refresh.refreshing import Refresher
 from oauth.tokens import TokenPair
-from tests.oauth.vault_in_memory import VaultDown, VaultInMemory
+from store.engine.database import Database
+from store.errors import StoreUnavailable
+from tests.oauth.on_file import ConnectionsOnFile
 from tests.oauth.vendor import BASE_URL, DAY, START, Clock, Vendor
 
 
@@ -28,17 +29,16 @@ class Patient(AuthorizationServer):
         return super().refresh(refresh_token, now, seconds=seconds)
 
 
-@dataclass
-class Hanging(VaultInMemory):
+class Hanging(ConnectionsOnFile):
     """Takes ``hangs`` seconds to say that it cannot store; keeping the lease takes ``checks`` seconds."""
 
-    clock: Clock
     hangs: float = 5
     checks: float = 0
-    tries: list[int] = field(default_factory=list)
 
-    def __post_init__(self) -> None:
-        super().__init__()
+    def __init__(self, database: Database, clock: Clock) -> None:
+        super().__init__(database)
+        self.clock = clock
+        self.tries: list[int] = []
 
     def renew_lease(self, *, owner: str, now: int, until: int) -> bool:
         self.clock.wait(self.checks)
@@ -47,21 +47,21 @@ class Hanging(VaultInMemory):
     def store_refreshed(self, **_: object) -> bool:
         self.tries.append(self.clock.now)
         self.clock.wait(self.hangs)
-        raise VaultDown
+        raise StoreUnavailable
 
 
 @pytest.fixture
-def hanging(clock: Clock, sealer: TokenCipher) -> Hanging:
-    vault = Hanging(clock)
-    vault.store_connected(
-        access_sealed=sealer.seal("access-secret-0"),
-        refresh_sealed=sealer.seal("refresh-secret-0"),
+def hanging(database: Database, clock: Clock, cipher: TokenCipher) -> Hanging:
+    connections = Hanging(database, clock)
+    connections.store_connected(
+        access_sealed=cipher.seal("access-secret-0"),
+        refresh_sealed=cipher.seal("refresh-secret-0"),
         access_issued_at=START,
         access_expires_at=START + DAY,
         scope=None,
         now=START,
     )
-    return vault
+    return connections
 
 
 @pytest.fixture
@@ -70,16 +70,11 @@ def patient(clock: Clock) -> Patient:
 
 
 @pytest.fixture
-def refresher(hanging: Hanging, patient: Patient, sealer: TokenCipher, clock: Clock) -> Refresher:
+def refresher(hanging: Hanging, patient: Patient, cipher: TokenCipher, clock: Clock) -> Refresher:
     return Refresher(
-        hanging,
-        patient,
-        sealer,
-        clock=clock,
-        rescue=None,
+        OAuthContext(hanging, patient, cipher, clock=clock, wait=clock.wait),
         tell=lambda _kind, _detail: None,
         owner="me",
-        wait=clock.wait,
         lease_ms=60_000,
         monotonic=lambda: clock.now / 1000,
     )

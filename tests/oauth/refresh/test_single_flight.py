@@ -8,15 +8,17 @@ from typing import Any
 import pytest
 
 from oauth.authorization_server import AuthorizationServer
+from oauth.context import OAuthContext
 from oauth.encryption import TokenCipher
 from oauth.errors import NeedsReauthorization, OAuthError, RefreshUnavailable
 from oauth.refresh.refreshing import REFUSED
 from oauth.token_source import TokenSource
-from tests.oauth.vault_in_memory import VaultInMemory
+from store.engine.database import Database
+from tests.oauth.on_file import ConnectionsOnFile
 from tests.oauth.vendor import DAY, START, Answer, Clock, Vendor
 
 
-class Overtaken(VaultInMemory):
+class Overtaken(ConnectionsOnFile):
     """Another process is quicker: ``meanwhile`` runs once, after the row was read."""
 
     meanwhile: Callable[[], None] | None = None
@@ -37,20 +39,22 @@ class Overtaken(VaultInMemory):
     ids=["refused for good", "throttled"],
 )
 def test_a_try_that_failed_a_moment_ago_is_not_repeated(
+    database: Database,
     vendor: Vendor,
     server: AuthorizationServer,
-    sealer: TokenCipher,
+    cipher: TokenCipher,
     clock: Clock,
+    *,
     answer: Answer,
     failure: type[OAuthError],
     state: str,
     reason: str,
 ) -> None:
     """Its verdict stands: one call, the true reason on record, and no lease left behind."""
-    vault = Overtaken()
-    vault.store_connected(
-        access_sealed=sealer.seal("access-secret-0"),
-        refresh_sealed=sealer.seal("refresh-secret-0"),
+    connections = Overtaken(database)
+    connections.store_connected(
+        access_sealed=cipher.seal("access-secret-0"),
+        refresh_sealed=cipher.seal("refresh-secret-0"),
         access_issued_at=START,
         access_expires_at=START + DAY,
         scope=None,
@@ -58,15 +62,17 @@ def test_a_try_that_failed_a_moment_ago_is_not_repeated(
     )
     clock.now = START + DAY
     vendor.canned = [answer, answer]
-    quick, slow = (TokenSource(vault, server, sealer, clock=clock, wait=clock.wait) for _ in range(2))
+    quick, slow = (
+        TokenSource(OAuthContext(connections, server, cipher, clock=clock, wait=clock.wait)) for _ in range(2)
+    )
 
     def overtake() -> None:
         with pytest.raises(failure):
             quick.current()
 
-    vault.meanwhile = overtake
+    connections.meanwhile = overtake
     with pytest.raises(failure):
         slow.current()
     assert len(vendor.forms) == 1
-    assert (vault.row.state, vault.row.failures, vault.row.lease_owner) == (state, 1, None)
-    assert reason in (vault.row.last_error or "")
+    assert (connections.row.state, connections.row.failures, connections.row.lease_owner) == (state, 1, None)
+    assert reason in (connections.row.last_error or "")

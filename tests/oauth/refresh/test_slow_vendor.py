@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 from oauth.authorization_server import AuthorizationServer
+from oauth.context import OAuthContext
 from oauth.encryption import TokenCipher
 from oauth.errors import RefreshUnavailable
 from oauth.token_source import TokenSource
 from store.connection.oauth_connection import OAuthConnections
 from store.engine.database import Database
+from tests.oauth.on_file import ConnectionsOnFile
 from tests.oauth.refresh.test_token_source_race import all_at_once
-from tests.oauth.vault_in_memory import VaultInMemory
 from tests.oauth.vendor import DAY, HOUR, START, Clock, Vendor
 from tests.store.conftest import accept
 
@@ -51,55 +52,55 @@ def database(tmp_path: Path) -> Iterator[Database]:
 
 
 def test_a_slow_renewal_in_the_background_holds_up_neither_callers_nor_sign_ups(
-    database: Database, server: AuthorizationServer, sealer: TokenCipher, clock: Clock, held: Held
+    database: Database, server: AuthorizationServer, cipher: TokenCipher, clock: Clock, held: Held
 ) -> None:
     """Two hours before the end everybody goes on with the old token, and no transaction is open meanwhile."""
     connections = OAuthConnections(database)
     connections.store_connected(
-        access_sealed=sealer.seal("access-secret-0"),
-        refresh_sealed=sealer.seal("refresh-secret-0"),
+        access_sealed=cipher.seal("access-secret-0"),
+        refresh_sealed=cipher.seal("refresh-secret-0"),
         access_issued_at=START,
         access_expires_at=EXPIRED,
         scope=None,
         now=START,
         account_id="a-1",
     )
-    keeper = TokenSource(connections, server, sealer, clock=clock)
+    source = TokenSource(OAuthContext(connections, server, cipher, clock=clock))
     clock.now = EXPIRED - HOUR
-    background = threading.Thread(target=keeper.tend)
+    background = threading.Thread(target=source.tend)
     background.start()
     assert held.asked.wait(5)
     for number in range(5):
         began = time.monotonic()
-        assert keeper.current() == "access-secret-0"
+        assert source.current() == "access-secret-0"
         accept(database, str(number), at=clock.now)
         assert time.monotonic() - began < AT_ONCE
         clock.now += 1_000
     held.released.set()
     background.join(10)
     clock.now += 1_000
-    assert keeper.current() == "access-secret-1"
+    assert source.current() == "access-secret-1"
 
 
 def test_callers_give_up_waiting_for_a_slow_refresh_and_make_no_second_one(
-    vault: VaultInMemory,
+    connections: ConnectionsOnFile,
     server: AuthorizationServer,
-    sealer: TokenCipher,
+    cipher: TokenCipher,
     clock: Clock,
     vendor: Vendor,
     held: Held,
 ) -> None:
     """In the last two minutes they wait, 12 s at most; their sign-ups then stay queued."""
     clock.now = EXPIRED - 60_000
-    keeper = TokenSource(vault, server, sealer, clock=clock, patience=PATIENCE)
+    source = TokenSource(OAuthContext(connections, server, cipher, clock=clock), patience=PATIENCE)
     tokens: list[str] = []
-    first = threading.Thread(target=lambda: tokens.append(keeper.current()))
+    first = threading.Thread(target=lambda: tokens.append(source.current()))
     first.start()
     assert held.asked.wait(5)
 
     def impatient() -> str:
         with pytest.raises(RefreshUnavailable) as caught:
-            keeper.current()
+            source.current()
         return str(caught.value.retry_at)
 
     began = time.monotonic()
@@ -113,18 +114,25 @@ def test_callers_give_up_waiting_for_a_slow_refresh_and_make_no_second_one(
 
 
 def test_a_pause_after_a_failure_is_kept_by_every_process(
-    vault: VaultInMemory, server: AuthorizationServer, sealer: TokenCipher, clock: Clock, vendor: Vendor
+    connections: ConnectionsOnFile,
+    server: AuthorizationServer,
+    cipher: TokenCipher,
+    clock: Clock,
+    vendor: Vendor,
 ) -> None:
     """Ten processes do not knock ten times: the next try is written in the row."""
     clock.now = EXPIRED
-    keepers = [TokenSource(vault, server, sealer, clock=clock, wait=clock.wait) for _ in range(10)]
+    sources = [
+        TokenSource(OAuthContext(connections, server, cipher, clock=clock, wait=clock.wait))
+        for _ in range(10)
+    ]
     vendor.outage = (429, "")
     for _ in range(2):
-        for keeper in keepers:
+        for source in sources:
             with pytest.raises(RefreshUnavailable):
-                keeper.current()
+                source.current()
     assert len(vendor.forms) == 1
-    clock.now = vault.row.next_refresh_at or 0
+    clock.now = connections.row.next_refresh_at or 0
     vendor.outage = None
-    assert {keeper.current() for keeper in keepers} == {"access-secret-1"}
+    assert {source.current() for source in sources} == {"access-secret-1"}
     assert len(vendor.forms) == 2

@@ -24,27 +24,27 @@ class Tended:
 
 def test_a_due_refresh_is_heard_of_at_once_and_stop_ends_the_thread() -> None:
     """Until then it sleeps; after stop nothing is tended."""
-    keeper = Tended(600)
-    ticker = RefreshThread(keeper)
+    source = Tended(600)
+    ticker = RefreshThread(source)
     ticker.start()
-    assert keeper.tended.wait(5)
-    keeper.tended.clear()
-    keeper.refresh_due.set()
-    assert keeper.tended.wait(5)
+    assert source.tended.wait(5)
+    source.tended.clear()
+    source.refresh_due.set()
+    assert source.tended.wait(5)
     ticker.stop()
-    times = keeper.times
-    keeper.refresh_due.set()
+    times = source.times
+    source.refresh_due.set()
     threading.Event().wait(0.05)
-    assert keeper.times == times
+    assert source.times == times
 
 
 def test_short_lived_tokens_are_looked_at_more_often() -> None:
     """The pause follows the token's soft margin."""
-    keeper = Tended(0.01)
-    ticker = RefreshThread(keeper)
+    source = Tended(0.01)
+    ticker = RefreshThread(source)
     ticker.start()
     for _ in range(3):
-        assert keeper.tended.wait(5)
-        keeper.tended.clear()
+        assert source.tended.wait(5)
+        source.tended.clear()
     ticker.stop()
-    assert keeper.times >= 3
+    assert source.times >= 3

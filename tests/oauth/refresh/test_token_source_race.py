@@ -7,10 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from oauth.authorization_server import AuthorizationServer
+from oauth.context import OAuthContext
 from oauth.encryption import TokenCipher
 from oauth.errors import RefreshUnavailable
 from oauth.token_source import TokenSource
-from tests.oauth.vault_in_memory import VaultInMemory
+from tests.oauth.on_file import ConnectionsOnFile
 from tests.oauth.vendor import DAY, START, Clock, Vendor
 
 THREADS = 32
@@ -37,37 +38,44 @@ def slow(vendor: Vendor) -> None:
 
 
 def test_32_threads_at_an_expired_token_make_one_refresh(
-    keeper: TokenSource, vendor: Vendor, clock: Clock
+    source: TokenSource, vendor: Vendor, clock: Clock
 ) -> None:
     """Single flight: everybody gets the one new token."""
     clock.now = START + DAY
     slow(vendor)
-    assert set(all_at_once([keeper.current] * THREADS)) == {"access-secret-1"}
+    assert set(all_at_once([source.current] * THREADS)) == {"access-secret-1"}
     assert len(vendor.forms) == 1
 
 
-def test_32_threads_with_a_rejected_token_make_one_refresh(keeper: TokenSource, vendor: Vendor) -> None:
+def test_32_threads_with_a_rejected_token_make_one_refresh(source: TokenSource, vendor: Vendor) -> None:
     """The first one refreshes, the others find a newer token than the one they used."""
-    token = keeper.current()
+    token = source.current()
     slow(vendor)
-    assert set(all_at_once([lambda: keeper.after_rejection(token)] * THREADS)) == {"access-secret-1"}
+    assert set(all_at_once([lambda: source.after_rejection(token)] * THREADS)) == {"access-secret-1"}
     assert len(vendor.forms) == 1
 
 
 def test_two_processes_on_one_vault_make_one_refresh(
-    vault: VaultInMemory, vendor: Vendor, server: AuthorizationServer, sealer: TokenCipher, clock: Clock
+    connections: ConnectionsOnFile,
+    vendor: Vendor,
+    server: AuthorizationServer,
+    cipher: TokenCipher,
+    clock: Clock,
 ) -> None:
     """The lease and the generation keep the second one from spending the same token."""
     clock.now = START + DAY
     slow(vendor)
-    keepers = [TokenSource(vault, server, sealer, clock=clock, wait=threading.Event().wait) for _ in range(4)]
-    assert set(all_at_once([each.current for each in keepers] * 4)) == {"access-secret-1"}
+    sources = [
+        TokenSource(OAuthContext(connections, server, cipher, clock=clock, wait=threading.Event().wait))
+        for _ in range(4)
+    ]
+    assert set(all_at_once([each.current for each in sources] * 4)) == {"access-secret-1"}
     assert len(vendor.forms) == 1
-    assert vault.row.generation == 2
+    assert connections.row.generation == 2
 
 
 def test_waiting_threads_do_not_repeat_a_refresh_that_failed(
-    keeper: TokenSource, vendor: Vendor, clock: Clock
+    source: TokenSource, vendor: Vendor, clock: Clock
 ) -> None:
     """A failure is shared like a success."""
     clock.now = START + DAY
@@ -76,7 +84,7 @@ def test_waiting_threads_do_not_repeat_a_refresh_that_failed(
 
     def failing() -> str:
         with pytest.raises(RefreshUnavailable):
-            keeper.current()
+            source.current()
         return "failed"
 
     all_at_once([failing] * THREADS)
