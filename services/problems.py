@@ -59,7 +59,7 @@ def well(sentence: str) -> Problem:
 
 def for_strangers(problems: Iterable[Problem]) -> tuple[Problem, ...]:
     """Return what everybody may read of these problems."""
-    told = [problem for problem in problems if not problem.of_signups]
-    public = tuple(problem for problem in told if problem.public)
-    more = any(not problem.public and problem.level is not Level.OK for problem in told)
+    shown = [problem for problem in problems if not problem.of_signups]
+    public = tuple(problem for problem in shown if problem.public)
+    more = any(not problem.public and problem.level is not Level.OK for problem in shown)
     return (*public, MORE) if more else public

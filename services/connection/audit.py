@@ -1,4 +1,4 @@
-"""Write down what happens to the connection, without ever standing in its way."""
+"""Record what happens to the connection in the audit, without ever failing it."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class ConnectionAudit:
-    """The audit as the connection's own code sees it."""
+    """Writes audit entries for the code that connects and refreshes."""
 
     events: AuditLog
     clock: Clock
 
     def record(self, kind: str, detail: str | None = None, actor: str | None = None) -> None:
-        """Note an event, and who acted where a person did.
+        """Record an event; `actor` is the person who acted, None where nobody did.
 
-        A store that fails must not undo what has happened already.
+        A store error is only logged: it must not undo what has happened already.
         """
         log.info("connection_event", kind=kind, actor=actor)
         try:

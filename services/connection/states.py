@@ -37,7 +37,7 @@ PUBLIC_CLIENT_REJECTED = (
 )
 UNUSABLE = frozenset({"undecryptable", "foreign_installation"})
 STATES_OF_SECRETS = UNUSABLE | {"credentials_rejected"}
-# Their causes differ, and so do the cures.
+# The states whose sentence ends with the last error: these have several causes with different cures.
 WITH_CAUSE = frozenset({"refresh_failing", "needs_reauthorization"})
 
 

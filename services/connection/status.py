@@ -1,4 +1,4 @@
-"""How the connection stands: for people in words, for the delivery whether to call."""
+"""How the connection stands, in words for people, and whether a delivery may be sent by it."""
 
 from __future__ import annotations
 
@@ -80,7 +80,11 @@ class ConnectionView:
 
 @dataclass(frozen=True)
 class ConnectionStatus:
-    """Reads the stored connection for people and for the delivery."""
+    """Reads the stored connection.
+
+    `lasts` says whether callers use a token at once or wait for a new one, by when it was issued, when it
+    ends and the time now (epoch ms each). `public_client`: the application has no secret.
+    """
 
     connections: OAuthConnections
     lasts: Callable[[int | None, int, int], bool]

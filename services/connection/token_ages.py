@@ -1,4 +1,4 @@
-"""How old the tokens are and how renewing them goes: for a shell and for monitoring, never a token itself."""
+"""How old the tokens are and how refreshing them goes; never a token itself."""
 
 from __future__ import annotations
 

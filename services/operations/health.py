@@ -49,7 +49,7 @@ def report_of(
 
 
 def problems_of(snapshot: Snapshot) -> list[Problem]:
-    """Return everything that a person should know of, in the order in which it is told."""
+    """Return everything that a person should know of, in the order of `GET /health`."""
     queue = snapshot.delivery.queue
     return [
         *snapshot.storage.proxies,

@@ -1,7 +1,7 @@
 """Health that answers within a second, whatever hangs: a database, a disk, a lock.
 
-A probe that gets no answer has the service started anew, which mends no database. So the looking is done in a
-thread of its own; when it takes too long, the answer says what is being waited for, and for how long.
+A host restarts a service whose health probe gets no answer, which mends no database. So everything is read in
+a thread of its own; when that takes too long, the answer says what hangs, and for how long.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 
 class _Look(Generic[T]):
-    """One look, shared by all who ask while it lasts, so that no more than one thread hangs."""
+    """One call of `look` in a thread, shared by all requests meanwhile, so that only one thread hangs."""
 
     def __init__(self, look: Callable[[], T], monotonic: Callable[[], float]) -> None:
         self._look = look
@@ -44,7 +44,7 @@ class _Look(Generic[T]):
         return int(self._monotonic() - self._began)
 
     def within(self, seconds: float) -> T | None:
-        """What was found, None when it is not there so long after the beginning; raises what the look did."""
+        """Return what `look` returned, None if it has not ended by then; raise what it raised."""
         self._done.wait(max(0.0, self._began + seconds - self._monotonic()))
         if self._error is not None:
             raise self._error
@@ -60,7 +60,7 @@ class _Look(Generic[T]):
 
 
 class _Shared(Generic[T]):
-    """The look that is under way, or else a new one."""
+    """Starts a look where none is under way."""
 
     def __init__(self, look: Callable[[], T], monotonic: Callable[[], float]) -> None:
         self._look = look
@@ -76,12 +76,12 @@ class _Shared(Generic[T]):
 
 
 class HealthInTime:
-    """What `Health` finds, or what it waits for."""
+    """What `Health` reports, or what it hangs on."""
 
     def __init__(
         self, health: Health, spool: Spool, *, monotonic: Callable[[], float] = time.monotonic
     ) -> None:
-        """`spool` is where sign-ups go while the database hangs; `monotonic` tells seconds."""
+        """`spool` takes sign-ups while the database hangs; `monotonic` returns seconds."""
         self._health = health
         self._spool = spool
         self._reports = _Shared(health.report, monotonic)
@@ -89,7 +89,7 @@ class HealthInTime:
         self._spools = _Shared(self._spool_takes, monotonic)
 
     def report(self, *, for_all: bool = False) -> HealthReport:
-        """Return how the service is, within 0.8 s; `for_all` as strangers are told."""
+        """Return how the service is, within 0.8 s; with `for_all` what strangers may know."""
         look = (self._reports_for_all if for_all else self._reports).under_way()
         if (found := look.within(LOOK_SECONDS)) is not None:
             return found

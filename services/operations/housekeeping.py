@@ -1,4 +1,4 @@
-"""What must be done now and then, whatever else goes on: each task in its own time."""
+"""Tasks that every serving process does from time to time, each at its own interval."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ TURN_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class Task:
-    """`every_seconds` pass between the end of one run and the next; the first is due at once.
+    """What to run and how often: `every_seconds` after the end of the last run; the first is due at once.
 
-    A run that took long is followed by a rest of `rest_factor` times as long.
+    After a long run the pause is at least `rest_factor` times as long as the run.
     """
 
     name: str
@@ -30,7 +30,7 @@ class Task:
 
 
 class Housekeeping:
-    """Runs what is due. One turn at a time in a process: a second caller goes on without waiting."""
+    """Runs the tasks that are due. One turn at a time in a process: a second caller returns at once."""
 
     def __init__(self, tasks: Sequence[Task], clock: Clock) -> None:
         """Nothing runs yet; the first run of each task is due at once."""
@@ -40,7 +40,7 @@ class Housekeeping:
         self._turn = threading.Lock()
 
     def turn(self) -> None:
-        """Run every task that is due; a failure is logged and never raised, and spoils no other task."""
+        """Run every task that is due. A failure is logged, and the other tasks still run. Never raises."""
         if not self._turn.acquire(blocking=False):
             return
         try:
@@ -52,7 +52,7 @@ class Housekeeping:
 
     def _due(self, task: Task) -> bool:
         ended, rest = self._rests.get(task.name, (0, 0))
-        # A clock that went back must not put a task off until the old time returns.
+        # A clock that was set back must not delay a task until it has reached the old time again.
         return not 0 <= self._clock() - ended < rest
 
     def _run(self, task: Task) -> None:
@@ -60,14 +60,14 @@ class Housekeeping:
         try:
             task.run()
         except StoreError as error:
-            # Its text names the cause, and never the values of a row.
+            # The error's text names the cause, and no values of a row.
             log.warning(
                 "housekeeping_waits_for_store",
                 task=task.name,
                 error=type(error).__name__,
                 detail=str(error),
             )
-        except Exception:  # a fault that nobody foresaw must not end the other tasks
+        except Exception:  # a fault in our own code must not end the other tasks
             log.exception("housekeeping_fault", task=task.name)
         ended = self._clock()
         rest = max(int(task.every_seconds * 1000), (ended - began) * task.rest_factor)
@@ -75,7 +75,7 @@ class Housekeeping:
 
 
 class HousekeepingThread:
-    """Turns in a thread of its own: neither a long backlog nor an idle delivery holds them up."""
+    """Takes turns in a thread of its own, so that neither a long backlog nor an idle delivery delays them."""
 
     def __init__(self, housekeeping: Housekeeping) -> None:
         """Nothing runs yet."""
@@ -84,12 +84,12 @@ class HousekeepingThread:
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Begin; after the fork, since threads do not survive one."""
+        """Start the thread; to be called after the fork, since threads do not survive one."""
         self._thread = threading.Thread(target=self._run, name="housekeeping", daemon=True)
         self._thread.start()
 
     def stop(self, seconds: float = 5.0) -> None:
-        """Let the turn under way end within `seconds`; what is cut off is begun again by the next process."""
+        """End the thread, after the current turn if that ends within `seconds`; it can be repeated later."""
         self._stop.set()
         if self._thread is not None:
             self._thread.join(seconds)

@@ -16,7 +16,7 @@ from prometheus_client.registry import Collector
 from services.connection.states import WORDS
 from services.connection.status import ConnectionView
 from services.operations.reader import SnapshotReader
-from services.operations.snapshot import Queue
+from services.operations.snapshot import QueueState
 from store.errors import StoreError
 from store.signups.suspected import Waiting
 
@@ -74,7 +74,7 @@ def connection_figures(view: ConnectionView) -> list[GaugeMetricFamily]:
     ]
 
 
-def queue_figures(queue: Queue) -> list[GaugeMetricFamily]:
+def queue_figures(queue: QueueState) -> list[GaugeMetricFamily]:
     """Return what waits, and the quota."""
     backlog, quota = queue.backlog, queue.quota
     calls = quota.used if quota.day == queue.day else 0

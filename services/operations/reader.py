@@ -8,7 +8,16 @@ from dataclasses import dataclass
 from services.account.lists import ListCache
 from services.connection.status import ConnectionStatus
 from services.forms.open_lists import OpenLists
-from services.operations.snapshot import Account, Delivery, Files, Outage, Queue, Snapshot, Storage, Suspected
+from services.operations.snapshot import (
+    AccountState,
+    DeliveryState,
+    FilesState,
+    Outage,
+    QueueState,
+    Snapshot,
+    StorageState,
+    SuspectedState,
+)
 from services.problems import Problem
 from store.engine.clock import Clock
 from store.engine.database import Database
@@ -56,7 +65,7 @@ class SnapshotReader:
     def read(self, *, for_all: bool = False) -> Snapshot | Outage:
         """Read everything, or why that cannot be done; never raises.
 
-        `for_all` counts what waits as strangers are told it, and leaves out how many are suspected.
+        `for_all` counts what waits as strangers may know it, and leaves out how many are suspected.
         """
         try:
             self.looks_at = DISK
@@ -70,47 +79,47 @@ class SnapshotReader:
                 files=self.read_files(),
                 delivery=self.read_delivery(queue),
                 opt_outs=tuple(self.opt_outs()),
-                suspected=Suspected(None if for_all else self.suspected.counts(), self.suspected.room()),
+                suspected=SuspectedState(None if for_all else self.suspected.counts(), self.suspected.room()),
             )
         except StoreError as error:
             return self._outage(error)
 
-    def read_files(self) -> Files:
+    def read_files(self) -> FilesState:
         """Look at what lies outside the database."""
         self.looks_at = FOLDER
-        return Files(self.disk.free(), self.spool.count(), self.spool.damaged())
+        return FilesState(self.disk.free(), self.spool.count(), self.spool.damaged())
 
-    def read_storage(self) -> Storage:
+    def read_storage(self) -> StorageState:
         """Write to the database, and look at what was damaged."""
         self.looks_at = DATABASE
         self.database.probe()
         proxies = tuple(self.proxies())
         self.looks_at = FOLDER
-        return Storage(
+        return StorageState(
             second_copy=self.database.copies.problem(),
             salvage_waits=self.salvage is not None and self.salvage.waits(),
             salvaged=self.salvage.last() if self.salvage else None,
             proxies=proxies,
         )
 
-    def read_account(self) -> Account:
+    def read_account(self) -> AccountState:
         """Read how the connection and the account's lists stand."""
         self.looks_at = DATABASE
-        return Account(
+        return AccountState(
             connection=self.status.read(),
             lists=self.lists.known(),
             open_lists=tuple(self.open_lists.problems()),
             weak_doors=tuple(self.open_lists.weak_doors()),
         )
 
-    def read_queue(self) -> Queue:
+    def read_queue(self) -> QueueState:
         """Read what waits, and the quota."""
-        return Queue(self.clock(), self.deliveries.backlog(), self.quota.read())
+        return QueueState(self.clock(), self.deliveries.backlog(), self.quota.read())
 
-    def read_delivery(self, queue: Queue) -> Delivery:
+    def read_delivery(self, queue: QueueState) -> DeliveryState:
         """Read how the delivery of `queue` goes."""
         self.looks_at = DATABASE
-        return Delivery(
+        return DeliveryState(
             queue=queue,
             own_wait=self.deliveries.waiting_beyond(queue.now + OWN_WAIT_MS),
             form_faults=tuple(self.form_faults()),
@@ -118,12 +127,12 @@ class SnapshotReader:
             silent_seconds=self.silent_seconds() if self.silent_seconds else None,
         )
 
-    def _queue_for_all(self) -> Queue:
+    def _queue_for_all(self) -> QueueState:
         now, quota = self.clock(), self.quota.read()
-        queue = Queue(now, Backlog(0, None, 0), quota)
+        queue = QueueState(now, Backlog(0, None, 0), quota)
         # The first failure of all sets both; the first success ends both.
         failing = quota.failures > 0 or queue.paused or queue.day_used_up
-        return Queue(
+        return QueueState(
             now, self.public_backlog.read(now, standstill=failing or not self.status.usable()), quota
         )
 

@@ -19,8 +19,8 @@ from store.signups.suspected_room import SuspectedRoom
 
 
 @dataclass(frozen=True)
-class Files:
-    """What lies outside the database: bytes that are free, sign-ups and unreadable lines of the spool."""
+class FilesState:
+    """What lies outside the database: free bytes on its disk, sign-ups and unreadable lines in the spool."""
 
     disk_free: int
     spooled: int
@@ -33,11 +33,11 @@ class Files:
 
 
 @dataclass(frozen=True)
-class Storage:
+class StorageState:
     """The database, which was written to a moment ago; `second_copy` says why copies cannot be written.
 
-    `salvage_waits`: a damaged file is still to be read back; `salvaged`: what the last one brought, as long
-    as it is kept.
+    `salvage_waits`: a damaged file is still to be read back. `salvaged`: what came back of the last such
+    file, None once a person has deleted it.
     """
 
     second_copy: str | None
@@ -47,7 +47,7 @@ class Storage:
 
 
 @dataclass(frozen=True)
-class Account:
+class AccountState:
     """The connection, the account's lists as far as they are known, and what is wrong with those open to all.
 
     `weak_doors`: a sentence for each list that one form protects and another does not.
@@ -60,7 +60,7 @@ class Account:
 
 
 @dataclass(frozen=True)
-class Queue:
+class QueueState:
     """What waits for its delivery at `now` (epoch ms), and the quota that it waits for."""
 
     now: int
@@ -69,13 +69,13 @@ class Queue:
 
     @property
     def oldest_ms(self) -> int:
-        """For how long the oldest has waited."""
+        """For how many milliseconds the oldest has waited."""
         oldest = self.backlog.oldest_received_at
         return 0 if oldest is None else max(0, self.now - oldest)
 
     @property
     def oldest_seconds(self) -> int:
-        """The same in whole seconds."""
+        """For how many whole seconds the oldest has waited."""
         return self.oldest_ms // 1000
 
     @property
@@ -101,14 +101,14 @@ class Queue:
 
 
 @dataclass(frozen=True)
-class Delivery:
-    """How delivery goes; `own_wait` is that of single sign-ups for a time of their own, beyond OWN_WAIT_MS.
+class DeliveryState:
+    """How delivery goes; `own_wait` counts the sign-ups that wait for a time of their own, a minute at least.
 
     `delivers_itself`: these processes deliver, none that is started apart. `silent_seconds` is how long ago
     this process's delivery last went round, None where it never did.
     """
 
-    queue: Queue
+    queue: QueueState
     own_wait: OwnWait | None
     form_faults: tuple[str, ...]
     delivers_itself: bool
@@ -116,7 +116,7 @@ class Delivery:
 
 
 @dataclass(frozen=True)
-class Suspected:
+class SuspectedState:
     """How many suspected sign-ups wait, None for strangers; and what their room is like."""
 
     waiting: Waiting | None
@@ -127,12 +127,12 @@ class Suspected:
 class Snapshot:
     """Everything at one moment."""
 
-    files: Files
-    storage: Storage
-    account: Account
-    delivery: Delivery
+    files: FilesState
+    storage: StorageState
+    account: AccountState
+    delivery: DeliveryState
     opt_outs: tuple[Problem, ...]
-    suspected: Suspected
+    suspected: SuspectedState
 
 
 @dataclass(frozen=True)

@@ -67,13 +67,13 @@ _SUBSCRIBED = {
 
 @blueprint.get("/openapi.json")
 def document() -> Response:
-    """The description, with this service's own address."""
+    """Answer the description, with this service's own address."""
     return jsonify(_description())
 
 
 @blueprint.get("/docs")
 def page() -> str:
-    """The description for people; no script and nothing from another host."""
+    """Show the description to people, without a script and with nothing from another host."""
     return render_template("openapi/docs.html", api=_description())
 
 

@@ -31,11 +31,11 @@ def schemas() -> Document:
         schema = TypeAdapter(kind).json_schema(ref_template=_SCHEMAS, mode="serialization")
         made |= schema.pop("$defs", {})
         made[kind.__name__] = schema
-    # Decides over the status code and is not in the answer.
+    # `GET /health` does not answer these.
     for name in ("storable", "suspected"):
         del made["HealthReport"]["properties"][name]
     made["HealthReport"]["required"].remove("storable")
-    # Each as its sentence; "Problem" is what an error answers.
+    # `GET /health` answers sentences. The schema called "Problem" is that of an error.
     made["HealthReport"]["properties"]["problems"] = {"type": "array", "items": {"type": "string"}}
     del made["Level"]
     made["Submission"] = _as_sent(made["Submission"])

@@ -1,4 +1,4 @@
-"""What other servers, probes and schedulers ask: lists, health, metrics, draining."""
+"""Routes for other servers, health probes and schedulers: lists, health, metrics, drain."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class ListsView:
 
 @blueprint.get("/lists")
 def lists() -> Response:
-    """The account's lists, for holders of an API key and admins."""
+    """Answer the account's lists to holders of an API key and admins."""
     if guards.requester() == ANONYMOUS and not guards.is_admin():
         raise Unauthorized
     view = services().lists.read(refresh=request.args.get("refresh") == "1")
@@ -39,13 +39,13 @@ def lists() -> Response:
 
 @blueprint.get("/health")
 def health() -> Response:
-    """How the service is; 503 only when sign-ups cannot be stored: a host restarts what answers that.
+    """Answer how the service is: with 503 only if sign-ups cannot be stored, since a host restarts on that.
 
-    With ?strict=1 it is a 503 whenever not everything is well, for who watches and does not restart.
+    With ?strict=1 it is 503 unless everything is well, for monitors that restart nothing.
     """
     report = services().health.report(for_all=not guards.may_see_all())
     answer = asdict(report) | {"problems": [problem.sentence for problem in report.problems]}
-    # The first is the status code; the second is for the dashboard, and no matter of how the service is.
+    # `storable` shows as the status code; `suspected` is for the dashboard.
     for name in ("storable", "suspected"):
         del answer[name]
     well = report.status == "ok" if request.args.get("strict") == "1" else report.storable
@@ -54,7 +54,7 @@ def health() -> Response:
 
 @blueprint.get("/metrics")
 def metrics() -> Response:
-    """The figures for Prometheus, for holders of an API key."""
+    """Answer the metrics for Prometheus to holders of an API key."""
     if guards.requester() == ANONYMOUS:
         raise Unauthorized
     text, content_type = services().metrics.exposition(request.headers.get("Accept", ""))
@@ -63,7 +63,7 @@ def metrics() -> Response:
 
 @blueprint.post("/internal/drain")
 def drain() -> Response:
-    """Deliver for at most 25 s; does not exist without a DRAIN_TOKEN."""
+    """Deliver for at most 25 s; 404 where DRAIN_TOKEN is not set."""
     token = services().drain_token
     if not token.is_set:
         raise NotFound

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from services.operations.snapshot import Delivery, Queue, Suspected
+from services.operations.snapshot import DeliveryState, QueueState, SuspectedState
 from services.problems import Level, Problem, well
 from store.outbox.claims import BACKLOG_PER_DAY, DELIVERIES_PER_DAY
 from store.quota.causes import Causes
@@ -22,7 +22,7 @@ MIDNIGHT = "delivery goes on at 00:00 UTC"
 SUSPECTED_WAITING = "suspected_waiting"
 
 
-def day_used_up(queue: Queue) -> list[Problem]:
+def day_used_up(queue: QueueState) -> list[Problem]:
     """Return whether all, or older sign-ups, wait for the next UTC day's calls."""
     calls, sentence = queue.calls_used, None
     if calls >= PER_DAY:
@@ -43,7 +43,7 @@ def day_used_up(queue: Queue) -> list[Problem]:
     return []
 
 
-def own_wait(delivery: Delivery) -> list[Problem]:
+def own_wait(delivery: DeliveryState) -> list[Problem]:
     """Return that single sign-ups wait for a time of their own: by plan, and nothing is wrong."""
     own, now = delivery.own_wait, delivery.queue.now
     if own is None:
@@ -67,7 +67,7 @@ def own_wait(delivery: Delivery) -> list[Problem]:
     return [Problem("signups_wait_for_their_time", Level.OK, sentence, of_signups=True)]
 
 
-def elsewhere(delivery: Delivery) -> list[Problem]:
+def elsewhere(delivery: DeliveryState) -> list[Problem]:
     """Return that what waits goes out by another process, which is a plan, too."""
     if delivery.delivers_itself or not delivery.queue.backlog.pending:
         return []
@@ -75,7 +75,7 @@ def elsewhere(delivery: Delivery) -> list[Problem]:
     return [Problem("delivery_elsewhere", Level.OK, sentence, public=False)]
 
 
-def pause(queue: Queue) -> list[Problem]:
+def pause(queue: QueueState) -> list[Problem]:
     """Return whether everybody waits for the vendor; a day that is used up has its own problem."""
     if queue.quota.paused_until is None or not queue.paused or queue.day_used_up:
         return []
@@ -84,7 +84,7 @@ def pause(queue: Queue) -> list[Problem]:
     return [Problem("delivery_paused", Level.WARNING, sentence, "It goes on by itself.")]
 
 
-def backlog_old(queue: Queue) -> list[Problem]:
+def backlog_old(queue: QueueState) -> list[Problem]:
     """Return whether the oldest sign-up has waited for long."""
     if queue.oldest_seconds <= OLD_BACKLOG_SECONDS:
         return []
@@ -92,7 +92,7 @@ def backlog_old(queue: Queue) -> list[Problem]:
     return [Problem("backlog_old", Level.PROBLEM, sentence)]
 
 
-def waiting(queue: Queue) -> list[Problem]:
+def waiting(queue: QueueState) -> list[Problem]:
     """Return how many wait and for how long, for an operator."""
     if not queue.backlog.pending:
         return [well("No sign-up waits for its delivery.")]
@@ -104,7 +104,9 @@ def waiting(queue: Queue) -> list[Problem]:
     return [Problem("backlog_old", Level.PROBLEM, sentence, cure)]
 
 
-def parked(queue: Queue, *, then: str = "See /admin/signups/.", cure: str | None = None) -> list[Problem]:
+def parked(
+    queue: QueueState, *, then: str = "See /admin/signups/.", cure: str | None = None
+) -> list[Problem]:
     """Return whether a person must look at sign-ups; the sentence ends with `then`."""
     if not queue.backlog.parked:
         return []
@@ -112,7 +114,7 @@ def parked(queue: Queue, *, then: str = "See /admin/signups/.", cure: str | None
     return [Problem("signups_parked", Level.WARNING, sentence, cure, of_signups=True)]
 
 
-def causes(queue: Queue) -> list[Problem]:
+def causes(queue: QueueState) -> list[Problem]:
     """Return what whole kinds of sign-ups are refused for, which wait until it is mended."""
     return [
         Problem("signups_refused_alike", Level.PROBLEM, cause.sentence, public=False)
@@ -121,12 +123,12 @@ def causes(queue: Queue) -> list[Problem]:
     ]
 
 
-def forms(delivery: Delivery) -> list[Problem]:
+def forms(delivery: DeliveryState) -> list[Problem]:
     """Return which forms use something that the account does not have any more."""
     return [Problem("form_outdated", Level.PROBLEM, fault, public=False) for fault in delivery.form_faults]
 
 
-def silence(delivery: Delivery) -> list[Problem]:
+def silence(delivery: DeliveryState) -> list[Problem]:
     """Return whether this process's delivery stands still; only a sign-up that waits can show it."""
     if not delivery.delivers_itself or delivery.queue.oldest_seconds <= SILENT_SECONDS:
         return []
@@ -139,7 +141,7 @@ def silence(delivery: Delivery) -> list[Problem]:
     return [Problem("delivery_silent", Level.PROBLEM, sentence)]
 
 
-def worker(delivery: Delivery, *, usable: bool) -> list[Problem]:
+def worker(delivery: DeliveryState, *, usable: bool) -> list[Problem]:
     """Return whether somebody delivers where the web processes do not; only what waits can show it.
 
     `usable`: the connection is; nobody can deliver otherwise, nor in a pause.
@@ -155,7 +157,7 @@ def worker(delivery: Delivery, *, usable: bool) -> list[Problem]:
     return [well("DELIVERY=off: `flask worker` or `flask drain` delivers.")]
 
 
-def suspected_not_kept(suspected: Suspected, now: int) -> list[Problem]:
+def suspected_not_kept(suspected: SuspectedState, now: int) -> list[Problem]:
     """Return whether there was no room for suspected sign-ups within a day before `now` (epoch ms)."""
     room = suspected.room
     if room.dropped_at is None or now - room.dropped_at > DAY_MS:
@@ -168,7 +170,7 @@ def suspected_not_kept(suspected: Suspected, now: int) -> list[Problem]:
     return [Problem("suspected_not_kept", Level.WARNING, sentence, of_signups=True)]
 
 
-def suspected_waiting(suspected: Suspected) -> list[Problem]:
+def suspected_waiting(suspected: SuspectedState) -> list[Problem]:
     """Return that some wait for a person, who alone can tell programs from people: no fault of ours."""
     waiting = suspected.waiting
     if waiting is None or not waiting.total:

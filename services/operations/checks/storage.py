@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from services.operations.snapshot import Files, Outage, Storage
+from services.operations.snapshot import FilesState, Outage, StorageState
 from services.problems import Level, Problem, well
 from store.errors import StoreError, StoreMisconfigured, StoreSilent, StoreUpgrading
 
@@ -17,7 +17,7 @@ SERVER = re.compile(
 )
 
 
-def disk_low(files: Files) -> list[Problem]:
+def disk_low(files: FilesState) -> list[Problem]:
     """Return whether the disk has little room left."""
     if not files.disk_low:
         return []
@@ -25,7 +25,7 @@ def disk_low(files: Files) -> list[Problem]:
     return [Problem("disk_low", Level.PROBLEM, sentence, public=False)]
 
 
-def disk(files: Files, folder: Path) -> list[Problem]:
+def disk(files: FilesState, folder: Path) -> list[Problem]:
     """Return how much room the disk of `folder` has, for an operator."""
     sentence = f"{files.disk_free // MEGABYTE} MB are free on the disk of {folder}."
     if not files.disk_low:
@@ -34,7 +34,7 @@ def disk(files: Files, folder: Path) -> list[Problem]:
     return [Problem("disk_low", Level.PROBLEM, f"Only {sentence}", cure, public=False)]
 
 
-def spool(files: Files) -> list[Problem]:
+def spool(files: FilesState) -> list[Problem]:
     """Return whether sign-ups wait outside the database, or cannot be brought into it."""
     found = []
     if files.spooled:
@@ -46,7 +46,7 @@ def spool(files: Files) -> list[Problem]:
     return found
 
 
-def spool_folder(files: Files, data_dir: Path) -> list[Problem]:
+def spool_folder(files: FilesState, data_dir: Path) -> list[Problem]:
     """Return the same for an operator, who is told where the spool lies."""
     found = []
     if files.spooled:
@@ -60,14 +60,14 @@ def spool_folder(files: Files, data_dir: Path) -> list[Problem]:
     return found
 
 
-def second_copy(storage: Storage) -> list[Problem]:
+def second_copy(storage: StorageState) -> list[Problem]:
     """Return whether new sign-ups are also written down a second time."""
     if not storage.second_copy:
         return []
     return [Problem("second_copy_failing", Level.PROBLEM, storage.second_copy, public=False)]
 
 
-def salvage(storage: Storage) -> list[Problem]:
+def salvage(storage: StorageState) -> list[Problem]:
     """Return what became of a database file that was damaged or taken away, until a person deletes it."""
     if storage.salvage_waits:
         sentence = "The database file was damaged or taken away. What it held is being read back."
@@ -128,7 +128,7 @@ def database(description: str, store_url: str) -> list[Problem]:
 
 
 def database_away(store_url: str, error: StoreError) -> list[Problem]:
-    """Return why the database fails, for an operator; what it would have told is not looked at."""
+    """Return why the database fails, for an operator."""
     sentence, cure = f"The database at {place(store_url)} cannot be used: {error}", None
     # Its own message holds the cure.
     if not isinstance(error, StoreMisconfigured):

@@ -14,7 +14,7 @@ from services.intake.parsing import read_form
 from services.intake.record import Evidence
 from services.operations.checks import connection, delivery, storage
 from services.operations.doctor import Deployment, Doctor
-from services.operations.snapshot import Files
+from services.operations.snapshot import FilesState
 from services.problems import Level, Problem
 from store.engine.database import Database
 from store.errors import StoreMisconfigured, StoreUnavailable
@@ -182,7 +182,7 @@ def test_a_folder_that_is_not_there_yet_is_no_obstacle(
 def test_less_than_64_megabytes_is_a_problem() -> None:
     """A full disk refuses sign-ups, so it is told before."""
     folder = Path("/srv/data")
-    enough = Files(disk_free=64 * 1024 * 1024, spooled=0, spool_damaged=0)
+    enough = FilesState(disk_free=64 * 1024 * 1024, spooled=0, spool_damaged=0)
     assert storage.disk(enough, folder)[0].level is Level.OK
     (short,) = storage.disk(replace(enough, disk_free=64 * 1024 * 1024 - 1), folder)
     assert (short.level, short.sentence) == (

@@ -16,7 +16,7 @@ from services.intake.parsing import read_form
 from services.intake.record import Evidence
 from services.operations.checks.delivery import suspected_waiting
 from services.operations.health import HealthReport
-from services.operations.snapshot import Suspected
+from services.operations.snapshot import SuspectedState
 from services.problems import MORE, Level, Problem, for_strangers
 from store.engine.database import Database
 from store.signups.accept import Signups
@@ -175,9 +175,9 @@ def test_suspected_sign_ups_are_named_and_no_fault_of_the_service(house: House) 
 def test_a_flood_of_suspected_ones_is_not_counted_to_its_end() -> None:
     """The sentence says so."""
     room = SuspectedRoom(rows=0, bytes=0, dropped=0, dropped_at=None)
-    (problem,) = suspected_waiting(Suspected(Waiting(proven=2, unsure=0, junk=1_000), room))
+    (problem,) = suspected_waiting(SuspectedState(Waiting(proven=2, unsure=0, junk=1_000), room))
     assert problem.sentence.startswith("1002 or more sign-ups look like a program's")
-    assert suspected_waiting(Suspected(Waiting(0, 0, 0), room)) == []
+    assert suspected_waiting(SuspectedState(Waiting(0, 0, 0), room)) == []
 
 
 def booked(house: House, calls: int) -> None:
