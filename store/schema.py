@@ -1,5 +1,7 @@
 """Every table, for SQLite and PostgreSQL alike; times are epoch milliseconds, documents are JSON in TEXT."""
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -11,6 +13,7 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    TextClause,
     false,
     text,
 )
@@ -36,15 +39,26 @@ HAS_CAUSE = text("state = 'parked' AND cause IS NOT NULL")
 # `deliveries.source` of the deliveries that a sign-up asked for.
 SIGNUP = "signup"
 
+
+def _partial_index(name: str, *columns: str, where: TextClause, unique: bool = False) -> Index:
+    return Index(name, *columns, unique=unique, sqlite_where=where, postgresql_where=where)
+
+
+def _required(kind: type[BigInteger | Text], *names: str) -> list[Column[Any]]:
+    return [Column(name, kind, nullable=False) for name in names]
+
+
+def _numbered() -> Column[int]:
+    # SQLite numbers rows only where the type is spelled INTEGER.
+    return Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
+
+
 signups = Table(
     "signups",
     metadata,
     Column("id", Text, primary_key=True),
     Column("received_at", BigInteger, nullable=False),
-    Column("contact_key", Text, nullable=False),
-    Column("email", Text, nullable=False),
-    Column("person", Text, nullable=False),
-    Column("list_ids", Text, nullable=False),
+    *_required(Text, "contact_key", "email", "person", "list_ids"),
     Column("source", Text),
     Column("consent", Text),
     Column("page", Text),
@@ -68,12 +82,9 @@ signups = Table(
 forms = Table(
     "forms",
     metadata,
-    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
-    Column("slug", Text, nullable=False),
-    Column("name", Text, nullable=False),
-    Column("definition", Text, nullable=False),
-    Column("created_at", BigInteger, nullable=False),
-    Column("updated_at", BigInteger, nullable=False),
+    _numbered(),
+    *_required(Text, "slug", "name", "definition"),
+    *_required(BigInteger, "created_at", "updated_at"),
     Column("archived_at", BigInteger),
     Index("uq_forms_slug", "slug", unique=True),
 )
@@ -108,12 +119,7 @@ suspected_signups = Table(
     Index("ix_suspected_signups_rank", "rank", "received_at", "id"),
     Index("ix_suspected_signups_contact", "contact_key"),
     # Includes `bytes`, so that their sum is read from the index alone.
-    Index(
-        "ix_suspected_signups_waiting",
-        *("received_at", "id", "bytes"),
-        sqlite_where=WAITS,
-        postgresql_where=WAITS,
-    ),
+    _partial_index("ix_suspected_signups_waiting", "received_at", "id", "bytes", where=WAITS),
 )
 
 # One row: how many suspected sign-ups wait, their size, and how many were not kept because the limit was
@@ -122,17 +128,14 @@ suspected_room = Table(
     "suspected_room",
     metadata,
     Column("name", Text, primary_key=True),
-    Column("rows", BigInteger, nullable=False),
-    Column("bytes", BigInteger, nullable=False),
-    Column("dropped", BigInteger, nullable=False),
+    *_required(BigInteger, "rows", "bytes", "dropped"),
     Column("dropped_at", BigInteger),
 )
 
 deliveries = Table(
     "deliveries",
     metadata,
-    # SQLite numbers rows only where the type is spelled INTEGER.
-    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    _numbered(),
     # Who asked for the change: "signup" with the id of the sign-up, or another source with an id of its own.
     Column("source", Text, nullable=False, server_default=SIGNUP),
     Column("source_id", Text, nullable=False),
@@ -165,31 +168,15 @@ deliveries = Table(
     ),
     CheckConstraint("(due_at IS NOT NULL) = (state IN ('ready', 'sending'))", name="due_at"),
     Index("uq_deliveries_source_id", "source_id", unique=True),
-    Index(
-        "ix_deliveries_requested",
-        "received_at",
-        "source_id",
-        sqlite_where=REQUESTED,
-        postgresql_where=REQUESTED,
-    ),
-    Index("ix_deliveries_due", "due_at", "id", sqlite_where=UNFINISHED, postgresql_where=UNFINISHED),
-    Index("ix_deliveries_contact", "contact_key", "id", sqlite_where=UNFINISHED, postgresql_where=UNFINISHED),
-    Index(
-        "ix_deliveries_waiting",
-        "received_at",
-        "due_at",
-        sqlite_where=UNFINISHED,
-        postgresql_where=UNFINISHED,
-    ),
-    Index("ix_deliveries_parked", "id", sqlite_where=PARKED, postgresql_where=PARKED),
-    Index("ix_deliveries_cause", "cause", "id", sqlite_where=HAS_CAUSE, postgresql_where=HAS_CAUSE),
-    Index(
-        "ix_deliveries_finished", "finished_at", sqlite_where=KEEPS_PAYLOAD, postgresql_where=KEEPS_PAYLOAD
-    ),
+    _partial_index("ix_deliveries_requested", "received_at", "source_id", where=REQUESTED),
+    _partial_index("ix_deliveries_due", "due_at", "id", where=UNFINISHED),
+    _partial_index("ix_deliveries_contact", "contact_key", "id", where=UNFINISHED),
+    _partial_index("ix_deliveries_waiting", "received_at", "due_at", where=UNFINISHED),
+    _partial_index("ix_deliveries_parked", "id", where=PARKED),
+    _partial_index("ix_deliveries_cause", "cause", "id", where=HAS_CAUSE),
+    _partial_index("ix_deliveries_finished", "finished_at", where=KEEPS_PAYLOAD),
     # The database itself forbids two calls for one contact at a time.
-    Index(
-        "uq_deliveries_sending", "contact_key", unique=True, sqlite_where=SENDING, postgresql_where=SENDING
-    ),
+    _partial_index("uq_deliveries_sending", "contact_key", where=SENDING, unique=True),
     sqlite_autoincrement=True,
 )
 
@@ -198,7 +185,7 @@ deliveries = Table(
 attempts = Table(
     "attempts",
     metadata,
-    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    _numbered(),
     Column("delivery_id", BigInteger, ForeignKey("deliveries.id"), nullable=False),
     Column("started_at", BigInteger, nullable=False),
     Column("ended_at", BigInteger),
@@ -244,15 +231,11 @@ opt_out_refresh = Table(
     "opt_out_refresh",
     metadata,
     Column("name", Text, primary_key=True),
-    Column("refreshed_at", BigInteger, nullable=False),
-    Column("doubts", BigInteger, nullable=False),
-    Column("settled", BigInteger, nullable=False),
+    *_required(BigInteger, "refreshed_at", "doubts", "settled"),
     Column("began_at", BigInteger),
     Column("began_with", BigInteger),
     Column("page", Text),
-    Column("lease_until", BigInteger, nullable=False),
-    Column("try_at", BigInteger, nullable=False),
-    Column("failures", BigInteger, nullable=False),
+    *_required(BigInteger, "lease_until", "try_at", "failures"),
     Column("day", Text, nullable=False),
     Column("pages", BigInteger, nullable=False),
 )
@@ -297,7 +280,7 @@ connection = Table(
 events = Table(
     "events",
     metadata,
-    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    _numbered(),
     Column("at", BigInteger, nullable=False),
     Column("kind", Text, nullable=False),
     Column("detail", Text),
@@ -309,11 +292,8 @@ oauth_attempts = Table(
     "oauth_attempts",
     metadata,
     Column("state_hash", Text, primary_key=True),
-    Column("browser_hash", Text, nullable=False),
-    Column("verifier_sealed", Text, nullable=False),
-    Column("redirect_uri", Text, nullable=False),
-    Column("created_at", BigInteger, nullable=False),
-    Column("expires_at", BigInteger, nullable=False),
+    *_required(Text, "browser_hash", "verifier_sealed", "redirect_uri"),
+    *_required(BigInteger, "created_at", "expires_at"),
     Index("ix_oauth_attempts_expires_at", "expires_at"),
 )
 
@@ -328,9 +308,7 @@ throttles = Table(
     "throttles",
     metadata,
     Column("key", Text, primary_key=True),
-    Column("window_start", BigInteger, nullable=False),
-    Column("hits", BigInteger, nullable=False),
-    Column("expires_at", BigInteger, nullable=False),
+    *_required(BigInteger, "window_start", "hits", "expires_at"),
     Index("ix_throttles_expires_at", "expires_at"),
 )
 
@@ -364,8 +342,7 @@ idempotency_keys = Table(
     "idempotency_keys",
     metadata,
     Column("key_hash", Text, primary_key=True),
-    Column("body_hash", Text, nullable=False),
-    Column("signup_id", Text, nullable=False),
-    Column("created_at", BigInteger, nullable=False),
+    *_required(Text, "body_hash", "signup_id"),
+    *_required(BigInteger, "created_at"),
     Index("ix_idempotency_keys_created_at", "created_at"),
 )

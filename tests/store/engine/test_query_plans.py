@@ -107,7 +107,7 @@ STATEMENTS = [
     pytest.param(NEXT_PAGE, {"received": -1, "due": -1}, id="pending by form"),
     pytest.param(FIND, {"wanted": "s1"}, id="find suspected"),
     pytest.param(OUTLOOK, {"now": NOW}, id="outlook"),
-    pytest.param(STANDING, {"contact": "c99999"}, id="standing"),
+    pytest.param(STANDING, {"contact": "c99999", "contact_key": "c99999"}, id="standing"),
 ]
 
 
