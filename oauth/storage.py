@@ -2,7 +2,7 @@
 
 # ruff: noqa: D102 - the columns are explained at their class
 
-from typing import Protocol
+from typing import Protocol, TypedDict, Unpack
 
 
 class StoredConnection(Protocol):
@@ -63,6 +63,25 @@ class StoredConnection(Protocol):
     def seed_hash(self) -> str | None: ...
 
 
+class SealedAccess(TypedDict):
+    """A sealed access token; times are epoch ms."""
+
+    access_sealed: str
+    access_issued_at: int
+    access_expires_at: int
+    scope: str | None
+
+
+class Authorization(SealedAccess, total=False):
+    """A new authorization: the access token, the installation, the account, and who connected it."""
+
+    fingerprint: str | None
+    account_id: str | None
+    account_name: str | None
+    account_user: str | None
+    connected_by: str | None
+
+
 class ConnectionStorage(Protocol):
     """Keeps the connection row; every write is one guarded statement, durable when it returns."""
 
@@ -83,15 +102,7 @@ class ConnectionStorage(Protocol):
         ...
 
     def store_refreshed(
-        self,
-        *,
-        generation: int,
-        access_sealed: str,
-        refresh_sealed: str | None,
-        access_issued_at: int,
-        access_expires_at: int,
-        scope: str | None,
-        now: int,
+        self, *, generation: int, refresh_sealed: str | None, now: int, **access: Unpack[SealedAccess]
     ) -> bool:
         """Stores a refreshed pair if the generation still is ``generation``; None keeps the old refresh.
 
@@ -99,20 +110,8 @@ class ConnectionStorage(Protocol):
         """
         ...
 
-    def store_connected(  # noqa: PLR0913 - everything a consent settles, in one statement
-        self,
-        *,
-        access_sealed: str,
-        refresh_sealed: str,
-        access_issued_at: int,
-        access_expires_at: int,
-        scope: str | None,
-        now: int,
-        fingerprint: str | None = None,
-        account_id: str | None = None,
-        account_name: str | None = None,
-        account_user: str | None = None,
-        connected_by: str | None = None,
+    def store_connected(
+        self, *, refresh_sealed: str, now: int, **authorization: Unpack[Authorization]
     ) -> None:
         """Stores the first pair of a new authorization, whatever was there before, and ends any lease."""
         ...

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import TypedDict, Unpack
 
 from sqlalchemy import case, func, or_, select, update
 
@@ -47,6 +48,25 @@ class ConnectionRow:
     attempt_started_at: int | None
     forced_at: int | None
     seed_hash: str | None
+
+
+class SealedAccess(TypedDict):
+    """The columns of a sealed access token; times are epoch ms."""
+
+    access_sealed: str
+    access_issued_at: int
+    access_expires_at: int
+    scope: str | None
+
+
+class Authorization(SealedAccess, total=False):
+    """The columns of a new authorization: access token, installation, account, and who connected it."""
+
+    fingerprint: str | None
+    account_id: str | None
+    account_name: str | None
+    account_user: str | None
+    connected_by: str | None
 
 
 _ROW = table.c.name == "default"
@@ -112,15 +132,7 @@ class OAuthConnections:
         self._update(table.c.lease_owner == owner, **_NO_ATTEMPT)
 
     def store_refreshed(
-        self,
-        *,
-        generation: int,
-        access_sealed: str,
-        refresh_sealed: str | None,
-        access_issued_at: int,
-        access_expires_at: int,
-        scope: str | None,
-        now: int,
+        self, *, generation: int, refresh_sealed: str | None, now: int, **access: Unpack[SealedAccess]
     ) -> bool:
         """Replace the tokens of `generation` by the next pair; return False when that generation is gone.
 
@@ -131,31 +143,16 @@ class OAuthConnections:
         return self._update(
             table.c.generation == generation,
             state=case((table.c.state == "api_rejected", "api_rejected"), else_="connected"),
-            access_sealed=access_sealed,
             refresh_sealed=func.coalesce(refresh_sealed, table.c.refresh_sealed),
-            access_issued_at=access_issued_at,
-            access_expires_at=access_expires_at,
             refresh_issued_at=table.c.refresh_issued_at if refresh_sealed is None else now,
             refresh_used_at=now,
-            scope=scope,
             refreshed_at=now,
+            **access,
             **_NEXT_GENERATION,
         )
 
-    def store_connected(  # noqa: PLR0913 - everything a consent settles, in one statement
-        self,
-        *,
-        access_sealed: str,
-        refresh_sealed: str,
-        access_issued_at: int,
-        access_expires_at: int,
-        scope: str | None,
-        now: int,
-        fingerprint: str | None = None,
-        account_id: str | None = None,
-        account_name: str | None = None,
-        account_user: str | None = None,
-        connected_by: str | None = None,
+    def store_connected(
+        self, *, refresh_sealed: str, now: int, **authorization: Unpack[Authorization]
     ) -> None:
         """Store the tokens and the account of a new authorization: a new epoch and generation.
 
@@ -163,20 +160,12 @@ class OAuthConnections:
         """
         self._update(
             state="connected",
-            access_sealed=access_sealed,
             refresh_sealed=refresh_sealed,
-            access_issued_at=access_issued_at,
-            access_expires_at=access_expires_at,
             refresh_issued_at=now,
             refresh_used_at=None,
-            scope=scope,
-            fingerprint=fingerprint,
-            account_id=account_id,
-            account_name=account_name,
-            account_user=account_user,
-            connected_by=connected_by,
             connected_at=now,
             refreshed_at=now,
+            **{"fingerprint": None, **_NO_ACCOUNT, **authorization},
             **_NEXT_EPOCH,
         )
 
