@@ -21,7 +21,7 @@ from store.engine.database import Database
 from wiring.access import Access, build_access
 from wiring.background import Background
 from wiring.clock import Tuning, real_clock
-from wiring.connection import Connection, build_connection, build_tokens
+from wiring.connection import Connection, Tokens, build_connection, build_tokens
 from wiring.constant_contact import Account, Vendor, build_account, vendor_of
 from wiring.forms import FormParts, build_forms
 from wiring.operations import Watched, build_doctor, build_health, build_housekeeping, build_reader
@@ -37,6 +37,7 @@ class Parts:
     storage: Storage
     vendor: Vendor
     account: Account
+    tokens: Tokens
     connection: Connection
     access: Access
     forms: FormParts
@@ -72,7 +73,7 @@ def build_services(
     vendor = vendor or vendor_of(settings)
     store = storage.store
     access = build_access(settings, store, clock)
-    tokens = build_tokens(settings, storage, vendor)
+    tokens = build_tokens(settings, storage, vendor, tuning)
     status = ConnectionStatus(
         store.connections, lasts=lasts, clock=clock, public_client=settings.public_client
     )
@@ -153,6 +154,7 @@ def build_services(
         storage=storage,
         vendor=vendor,
         account=account,
+        tokens=tokens,
         connection=connection,
         access=access,
         forms=forms,

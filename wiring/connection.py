@@ -16,6 +16,7 @@ from oauth.refresh.thread import RefreshThread
 from oauth.token_source import TokenSource
 from services.connection.audit import ConnectionAudit
 from settings import Settings
+from wiring.clock import Tuning
 from wiring.constant_contact import Account, Vendor, account_of
 from wiring.storage import Storage
 
@@ -44,7 +45,7 @@ class Connection:
     plant_seed: Callable[[], None]
 
 
-def build_tokens(settings: Settings, storage: Storage, vendor: Vendor) -> Tokens:
+def build_tokens(settings: Settings, storage: Storage, vendor: Vendor, tuning: Tuning) -> Tokens:
     """The tokens of this installation."""
     cipher = TokenCipher(settings.encryption_keys)
     audit = ConnectionAudit(storage.store.events, clock=storage.clock)
@@ -55,6 +56,7 @@ def build_tokens(settings: Settings, storage: Storage, vendor: Vendor) -> Tokens
         clock=storage.clock,
         fingerprint=settings.fingerprint,
         audit=audit.record,
+        wait=lambda seconds: tuning.new_event().wait(seconds),
     )
     rescue = RescueFile(settings.data_dir / RESCUE_FILE, cipher)
     return Tokens(TokenSource(context, rescue=rescue), context)

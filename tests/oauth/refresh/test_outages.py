@@ -8,37 +8,19 @@ from pathlib import Path
 import pytest
 import requests
 import responses
+from requests.auth import AuthBase
 from urllib3.exceptions import MaxRetryError, NameResolutionError, NewConnectionError, SSLError
 
 from oauth.authorization_server import AuthorizationServer
-from oauth.bearer import BearerAuth
-from oauth.context import OAuthContext
-from oauth.encryption import TokenCipher
 from oauth.errors import OAuthError
-from oauth.refresh.schedule import lasts
-from oauth.token_source import TokenSource
-from services.account.fields_and_tags import FieldsAndTags
-from services.account.lists import ListCache
-from services.account.opt_outs import OptOutTable
-from services.connection.status import ConnectionStatus
 from services.constant_contact.client import ConstantContact
-from services.constant_contact.quota import CallQuota
-from services.delivery.attempt import DeliveryAttempt, Outcome, Step
-from services.delivery.causes import CauseWords
-from services.delivery.kind import Collaborators
-from services.delivery.kinds import build_kinds
-from services.delivery.pacing import Pacing
-from store.connection.oauth_connection import OAuthConnections
-from store.engine.database import Database
-from store.key_value import KeyValue
-from store.opt_outs import OptOuts
-from store.outbox.deliveries import Deliveries
-from store.quota.ledger import QuotaLedger
-from store.signups.accept import Signups
-from tests.oauth.vendor import DAY, HOUR, START, Answer, Clock, HttpAnswer, Vendor, given
+from services.delivery.attempt import Outcome, Step
+from tests.oauth.vendor import DAY, HOUR, START, Answer, HttpAnswer, given
+from tests.oauth.vendor import Vendor as TokenEndpoint
+from tests.services.conftest import Clock, House
 from tests.store.conftest import signup
 from tests.support.patience import Patient
-from wiring.constant_contact import authorizing
+from wiring.constant_contact import Vendor
 
 API = "https://api.test/v3"
 MINUTE = 60_000
@@ -69,71 +51,28 @@ OUTAGES: dict[str, Answer] = {
 }
 
 
-class House:
-    """From stored sign-ups to the vendor, as the app wires it, on a clock moved by hand."""
+def client(auth: AuthBase) -> ConstantContact:
+    session = requests.Session()
+    session.auth = auth
+    return ConstantContact(session, base_url=API, connection_errors=(OAuthError,))
 
-    def __init__(
-        self,
-        database: Database,
-        server: AuthorizationServer,
-        cipher: TokenCipher,
-        vendor: Vendor,
-        clock: Clock,
-    ) -> None:
-        self.clock, self.vendor = clock, vendor
-        self.connections, self.deliveries = OAuthConnections(database), Deliveries(database)
-        self.source = TokenSource(
-            OAuthContext(self.connections, server, cipher, clock=clock, wait=clock.wait)
-        )
-        session = requests.Session()
-        session.auth = BearerAuth(self.source, booked=lambda: None)
-        quota, authorize = QuotaLedger(database), authorizing(self.source)
-        api = ConstantContact(session, base_url=API, connection_errors=(OAuthError,))
-        permits = CallQuota(
-            quota,
-            clock=clock,
-            authorize=authorize,
-            new_event=lambda: Patient(clock),
-            monotonic=lambda: clock() / 1000,
-        )
-        connection = ConnectionStatus(self.connections, lasts=lasts, clock=clock)
-        lists = ListCache(
-            vendor=api, connection=connection, meta=KeyValue(database), permits=permits, clock=clock
-        )
-        vocabulary = FieldsAndTags.of(
-            vendor=api, connection=connection, meta=KeyValue(database), permits=permits, clock=clock
-        )
-        opt_outs = OptOutTable(
-            opt_outs=OptOuts(database), vendor=api, permits=permits, connection=connection, clock=clock
-        )
-        self.courier = DeliveryAttempt(
-            deliveries=self.deliveries,
-            quota=quota,
-            connection=connection,
-            authorize=authorize,
-            departures=Pacing(permits=permits, quota=quota, clock=clock),
-            kinds=build_kinds(
-                Collaborators(
-                    vendor=api,
-                    lists=lists,
-                    vocabulary=vocabulary,
-                    opt_outs=opt_outs,
-                    returning="confirm",
-                    clock=clock,
-                )
-            ),
-            opt_outs=opt_outs,
-            words=CauseWords(list_names=lists.names, form_names=dict),
-            clock=clock,
+
+class Installation(House):
+    """From stored sign-ups to the vendor, on a clock moved by hand."""
+
+    def __init__(self, path: Path, server: AuthorizationServer) -> None:
+        clock = Clock()
+        clock.now = START
+        super().__init__(
+            path, vendor=Vendor(server, client), clock=clock, tuning={"new_event": lambda: Patient(clock)}
         )
         self.states: set[str] = set()
-        self.database = database
 
     def accept(self, *names: str) -> None:
         """Sign-ups of now."""
         for name in names:
             address = f"{name}@example.org"
-            Signups(self.database).accept(
+            self.signups.accept(
                 signup(name, contact=address, at=self.clock.now),
                 kind="sign_up",
                 payload={"email_address": address, "list_memberships": ["l-1"]},
@@ -142,7 +81,7 @@ class House:
     def live(self, until: int) -> None:
         """What the background threads do until then."""
         while self.clock.now < until:
-            self.source.tend()
+            self.parts.tokens.source.tend()
             claimed = self.courier.claim()
             step = claimed if isinstance(claimed, Step) else self.courier.carry(claimed, Patient(self.clock))
             self.states.add(self.connections.read().state)
@@ -154,13 +93,8 @@ class House:
 
 @pytest.fixture
 def house(
-    tmp_path: Path,
-    server: AuthorizationServer,
-    cipher: TokenCipher,
-    vendor: Vendor,
-    clock: Clock,
-    http: responses.RequestsMock,
-) -> Iterator[House]:
+    tmp_path: Path, server: AuthorizationServer, vendor: TokenEndpoint, http: responses.RequestsMock
+) -> Iterator[Installation]:
     """Connected at START."""
 
     def sign_up(_request: requests.PreparedRequest) -> HttpAnswer:
@@ -174,11 +108,10 @@ def house(
         return given(vendor.outage) if vendor.outage is not None else (200, {}, '{"contacts": []}')
 
     http.add_callback(responses.GET, f"{API}/contacts", callback=nobody_left)
-    database = Database(f"sqlite:///{tmp_path / 'test.db'}")
-    house = House(database, server, cipher, vendor, clock)
+    house = Installation(tmp_path, server)
     house.connections.store_connected(
-        access_sealed=cipher.seal("access-secret-0"),
-        refresh_sealed=cipher.seal("refresh-secret-0"),
+        access_sealed=house.cipher.seal("access-secret-0"),
+        refresh_sealed=house.cipher.seal("refresh-secret-0"),
         access_issued_at=START,
         access_expires_at=START + DAY,
         scope=None,
@@ -186,7 +119,7 @@ def house(
         account_id="a-1",
     )
     yield house
-    database.close()
+    house.database.close()
 
 
 EXPIRED = START + DAY
@@ -199,10 +132,10 @@ RENEWAL_DUE = EXPIRED - 90 * MINUTE
     + [pytest.param(OUTAGES[name], RENEWAL_DUE, id=f"{name}, early") for name in ("refused", "503")],
 )
 def test_an_hour_of_any_passing_fault_costs_nothing_but_the_hour(
-    house: House, vendor: Vendor, clock: Clock, cipher: TokenCipher, outage: Answer, begins: int
+    house: Installation, vendor: TokenEndpoint, outage: Answer, begins: int
 ) -> None:
     """No admin is called, few calls are made, and soon after the fault everything is delivered by itself."""
-    clock.now = begins
+    house.clock.now = begins
     house.accept("ann", "bob", "cleo")
     vendor.outage = outage
     house.live(begins + HOUR)
@@ -214,4 +147,4 @@ def test_an_hour_of_any_passing_fault_costs_nothing_but_the_hour(
     row = house.connections.read()
     assert (house.pending(), row.state, row.failures) == (0, "connected", 0)
     assert house.states <= {"connected", "refresh_failing"}
-    assert cipher.unseal(row.refresh_sealed or "") == vendor.refresh == "refresh-secret-1"
+    assert house.cipher.unseal(row.refresh_sealed or "") == vendor.refresh == "refresh-secret-1"
