@@ -28,8 +28,8 @@ from services.problems import Level, Problem
 from store.engine.clock import Clock
 from store.errors import StoreError
 from store.opt_outs import KnownOptOut, OptOuts, Outlook, Refresh, Standing
+from store.outbox.claimed import Claimed
 from store.outbox.claims import BACKLOG_PER_DAY, DELIVERIES_PER_DAY, FRESH_MS
-from store.outbox.deliveries import Claimed
 
 log = structlog.get_logger(__name__)
 

@@ -33,7 +33,9 @@ from services.delivery.retry import (
     words_of,
 )
 from store.errors import RowRefused, StoreError
-from store.outbox.deliveries import Claimed, Deliveries
+from store.outbox.calls import EndedCall
+from store.outbox.claimed import Claimed
+from store.outbox.deliveries import Deliveries
 from store.quota.causes import Cause, Causes
 from store.quota.ledger import QuotaLedger, SameRefusals
 from store.quota.refusals import Common, Refused
@@ -135,7 +137,9 @@ class DeliveryAttempt:
             self.deliveries.park(claimed, now=now, error=OWN_FAULT, cause=claimed.probe_of)
             return Step(Outcome.PARKED)
         alone = bool(claimed.younger)
-        self.deliveries.postpone(claimed, due_at=due_at, error=OWN_FAULT, count=True, alone=alone, now=now)
+        self.deliveries.postpone(
+            claimed, due_at=due_at, error=OWN_FAULT, count=True, alone=alone, call=EndedCall(now)
+        )
         return Step(Outcome.POSTPONED)
 
     def _carry(self, claimed: Claimed, stop: threading.Event) -> Step:
@@ -235,9 +239,7 @@ class DeliveryAttempt:
             error=error.reason,
             count=decision.counts,
             alone=decision.alone,
-            failed_alone=decision.failed_alone,
-            now=now,
-            vendor_said=said,
+            call=EndedCall(now, failed_alone=decision.failed_alone, vendor_said=said),
         )
         if met.common is not None:
             self._put_aside(met.common, now)

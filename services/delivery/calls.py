@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from services.constant_contact.errors import NoCallLeft
 from services.constant_contact.quota import LONGEST_CALL_MS, CallQuota
+from store.outbox.claimed import Claimed
 from store.outbox.claims import LEASE_MS
-from store.outbox.deliveries import Claimed
 
 # How long a further call of a delivery waits for room in the quota.
 PATIENCE_MS = 6_000

@@ -11,7 +11,7 @@ from services.account.lists import ListCache
 from services.account.opt_outs import OptOutTable
 from services.constant_contact.client import ConstantContact
 from services.delivery.calls import Calls
-from store.outbox.deliveries import Claimed
+from store.outbox.claimed import Claimed
 from store.signups.accept import NewSignup
 
 # What becomes of somebody who had left and signs up. `confirm`: the vendor asks by mail. `accept`: it is the

@@ -13,7 +13,7 @@ from contextvars import ContextVar
 
 from services.constant_contact.quota import AHEAD_MS, FORSAKEN_MS, CallQuota
 from services.delivery.calls import PATIENCE_MS, Calls
-from store.outbox.deliveries import Claimed
+from store.outbox.claimed import Claimed
 from store.quota.ledger import QuotaLedger
 
 # What the margin leaves to the network: a call may depart later than it was booked by the rest of it.

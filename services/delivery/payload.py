@@ -14,7 +14,7 @@ from services.access.requester import STRANGER
 from services.constant_contact.contact_data import NO_FIELDS, PersonFields
 from services.submission.fields import vendor_properties
 from services.submission.sms import channel
-from store.outbox.deliveries import Claimed
+from store.outbox.claimed import Claimed
 from store.signups.accept import NewSignup
 
 SMS = "sms_channel"

@@ -15,7 +15,7 @@ from typing import Any
 from services.constant_contact.errors import ConstantContactError
 from services.delivery.payload import SMS
 from services.plain_text import mended
-from store.outbox.deliveries import Claimed
+from store.outbox.claimed import Claimed
 
 HIDDEN = "[hidden]"
 LONGEST = 300

@@ -10,7 +10,7 @@ import structlog
 
 from services.delivery.attempt import DeliveryAttempt, Outcome, Step
 from store.errors import StoreError
-from store.outbox.deliveries import Claimed
+from store.outbox.claimed import Claimed
 
 log = structlog.get_logger(__name__)
 

@@ -25,8 +25,9 @@ from services.intake.result import RECEIVED, SignupResult, SignupResults
 from services.protection.rules import Protection
 from services.submission.fields import Submission
 from store.errors import KeyTaken, OverLimit, StoreError
-from store.recovery.durable_accept import DurableAccept, Judgement
+from store.recovery.durable_accept import DurableAccept
 from store.signups.accept import NewSignup
+from store.signups.batch import Judgement
 from store.signups.idempotency import IdempotencyKey
 
 log = structlog.get_logger(__name__)

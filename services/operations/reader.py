@@ -23,7 +23,8 @@ from store.engine.clock import Clock
 from store.engine.database import Database
 from store.engine.sqlite.disk_reserve import DiskReserve
 from store.errors import StoreError
-from store.outbox.deliveries import Backlog, Deliveries
+from store.outbox.backlog import Backlog
+from store.outbox.deliveries import Deliveries
 from store.outbox.public_backlog import PublicBacklog
 from store.quota.ledger import QuotaLedger
 from store.recovery.salvage import Salvage

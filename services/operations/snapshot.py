@@ -10,8 +10,8 @@ from services.connection.status import ConnectionView
 from services.problems import Problem
 from store.engine.sqlite.disk_reserve import LOW_BYTES
 from store.errors import StoreError
+from store.outbox.backlog import Backlog, OwnWait
 from store.outbox.claims import DELIVERIES_PER_DAY
-from store.outbox.deliveries import Backlog, OwnWait
 from store.quota.state import QuotaState
 from store.recovery.salvage import Salvaged
 from store.signups.suspected import Waiting

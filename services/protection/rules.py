@@ -22,8 +22,7 @@ from services.protection.providers import PROVIDERS
 from services.protection.third_party import CAPTCHA_RULES
 from services.submission.fields import Submission
 from store.engine.clock import Clock
-from store.recovery.durable_accept import Judgement
-from store.signups.batch import JUNK, PROVEN, UNSURE
+from store.signups.batch import JUNK, PROVEN, UNSURE, Judgement
 from store.signups.rate_limits import Limit
 
 TOKEN = "form_token"  # noqa: S105 - the field's name

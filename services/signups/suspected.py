@@ -12,8 +12,7 @@ from services.submission.field_types import Address
 from store.engine.clock import Clock
 from store.errors import StoreError
 from store.key_value import KeyValue
-from store.recovery.durable_accept import Judgement
-from store.signups.batch import PROVEN
+from store.signups.batch import PROVEN, Judgement
 from store.signups.suspected import Place, Suspect, SuspectedSignups, Waiting
 
 log = structlog.get_logger(__name__)

@@ -1,14 +1,65 @@
-"""How many sign-ups of each form wait for their delivery."""
+"""How many deliveries wait: all of them, those of each form, and those that wait for a time of their own."""
 
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
 
-from sqlalchemy import bindparam, select, tuple_
+from sqlalchemy import bindparam, func, select, tuple_
 
 from store.engine.database import Database
-from store.schema import UNFINISHED, deliveries, signups
+from store.schema import PARKED, UNFINISHED, deliveries, signups
 
+
+@dataclass(frozen=True)
+class Backlog:
+    """What is not delivered: `pending` rows are tried again by themselves, `parked` ones need a person.
+
+    Each is counted up to COUNTED_UP_TO, and is at least that many then.
+    """
+
+    pending: int
+    oldest_received_at: int | None
+    parked: int
+
+
+@dataclass(frozen=True)
+class OwnWait:
+    """Deliveries that wait for a time of their own: how many, the first time (epoch ms), its last error."""
+
+    count: int
+    first_due_at: int
+    last_error: str | None
+
+
+# Health checks ask every few seconds, and counting a million rows takes a third of a second.
+COUNTED_UP_TO = 10_000
+
+PENDING_UP_TO = select(func.count()).select_from(
+    # Ordered for the sake of the plan, see `claims.ANY_WAITING`.
+    select(deliveries.c.id)
+    .where(UNFINISHED)
+    .order_by(deliveries.c.received_at)
+    .limit(bindparam("at_most"))
+    .subquery()
+)
+PARKED_UP_TO = select(func.count()).select_from(
+    select(deliveries.c.id).where(PARKED).order_by(deliveries.c.id).limit(bindparam("at_most")).subquery()
+)
+BACKLOG = select(
+    PENDING_UP_TO.scalar_subquery().label("pending"),
+    select(func.min(deliveries.c.received_at))
+    .where(UNFINISHED)
+    .scalar_subquery()
+    .label("oldest_received_at"),
+    PARKED_UP_TO.scalar_subquery().label("parked"),
+)
+WAITING_BEYOND = (
+    select(deliveries.c.due_at, deliveries.c.last_error)
+    .where(UNFINISHED, deliveries.c.due_at > bindparam("moment"), deliveries.c.state == "ready")
+    .order_by(deliveries.c.due_at)
+    .limit(1_000)
+)
 PAGE = 2_000
 _PLACE = (deliveries.c.received_at, deliveries.c.due_at)
 NEXT_PAGE = (

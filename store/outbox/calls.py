@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
@@ -10,6 +11,20 @@ from store.schema import attempts
 
 # How the record of a call begins that came to nothing although others, at about that time, did not.
 FAILED_ALONE = "postponed, while others went through: "
+
+
+@dataclass(frozen=True)
+class EndedCall:
+    """How a call ended that came to nothing.
+
+    `at` is epoch ms. `failed_alone`: other calls, at about that time, did not fail. `vendor_said` is the
+    vendor's own sentence, fit to be shown to an admin.
+    """
+
+    at: int
+    failed_alone: bool = False
+    vendor_said: str | None = None
+
 
 FAILED_ALONE_BEFORE = select(func.count()).where(
     attempts.c.delivery_id == bindparam("delivery"), attempts.c.outcome.startswith(FAILED_ALONE)

@@ -1,198 +1,38 @@
-"""The outbox: a row is one change wanted for one contact, claimed under a lease, finished by its fence."""
+"""The outbox: a row is one change to one contact, claimed under a lease, finished by its fencing token."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Update, bindparam, func, select, update
+from sqlalchemy import Connection, bindparam, update
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from store import opt_outs
 from store.engine.copies import Entry
 from store.engine.database import Database
-from store.outbox import calls as attempts
-from store.outbox import claims, payloads, put_aside
+from store.outbox import calls, claims, payloads, put_aside
+from store.outbox.backlog import BACKLOG, COUNTED_UP_TO, PENDING_UP_TO, WAITING_BEYOND, Backlog, OwnWait
+from store.outbox.calls import EndedCall
+from store.outbox.claimed import Carried, Claimed
+from store.outbox.finish import BEHIND, DELIVERED, MERGED, POSTPONED, POSTPONED_ALONE, ended, finish, outcome
+from store.outbox.finish import PARKED as SET_ASIDE
 from store.outbox.selection import Selected, select_newcomer, select_next
 from store.quota.causes import Cause, Causes
 from store.quota.ledger import CAUSES_NOTED, REFUSALS_NOTED
 from store.quota.refusals import Refusals
-from store.quota.state import LOCK, PROBE_MS, READ, ROW, Wait, locked_quota
-from store.quota.traits import traits_of
-from store.schema import PARKED, UNFINISHED, budget, deliveries
+from store.quota.state import LOCK, READ, Wait, locked_quota
+from store.schema import PARKED, deliveries
 
-# For a million rows. After it something is in the way, for which the others must not wait.
+# As long as a damaged file of a million rows takes to be read back. Then claims go on without the rest.
 _READ_BACK_MS = 600_000
 _LOOK_AGAIN_MS = 1_000
 
 
-@dataclass(frozen=True)
-class Carried:
-    """A younger delivery of the same contact, which the same call may carry; `received_at` is epoch ms."""
-
-    delivery_id: int
-    payload: Mapping[str, Any]
-    received_at: int
-    source_id: str = ""
-
-
-@dataclass(frozen=True)
-class Claimed:
-    """A delivery that is ours until its lease ends, with one call reserved for it; times are epoch ms.
-
-    The call goes out at `starts_at`. `attempts` counts this one. `younger`, oldest first, wait for this
-    delivery; name those that the call carried to `delivered`. A `probe` goes out after failures, and all
-    other calls wait for its outcome. A `control` was chosen for being unlike what was refused; `probe_of` is
-    the cause that others are put aside for, and that it tests.
-    """
-
-    delivery_id: int
-    source: str
-    source_id: str
-    kind: str
-    contact_key: str
-    payload: Mapping[str, Any]
-    received_at: int
-    attempts: int
-    fence: int
-    attempt_id: int
-    starts_at: int
-    probe: bool
-    alone: bool
-    younger: tuple[Carried, ...]
-    form_id: int | None = None
-    control: bool = False
-    probe_of: str | None = None
-
-    @property
-    def log_id(self) -> dict[str, str]:
-        """What names it in the log."""
-        return {f"{self.source}_id": self.source_id}
-
-    @property
-    def traits(self) -> frozenset[str]:
-        """What it has in common with others."""
-        return traits_of(
-            self.payload,
-            kind=self.kind,
-            form_id=self.form_id,
-            received_at=self.received_at,
-            now=self.starts_at,
-        )
-
-
-@dataclass(frozen=True)
-class Backlog:
-    """What is not delivered: `pending` rows go on by themselves, `parked` ones need a person.
-
-    Each is counted up to COUNTED_UP_TO, and is at least that many then.
-    """
-
-    pending: int
-    oldest_received_at: int | None
-    parked: int
-
-
-@dataclass(frozen=True)
-class OwnWait:
-    """Deliveries that wait for a time of their own: how many, the first time (epoch ms), its last error."""
-
-    count: int
-    first_due_at: int
-    last_error: str | None
-
-
-# A probe asks every few seconds, and counting a million rows takes a third of a second.
-COUNTED_UP_TO = 10_000
-
-PENDING_UP_TO = select(func.count()).select_from(
-    # Ordered for the sake of the plan, see `claims.ANY_WAITING`.
-    select(deliveries.c.id)
-    .where(UNFINISHED)
-    .order_by(deliveries.c.received_at)
-    .limit(bindparam("at_most"))
-    .subquery()
-)
-_PARKED_UP_TO = select(func.count()).select_from(
-    select(deliveries.c.id).where(PARKED).order_by(deliveries.c.id).limit(bindparam("at_most")).subquery()
-)
-BACKLOG = select(
-    PENDING_UP_TO.scalar_subquery().label("pending"),
-    select(func.min(deliveries.c.received_at))
-    .where(UNFINISHED)
-    .scalar_subquery()
-    .label("oldest_received_at"),
-    _PARKED_UP_TO.scalar_subquery().label("parked"),
-)
-WAITING_BEYOND = (
-    select(deliveries.c.due_at, deliveries.c.last_error)
-    .where(UNFINISHED, deliveries.c.due_at > bindparam("moment"), deliveries.c.state == "ready")
-    .order_by(deliveries.c.due_at)
-    .limit(1_000)
-)
-_OURS = (
-    update(deliveries)
-    .where(deliveries.c.id == bindparam("ours"), deliveries.c.fence == bindparam("our_fence"))
-    .where(deliveries.c.state == "sending")
-)
-_DELIVERED = _OURS.values(
-    state="delivered",
-    due_at=None,
-    finished_at=bindparam("now"),
-    contact_id=bindparam("vendor_id"),
-    action=bindparam("done"),
-    last_error=None,
-    cause=None,
-    note=bindparam("told"),
-    vendor_said=None,
-)
-_MERGED = (
-    update(deliveries)
-    .where(deliveries.c.id.in_(bindparam("carried", expanding=True)), deliveries.c.state == "ready")
-    .where(deliveries.c.contact_key == bindparam("contact"), deliveries.c.id > bindparam("leader"))
-    .values(
-        state="merged",
-        merged_into=bindparam("leader"),
-        due_at=None,
-        finished_at=bindparam("now"),
-        contact_id=bindparam("vendor_id"),
-        action=bindparam("done"),
-        last_error=None,
-        cause=None,
-        note=bindparam("told"),
-        vendor_said=None,
-    )
-)
-_PARKED = _OURS.values(
-    state="parked",
-    due_at=None,
-    finished_at=bindparam("now"),
-    last_error=bindparam("error"),
-    cause=bindparam("why"),
-    vendor_said=bindparam("said"),
-)
-_POSTPONED = _OURS.values(
-    state="ready",
-    due_at=bindparam("due"),
-    last_error=bindparam("error"),
-    vendor_said=bindparam("said"),
-    attempts=deliveries.c.attempts - bindparam("given_back"),
-)
-# They could not go before it anyway; left due, each claim would look at all of them.
-BEHIND = (
-    update(deliveries)
-    .where(
-        UNFINISHED, deliveries.c.contact_key == bindparam("contact"), deliveries.c.id > bindparam("leader")
-    )
-    .where(deliveries.c.state == "ready", deliveries.c.due_at < bindparam("due"))
-    .values(due_at=bindparam("due"))
-)
-_POSTPONED_ALONE = _POSTPONED.values(alone=True)
 RETRIED = (
     update(deliveries)
-    .where(deliveries.c.source_id == bindparam("signup"), PARKED)
+    .where(deliveries.c.source_id == bindparam("sought"), PARKED)
     .values(
         state="ready",
         due_at=bindparam("now"),
@@ -203,15 +43,12 @@ RETRIED = (
     )
     .returning(deliveries.c.source_id, deliveries.c.received_at)
 )
-# Not again and again the same ones.
+# Not the same ones again and again.
 _PUT_BACK = (
     update(deliveries)
     .where(deliveries.c.id.in_(bindparam("ids", expanding=True)), PARKED, deliveries.c.attempts <= 2)
     .values(state="ready", due_at=bindparam("now"), finished_at=None, cause=None)
     .returning(deliveries.c.source_id, deliveries.c.received_at)
-)
-_PROBE_ENDED = (
-    update(budget).where(ROW, budget.c.probe_until == bindparam("our_probe")).values(probe_until=None)
 )
 
 
@@ -228,13 +65,13 @@ class Deliveries:
         self._monotonic = monotonic
 
     def claim(self, now: int, *, lease_ms: int = claims.LEASE_MS, ahead_ms: int = 0) -> Claimed | Wait:
-        """Book one call and take the delivery that goes next, in one transaction.
+        """Reserve one call and take the delivery that goes next, in one transaction.
 
         Args:
             now: epoch ms.
             lease_ms: how long the row is ours; after that anybody may claim it again.
-            ahead_ms: how long before the call may start it can be reserved, so that the time which a commit
-                takes is not lost.
+            ahead_ms: how long before its time a call can be reserved, so that the time which a commit takes
+                is not lost.
 
         Returns:
             The delivery to send at its `starts_at`, or Wait, with nothing reserved.
@@ -245,7 +82,7 @@ class Deliveries:
         ) as (connection, quota):
             since = self._database.reading_back_since()
             if since is not None and 0 <= now - since < _READ_BACK_MS:
-                # An older wish of the same person may be among what is to come.
+                # An older delivery of the same contact may be among what is still to be read back.
                 return Wait(now + _LOOK_AGAIN_MS)
             opens_at = quota.opens_at(per_day=claims.DELIVERIES_PER_DAY, ahead_ms=ahead_ms)
             if opens_at is None:
@@ -279,26 +116,18 @@ class Deliveries:
         `note` is what a person should know of it, such as a list that was left out.
         """
         done = {"now": now, "vendor_id": contact_id, "done": action, "told": note}
-        ended = [_ended(claimed, "delivered", now, contact_id=contact_id, action=action, note=note)]
-        with self._database.transaction(committed=lambda: self._database.copies.write(ended)) as connection:
-            kept = _finish(connection, claimed, _DELIVERED, done)
-            _end_attempt(connection, claimed, now, "delivered", kept=kept, carried=carried)
+        columns: dict[str, Any] = {"contact_id": contact_id, "action": action, "note": note}
+        copied = [ended(claimed, "delivered", now, **columns)]
+        with self._database.transaction(committed=lambda: self._database.copies.write(copied)) as connection:
+            kept = finish(connection, claimed, DELIVERED, done)
+            said = outcome("delivered", kept=kept)
+            calls.end(connection, claimed.attempt_id, now=now, outcome=said, carried=carried)
             if kept and carried:
                 rows = {"carried": carried, "contact": claimed.contact_key, "leader": claimed.delivery_id}
-                connection.execute(_MERGED, done | rows)
-                ended += [
-                    _ended(
-                        other,
-                        "merged",
-                        now,
-                        contact_id=contact_id,
-                        action=action,
-                        note=note,
-                        merged_into=claimed.delivery_id,
-                    )
-                    for other in claimed.younger
-                    if other.delivery_id in carried
-                ]
+                connection.execute(MERGED, done | rows)
+                columns |= {"merged_into": claimed.delivery_id}
+                younger = [other for other in claimed.younger if other.delivery_id in carried]
+                copied += [ended(other, "merged", now, **columns) for other in younger]
         return kept
 
     def postpone(
@@ -309,35 +138,34 @@ class Deliveries:
         error: str | None,
         count: bool,
         alone: bool = False,
-        failed_alone: bool = False,
-        now: int | None = None,
-        vendor_said: str | None = None,
+        call: EndedCall | None = None,
     ) -> bool:
-        """Try again at `due_at`; without `count` this attempt is given back. Times are epoch ms.
+        """Try again at `due_at` (epoch ms); the contact's younger deliveries wait as long.
 
-        The contact's younger deliveries wait as long. `alone`: from now on the row goes out by itself, since
-        a call that carried others was refused. `error`: a sentence, None where nothing was sent.
-        `now`: when the call ended, for the record of attempts; its start where nothing was sent.
-        `failed_alone` is for that record, too, see there; `vendor_said` is the vendor's own sentence behind
-        `error`, fit to be shown to an admin.
+        Args:
+            claimed: the delivery.
+            due_at: when it may be claimed again.
+            error: a sentence, None where nothing was sent.
+            count: whether the attempt counts; else it is given back.
+            alone: from now on it goes out by itself, since a call that carried others was refused.
+            call: how the call ended; None where nothing was sent.
         """
-        statement = _POSTPONED_ALONE if alone else _POSTPONED
-        values = {"due": due_at, "error": error, "said": vendor_said, "given_back": 0 if count else 1}
+        call = call or EndedCall(claimed.starts_at)
+        values = {"due": due_at, "error": error, "said": call.vendor_said, "given_back": 0 if count else 1}
         with self._database.transaction() as connection:
-            kept = _finish(connection, claimed, statement, values)
+            kept = finish(connection, claimed, POSTPONED_ALONE if alone else POSTPONED, values)
             if kept:
                 behind = {"contact": claimed.contact_key, "leader": claimed.delivery_id, "due": due_at}
                 connection.execute(BEHIND, behind)
-            ended = claimed.starts_at if now is None else now
-            noted = attempts.FAILED_ALONE if failed_alone else "postponed: "
-            outcome = "given back" if error is None else f"{noted}{error}"
-            _end_attempt(connection, claimed, ended, outcome, kept=kept, vendor_said=vendor_said)
+            begins = calls.FAILED_ALONE if call.failed_alone else "postponed: "
+            said = outcome("given back" if error is None else f"{begins}{error}", kept=kept)
+            calls.end(connection, claimed.attempt_id, now=call.at, outcome=said, vendor_said=call.vendor_said)
         return kept
 
     def failed_alone(self, claimed: Claimed) -> int:
         """How many of the delivery's calls failed while those of others succeeded, as `postpone` was told."""
         with self._database.reading() as connection:
-            return attempts.failed_alone(connection, claimed.delivery_id)
+            return calls.failed_alone(connection, claimed.delivery_id)
 
     def park(
         self,
@@ -353,21 +181,22 @@ class Deliveries:
         `vendor_said` is the vendor's own sentence behind `error`, fit to be shown to an admin.
         """
         values = {"now": now, "error": error, "why": cause, "said": vendor_said}
-        ended = list[Entry]()
-        with self._database.transaction(committed=lambda: self._database.copies.write(ended)) as connection:
-            kept = _finish(connection, claimed, _PARKED, values)
+        copied = list[Entry]()
+        with self._database.transaction(committed=lambda: self._database.copies.write(copied)) as connection:
+            kept = finish(connection, claimed, SET_ASIDE, values)
             if kept:
-                told = {"last_error": error, "cause": cause, "vendor_said": vendor_said}
-                ended.append(_ended(claimed, "parked", now, **told))
-            _end_attempt(connection, claimed, now, f"parked: {error}", kept=kept, vendor_said=vendor_said)
+                columns = {"last_error": error, "cause": cause, "vendor_said": vendor_said}
+                copied.append(ended(claimed, "parked", now, **columns))
+            said = outcome(f"parked: {error}", kept=kept)
+            calls.end(connection, claimed.attempt_id, now=now, outcome=said, vendor_said=vendor_said)
         return kept
 
-    def retry(self, signup_id: str, *, now: int) -> bool:
+    def retry(self, source_id: str, *, now: int) -> bool:
         """Make a parked delivery due at `now` (epoch ms), as if never tried; False when it is not parked.
 
         It is sent whatever others were refused for.
         """
-        values = {"signup": signup_id, "now": now}
+        values = {"sought": source_id, "now": now}
         return self._due_again(RETRIED, values, cause=put_aside.BY_PERSON) == 1
 
     def put_back(self, delivery_ids: Sequence[int], *, due_at: int) -> int:
@@ -429,7 +258,7 @@ def _claimed(connection: Connection, selected: Selected) -> Claimed:
         Carried(other.id, wish, other.received_at, other.source_id)
         for other, wish in zip(others, more, strict=True)
     )
-    attempt_id = attempts.begin(
+    attempt_id = calls.begin(
         connection,
         delivery_id=row.id,
         now=quota.starts_at,
@@ -447,35 +276,4 @@ def _claimed(connection: Connection, selected: Selected) -> Claimed:
         younger=younger,
         control=selected.control,
         probe_of=selected.probe_of,
-    )
-
-
-def _ended(delivery: Claimed | Carried, state: str, now: int, **more: object) -> Entry:
-    """For the copies; of a call that was made also without a lease: its row may have gone with a file."""
-    change = {"state": state, "due_at": None, "finished_at": now, **more}
-    return Entry(delivery.source_id, delivery.received_at, changes={"deliveries": change})
-
-
-def _finish(connection: Connection, claimed: Claimed, statement: Update, values: dict[str, Any]) -> bool:
-    """One guarded update that must touch one row; False when the lease was lost meanwhile."""
-    if claimed.probe:
-        # Before the row, like the claim: in the other order two transactions could wait for each other.
-        connection.execute(_PROBE_ENDED, {"our_probe": claimed.starts_at + PROBE_MS})
-    guard = {"ours": claimed.delivery_id, "our_fence": claimed.fence}
-    return connection.execute(statement, guard | values).rowcount == 1
-
-
-def _end_attempt(
-    connection: Connection,
-    claimed: Claimed,
-    now: int,
-    outcome: str,
-    *,
-    kept: bool,
-    carried: tuple[int, ...] | None = None,
-    vendor_said: str | None = None,
-) -> None:
-    told = outcome if kept else f"{outcome} (too late: the lease was over)"
-    attempts.end(
-        connection, claimed.attempt_id, now=now, outcome=told, carried=carried, vendor_said=vendor_said
     )

@@ -16,7 +16,7 @@ from __future__ import annotations
 from sqlalchemy import Connection, bindparam, func, select
 
 from store.engine.database import Database
-from store.outbox.deliveries import COUNTED_UP_TO, PENDING_UP_TO, Backlog
+from store.outbox.backlog import COUNTED_UP_TO, PENDING_UP_TO, Backlog
 from store.schema import UNFINISHED, deliveries, signups, suspected_signups
 
 RECENT_MS = 5_000

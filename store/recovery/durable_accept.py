@@ -1,7 +1,6 @@
 """Store a sign-up, or keep it in the spool while the database refuses it: on disk in either case."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 
 import structlog
@@ -12,36 +11,13 @@ from store.recovery.offline_limits import OfflineRateLimits
 from store.recovery.spool import Spool
 from store.recovery.spool_import import SpoolImport
 from store.signups.accept import NewSignup, Signups
-from store.signups.batch import UNSURE, OneTimeUse
+from store.signups.batch import Judgement
 from store.signups.idempotency import FirstUse, IdempotencyKey
-from store.signups.rate_limits import Limit
 
 log = structlog.get_logger(__name__)
 
 # After a refusal by the database the next sign-ups do not wait for the same time-out.
 SPOOL_FIRST_MS = 2_000
-
-
-@dataclass(frozen=True)
-class Judgement:
-    """What the spam checks say of a sign-up, by default nothing.
-
-    Args:
-        broken: the rules that it breaks already.
-        limits: the rate limits that it counts for.
-        once: what must not count for another sign-up.
-        rank: how likely it is a person's, where it is kept apart.
-        due_at: when (epoch ms) its delivery is due, None for at once.
-        found_out: it gave itself away as a program's. Its sender is not to learn a limit, and gets the answer
-            of a sign-up that is kept, although of a flood of these not all are.
-    """
-
-    broken: tuple[str, ...] = ()
-    limits: tuple[Limit, ...] = ()
-    once: OneTimeUse | None = None
-    rank: int = UNSURE
-    due_at: int | None = None
-    found_out: bool = False
 
 
 class DurableAccept:
@@ -101,16 +77,7 @@ class DurableAccept:
             StoreError: it could neither be stored nor spooled.
         """
         accept = partial(
-            self._signups.accept,
-            signup,
-            kind=kind,
-            payload=payload,
-            key=key,
-            limits=judgement.limits,
-            once=judgement.once,
-            broken=judgement.broken,
-            rank=judgement.rank,
-            due_at=judgement.due_at,
+            self._signups.accept, signup, kind=kind, payload=payload, key=key, judgement=judgement
         )
         refuses = self._refuses(signup.received_at)
         reasons = None if refuses else self._stored(accept, signup, judgement)

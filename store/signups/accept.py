@@ -16,9 +16,9 @@ from store.errors import OverLimit, SpoolFirst, StoreError
 from store.outbox import payloads
 from store.schema import deliveries, signups, suspected_signups
 from store.signups import idempotency
-from store.signups.batch import UNSURE, Arrival, Arrivals, OneTimeUse, copy_of
+from store.signups.batch import NOTHING_FOUND, Arrival, Arrivals, Judgement, copy_of
 from store.signups.idempotency import FirstUse, IdempotencyKey
-from store.signups.rate_limits import Floods, Limit
+from store.signups.rate_limits import Floods
 from store.signups.suspected_room import CEILING, Room, SuspectedCeiling
 
 _DOCUMENTS = ("person", "list_ids", "sms", "custom_fields", "tags")
@@ -139,18 +139,14 @@ class Signups:
         self._floods = Floods()
         self._together = GroupCommit(database, self._insert, committed=self._copy, find_committed=self._held)
 
-    def accept(  # noqa: PLR0913 - what the judgement of a sign-up says, one by one
+    def accept(
         self,
         signup: NewSignup,
         *,
         kind: str,
         payload: Mapping[str, object],
         key: IdempotencyKey | None = None,
-        limits: Sequence[Limit] = (),
-        once: OneTimeUse | None = None,
-        broken: tuple[str, ...] = (),
-        rank: int = UNSURE,
-        due_at: int | None = None,
+        judgement: Judgement = NOTHING_FOUND,
     ) -> tuple[str, ...]:
         """Store a sign-up and its delivery in one transaction: on return both are on disk.
 
@@ -159,11 +155,7 @@ class Signups:
             kind: which change to the contact is wanted.
             payload: that change, as a JSON document.
             key: taken for this sign-up in the same transaction.
-            limits: what it counts for, in the same transaction.
-            once: what must not count for two sign-ups.
-            broken: the rules it breaks in any case.
-            rank: how likely it is a person's, if it is kept apart.
-            due_at: when its delivery is due (epoch ms), None: at once.
+            judgement: what the spam checks say of it; its limits are counted in the same transaction.
 
         Returns:
             The rules for which it is kept apart, without a delivery, among the suspected ones: those broken,
@@ -176,7 +168,9 @@ class Signups:
             SpoolFirst: what waits in the spool must be imported first; nothing was stored.
             StoreUnavailable: nothing is known to be stored.
         """
-        arrival = Arrival(*rows_of(signup, kind, payload, due_at), key, limits, once, broken, rank=rank)
+        rows = rows_of(signup, kind, payload, judgement.due_at)
+        limits, once, broken = judgement.limits, judgement.once, judgement.broken
+        arrival = Arrival(*rows, key, limits, once, broken, rank=judgement.rank)
         arrival.flood = self._floods.met(limits, now=signup.received_at)
         if not arrival.flood:
             self._together.write(arrival)

@@ -41,6 +41,31 @@ class OneTimeUse:
     expires_at: int
 
 
+@dataclass(frozen=True)
+class Judgement:
+    """What the spam checks say of a sign-up, by default nothing.
+
+    Args:
+        broken: the rules that it breaks already.
+        limits: the rate limits that it counts for.
+        once: what must not count for another sign-up.
+        rank: how likely it is a person's, where it is kept apart.
+        due_at: when (epoch ms) its delivery is due, None for at once.
+        found_out: it gave itself away as a program's. Its sender is not to learn a limit, and gets the answer
+            of a sign-up that is kept, although of a flood of these not all are.
+    """
+
+    broken: tuple[str, ...] = ()
+    limits: Sequence[Limit] = ()
+    once: OneTimeUse | None = None
+    rank: int = UNSURE
+    due_at: int | None = None
+    found_out: bool = False
+
+
+NOTHING_FOUND = Judgement()
+
+
 @dataclass
 class Arrival:
     """A sign-up on its way in; `broken` are the rules it breaks in any case, `rank` is for the suspected.

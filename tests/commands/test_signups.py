@@ -13,8 +13,10 @@ from flask import Flask
 from app import create_app
 from settings import Settings
 from store.engine.database import Database
-from store.outbox.deliveries import Claimed, Deliveries
+from store.outbox.claimed import Claimed
+from store.outbox.deliveries import Deliveries
 from store.signups.accept import NewSignup, Signups
+from store.signups.batch import Judgement
 from tests.store.conftest import accept
 
 NINE = 1_795_253_896_123  # 2026-11-21T09:38:16.123Z
@@ -201,7 +203,9 @@ def suspect(store: Database, name: str, *rules: str) -> None:
         user_agent=None,
         asked_by="form",
     )
-    Signups(store).accept(signup, kind="sign_up", payload={}, broken=rules or ("honeypot",))
+    Signups(store).accept(
+        signup, kind="sign_up", payload={}, judgement=Judgement(broken=rules or ("honeypot",))
+    )
 
 
 def test_suspected_ones_are_listed_with_their_reasons(app: Flask, store: Database) -> None:

@@ -9,11 +9,13 @@ import pytest
 
 from store.engine.database import Database
 from store.opt_outs import KnownOptOut, OptedOut, OptOuts, Refresh
-from store.outbox.deliveries import Claimed, Deliveries
+from store.outbox.claimed import Claimed
+from store.outbox.deliveries import Deliveries
 from store.outbox.manage import DeliveryActions
 from store.recovery.spool import Spool
 from store.recovery.spool_import import SpoolImport
 from store.signups.accept import Signups
+from store.signups.batch import Judgement
 from store.signups.suspected import SuspectedSignups
 from tests.store.conftest import accept, in_threads, signup
 
@@ -143,7 +145,9 @@ def replace_list(database: Database, _: Spool) -> None:
 
 
 def release(database: Database, _: Spool) -> None:
-    Signups(database).accept(signup("s2"), kind="sign_up", payload={}, broken=("honeypot",))
+    Signups(database).accept(
+        signup("s2"), kind="sign_up", payload={}, judgement=Judgement(broken=("honeypot",))
+    )
     assert SuspectedSignups(database).release("s2", now=20)
 
 

@@ -15,7 +15,8 @@ import pytest
 from app import create_app
 from sandbox import PRESET_LIST_ID
 from settings import Settings
-from store.outbox.deliveries import Claimed, Deliveries
+from store.outbox.claimed import Claimed
+from store.outbox.deliveries import Deliveries
 from store.recovery.spool import Spool
 from store.signups.accept import Signups
 from store.throttles import SpentTokens

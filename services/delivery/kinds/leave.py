@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from services.delivery.calls import Calls
 from services.delivery.kind import Collaborators, Sent
 from store.opt_outs import LEAVE
-from store.outbox.deliveries import Claimed
+from store.outbox.claimed import Claimed
 from store.signups.accept import NewSignup
 
 UNSUBSCRIBED, LEFT_BEFORE, NO_CONTACT = "unsubscribed", "left_before", "no_contact"

@@ -13,7 +13,8 @@ from sqlalchemy import text
 
 from store.engine.database import Database
 from store.engine.postgresql.statement_limits import answers_within
-from store.outbox.deliveries import Claimed, Deliveries
+from store.outbox.claimed import Claimed
+from store.outbox.deliveries import Deliveries
 from store.signups.accept import NewSignup, Signups
 from tests.durability.crowd import Crowd
 from tests.durability.figures import Figure, at_most

@@ -6,7 +6,7 @@ import pytest
 
 from services.constant_contact.errors import ConnectionUnusable, NoCallLeft
 from services.constant_contact.quota import CallQuota
-from store.outbox.deliveries import Claimed
+from store.outbox.claimed import Claimed
 from tests.services.conftest import House
 from tests.support.patience import Patient
 

@@ -23,7 +23,8 @@ from services.constant_contact.errors import (
 )
 from services.delivery.attempt import Outcome
 from store.errors import StoreUnavailable
-from store.outbox.deliveries import Claimed, Deliveries
+from store.outbox.claimed import Claimed
+from store.outbox.deliveries import Deliveries
 from store.signups.records import SignupRecords
 from tests.services.conftest import House
 from tests.services.vendor import NEWSLETTER

@@ -23,7 +23,7 @@ from services.delivery.kinds.sign_up.send import SignUp
 from services.delivery.payload import ContactChange, TimedChange
 from services.intake.parsing import read_form
 from services.intake.record import Evidence
-from store.outbox.deliveries import Claimed
+from store.outbox.claimed import Claimed
 from store.signups.accept import NewSignup
 from tests.services.delivery.test_sign_up import CREATE, DAY, FIND, FORM, LEFT, LONG, SHORT, Town
 from tests.services.sandbox_account import EVENTS_ID, PRESET_LIST_ID, SOURCE_FIELD

@@ -12,7 +12,8 @@ import pytest
 
 from services.constant_contact.quota import CallQuota
 from services.delivery.pacing import NotSent, Pacing, depart, departing
-from store.outbox.deliveries import Claimed, Deliveries
+from store.outbox.claimed import Claimed
+from store.outbox.deliveries import Deliveries
 from store.quota.ledger import QuotaLedger
 from store.quota.state import Wait
 from tests.services.conftest import Clock, House

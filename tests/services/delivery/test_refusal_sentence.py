@@ -18,7 +18,7 @@ from services.constant_contact.errors import (
     Unreachable,
 )
 from services.delivery.refusal_sentence import LONGEST, vendor_sentence
-from store.outbox.deliveries import Carried, Claimed
+from store.outbox.claimed import Carried, Claimed
 
 LIST = "11111111-1111-4111-8111-111111111111"
 PAYLOAD = {

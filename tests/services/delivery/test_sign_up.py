@@ -13,7 +13,7 @@ import pytest
 from services.constant_contact.contacts import Contact
 from services.delivery.attempt import Outcome
 from services.delivery.kind import Returning
-from store.outbox.deliveries import Claimed
+from store.outbox.claimed import Claimed
 from store.signups.accept import NewSignup
 from tests.services.conftest import Clock, House
 from tests.services.sandbox_account import EVENTS_ID, INTERESTS_FIELD, PRESET_LIST_ID, SOURCE_FIELD, Account

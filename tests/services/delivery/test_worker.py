@@ -20,7 +20,7 @@ from services.delivery.worker import Delivery
 from services.intake.parsing import read_form
 from services.intake.record import Evidence
 from store.errors import StoreUnavailable
-from store.outbox.deliveries import Claimed
+from store.outbox.claimed import Claimed
 from tests.services.conftest import Clock, House
 from tests.services.vendor import NEWSLETTER, ScriptedVendor
 

@@ -20,6 +20,7 @@ from services.operations.snapshot import SuspectedState
 from services.problems import MORE, Level, Problem, for_strangers
 from store.engine.database import Database
 from store.signups.accept import Signups
+from store.signups.batch import Judgement
 from store.signups.suspected import Waiting
 from store.signups.suspected_room import SuspectedCeiling, SuspectedRoom
 from tests.services.conftest import House
@@ -282,7 +283,9 @@ def test_suspected_ones_that_were_not_kept_are_told_for_a_day(house: House) -> N
     """To who may know; what can be done about it stands there."""
     small = Signups(house.database, ceiling=SuspectedCeiling(rows=0))
     said = signup("s1", at=house.clock.now)
-    assert small.accept(said, kind="sign_up", payload={}, broken=("honeypot",)) == ("honeypot",)
+    assert small.accept(said, kind="sign_up", payload={}, judgement=Judgement(broken=("honeypot",))) == (
+        "honeypot",
+    )
     (problem,) = house.health.report().problems
     assert (problem.code, problem.of_signups) == ("suspected_not_kept", True)
     assert "by now: 1" in problem.sentence

@@ -22,6 +22,7 @@ from services.operations.metrics import Metrics
 from services.problems import Level, Problem
 from store.quota.causes import Cause, Causes
 from store.signups.accept import Signups
+from store.signups.batch import Judgement
 from store.signups.suspected_room import SuspectedCeiling
 from tests.services.conftest import House
 from tests.services.operations.test_doctor import Control
@@ -128,7 +129,12 @@ def suspected(scene: Scene) -> None:
 
 def suspected_not_kept(scene: Scene) -> None:
     small = Signups(scene.house.database, ceiling=SuspectedCeiling(rows=0))
-    small.accept(signup("s1", at=scene.house.clock.now), kind="sign_up", payload={}, broken=("honeypot",))
+    small.accept(
+        signup("s1", at=scene.house.clock.now),
+        kind="sign_up",
+        payload={},
+        judgement=Judgement(broken=("honeypot",)),
+    )
 
 
 def delivery_silent(scene: Scene) -> None:

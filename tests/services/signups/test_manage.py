@@ -6,7 +6,7 @@ import pytest
 import structlog
 
 from services.signups.manage import AddressUnclear, Retry, SignupActions
-from store.outbox.deliveries import Claimed
+from store.outbox.claimed import Claimed
 from store.outbox.manage import DeliveryActions
 from store.signups.records import SignupRecord, SignupRecords
 from tests.services.conftest import House

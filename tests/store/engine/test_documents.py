@@ -15,7 +15,8 @@ from store.engine.database import Database
 from store.engine.files import checked_line, read_checked_line
 from store.errors import RowRefused
 from store.outbox import payloads
-from store.outbox.deliveries import Claimed, Deliveries
+from store.outbox.claimed import Claimed
+from store.outbox.deliveries import Deliveries
 from store.recovery.spool import Spool
 from store.recovery.spool_import import SpoolImport
 from store.schema import deliveries, signups, suspected_signups

@@ -16,10 +16,11 @@ from sqlalchemy import make_url
 from store.engine.database import Database
 from store.engine.postgresql.backend import durability_problem, with_sslmode
 from store.errors import OverLimit, StoreMisconfigured, StoreUnavailable
-from store.outbox.deliveries import Claimed, Deliveries
+from store.outbox.claimed import Claimed
+from store.outbox.deliveries import Deliveries
 from store.quota.state import Wait
 from store.signups.accept import Signups
-from store.signups.batch import OneTimeUse
+from store.signups.batch import Judgement, OneTimeUse
 from store.signups.rate_limits import Limit
 from store.signups.suspected import SuspectedSignups
 from store.upkeep.retention import Retention
@@ -236,9 +237,11 @@ def test_a_suspected_one_whose_commit_was_not_answered_is_looked_up(
         proxy.lose_commit = "after"
         signups, over = Signups(database), [Limit("address", "a", 0)]
         with pytest.raises(OverLimit):
-            signups.accept(signup("flood"), kind="sign_up", payload={}, limits=over)
+            signups.accept(signup("flood"), kind="sign_up", payload={}, judgement=Judgement(limits=over))
         proxy.lose_commit = "after"
-        kept = signups.accept(signup("s1"), kind="sign_up", payload={}, broken=("honeypot",))
+        kept = signups.accept(
+            signup("s1"), kind="sign_up", payload={}, judgement=Judgement(broken=("honeypot",))
+        )
         assert kept == ("honeypot",)
         assert SuspectedSignups(database).find("s1") is not None
         database.close()
@@ -271,7 +274,7 @@ def store_together(
 
     def store(name: str) -> None:
         once = OneTimeUse("used_proof", f"token of {name}", 2**50)
-        assert signups.accept(signup(name), kind="sign_up", payload={}, once=once) == ()
+        assert signups.accept(signup(name), kind="sign_up", payload={}, judgement=Judgement(once=once)) == ()
 
     with ThreadPoolExecutor(len(names) + 1) as pool:
         pool.submit(store, f"before {names[0]}")

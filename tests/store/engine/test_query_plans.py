@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from store.connection.audit import RECENT
 from store.engine.database import Database
 from store.opt_outs import NEXT, OUTLOOK, STANDING
-from store.outbox.backlog import NEXT_PAGE
+from store.outbox.backlog import BACKLOG, NEXT_PAGE, PENDING_UP_TO, WAITING_BEYOND, Backlog
 from store.outbox.calls import FAILED_ALONE_BEFORE
 from store.outbox.claims import (
     ANY_WAITING,
@@ -29,17 +29,16 @@ from store.outbox.claims import (
 )
 from store.outbox.controls import ANYWHERE, OLDEST_RECEIVED
 from store.outbox.deliveries import (
-    BACKLOG,
-    BEHIND,
-    PENDING_UP_TO,
     RETRIED,
-    WAITING_BEYOND,
-    Backlog,
     Deliveries,
 )
+from store.outbox.finish import BEHIND
 from store.outbox.public_backlog import COUNT as PUBLIC_COUNT
 from store.outbox.public_backlog import LAST_BEFORE, OLDEST_DUE
 from store.outbox.put_aside import ANY_OF_CAUSE, NEWEST, OLDEST, PROBE
+from store.outbox.requested import NEWEST as NEWEST_REQUESTED
+from store.outbox.requested import REFUSED as REQUEST_REFUSED
+from store.outbox.requested import WAITING as REQUEST_WAITING
 from store.signups.accept import _FIND
 from store.signups.believed import BY_FORM
 from store.signups.suspected import COUNT, FIND, NEWER, OF_CONTACT, PAGE, SOUGHT
@@ -64,7 +63,7 @@ LOOP = [
     pytest.param(ANY_WAITING, {}, id="any waiting"),
     pytest.param(PENDING_UP_TO, {"at_most": 5}, id="pending up to"),
     pytest.param(BEHIND, {"contact": "c99999", "leader": 1, "due": NOW}, id="behind"),
-    pytest.param(RETRIED, {"signup": "s1", "now": NOW}, id="retry"),
+    pytest.param(RETRIED, {"sought": "s1", "now": NOW}, id="retry"),
     pytest.param(CLAIM_THIS, {"now": NOW, "lease_until": NOW, "this": 90_001}, id="claim a control"),
     pytest.param(NEWCOMER, {"now": NOW, "lease_until": NOW, "since": NOW - 100}, id="claim a newcomer"),
     pytest.param(TAKEN, {"this": 90_001}, id="taken"),
@@ -108,6 +107,9 @@ STATEMENTS = [
     pytest.param(FIND, {"wanted": "s1"}, id="find suspected"),
     pytest.param(OUTLOOK, {"now": NOW}, id="outlook"),
     pytest.param(STANDING, {"contact": "c99999", "contact_key": "c99999"}, id="standing"),
+    pytest.param(NEWEST_REQUESTED, {"at_most": 10}, id="requested"),
+    pytest.param(REQUEST_WAITING, {"contact": "c99999", "which": "leave"}, id="request that waits"),
+    pytest.param(REQUEST_REFUSED, {"contact": "c99999", "which": "leave"}, id="request that was refused"),
 ]
 
 

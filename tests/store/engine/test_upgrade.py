@@ -19,7 +19,8 @@ from store.engine.database import Database
 from store.engine.migrate import configuration
 from store.engine.sqlite import driver
 from store.errors import StoreUnavailable
-from store.outbox.deliveries import Claimed, Deliveries
+from store.outbox.claimed import Claimed
+from store.outbox.deliveries import Deliveries
 from store.outbox.manage import DeliveryActions
 from store.quota.ledger import QuotaLedger
 from store.quota.refusals import Refused

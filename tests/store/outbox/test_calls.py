@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from store.engine.database import Database
-from store.outbox.deliveries import Claimed, Deliveries
+from store.outbox.calls import EndedCall
+from store.outbox.claimed import Claimed
+from store.outbox.deliveries import Deliveries
 from tests.store.conftest import accept
 
 Attempt = tuple[int, int, int | None, str, str | None]
@@ -51,7 +53,7 @@ def test_finish_ends_the_call(database: Database) -> None:
     accept(database, "s2", contact="ada@example.org")
     deliveries = outbox(database)
     claimed = claim(database, 10)
-    assert deliveries.postpone(claimed, due_at=40, error="409", count=True, now=30)
+    assert deliveries.postpone(claimed, due_at=40, error="409", count=True, call=EndedCall(30))
     claimed = claim(database, 40)
     assert deliveries.postpone(claimed, due_at=50, error="not sent", count=False)
     claimed = claim(database, 50)

@@ -6,7 +6,9 @@ import itertools
 from collections.abc import Callable
 
 from store.engine.database import Database
-from store.outbox.deliveries import Backlog, Claimed, Deliveries
+from store.outbox.backlog import Backlog
+from store.outbox.claimed import Claimed
+from store.outbox.deliveries import Deliveries
 from store.quota.ledger import QuotaLedger
 from store.quota.state import Wait
 from store.signups.accept import Signups

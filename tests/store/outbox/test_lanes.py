@@ -6,7 +6,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from store.engine.database import Database
-from store.outbox.deliveries import Claimed, Deliveries
+from store.outbox.claimed import Claimed
+from store.outbox.deliveries import Deliveries
 from store.quota.ledger import QuotaLedger
 from store.quota.state import PER_DAY, Wait
 from tests.store.conftest import accept, in_threads, opening

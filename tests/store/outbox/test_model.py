@@ -19,8 +19,9 @@ from hypothesis.stateful import (
 )
 
 from store.engine.database import Database
+from store.outbox.claimed import Claimed
 from store.outbox.claims import BACKLOG_PER_DAY, DELIVERIES_PER_DAY
-from store.outbox.deliveries import Claimed, Deliveries
+from store.outbox.deliveries import Deliveries
 from store.quota.ledger import QuotaLedger
 from store.quota.state import PER_DAY, PER_SECOND
 from tests.store.conftest import accept, opening

@@ -11,6 +11,7 @@ from store.engine.database import Database
 from store.outbox.public_backlog import LONGEST_STANDSTILL_MS, RECENT_MS, PublicBacklog
 from store.schema import deliveries
 from store.signups.accept import Signups
+from store.signups.batch import Judgement
 from store.signups.suspected import SuspectedSignups
 from tests.store.conftest import signup
 
@@ -28,7 +29,7 @@ class System:
 
     def arrive(self, name: str, at: int, *, broken: tuple[str, ...] = (), asked_by: str = "form") -> None:
         new = replace(signup(name, at=at), asked_by=asked_by)
-        self.signups.accept(new, kind="sign_up", payload={}, broken=broken)
+        self.signups.accept(new, kind="sign_up", payload={}, judgement=Judgement(broken=broken))
 
     def change(self, name: str, **values: object) -> None:
         with self.database.transaction() as connection:

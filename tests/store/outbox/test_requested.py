@@ -8,7 +8,8 @@ from store.engine import documents
 from store.engine.copies import DAY_MS
 from store.engine.database import Database
 from store.opt_outs import OptOuts
-from store.outbox.deliveries import Claimed, Deliveries
+from store.outbox.claimed import Claimed
+from store.outbox.deliveries import Deliveries
 from store.outbox.requested import Added, NewRequest, RequestedDeliveries
 from store.signups.records import SignupFilter, SignupRecords
 from store.upkeep.retention import Retention

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from store.engine.database import Database
-from store.outbox.deliveries import Claimed, Deliveries
+from store.outbox.claimed import Claimed
+from store.outbox.deliveries import Deliveries
 from store.quota.state import Wait
 from store.signups.accept import Signups
 from tests.store.conftest import accept

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from store.engine.database import Database
 from store.signups.accept import Signups
+from store.signups.batch import Judgement
 from store.signups.believed import AcceptedByForm
 from tests.store.signups.test_suspected import signup
 
@@ -23,5 +24,5 @@ def test_what_strangers_sent_is_counted_by_form(database: Database) -> None:
     ):
         sent = replace(signup(name, at), form_id=form_id, asked_by=asker)
         signups.accept(sent, kind="sign_up", payload={})
-    signups.accept(signup("g", 15), kind="sign_up", payload={}, broken=("x",))
+    signups.accept(signup("g", 15), kind="sign_up", payload={}, judgement=Judgement(broken=("x",)))
     assert AcceptedByForm(database).count("form", since=10, before=20) == {1: 2, None: 1}

@@ -15,7 +15,7 @@ from store.engine.database import Database
 from store.errors import KeyTaken, OverLimit
 from store.schema import RATE_SLICES, RATE_WINDOWS, rates
 from store.signups.accept import Signups, rows_of
-from store.signups.batch import PRUNE_EVERY, Arrival, Arrivals, OneTimeUse
+from store.signups.batch import PRUNE_EVERY, Arrival, Arrivals, Judgement, OneTimeUse
 from store.signups.idempotency import IdempotencyKey
 from store.signups.rate_limits import FLOOD, Counted, Flood, Limit, count
 from store.signups.records import SignupFilter, SignupRecords
@@ -32,7 +32,7 @@ def accept(
 ) -> tuple[str, ...]:
     """Accept a sign-up, and return the rules for which it is suspected."""
     return Signups(database).accept(
-        signup(name, at), kind="sign_up", payload={}, limits=limits, broken=broken
+        signup(name, at), kind="sign_up", payload={}, judgement=Judgement(limits=limits, broken=broken)
     )
 
 
@@ -119,7 +119,9 @@ def test_days_past_are_removed(database: Database) -> None:
     signups = Signups(database)
     for n in range(2 * PRUNE_EVERY):
         limits = [Limit(place, f"{place}{n}", 2) for place in ("address", "network", "site")]
-        signups.accept(signup(f"s{n}", 2 * DAY * n), kind="sign_up", payload={}, limits=limits)
+        signups.accept(
+            signup(f"s{n}", 2 * DAY * n), kind="sign_up", payload={}, judgement=Judgement(limits=limits)
+        )
     with database.reading() as connection:
         assert connection.scalar(select(func.count()).select_from(rates)) == 3
 
@@ -164,7 +166,9 @@ def test_a_flood_is_refused_without_the_store(database: Database) -> None:
 
     def take(name: str, key: str, at: int) -> tuple[str, ...]:
         limits = [Limit("address", key, 1)]
-        return signups.accept(signup(name, at), kind="sign_up", payload={}, limits=limits)
+        return signups.accept(
+            signup(name, at), kind="sign_up", payload={}, judgement=Judgement(limits=limits)
+        )
 
     for n in range(FLOOD):
         take(f"s{n}", "flood", MINUTE + 59_000)
@@ -218,14 +222,20 @@ def test_a_key_that_is_taken_spends_no_proof_and_counts_nothing(database: Databa
 
     def take(name: str, proof: OneTimeUse) -> tuple[str, ...]:
         return signups.accept(
-            signup(name, MINUTE), kind="sign_up", payload={}, key=key, limits=limits, once=proof
+            signup(name, MINUTE),
+            kind="sign_up",
+            payload={},
+            key=key,
+            judgement=Judgement(limits=limits, once=proof),
         )
 
     assert take("a", OneTimeUse("used", "first", 10 * MINUTE)) == ()
     with pytest.raises(KeyTaken):
         take("b", proof)
     assert hits(database, "a") == 1
-    assert signups.accept(signup("c", MINUTE), kind="sign_up", payload={}, once=proof) == ()
+    assert (
+        signups.accept(signup("c", MINUTE), kind="sign_up", payload={}, judgement=Judgement(once=proof)) == ()
+    )
 
 
 def test_a_suspected_sign_up_takes_its_key(database: Database) -> None:
@@ -233,7 +243,9 @@ def test_a_suspected_sign_up_takes_its_key(database: Database) -> None:
     key = IdempotencyKey("k", "body")
     for name in ("a", "b"):
         try:
-            Signups(database).accept(signup(name), kind="sign_up", payload={}, key=key, broken=("x",))
+            Signups(database).accept(
+                signup(name), kind="sign_up", payload={}, key=key, judgement=Judgement(broken=("x",))
+            )
         except KeyTaken:
             assert name == "b"
     assert SuspectedSignups(database).counts().total == 1

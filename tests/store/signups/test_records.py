@@ -10,7 +10,9 @@ import pytest
 
 from store.engine.database import Database
 from store.forms import Forms
-from store.outbox.deliveries import Claimed, Deliveries
+from store.outbox.calls import EndedCall
+from store.outbox.claimed import Claimed
+from store.outbox.deliveries import Deliveries
 from store.signups.accept import Signups
 from store.signups.records import (
     PARKED_IDS,
@@ -134,7 +136,7 @@ def test_calls_are_told_in_order_with_their_outcome(database: Database) -> None:
     accept(database, "s1")
     first = claim(database, FIRST_CALL)
     Deliveries(database).postpone(
-        first, due_at=FIRST_CALL + SECOND, error="Busy.", count=True, now=FIRST_CALL + 300
+        first, due_at=FIRST_CALL + SECOND, error="Busy.", count=True, call=EndedCall(FIRST_CALL + 300)
     )
     second = claim(database, FIRST_CALL + SECOND)
     records = SignupRecords(database)

@@ -9,7 +9,7 @@ import pytest
 from store.engine.database import Database
 from store.schema import deliveries
 from store.signups.accept import NewSignup, Signups
-from store.signups.batch import JUNK, PROVEN, UNSURE, OneTimeUse
+from store.signups.batch import JUNK, PROVEN, UNSURE, Judgement, OneTimeUse
 from store.signups.rate_limits import Limit
 from store.signups.suspected import BATCH, Place, Suspect, SuspectedSignups, Waiting
 from tests.store.conftest import in_threads
@@ -50,7 +50,9 @@ def keep(
     rank: int = UNSURE,
 ) -> NewSignup:
     kept = signup(name, at)
-    reasons = Signups(database).accept(kept, kind="sign_up", payload=PAYLOAD, broken=broken, rank=rank)
+    reasons = Signups(database).accept(
+        kept, kind="sign_up", payload=PAYLOAD, judgement=Judgement(broken=broken, rank=rank)
+    )
     assert reasons == broken
     return kept
 
@@ -256,7 +258,10 @@ def test_a_proof_that_was_used_before_proves_nothing(database: Database, suspect
     proof = OneTimeUse("used_proof", "hash", 10**6)
     for name in ("a", "b"):
         Signups(database).accept(
-            signup(name), kind="sign_up", payload=PAYLOAD, broken=("form_full",), once=proof, rank=PROVEN
+            signup(name),
+            kind="sign_up",
+            payload=PAYLOAD,
+            judgement=Judgement(broken=("form_full",), once=proof, rank=PROVEN),
         )
     assert [(each.id, each.rank) for each in suspected.waiting(10)] == [("a", PROVEN), ("b", UNSURE)]
 

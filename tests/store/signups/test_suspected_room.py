@@ -9,7 +9,7 @@ from store.engine.database import Database
 from store.recovery.spool import Spool
 from store.recovery.spool_import import SpoolImport
 from store.signups.accept import Signups, rows_of
-from store.signups.batch import PROVEN, UNSURE, Arrival, Arrivals, OneTimeUse
+from store.signups.batch import PROVEN, UNSURE, Arrival, Arrivals, Judgement, OneTimeUse
 from store.signups.idempotency import IdempotencyKey
 from store.signups.rate_limits import Limit
 from store.signups.suspected import SuspectedSignups
@@ -22,7 +22,9 @@ TRAP = ("honeypot",)
 
 def keep(signups: Signups, name: str, *, rank: int = UNSURE, more: str = "", at: int = 0) -> None:
     said = type(signup(name))(**{**vars(signup(name, at=at)), "consent": more})
-    assert signups.accept(said, kind="sign_up", payload={}, broken=TRAP, rank=rank) == TRAP
+    assert (
+        signups.accept(said, kind="sign_up", payload={}, judgement=Judgement(broken=TRAP, rank=rank)) == TRAP
+    )
 
 
 def kept(database: Database) -> Sequence[str]:
@@ -63,10 +65,15 @@ def test_what_a_person_proved_is_kept_in_any_case(database: Database) -> None:
     keep(signups, "s0")
     keep(signups, "person", rank=PROVEN)
     limits = [Limit("address_rate", "a", 1)]
-    signups.accept(signup("within"), kind="sign_up", payload={}, limits=limits)
+    signups.accept(signup("within"), kind="sign_up", payload={}, judgement=Judgement(limits=limits))
     once = OneTimeUse("used_proof", "hash", 1_000)
     for name in ("first", "again"):
-        signups.accept(signup(name), kind="sign_up", payload={}, limits=limits, once=once, rank=PROVEN)
+        signups.accept(
+            signup(name),
+            kind="sign_up",
+            payload={},
+            judgement=Judgement(limits=limits, once=once, rank=PROVEN),
+        )
     assert kept(database) == ["first", "person", "s0"]
 
 
@@ -130,7 +137,7 @@ def test_the_rest_of_a_disk_is_for_people(database: Database) -> None:
 def test_the_key_of_one_that_was_not_kept_is_free(database: Database) -> None:
     """Its sender may repeat it with a better proof, and is not referred to a sign-up that does not exist."""
     signups, key = Signups(database, ceiling=SuspectedCeiling(rows=0)), IdempotencyKey("k", "body")
-    signups.accept(signup("a"), kind="sign_up", payload={}, key=key, broken=TRAP)
+    signups.accept(signup("a"), kind="sign_up", payload={}, key=key, judgement=Judgement(broken=TRAP))
     assert signups.first_with("k", now=1) is None
     assert signups.accept(signup("b"), kind="sign_up", payload={}, key=key) == ()
     first = signups.first_with("k", now=1)

@@ -6,7 +6,8 @@ import pytest
 from sqlalchemy import text
 
 from store.engine.database import Database
-from store.outbox.deliveries import Claimed, Deliveries
+from store.outbox.claimed import Claimed
+from store.outbox.deliveries import Deliveries
 from store.signups.records import SignupFilter, SignupRecords
 from store.signups.suspected import SuspectedSignups
 from store.upkeep.masking import masked

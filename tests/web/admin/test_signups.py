@@ -8,7 +8,8 @@ from flask.testing import FlaskClient
 from services.account.lists import LISTS
 from store.engine.database import Database
 from store.key_value import KeyValue
-from store.outbox.deliveries import Claimed, Deliveries
+from store.outbox.claimed import Claimed
+from store.outbox.deliveries import Deliveries
 from store.signups.records import SignupRecords
 from tests.store.conftest import accept
 from tests.web.conftest import csrf_token

@@ -29,7 +29,7 @@ from services.delivery.kinds.sign_up.returning import ASKED, decide_return
 from services.delivery.payload import SMS, ContactChange, TimedChange, changes_of
 from services.delivery.retry import is_flagged
 from store.opt_outs import KnownOptOut
-from store.outbox.deliveries import Claimed
+from store.outbox.claimed import Claimed
 from store.signups.accept import NewSignup
 
 # A sign-up that waited longer was not carried out at once, and the person may have left meanwhile.

@@ -17,13 +17,14 @@ from structlog.testing import capture_logs
 from store.engine.copies import Entry, SecondCopies, changes, rows
 from store.engine.database import Database
 from store.engine.sqlite import damage, driver
-from store.outbox.deliveries import Claimed, Deliveries
+from store.outbox.claimed import Claimed
+from store.outbox.deliveries import Deliveries
 from store.quota.state import Wait
 from store.recovery.salvage import Salvage
 from store.recovery.spool import Spool
 from store.recovery.spool_import import SpoolImport
 from store.signups.accept import Signups
-from store.signups.batch import PROVEN, UNSURE
+from store.signups.batch import PROVEN, UNSURE, Judgement
 from store.signups.records import SignupFilter, SignupRecords
 from store.signups.suspected import SuspectedSignups
 from store.upkeep.retention import Retention
@@ -58,7 +59,12 @@ class DatabaseInUse:
         accept(self.database, name, contact=contact, at=at, signups=self.signups)
 
     def suspect(self, name: str) -> None:
-        self.signups.accept(signup(name, at=NOW), kind="sign_up", payload={"n": name}, broken=BREAKS_A_RULE)
+        self.signups.accept(
+            signup(name, at=NOW),
+            kind="sign_up",
+            payload={"n": name},
+            judgement=Judgement(broken=BREAKS_A_RULE),
+        )
 
     def claim(self, now: int = NOW) -> Claimed:
         claimed = self.deliveries.claim(now)

@@ -20,7 +20,8 @@ from store.engine.database import Database
 from store.engine.sqlite import driver
 from store.engine.statements import insert_unknown
 from store.errors import StoreMisconfigured, StoreUnavailable
-from store.outbox.deliveries import Claimed, Deliveries
+from store.outbox.claimed import Claimed
+from store.outbox.deliveries import Deliveries
 from store.quota.ledger import QuotaLedger
 from store.recovery.salvage import Salvage
 from store.signups.accept import NewSignup, Signups
