@@ -14,7 +14,7 @@ from sqlalchemy.exc import OperationalError
 
 from store.engine import migrate
 from store.engine.postgresql.statement_limits import LimitedConnection, answers_within
-from store.errors import StoreError, StoreMisconfigured
+from store.errors import StoreMisconfigured
 
 log = structlog.get_logger(__name__)
 
@@ -133,42 +133,28 @@ class PostgreSQLBackend:
         engine.dialect.do_ping = quick_ping  # type: ignore[method-assign]
         return engine
 
-    # SQLiteBackend does something in each of these: a server's disk, files and backups are its operator's
-    # task.
+    # What SQLiteBackend does for its file; a server's disk, files and backups are its operator's task.
     probe = ""
     file = None
-
-    def after_fork(self) -> None:
-        """Do nothing: this backend has no lock of its own."""
 
     def sound(self) -> bool:
         """Return True: the server guards its own files."""
         return True
 
     def damaged(self) -> bool:
-        """Return False: the server reports damage by itself."""
+        """Return False: the server reports damage and a full disk by itself."""
         return False
 
-    def low(self) -> bool:
-        """Return False: nothing is known of the server's disk."""
-        return False
-
-    def full(self) -> bool:
-        """Return False: nothing is known of the server's disk until a commit fails."""
-        return False
+    low = full = damaged
 
     def reading_back_since(self) -> int | None:
         """Return None: a server's files are never set aside."""
         return None
 
-    def check_not_replaced(self) -> None:
-        """Do nothing: a commit that the server confirmed is kept."""
+    def after_fork(self, *_: object, **__: object) -> None:
+        """Do nothing: there is no lock, file or disk here to look after."""
 
-    def failed(self, error: StoreError) -> None:
-        """Do nothing: no client can repair a server."""
-
-    def tidy(self, engine: Engine, *, idle: bool) -> None:
-        """Do nothing: the server tidies up by itself."""
+    check_not_replaced = failed = tidy = after_fork
 
     @contextmanager
     def write_lock(self) -> Iterator[None]:
