@@ -26,9 +26,9 @@ def suspected() -> None:
 @with_appcontext
 def suspected_list(limit: int, reason: str | None, email: str | None) -> None:
     """Print those that wait, the likeliest people first: id, time, address, what they did."""
-    quarantine = services().quarantine
+    review = services().suspected
     with database_errors_shown():
-        found = quarantine.of_address(email, limit) if email else quarantine.waiting(limit, reason=reason)
+        found = review.of_address(email, limit) if email else review.waiting(limit, reason=reason)
     for suspect in found:
         at = datetime.fromtimestamp(suspect.received_at / 1000, UTC)
         reasons = [RULES.get(name, name) for name in suspect.reasons]
@@ -45,11 +45,11 @@ def suspected_list(limit: int, reason: str | None, email: str | None) -> None:
 @click.pass_context
 def suspected_release(context: click.Context, signup_ids: tuple[str, ...], reason: str | None) -> None:
     """Deliver them like any other; exit code 1 when one of them does not wait here."""
-    quarantine = services().quarantine
+    review = services().suspected
     if reason and not signup_ids:
-        _decide_all(quarantine.release_all, reason, "is due.")
+        _decide_all(review.release_all, reason, "is due.")
     else:
-        _decide(context, quarantine.release, signup_ids, reason, "is due.")
+        _decide(context, review.release, signup_ids, reason, "is due.")
 
 
 @suspected.command("delete")
@@ -59,11 +59,11 @@ def suspected_release(context: click.Context, signup_ids: tuple[str, ...], reaso
 @click.pass_context
 def suspected_delete(context: click.Context, signup_ids: tuple[str, ...], reason: str | None) -> None:
     """Remove them for good; by --reason without those that solved a captcha."""
-    quarantine = services().quarantine
+    review = services().suspected
     if reason and not signup_ids:
-        _decide_all(quarantine.delete_all, reason, "is deleted.")
+        _decide_all(review.delete_all, reason, "is deleted.")
     else:
-        _decide(context, quarantine.delete, signup_ids, reason, "is deleted.")
+        _decide(context, review.delete, signup_ids, reason, "is deleted.")
 
 
 def _decide(
@@ -86,7 +86,7 @@ def _decide_all(decide: Callable[..., int], reason: str, done: str) -> None:
     """Decide step by step on all that wait now, BULK_MOST in a step."""
     number = 0
     with database_errors_shown():
-        _, seen = services().quarantine.to_confirm(reason, 1)
+        _, seen = services().suspected.to_confirm(reason, 1)
         while decided := decide(reason, seen=seen):
             number += decided
     click.echo(f"{number} {'sign-up' if number == 1 else 'sign-ups'}: each {done}")

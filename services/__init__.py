@@ -43,13 +43,13 @@ class Services:
     forms: FormCatalog
     protection: Protection
     proofs: ProofOfWork
-    quarantine: SuspectedReview
+    suspected: SuspectedReview
     captchas: Mapping[str, ThirdPartyCaptcha]
     open_lists: OpenLists
     delivery: Delivery
     connection: ConnectionStatus
     connection_control: ConnectionControl
-    events: Callable[[int], list[AuditEntry]]
+    audit: Callable[[int], list[AuditEntry]]
     health: HealthInTime
     housekeeping: Housekeeping
     metrics: Metrics
@@ -57,6 +57,6 @@ class Services:
     admin: AdminAccess
     api_keys: ApiKeys
     drain_token: DrainToken
-    vocabulary: FieldsAndTags
+    fields_and_tags: FieldsAndTags
     form_faults: FormFaults
-    field_notes: IgnoredFields
+    ignored_fields: IgnoredFields

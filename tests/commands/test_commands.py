@@ -213,7 +213,7 @@ def test_disconnect_asks_first(
 
 def test_the_audit_says_who_connected(connected: Flask) -> None:
     """There is one admin; whatever the service does by itself has no actor."""
-    by_kind = {event.kind: event.actor for event in connected.extensions["services"].events(10)}
+    by_kind = {event.kind: event.actor for event in connected.extensions["services"].audit(10)}
     assert by_kind["connected"] == "admin"
 
 

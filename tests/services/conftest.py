@@ -127,7 +127,7 @@ class House:
         self.courier, self.delivery = parts.delivery.attempt, parts.delivery.worker
         self.forms, self.ceiling, self.load = parts.forms.catalog, parts.forms.queue_limit, parts.forms.load
         self.day_share, self.proofs = parts.forms.day_share, parts.forms.proofs
-        self.protection, self.quarantine = parts.forms.protection, parts.forms.suspected
+        self.protection, self.suspected = parts.forms.protection, parts.forms.suspected
         self.open_lists, self.notes = parts.forms.open_lists, parts.forms.ignored_fields
         self.intake = parts.services.intake
         self.silent_seconds: float | None = 0.0

@@ -143,7 +143,7 @@ def _custom_fields(posted: Iterable[str]) -> list[str]:
 def _editor(
     entered: Mapping[str, Any], form: Form | None, errors: Mapping[str, str] | None = None
 ) -> Response:
-    account = services().vocabulary.offered()
+    account = services().fields_and_tags.offered()
     on_form = {field["name"]: field for field in entered.get("fields", ())}
     choices: dict[str, str] = {name: row.label for name, row in ASKED.items()}
     # Custom fields on the form that the account no longer has are shown too: sign-ups would wait for them.
@@ -163,7 +163,7 @@ def _editor(
         errors=errors or {},
         form=form,
         faults=services().form_faults.of(form) if form else [],
-        notes=services().field_notes.of(form.slug) if form else [],
+        notes=services().ignored_fields.of(form.slug) if form else [],
         # Without a form token: pasted HTML stays on a site for years, and a token is valid for a day.
         snippet=form_view.fill([("form", form.slug)], form=form, known=account.fields) if form else None,
         # Without the captcha: an admin's page runs no third-party script.

@@ -25,13 +25,13 @@ def index() -> str:
     reason, address = _reason(), request.args.get("address", "").strip()
     after = None
     if address:
-        suspects = tuple(services().quarantine.of_address(address, PER_PAGE))
+        suspects = tuple(services().suspected.of_address(address, PER_PAGE))
     else:
-        page = services().quarantine.page(PER_PAGE, after=request.args.get("after"), reason=reason)
+        page = services().suspected.page(PER_PAGE, after=request.args.get("after"), reason=reason)
         suspects, after = page.suspects, page.after
     lists = services().lists.known()
-    waiting = services().quarantine.counts()
-    services().quarantine.look()
+    waiting = services().suspected.counts()
+    services().suspected.look()
     return render_template(
         "admin/suspected.html",
         suspects=suspects,
@@ -51,7 +51,7 @@ def confirm(decision: str) -> str:
     reason = _reason()
     if reason is None or decision not in DECISIONS:
         raise NotFound
-    some, seen = services().quarantine.to_confirm(reason, PER_PAGE)
+    some, seen = services().suspected.to_confirm(reason, PER_PAGE)
     return render_template(
         "admin/suspected_confirm.html",
         decision=decision,
@@ -72,7 +72,7 @@ def decide_all(decision: str) -> Response:
     reason, seen = _reason(), request.form.get("seen", type=int)
     if reason is None or seen is None or not 0 < seen < 2**53:
         abort(HTTPStatus.BAD_REQUEST)
-    decide = services().quarantine.release_all if decision == "release" else services().quarantine.delete_all
+    decide = services().suspected.release_all if decision == "release" else services().suspected.delete_all
     count = decide(reason, seen=seen)
     done = "is delivered like any other" if decision == "release" else "is deleted"
     each = "One sign-up" if count == 1 else f"Each of {count} sign-ups"
@@ -86,13 +86,13 @@ def decide_all(decision: str) -> Response:
 @blueprint.post("/<uuid:signup_id>/release")
 def release(signup_id: UUID) -> Response:
     """Release one suspected sign-up: store it with a delivery like any other."""
-    return _decided(services().quarantine.release(str(signup_id)), "It is delivered like any other sign-up.")
+    return _decided(services().suspected.release(str(signup_id)), "It is delivered like any other sign-up.")
 
 
 @blueprint.post("/<uuid:signup_id>/delete")
 def delete(signup_id: UUID) -> Response:
     """Delete one suspected sign-up for good."""
-    return _decided(services().quarantine.delete(str(signup_id)), "It is deleted.")
+    return _decided(services().suspected.delete(str(signup_id)), "It is deleted.")
 
 
 def _reason() -> str | None:

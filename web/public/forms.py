@@ -23,7 +23,7 @@ blueprint = Blueprint("forms", __name__, url_prefix="/forms")
 def page(slug: str) -> Response:
     """Show the form on a page of ours, which needs no script."""
     form = _form(slug)
-    token, known = services().protection.token(form), services().vocabulary.custom_fields_known()
+    token, known = services().protection.token(form), services().fields_and_tags.custom_fields_known()
     shown = form_view.shown(form, token, known, bare_page(request.referrer))
     answer = make_response(render_template("forms/page.html", name=form.name, form=shown))
     headers.allow_visitors_form(answer, captchas.provider_of(form))
@@ -34,7 +34,7 @@ def page(slug: str) -> Response:
 def description(slug: str) -> Response:
     """Answer what a script needs to draw the form and to send it."""
     form = _form(slug)
-    known = services().vocabulary.custom_fields_known()
+    known = services().fields_and_tags.custom_fields_known()
     answer = jsonify(
         slug=form.slug,
         name=form.name,

@@ -217,7 +217,7 @@ def _with_mistakes(
     notice = None if errors else str(error)
     if form:
         pairs = _with_token(pairs, form, errors)
-    filled = form_view.fill(pairs, errors, form, services().vocabulary.custom_fields_known())
+    filled = form_view.fill(pairs, errors, form, services().fields_and_tags.custom_fields_known())
     page = render_template("subscribe/form.html", form=filled, notice=notice)
     answer = make_response(page, STATUS[type(error)])
     if not isinstance(error, InvalidSubmission):

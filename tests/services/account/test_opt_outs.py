@@ -149,7 +149,7 @@ def test_a_released_suspect_brings_nobody_back(town: Town) -> None:
     town.later(SECOND)
     leave(town)
     town.later(10 * SECOND)
-    assert town.quarantine.release(signup_id)
+    assert town.suspected.release(signup_id)
     assert town.deliver() == [READ, LOOKED]
     assert_left_alone(town, signup_id)
 

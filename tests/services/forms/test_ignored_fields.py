@@ -112,7 +112,7 @@ def test_names_from_strangers_are_few_and_the_usual_ones_stay(house: House, form
 def test_programs_are_not_counted(house: House, form: Form) -> None:
     """What is kept apart says nothing about the form."""
     send(house, ("fnme", "x"), (trap_name("news"), "x"))
-    assert house.quarantine.counts().total == 1
+    assert house.suspected.counts().total == 1
     assert noted(house) == []
 
 

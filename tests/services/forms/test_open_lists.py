@@ -41,7 +41,7 @@ def refusal(house: House, **fields: str) -> dict[str, str]:
     with pytest.raises(InvalidSubmission) as refused:
         post(house, **fields)
     assert house.newest(10) == []
-    assert house.quarantine.counts().total == 0
+    assert house.suspected.counts().total == 0
     return {error.field: error.message for error in refused.value.errors}
 
 
@@ -135,7 +135,7 @@ def test_what_one_form_gives_out_is_no_use_for_another(house: House, what: str) 
         sent["altcha"] = answer(house.proofs.challenge("open"))
     post(house, **sent)
     assert house.newest(10) == []
-    (suspect,) = house.quarantine.waiting(10)
+    (suspect,) = house.suspected.waiting(10)
     sentence = RULES[suspect.reasons[0]]
     assert "was not one of ours" in sentence or "was wrong" in sentence
 

@@ -168,8 +168,8 @@ def test_suspected_sign_ups_are_named_and_no_fault_of_the_service(house: House) 
         "2 sign-ups look like a program's and wait for you under Suspected."
         " Most likely people's, for they solved a captcha: 1."
     )
-    for view in house.quarantine.waiting(10):
-        house.quarantine.delete(view.id)
+    for view in house.suspected.waiting(10):
+        house.suspected.delete(view.id)
     assert house.health.report().problems == ()
 
 

@@ -110,7 +110,7 @@ def test_a_proof_counts_once(house: House) -> None:
     for _ in range(3):
         assert house.intake.accept(read_form(sent), ANONYMOUS, Evidence()).status == "received"
     assert len(house.newest(10)) == 1
-    assert [suspect.reasons for suspect in house.quarantine.waiting(10)] == [("used_proof",)] * 2
+    assert [suspect.reasons for suspect in house.suspected.waiting(10)] == [("used_proof",)] * 2
 
 
 def test_nobody_can_put_off_the_end_of_a_challenge(house: House, proofs: ProofOfWork) -> None:

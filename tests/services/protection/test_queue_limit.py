@@ -33,7 +33,7 @@ def sign_up(house: House, slug: str, asker: Requester = ANONYMOUS) -> None:
 
 
 def stored(house: House) -> tuple[int, int]:
-    return len(house.newest(100)), house.quarantine.counts().total
+    return len(house.newest(100)), house.suspected.counts().total
 
 
 def test_a_full_form_keeps_apart_what_comes_on_top(house: House) -> None:
@@ -47,7 +47,7 @@ def test_a_full_form_keeps_apart_what_comes_on_top(house: House) -> None:
     sign_up(house, "other")
     sign_up(house, "news", Requester("server"))
     assert stored(house) == (5, 1)
-    (suspect,) = house.quarantine.waiting(10)
+    (suspect,) = house.suspected.waiting(10)
     assert [RULES[name] for name in suspect.reasons] == [
         "As many sign-ups by this form waited for their delivery as it allows."
     ]

@@ -69,7 +69,7 @@ def test_a_person_passes(house: House, form: Form) -> None:
     for ms_ago in (2_000, DAY_MS):
         house.intake.accept(post(form_token=shown(house, form, ms_ago)), ANONYMOUS, Evidence())
     assert sent(house) == 2
-    assert house.quarantine.counts().total == 0
+    assert house.suspected.counts().total == 0
 
 
 def test_a_program_is_told_what_a_person_is_told(house: House, form: Form) -> None:
@@ -81,8 +81,8 @@ def test_a_program_is_told_what_a_person_is_told(house: House, form: Form) -> No
     assert house.statuses.received(program.id)
     assert (house.view(person.id).status, house.view(program.id).status) == ("queued", "suspected")
     assert sent(house) == 1
-    assert [suspect.id for suspect in house.quarantine.waiting(10)] == [program.id]
-    assert house.quarantine.delete(program.id)
+    assert [suspect.id for suspect in house.suspected.waiting(10)] == [program.id]
+    assert house.suspected.delete(program.id)
     assert house.statuses.received(program.id)
     assert house.statuses.status(program.id) is None
 
@@ -124,7 +124,7 @@ def test_a_page_open_for_over_a_day_is_sent_again(house: House, form: Form) -> N
     with pytest.raises(InvalidSubmission) as caught:
         house.intake.accept(post(form_token=shown(house, form, DAY_MS + 1)), ANONYMOUS, Evidence())
     assert [error.field for error in caught.value.errors] == ["form_token"]
-    assert (sent(house), house.quarantine.counts().total) == (0, 0)
+    assert (sent(house), house.suspected.counts().total) == (0, 0)
     # The form that is shown again was filled in already: it may be sent at once.
     again = house.protection.token(form, shown_before=True)
     assert rules(house, form, post(form_token=again)) == ()
@@ -140,7 +140,7 @@ def test_a_weaker_protection_asks_for_no_token(house: House) -> None:
 def test_an_api_key_is_never_suspected(house: House, form: Form) -> None:
     """Another server knows no tokens and may well have a field of that name."""
     house.intake.accept(post(**{TRAP: "https://example.org"}), Requester("api:12345678"), Evidence())
-    assert (sent(house), house.quarantine.counts().total) == (1, 0)
+    assert (sent(house), house.suspected.counts().total) == (1, 0)
 
 
 def test_a_mistake_is_told_before_anything_is_suspected(house: House) -> None:
@@ -149,7 +149,7 @@ def test_a_mistake_is_told_before_anything_is_suspected(house: House) -> None:
     house.forms.save(FORM | {"fields": [field]})
     with pytest.raises(InvalidSubmission):
         house.intake.accept(post(**{TRAP: "x"}), ANONYMOUS, Evidence())
-    assert house.quarantine.counts().total == 0
+    assert house.suspected.counts().total == 0
 
 
 def test_released_it_is_delivered_and_deleted_it_never_is(house: House, form: Form) -> None:
@@ -158,13 +158,13 @@ def test_released_it_is_delivered_and_deleted_it_never_is(house: House, form: Fo
     kept = house.intake.accept(post(**{TRAP: "x"}), ANONYMOUS, evidence).id
     house.clock.now += 1
     dropped = house.intake.accept(post(**{TRAP: "x"}), ANONYMOUS, evidence).id
-    (_, view) = house.quarantine.waiting(10)
+    (_, view) = house.suspected.waiting(10)
     assert (view.id, view.email, view.form_id) == (kept, "ann@example.org", form.id)
     assert [RULES[name] for name in view.reasons] == ["A field that people do not see was filled in."]
-    assert house.quarantine.release(kept)
-    assert house.quarantine.delete(dropped)
-    assert not house.quarantine.release(kept)
-    assert not house.quarantine.delete(kept)
+    assert house.suspected.release(kept)
+    assert house.suspected.delete(dropped)
+    assert not house.suspected.release(kept)
+    assert not house.suspected.delete(kept)
     assert [signup.id for signup in house.newest(10)] == [kept]
     assert house.delivery.drain(1).delivered == 1
     assert house.statuses.status(dropped) is None
@@ -218,10 +218,10 @@ def test_what_looks_like_a_program_while_the_store_is_away_is_not_sent_later(
     take_back(house)
     assert SpoolImport(house.database, house.spool).run() == Imported(signups=2, damaged=0)
     assert [row.id for row in house.newest(10)] == [person.id]
-    (suspect,) = house.quarantine.waiting(10)
+    (suspect,) = house.suspected.waiting(10)
     assert (suspect.id, suspect.reasons) == (program.id, ("honeypot",))
     assert house.view(program.id).status == "suspected"
-    assert house.quarantine.release(program.id)
+    assert house.suspected.release(program.id)
     house.delivery.drain(5)
     assert house.view(program.id).status == "subscribed"
 
@@ -243,10 +243,10 @@ def test_a_suspected_sign_up_sent_again_is_told_of_the_first(house: House, form:
     answers = [house.intake.accept(post(**{TRAP: "x"}), ANONYMOUS, Evidence(), handling) for _ in range(3)]
     assert len({answer.id for answer in answers}) == 1
     assert {answer.status for answer in answers} == {"received"}
-    assert house.quarantine.counts().total == 1
+    assert house.suspected.counts().total == 1
     with pytest.raises(KeyReused):
         house.intake.accept(post(**{TRAP: "x"}, source="footer"), ANONYMOUS, Evidence(), handling)
-    assert house.quarantine.release(answers[0].id)
+    assert house.suspected.release(answers[0].id)
     house.delivery.drain(5)
     again = house.intake.accept(post(**{TRAP: "x"}), ANONYMOUS, Evidence(), handling)
     assert again == answers[0]
@@ -263,7 +263,7 @@ def test_a_proof_that_is_sent_again_with_its_key_is_no_second_use(house: House) 
         house.intake.accept(submission, ANONYMOUS, Evidence(), Handling(key="k")) for _ in range(2)
     )
     assert first == again
-    assert (sent(house), house.quarantine.counts().total) == (1, 0)
+    assert (sent(house), house.suspected.counts().total) == (1, 0)
 
 
 def test_programs_do_not_use_up_what_is_believed_of_a_form(tmp_path: Path) -> None:
@@ -272,7 +272,7 @@ def test_programs_do_not_use_up_what_is_believed_of_a_form(tmp_path: Path) -> No
     form = house.forms.save(FORM)
     outcomes = [house.intake.accept(post(**{TRAP: "x"}), ANONYMOUS, Evidence()).status for _ in range(60)]
     house.intake.accept(post(form_token=shown(house, form, 5_000)), ANONYMOUS, Evidence())
-    assert (outcomes.count("received"), house.quarantine.counts().total) == (60, 50)
+    assert (outcomes.count("received"), house.suspected.counts().total) == (60, 50)
     assert sent(house) == 1
     house.database.close()
 
@@ -289,11 +289,11 @@ def test_a_better_proof_under_the_same_key_releases_what_was_kept(house: House) 
     first, came_at = send(**{trap_name("guarded"): "x"}), house.clock.now
     house.clock.now += 60_000
     assert send() == first
-    assert house.quarantine.counts().total == 1, "without the proof it stays"
+    assert house.suspected.counts().total == 1, "without the proof it stays"
     assert send(altcha="wrong") == first
-    assert house.quarantine.counts().total == 1
+    assert house.suspected.counts().total == 1
     assert send(altcha=answer(house.proofs.challenge("guarded"))) == first
-    assert house.quarantine.counts().total == 0
+    assert house.suspected.counts().total == 0
     assert [(row.id, row.received_at) for row in house.newest(10)] == [(first, came_at)]
     assert send(altcha=answer(house.proofs.challenge("guarded"))) == first
     assert sent(house) == 1
@@ -306,7 +306,7 @@ def test_a_better_proof_is_asked_of_each_kind_of_reason(house: House, form: Form
         for fields in (first, patient):
             email = f"{key}@example.org"
             house.intake.accept(post(**fields, email=email), ANONYMOUS, Evidence(), Handling(key=key))
-    assert (sent(house), house.quarantine.counts().total) == (3, 0)
+    assert (sent(house), house.suspected.counts().total) == (3, 0)
 
 
 def test_a_second_try_counts_for_the_limits(tmp_path: Path) -> None:
@@ -319,7 +319,7 @@ def test_a_second_try_counts_for_the_limits(tmp_path: Path) -> None:
         for n in range(5):
             submission = post(**fields, email=f"p{n}@example.org")
             house.intake.accept(submission, ANONYMOUS, evidence, Handling(key=f"k{n}"))
-    assert (sent(house), house.quarantine.counts().total) == (2, 3)
+    assert (sent(house), house.suspected.counts().total) == (2, 3)
     house.database.close()
 
 
@@ -367,13 +367,13 @@ def test_who_solved_a_captcha_is_known_whatever_rule_they_broke(house: House) ->
         altcha=answer(house.proofs.challenge("guarded")),
     )
     unsure = send("b@example.org", form_token=shown(house, guarded, 5_000))
-    views = house.quarantine.waiting(10)
+    views = house.suspected.waiting(10)
     assert {view.id for view in views[:2]} == {proven, hurried}
     assert [view.id for view in views[2:]] == [unsure, trap]
     assert [view.proven for view in views] == [True, True, False, False]
-    assert house.quarantine.delete_all("disposable", seen=house.clock.now) == 0
+    assert house.suspected.delete_all("disposable", seen=house.clock.now) == 0
     assert Retention(house.database).prune(house.clock.now + 40 * DAY_MS) == 2
-    assert {view.id for view in house.quarantine.waiting(10)} == {proven, hurried}
+    assert {view.id for view in house.suspected.waiting(10)} == {proven, hurried}
 
 
 def test_a_flood_of_programs_does_not_drop_who_solved_a_captcha(tmp_path: Path) -> None:
@@ -387,7 +387,7 @@ def test_a_flood_of_programs_does_not_drop_who_solved_a_captcha(tmp_path: Path) 
             ANONYMOUS,
             evidence,
         )
-    assert house.quarantine.counts().total == 5
+    assert house.suspected.counts().total == 5
     pairs = {
         "form": "guarded",
         "email": "ann@mailinator.com",
@@ -395,5 +395,5 @@ def test_a_flood_of_programs_does_not_drop_who_solved_a_captcha(tmp_path: Path) 
         "altcha": answer(house.proofs.challenge("guarded")),
     }
     kept = house.intake.accept(read_form(pairs.items()), ANONYMOUS, evidence)
-    assert house.quarantine.waiting(1)[0].id == kept.id
+    assert house.suspected.waiting(1)[0].id == kept.id
     house.database.close()

@@ -81,7 +81,7 @@ def test_what_happened(connected: FlaskClient) -> None:
 
 def test_every_kind_of_event_has_words() -> None:
     """Each kind of audit entry that the code records has a sentence."""
-    calls = re.compile(r"on_event\(\s*\"(\w+)\"")
+    calls = re.compile(r"audit\(\s*\"(\w+)\"")
     recorded = {kind for source in Path("oauth").rglob("*.py") for kind in calls.findall(source.read_text())}
     assert recorded >= {"connected", "disconnected", "seeded"}
     assert recorded <= set(AUDIT_SENTENCES)

@@ -64,7 +64,7 @@ def hidden(page: str, name: str) -> str:
 
 def counts(services: Services) -> tuple[int, int]:
     """Return how many sign-ups were taken for people's and how many are suspected."""
-    return len(services.signups.newest(limit=100)), services.quarantine.counts().total
+    return len(services.signups.newest(limit=100)), services.suspected.counts().total
 
 
 @pytest.mark.usefixtures("connected")
@@ -136,7 +136,7 @@ def test_a_script_gets_its_token_across_origins(
         "/subscribe",
         json={"form": "news", "email": "ada@example.org", "form_token": answer.get_json()["token"]},
     )
-    (suspect,) = services.quarantine.waiting(10)
+    (suspect,) = services.suspected.waiting(10)
     assert [RULES[name] for name in suspect.reasons] == [
         "The form was sent within two seconds of being shown."
     ]
@@ -241,7 +241,7 @@ def test_the_admin_releases_and_deletes(
         assert admin.post(address, data=form).location == "/admin/suspected/"
         assert admin.post(address, data=form).status_code == 404
     assert [signup.id for signup in services.signups.newest(limit=10)] == ids[:1]
-    assert services.quarantine.counts().total == 0
+    assert services.suspected.counts().total == 0
     assert client.get(f"/signups/{ids[0]}", headers=BY_KEY).get_json()["status"] == "queued"
     assert client.get(f"/signups/{ids[1]}", headers=BY_KEY).status_code == 404
     for signup_id in ids:
@@ -302,16 +302,16 @@ def test_the_admin_decides_on_all_of_a_reason(
     assert f'href="{address}?reason=honeypot"' in listed
     page = admin.get(f"{address}?reason=honeypot").text
     assert "p2@example.org" in page
-    assert services.quarantine.counts().total == 4, "asking changes nothing"
+    assert services.suspected.counts().total == 4, "asking changes nothing"
     form = {name: hidden(page, name) for name in ("csrf_token", "reason", "seen")}
     for wrong in ({"csrf_token": ""}, {"reason": "made_up"}, {"seen": "soon"}):
         assert admin.post(address, data=form | wrong).status_code == 400
     assert client.post(address, data=form).status_code in {303, 400}
     assert admin.post(address, data=form | {"seen": "1"}).status_code == 303
-    assert services.quarantine.counts().total == 4
+    assert services.suspected.counts().total == 4
     assert admin.post(address, data=form).location == "/admin/suspected/"
     assert "Each of 3 sign-ups is" in admin.get("/admin/suspected/").text
-    assert [view.email for view in services.quarantine.waiting(10)] == ["ann@example.org"]
+    assert [view.email for view in services.suspected.waiting(10)] == ["ann@example.org"]
     assert len(services.signups.newest(limit=10)) == (3 if decision == "release" else 0)
     assert admin.get(f"{address}?reason=made_up").status_code == 404
     assert admin.get("/admin/suspected/keep-all?reason=honeypot").status_code == 404
@@ -417,9 +417,7 @@ def test_a_proof_counts_once_on_both_routes(
         sent = {"json": person | proof} if as_json else {"data": person | proof}
         assert client.post("/subscribe", **sent).status_code == (202 if as_json else 303)
     assert counts(services) == (1, 2)
-    assert {
-        tuple(RULES[name] for name in suspect.reasons) for suspect in services.quarantine.waiting(10)
-    } == {
+    assert {tuple(RULES[name] for name in suspect.reasons) for suspect in services.suspected.waiting(10)} == {
         ("The proof of work was used before, or is too old.",),
         ("The proof of work was missing: it was sent without a script.",),
     }

@@ -255,7 +255,7 @@ def test_who_solved_it_is_known_whatever_rule_they_broke(
     calls.post(PROVIDERS["turnstile"].verify_url, json=said)
     client.post("/subscribe", json=POST | changes | {"captcha": "x"})
     assert kept(app) == (0, [reason])
-    (view,) = app.extensions["services"].quarantine.waiting(2)
+    (view,) = app.extensions["services"].suspected.waiting(2)
     assert view.proven is good
 
 

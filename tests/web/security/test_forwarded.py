@@ -215,7 +215,7 @@ def test_in_development_this_machine_has_no_limit(make_app: MakeApp, produce: Pr
     limits = {"SIGNUPS_PER_MINUTE_AND_NETWORK": "1", "SIGNUPS_PER_MINUTE_AND_FORM": "1"}
     developing = make_app(**limits).test_client()
     producing, parts = produce(**limits)
-    suspected = parts.services.quarantine
+    suspected = parts.services.suspected
     for peer, kept_apart in (("127.0.0.1", 0), ("10.1.2.3", 2)):
         for _ in range(3):
             body = {"email": "ann@example.org", "list_id": list_id}

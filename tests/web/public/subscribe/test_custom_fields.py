@@ -35,7 +35,7 @@ BY_NAME = {
 @pytest.fixture
 def knowing(app: Flask, connected: FlaskClient) -> FlaskClient:
     """An admin whose application has looked up the account's fields."""
-    assert app.extensions["services"].vocabulary.offered().fields
+    assert app.extensions["services"].fields_and_tags.offered().fields
     return connected
 
 
