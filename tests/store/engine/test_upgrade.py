@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from store.connection.audit import AuditEntry, AuditLog
 from store.connection.oauth_connection import OAuthConnections
 from store.engine.database import Database
-from store.engine.migrate import configuration
+from store.engine.migrate import HEAD, configuration
 from store.engine.sqlite import driver
 from store.errors import StoreUnavailable
 from store.outbox.claimed import Claimed
@@ -24,6 +24,7 @@ from store.outbox.deliveries import Deliveries
 from store.outbox.manage import DeliveryActions
 from store.quota.ledger import QuotaLedger
 from store.quota.refusals import Refused
+from store.schema import metadata
 from store.signups.records import SignupFilter, SignupRecords
 from store.signups.suspected import SuspectedSignups
 from tests.store.conftest import NEVER_CONNECTED, accept, in_processes
@@ -275,3 +276,20 @@ def test_who_asked_for_a_delivery_comes_and_goes_with_its_step(first_release: En
             connection.exec_driver_sql("PRAGMA foreign_keys = ON")
         with pytest.raises(IntegrityError):
             connection.exec_driver_sql(stray)
+
+
+@pytest.mark.parametrize("version", [f"{number:04}" for number in range(2, int(HEAD))])
+def test_a_database_of_each_schema_upgrades(
+    version: str, empty_url: str, first_release: Engine, open_database: Callable[[str], Database]
+) -> None:
+    """Its delivery goes on, and its tables are those of a new database."""
+    with first_release.begin() as connection:
+        command.upgrade(configuration(connection), version)
+    first_release.dispose()
+    database = open_database(empty_url)
+    claimed = Deliveries(database, monotonic=lambda: 0.0).claim(10)
+    assert isinstance(claimed, Claimed)
+    assert (claimed.source, claimed.source_id) == ("signup", "s1")
+    with database.reading() as connection:
+        for table in metadata.sorted_tables:
+            assert columns_of(connection, table.name) == set(table.c.keys()), table.name

@@ -19,6 +19,7 @@ from store.engine.database import Database
 from store.engine.sqlite import damage, driver
 from store.outbox.claimed import Claimed
 from store.outbox.deliveries import Deliveries
+from store.outbox.requested import NewRequest, RequestedDeliveries
 from store.quota.state import Wait
 from store.recovery.salvage import Salvage
 from store.recovery.spool import Spool
@@ -488,3 +489,17 @@ def test_a_finish_is_noted_for_its_own_day(in_use: DatabaseInUse) -> None:
     assert file.name == "app.db-2024-10-04"
     assert (changes(file, "deliveries")["s1"] or {})["state"] == "delivered"
     assert json.loads(next(rows(file, "signups"))["person"])["first_name"] == "Ada"
+
+
+def test_a_delivery_that_no_sign_up_asked_for_comes_back(in_use: DatabaseInUse) -> None:
+    """As it was, waiting or done, and without a sign-up made up for it."""
+    requested = RequestedDeliveries(in_use.database)
+    for name in ("c1", "c2"):
+        contact = f"{name}@example.org"
+        requested.add(NewRequest(name, "command", "leave", contact, {"email_address": contact}, NOW))
+    assert in_use.deliver() == "c1"
+    before = in_use.ends()
+    in_use.lose("c1", "c2")
+    assert in_use.ends() == before
+    assert in_use.all("signups") == []
+    assert in_use.claim(NOW + 1_000).kind == "leave"
