@@ -10,7 +10,7 @@ from services.account.fields_and_tags import FieldsAndTags
 from services.account.lists import ListCache
 from services.account.opt_outs import OptOutTable
 from services.constant_contact.client import ConstantContact
-from services.delivery.calls import Calls
+from services.delivery.pacing import Calls
 from store.outbox.claimed import Claimed
 from store.signups.accept import NewSignup
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from services.delivery.calls import Calls
 from services.delivery.kind import Collaborators, Sent
+from services.delivery.pacing import Calls
 from store.opt_outs import LEAVE
 from store.outbox.claimed import Claimed
 from store.signups.accept import NewSignup

@@ -15,11 +15,11 @@ from services.access.requester import ANONYMOUS, Requester
 from services.constant_contact.client import ConstantContact
 from services.constant_contact.contact_data import ContactData, PersonFields
 from services.constant_contact.contacts import Contact
-from services.delivery.calls import Calls
 from services.delivery.kind import Collaborators
 from services.delivery.kinds.sign_up.fill_empty import filled
 from services.delivery.kinds.sign_up.merge import merge
 from services.delivery.kinds.sign_up.send import SignUp
+from services.delivery.pacing import Calls
 from services.delivery.payload import ContactChange, TimedChange
 from services.intake.parsing import read_form
 from services.intake.record import Evidence

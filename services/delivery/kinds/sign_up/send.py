@@ -17,7 +17,6 @@ from services.constant_contact.errors import (
     Rejected,
     Throttled,
 )
-from services.delivery.calls import Calls
 from services.delivery.errors import LeftSince, ListGone
 from services.delivery.kind import Collaborators, Sent
 from services.delivery.kinds.sign_up.confirmed_opt_in import ConfirmedOptIn
@@ -26,6 +25,7 @@ from services.delivery.kinds.sign_up.live_lists import LiveLists
 from services.delivery.kinds.sign_up.merge import Merged, merge
 from services.delivery.kinds.sign_up.resolve_ids import IdResolver, Resolved
 from services.delivery.kinds.sign_up.returning import ASKED, decide_return
+from services.delivery.pacing import Calls
 from services.delivery.payload import SMS, ContactChange, TimedChange, changes_of
 from services.delivery.retry import is_flagged
 from store.opt_outs import KnownOptOut
@@ -148,29 +148,18 @@ class SignUp:
         # What was missing may be there again, which only the vendor knows: that is what a probe asks.
         live = self._lists.with_restored(change, reserve) if probe else self._lists.without_gone(change)
         merged = replace(merged, change=live)
-        resolved = self._resolved(merged, existing, sending, anew=probe)
+        resolved = self._ids.resolve(merged, reserve, anew=probe)
         try:
-            return self._carry_out(resolved, existing, reserve)
+            return self._carry_out(resolved, existing, sending)
         except (Rejected, Misconfigured) as error:
             if probe or is_flagged(error):
                 raise
             # A list, a field or a tag may have been deleted in the account, or made anew, meanwhile.
-            looked_up = resolved.looked_up
-            again = self._resolved(merged, existing, sending, anew=True) if looked_up else resolved
+            again = self._ids.resolve(merged, reserve, anew=True) if resolved.looked_up else resolved
             if again == resolved:
                 merged = replace(merged, change=self._without_lost_lists(live, reserve, error))
-                again = self._resolved(merged, existing, sending)
-            return self._carry_out(again, existing, reserve)
-
-    def _resolved(
-        self, merged: Merged, existing: Contact | None, sending: _Sending, *, anew: bool = False
-    ) -> Resolved:
-        resolved = self._ids.resolve(merged, sending.reserve, anew=anew)
-        consented_at = sending.consented_at
-        if existing is not None and consented_at is not None and existing.left_messages_after(consented_at):
-            # The consent to text messages is left out; all else of the sign-up is not.
-            return resolved.without_messages()
-        return resolved
+                again = self._ids.resolve(merged, reserve)
+            return self._carry_out(again, existing, sending)
 
     def _ask(self, existing: Contact, change: ContactChange, sending: _Sending) -> None:
         change = self._lists.without_gone(change)
@@ -197,10 +186,14 @@ class SignUp:
             raise refusal
         return left
 
-    def _carry_out(self, resolved: Resolved, existing: Contact | None, reserve: Calls) -> SignedUp:
-        signed_up = self._upsert(resolved, existing, reserve)
+    def _carry_out(self, resolved: Resolved, existing: Contact | None, sending: _Sending) -> SignedUp:
+        consented_at = sending.consented_at
+        if existing is not None and consented_at is not None and existing.left_messages_after(consented_at):
+            # The consent to text messages is left out; all else of the sign-up is not.
+            resolved = resolved.without_messages()
+        signed_up = self._upsert(resolved, existing, sending.reserve)
         if resolved.tag_ids:
-            reserve()
+            sending.reserve()
             self._vendor.add_tags(signed_up.contact_id, resolved.tag_ids)
         return signed_up
 
