@@ -1,7 +1,7 @@
 """The application: the wired parts behind the web. Importing this module starts nothing.
 
 `create_app` does no input or output beyond reading the settings: the database is opened, and migrated, at its
-first use, and Constant Contact is called when there is something to say.
+first use, and Constant Contact is called when there is something to send.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ BODY_LIMIT = 64 * 1024
 
 
 def create_app(settings: Settings | None = None, parts: Parts | None = None) -> Flask:
-    """The WSGI application. Raises settings.SettingsError with every problem of the environment at once."""
+    """Return the WSGI application. Raise SettingsError with every problem of the environment at once."""
     settings = settings or Settings.from_env()
     logs.configure(production=settings.production)
     parts = parts or build_services(settings)
@@ -66,12 +66,12 @@ def create_app(settings: Settings | None = None, parts: Parts | None = None) -> 
 
 
 def app_for_commands() -> Flask:
-    """The app for `flask`, as .flaskenv says: what keeps it from starting is told without a traceback."""
+    """Return the app for `flask`, as .flaskenv says; print why it cannot start, without a traceback."""
     for argument in sys.argv:
         try:
             argument.encode()
         except UnicodeEncodeError:
-            # Python keeps bytes that are no UTF-8 as half characters, which nothing can store or look up.
+            # Python decodes bytes that are not UTF-8 to lone surrogates, which nothing can store or look up.
             click.echo(f"This is not valid text in UTF-8: {argument!a}", err=True)
             raise SystemExit(2) from None
     try:

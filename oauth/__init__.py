@@ -1,1 +1,1 @@
-"""From consent to the Authorization header. What stores the tokens, and who may connect, is handed in."""
+"""OAuth, from the consent page to the Authorization header. The store and the admin's guard are passed in."""

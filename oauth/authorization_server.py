@@ -21,7 +21,7 @@ from oauth.tokens import TokenPair, UnusableAnswer, parse_token_answer
 
 _CONNECT_SECONDS = 3
 _READ_SECONDS = 10
-# For each call as a whole; the session sees to it.
+# For each call as a whole; the session ends it by then.
 TOTAL_SECONDS = 13.0
 _LARGEST_BODY = 64 * 1024
 _ERROR_CODE = re.compile(r"[a-z_]{1,40}")
@@ -40,7 +40,7 @@ def _class_name(error: BaseException) -> str:
 
 
 class AuthorizationServer:
-    """Speaks to one authorization server for one application. Sends every call exactly once.
+    """Calls one authorization server for one application. Sends every call exactly once.
 
     Args:
         session: Without an automatic retry: a second send of a rotating token can end the connection. It must
@@ -74,7 +74,7 @@ class AuthorizationServer:
     def authorize_url(
         self, redirect_uri: str, state: str, scopes: Sequence[str], code_challenge: str | None
     ) -> str:
-        """Where the admin's browser goes to consent; spaces become %20, which the vendor requires."""
+        """Return the consent page's address; spaces become %20, which the vendor requires."""
         query = {
             "client_id": self._client_id,
             "redirect_uri": redirect_uri,
@@ -87,7 +87,7 @@ class AuthorizationServer:
         return f"{self._consent_base_url}/authorize?{urlencode(query, quote_via=quote)}"
 
     def exchange(self, code: str, redirect_uri: str, verifier: str | None, now: int) -> TokenPair:
-        """Turns a code into the first pair ("Exchange the authorization code", server_flow).
+        """Exchange a code for the first pair ("Exchange the authorization code", server_flow).
 
         Raises:
             TokenCallFailed: One of its subclasses. The code must not be sent again in any case.
@@ -98,7 +98,7 @@ class AuthorizationServer:
         return self._call(form, now)
 
     def refresh(self, refresh_token: str, now: int, *, seconds: float = TOTAL_SECONDS) -> TokenPair:
-        """Turns a refresh token into a new pair ("Refresh an access token", server_flow).
+        """Exchange a refresh token for a new pair ("Refresh an access token", server_flow).
 
         Args:
             refresh_token: The newest one.
@@ -117,7 +117,7 @@ class AuthorizationServer:
             status, body = self._post(form, seconds)
         except TokenCallFailed:
             raise
-        except Exception as error:  # noqa: BLE001 - known by its place: no list of classes is ever whole
+        except Exception as error:  # noqa: BLE001 - whatever the call raises is classified
             raise _transport_failure(error, self._words_of(error)) from None
         if status != 200:
             raise _refusal(status, body)
@@ -166,7 +166,7 @@ def _transport_failure(error: Exception, words: str) -> TokenCallFailed:
 
 
 def _before_sending(error: BaseException) -> bool:
-    """Whether no connection was made: DNS, refused, a certificate that does not hold or is not there."""
+    """Tell whether no connection was made: DNS, refused, a certificate that does not hold or is not there."""
     if isinstance(error, OSError) and not isinstance(error, requests.RequestException):
         # What fails on the wire has a class of requests; this is the file of certificates, read before.
         return True
@@ -183,7 +183,7 @@ def _refusal(status: int, body: bytes) -> TokenCallFailed:
     if status == 429:
         return NeverSent(words)
     if status >= 500 or status < 400 or code is None:
-        # Without an error of theirs it may be a proxy's page, in the place of an answer that was lost.
+        # Without an error code it may be the page of a proxy, while the vendor's answer was lost.
         return Ambiguous(words if status >= 500 else f"{words[:-1]}, but not as Constant Contact does.")
     if status == 401 or code == "invalid_client":
         return InvalidClient(words)
@@ -193,7 +193,7 @@ def _refusal(status: int, body: bytes) -> TokenCallFailed:
 
 
 def _error_code(body: bytes) -> str | None:
-    """``error``, or ``errorCode`` as for an unknown client id; empty where it is no plain code.
+    """Return ``error``, or ``errorCode`` as for an unknown client id; empty where it is no plain code.
 
     None where the body is in neither form: then it was not the authorization server that answered. An empty
     object stands for no reason given.

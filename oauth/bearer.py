@@ -11,19 +11,19 @@ class AccessTokens(Protocol):
     """What hands out access tokens: the token source."""
 
     def current(self) -> str:
-        """A valid access token."""
+        """Return a valid access token."""
         ...
 
     def after_rejection(self, rejected: str) -> str:
-        """Another one, after the API refused ``rejected`` with 401."""
+        """Return another access token, after the API refused ``rejected`` with 401."""
         ...
 
     def rejected_again(self) -> None:
-        """The API refused the replacement, too."""
+        """Note that the API refused the replacement, too."""
         ...
 
     def accepted(self) -> None:
-        """The API took the token."""
+        """Note that the API accepted the token."""
         ...
 
 
@@ -36,11 +36,11 @@ class BearerAuth(AuthBase):
 
     Args:
         tokens: Hands out the tokens.
-        booked: Called before the repeat, which is a call that whoever made the first one has not booked. What
-            it raises comes out of the call, and the repeat is not sent.
+        booked: Called before the repeat, to reserve a further call of the quota. What it raises comes out of
+            the call, and the repeat is not sent.
 
     Raises:
-        OAuthError: From the call itself, when no valid token is to be had.
+        OAuthError: From the call itself, when there is no valid token.
     """
 
     def __init__(self, tokens: AccessTokens, *, booked: Callable[[], None]) -> None:
@@ -48,7 +48,7 @@ class BearerAuth(AuthBase):
         self._booked = booked
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """``request`` with a valid token; it repeats itself once on a 401."""
+        """Give ``request`` a valid token, and have it repeated once after a 401."""
         token = self._tokens.current()
         request.headers["Authorization"] = f"Bearer {token}"
         request.register_hook("response", self._repeat_once(token))

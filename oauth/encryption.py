@@ -14,7 +14,7 @@ _SHORTEST_KEY = 16
 
 
 class TokenCipher:
-    """Seals with the newest key, opens with any of them; its repr shows nothing.
+    """Seals with the newest key, opens with any key; its repr shows no key.
 
     Args:
         keys: Newest first; any strings of at least 16 characters.
@@ -31,14 +31,14 @@ class TokenCipher:
         self._fernet = MultiFernet(fernets)
 
     def __repr__(self) -> str:
-        return "Sealer(…)"
+        return "TokenCipher(…)"
 
     def seal(self, text: str) -> str:
-        """``text``, encrypted and authenticated, as ASCII."""
+        """Return ``text``, encrypted and authenticated, as ASCII."""
         return self._fernet.encrypt(text.encode()).decode()
 
     def unseal(self, text: str) -> str:
-        """The text that was sealed.
+        """Return the text that was sealed.
 
         Raises:
             Undecryptable: No key opens it, or it was altered.
@@ -49,7 +49,7 @@ class TokenCipher:
             raise Undecryptable from None
 
     def is_stale(self, text: str) -> bool:
-        """Whether the newest key does not open ``text``, so that it would be lost with an older key."""
+        """Tell whether ``text`` needs an older key than the newest, and would be lost with that one."""
         try:
             self._newest.decrypt(text.encode())
         except InvalidToken:
@@ -57,7 +57,7 @@ class TokenCipher:
         return False
 
     def reseal(self, text: str) -> str:
-        """The same secret, sealed with the newest key.
+        """Seal the same secret with the newest key.
 
         Raises:
             Undecryptable: As ``unseal``.

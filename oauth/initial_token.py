@@ -1,4 +1,4 @@
-"""A refresh token from the environment: a way to begin, never a way to go on."""
+"""The refresh token of the environment, which starts a connection once and never replaces stored tokens."""
 
 import hashlib
 from collections.abc import Callable
@@ -11,17 +11,17 @@ log = structlog.get_logger(__name__)
 
 
 def plant(seed: str, context: OAuthContext, *, first_ignored: Callable[[str], bool]) -> bool:
-    """Begins with this refresh token where none is stored, once; to be called once at the start.
+    """Store this refresh token where none is stored and it never was; to be called once at the start.
 
     A stored token is newer than any seed, and a superseded one sent again may end the whole connection
     (RFC 9700 section 4.14). So a used seed is remembered by its hash and stays unused also after Disconnect.
-    The event ``seed_ignored`` tells of another seed beside stored tokens, once, as it stands in the
-    environment at every start; a seed that was used is passed over in silence.
+    The event ``seed_ignored`` tells of another seed beside stored tokens, once and not at every start; a
+    seed that was used before causes no event.
 
     Args:
         seed: The refresh token.
         context: The context.
-        first_ignored: Whether a seed of this hash is ignored for the first time; remembers it.
+        first_ignored: Remembers that a seed of this hash is ignored; returns whether that is the first time.
 
     Returns:
         Whether the seed is the connection now.

@@ -1,4 +1,4 @@
-"""Whether the stored row is ours to use, and the states that say that it is not."""
+"""Whether the stored connection belongs to this installation and its keys open it; the states that say no."""
 
 import structlog
 
@@ -7,14 +7,14 @@ from oauth.errors import ForeignInstallation, Undecryptable
 from oauth.storage import StoredConnection
 
 _UNUSABLE = ("undecryptable", "foreign_installation")
-# Only a person mends these, and what they say is worth more than what a wrong setting says.
+# Only a person ends these states; a wrong setting must not replace what they say.
 _KEPT_STATES = ("disconnected", "not_configured", "needs_reauthorization")
 
 log = structlog.get_logger(__name__)
 
 
 class Ownership:
-    """Opens tokens for their own installation only; what it notes leaves tokens, pauses and lease alone."""
+    """Opens the tokens of this installation only. A state that it notes changes no token, pause or lease."""
 
     def __init__(self, context: OAuthContext) -> None:
         self._storage, self._cipher = context.storage, context.cipher
@@ -22,11 +22,11 @@ class Ownership:
         self._audit = context.audit
 
     def admit(self, row: StoredConnection) -> None:
-        """Leaves undecryptable and foreign_installation once the settings fit.
+        """Clear undecryptable and foreign_installation once the row can be used again.
 
         Raises:
-            ForeignInstallation: The row was made elsewhere; noted.
-            Undecryptable: No key opens it; noted.
+            ForeignInstallation: Another installation stored the row; the state is noted.
+            Undecryptable: No key opens the tokens; the state is noted.
         """
         self.check_installation(row)
         for sealed in (row.access_sealed, row.refresh_sealed):
@@ -35,14 +35,14 @@ class Ownership:
         self.recover(row, _UNUSABLE)
 
     def check_installation(self, row: StoredConnection) -> None:
-        """Raises ForeignInstallation, and notes it, when the row was made for another installation."""
+        """Raise ForeignInstallation, and note that state, when another installation stored the row."""
         if self._fingerprint and row.fingerprint and row.fingerprint != self._fingerprint:
             foreign = ForeignInstallation()
             self.note(row, "foreign_installation", str(foreign))
             raise foreign
 
     def unseal(self, row: StoredConnection, sealed: str) -> str:
-        """What was sealed; raises Undecryptable, and notes it."""
+        """Return the text that was sealed; where no key opens it, raise Undecryptable and note that state."""
         try:
             return self._cipher.unseal(sealed)
         except Undecryptable as failure:
@@ -50,7 +50,7 @@ class Ownership:
             raise
 
     def reseal(self, row: StoredConnection) -> None:
-        """Seals with the newest key what an older one sealed, so that the older one may be removed."""
+        """Seal with the newest key what an older key sealed, so that the older key can be removed."""
         sealed = (row.access_sealed, row.refresh_sealed)
         if not any(each is not None and self._cipher.is_stale(each) for each in sealed):
             return
@@ -58,7 +58,7 @@ class Ownership:
         self._storage.reseal(generation=row.generation, access_sealed=access, refresh_sealed=refresh)
 
     def note(self, row: StoredConnection, state: str, error: str) -> None:
-        """Enters ``state``, unless the row says so already or says something graver."""
+        """Note ``state``, unless the row has it already or a state that only a person ends."""
         if row.state in (state, *_KEPT_STATES):
             return
         try:
@@ -71,7 +71,7 @@ class Ownership:
             self.tell(state, error)
 
     def recover(self, row: StoredConnection, states: tuple[str, ...]) -> None:
-        """Leaves one of ``states`` for what the row's failures say."""
+        """Where the row is in one of ``states``, note connected, or refresh_failing after failures."""
         if row.state not in states:
             return
         state = "refresh_failing" if row.failures else "connected"
@@ -79,7 +79,7 @@ class Ownership:
             self.tell("recovered", None)
 
     def tell(self, kind: str, detail: str | None) -> None:
-        """Reports an event; its listener's failure is only logged."""
+        """Record an event in the audit; a failure to do so is only logged."""
         try:
             self._audit(kind, detail)
         except Exception as error:  # noqa: BLE001 - an audit that fails must not cost a token

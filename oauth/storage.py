@@ -1,4 +1,4 @@
-"""What this package needs to have stored. The implementation is handed in; sealed values are opaque to it."""
+"""What this package has stored, as protocols; the store implements them and cannot read sealed values."""
 
 # ruff: noqa: D102 - the columns are explained at their class
 
@@ -9,8 +9,8 @@ class StoredConnection(Protocol):
     """The one connection row. Times are epoch ms.
 
     ``generation`` grows with each new token pair, ``epoch`` with each authorization and disconnect.
-    ``attempt_started_at`` stays set where the holder of a lease never reported. ``outcome_unknown`` says that
-    the refresh token may be spent without our hearing the answer.
+    ``attempt_started_at`` stays set where the owner of a lease never reported. ``outcome_unknown`` says that
+    the vendor may have spent the refresh token while its answer was lost.
     """
 
     @property
@@ -86,25 +86,25 @@ class ConnectionStorage(Protocol):
     """Keeps the connection row; every write is one guarded statement, durable when it returns."""
 
     def read(self) -> StoredConnection:
-        """The row; state ``disconnected`` and generation 0 before the first connection."""
+        """Return the row; state ``disconnected`` and generation 0 before the first connection."""
         ...
 
     def take_lease(self, *, owner: str, generation: int, now: int, until: int, forced: bool = False) -> bool:
-        """True when ``owner`` holds the lease: generation unchanged and no live lease of another."""
+        """Give ``owner`` the lease; False when the generation has changed or another has a live lease."""
         ...
 
     def renew_lease(self, *, owner: str, now: int, until: int) -> bool:
-        """True when the lease is still this owner's, and lasts until ``until`` now."""
+        """Extend this owner's lease until ``until``; False when the lease is no longer this owner's."""
         ...
 
     def release_lease(self, *, owner: str) -> None:
-        """Ends the lease if ``owner`` holds it."""
+        """End the lease if ``owner`` has it."""
         ...
 
     def store_refreshed(
         self, *, generation: int, refresh_sealed: str | None, now: int, **access: Unpack[SealedAccess]
     ) -> bool:
-        """Stores a refreshed pair if the generation still is ``generation``; None keeps the old refresh.
+        """Store a refreshed pair if the generation still is ``generation``; None keeps the old refresh token.
 
         The state becomes connected, unless it is api_rejected.
         """
@@ -113,7 +113,7 @@ class ConnectionStorage(Protocol):
     def store_connected(
         self, *, refresh_sealed: str, now: int, **authorization: Unpack[Authorization]
     ) -> None:
-        """Stores the first pair of a new authorization, whatever was there before, and ends any lease."""
+        """Store the first pair of a new authorization, whatever was there before, and end any lease."""
         ...
 
     def record_failure(
@@ -126,30 +126,30 @@ class ConnectionStorage(Protocol):
         outcome_unknown: bool = False,
         owner: str | None = None,
     ) -> bool:
-        """Notes a failed refresh and ends its lease, where generation and lease owner still are as given.
+        """Note a failed refresh and end its lease, where generation and lease owner still are as given.
 
         An unknown outcome stays on record until tokens are stored.
         """
         ...
 
     def note_state(self, *, generation: int, state: str, error: str | None) -> bool:
-        """Notes the state and its reason only, where the generation still is ``generation``."""
+        """Note the state and its reason only, where the generation still is ``generation``."""
         ...
 
     def reseal(self, *, generation: int, access_sealed: str | None, refresh_sealed: str | None) -> bool:
-        """Replaces the ciphertexts of the same tokens, where the generation still is ``generation``."""
+        """Replace the ciphertexts of the same tokens, where the generation still is ``generation``."""
         ...
 
     def plant_seed(self, *, refresh_sealed: str, seed_hash: str, fingerprint: str, now: int) -> bool:
-        """Begins with a refresh token from outside; True once, and only where nothing was ever stored."""
+        """Store a refresh token from outside; True once for each hash, and only while none is stored."""
         ...
 
     def pin_account(self, *, epoch: int, account_id: str, account_name: str, account_user: str) -> bool:
-        """Names the account where none is named and the epoch still is ``epoch``."""
+        """Name the account where the row names none and the epoch still is ``epoch``."""
         ...
 
     def disconnect(self, *, now: int) -> None:
-        """Erases the tokens."""
+        """Erase the tokens."""
         ...
 
 
@@ -181,9 +181,9 @@ class Attempts(Protocol):
         now: int,
         expires_at: int,
     ) -> None:
-        """Stores a new attempt."""
+        """Store a new attempt."""
         ...
 
     def consume(self, *, state_hash: str, now: int) -> StoredAttempt | None:
-        """The attempt, to exactly one caller; None when unknown, used or expired."""
+        """Return the attempt, to exactly one caller; None when it is unknown, used or expired."""
         ...

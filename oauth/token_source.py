@@ -1,6 +1,6 @@
-"""Hands out valid access tokens and keeps the connection alive.
+"""Hand out valid access tokens and keep the connection alive.
 
-The order of things is what keeps a rotating connection alive: lease and generation are checked before a
+A connection with rotating refresh tokens survives by order: lease and generation are checked before a
 refresh token is sent, and the new pair is stored before anything else happens (oauth/refresh/refreshing.py).
 """
 
@@ -39,7 +39,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class _Opened:
-    """A stored access token, decrypted, and until when it may be handed out unasked."""
+    """A stored access token, decrypted; ``soft_at`` is when its background refresh is due (epoch ms)."""
 
     sealed: str = field(repr=False)
     access: str = field(repr=False)
@@ -48,15 +48,15 @@ class _Opened:
 
 
 class TokenSource:
-    """One per process; safe for any number of threads.
+    """The access tokens of one process; safe for any number of threads.
 
-    A row read less than a second ago answers from memory, so a disconnect or a new pair of another process
-    counts after at most 1 s; our own writes and ``forget`` count at once. Decrypting happens only when the
-    stored token changed.
+    The row is read at most once a second, so a disconnect or a new pair of another process counts after at
+    most 1 s; a write of this process and ``forget`` count at once. A token is decrypted only when the stored
+    one changed.
 
     Args:
         context: The context.
-        rescue: Takes a pair that the storage does not take.
+        rescue: Keeps a token pair that the storage refuses.
         patience: Seconds a caller waits for a refresh that another thread or process makes.
     """
 
@@ -80,7 +80,7 @@ class TokenSource:
         _all.add(self)
 
     def begin_process(self) -> None:
-        """Forgets what a fork must not carry over: locks somebody held, and the jitter of the parent.
+        """Replace what a fork must not share: locks that a thread of the parent held, and its jitter.
 
         ``refresh_due`` is set when a token is handed out whose background refresh is due.
         """
@@ -89,7 +89,7 @@ class TokenSource:
         self._jitter = secrets.randbelow(1000) / 1000
 
     def current(self) -> str:
-        """An access token that is valid for at least min(120 s, a tenth of its lifetime).
+        """Return an access token that is valid for at least min(120 s, a tenth of its lifetime).
 
         In the last 2 h of its life, or the last quarter of a shorter life, it is handed out and
         ``refresh_due`` set. Later callers wait up to 12 s for a refresh under way. A new pair is stored
@@ -97,7 +97,7 @@ class TokenSource:
         from memory, because the old pair is spent, and each further question tries to store the pair first.
 
         Raises:
-            OAuthError: None is to be had; the subclass says why and ``retry_at`` when to ask again.
+            OAuthError: There is no valid token; the subclass says why, and ``retry_at`` when to ask again.
             Exception: Whatever the storage raises when it cannot be read.
         """
         opened = self._opened
@@ -116,9 +116,10 @@ class TokenSource:
         return self._flight.renew(self._fresh)
 
     def after_rejection(self, rejected: str) -> str:
-        """An access token other than ``rejected``, which the API answered with 401.
+        """Return an access token other than ``rejected``, which the API answered with 401.
 
-        A newer stored one if there is one, else one forced refresh, at most every 5 minutes in all.
+        That is a newer stored token if there is one, else the result of one forced refresh; all processes
+        together make one in 5 minutes at most.
 
         Raises:
             OAuthError: As ``current``; with state ``api_rejected`` when a forced refresh did not help.
@@ -132,7 +133,7 @@ class TokenSource:
         return self._flight.renew(another, rejected=rejected)
 
     def rejected_again(self) -> None:
-        """Notes that the API refused a token that had just replaced a refused one."""
+        """Note that the API refused a token that had just replaced a refused one."""
         self.forget()
         row = self._storage.read()
         self._ownership.note(
@@ -140,30 +141,31 @@ class TokenSource:
         )
 
     def accepted(self) -> None:
-        """Notes that the API took a token; costs nothing unless it had refused one."""
+        """Note that the API accepted a token; costs nothing unless it had refused one."""
         if self._state == "api_rejected":
             self._ownership.recover(self._storage.read(), ("api_rejected",))
             self.forget()
 
     def forget(self) -> None:
-        """Drops the decrypted token; the next question reads and opens the stored one again."""
+        """Drop the decrypted token; the next call of ``current`` reads the row again."""
         self._opened = None
 
     def refresh_now(self) -> None:
-        """One refresh whatever the margins and pauses, because a person asks.
+        """Refresh now, whatever the margins and pauses, because a person asks.
 
         Raises:
-            OAuthError: Why there is no new pair; a token that is refused for good is not sent again.
+            OAuthError: There is no new pair; a refresh token that is refused for good is not sent again.
         """
         self._flight.renew(self._newer_than(self._storage.read().generation), patient=False)
         if self._refresher.unsaved is not None:
             raise self._flight.under_way(None)
 
     def tend(self) -> None:
-        """Does what is due in the background; the ticker and cron call it.
+        """Do what is due in the background.
 
-        Imports a rescue file, seals anew with the newest key, refreshes before any caller must wait, or after
-        7 days without use. Never raises: a failure is logged and the next call tries again.
+        Import the rescue file, seal the tokens anew with the newest key, and refresh before any caller must
+        wait for it, or after 7 days without use. Never raises: a failure is logged, and the next call tries
+        again.
         """
         try:
             self._tend()
@@ -173,11 +175,11 @@ class TokenSource:
             log.error("token_care_failed", error=type(error).__name__)  # noqa: TRY400 - a traceback shows too much
 
     def seconds_between(self) -> float:
-        """How often ``tend`` is to be called: a quarter of the soft margin of the token last seen."""
+        """Return the seconds between calls of ``tend``: a quarter of the soft margin of the last token."""
         return self._soft_margin_ms / 4000 if self._soft_margin_ms else 600.0
 
     def _tend(self) -> None:
-        row = self._flight.import_held()
+        row = self._flight.store_unsaved()
         if row.refresh_sealed is None:
             return
         self._ownership.admit(row)
@@ -205,7 +207,7 @@ class TokenSource:
 
     def _open(self, row: StoredConnection, access_sealed: str, expires_at: int) -> str:
         opened = self._opened
-        # Not by generation: a database that went back counts the same ones again, for other tokens.
+        # Not compared by generation: a restored backup counts the same generations again, for other tokens.
         if opened is not None and opened.sealed == access_sealed:
             access = opened.access
         else:

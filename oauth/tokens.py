@@ -1,4 +1,4 @@
-"""The token endpoint's success answer, read strictly: half an answer must never replace good tokens."""
+"""The token endpoint's answer of status 200, read strictly: half an answer must never replace good tokens."""
 
 import base64
 import json
@@ -17,7 +17,7 @@ _LONGEST_SCOPE = 2_000
 
 
 class UnusableAnswer(ValueError):
-    """The body holds no complete token answer. Says what is missing, never what was there."""
+    """The body is no complete token answer. The message says what is missing, and quotes nothing."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class TokenPair:
 
 
 def parse_token_answer(body: bytes, *, now: int) -> TokenPair:
-    """Reads the body of a 200 (RFC 6749 section 5.1).
+    """Read the body of a 200 (RFC 6749 section 5.1).
 
     ``expires_in`` is believed between 10 s and 24 h: the vendor's guide shows 28,800 where 86,400 is true.
     Otherwise the access token's own claims decide, otherwise 24 h; a token that ends earlier shows as a 401.
@@ -86,7 +86,7 @@ def _believable(value: object) -> int | None:
 
 
 def _claimed_seconds(access: str, now: int) -> int | None:
-    """Lifetime by the JWT's claims; unverified, because it only tells when to refresh."""
+    """Return the lifetime by the JWT's claims, unverified: it only decides when to refresh."""
     try:
         payload = access.split(".")[1]
         claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))

@@ -1,4 +1,4 @@
-"""Which part is handed to which; `app.py` puts the result behind the web. Importing it starts nothing."""
+"""`build_services` builds every part with its collaborators. Importing this package starts nothing."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from wiring.storage import Storage, build_storage
 
 @dataclass(frozen=True)
 class Parts:
-    """The use cases, what they are made of, and what runs beside them."""
+    """The use cases (`services`), what they are made of by subject, and the background threads."""
 
     services: Services
     storage: Storage
@@ -47,7 +47,7 @@ class Parts:
 
     @property
     def database(self) -> Database:
-        """The database of it all."""
+        """The database, which `storage` has."""
         return self.storage.database
 
 
@@ -59,14 +59,14 @@ def build_services(
     tuning: Tuning | None = None,
     storage: Storage | None = None,
 ) -> Parts:
-    """Every part with its real context; nothing is opened yet.
+    """Build every part with its real collaborators, and open nothing.
 
     Args:
-        settings: Which parts, and where.
-        vendor: Stands for Constant Contact, in place of what the settings name.
+        settings: What to build, and for which places.
+        vendor: Stands for Constant Contact, in place of the one that the settings name.
         clock: Tells epoch milliseconds.
         tuning: What nobody sets in production.
-        storage: In place of what the settings name.
+        storage: In place of the one that the settings name.
     """
     tuning = tuning or Tuning()
     storage = storage or build_storage(settings, clock)
@@ -82,7 +82,7 @@ def build_services(
     worker = delivery.worker
 
     def connected() -> None:
-        # What paused under the old tokens says nothing about the new ones.
+        # A pause that began under the old tokens says nothing about the new ones.
         store.quota.resume()
         worker.wake()
 

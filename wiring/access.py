@@ -1,4 +1,4 @@
-"""Who asks: the admin, API keys, the proxies in front; and the keys that are made from SECRET_KEY."""
+"""Who may do what: the admin, API keys and proxies; and the keys that are derived from SECRET_KEY."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SESSION_LIFETIME = timedelta(milliseconds=SESSION_LIVES_MS)
 
 @dataclass(frozen=True)
 class Access:
-    """Who may do what, and whose word about a visitor's address counts."""
+    """Who may do what, and which proxies are believed about a visitor's address."""
 
     keys: DerivedKeys
     admin: AdminAccess
@@ -34,16 +34,16 @@ class Access:
 
 
 def build_access(settings: Settings, store: Store, clock: Clock) -> Access:
-    """As the settings say."""
+    """Build it as the settings say."""
     keys = derived_keys(settings)
     proxy_rules = ProxyRules(
         hops=settings.proxy_hops,
         addresses=settings.proxy_addresses,
         public_host=urlsplit(settings.public_base_url or "").hostname,
     )
-    # What a watch saw under other settings says nothing about these.
+    # What was seen under other settings says nothing about these.
     deciding = (settings.proxy_hops, settings.proxy_addresses, settings.bind, settings.public_base_url)
-    told_apart = hashlib.sha256(repr(deciding).encode()).hexdigest()[:16]
+    digest = hashlib.sha256(repr(deciding).encode()).hexdigest()[:16]
     return Access(
         keys=keys,
         admin=AdminAccess(
@@ -56,11 +56,11 @@ def build_access(settings: Settings, store: Store, clock: Clock) -> Access:
         api_keys=ApiKeys(settings.api_keys),
         drain_token=DrainToken(settings.drain_token.get_secret_value()),
         proxy_rules=proxy_rules,
-        proxy_watch=ProxyWatch(proxy_rules, settings=told_apart, meta=store.meta, clock=clock),
+        proxy_watch=ProxyWatch(proxy_rules, settings=digest, meta=store.meta, clock=clock),
         connect_limit=ConnectLimit(store.throttles, clock=clock),
     )
 
 
 def derived_keys(settings: Settings) -> DerivedKeys:
-    """One key for each purpose."""
+    """Return one key for each purpose, derived from SECRET_KEY."""
     return DerivedKeys(settings.secret_key.get_secret_value())

@@ -1,4 +1,4 @@
-"""What a serving process does beside answering: open the database, tend the tokens, tidy up, deliver."""
+"""The threads of a serving process: refreshing tokens, housekeeping, delivery; and opening the database."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from settings import Settings
 from store.engine.database import Database
 from store.errors import StoreError
 
-# An upgrade is over by then, unless a dump or the like is in its way.
+# A migration is over by then, unless something like a dump holds the database.
 OPENING_SECONDS = 5.0
 SERVING_PATIENCE_SECONDS = 0.8
 OPEN_AGAIN_SECONDS = 5.0
@@ -28,7 +28,7 @@ log = structlog.get_logger(__name__)
 class Background:
     """The threads of a serving process. Start them after the fork: threads do not survive one.
 
-    `when_opened` is what the database is asked first, in this order.
+    `when_opened` is called in order once the database is open.
     """
 
     settings: Settings
@@ -40,7 +40,7 @@ class Background:
     _stopping: threading.Event = field(default_factory=threading.Event)
 
     def start(self) -> None:
-        """Migrate the database, tend the tokens, tidy up, and deliver where the settings say so."""
+        """Migrate the database, then start the threads; delivery only where the settings say so."""
         settings = self.settings
         for warning in settings.warnings():
             log.critical("settings_warning", problem=warning.sentence)
@@ -52,25 +52,25 @@ class Background:
             settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.database.patience_seconds = OPENING_SECONDS
         opened = self._open()
-        # From here on a sign-up that finds the database being upgraded goes to the spool.
+        # From here on a sign-up that finds the database being migrated goes to the spool.
         self.database.patience_seconds = SERVING_PATIENCE_SECONDS
         if not opened:
             threading.Thread(target=self._open_later, name="open-later", daemon=True).start()
         self.tokens.start()
-        # Also where others deliver: what this process spooled lies on its own disk.
+        # Also where another process delivers: what this one spooled lies on its own disk.
         self.housekeeping.start()
         if settings.delivery == "thread":
             self.delivery.start()
 
     def stop(self) -> None:
-        """Finish the calls in flight, end the delivery and the care of the tokens."""
+        """Finish the calls in flight and end the threads."""
         self._stopping.set()
         self.delivery.stop()
         self.housekeeping.stop()
         self.tokens.stop()
 
     def _open(self, *, tell: bool = True) -> bool:
-        """Migrate the database and see to what it keeps for a start; whether that was possible."""
+        """Migrate the database and call `when_opened`; return whether that was possible."""
         try:
             self.database.prepare()
             for first in self.when_opened:

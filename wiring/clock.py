@@ -1,4 +1,4 @@
-"""How time passes: the machine's clock, and what a test puts in its place."""
+"""The machine's clock, and what else only a test replaces."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def real_clock() -> int:
 
 @dataclass(frozen=True)
 class Tuning:
-    """What nobody sets in production; a test with a clock of its own waits on that clock, and proves less.
+    """Values without a setting, which a test replaces so that it takes no time.
 
     `monotonic` tells seconds that only grow. To wait for the clock to go on is to wait for an event that
     `new_event` has made. `hardest_proof` is how many numbers a proof of work may take.

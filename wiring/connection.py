@@ -26,7 +26,7 @@ RESCUE_FILE = "token-rescue"
 
 @dataclass(frozen=True)
 class Tokens:
-    """What hands out access tokens, and what all that has to do with them works with."""
+    """What hands out access tokens, and the context that the parts of `oauth` share."""
 
     source: TokenSource
     context: OAuthContext
@@ -36,7 +36,7 @@ class Tokens:
 class Connection:
     """What an admin does to the connection, and what is done for it in the background.
 
-    `plant_seed` begins with the refresh token of the environment, the first time only.
+    `plant_seed` stores the refresh token of the environment, the first time only.
     """
 
     connector: Connector
@@ -46,7 +46,7 @@ class Connection:
 
 
 def build_tokens(settings: Settings, storage: Storage, vendor: Vendor, tuning: Tuning) -> Tokens:
-    """The tokens of this installation."""
+    """Build what keeps the tokens of this installation."""
     cipher = TokenCipher(settings.encryption_keys)
     audit = ConnectionAudit(storage.store.events, clock=storage.clock)
     context = OAuthContext(
@@ -70,7 +70,7 @@ def build_connection(
     *,
     on_connected: Callable[[], None],
 ) -> Connection:
-    """`on_connected` is called after new tokens were stored because a person asked."""
+    """Build the rest; `on_connected` is called after new tokens were stored because a person asked."""
     store, context = storage.store, tokens.context
     ask = account_of(account.api, account.quota)
     connector = Connector(

@@ -1,4 +1,4 @@
-"""Which Constant Contact we talk to, and the account that is connected there."""
+"""Which Constant Contact is called, and the account that is connected there."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Vendor:
 
     @classmethod
     def at(cls, settings: Settings) -> Vendor:
-        """The one at the addresses of the settings."""
+        """Return the one at the addresses of the settings."""
         return cls(
             AuthorizationServer(
                 DeadlineSession(TOTAL_SECONDS),
@@ -67,7 +67,7 @@ class Vendor:
 
     @classmethod
     def in_process(cls, app: Flask) -> Vendor:
-        """A sandbox that is called without a socket."""
+        """Return a sandbox that is called without a socket."""
         session = DeadlineSession(TOTAL_SECONDS)
         session.mount(IN_PROCESS, InProcessAdapter(app, dropped=sandbox.ConnectionDropped))
 
@@ -92,7 +92,7 @@ class Vendor:
 
 
 def vendor_of(settings: Settings) -> Vendor:
-    """The built-in sandbox where the settings name no application, else what is at their addresses."""
+    """Return the built-in sandbox where the settings name no application, else what is at their addresses."""
     return Vendor.in_process(sandbox.create_sandbox()) if settings.builtin_sandbox else Vendor.at(settings)
 
 
@@ -105,7 +105,7 @@ def _client(session: DeadlineSession, auth: AuthBase, base_url: str) -> Constant
 
 @dataclass(frozen=True)
 class Account:
-    """The connected account: how it is called, out of which quota, and what is known of it."""
+    """The connected account: its API, the quota of calls, and what is cached of it."""
 
     api: ConstantContact
     connection: ConnectionStatus
@@ -119,7 +119,7 @@ class Account:
 def build_account(
     storage: Storage, vendor: Vendor, tokens: TokenSource, connection: ConnectionStatus, tuning: Tuning
 ) -> Account:
-    """The account that `tokens` open."""
+    """Build the account that `tokens` give access to."""
     store, clock, shared_clock = storage.store, storage.clock, storage.shared_clock
     # A repeat after a 401 is a call that nobody has reserved.
     api = vendor.api(BearerAuth(tokens, booked=lambda: store.quota.count_call(shared_clock())))
@@ -147,7 +147,7 @@ def build_account(
 
 
 def authorizing(tokens: TokenSource) -> Callable[[], None]:
-    """What sees to a valid access token before a call is reserved; raises ConnectionUnusable."""
+    """Return a function that makes sure of a valid access token, or raises ConnectionUnusable."""
 
     def authorize() -> None:
         try:
@@ -159,7 +159,7 @@ def authorizing(tokens: TokenSource) -> Callable[[], None]:
 
 
 def account_of(api: ConstantContact, quota: CallQuota) -> Callable[[str], AccountLike]:
-    """Whose account an access token opens, asked out of the shared quota."""
+    """Return a function that asks which account an access token is of, within the shared quota."""
 
     def ask(access_token: str) -> AccountLike:
         try:
@@ -174,14 +174,14 @@ def account_of(api: ConstantContact, quota: CallQuota) -> Callable[[str], Accoun
 
 
 def reached(url: str) -> str | None:
-    """Make one call without a token, as any other with its TLS, proxies and limits; why it failed, in words.
+    """Make one call without a token, with the TLS, proxies and limits of all calls; return why it failed.
 
-    Any answer will do: whether it is Constant Contact's own shows only with a token.
+    Any answer counts as success: only a call with a token could tell whether it is Constant Contact's own.
     """
     try:
         with DeadlineSession(API_SECONDS) as session:
             answer = session.get(url, timeout=REACH_SECONDS)
-    except Exception as error:  # noqa: BLE001 - whatever it is, it is to be told of
+    except Exception as error:  # noqa: BLE001 - every failure is reported
         return words_of(error)
     if 300 <= answer.status_code < 400:
         return f"it answers with a redirect ({answer.status_code}), as a network does that wants a sign-in"

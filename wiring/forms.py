@@ -1,4 +1,4 @@
-"""The forms, and what keeps programs out of them."""
+"""The forms, and the protection against programs that fill them in."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ CAPTCHA_SECONDS = 3.0
 
 @dataclass(frozen=True)
 class FormParts:
-    """The forms, the rules that a sign-up by them must keep, and where those go that do not."""
+    """The forms, the rules for sign-ups, and the review of suspected ones."""
 
     catalog: FormCatalog
     protection: Protection
@@ -62,7 +62,7 @@ def build_forms(
     cipher: TokenCipher,
     tuning: Tuning,
 ) -> FormParts:
-    """`cipher` seals the keys for visitors that are kept in the database."""
+    """Build them; `cipher` seals the keys for visitors that the database keeps."""
     store, clock, shared_clock = storage.store, storage.clock, storage.shared_clock
     visitor_keys = _visitor_keys(storage, keys, cipher)
     load = FormLoad(clock=clock)
@@ -96,7 +96,7 @@ def build_forms(
             due_at=day_share.due_at,
             clock=shared_clock,
             seen=load.note,
-            # Whoever develops sends more than a visitor does.
+            # A developer sends more than a visitor does.
             unlimited=(lambda _: False) if settings.production else is_this_machine,
         ),
         proofs=proofs,
@@ -118,7 +118,7 @@ def build_forms(
 
 
 def public_lists(settings: Settings) -> tuple[str, ...]:
-    """The lists that anybody may join; on the sandbox its first one, so that a form can be tried at once."""
+    """Return the lists that anybody may join; in the sandbox its first one, to try a form at once."""
     if not settings.public_list_ids and settings.uses_sandbox_application(sandbox.SANDBOX_CLIENT_ID):
         return (sandbox.PRESET_LIST_ID,)
     return settings.public_list_ids
@@ -149,7 +149,7 @@ def _visitor_keys(storage: Storage, keys: DerivedKeys, cipher: TokenCipher) -> V
 
 
 def _third_party_captchas(settings: Settings) -> Mapping[str, ThirdPartyCaptcha]:
-    """Each captcha of a third party that has keys, by its name."""
+    """Return each captcha of a third party that has keys, by its name."""
     session = DeadlineSession(CAPTCHA_SECONDS)
     # A provider that hangs must leave threads for the sign-ups that need none.
     waiting = threading.BoundedSemaphore(max(1, THREADS_PER_WORKER // 4))

@@ -1,4 +1,4 @@
-"""What looks after a running service: health, metrics, doctor, housekeeping."""
+"""Operations of a running service: health, metrics, doctor, housekeeping."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CALLBACK_PATH = "/oauth/callback"
 
 @dataclass(frozen=True)
 class Watched:
-    """All that is looked after."""
+    """What the operations read and look after."""
 
     settings: Settings
     storage: Storage
@@ -39,7 +39,7 @@ class Watched:
 
 
 def build_reader(watched: Watched) -> SnapshotReader:
-    """What health, doctor and metrics read."""
+    """Build what health, doctor and metrics read."""
     storage, store, account = watched.storage, watched.storage.store, watched.account
     thread = watched.settings.delivery == "thread"
     return SnapshotReader(
@@ -63,13 +63,13 @@ def build_reader(watched: Watched) -> SnapshotReader:
 
 
 def build_health(settings: Settings, storage: Storage, reader: SnapshotReader) -> HealthInTime:
-    """What `GET /health` asks."""
+    """Build what `GET /health` asks."""
     health = Health(reader, warnings=_settings_problems(settings), version=VERSION)
     return HealthInTime(health, storage.spool)
 
 
 def build_doctor(settings: Settings, reader: SnapshotReader, control: ConnectionControl) -> Doctor:
-    """What `flask doctor` asks."""
+    """Build what `flask doctor` asks."""
     return Doctor(_deployment(settings), reader, control, reach=reached)
 
 
@@ -81,7 +81,7 @@ def _settings_problems(settings: Settings) -> tuple[Problem, ...]:
 
 
 def _weak_in_development(settings: Settings) -> tuple[Problem, ...]:
-    """What production would not start with: for the doctor alone, since a first try is in order."""
+    """Return the secrets that production would refuse; only the doctor names them in development."""
     if settings.production:
         return ()
     return tuple(
@@ -103,7 +103,7 @@ def _deployment(settings: Settings) -> Deployment:
 
 
 def build_housekeeping(watched: Watched) -> Housekeeping:
-    """What is done now and then, in every serving process."""
+    """Build the tasks that every serving process does now and then."""
     storage, store, forms = watched.storage, watched.storage.store, watched.forms
     database, clock = store.database, storage.clock
     expiry, retention = Expiry(database), Retention(database)
@@ -117,13 +117,13 @@ def build_housekeeping(watched: Watched) -> Housekeeping:
 
     tasks = [
         Task("spool", 5, import_spool),
-        # Longer on a large database: a thousandth of the time is spent on it at most.
+        # Slow on a large database, so at most a thousandth of the time is spent on it.
         Task("damage", 60, database.look_for_damage, rest_factor=1_000),
         Task("tidy", 60, tidy),
-        # Soon enough to know the tokens of a process that began with a new SECRET_KEY a moment ago.
+        # Often, to accept form tokens of a process that just started with a new SECRET_KEY.
         Task("keys", 5, forms.visitor_keys.refresh),
         Task("proxies", 5, watched.proxy_watch.exchange),
-        # A long backlog takes long to count: a twentieth of the time is spent on it at most.
+        # Counting a long backlog is slow, so at most a twentieth of the time is spent on it.
         Task("ceiling", 5, forms.queue_limit.count, rest_factor=20),
         Task("day_share", 5, forms.day_share.count, rest_factor=20),
         Task("field_notes", 5, forms.ignored_fields.write),

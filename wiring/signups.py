@@ -1,4 +1,4 @@
-"""The way of a sign-up: in at the intake, out by the delivery."""
+"""Intake of sign-ups, and their delivery."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from wiring.storage import Storage
 
 @dataclass(frozen=True)
 class DeliveryParts:
-    """The loop that delivers, and the single attempt that it repeats."""
+    """The loop that delivers, and the attempt that it repeats."""
 
     attempt: DeliveryAttempt
     worker: Delivery
@@ -36,14 +36,14 @@ class DeliveryParts:
 
 @dataclass(frozen=True)
 class IntakeParts:
-    """The way in, and where what came in stands."""
+    """The intake, and the status of what it took."""
 
     intake: Intake
     statuses: SignupStatuses
 
 
 def build_delivery(settings: Settings, storage: Storage, account: Account, tuning: Tuning) -> DeliveryParts:
-    """The one way out."""
+    """Build the delivery."""
     store, clock = storage.store, storage.shared_clock
     attempt = DeliveryAttempt(
         deliveries=store.deliveries,
@@ -86,7 +86,7 @@ def build_intake(
     delivery: Delivery,
     keys: DerivedKeys,
 ) -> IntakeParts:
-    """The one way in."""
+    """Build the intake."""
     store, clock = storage.store, storage.shared_clock
     results = SignupResults(
         signups=store.signups,

@@ -1,4 +1,4 @@
-"""Where sign-ups are kept: the database, and what keeps them while the database fails."""
+"""The database, and what keeps sign-ups while the database fails."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ class Storage:
 
     @property
     def database(self) -> Database:
-        """The database itself."""
+        """The database, which `store` has by subjects."""
         return self.store.database
 
 
 def build_storage(settings: Settings, clock: Clock) -> Storage:
-    """Open nothing yet. A server's files are its operator's, so only SQLite has a salvage."""
+    """Build it, and open nothing. Only SQLite has a salvage: a server's files are its operator's."""
     database = Database(settings.store_url)
     file = database_file(settings.store_url)
     spool = Spool(settings.data_dir / "spool")

@@ -1,4 +1,4 @@
-"""The account of a connection that began with a planted token: found out and pinned in the background."""
+"""Find and pin, in the background, the account of a connection that began with a planted refresh token."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -36,7 +36,7 @@ class AccessToken(Protocol):
 
 
 class AccountCheck:
-    """Nobody consented in a browser, so nobody was asked; from the pin on, no other account is taken.
+    """Asks the API for the account where no consent in a browser named it. Once pinned, no other is accepted.
 
     Args:
         context: The context.
@@ -59,7 +59,7 @@ class AccountCheck:
     def tend(self) -> None:
         """Pin the account of a connection that names none; the background thread calls it.
 
-        Asks once an hour as long as there is no answer. Never raises: a failure is logged.
+        As long as the API does not tell, it is asked once an hour. Never raises: a failure is logged.
         """
         try:
             row = self._storage.read()

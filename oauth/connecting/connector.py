@@ -1,4 +1,4 @@
-"""An admin connects Constant Contact: from the button to stored tokens."""
+"""An admin connects Constant Contact: from the Connect button to stored tokens."""
 
 import base64
 import hashlib
@@ -29,10 +29,10 @@ from oauth.token_source import LEASE_MS
 from oauth.tokens import TokenPair
 
 ATTEMPT_MS = 900_000
-# The account check is two calls of at most 13 s each, and no refresh may come in between.
+# The lease covers the account check, two calls of at most 13 s each: no refresh may come in between.
 CHECK_MS = 30_000
 _POLL_SECONDS = 0.25
-# One poll more than a lease lasts, so that a lease left by a dead process never blocks an admin.
+# Polls for a little longer than a lease lasts, so that one left by a dead process never blocks an admin.
 _POLLS = int(LEASE_MS / 1000 / _POLL_SECONDS) + 1
 
 _REFUSALS = {
@@ -86,7 +86,7 @@ class Connector:
         self._on_connected = on_connected
 
     def start(self, *, browser: str, redirect_uri: str) -> str:
-        """Opens an attempt for 15 minutes and returns the consent page's address.
+        """Open an attempt for 15 minutes and return the consent page's address.
 
         Args:
             browser: Secret that only this browser holds; the callback must show it again (RFC 9700 2.1).
@@ -110,7 +110,7 @@ class Connector:
     def finish(
         self, *, browser: str, state: str, code: str | None, error: str | None, actor: str = "admin"
     ) -> None:
-        """Stores the tokens of a consent. The code is sent once, whatever comes of it.
+        """Exchange the code of a consent and store the tokens. The code is sent once, also when that fails.
 
         The account of the first connection is pinned until Disconnect. When the account cannot be told, an
         equal subject in the token is not taken as proof: pressing Connect again is cheap, a wrong account is
@@ -127,10 +127,10 @@ class Connector:
             WrongAccount: Another account than the pinned one; nothing was stored.
             AccountUnavailable: The account could not be told; nothing was stored.
         """
-        # Consumed before anything is compared: a state that was shown once is worth nothing afterwards.
+        # Consumed before anything is compared: a state is good for one callback only.
         attempt = self._attempts.consume(state_hash=_hash(state), now=self._clock())
         if attempt is None:
-            # No event: a page that is merely opened again would read as a failure.
+            # Not in the audit: a callback page that is opened again would read as a failure there.
             raise AttemptUnknown
         try:
             self._complete(attempt, browser, code, error, actor)
@@ -143,7 +143,7 @@ class Connector:
         self._audit("connected", None, actor)
 
     def disconnect(self, *, actor: str = "admin") -> None:
-        """Forgets the tokens. No revocation is documented; a new client secret cuts access for good."""
+        """Erase the tokens. The vendor documents no revocation; a new client secret ends access for good."""
         self._storage.disconnect(now=self._clock())
         log.info("connection_ended")
         self._audit("disconnected", None, actor)
@@ -163,7 +163,7 @@ class Connector:
             refresh = self._granted(pair)
             self._keep_lease(owner)
             account = self._account(pair.access)
-            # Under the lease nobody else connects, so the pin that is read now still stands when storing.
+            # Nobody else connects under the lease, so the pinned account cannot change before storing.
             self._keep_lease(owner)
             self._check_pin(account)
             self._store(pair, refresh, account, actor)
@@ -178,7 +178,7 @@ class Connector:
             raise AttemptUnknown from None
 
     def _take_lease(self, owner: str) -> None:
-        """Waits for a refresh under way: its late answer would expire the tokens of this exchange."""
+        """Wait for a refresh under way: its late answer would expire the tokens of this exchange."""
         for _ in range(_POLLS):
             row = self._storage.read()
             now = self._clock()
@@ -205,7 +205,7 @@ class Connector:
             raise ExchangeFailed(f"{failure} Press Connect again.") from None
 
     def _granted(self, pair: TokenPair) -> str:
-        """The refresh token, when all that we need was granted."""
+        """Return the refresh token; raise ScopesMissing unless every scope that is needed was granted."""
         # RFC 6749 section 5.1: an answer without scope means that everything asked for was granted.
         granted = pair.scope.split() if pair.scope is not None else list(self._scopes)
         missing = [scope for scope in ("contact_data", "account_read") if scope not in granted]

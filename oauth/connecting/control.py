@@ -1,4 +1,4 @@
-"""What a person may do to the connection from a shell."""
+"""What the `flask connection` commands do to the connection."""
 
 from collections.abc import Callable
 
@@ -9,7 +9,7 @@ from oauth.token_source import TokenSource
 
 
 class ConnectionControl:
-    """Refresh, disconnect and look, with every outcome in plain words.
+    """Refreshes and disconnects for a person, with every outcome as a sentence.
 
     Args:
         context: The context.
@@ -32,7 +32,7 @@ class ConnectionControl:
         self._on_refreshed = on_refreshed
 
     def refresh(self) -> tuple[bool, str]:
-        """One refresh now; whether there is a new pair, and the outcome as a sentence."""
+        """Refresh now; return whether there is a new pair, and the outcome as a sentence."""
         try:
             self._source.refresh_now()
         except OAuthError as failure:
@@ -41,11 +41,11 @@ class ConnectionControl:
         return True, "The connection is refreshed."
 
     def disconnect(self) -> None:
-        """Forget the tokens, keep the queue."""
+        """Erase the tokens; sign-ups that wait stay."""
         self._connector.disconnect(actor="command line")
 
     def decryptable(self) -> bool:
-        """Whether the keys open what is stored; true when nothing is."""
+        """Tell whether ENCRYPTION_KEYS open the stored tokens; true when none are stored."""
         row = self._storage.read()
         try:
             for sealed in (row.access_sealed, row.refresh_sealed):

@@ -1,1 +1,1 @@
-"""One refresh at a time, stored before anything else happens."""
+"""Refreshing: one at a time over all processes, the new pair stored before anything else happens."""

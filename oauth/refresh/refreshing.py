@@ -1,4 +1,4 @@
-"""One refresh: sent under the lease, once more when its answer is lost, and stored before anything else."""
+"""One refresh: sent under the lease, repeated once when the answer is lost, the new pair stored at once."""
 
 import os
 import secrets
@@ -26,31 +26,31 @@ from oauth.tokens import TokenPair
 
 LOST = "The answer to a refresh was lost, and Constant Contact no longer accepts the token sent with it."
 IDLE = "The connection was not used for 180 days."
-# No answer of ours was lost, so nothing here has spent the token.
+# No answer was lost, so this installation has not spent the refresh token.
 REFUSED = (
     "Constant Contact no longer accepts the stored token, and no answer to us was lost: another service "
     "probably uses the same application or the same refresh token. Give this one an application of its own."
 )
-# Sending and saving together stay below the 30 s that a stop waits for, and below the 30 s for which the
-# vendor honours a superseded token (Okta's default).
+# Sending and storing together stay below the 30 s that a stop waits for, and below the 30 s for which the
+# vendor accepts a superseded refresh token (Okta's default).
 _SENDING_SECONDS = 19.0
 _SHORTEST_REPLAY_SECONDS = 2.0
 _REPLAY_PAUSE_SECONDS = 1.0
 _RECENT_MS = 30_000
 _SAVE_PAUSES = (0.0, 0.25, 0.75, 1.5, 2.5)
-# A storage that hangs takes seconds for each try, so it is not the pauses alone that count.
+# No further try begins after this time: a storage that hangs takes seconds for each one.
 _LAST_PAUSE_AFTER_SECONDS = 3.0
 
 log = structlog.get_logger(__name__)
 
 
 class Refresher:
-    """Sends and stores. Its callers hold the process lock.
+    """Sends one refresh and stores the new pair. Its callers hold the process lock.
 
     Args:
         context: The context.
-        tell: Hears of events.
-        rescue: Takes a pair that the storage does not take.
+        tell: Records an event: kind and detail.
+        rescue: Keeps a token pair that the storage refuses.
         owner: Name in the lease, which must differ between processes; the process id is added.
         lease_ms: How long a lease lasts; below the 30 s for which a superseded token is honoured.
         monotonic: Seconds; the time since the first send is a duration, whatever the clock does.
@@ -80,7 +80,7 @@ class Refresher:
         self.unsaved: Unsaved | None = None
 
     def take_lease(self, row: StoredConnection, *, forced: bool) -> bool:
-        """Whether this process may send now; also proves that the storage can be written, before it does."""
+        """Take the lease; tell whether this process may send. It proves that the storage can be written."""
         now = self._clock()
         return self._storage.take_lease(
             owner=self._lease_owner(),
@@ -91,16 +91,16 @@ class Refresher:
         )
 
     def release_lease(self) -> None:
-        """Gives the lease back; nothing was sent."""
+        """Give the lease back; nothing was sent."""
         self._storage.release_lease(owner=self._lease_owner())
 
     def refresh(self, row: StoredConnection, refresh_token: str) -> None:
-        """Sends ``refresh_token`` of ``row``, as read before the lease was taken, and stores what comes.
+        """Send ``refresh_token`` of ``row``, as read before the lease was taken, and store the new pair.
 
-        Returns also when another process has the newer pair or is about to: the row then tells.
+        Returns also when another process has a newer pair or is about to get one: the row then has it.
 
         Raises:
-            OAuthError: Nothing new is to be had now.
+            OAuthError: There is no new pair.
         """
         began = self._monotonic()
         lost = row.outcome_unknown or row.attempt_started_at is not None
@@ -111,10 +111,10 @@ class Refresher:
         except TokenCallFailed as failure:
             self._failed(row, failure, lost=lost)
         else:
-            self._keep(row, pair)
+            self._save(row, pair)
 
     def _replay(self, row: StoredConnection, refresh_token: str, failure: Ambiguous, began: float) -> None:
-        """Once in an outage: nobody holds the successor, so while ours is honoured a replay can only win."""
+        """Retry once: the vendor still accepts the refresh token for 30 s, and no process has a newer one."""
         self._wait(_REPLAY_PAUSE_SECONDS)
         if row.outcome_unknown or not self._still_ours(row):
             self._failed(row, failure, lost=True)
@@ -128,7 +128,7 @@ class Refresher:
         except TokenCallFailed as again:
             self._failed(row, again, lost=True)
         else:
-            self._keep(row, pair)
+            self._save(row, pair)
 
     def _still_ours(self, row: StoredConnection) -> bool:
         now = self._clock()
@@ -136,9 +136,9 @@ class Refresher:
         return renewed and self._storage.read().generation == row.generation
 
     def _failed(self, row: StoredConnection, failure: TokenCallFailed, *, lost: bool) -> None:
-        if isinstance(failure, InvalidGrant) and self._another_is_at_it(row):
+        if isinstance(failure, InvalidGrant) and self._taken_over(row):
             return
-        state, retry_at, error = self._verdict(row, failure, lost=lost)
+        state, retry_at, error = self._classify(row, failure, lost=lost)
         noted = self._storage.record_failure(
             generation=row.generation,
             state=state,
@@ -148,7 +148,7 @@ class Refresher:
             owner=self._lease_owner(),
         )
         if not noted:
-            # Somebody stored a newer pair or took over meanwhile: this failure no longer counts, theirs does.
+            # Another process stored a newer pair or took the lease meanwhile: its outcome counts.
             return
         log.warning("token_refresh_failed", state=state, reason=type(failure).__name__, retry_at=retry_at)
         if state != row.state:
@@ -160,21 +160,21 @@ class Refresher:
         raise RefreshUnavailable(error, retry_at=retry_at)
 
     def credentials_rejected(self, retry_at: int | None) -> CredentialsRejected:
-        """What to raise while the vendor does not accept the application."""
+        """Return the error for an application whose id or secret the vendor refuses."""
         return CredentialsRejected(public=self._server.public, retry_at=retry_at)
 
-    def _another_is_at_it(self, row: StoredConnection) -> bool:
-        """Whether another process may hold the successor: we overslept our lease and it took over."""
+    def _taken_over(self, row: StoredConnection) -> bool:
+        """Tell whether another process has, or is getting, a newer pair: our lease had run out meanwhile."""
         latest = self._storage.read()
         if latest.generation != row.generation:
             return True
         another = latest.lease_owner is not None and latest.lease_owner != self._lease_owner()
         return another and abs(self._clock() - (latest.attempt_started_at or 0)) < _RECENT_MS
 
-    def _verdict(
+    def _classify(
         self, row: StoredConnection, failure: TokenCallFailed, *, lost: bool
     ) -> tuple[str, int | None, str]:
-        """New state, when to try again and why in plain words; only invalid_grant is final."""
+        """Return the new state, when to try again (epoch ms), and why; only invalid_grant is final."""
         now = self._clock()
         if isinstance(failure, InvalidGrant):
             used = max(row.refresh_issued_at or now, row.refresh_used_at or 0)
@@ -186,7 +186,7 @@ class Refresher:
             return "refresh_failing", now + SLOW_RETRY_MS, str(failure)
         return "refresh_failing", now + backoff(row.failures), str(failure)
 
-    def _keep(self, row: StoredConnection, pair: TokenPair) -> None:
+    def _save(self, row: StoredConnection, pair: TokenPair) -> None:
         unsaved = Unsaved(row.generation, row.epoch, pair)
         began = self._monotonic()
         for pause in _SAVE_PAUSES:
@@ -197,13 +197,13 @@ class Refresher:
             if self._stored(unsaved):
                 self._tell("refreshed" if row.failures == 0 else "recovered", None)
                 return
-        # The old refresh token is spent, so this pair is all there is: hold it, and save it before
-        # any other refresh. Its access token may be used; its refresh token is not until it is stored.
+        # The old refresh token is spent, so this pair is the only one: keep it in memory and store it before
+        # any other refresh. Its access token may be used meanwhile, its refresh token only once it is stored.
         self.unsaved = unsaved
         self._write_rescue(unsaved)
 
     def save_unsaved(self) -> bool:
-        """Whether nothing is held any more; tries to store what is."""
+        """Store the pair that is kept in memory; return whether none is left there."""
         unsaved = self.unsaved
         if unsaved is None:
             return True
@@ -214,7 +214,7 @@ class Refresher:
         return True
 
     def import_rescue(self, row: StoredConnection) -> bool:
-        """Stores the pair of the rescue file where it follows ``row``; any other file is out of date.
+        """Store the pair of the rescue file where it follows ``row``; any other pair there is out of date.
 
         Returns:
             True when the row has changed.
@@ -237,7 +237,7 @@ class Refresher:
         return follows
 
     def _stored(self, unsaved: Unsaved) -> bool:
-        """Whether the storage answered; a newer generation there means that this pair is superseded."""
+        """Tell whether the storage answered; where it has a newer generation, this pair is superseded."""
         pair = unsaved.pair
         try:
             stored = self._storage.store_refreshed(
@@ -276,5 +276,5 @@ class Refresher:
             log.error("rescue_file_not_removed", error=type(error).__name__)  # noqa: TRY400 - a traceback shows too much
 
     def _lease_owner(self) -> str:
-        # A keeper made before a fork exists in every worker, and a lease never excludes its own owner.
+        # A token source made before a fork exists in every worker, and a lease never excludes its own owner.
         return f"{self._owner}-{os.getpid()}"

@@ -1,4 +1,4 @@
-"""The last resort when the storage does not take a pair whose predecessor is spent: a sealed file."""
+"""A sealed file for a token pair that the storage refuses, while the pair before it is spent already."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from oauth.tokens import TokenPair
 
 @dataclass(frozen=True)
 class Unsaved:
-    """A pair that the vendor issued for this generation and epoch and the storage did not take yet."""
+    """A token pair that is not stored yet; generation and epoch are of the pair before it."""
 
     generation: int
     epoch: int
@@ -20,10 +20,10 @@ class Unsaved:
 
 
 class RescueFile:
-    """One file, 0600, sealed as a whole, replaced atomically and on disk when ``write`` returns.
+    """One file of mode 0600, sealed as a whole, replaced atomically, and durable when ``write`` returns.
 
     Args:
-        path: In a folder that survives a restart.
+        path: A file in a folder that survives a restart.
         cipher: Seals the content.
     """
 
@@ -32,10 +32,10 @@ class RescueFile:
         self._cipher = cipher
 
     def write(self, unsaved: Unsaved) -> None:
-        """Puts ``unsaved`` on disk in place of what was there.
+        """Replace the content by ``unsaved``, durably.
 
         Raises:
-            OSError: The disk does not take it.
+            OSError: The file cannot be written.
         """
         partial = self._path.with_name(f"{self._path.name}.{os.getpid()}")
         try:
@@ -51,7 +51,7 @@ class RescueFile:
         self._sync_folder()
 
     def read(self) -> Unsaved | None:
-        """What was written; None without a file, or with one that no key opens, which stays for a later key.
+        """Return what was written; None without a file, or where no key opens the file, which then stays.
 
         Raises:
             OSError: There is a file that cannot be read.
@@ -63,7 +63,7 @@ class RescueFile:
         return Unsaved(document["generation"], document["epoch"], TokenPair(**document["pair"]))
 
     def remove(self) -> None:
-        """Deletes the file if there is one."""
+        """Delete the file if there is one."""
         self._path.unlink(missing_ok=True)
         self._sync_folder()
 

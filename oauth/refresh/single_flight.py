@@ -17,7 +17,7 @@ _REJECTED = "Constant Contact refuses a fresh access token. Check that the appli
 
 
 class SingleFlight:
-    """Decides who refreshes and when.
+    """Decides which thread of which process refreshes, and when.
 
     Args:
         context: The context.
@@ -48,20 +48,20 @@ class SingleFlight:
         self._lock = threading.Lock()
 
     def begin_process(self) -> None:
-        """Leaves behind a lock that a thread of the parent held at a fork."""
+        """Replace the lock, which a thread of the parent may hold at a fork."""
         self._lock = threading.Lock()
 
-    def import_held(self) -> StoredConnection:
-        """The row, after what is held in memory or in the rescue file was stored, where possible."""
+    def store_unsaved(self) -> StoredConnection:
+        """Store a token pair left in memory or in the rescue file, if possible; return the row."""
         with self._lock:
             self._refresher.save_unsaved()
             row = self._storage.read()
             return self._storage.read() if self._refresher.import_rescue(row) else row
 
     def paused(self, row: StoredConnection) -> bool:
-        """Whether trying now is too early or useless."""
+        """Tell whether a refresh now is too early, or useless."""
         now = self._clock()
-        # A time beyond our longest pause was written before the clock was set back: do not wait for it.
+        # A time further off than the longest pause was written before the clock was set back: ignore it.
         waiting = row.next_refresh_at is not None and now < row.next_refresh_at <= now + 2 * SLOW_RETRY_MS
         return waiting or row.state == "needs_reauthorization"
 
@@ -72,15 +72,15 @@ class SingleFlight:
         rejected: str | None = None,
         patient: bool = True,
     ) -> str:
-        """A token that satisfies: one thread refreshes, the others wait and find the result in the row.
+        """Return a token that satisfies: one thread refreshes, the others wait for the row to change.
 
         Args:
-            satisfied: The token of a row, where it will do.
-            rejected: What the API refused; its refresh is a forced one.
-            patient: Whether to keep to the pauses between tries.
+            satisfied: Returns the access token of a row where it is good enough, else None.
+            rejected: The token that the API refused; its refresh is a forced one.
+            patient: Whether to keep the pauses between tries.
 
         Raises:
-            OAuthError: None is to be had.
+            OAuthError: There is none.
         """
         if not self._lock.acquire(timeout=self._patience):
             raise self.under_way(None)
@@ -105,11 +105,11 @@ class SingleFlight:
                 continue
             refresh_token = self._refreshable(row, forced=forced, patient=patient)
             if sent and row.lease_owner is None:
-                # One send a question: what came of it does not serve, and asking again would not change that.
+                # One refresh per call: its result does not satisfy, and a second one would not either.
                 break
             if not sent and self._refresher.take_lease(row, forced=forced):
                 if self._storage.read().failures != row.failures:
-                    # Another's try failed after we had read the row: its verdict and its pause stand.
+                    # Another process's refresh failed after the row was read here: its state and pause count.
                     self._refresher.release_lease()
                     continue
                 sent = True
@@ -123,7 +123,7 @@ class SingleFlight:
         raise self.under_way(lease_until)
 
     def _refreshable(self, row: StoredConnection, *, forced: bool, patient: bool) -> str:
-        """The refresh token to send; raises when the row says that sending is useless or too early."""
+        """Return the refresh token to send; raise where the row says that sending is useless or too early."""
         if row.refresh_sealed is None:
             raise NotConnected
         if row.state == "needs_reauthorization":
@@ -135,7 +135,7 @@ class SingleFlight:
             raise RefreshUnavailable(
                 "Refreshing the connection failed and is tried again soon.", retry_at=row.next_refresh_at
             )
-        # A live lease may be a forced refresh under way, whose token everybody is to wait for.
+        # A live lease may be of a forced refresh, whose token all callers wait for.
         if forced and (row.lease_until or 0) <= self._clock():
             self._check_forced(row)
         return self._ownership.unseal(row, row.refresh_sealed)
@@ -143,8 +143,8 @@ class SingleFlight:
     def _check_forced(self, row: StoredConnection) -> None:
         now = self._clock()
         if row.state == "api_rejected":
-            # A new pair was refused like the one before, so the fault is not the token: the next call tries
-            # the same one again, and what the API accepts ends this state.
+            # The API refused a new token like the one before, so the token is not the fault: the next call
+            # sends the same one again, and an answer that accepts it ends this state.
             raise RefreshUnavailable(_REJECTED, state="api_rejected")
         if row.forced_at is None or abs(now - row.forced_at) >= FORCED_REFRESH_MS:
             return
@@ -162,6 +162,6 @@ class SingleFlight:
         raise self.under_way(None)
 
     def under_way(self, retry_at: int | None) -> RefreshUnavailable:
-        """Ask again at ``retry_at``, in 2 s at the earliest."""
+        """Return the error that asks to try again at ``retry_at`` (epoch ms), in 2 s at the earliest."""
         soon = self._clock() + _SOON_MS
         return RefreshUnavailable("A new access token is on its way.", retry_at=max(soon, retry_at or 0))

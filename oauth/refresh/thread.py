@@ -8,7 +8,7 @@ _LONGEST_SECONDS = 600.0
 
 
 class Tended(Protocol):
-    """What has something to do now and then."""
+    """What has something to do in the background now and then."""
 
     def tend(self) -> None:
         """Do what is due; raise nothing."""

@@ -43,4 +43,4 @@ def test_there_is_no_sealing_without_proper_keys(keys: list[str]) -> None:
 
 def test_the_repr_shows_no_key() -> None:
     """A cipher may appear in a traceback."""
-    assert repr(TokenCipher([NEW])) == "Sealer(…)"
+    assert repr(TokenCipher([NEW])) == "TokenCipher(…)"
