@@ -142,7 +142,7 @@ def test_status_tells_ages_and_account_in_plain_words(make_app: MakeApp) -> None
 
 
 def test_status_of_a_failing_connection_names_the_error_and_the_next_try(make_app: MakeApp) -> None:
-    """Everything but connected ends with 1, for scripts."""
+    """Every state but connected ends with exit code 1, for scripts."""
     app = make_app()
     connections = store_connection(app, age_ms=2 * DAY + 5_000)
     connections.record_failure(
@@ -169,7 +169,7 @@ def test_status_warns_of_a_connection_that_nobody_uses(make_app: MakeApp) -> Non
 
 
 def test_status_without_a_connection_has_no_ages(make_app: MakeApp) -> None:
-    """Nothing stored, nothing aged, exit code 1."""
+    """Without tokens there are no ages, and the exit code is 1."""
     answer = run(make_app(), "connection", "status")
     assert answer.exit_code == 1
     assert "State          disconnected\n" in answer.output
@@ -177,7 +177,7 @@ def test_status_without_a_connection_has_no_ages(make_app: MakeApp) -> None:
 
 
 def test_refresh_prints_the_outcome(make_app: MakeApp, control: Control) -> None:
-    """One refresh, its sentence, and the exit code of what it did, however the connection stood before."""
+    """The command refreshes once, prints the sentence and ends with the code of its outcome."""
     app = make_app(**ALONE)
     store_connection(app, age_ms=0)
     control.refreshes = False
@@ -189,7 +189,7 @@ def test_refresh_prints_the_outcome(make_app: MakeApp, control: Control) -> None
 
 
 def test_refresh_leaves_the_built_in_sandbox_alone(make_app: MakeApp, control: Control) -> None:
-    """This process has a sandbox of its own, which would refuse the other one's token for good."""
+    """The command's process has a sandbox of its own, which would refuse the token of the other for good."""
     answer = run(make_app(), "connection", "refresh")
     assert answer.exit_code == 1
     assert "flask sandbox" in answer.output
@@ -203,7 +203,7 @@ def test_refresh_leaves_the_built_in_sandbox_alone(make_app: MakeApp, control: C
 def test_disconnect_asks_first(
     make_app: MakeApp, control: Control, options: list[str], typed: str | None, done: list[str]
 ) -> None:
-    """Only a yes forgets the tokens; the question says what becomes of the sign-ups."""
+    """Only a yes forgets the tokens; the question says that sign-ups stay."""
     answer = run(make_app(), "connection", "disconnect", *options, typed=typed)
     assert control.done == done
     assert (answer.exit_code == 0) is bool(done)
@@ -218,7 +218,7 @@ def test_the_audit_says_who_connected(connected: Flask) -> None:
 
 
 def test_doctor_ends_with_1_as_long_as_there_is_a_problem(make_app: MakeApp) -> None:
-    """One line per finding; warnings alone are no failure."""
+    """The doctor prints a line per check; warnings alone end with 0."""
     app = make_app(PUBLIC_BASE_URL="https://signup.example.org/", **ALONE)
     answer = run(app, "doctor")
     assert answer.exit_code == 1
@@ -233,7 +233,7 @@ def test_doctor_ends_with_1_as_long_as_there_is_a_problem(make_app: MakeApp) -> 
 
 
 def test_doctor_tries_the_keys(make_app: MakeApp) -> None:
-    """Tokens sealed with a key that is gone are a problem, told with its cure."""
+    """Tokens sealed with a key that is no longer set are a problem with its cure."""
     store_connection(make_app(), age_ms=0)
     answer = run(make_app(ENCRYPTION_KEYS="another key of thirty-two letters"), "doctor")
     assert answer.exit_code == 1
@@ -254,7 +254,7 @@ def test_doctor_uses_the_network_only_when_asked(make_app: MakeApp) -> None:
 def test_a_certificate_file_that_went_missing_is_named_wherever_one_looks(
     make_app: MakeApp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The dashboard, /health and `doctor --online` say which; no page fails, and no try is used up."""
+    """Dashboard, /health and `doctor --online` name the file; no page fails, and no try is used up."""
     gone = tmp_path / "company-ca.pem"
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(gone))
     urls = {
@@ -294,7 +294,7 @@ def test_a_dead_database_is_told_without_a_traceback(
 
 
 def test_doctor_says_what_production_would_not_start_with(make_app: MakeApp) -> None:
-    """In development that is advice: the exit code is the same as without."""
+    """In development a weak secret is a warning, and the exit code stays the same."""
     weak = {"SECRET_KEY": "dev", "API_KEYS": "k1"}
     answer, without = run(make_app(**weak), "doctor"), run(make_app(), "doctor")
     assert "warning: SECRET_KEY is easily guessed" in answer.output

@@ -26,7 +26,7 @@ def run(app: Flask, *words: str) -> Result:
 
 
 def test_list_shows_every_form(app: Flask) -> None:
-    """A line each with its state; none is said on standard error."""
+    """A form is a line with its state; that there is none is said on standard error."""
     assert "make one at /admin/forms/" in run(app, "list").stderr
     make(app)
     make(app, slug="old", name="Old letters")
@@ -43,7 +43,7 @@ def test_list_shows_every_form(app: Flask) -> None:
 
 
 def test_show_tells_every_wording(app: Flask) -> None:
-    """The consent of a sign-up is looked up here by its version."""
+    """The wording that a sign-up agreed to is found here by its version."""
     make(app, thank_you_message="See you.\nBring boots.")
     make(app, wording=None, thank_you_message="See you.\nBring boots.")
     make(app, wording="Yes, daily.", thank_you_message="See you.\nBring boots.")
@@ -142,7 +142,7 @@ def test_create_names_the_option_that_is_wrong(app: Flask, more: list[str], name
 
 
 def test_create_changes_no_form_that_is_there(app: Flask) -> None:
-    """Also not an archived one."""
+    """An archived form is not changed either."""
     before = make(app, slug="spring-news", name="First")
     answer = run(app, *CREATE)
     assert answer.exit_code == 2
@@ -151,7 +151,7 @@ def test_create_changes_no_form_that_is_there(app: Flask) -> None:
 
 
 def test_archive_ends_a_form(app: Flask) -> None:
-    """Once; what is not in use cannot be archived."""
+    """A form is archived once; one that is not in use is an error."""
     make(app)
     answer = run(app, "archive", "spring-news")
     assert answer.exit_code == 0

@@ -144,7 +144,7 @@ def test_retry_says_what_happens_next(app: Flask, store: Database) -> None:
 
 
 def test_retry_fails_when_one_of_them_was_not_parked(app: Flask, store: Database) -> None:
-    """The others are retried nevertheless; what was left alone stands on standard error."""
+    """The others are retried nevertheless; those left alone are named on standard error."""
     park(store, "s1")
     accept(store, "s2", at=NINE)
     answer = run(app, "retry", "s2", "s1", "s3")
@@ -218,7 +218,7 @@ def test_suspected_ones_are_listed_with_their_reasons(app: Flask, store: Databas
 
 
 def test_suspected_ones_are_released_by_their_ids(app: Flask, store: Database) -> None:
-    """One that does not wait is told, and the exit code says that there was one."""
+    """An id that does not wait is named, and makes the exit code 1."""
     suspect(store, "s1")
     answer = run(app, "suspected", "release", "s1")
     assert (answer.exit_code, answer.stdout) == (0, "s1 is due.\n")
@@ -229,7 +229,7 @@ def test_suspected_ones_are_released_by_their_ids(app: Flask, store: Database) -
 
 
 def test_suspected_ones_are_decided_on_by_their_reason(app: Flask, store: Database) -> None:
-    """All at once; what is neither ids nor a reason, and a rule that is not known, is told."""
+    """All of a reason at once; neither ids nor a reason, or an unknown rule, is an error of usage."""
     suspect(store, "s1", "honeypot")
     suspect(store, "s2", "form_rate")
     suspect(store, "s3", "honeypot", "form_rate")

@@ -67,7 +67,7 @@ def test_a_new_password_ends_all_sessions(gate: Gate) -> None:
 
 
 def test_the_eleventh_try_in_a_quarter_of_an_hour_is_refused(gate: Gate) -> None:
-    """Even with the right password, from any process; other addresses are free; time heals."""
+    """Also with the right password and in any process; other addresses are not affected."""
     for _ in range(10):
         assert gate.access().sign_in("guess", "9.9.9.1") is None
     with pytest.raises(TooManyAttempts) as caught:
@@ -79,7 +79,7 @@ def test_the_eleventh_try_in_a_quarter_of_an_hour_is_refused(gate: Gate) -> None
 
 
 def allowed(gate: Gate, addresses: Iterable[str]) -> int:
-    """How many guesses are compared before one is refused."""
+    """Return how many guesses are compared before one is refused."""
     access = gate.access()
     for number, address in enumerate(addresses):
         try:
@@ -111,12 +111,12 @@ SENDERS: dict[str, tuple[Callable[[int], str], int]] = {
 def test_no_choice_of_addresses_gives_more_guesses(
     gate: Gate, address: Callable[[int], str], most: int
 ) -> None:
-    """Each place has its number in a quarter of an hour, all together have theirs; nowhere is one place."""
+    """Each network has a limit, all together have one, and all non-public addresses share one."""
     assert allowed(gate, (address(number) for number in range(150))) == most
 
 
 def test_one_crowd_of_guesses_leaves_the_others_their_tries(gate: Gate) -> None:
-    """What an address is refused counts for nobody else: it cannot use up the number of all."""
+    """A try that is refused by its address's limit does not use up the limits of others."""
     for _ in range(150):
         with suppress(TooManyAttempts):
             gate.access().sign_in("guess", "9.9.9.9")
@@ -124,7 +124,7 @@ def test_one_crowd_of_guesses_leaves_the_others_their_tries(gate: Gate) -> None:
 
 
 def test_guesses_never_lock_out_who_holds_a_link_or_a_session(gate: Gate) -> None:
-    """The password itself is refused then, from everywhere."""
+    """At the limit of all only the password is refused, from everywhere."""
     access = gate.access()
     session = access.sign_in("correct horse", "8.8.8.8")
     allowed(gate, (f"9.{number}.1.1" for number in range(150)))
@@ -135,7 +135,7 @@ def test_guesses_never_lock_out_who_holds_a_link_or_a_session(gate: Gate) -> Non
 
 
 def test_signing_out_ends_every_copy_of_that_session_alone(gate: Gate) -> None:
-    """In all processes; what was never a session ends none."""
+    """The sign-out counts in all processes; a text that was never a session ends none."""
     access = gate.access()
     one, other = (access.sign_in("correct horse", "8.8.8.8") for _ in range(2))
     access.sign_out(one)
@@ -170,7 +170,7 @@ def test_a_link_signs_in_once(gate: Gate) -> None:
 
 
 def test_an_api_key_is_recognised_and_named_without_itself() -> None:
-    """The name told on sign-ups is a piece of a digest."""
+    """Sign-ups name an API key by a part of its digest."""
     keys = ApiKeys(("key-of-the-shop", "key-of-the-crm"))
     shop, crm = keys.recognise("key-of-the-shop"), keys.recognise("key-of-the-crm")
     assert shop is not None

@@ -28,7 +28,7 @@ def test_an_ipv6_address_belongs_to_its_64_and_its_48() -> None:
 
 
 def test_ipv4_by_an_ipv6_socket_is_ipv4() -> None:
-    """Otherwise all of them would share one /48."""
+    """Otherwise all IPv4 visitors would share one /48."""
     assert place_of("::ffff:8.8.4.4") == place_of("8.8.4.4")
 
 
@@ -55,7 +55,7 @@ def test_ipv4_by_an_ipv6_socket_is_ipv4() -> None:
     ],
 )
 def test_what_is_no_public_address_is_one_place(address: str | None) -> None:
-    """Counted as one, instead of not at all."""
+    """All addresses that are not public share one limit, instead of having none."""
     place = place_of(address)
     assert place.all == (NO_PUBLIC_ADDRESS,)
     assert not place.public
@@ -75,5 +75,5 @@ def test_what_is_no_public_address_is_one_place(address: str | None) -> None:
     ],
 )
 def test_this_machine_is_known(address: str | None, is_it: bool) -> None:
-    """By its loopback addresses only: a name or a private network may be anybody's."""
+    """Only loopback addresses count: a name or a private network may be anybody's."""
     assert is_this_machine(address) is is_it

@@ -46,7 +46,7 @@ def rules(hops: int, *addresses: str, public_host: str | None = OPEN_HOST) -> Pr
     ],
 )
 def test_forwarded_is_believed_from_within_and_from_named_networks(peer: str, *, believed: bool) -> None:
-    """A Unix socket has no address; without PROXY_HOPS nobody is believed."""
+    """A Unix socket, which has no address, counts as within; without PROXY_HOPS nothing is believed."""
     assert rules(1).believes(peer) is believed
     assert rules(2, CLOUD).believes("130.211.1.1")
     assert not rules(2, CLOUD).believes("130.212.1.1")
@@ -87,7 +87,7 @@ def test_forwarded_is_believed_from_within_and_from_named_networks(peer: str, *,
     ],
 )
 def test_what_a_request_shows(hops: int, peer: str, headers: dict[str, str], shown: str | None) -> None:
-    """A proxy that is not counted, one too many, and who came past it; a probe from within shows nothing."""
+    """A proxy not counted, one too many, a visitor past the proxy; a probe from within shows nothing."""
     environ = {"REMOTE_ADDR": peer, "HTTP_HOST": OPEN_HOST} | {f"HTTP_{k}": v for k, v in headers.items()}
     sight = rules(hops).look(environ)
     assert (sight.kind if sight else None) == shown
@@ -95,13 +95,13 @@ def test_what_a_request_shows(hops: int, peer: str, headers: dict[str, str], sho
 
 @pytest.mark.parametrize("public_host", [None, "localhost", "127.0.0.1", "192.168.1.2"])
 def test_where_no_name_is_public_nobody_is_missed(public_host: str | None) -> None:
-    """A service for one's own network has private visitors."""
+    """A service for one's own network has private visitors, and that is no problem."""
     environ = {"REMOTE_ADDR": "192.168.1.7", "HTTP_HOST": public_host or "any"}
     assert rules(0, public_host=public_host).look(environ) is None
 
 
 def test_a_stranger_is_told_by_his_network() -> None:
-    """What is kept for a week is no person's address."""
+    """What is stored for a week is a network, not a person's address."""
     sight = rules(1).look({"REMOTE_ADDR": "9.9.9.9"})
     assert sight == ProxyObservation(PAST_THE_PROXY, "9.9.9.0/24")
 

@@ -37,13 +37,13 @@ def refused(house: House, asker: Requester, **more: Any) -> dict[str, str]:
 
 
 def stored(house: House) -> dict[str, Any]:
-    """The wish that is to be carried out."""
+    """Return the change that the stored delivery makes."""
     return house.wish()
 
 
 @pytest.fixture
 def knowing(house: House) -> House:
-    """A house that looked up the account's fields and tags just now."""
+    """A house whose caches of fields and tags were filled just now."""
     house.vendor.fields, house.vendor.made_tags = (SIZE, SHIRT), (Tag("t-1", "VIP"),)
     house.vocabulary.fields.fetch()
     house.vocabulary.tags.fetch()
@@ -52,7 +52,7 @@ def knowing(house: House) -> House:
 
 @pytest.mark.parametrize("asker", [ANONYMOUS, SHOP])
 def test_what_nobody_looked_up_yet_refuses_nobody_and_makes_no_call(house: House, asker: Requester) -> None:
-    """The vendor may be away; names are looked up at delivery."""
+    """With empty caches a sign-up is accepted without a call; names are looked up at delivery."""
     take(house, asker, custom_fields={"Shoe size": "big"}, tags=["VIP"])
     assert house.vendor.asked_for == []
     assert stored(house)["custom_fields"] == {"Shoe size": "big"}
@@ -60,7 +60,7 @@ def test_what_nobody_looked_up_yet_refuses_nobody_and_makes_no_call(house: House
 
 @pytest.mark.parametrize("asker", [ANONYMOUS, SHOP])
 def test_a_field_that_the_account_lacks_is_named(knowing: House, asker: Requester) -> None:
-    """By the name of its input, and nothing is stored."""
+    """The error is at the input's name, and nothing is stored."""
     errors = refused(knowing, asker, custom_fields={"Shoe size": "42", "Hat size": "7"})
     assert set(errors) == {"custom_fields[Hat size]"}
     assert "no such custom field" in errors["custom_fields[Hat size]"]
@@ -78,7 +78,7 @@ def test_a_value_is_stored_as_the_account_spells_it(knowing: House) -> None:
 
 
 def test_strangers_use_the_tags_that_there_are(knowing: House) -> None:
-    """A tag of theirs is never made, not even when it was taken because nobody knew better."""
+    """A stranger's tag is never made, also not when it was accepted with an empty cache."""
     errors = refused(knowing, ANONYMOUS, tags=["VIP", "Mine"])
     assert errors["tags"].endswith("(Mine)")
     take(knowing, ANONYMOUS, tags=["vip"])
@@ -91,7 +91,7 @@ def test_the_holder_of_a_key_names_new_tags(knowing: House) -> None:
 
 
 def test_old_knowledge_refuses_nobody(knowing: House) -> None:
-    """A field may have been made since."""
+    """An old cache refuses nothing: the field may have been made since."""
     knowing.clock.now += HOUR
     take(knowing, ANONYMOUS, custom_fields={"Hat size": "7"}, tags=["Mine"])
     assert stored(knowing)["custom_fields"] == {"Hat size": "7"}
@@ -99,7 +99,7 @@ def test_old_knowledge_refuses_nobody(knowing: House) -> None:
 
 @pytest.mark.parametrize("asker", [ANONYMOUS, SHOP])
 def test_a_delivery_that_was_lost_is_made_again_as_it_was(knowing: House, asker: Requester) -> None:
-    """From the columns of the sign-up, its fields, its tags, and who may make them."""
+    """The columns of the sign-up hold its fields, its tags, and whether they may be made."""
     take(knowing, asker, first_name="Ann", custom_fields={"Shoe size": "42"}, tags=["VIP"])
     with knowing.database.reading() as connection:
         row = connection.exec_driver_sql("SELECT * FROM signups").mappings().one()
@@ -114,7 +114,7 @@ def test_a_sign_up_with_neither_asks_for_neither(house: House) -> None:
 
 
 def test_the_background_looks_up_one_of_both_at_a_time(house: House) -> None:
-    """Hourly, and never right after connecting, when the first sign-ups need the calls."""
+    """Each is fetched hourly, and not right after connecting, when the first sign-ups need the calls."""
     assert not house.vocabulary.keep_fresh()
     house.clock.now += 10_000
     assert house.vocabulary.keep_fresh()
@@ -127,7 +127,7 @@ def test_the_background_looks_up_one_of_both_at_a_time(house: House) -> None:
 
 
 def test_an_admin_chooses_from_fields_that_are_minutes_old(house: House) -> None:
-    """And from none while they were never fetched and cannot be."""
+    """Where they were never fetched and cannot be, there is nothing to choose from."""
     house.vendor.lists_error = Unreachable()
     assert house.vocabulary.offered() == Offered((), ())
     house.vendor.lists_error, house.vendor.fields = None, (SIZE,)

@@ -32,7 +32,7 @@ def account() -> Account:
 
 @responses.activate
 def test_custom_fields_are_read_page_by_page(vendor: ConstantContact) -> None:
-    """With the choices that are left, and what the account demands of numbers."""
+    """Deleted choices are left out; the account's rules for numbers are read."""
     size = {"custom_field_id": "f-1", "label": "Size", "type": "single_select"}
     choices = [
         {"choice_id": 1, "choice_label": "Small"},
@@ -90,7 +90,7 @@ def test_tags_are_asked_for_by_the_most_that_a_page_holds(vendor: ConstantContac
 
 @responses.activate
 def test_a_contact_is_tagged_by_its_id(vendor: ConstantContact) -> None:
-    """As the contract wants the activity's body."""
+    """The request's body is as the contract describes the activity."""
     responses.post(f"{BASE}/activities/contacts_taggings_add", status=201, json={"activity_id": "a"})
     vendor.add_tags("c-1", ("t-1", "t-2"))
     sent = responses.calls[0].request.body
@@ -99,7 +99,7 @@ def test_a_contact_is_tagged_by_its_id(vendor: ConstantContact) -> None:
 
 
 def test_a_tag_is_made_once_and_given(account: Account) -> None:
-    """The second of one name is a conflict; an unknown id is refused."""
+    """A second tag of one name is a conflict; an unknown id is refused."""
     account.vendor.settings(rate_limit=False)
     vip = account.api.create_tag("VIP")
     with pytest.raises(Conflict):

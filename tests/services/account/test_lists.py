@@ -29,7 +29,7 @@ def test_within_five_minutes_no_call_is_made(house: House) -> None:
 
 
 def test_a_refresh_asks_at_once(house: House) -> None:
-    """?refresh=1 goes past the stored lists."""
+    """?refresh=1 fetches the lists although the cache is fresh."""
     house.lists.read()
     house.lists.read(refresh=True)
     assert len(house.vendor.pages) == 4
@@ -45,7 +45,7 @@ def test_lists_are_served_stale_while_the_vendor_is_away(house: House) -> None:
 
 
 def test_lists_never_fetched_are_unavailable_in_plain_words(house: House) -> None:
-    """With nothing stored the reason is said."""
+    """With an empty cache the error says why the lists cannot be fetched."""
     house.vendor.lists_error = Unreachable()
     with pytest.raises(ListsUnavailable, match="cannot be reached"):
         house.lists.read()
@@ -61,7 +61,7 @@ def test_fetching_lists_uses_the_shared_budget(house: House) -> None:
 
 
 def test_the_background_fetches_once_an_hour(house: House) -> None:
-    """Known lists are left alone for an hour, and a missing connection is not bothered."""
+    """Cached lists are not fetched for an hour, and never without a connection."""
     house.lists.keep_fresh()
     assert house.vendor.pages == [], "just connected: the dashboard asks"
     house.clock.now += 10_000
@@ -76,7 +76,7 @@ def test_the_background_fetches_once_an_hour(house: House) -> None:
 
 
 def test_pages_that_do_not_end_are_no_lists(house: House) -> None:
-    """Half of them must not pass for all; what was known stays, at a hundred calls at most."""
+    """After a hundred pages the fetch fails and the cache stays: half of the lists must not pass for all."""
     known = house.lists.read().entries
     house.clock.now += 3_600_001
     house.vendor.endless = True
@@ -88,7 +88,7 @@ def test_pages_that_do_not_end_are_no_lists(house: House) -> None:
 
 
 def test_lists_that_cannot_be_had_are_asked_for_ever_more_seldom(house: House) -> None:
-    """A failure may cost a hundred calls, so the background comes to one try an hour."""
+    """A failed fetch may cost a hundred calls, so the pause grows to an hour."""
     house.clock.now += 10_000
     house.vendor.lists_error = Unreachable()
     ends = house.clock.now + 24 * 3_600_000

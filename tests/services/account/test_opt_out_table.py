@@ -25,7 +25,7 @@ LOOKED, SENT, READ = (*FIND, 200), (*FORM, 201), (*LEFT, 200)
 
 @pytest.fixture
 def town(tmp_path: Path) -> Iterator[Town]:
-    """Nothing is known of the account's opt-outs yet."""
+    """A town whose account's opt-outs were never read."""
     town = Town(tmp_path)
     town.connect(opt_outs_read=False)
     yield town
@@ -33,7 +33,7 @@ def town(tmp_path: Path) -> Iterator[Town]:
 
 
 class Lister(ScriptedVendor):
-    """Has a list of opt-outs of so many pages; `answer` may fail instead."""
+    """A vendor with so many pages of opt-outs; `answer` may fail instead."""
 
     def __init__(self, pages: int) -> None:
         super().__init__()
@@ -55,7 +55,7 @@ class Lister(ScriptedVendor):
 
 @pytest.fixture
 def lister(tmp_path: Path) -> Iterator[Callable[[int], tuple[House, Lister]]]:
-    """A house beside a vendor with so many pages of opt-outs; nothing is known of them."""
+    """A house with a vendor that has so many pages of opt-outs, none of them read."""
     houses = []
 
     def opened(pages: int) -> tuple[House, Lister]:
@@ -80,7 +80,7 @@ def failing(error: ConstantContactError) -> Callable[[], None]:
 
 
 def test_many_sign_ups_cost_one_call_a_minute_besides_their_own(town: Town) -> None:
-    """Not one for each: 120 sign-ups in two minutes are 122 calls."""
+    """120 sign-ups in two minutes cost 122 calls: one reading a minute, not one for each sign-up."""
     calls: list[Any] = []
     for number in range(120):
         town.sign_up(f"p{number}@example.org")
@@ -90,7 +90,7 @@ def test_many_sign_ups_cost_one_call_a_minute_besides_their_own(town: Town) -> N
 
 
 def test_a_backlog_costs_a_call_a_minute_besides(town: Town) -> None:
-    """Four a second for a minute: 240 sign-ups and one look."""
+    """240 sign-ups in a minute, four a second, cost one reading."""
     for number in range(120):
         town.sign_up(f"p{number}@example.org")
         # Not so many in a minute that some would be suspected.
@@ -104,7 +104,7 @@ def test_a_backlog_costs_a_call_a_minute_besides(town: Town) -> None:
 
 
 def test_on_a_busy_day_ten_minutes_are_new_enough_for_what_has_just_come_in(town: Town) -> None:
-    """What waits for longer than a minute is held against a newer table also then."""
+    """What has waited for over a minute needs a newer table even then."""
     town.sign_up("first@example.org")
     assert town.deliver()[0] == READ
     town.use_up(rules.BUSY_FROM_CALLS)
@@ -117,7 +117,7 @@ def test_on_a_busy_day_ten_minutes_are_new_enough_for_what_has_just_come_in(town
 
 
 def test_what_waits_for_tomorrow_uses_up_no_calls(town: Town) -> None:
-    """Behind an old backlog the vendor is asked every ten minutes, for the sign-ups of today that may go."""
+    """Behind an old backlog the table is read every ten minutes, for today's sign-ups."""
     town.sign_up("old@example.org")
     town.later(2 * 60 * MINUTE)
     town.use_up(BACKLOG_PER_DAY)
@@ -132,7 +132,7 @@ def test_what_waits_for_tomorrow_uses_up_no_calls(town: Town) -> None:
 
 
 def test_nothing_due_is_no_reason_to_ask(town: Town) -> None:
-    """While there is no traffic the vendor is left alone."""
+    """Where nothing is due, the table is not read."""
     assert town.deliver() == []
     town.sign_up(SHORT)
     town.deliver()
@@ -141,7 +141,7 @@ def test_nothing_due_is_no_reason_to_ask(town: Town) -> None:
 
 
 def test_it_is_read_at_each_start(town: Town, tmp_path: Path) -> None:
-    """What is on record may be that of a backup; also without traffic."""
+    """Also without traffic: the stored table may come from a backup."""
     town.sign_up(SHORT)
     town.deliver()
     town.later(SECOND)
@@ -158,7 +158,7 @@ def test_it_is_read_at_each_start(town: Town, tmp_path: Path) -> None:
 
 
 def test_a_look_overlaps_the_one_before(lister: Callable[[int], tuple[House, Lister]]) -> None:
-    """Clocks differ, and what somebody did shows a little later in the vendor's list."""
+    """Clocks differ, and the vendor's list lags behind what a contact did."""
     house, vendor = lister(1)
     house.sign_up()
     house.courier.step()
@@ -175,7 +175,7 @@ def test_a_look_overlaps_the_one_before(lister: Callable[[int], tuple[House, Lis
 def test_a_long_list_is_read_page_by_page_and_each_is_looked_up_until_then(
     lister: Callable[[int], tuple[House, Lister]],
 ) -> None:
-    """One page between deliveries, no more than every two seconds; the round goes on where it was."""
+    """A page every two seconds between deliveries; the reading goes on where it stopped."""
     house, vendor = lister(4)
     house.clock.now += SECOND
     for number in range(3):
@@ -207,7 +207,7 @@ def test_a_long_list_is_read_page_by_page_and_each_is_looked_up_until_then(
 def test_the_first_reading_goes_on_without_traffic_and_leaves_a_share_of_the_day(
     lister: Callable[[int], tuple[House, Lister]],
 ) -> None:
-    """It says when to be called again, soon while there is more, and ends for the day at its bound."""
+    """It asks to be called soon while pages are missing, and stops at its limit for the day."""
     house, vendor = lister(10**6)
     house.clock.now += 11 * SECOND
     assert house.opt_out_table.fill() == rules.FILL_EVERY_MS / SECOND
@@ -226,7 +226,7 @@ def test_the_first_reading_goes_on_without_traffic_and_leaves_a_share_of_the_day
 
 @pytest.mark.parametrize("reason", ["used up", "failing", "disconnected", "just connected"])
 def test_the_first_reading_gives_way(lister: Callable[[int], tuple[House, Lister]], reason: str) -> None:
-    """To sign-ups where calls are few, and to whatever is wrong."""
+    """It makes no call where few are left, or after a failure."""
     house, vendor = lister(3)
     house.clock.now += SECOND if reason == "just connected" else 11 * SECOND
     if reason == "used up":
@@ -240,7 +240,7 @@ def test_the_first_reading_gives_way(lister: Callable[[int], tuple[House, Lister
 
 
 def test_a_link_that_ran_out_begins_the_round_anew(lister: Callable[[int], tuple[House, Lister]]) -> None:
-    """After a gap; what was read until then is kept."""
+    """After a pause the reading begins with the first page; what was read is kept."""
     house, vendor = lister(3)
     house.clock.now += 11 * SECOND
     house.opt_out_table.fill()
@@ -262,7 +262,7 @@ def test_a_link_that_ran_out_begins_the_round_anew(lister: Callable[[int], tuple
 def test_when_the_list_cannot_be_had_each_is_looked_up(
     lister: Callable[[int], tuple[House, Lister]], error: ConstantContactError
 ) -> None:
-    """The check is not skipped, nobody is paused or put aside, and the list is asked for ever more seldom."""
+    """No check is skipped, nobody is paused or parked, and the pause between readings grows."""
     house, vendor = lister(1)
     vendor.answer = failing(error)
     for number in range(20):
@@ -283,7 +283,7 @@ def test_when_the_list_cannot_be_had_each_is_looked_up(
 def test_while_another_process_reads_this_one_waits_a_moment_and_no_longer(
     lister: Callable[[int], tuple[House, Lister]],
 ) -> None:
-    """One that died while reading holds nobody up: then each contact is looked up."""
+    """A process that died while reading delays nobody: each contact is looked up then."""
     house, vendor = lister(1)
     house.sign_up()
     house.opt_outs.begin(house.clock.now, lease_ms=rules.LEASE_MS)
@@ -295,7 +295,7 @@ def test_while_another_process_reads_this_one_waits_a_moment_and_no_longer(
 
 
 def test_a_page_that_leads_to_itself_ends_no_round(lister: Callable[[int], tuple[House, Lister]]) -> None:
-    """It would be read for ever, and the rest of the list is not known."""
+    """It would be read for ever, and the rest of the list is unknown."""
     house, vendor = lister(3)
     vendor.leads_to_itself = True
     for _ in range(4):

@@ -1,4 +1,4 @@
-"""An opt-out wins over every older wish, and who asks to come back is asked, at the sandbox's account."""
+"""An opt-out wins over every older sign-up; who asks to come back is asked by the vendor. At the sandbox."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def town(tmp_path: Path) -> Iterator[Town]:
 
 @pytest.fixture
 def open_town(tmp_path: Path) -> Iterator[Callable[[Returning], Town]]:
-    """A town with another RETURNING."""
+    """Return a town with another RETURNING."""
     towns = []
 
     def opened(returning: Returning) -> Town:
@@ -55,14 +55,14 @@ def asks(contact_id: str) -> tuple[str, str, int]:
 
 
 def leave(town: Town, address: str = SHORT) -> str:
-    """Somebody of the account opts out; the contact's id."""
+    """Let somebody of the account opt out; return the contact's id."""
     contact_id = str(town.account.find(address)["contact_id"])
     town.account.unsubscribe(contact_id, address)
     return contact_id
 
 
 def left(town: Town, address: str = SHORT) -> str:
-    """Somebody has opted out a while ago, and the table knows; the contact's id."""
+    """Return the contact's id of somebody who opted out a while ago, as the table knows."""
     town.account.add(address)
     contact_id = leave(town, address)
     town.later(HOUR)
@@ -80,7 +80,7 @@ def by_key(town: Town, address: str = SHORT, **fields: str) -> str:
 
 
 def assert_left_alone(town: Town, signup_id: str, address: str = SHORT) -> None:
-    """The sign-up is put aside as "left since", and the contact is as the person left it."""
+    """Assert that the sign-up is parked as “left since”, and that the contact is unchanged."""
     view = town.view(signup_id)
     assert (view.status, view.last_error) == ("parked", LeftSince.plain)
     contact = town.account.find(address)
@@ -88,13 +88,13 @@ def assert_left_alone(town: Town, signup_id: str, address: str = SHORT) -> None:
     assert contact["list_memberships"] == [EVENTS_ID]
 
 
-# An older wish
+# An older sign-up
 
 
 @pytest.mark.parametrize("address", [SHORT, LONG])
 @pytest.mark.parametrize("away", [10 * SECOND, 5 * MINUTE, HOUR, 3 * DAY])
 def test_who_leaves_while_the_vendor_is_away_stays_away(town: Town, address: str, away: int) -> None:
-    """Ann signs up, the vendor fails, she unsubscribes, and it comes back: no threshold decides."""
+    """A person signs up, the vendor fails, the person unsubscribes, and the vendor comes back."""
     town.account.add(address)
     town.account.vendor.fault(status=503, body={})
     signup_id = town.sign_up(address)
@@ -109,7 +109,7 @@ def test_who_leaves_while_the_vendor_is_away_stays_away(town: Town, address: str
 
 @pytest.mark.parametrize("away", [20 * SECOND, HOUR])
 def test_so_does_who_was_never_tried_meanwhile(town: Town, away: int) -> None:
-    """Somebody else's delivery was the probe; what waited behind it is not sent on old knowledge."""
+    """Another delivery was the half-open probe; one that waited behind it needs a newer table."""
     town.account.add(SHORT)
     town.account.vendor.fault(times=2, status=503, body={})
     probe = town.sign_up("probe@example.org")
@@ -127,7 +127,7 @@ def test_so_does_who_was_never_tried_meanwhile(town: Town, away: int) -> None:
 
 
 def test_a_backlog_that_drains_for_long_is_held_against_who_left_meanwhile(town: Town) -> None:
-    """The table is not older than a minute for what waits; a row in front does not make it new for all."""
+    """For what waits the table is at most a minute old, also behind a newer sign-up."""
     town.account.add(SHORT)
     town.sign_up("first@example.org")
     signup_id = town.sign_up(SHORT)
@@ -141,7 +141,7 @@ def test_a_backlog_that_drains_for_long_is_held_against_who_left_meanwhile(town:
 
 
 def test_a_released_suspect_brings_nobody_back(town: Town) -> None:
-    """An admin who decides later knows nothing of the opt-out; the wish is as old as it is."""
+    """A sign-up that an admin releases counts by the time it was received."""
     town.account.add(SHORT)
     signup_id = town.sign_up(SHORT, website="https://spam.example")
     town.sign_up("bob@example.org")
@@ -156,7 +156,7 @@ def test_a_released_suspect_brings_nobody_back(town: Town) -> None:
 
 @pytest.mark.parametrize("all_parked", [False, True])
 def test_a_retry_by_hand_brings_nobody_back(town: Town, all_parked: bool) -> None:
-    """Though it counts as never tried, and the table was read a moment before."""
+    """A retried sign-up counts by the time it was received, though its tries begin anew."""
     town.account.add(SHORT)
     town.account.vendor.fault(path=FORM[1], status=400, body=[{"error_key": "a.b", "error_message": "no"}])
     signup_id = town.sign_up(SHORT)
@@ -181,8 +181,8 @@ def test_a_retry_by_hand_brings_nobody_back(town: Town, all_parked: bool) -> Non
     assert_left_alone(town, signup_id)
 
 
-def test_a_spooled_wish_brings_nobody_back(town: Town) -> None:
-    """It is stored late, and counts by the time it came in."""
+def test_a_spooled_sign_up_brings_nobody_back(town: Town) -> None:
+    """A spooled sign-up counts by the time it was received, not by that of its import."""
     town.account.add(SHORT)
     signup_id = town.spooled(SHORT, town.clock.now)
     town.later(SECOND)
@@ -194,7 +194,7 @@ def test_a_spooled_wish_brings_nobody_back(town: Town) -> None:
 
 
 def test_a_restored_backup_brings_nobody_back(tmp_path: Path) -> None:
-    """A copy of the file from before the opt-out, started within the minute in which it was made."""
+    """A copy of the database from before the opt-out is started within the same minute."""
     town = Town(tmp_path)
     town.connect()
     town.account.add(SHORT)
@@ -213,7 +213,7 @@ def test_a_restored_backup_brings_nobody_back(tmp_path: Path) -> None:
 
 
 def test_what_a_damaged_file_gave_back_brings_nobody_back(town: Town, tmp_path: Path) -> None:
-    """What the old file knew of opt-outs is not taken over as if it were whole, but read anew."""
+    """The opt-outs of a damaged file may be incomplete, so they are read anew."""
     left(town, "eve@example.org")
     town.account.add(SHORT)
     signup_id = town.sign_up(SHORT)
@@ -232,8 +232,8 @@ def test_what_a_damaged_file_gave_back_brings_nobody_back(town: Town, tmp_path: 
     again.database.close()
 
 
-def test_an_older_wish_does_not_ride_along_in_a_newer_ones_call(town: Town) -> None:
-    """Each is judged by its own time: the older is put aside, the newer asks to come back."""
+def test_an_older_sign_up_does_not_ride_along_in_a_newer_ones_call(town: Town) -> None:
+    """Each sign-up is judged by its own time: the older is parked, the newer asks to come back."""
     town.account.add(SHORT)
     first = town.sign_up(SHORT)
     town.later(HOUR)
@@ -248,8 +248,8 @@ def test_an_older_wish_does_not_ride_along_in_a_newer_ones_call(town: Town) -> N
     assert_left_alone(town, first)
 
 
-def test_a_newer_wish_does_not_carry_an_older_one_that_was_stored_behind_it(town: Town) -> None:
-    """One from the spool has the older time and the higher number."""
+def test_a_newer_sign_up_does_not_carry_an_older_one_that_was_stored_behind_it(town: Town) -> None:
+    """A spooled sign-up has the earlier time and the higher row number."""
     town.account.add(SHORT)
     contact_id = leave(town)
     town.later(HOUR)
@@ -265,8 +265,8 @@ def test_a_newer_wish_does_not_carry_an_older_one_that_was_stored_behind_it(town
 
 @pytest.mark.parametrize("address", [SHORT, LONG])
 @pytest.mark.parametrize("before", ["nothing", "deleted", "subscribed"])
-def test_a_wish_of_somebody_who_did_not_leave_since_is_sent(town: Town, address: str, before: str) -> None:
-    """However long it waited; who had been deleted before comes back by it."""
+def test_a_sign_up_of_somebody_who_did_not_leave_since_is_sent(town: Town, address: str, before: str) -> None:
+    """However long it waited; a contact that was deleted before is revived by it."""
     if before != "nothing":
         contact_id = town.account.add(address)
         if before == "deleted":
@@ -279,8 +279,8 @@ def test_a_wish_of_somebody_who_did_not_leave_since_is_sent(town: Town, address:
     assert PRESET_LIST_ID in town.account.find(address)["list_memberships"]
 
 
-def test_an_old_wish_does_not_revive_who_was_deleted_since(town: Town) -> None:
-    """Somebody removed that contact after it had signed up, the same day."""
+def test_an_old_sign_up_does_not_revive_who_was_deleted_since(town: Town) -> None:
+    """The account deleted the contact after the sign-up, on the same day."""
     contact_id = town.account.add(SHORT)
     signup_id = town.sign_up(SHORT)
     town.later(MINUTE)
@@ -295,7 +295,7 @@ def test_an_old_wish_does_not_revive_who_was_deleted_since(town: Town) -> None:
 
 @pytest.mark.parametrize("address", [SHORT, LONG])
 def test_a_stranger_brings_nobody_back(town: Town, address: str) -> None:
-    """Whoever typed the address, the vendor asks its owner; nothing about the contact changes."""
+    """The vendor asks the owner of the address; the contact is unchanged."""
     contact_id = left(town, address)
     signup_id = town.sign_up(address, first_name="Mallory")
     assert town.deliver() == [LOOKED, asks(contact_id)]
@@ -306,7 +306,7 @@ def test_a_stranger_brings_nobody_back(town: Town, address: str) -> None:
 
 
 def test_who_says_yes_is_back_and_signs_up_like_anybody(town: Town) -> None:
-    """The lists are those of the wish; the table is told by the next look at the contact."""
+    """The lists are those of the sign-up; the table learns of it when the contact is looked up."""
     left(town)
     town.sign_up(SHORT)
     town.deliver()
@@ -333,8 +333,8 @@ def test_the_second_stranger_changes_nothing(town: Town) -> None:
     assert (town.view(again).status, town.view(again).last_error) == ("parked", AskedBefore.plain)
 
 
-def test_two_wishes_at_once_make_one_question_for_both_lists(town: Town) -> None:
-    """As when a button is pressed twice."""
+def test_two_sign_ups_at_once_make_one_question_for_both_lists(town: Town) -> None:
+    """Two sign-ups at once, as when a button is pressed twice."""
     contact_id = left(town)
     first, second = town.sign_up(SHORT), by_key(town, SHORT)
     assert town.deliver() == [LOOKED, asks(contact_id)]
@@ -343,7 +343,7 @@ def test_two_wishes_at_once_make_one_question_for_both_lists(town: Town) -> None
 
 @pytest.mark.parametrize("status", [400, 404, 409])
 def test_when_the_vendor_does_not_ask_a_person_decides(town: Town, status: int) -> None:
-    """It was asked from elsewhere before, say; nobody else has to wait."""
+    """The vendor may have asked before; no other sign-up has to wait."""
     left(town)
     answer = [{"error_key": "contacts.api.validation.error", "error_message": "sent before"}]
     town.account.vendor.fault(path="/v3/contacts/resubscribe/", status=status, body=answer)
@@ -355,7 +355,7 @@ def test_when_the_vendor_does_not_ask_a_person_decides(town: Town, status: int) 
 
 
 def test_with_accept_signing_up_brings_back(open_town: Callable[[Returning], Town]) -> None:
-    """As a fresh action of the person's own; the older wish is still left alone."""
+    """A new sign-up counts as the person's own action; an older one is still not sent."""
     town = open_town("accept")
     town.account.add(SHORT)
     older = town.sign_up(SHORT)
@@ -394,14 +394,14 @@ def test_a_keys_holder_may_give_the_persons_word(
 
 
 def test_without_that_word_a_key_is_held_to_the_setting(town: Town) -> None:
-    """A shop's server passes on what was typed into its own form."""
+    """A shop's server only passes on what was typed into its form."""
     contact_id = left(town)
     by_key(town)
     assert town.deliver() == [LOOKED, asks(contact_id)]
 
 
 def test_a_stranger_who_says_accept_says_nothing(town: Town) -> None:
-    """The field counts with an API key only."""
+    """`returning` counts with an API key only."""
     contact_id = left(town)
     submission = read_json(
         f'{{"email": "{SHORT}", "list_id": "{PRESET_LIST_ID}", "returning": "accept"}}'.encode()
@@ -410,8 +410,8 @@ def test_a_stranger_who_says_accept_says_nothing(town: Town) -> None:
     assert town.deliver() == [LOOKED, asks(contact_id)]
 
 
-def test_the_word_of_one_does_not_carry_a_strangers_wish(town: Town) -> None:
-    """Nor is it ever said to the vendor."""
+def test_the_word_of_one_does_not_carry_a_strangers_sign_up(town: Town) -> None:
+    """An accepted return does not take along another sign-up, and the vendor is not told of it."""
     left(town)
     own = by_key(town, returning="accept")
     strangers = town.sign_up(SHORT, first_name="Mallory")
@@ -433,7 +433,7 @@ def test_who_was_deleted_and_had_not_opted_out_comes_back_by_signing_up(town: To
 
 
 def test_who_had_opted_out_before_being_deleted_is_not_revived(town: Town) -> None:
-    """That the account tidied up changes nothing about the person's own word."""
+    """Deleting the contact does not undo the person's opt-out."""
     town.account.add(SHORT)
     contact_id = leave(town)
     town.later(10 * DAY)
@@ -446,7 +446,7 @@ def test_who_had_opted_out_before_being_deleted_is_not_revived(town: Town) -> No
 
 
 def test_an_address_that_turns_out_to_be_known_is_judged_as_well(town: Town) -> None:
-    """The vendor says so of a long one, before the table knows of the opt-out."""
+    """The vendor says that a long address is known, before the table knows of the opt-out."""
     town.account.add(LONG)
     town.later(SECOND)
     contact_id = leave(town, LONG)

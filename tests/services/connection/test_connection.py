@@ -22,7 +22,7 @@ def fail(house: House, state: str, *, next_refresh_at: int | None = None) -> Non
 
 @pytest.mark.parametrize("state", ["refresh_failing", "credentials_rejected", "needs_reauthorization"])
 def test_a_valid_access_token_is_used_until_it_ends(house: House, state: str) -> None:
-    """Whatever became of refreshing, the token in hand is good for its lifetime."""
+    """The access token is used for its lifetime, whatever became of refreshing."""
     fail(house, state)
     assert house.connection.usable()
     house.clock.now += DAY + 1
@@ -30,7 +30,7 @@ def test_a_valid_access_token_is_used_until_it_ends(house: House, state: str) ->
 
 
 def test_without_a_token_nothing_is_tried_before_the_next_refresh_is_due(house: House) -> None:
-    """The keeper's back-off is obeyed by the delivery."""
+    """The delivery waits as long as the pause between refreshes lasts."""
     house.clock.now += DAY + 1
     fail(house, "refresh_failing", next_refresh_at=house.clock.now + 30_000)
     assert not house.connection.usable()
@@ -39,13 +39,13 @@ def test_without_a_token_nothing_is_tried_before_the_next_refresh_is_due(house: 
 
 
 def test_a_disconnected_service_sends_nothing(house: House) -> None:
-    """No token, no call."""
+    """Without a token no call is made."""
     house.connections.disconnect(now=house.clock.now)
     assert not house.connection.usable()
 
 
 def test_every_state_has_its_sentences(house: House) -> None:
-    """What happened, whether sign-ups are safe, and what to press."""
+    """Each state says what happened, whether sign-ups are safe, and what to press."""
     view = house.connection.read()
     assert (view.state, view.action) == ("connected", None)
     for state in WORDS:
@@ -58,7 +58,7 @@ def test_every_state_has_its_sentences(house: House) -> None:
 
 
 def test_the_cause_of_a_refused_token_stands_in_the_sentence(house: House) -> None:
-    """Where no answer was lost, somebody else has spent the token; Connect alone would not end that."""
+    """Where no answer was lost, another service has used the token; Connect alone does not help."""
     row = house.connections.read()
     house.connections.record_failure(
         generation=row.generation, state="needs_reauthorization", error=REFUSED, next_refresh_at=None
@@ -69,7 +69,7 @@ def test_the_cause_of_a_refused_token_stands_in_the_sentence(house: House) -> No
 
 
 def test_of_an_application_without_a_secret_that_may_be_what_is_missing(house: House) -> None:
-    """To compare a secret with the portal is no advice where none is set; the other states are the same."""
+    """Where no secret is set, the sentence says that it may be missing; other states are worded the same."""
     public = ConnectionStatus(house.connections, lasts=lasts, clock=house.clock, public_client=True)
     for state in WORDS:
         if state != "connected":
@@ -86,7 +86,7 @@ def test_of_an_application_without_a_secret_that_may_be_what_is_missing(house: H
 def test_a_problem_of_the_connection_has_a_code_and_strangers_learn_of_no_secret(
     house: House, state: str
 ) -> None:
-    """The code names the state; what says that a key or a secret does not fit is not for everybody."""
+    """The code names the state; problems about a key or a secret are not public."""
     fail(house, state)
     (problem,) = house.connection.read().problems()
     assert problem.code == f"connection_{state}"
@@ -97,7 +97,7 @@ def test_a_problem_of_the_connection_has_a_code_and_strangers_learn_of_no_secret
 
 @pytest.mark.parametrize(("days", "warned"), [(59, None), (60, "After 180 days"), (151, "Soon")])
 def test_an_idle_connection_is_warned_of(house: House, days: int, warned: str | None) -> None:
-    """The vendor ends a refresh token that was unused for 180 days; from the 60th on it is said."""
+    """The vendor ends a refresh token after 180 unused days; a warning comes from the 60th day on."""
     house.clock.now += days * DAY
     view = house.connection.read()
     assert view.idle_days == days
@@ -111,7 +111,7 @@ def test_an_idle_connection_is_warned_of(house: House, days: int, warned: str | 
 
 @pytest.mark.parametrize("state", ["undecryptable", "foreign_installation"])
 def test_what_must_not_be_used_is_not_used(house: House, state: str) -> None:
-    """A copy of a database, or tokens that cannot be opened, send nothing."""
+    """A copied database, or tokens that cannot be decrypted, send nothing."""
     row = house.connections.read()
     house.connections.note_state(generation=row.generation, state=state, error=None)
     assert not house.connection.usable()
@@ -119,7 +119,7 @@ def test_what_must_not_be_used_is_not_used(house: House, state: str) -> None:
 
 
 def test_a_planted_refresh_token_is_worth_trying(house: House) -> None:
-    """With no access token yet, the first call gets one."""
+    """There is no access token yet; the first call gets one by refreshing."""
     house.connections.disconnect(now=house.clock.now)
     house.connections.plant_seed(refresh_sealed="s", seed_hash="h", fingerprint="f", now=house.clock.now)
     assert house.connection.usable()

@@ -26,7 +26,7 @@ def test_ages_run_from_the_last_new_pair(house: House) -> None:
 
 
 def test_a_refresh_token_that_stays_gets_older_and_is_used_anew(house: House) -> None:
-    """Renewing without a new refresh token ends its idleness, not its age."""
+    """A refresh that returns no new refresh token ends its idleness and not its age."""
     house.clock.now += DAY * 1000
     now = house.clock.now
     house.connections.store_refreshed(
@@ -43,7 +43,7 @@ def test_a_refresh_token_that_stays_gets_older_and_is_used_anew(house: House) ->
 
 
 def test_a_failure_is_told_with_the_time_before_the_next_try(house: House) -> None:
-    """Count and reason stay until a success; the time is told only while it lies ahead."""
+    """Count and reason stay until a success; the time of the next try is given only while it is ahead."""
     house.connections.record_failure(
         generation=house.connections.read().generation,
         state="refresh_failing",
@@ -58,13 +58,13 @@ def test_a_failure_is_told_with_the_time_before_the_next_try(house: House) -> No
 
 
 def test_an_access_token_that_is_over_ended_in_the_past(house: House) -> None:
-    """Its remaining time is negative, not cut off at zero."""
+    """The remaining time of an expired token is negative."""
     house.clock.now += (DAY + 60) * 1000
     assert house.connection.read().tokens.access_ends_in == -60
 
 
 def test_without_tokens_there_are_no_ages(house: House) -> None:
-    """A disconnect is no success, and leaves nothing that could grow old."""
+    """After a disconnect there is no last success and no age."""
     house.connections.disconnect(now=house.clock.now)
     ages = house.connection.read().tokens
     assert ages == TokenAges(None, None, None, None, None, 0, None, None)

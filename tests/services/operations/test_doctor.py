@@ -81,7 +81,7 @@ def sign_up(house: House) -> None:
 
 @pytest.mark.parametrize("public", [True, False])
 def test_a_public_application_is_told_of(house: House, deployment: Deployment, public: bool) -> None:
-    """It is in order, but whoever forgot the secret sees it before a refresh fails."""
+    """That no secret is set is no fault, but an operator who forgot it sees so before a refresh fails."""
     house.lists.read()
     found = examine(house, replace(deployment, public_client=public))
     assert bad(found) == []
@@ -111,7 +111,7 @@ def test_a_sound_deployment_has_nothing_but_ok(house: House, deployment: Deploym
 
 
 def test_every_part_reaches_the_report(house: House, deployment: Deployment) -> None:
-    """Faults of all parts at once are all named."""
+    """With faults in every part, each is in the report."""
     house.vendor.script = [Rejected()]
     sign_up(house)
     house.courier.step()
@@ -150,7 +150,7 @@ def test_every_part_reaches_the_report(house: House, deployment: Deployment) -> 
 def test_a_database_that_is_away_spoils_only_its_own_findings(
     house: House, deployment: Deployment, tmp_path: Path
 ) -> None:
-    """What needs no database is still looked at, and the cause is named with its place."""
+    """Checks that need no database still run, and the database's place and error are named."""
     (tmp_path / "file").touch()
     url = f"sqlite:///{tmp_path}/file/x.db"
     found = examine(house, replace(deployment, store_url=url), database=Database(url), online=True)
@@ -162,7 +162,7 @@ def test_a_database_that_is_away_spoils_only_its_own_findings(
 
 
 def test_a_database_that_cannot_be_written_is_not_called_sound(house: House, deployment: Deployment) -> None:
-    """That it opens proves nothing; a write is tried."""
+    """Opening the database proves nothing, so the doctor writes to it."""
     house.database.prepare()
     with house.database.transaction() as transaction:
         transaction.exec_driver_sql("ALTER TABLE meta RENAME TO meta_gone")
@@ -174,13 +174,13 @@ def test_a_database_that_cannot_be_written_is_not_called_sound(house: House, dep
 def test_a_folder_that_is_not_there_yet_is_no_obstacle(
     house: House, deployment: Deployment, tmp_path: Path
 ) -> None:
-    """With a database server nothing may have made DATA_DIR; the disk above it is looked at."""
+    """With a database server DATA_DIR may not exist; the disk of the nearest folder above it is examined."""
     server = replace(deployment, store_url="postgres://u:p@h/d", data_dir=tmp_path / "not" / "yet")
     assert any(f"the disk of {tmp_path}." in finding.sentence for finding in examine(house, server))
 
 
 def test_less_than_64_megabytes_is_a_problem() -> None:
-    """A full disk refuses sign-ups, so it is told before."""
+    """A full disk refuses sign-ups, so it is a problem before it is full."""
     folder = Path("/srv/data")
     enough = FilesState(disk_free=64 * 1024 * 1024, spooled=0, spool_damaged=0)
     assert storage.disk(enough, folder)[0].level is Level.OK
@@ -192,7 +192,7 @@ def test_less_than_64_megabytes_is_a_problem() -> None:
 
 
 def test_a_redirect_uri_that_moves_is_a_warning_and_the_sandbox_needs_none() -> None:
-    """Without PUBLIC_BASE_URL nobody can say what to register."""
+    """Without PUBLIC_BASE_URL the redirect URI is not known, so it cannot be registered."""
     (moving,) = connection.redirect(None, sandbox=False)
     assert moving.level is Level.WARNING
     assert "PUBLIC_BASE_URL" in moving.sentence
@@ -201,7 +201,7 @@ def test_a_redirect_uri_that_moves_is_a_warning_and_the_sandbox_needs_none() -> 
 
 @pytest.mark.parametrize("state", sorted(set(WORDS) - {"connected"}))
 def test_a_state_other_than_connected_is_a_problem_with_its_cure(house: House, state: str) -> None:
-    """The state's own sentence; Connect where that mends it; a warning while the token in hand lasts."""
+    """Connect is the cure where it helps; the level is a warning while the access token lasts."""
     house.connections.record_failure(
         generation=house.connections.read().generation, state=state, error="Why.", next_refresh_at=None
     )
@@ -226,13 +226,13 @@ def test_an_unused_connection_is_told_in_time(house: House, days: int, level: Le
 
 
 def test_without_a_connection_nothing_is_idle(house: House) -> None:
-    """Days without use are counted of something that can be used."""
+    """Idle days are counted only where there is a connection."""
     house.connections.disconnect(now=house.clock.now)
     assert connection.idle(house.connection.read()) == []
 
 
 def test_public_lists_are_compared_with_the_account(house: House) -> None:
-    """Unknown lists are a warning, none wanted is nothing, a list that is gone is a problem."""
+    """Lists never fetched are a warning, a list that is gone a problem, no PUBLIC_LIST_IDS nothing."""
     assert connection.public_lists([NEWSLETTER.list_id], None)[0].level is Level.WARNING
     assert connection.public_lists([], None) == []
     known = house.lists.read()
@@ -243,7 +243,7 @@ def test_public_lists_are_compared_with_the_account(house: House) -> None:
 
 
 def test_waiting_is_a_problem_after_an_hour(house: House) -> None:
-    """A backlog is normal; one that does not move is not."""
+    """A backlog is normal; one whose oldest sign-up waits for over an hour is not."""
     sign_up(house)
     queue = house.reader.read_queue()
     assert delivery.waiting(replace(queue, now=queue.now + 3_600_000))[0].level is Level.OK
@@ -270,7 +270,7 @@ def test_a_missing_worker_shows_by_what_waits(house: House) -> None:
 
 
 def test_hosts_are_looked_for_once_each() -> None:
-    """A host that is not found is a problem by its name, and no obstacle for the next."""
+    """A host that is not found is named, and the next host is still looked for."""
     asked = []
 
     def resolve(host: str, _: None) -> None:
@@ -299,12 +299,12 @@ def test_hosts_are_looked_for_once_each() -> None:
     ],
 )
 def test_a_place_never_shows_a_password(url: str, place: str) -> None:
-    """Path, or host and name; whatever is not plain is not shown at all."""
+    """The place is a path, or host and name; a URL that is not plain is not shown at all."""
     assert storage.place(url) == place
 
 
 def test_a_misconfigured_database_names_its_own_cure() -> None:
-    """The store's message holds the cure; for a server that is away the finding adds one."""
+    """The store's message holds the cure; for a server that is away the doctor adds one."""
     url = "postgres://u:p@db.example.org/app"
     (wrong,) = storage.database_away(url, StoreMisconfigured("Wrong. Do this."))
     assert (wrong.level, wrong.cure) == (Level.PROBLEM, None)
@@ -313,7 +313,7 @@ def test_a_misconfigured_database_names_its_own_cure() -> None:
 
 
 def test_sign_ups_outside_the_database_are_told(house: House, deployment: Deployment, tmp_path: Path) -> None:
-    """What waits is a warning, what cannot be imported and a database that was lost are problems."""
+    """Spooled sign-ups are a warning; unreadable lines and a lost database file are problems."""
     house.database.prepare()
     (tmp_path / "spool").mkdir()
     (tmp_path / "spool" / "waiting").write_bytes(b"one\ntwo\n")
@@ -326,7 +326,7 @@ def test_sign_ups_outside_the_database_are_told(house: House, deployment: Deploy
 
 
 def test_a_second_copy_that_cannot_be_written(house: House, deployment: Deployment, tmp_path: Path) -> None:
-    """It is a problem, with its cure in the sentence."""
+    """A failing second copy is a problem, with its cure in the sentence."""
     (tmp_path / "copies").touch()
     (problem,) = [found for found in examine(house, deployment) if found.level is Level.PROBLEM]
     assert "second copy" in problem.sentence
@@ -334,7 +334,7 @@ def test_a_second_copy_that_cannot_be_written(house: House, deployment: Deployme
 
 
 def test_what_requests_showed_of_the_proxies_is_a_finding(house: House, deployment: Deployment) -> None:
-    """With its cure; a warning, since sign-ups get in."""
+    """The problem is a warning with its cure, since sign-ups get in."""
     sight = Problem(
         "proxy_not_counted", Level.WARNING, "A proxy is not counted. Set PROXY_HOPS=1.", public=False
     )
@@ -345,7 +345,7 @@ def test_what_requests_showed_of_the_proxies_is_a_finding(house: House, deployme
 
 
 def test_a_host_that_cannot_be_used_is_a_problem_with_its_cause() -> None:
-    """Found in the DNS is not enough: certificates and proxies stand between."""
+    """A host in the DNS may still be unusable: certificates and proxies stand between."""
     (good,) = connection.reached("https://api.cc.email/v3", None)
     assert (good.level, good.sentence) == (Level.OK, "api.cc.email answers.")
     (bad,) = connection.reached("https://api.cc.email/v3", "the certificate file /x.pem is missing")

@@ -67,7 +67,7 @@ def test_the_backlog_is_told_with_its_age(house: House) -> None:
 def test_a_delivery_that_has_stopped_is_a_problem_once_a_sign_up_waits(
     house: House, silent: float | None
 ) -> None:
-    """With nothing to do nobody misses it, and for a minute it may just be busy."""
+    """An idle delivery is no problem, nor one that is silent for a minute: it may be busy."""
     house.silent_seconds = silent
     assert house.health.report().problems == ()
     sign_up(house)
@@ -80,7 +80,7 @@ def test_a_delivery_that_has_stopped_is_a_problem_once_a_sign_up_waits(
 
 
 def test_a_pause_and_refused_sign_ups_are_problems(house: House) -> None:
-    """Both the vendor's absence and what a person must look at are said."""
+    """The report names the vendor's absence and the sign-ups that wait for a person."""
     house.vendor.script = [Rejected(), Unreachable()]
     sign_up(house)
     house.courier.step()
@@ -92,7 +92,7 @@ def test_a_pause_and_refused_sign_ups_are_problems(house: House) -> None:
 
 
 def test_a_store_that_cannot_be_written_degrades_while_the_spool_can(house: House) -> None:
-    """What is kept is counted; the store's absence is named."""
+    """The report says that the database cannot be used, and how many sign-ups are spooled."""
     with house.database.transaction() as connection:
         connection.exec_driver_sql("ALTER TABLE meta RENAME TO meta_gone")
         connection.exec_driver_sql(
@@ -106,7 +106,7 @@ def test_a_store_that_cannot_be_written_degrades_while_the_spool_can(house: Hous
 
 
 def test_a_store_and_a_spool_that_cannot_be_written_are_unavailable(house: House, tmp_path: Path) -> None:
-    """That alone is worth a 503."""
+    """Only then can nothing be stored, which is worth a 503."""
     (tmp_path / "spool").touch()
     house.database.prepare()
     with house.database.transaction() as connection:
@@ -135,7 +135,7 @@ def test_what_waits_and_what_was_lost_is_told_until_a_person_acts(house: House, 
 
 
 def test_a_second_copy_that_cannot_be_written_is_told(house: House, tmp_path: Path) -> None:
-    """Sign-ups are stored all the same, so it degrades and no more."""
+    """Sign-ups are stored nevertheless, so the status is degraded."""
     (tmp_path / "copies").touch()
     sign_up(house)
     report = house.health.report()
@@ -145,7 +145,7 @@ def test_a_second_copy_that_cannot_be_written_is_told(house: House, tmp_path: Pa
 
 
 def test_suspected_sign_ups_are_named_and_no_fault_of_the_service(house: House) -> None:
-    """Who solved a captcha is named; the status, which strangers see, is the same with and without them."""
+    """Those that solved a captcha are named; the status is the same with and without them."""
     form = house.forms.save(
         {"slug": "news", "name": "News", "list_ids": [EVENTS.list_id], "protection": "captcha"}
     )
@@ -174,7 +174,7 @@ def test_suspected_sign_ups_are_named_and_no_fault_of_the_service(house: House) 
 
 
 def test_a_flood_of_suspected_ones_is_not_counted_to_its_end() -> None:
-    """The sentence says so."""
+    """The sentence says “or more” where a rank was not counted to its end."""
     room = SuspectedRoom(rows=0, bytes=0, dropped=0, dropped_at=None)
     (problem,) = suspected_waiting(SuspectedState(Waiting(proven=2, unsure=0, junk=1_000), room))
     assert problem.sentence.startswith("1002 or more sign-ups look like a program's")
@@ -198,7 +198,7 @@ def booked(house: House, calls: int) -> None:
     ],
 )
 def test_a_day_that_is_used_up_has_a_name(house: House, calls: int, age_ms: int, said: str | None) -> None:
-    """Delivery waits for midnight, by plan, and everything does not work meanwhile; tomorrow it does."""
+    """While deliveries wait for midnight, health says so and is degraded; on the next day it is not."""
     sign_up(house)
     house.clock.now += age_ms
     booked(house, calls)
@@ -215,7 +215,7 @@ def test_a_day_that_is_used_up_has_a_name(house: House, calls: int, age_ms: int,
 
 
 def test_a_vendor_that_says_the_day_is_used_up_is_named_once(house: House) -> None:
-    """Other users of the key took the rest; the pause of the quota is the same wait."""
+    """Other users of the API key took the rest; the quota's pause is the same wait."""
     house.vendor.script = [QuotaExceeded()]
     sign_up(house)
     house.courier.step()
@@ -224,7 +224,7 @@ def test_a_vendor_that_says_the_day_is_used_up_is_named_once(house: House) -> No
 
 
 def test_an_address_that_the_vendor_has_flagged_waits_for_48_hours_and_says_so(house: House) -> None:
-    """The service is well, so the status stays; strangers are not told what became of a sign-up."""
+    """The service is well, so the status is ok; strangers are not told, since it is about one sign-up."""
     house.vendor.script = [Rejected(key="contacts.api.invalid_email", detail="invalid email address")]
     sign_up(house)
     house.courier.step()
@@ -240,7 +240,7 @@ def test_an_address_that_the_vendor_has_flagged_waits_for_48_hours_and_says_so(h
 
 
 def test_a_sign_up_that_is_tried_again_later_is_named_with_its_time(house: House) -> None:
-    """Its own retry time, once that is more than a minute away."""
+    """A retry that is more than a minute away is named with its time."""
     house.vendor.script = [Conflict()] * 8
     sign_up(house)
     for _ in range(8):
@@ -255,7 +255,7 @@ def test_a_sign_up_that_is_tried_again_later_is_named_with_its_time(house: House
 
 
 def test_a_delivery_elsewhere_is_named_while_something_waits(house: House) -> None:
-    """DELIVERY=off is a plan, too."""
+    """With DELIVERY=off waiting sign-ups are named, and the status is ok."""
     health = house.health_of(silent_seconds=None)
     assert health.report().problems == ()
     sign_up(house)
@@ -266,7 +266,7 @@ def test_a_delivery_elsewhere_is_named_while_something_waits(house: House) -> No
 
 
 def test_a_database_that_is_being_upgraded_is_said_to_be(house: House, tmp_path: Path) -> None:
-    """Another process holds the lock; sign-ups go to the spool meanwhile, which is counted."""
+    """Another process holds the migration lock; sign-ups go to the spool meanwhile, which is counted."""
     lock = os.open(tmp_path / "test.db-migration-lock", os.O_CREAT | os.O_RDWR)
     fcntl.flock(lock, fcntl.LOCK_EX)
     upgrading = Database(f"sqlite:///{tmp_path / 'test.db'}")
@@ -280,7 +280,7 @@ def test_a_database_that_is_being_upgraded_is_said_to_be(house: House, tmp_path:
 
 
 def test_suspected_ones_that_were_not_kept_are_told_for_a_day(house: House) -> None:
-    """To who may know; what can be done about it stands there."""
+    """Admins are told for a day, with what can be done about it."""
     small = Signups(house.database, ceiling=SuspectedCeiling(rows=0))
     said = signup("s1", at=house.clock.now)
     assert small.accept(said, kind="sign_up", payload={}, judgement=Judgement(broken=("honeypot",))) == (
@@ -297,7 +297,7 @@ FATES = ["believed", "suspected", "delivered", "refused"]
 
 
 def fate(house: House, what: str) -> None:
-    """An anonymous sign-up to which this happened."""
+    """Sign up anonymously, and let this happen to it."""
     if what == "refused":
         house.vendor.script = [Rejected()]
     house.sign_up("ann@example.org", **({"website": "x"} if what == "suspected" else {}))
@@ -310,7 +310,7 @@ def fate(house: House, what: str) -> None:
 def test_strangers_are_told_the_same_whatever_became_of_a_sign_up(
     tmp_path: Path, seconds: int, *, connected: bool
 ) -> None:
-    """Status, counts and problems; also while nothing can be delivered, when an hour later all still wait."""
+    """Status, counts and problems are equal, also an hour later while nothing can be delivered."""
     told = {}
     for what in FATES if connected else ["believed", "suspected"]:
         (tmp_path / what).mkdir()
@@ -330,7 +330,7 @@ def test_strangers_are_told_the_same_whatever_became_of_a_sign_up(
 
 
 def test_strangers_are_told_of_no_weakness_and_no_secret(house: House) -> None:
-    """That there is something, they are; holders of a key read what."""
+    """Strangers are told that there is something; holders of a key are told what."""
     row = house.connections.read()
     house.connections.record_failure(
         generation=row.generation, state="credentials_rejected", error="why", next_refresh_at=None
@@ -343,7 +343,7 @@ def test_strangers_are_told_of_no_weakness_and_no_secret(house: House) -> None:
 
 
 def test_what_became_of_sign_ups_does_not_even_show_in_the_status() -> None:
-    """A problem of single sign-ups is none to strangers; one that is not public is named as one more."""
+    """Problems of single sign-ups are hidden from strangers; one that is not public is replaced by a hint."""
     of_signups = Problem("signups_parked", Level.WARNING, "3 were refused.", of_signups=True)
     weakness = Problem("secrets_short", Level.WARNING, "Make a longer one.", public=False)
     plain = Problem("delivery_paused", Level.WARNING, "Delivery pauses.")

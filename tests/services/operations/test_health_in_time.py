@@ -30,7 +30,7 @@ class Reader(SnapshotReader):
 
 
 class Hanging(Health):
-    """Looks for as long as a test likes."""
+    """Health whose report hangs for as long as a test likes."""
 
     def __init__(self) -> None:
         super().__init__(Reader(), warnings=(), version="1")
@@ -44,7 +44,7 @@ class Hanging(Health):
 
 
 class HangingSpool(Spool):
-    """On a disk that does not answer, or refuses."""
+    """A spool on a disk that does not answer, or refuses."""
 
     def __init__(self, folder: Path, *, refuses: bool = False) -> None:
         super().__init__(folder)
@@ -72,7 +72,7 @@ def hanging() -> Iterator[Hanging]:
 
 
 def test_what_hangs_is_named_with_its_time(hanging: Hanging, tmp_path: Path) -> None:
-    """The spool takes sign-ups meanwhile, so they are safe; once it answers, all is as before."""
+    """Sign-ups go to the spool meanwhile; once the database answers, the report is the usual one."""
     now = [0.0]
     health = HealthInTime(hanging, Spool(tmp_path), monotonic=lambda: now[0])
     with in_a_second():
@@ -91,7 +91,7 @@ def test_what_hangs_is_named_with_its_time(hanging: Hanging, tmp_path: Path) -> 
 
 
 def test_however_many_ask_one_thread_hangs(hanging: Hanging, tmp_path: Path) -> None:
-    """Probes come every few seconds, for as long as it lasts."""
+    """Probes come every few seconds for as long as the database hangs, and share one thread."""
     health = HealthInTime(hanging, Spool(tmp_path))
     with in_a_second():
         threads = [threading.Thread(target=health.report) for _ in range(30)]
@@ -110,7 +110,7 @@ def test_however_many_ask_one_thread_hangs(hanging: Hanging, tmp_path: Path) -> 
 def test_a_spool_that_hangs_or_refuses_as_well_is_worth_a_503(
     hanging: Hanging, tmp_path: Path, refuses: bool
 ) -> None:
-    """On a network disk that is away both do; nothing can be stored then."""
+    """Where database and spool both fail, as on a network disk that is away, nothing can be stored."""
     spool = HangingSpool(tmp_path, refuses=refuses)
     hanging.reader.looks_at = FOLDER
     health = HealthInTime(hanging, spool)
@@ -122,7 +122,7 @@ def test_a_spool_that_hangs_or_refuses_as_well_is_worth_a_503(
 
 
 def test_what_looking_raises_comes_out(tmp_path: Path) -> None:
-    """A fault of our own is a 500 with a line in the log, as everywhere."""
+    """An error in our own code is a 500 with a line in the log, as everywhere."""
 
     class Faulty(Hanging):
         def report(self, *, for_all: bool = False) -> HealthReport:
@@ -133,7 +133,7 @@ def test_what_looking_raises_comes_out(tmp_path: Path) -> None:
 
 
 def test_a_database_that_somebody_holds_is_named(house: House, tmp_path: Path) -> None:
-    """Another program writes to the file for long: the usual wait for it is far over a second."""
+    """Another program locks the file for longer than health waits."""
     # Its own look of a moment ago would still count.
     another = Database(f"sqlite:///{tmp_path / 'test.db'}")
     another.prepare()

@@ -10,7 +10,7 @@ from tests.services.conftest import Clock
 
 
 def test_each_task_runs_in_its_own_time() -> None:
-    """At once, then after its seconds, also when the clock goes back."""
+    """A task runs at once, then after its interval, also when the clock goes back."""
     clock, done = Clock(), list[str]()
     housekeeping = Housekeeping(
         [Task("often", 5, lambda: done.append("often")), Task("seldom", 60, lambda: done.append("seldom"))],
@@ -23,7 +23,7 @@ def test_each_task_runs_in_its_own_time() -> None:
 
 
 def test_a_long_run_is_followed_by_a_long_rest() -> None:
-    """A check that took 2 s takes no more than a thousandth of the time."""
+    """With a rest factor of 1,000, a run of 2 s is followed by a pause of 2,000 s."""
     clock, runs = Clock(), list[int]()
 
     def check() -> None:
@@ -39,7 +39,7 @@ def test_a_long_run_is_followed_by_a_long_rest() -> None:
 
 
 def test_a_failure_spoils_no_other_task() -> None:
-    """Neither a store that is away nor a fault nobody foresaw ends the turn or reaches the caller."""
+    """Neither a store error nor an unforeseen one ends the turn or reaches the caller."""
     done = list[str]()
 
     def away() -> None:
@@ -54,7 +54,7 @@ def test_a_failure_spoils_no_other_task() -> None:
 
 
 def test_two_turns_at_once_do_the_work_once() -> None:
-    """The second caller goes on without waiting."""
+    """The second caller returns without waiting."""
     inside, leave, done = threading.Event(), threading.Event(), list[int]()
 
     def slow() -> None:
@@ -73,7 +73,7 @@ def test_two_turns_at_once_do_the_work_once() -> None:
 
 
 def test_the_thread_turns_until_it_is_stopped() -> None:
-    """It begins at once, and ends when told to."""
+    """The thread begins at once and ends when it is stopped."""
     ran = threading.Event()
     thread = HousekeepingThread(Housekeeping([Task("task", 60, ran.set)], Clock()))
     thread.start()

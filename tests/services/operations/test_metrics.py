@@ -33,7 +33,7 @@ NAMES = {
 
 
 def figures(house: House) -> dict[str, float]:
-    """What a scraper reads, by name without the common beginning; of the states the current one's name."""
+    """Return what a scraper reads, by name without the common prefix."""
     metrics = Metrics(house.reader)
     text, _ = metrics.exposition("")
     found = {}
@@ -51,7 +51,7 @@ def sign_up(house: House) -> None:
 
 
 def test_a_quiet_connected_service_shows_every_figure(house: House) -> None:
-    """Each figure that can be known is there, of exactly one state the value is 1."""
+    """Each value that can be known is there; of the states exactly one is 1."""
     connected_at = house.clock.now
     house.clock.now += 3 * DAY * 1000
     found = figures(house)
@@ -90,7 +90,7 @@ def test_yesterdays_calls_are_not_todays(house: House) -> None:
 
 
 def test_a_pause_shows_until_it_is_over(house: House) -> None:
-    """The stored pause counts only while it lies ahead."""
+    """A stored pause counts only until its end."""
     house.quota.pause(until=house.clock.now + 1_000, reason="away")
     assert figures(house)["paused"] == 1
     house.clock.now += 1_000
@@ -99,7 +99,7 @@ def test_a_pause_shows_until_it_is_over(house: House) -> None:
 
 @pytest.mark.parametrize("state", ["refresh_failing", "credentials_rejected", "needs_reauthorization"])
 def test_failures_are_counted_by_class_and_another_state_is_the_one(house: House, state: str) -> None:
-    """The state moves; the one before it falls to 0."""
+    """The new state is 1, the earlier one falls to 0."""
     house.connections.record_failure(
         generation=house.connections.read().generation, state=state, error="No.", next_refresh_at=None
     )
@@ -119,7 +119,7 @@ def test_what_is_not_known_is_left_out(house: House) -> None:
 
 
 def test_a_store_that_cannot_be_written_is_down(house: House) -> None:
-    """Then `up` is all there is: old figures would hide the fault."""
+    """Only `up` is there then: old values would hide the fault."""
     house.database.prepare()
     with house.database.transaction() as connection:
         connection.exec_driver_sql("ALTER TABLE meta RENAME TO meta_gone")
@@ -127,7 +127,7 @@ def test_a_store_that_cannot_be_written_is_down(house: House) -> None:
 
 
 def test_a_store_that_fails_half_way_is_down(house: House) -> None:
-    """Reading fails although writing works: no half of the figures, and no exception."""
+    """Where reading fails although writing works, there are no partial values and no exception."""
     house.database.prepare()
     with house.database.transaction() as connection:
         connection.exec_driver_sql("ALTER TABLE budget RENAME TO budget_gone")
@@ -152,7 +152,7 @@ def test_the_scraper_chooses_the_format(house: House, accept: str, content_type:
 
 
 def test_what_is_kept_apart_is_counted_by_how_likely_it_is_a_persons(house: House) -> None:
-    """An alert on the proven ones tells of people who wait for somebody to look."""
+    """Suspected sign-ups are counted by rank; an alert on the proven ones tells of people who wait."""
     for trap in ("x", "y"):
         house.sign_up(website=trap)
     found = figures(house)

@@ -42,7 +42,7 @@ def test_a_table_holds_every_column() -> None:
 
 
 def test_a_home_does_not_hide_the_delivery() -> None:
-    """A person's state, a part of the country, has a column of its own."""
+    """A person's state, a part of the country, has a column apart from the delivery's state."""
     person = {"birthday_month": "2", "state": "Massachusetts"}
     (row,) = table(replace(RECORD, state="parked", person=person))
     assert (row["state"], row["address_state"], row["birthday_month"]) == ("parked", "Massachusetts", "2")
@@ -51,7 +51,7 @@ def test_a_home_does_not_hide_the_delivery() -> None:
 
 
 def test_quotes_commas_and_breaks_survive() -> None:
-    """What was written comes back as it was; a line ends with CR LF."""
+    """The text comes back as it was submitted; a line ends with CR LF."""
     wording = 'I said "yes", twice.\r\nBye\n'
     assert table(replace(RECORD, consent=wording), RECORD)[0]["consent"] == wording
     assert next(csv_lines([])).endswith("contact_id,note\r\n")
@@ -73,7 +73,7 @@ def test_no_cell_is_a_formula(formula: str, column: str) -> None:
 
 @pytest.mark.parametrize("harmless", ["Ann-Marie", "a=b", "it's", "1+1", ""])
 def test_other_cells_are_left_alone(harmless: str) -> None:
-    """Only the beginning counts."""
+    """Only the beginning of a cell makes it a formula."""
     (row,) = table(replace(RECORD, source=harmless))
     assert row["source"] == harmless
 
@@ -91,7 +91,7 @@ def test_lines_of_json_hold_the_text_as_it_was_submitted() -> None:
 
 @pytest.mark.parametrize("form", [csv_lines, json_lines])
 def test_lines_come_one_by_one(form: object) -> None:
-    """A line is there before the next record is asked for, so memory does not grow with their number."""
+    """A line is made before the next record is read, so memory does not grow with their number."""
 
     def guarded() -> Iterator[SignupRecord]:
         yield from [RECORD] * 5
@@ -122,7 +122,7 @@ def test_a_formula_behind_a_foreign_separator_is_none(text: str) -> None:
 @pytest.mark.parametrize("bad", ["\ud800", "\x00", "\x1b[31m", "\x9b31m", "\x85", "\x7f"])
 @pytest.mark.parametrize("field", ["source", "consent", "last_error", "custom_fields", "tags", "person"])
 def test_every_row_is_written_and_what_cannot_be_is_marked(field: str, bad: str) -> None:
-    """Earlier releases let in half characters and controls, at any depth: neither ends an export."""
+    """Lone surrogates and control characters of earlier releases do not end an export."""
     text = f"a{bad}b"
     documents: dict[str, Any] = {"custom_fields": {text: [text]}, "tags": (text,), "person": {"city": text}}
     value = documents.get(field, text)
@@ -136,7 +136,7 @@ def test_every_row_is_written_and_what_cannot_be_is_marked(field: str, bad: str)
 
 
 def test_two_names_that_look_alike_when_marked_are_both_written() -> None:
-    """Neither ends the export, and neither takes the other's place."""
+    """Two names that differ only in replaced characters neither end the export nor overwrite each other."""
     spoiled = replace(RECORD, custom_fields={f"a{chr(0xD800)}": "1", f"a{chr(0xDFFF)}": "2"})
     (row,) = table(spoiled)
     assert json.loads(row["custom_fields"]) == {"a\ufffd": "1", "a\ufffd\ufffd": "2"}

@@ -44,7 +44,7 @@ def record_of(care: SignupActions, name: str) -> SignupRecord:
 
 
 def test_a_parked_signup_is_due_again_as_if_never_tried(house: House, care: SignupActions) -> None:
-    """Retry makes it the next to go, and a success ends the matter."""
+    """A retry makes it due with all its tries, and it is delivered."""
     park(house, "s1")
     assert care.retry("s1") is Retry.DUE
     record = record_of(care, "s1")
@@ -59,7 +59,7 @@ def test_a_parked_signup_is_due_again_as_if_never_tried(house: House, care: Sign
 
 
 def test_only_parked_signups_are_retried(house: House, care: SignupActions) -> None:
-    """What waits, or is unknown, is left alone and said so."""
+    """A sign-up that waits or is unknown is left alone, and the outcome says so."""
     accept(house.database, "waiting", at=5)
     assert care.retry("waiting") is Retry.NOT_PARKED
     assert care.retry("nobody") is Retry.UNKNOWN
@@ -67,7 +67,7 @@ def test_only_parked_signups_are_retried(house: House, care: SignupActions) -> N
 
 
 def test_all_parked_are_retried_at_once(house: House, care: SignupActions) -> None:
-    """Every one that is parked, and how many they were; nobody else."""
+    """Every parked sign-up is retried and counted, and no other."""
     park(house, "s1")
     park(house, "s2")
     accept(house.database, "waiting", at=5)
@@ -78,7 +78,7 @@ def test_all_parked_are_retried_at_once(house: House, care: SignupActions) -> No
 
 
 def test_a_retry_leaves_the_id_in_the_log_and_no_address(house: House, care: SignupActions) -> None:
-    """Who looks into the log sees that a person acted."""
+    """The log shows that a person acted, without personal data."""
     park(house, "s1")
     structlog.contextvars.clear_contextvars()  # what a request of an earlier test left there
     with structlog.testing.capture_logs() as logged:
@@ -92,7 +92,7 @@ def test_a_retry_leaves_the_id_in_the_log_and_no_address(house: House, care: Sig
 
 
 def test_a_carried_signup_names_its_carrier(house: House, care: SignupActions) -> None:
-    """The operator is led to the sign-up whose call did it."""
+    """A merged sign-up names the one whose call delivered it."""
     accept(house.database, "leader", contact="ada@example.org", at=1)
     accept(house.database, "carried", contact="ada@example.org", at=2)
     claimed = claim(house)
@@ -115,7 +115,7 @@ def test_an_address_is_found_however_it_is_typed(house: House, care: SignupActio
 
 
 def test_what_is_no_address_is_refused_before_anything_is_read(care: SignupActions) -> None:
-    """A typing mistake is told, not answered with an empty table."""
+    """A typing mistake is an error, not an empty table."""
     with pytest.raises(AddressUnclear, match="ada"):
         care.newest(limit=9, email="ada@")
     with pytest.raises(AddressUnclear):
@@ -123,5 +123,5 @@ def test_what_is_no_address_is_refused_before_anything_is_read(care: SignupActio
 
 
 def test_an_unknown_id_has_no_case(care: SignupActions) -> None:
-    """None, not an error."""
+    """The answer is None, not an error."""
     assert care.show("nobody") is None

@@ -65,13 +65,13 @@ def test_everything_known_has_a_row() -> None:
 
 
 def test_where_a_person_lives_is_not_how_the_sign_up_stands() -> None:
-    """Two rows, told apart by name."""
+    """A person's state and the delivery's state are two rows with different names."""
     known = dict(rows(replace(RECORD, person={"state": "Massachusetts"}), [], "Nothing."))
     assert (known["State"], known["Address state"]) == (RECORD.state, "Massachusetts")
 
 
 def test_each_call_has_a_row_with_its_outcome() -> None:
-    """From when to when and what came of it, or that nobody knows."""
+    """A row gives start, end and outcome, or that the outcome is not known."""
     ended = CallRecord(1, NOW, NOW + 250, "delivered", ())
     refused = CallRecord(1, NOW, NOW + 250, "parked.", (), "No such field.")
     unknown = CallRecord(1, NOW + 60_000, None, None, ())
@@ -90,7 +90,7 @@ def test_a_line_shows_the_address_in_full_and_the_last_error() -> None:
 
 @pytest.mark.parametrize("evil", ["\x1b[2J", "\x9b31m", "\x07", "\u202egro.elpmaxe"])
 def test_what_strangers_wrote_cannot_steer_the_terminal(evil: str) -> None:
-    """Escape sequences, bells and marks that turn the direction are replaced, in the list and in the case."""
+    """Escape sequences, bells and direction marks are replaced, in the list and in the details."""
     record = replace(RECORD, last_error=evil, user_agent=evil, consent=f"a\n{evil}", person={"x": evil})
     texts = [signup_line(record), *(value for _, value in rows(record, [], evil))]
     assert all(text.isprintable() for text in texts)
@@ -98,7 +98,7 @@ def test_what_strangers_wrote_cannot_steer_the_terminal(evil: str) -> None:
 
 
 def test_custom_fields_and_tags_are_told_by_their_names() -> None:
-    """What strangers wrote steers no terminal, the name neither."""
+    """Neither names nor values that strangers wrote can steer the terminal."""
     said: dict[str, str | list[str]] = {
         "Shoe size": "42",
         "Topics": ["Chess", "Cooking"],

@@ -19,7 +19,7 @@ def test_without_a_token_set_it_does_not_exist(client: FlaskClient) -> None:
 
 @pytest.mark.parametrize("header", ["Bearer wrong", "Bearer ", "Basic x", None])
 def test_a_wrong_token_is_401(make_app: MakeApp, header: str | None) -> None:
-    """Only the token's holder may use up the vendor's quota."""
+    """Without the right token nobody can use up the vendor's quota."""
     client = make_app(DRAIN_TOKEN=TOKEN).test_client()
     answer = client.post("/internal/drain", headers={"Authorization": header} if header else {})
     assert answer.status_code == 401
