@@ -13,7 +13,7 @@ from store.signups.accept import Signups
 
 @dataclass(frozen=True)
 class SignupStatuses:
-    """Looks wherever a sign-up may be: stored, kept apart, or in the spool."""
+    """Looks wherever a sign-up may be: delivered, suspected, or in the spool."""
 
     signups: Signups
     suspected: SuspectedReview

@@ -1,7 +1,7 @@
 """The rules by which an anonymous sign-up is suspected to be a program's.
 
 One that breaks a rule is not refused: its sender would only learn the rule, and a person taken for a program
-would be lost. It is answered like any other and kept apart (services/signups/suspected.py).
+would be lost. It is answered like any other and suspected (services/signups/suspected.py).
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ SITE_NETWORKS = 2
 
 @dataclass(frozen=True)
 class RateLimits:
-    """How many sign-ups are believed from one address, from one network, and by one form; 0: no limit.
+    """How many sign-ups from one address, from one network, and by one form are not suspected; 0: no limit.
 
     `address`, `network` and `form` are by the minute. The slower ones are, where they are None, five times as
     much an hour and fifteen times as much a day: a school behind one address may sign up five classes of
@@ -109,7 +109,7 @@ class Protection:
     """Judges anonymous sign-ups by the rules, and signs the tokens that tell when a form was shown.
 
     Args:
-        keys: those whose tokens are believed; the first one signs.
+        keys: those whose tokens are accepted; the first one signs.
         rates: the rate limits.
         captchas: by the level of a form's protection that asks for them.
         is_full: tells whether as many sign-ups of a form wait as may.

@@ -21,7 +21,7 @@ SPOOL_FIRST_MS = 2_000
 
 
 class DurableAccept:
-    """The database first, the spool while it refuses."""
+    """Accepts sign-ups into the database and, while that refuses, into the spool."""
 
     def __init__(
         self,
@@ -68,8 +68,8 @@ class DurableAccept:
         """Store a sign-up with its delivery; when this returns, they are on disk.
 
         Returns:
-            The rules for which it is kept apart, empty for a sign-up like any other; None where it is in the
-            spool. A flood of sign-ups that were found out is answered alike and not kept.
+            The rules for which it is suspected, empty for a sign-up that is delivered; None for one in the
+            spool. Of a flood of sign-ups that were found out not all are kept, though the answer is the same.
 
         Raises:
             KeyTaken: another sign-up has the key; nothing was stored.
@@ -110,7 +110,7 @@ class DurableAccept:
             return None
 
     def _in_order(self, accept: Callable[[], tuple[str, ...]]) -> tuple[str, ...] | None:
-        """Store it, but not before an older one of the same person that is in the spool: then None."""
+        """Store it, unless an older one is still in the spool: then None, so that it queues up behind."""
         try:
             return accept()
         except SpoolFirst:
