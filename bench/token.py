@@ -37,10 +37,10 @@ def measure() -> list[tuple[str, str]]:
     """Measure a connected TokenSource on SQLite that one thread asks repeatedly."""
     with tempfile.TemporaryDirectory() as folder:
         database = Database(f"sqlite:///{Path(folder) / 'app.db'}")
-        connections, sealer = CountedConnections(database), TokenCipher(["a key of enough length"])
+        connections, cipher = CountedConnections(database), TokenCipher(["a key of enough length"])
         connections.store_connected(
-            access_sealed=sealer.seal("access"),
-            refresh_sealed=sealer.seal("refresh"),
+            access_sealed=cipher.seal("access"),
+            refresh_sealed=cipher.seal("refresh"),
             access_issued_at=_now(),
             access_expires_at=_now() + DAY,
             scope=None,
@@ -49,7 +49,7 @@ def measure() -> list[tuple[str, str]]:
         server = AuthorizationServer(
             requests.Session(), base_url="https://unused.invalid", client_id="id", client_secret="secret"
         )
-        source = TokenSource(OAuthContext(connections, server, sealer, clock=_now))
+        source = TokenSource(OAuthContext(connections, server, cipher, clock=_now))
         source.current()
         micros = [_round(source) for _ in range(ROUNDS)]
         connections.reads = 0

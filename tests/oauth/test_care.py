@@ -257,7 +257,7 @@ def test_an_older_key_is_replaced_transparently(
     assert connections.row.generation == 1
 
 
-def test_a_pair_the_vault_refused_is_rescued_and_imported_by_another_process(
+def test_a_pair_the_store_refused_is_rescued_and_imported_by_another_process(
     rescued: TokenSource,
     connections: ConnectionsOnFile,
     server: AuthorizationServer,

@@ -1,4 +1,4 @@
-"""The source: what it hands out and what each failure leaves behind."""
+"""The token source: what it hands out and what each failure leaves behind."""
 
 from dataclasses import replace
 
@@ -204,7 +204,7 @@ def test_pauses_grow_to_a_quarter_of_an_hour(
 def test_an_unforeseen_refusal_is_tried_again_in_a_quarter_of_an_hour(
     source: TokenSource, vendor: Vendor, clock: Clock
 ) -> None:
-    """Asking sooner would not change what the vendor dislikes."""
+    """An earlier retry would be refused in the same way."""
     clock.now = EXPIRED
     vendor.canned = [(400, '{"error": "unsupported_grant_type"}')]
     with pytest.raises(RefreshUnavailable) as caught:
@@ -229,7 +229,7 @@ def test_a_lost_answer_is_asked_for_again_at_once_also_after_other_failures(
 def test_a_pause_dated_by_a_clock_since_set_back_is_ignored(
     source: TokenSource, connections: ConnectionsOnFile, clock: Clock
 ) -> None:
-    """A step of the clock by 26 hours does not stop refreshing for 26 hours."""
+    """A clock that was set by 26 hours does not stop refreshing for 26 hours."""
     clock.now = EXPIRED
     connections.row = replace(connections.row, next_refresh_at=clock.now + 26 * HOUR)
     assert source.current() == "access-secret-1"
@@ -255,7 +255,7 @@ def test_invalid_grant_on_the_newest_generation_is_final(
 def test_a_dead_grant_does_not_waste_a_living_access_token(
     source: TokenSource, connections: ConnectionsOnFile
 ) -> None:
-    """The access token is used until it ends."""
+    """The access token is used until it expires."""
     connections.row = replace(connections.row, state="needs_reauthorization")
     assert source.current() == "access-secret-0"
 
@@ -336,7 +336,7 @@ def test_tokens_of_another_key_are_left_untouched(
     assert vendor.forms == []
 
 
-def test_nothing_is_sent_when_the_vault_cannot_be_written(
+def test_nothing_is_sent_when_the_store_cannot_be_written(
     source: TokenSource, connections: ConnectionsOnFile, vendor: Vendor, clock: Clock
 ) -> None:
     """The lease is the write test: a token that could not be stored is not asked for."""
@@ -354,7 +354,7 @@ def test_a_short_failure_to_store_is_retried_before_the_token_is_handed_out(
     clock: Clock,
     cipher: TokenCipher,
 ) -> None:
-    """The pair is in the connections when the caller gets its token."""
+    """The pair is stored when the caller gets its token."""
     clock.now = EXPIRED
     vendor.meanwhile = lambda: connections.broken.add("store_refreshed")
     slow = TokenSource(
@@ -367,7 +367,7 @@ def test_a_short_failure_to_store_is_retried_before_the_token_is_handed_out(
 def test_a_pair_that_cannot_be_stored_is_held_and_stored_later(
     source: TokenSource, connections: ConnectionsOnFile, vendor: Vendor, clock: Clock, cipher: TokenCipher
 ) -> None:
-    """It is all there is: its access token serves, its refresh token is not sent until it is stored."""
+    """The pair in memory is the only one: its refresh token is not sent until it is stored."""
     clock.now = EXPIRED
     connections.broken = {"store_refreshed"}
     assert source.current() == "access-secret-1"
@@ -459,7 +459,7 @@ def test_a_rejection_cannot_revive_a_dead_connection(
     state: str,
     expected: type[OAuthError],
 ) -> None:
-    """Where only a person can help, the vendor is left alone."""
+    """Where only a person can help, the vendor is not called."""
     token = source.current()
     if state == "disconnected":
         connections.disconnect(now=START)

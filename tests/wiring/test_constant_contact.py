@@ -1,4 +1,4 @@
-"""How the vendor's client and the keeper of tokens are put together."""
+"""How the vendor's client and the source of tokens are wired."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ class Disconnected(TokenSource):
 
 
 def test_who_has_no_token_books_no_call() -> None:
-    """What the keeper says becomes what the delivery understands, at the moment when it asks."""
-    keeper = Disconnected()
-    authorize = authorizing(keeper)
-    assert keeper.asked == 0
+    """An error of the token source becomes the one that the delivery understands, when it asks."""
+    source = Disconnected()
+    authorize = authorizing(source)
+    assert source.asked == 0
     with pytest.raises(ConnectionUnusable) as caught:
         authorize()
-    assert (caught.value.detail, keeper.asked) == ("NotConnected", 1)
+    assert (caught.value.detail, source.asked) == ("NotConnected", 1)
 
 
 def test_reaching_a_host_is_a_real_call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -285,7 +285,7 @@ def test_a_lease_that_is_renewed_again_and_again_spends_no_code(
     assert vendor.forms == []
 
 
-def test_a_vault_that_cannot_store_tells_nobody_of_success(
+def test_a_store_that_fails_tells_nobody_of_success(
     connector: Connector, connections: ConnectionsOnFile, connected: Calls
 ) -> None:
     """No message of success without stored tokens, and the lease is given back."""

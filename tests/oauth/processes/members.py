@@ -1,4 +1,4 @@
-"""Processes with a source each, that share a database, a vendor and a time that tests move by hand.
+"""Processes with a token source each, that share a database, a vendor and a time that tests move by hand.
 
 Imports little: each process imports this module, not the tests.
 """

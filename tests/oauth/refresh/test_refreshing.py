@@ -113,7 +113,7 @@ def test_no_replay_begins_that_would_end_too_late(
 def test_a_database_that_refuses_at_once_is_asked_for_five_seconds(
     refresher: Refresher, hanging: Hanging, vendor: Vendor, clock: Clock
 ) -> None:
-    """Long enough for a restart or a failover; the pair that the vendor issued is all there is."""
+    """Long enough for a restart or a failover; the pair that the vendor issued is the only one."""
     hanging.hangs = 0.05
     refresh(refresher, hanging)
     assert len(hanging.tries) == 5

@@ -20,7 +20,7 @@ from tests.oauth.vendor import DAY, HOUR, START, Clock, Vendor
 from tests.store.conftest import accept
 
 EXPIRED = START + DAY
-# The vendor is held until the test lets it go, so this is only about a busy machine's moods.
+# The vendor is held until the test lets it go, so this bounds a busy machine only.
 AT_ONCE = 3.0
 PATIENCE = 0.75
 
@@ -120,7 +120,7 @@ def test_a_pause_after_a_failure_is_kept_by_every_process(
     clock: Clock,
     vendor: Vendor,
 ) -> None:
-    """Ten processes do not knock ten times: the next try is written in the row."""
+    """Ten processes make no ten calls: the time of the next try is in the row."""
     clock.now = EXPIRED
     sources = [
         TokenSource(OAuthContext(connections, server, cipher, clock=clock, wait=clock.wait))

@@ -25,13 +25,13 @@ class Tended:
 def test_a_due_refresh_is_heard_of_at_once_and_stop_ends_the_thread() -> None:
     """Until then it sleeps; after stop nothing is tended."""
     source = Tended(600)
-    ticker = RefreshThread(source)
-    ticker.start()
+    thread = RefreshThread(source)
+    thread.start()
     assert source.tended.wait(5)
     source.tended.clear()
     source.refresh_due.set()
     assert source.tended.wait(5)
-    ticker.stop()
+    thread.stop()
     times = source.times
     source.refresh_due.set()
     threading.Event().wait(0.05)
@@ -41,10 +41,10 @@ def test_a_due_refresh_is_heard_of_at_once_and_stop_ends_the_thread() -> None:
 def test_short_lived_tokens_are_looked_at_more_often() -> None:
     """The pause follows the token's soft margin."""
     source = Tended(0.01)
-    ticker = RefreshThread(source)
-    ticker.start()
+    thread = RefreshThread(source)
+    thread.start()
     for _ in range(3):
         assert source.tended.wait(5)
         source.tended.clear()
-    ticker.stop()
+    thread.stop()
     assert source.times >= 3

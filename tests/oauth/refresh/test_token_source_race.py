@@ -55,7 +55,7 @@ def test_32_threads_with_a_rejected_token_make_one_refresh(source: TokenSource, 
     assert len(vendor.forms) == 1
 
 
-def test_two_processes_on_one_vault_make_one_refresh(
+def test_two_processes_on_one_store_make_one_refresh(
     connections: ConnectionsOnFile,
     vendor: Vendor,
     server: AuthorizationServer,
