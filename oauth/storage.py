@@ -6,7 +6,7 @@ from typing import Protocol, TypedDict, Unpack
 
 
 class StoredConnection(Protocol):
-    """The one connection row. Times are epoch ms.
+    """What is used of the one connection row. Times are epoch ms.
 
     ``generation`` grows with each new token pair, ``epoch`` with each authorization and disconnect.
     ``attempt_started_at`` stays set where the owner of a lease never reported. ``outcome_unknown`` says that
@@ -28,8 +28,6 @@ class StoredConnection(Protocol):
     @property
     def access_issued_at(self) -> int | None: ...
     @property
-    def scope(self) -> str | None: ...
-    @property
     def failures(self) -> int: ...
     @property
     def last_error(self) -> str | None: ...
@@ -49,10 +47,6 @@ class StoredConnection(Protocol):
     def account_id(self) -> str | None: ...
     @property
     def account_name(self) -> str | None: ...
-    @property
-    def account_user(self) -> str | None: ...
-    @property
-    def connected_by(self) -> str | None: ...
     @property
     def attempt_started_at(self) -> int | None: ...
     @property
@@ -154,7 +148,7 @@ class ConnectionStorage(Protocol):
 
 
 class StoredAttempt(Protocol):
-    """One open attempt to connect."""
+    """What is used of an open attempt to connect."""
 
     @property
     def browser_hash(self) -> str: ...
@@ -162,10 +156,6 @@ class StoredAttempt(Protocol):
     def verifier_sealed(self) -> str: ...
     @property
     def redirect_uri(self) -> str: ...
-    @property
-    def created_at(self) -> int: ...
-    @property
-    def expires_at(self) -> int: ...
 
 
 class Attempts(Protocol):

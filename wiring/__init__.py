@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from oauth.refresh.schedule import lasts
 from services import Services
-from services.connection.status import ConnectionStatus
 from services.delivery.thread import DeliveryThread
-from services.forms.faults import FormFaults
 from services.intake.identifiers import SignupIds
 from services.operations.housekeeping import HousekeepingThread
 from services.operations.metrics import Metrics
@@ -24,7 +21,7 @@ from wiring.clock import Tuning, real_clock
 from wiring.connection import Connection, Tokens, build_connection, build_tokens
 from wiring.constant_contact import Account, Vendor, build_account, vendor_of
 from wiring.forms import FormParts, build_forms
-from wiring.operations import Watched, build_doctor, build_health, build_housekeeping, build_reader
+from wiring.operations import build_doctor, build_health, build_housekeeping, build_reader
 from wiring.signups import DeliveryParts, build_delivery, build_intake
 from wiring.storage import Storage, build_storage
 
@@ -74,10 +71,7 @@ def build_services(
     store = storage.store
     access = build_access(settings, store, clock)
     tokens = build_tokens(settings, storage, vendor, tuning)
-    status = ConnectionStatus(
-        store.connections, lasts=lasts, clock=clock, public_client=settings.public_client
-    )
-    account = build_account(storage, vendor, tokens.source, status, tuning)
+    account = build_account(settings, storage, vendor, tokens.source, tuning)
     delivery = build_delivery(settings, storage, account, tuning)
     worker = delivery.worker
 
@@ -87,20 +81,8 @@ def build_services(
         worker.wake()
 
     connection = build_connection(settings, storage, tokens, account, on_connected=connected)
-    forms = build_forms(
-        settings, storage, worker, keys=access.keys, cipher=tokens.context.cipher, tuning=tuning
-    )
-    form_faults = FormFaults(forms.catalog, account.lists, account.fields_and_tags)
-    watched = Watched(
-        settings=settings,
-        storage=storage,
-        account=account,
-        forms=forms,
-        form_faults=form_faults,
-        delivery=worker,
-        proxy_watch=access.proxy_watch,
-    )
-    reader = build_reader(watched)
+    forms = build_forms(settings, storage, account, worker, cipher=tokens.context.cipher, tuning=tuning)
+    reader = build_reader(settings, storage, account, forms, worker, access.proxy_watch)
     entrance = build_intake(settings, storage, account, forms, worker, access.keys)
     services = Services(
         intake=entrance.intake,
@@ -128,14 +110,14 @@ def build_services(
         ignored_fields=forms.ignored_fields,
         open_lists=forms.open_lists,
         delivery=worker,
-        connection=status,
+        connection=account.connection,
         connection_control=connection.control,
         audit=store.events.recent,
         health=build_health(settings, storage, reader),
-        housekeeping=build_housekeeping(watched),
+        housekeeping=build_housekeeping(storage, forms, worker, access.proxy_watch),
         metrics=Metrics(reader),
         doctor=build_doctor(settings, reader, connection.control),
-        form_faults=form_faults,
+        form_faults=forms.faults,
         admin=access.admin,
         api_keys=access.api_keys,
         drain_token=access.drain_token,

@@ -13,6 +13,7 @@ from oauth.authorization_server import TOTAL_SECONDS, AuthorizationServer
 from oauth.bearer import BearerAuth
 from oauth.connecting.account_check import AccountLike
 from oauth.errors import AccountUnavailable, AccountUnusable, OAuthError
+from oauth.refresh.schedule import lasts
 from oauth.token_source import TokenSource
 from services.account.fields_and_tags import FieldsAndTags
 from services.account.lists import ListCache
@@ -117,10 +118,13 @@ class Account:
 
 
 def build_account(
-    storage: Storage, vendor: Vendor, tokens: TokenSource, connection: ConnectionStatus, tuning: Tuning
+    settings: Settings, storage: Storage, vendor: Vendor, tokens: TokenSource, tuning: Tuning
 ) -> Account:
     """Build the account that `tokens` give access to."""
     store, clock, shared_clock = storage.store, storage.clock, storage.shared_clock
+    connection = ConnectionStatus(
+        store.connections, lasts=lasts, clock=clock, public_client=settings.public_client
+    )
     # A repeat after a 401 is a call that nobody has reserved.
     api = vendor.api(BearerAuth(tokens, booked=lambda: store.quota.count_call(shared_clock())))
     authorize = authorizing(tokens)

@@ -10,10 +10,10 @@ from urllib.parse import urlsplit
 import sandbox
 from oauth.encryption import TokenCipher
 from oauth.errors import Undecryptable
-from services.access.derived_keys import DerivedKeys
 from services.access.network_place import is_this_machine
 from services.delivery.worker import Delivery
 from services.forms.catalog import FormCatalog
+from services.forms.faults import FormFaults
 from services.forms.ignored_fields import IgnoredFields
 from services.forms.load import FormLoad
 from services.forms.open_lists import OpenLists
@@ -29,7 +29,9 @@ from services.signups.suspected import SuspectedReview
 from settings import THREADS_PER_WORKER, Settings
 from store.recovery.forms_copy import FormsCopy
 from transport.deadline import DeadlineSession
+from wiring.access import derived_keys
 from wiring.clock import Tuning
+from wiring.constant_contact import Account
 from wiring.storage import Storage
 
 # A visitor waits for the provider of a captcha.
@@ -51,20 +53,21 @@ class FormParts:
     day_share: DayShare
     ignored_fields: IgnoredFields
     visitor_keys: VisitorKeys
+    faults: FormFaults
 
 
 def build_forms(
     settings: Settings,
     storage: Storage,
+    account: Account,
     delivery: Delivery,
     *,
-    keys: DerivedKeys,
     cipher: TokenCipher,
     tuning: Tuning,
 ) -> FormParts:
     """Build them; `cipher` seals the keys for visitors that the database keeps."""
     store, clock, shared_clock = storage.store, storage.clock, storage.shared_clock
-    visitor_keys = _visitor_keys(storage, keys, cipher)
+    visitor_keys = _visitor_keys(settings, storage, cipher)
     load = FormLoad(clock=clock)
     proofs = ProofOfWork(
         keys=visitor_keys.proof_of_work, clock=shared_clock, load=load, highest=tuning.hardest_proof
@@ -114,6 +117,7 @@ def build_forms(
         day_share=day_share,
         ignored_fields=IgnoredFields(store.meta, clock=clock),
         visitor_keys=visitor_keys,
+        faults=FormFaults(catalog, account.lists, account.fields_and_tags),
     )
 
 
@@ -136,7 +140,7 @@ def _rate_limits(settings: Settings) -> RateLimits:
     )
 
 
-def _visitor_keys(storage: Storage, keys: DerivedKeys, cipher: TokenCipher) -> VisitorKeys:
+def _visitor_keys(settings: Settings, storage: Storage, cipher: TokenCipher) -> VisitorKeys:
     def unseal(text: str) -> str | None:
         try:
             return cipher.unseal(text)
@@ -144,7 +148,11 @@ def _visitor_keys(storage: Storage, keys: DerivedKeys, cipher: TokenCipher) -> V
             return None
 
     return VisitorKeys(
-        keys.visitors, meta=storage.store.meta, seal=cipher.seal, unseal=unseal, clock=storage.shared_clock
+        derived_keys(settings).visitors,
+        meta=storage.store.meta,
+        seal=cipher.seal,
+        unseal=unseal,
+        clock=storage.shared_clock,
     )
 
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from services.access.proxy_watch import ProxyWatch
 from services.connection.control import ConnectionControl
 from services.delivery.worker import Delivery
-from services.forms.faults import FormFaults
 from services.operations.doctor import Deployment, Doctor
 from services.operations.health import Health
 from services.operations.health_in_time import HealthInTime
@@ -25,23 +22,17 @@ VERSION = "0.1.0"
 CALLBACK_PATH = "/oauth/callback"
 
 
-@dataclass(frozen=True)
-class Watched:
-    """What the operations read and look after."""
-
-    settings: Settings
-    storage: Storage
-    account: Account
-    forms: FormParts
-    form_faults: FormFaults
-    delivery: Delivery
-    proxy_watch: ProxyWatch
-
-
-def build_reader(watched: Watched) -> SnapshotReader:
+def build_reader(
+    settings: Settings,
+    storage: Storage,
+    account: Account,
+    forms: FormParts,
+    delivery: Delivery,
+    proxy_watch: ProxyWatch,
+) -> SnapshotReader:
     """Build what health, doctor and metrics read."""
-    storage, store, account = watched.storage, watched.storage.store, watched.account
-    thread = watched.settings.delivery == "thread"
+    store = storage.store
+    thread = settings.delivery == "thread"
     return SnapshotReader(
         database=storage.database,
         spool=storage.spool,
@@ -52,12 +43,12 @@ def build_reader(watched: Watched) -> SnapshotReader:
         public_backlog=store.public_backlog,
         status=account.connection,
         lists=account.lists,
-        open_lists=watched.forms.open_lists,
+        open_lists=forms.open_lists,
         suspected=store.suspected,
-        form_faults=watched.form_faults.sentences,
-        proxies=watched.proxy_watch.problems,
+        form_faults=forms.faults.sentences,
+        proxies=proxy_watch.problems,
         opt_outs=account.opt_outs.problems,
-        silent_seconds=watched.delivery.silent_seconds if thread else None,
+        silent_seconds=delivery.silent_seconds if thread else None,
         clock=storage.clock,
     )
 
@@ -102,15 +93,16 @@ def _deployment(settings: Settings) -> Deployment:
     )
 
 
-def build_housekeeping(watched: Watched) -> Housekeeping:
+def build_housekeeping(
+    storage: Storage, forms: FormParts, delivery: Delivery, proxy_watch: ProxyWatch
+) -> Housekeeping:
     """Build the tasks that every serving process does now and then."""
-    storage, store, forms = watched.storage, watched.storage.store, watched.forms
-    database, clock = store.database, storage.clock
+    store, database, clock = storage.store, storage.database, storage.clock
     expiry, retention = Expiry(database), Retention(database)
 
     def import_spool() -> None:
         if storage.spool_import.run().signups:
-            watched.delivery.wake()
+            delivery.wake()
 
     def tidy() -> None:
         database.tidy(idle=not store.deliveries.pending_up_to(1))
@@ -122,7 +114,7 @@ def build_housekeeping(watched: Watched) -> Housekeeping:
         Task("tidy", 60, tidy),
         # Often, to accept form tokens of a process that just started with a new SECRET_KEY.
         Task("keys", 5, forms.visitor_keys.refresh),
-        Task("proxies", 5, watched.proxy_watch.exchange),
+        Task("proxies", 5, proxy_watch.exchange),
         # Counting a long backlog is slow, so at most a twentieth of the time is spent on it.
         Task("ceiling", 5, forms.queue_limit.count, rest_factor=20),
         Task("day_share", 5, forms.day_share.count, rest_factor=20),
