@@ -96,7 +96,7 @@ def test_a_contact_is_changed_at_the_time_of_completion(api: Api, vendor: Vendor
 def test_contacts_are_named_or_meet_a_criterion(
     api: Api, vendor: Vendor, source: str, tagged: set[str]
 ) -> None:
-    """One for each kind of source that the contract has for tags; deleted contacts meet none."""
+    """By each kind of source that the contract has for tags; deleted contacts meet no criterion."""
     member(api, "ada", list_memberships=[EVENTS])
     left = member(api, "left", list_memberships=[EVENTS])
     api("DELETE", f"/v3/contacts/{member(api, 'gone', list_memberships=[EVENTS])}")
@@ -116,7 +116,7 @@ def test_contacts_are_named_or_meet_a_criterion(
 
 
 def test_excluded_contacts_are_left_alone(api: Api, vendor: Vendor) -> None:
-    """With a criterion; beside names it makes no sense."""
+    """Only with a criterion: beside ids of contacts `exclude` is refused."""
     ada, vip = member(api, "ada"), tag(api)
     member(api, "bob")
     body = {"source": {"all_active_contacts": True}, "exclude": {"contact_ids": [ada]}, "tag_ids": [vip]}
@@ -152,7 +152,7 @@ def test_lists_are_added_and_removed(api: Api, vendor: Vendor) -> None:
 
 
 def test_a_contact_stays_within_fifty_lists(api: Api, vendor: Vendor) -> None:
-    """The activity tells of whom it could not add."""
+    """The activity's errors name the contact that it could not add."""
     lists = [
         str((api("POST", "/v3/contact_lists", {"name": f"L{n}"}).json or {})["list_id"]) for n in range(50)
     ]
@@ -166,7 +166,7 @@ def test_a_contact_stays_within_fifty_lists(api: Api, vendor: Vendor) -> None:
 
 @pytest.mark.parametrize("by", ["contact_ids", "list_ids"])
 def test_contacts_are_deleted(api: Api, vendor: Vendor, by: str) -> None:
-    """By name or by list; until then they are there, and afterwards their record is."""
+    """By id or by list, when the activity is completed; their record stays."""
     ada = member(api, list_memberships=[EVENTS])
     begun(api, DELETE, {by: [ada if by == "contact_ids" else EVENTS]})
     assert vendor.contact()["deleted_at"] is None
@@ -175,7 +175,7 @@ def test_contacts_are_deleted(api: Api, vendor: Vendor, by: str) -> None:
     assert len((api("GET", "/v3/contacts?status=all").json or {})["contacts"]) == 1
 
 
-def test_what_is_gone_by_then_is_passed_over(api: Api, vendor: Vendor) -> None:
+def test_what_is_deleted_meanwhile_is_skipped(api: Api, vendor: Vendor) -> None:
     """A contact that is deleted, a list and a tag that are, while the activity waits."""
     ada, bob, vip = member(api, "ada"), member(api, "bob"), tag(api)
     begun(api, ADD_TAGS, {"source": {"all_active_contacts": True}, "tag_ids": [vip]})
@@ -282,7 +282,7 @@ def test_a_thousand_may_be_queued(api: Api, vendor: Vendor) -> None:
 
 
 def test_a_reset_forgets_all_activities(api: Api, vendor: Vendor) -> None:
-    """What waited is not done to the new account."""
+    """Waiting activities change nothing in the new account."""
     begun(api, REMOVE_LISTS, {"source": {"contact_ids": [member(api)]}, "list_ids": [PRESET_LIST_ID]})
     vendor.client.post("/_sandbox/reset")
     vendor.advance(2)

@@ -41,7 +41,7 @@ def routes(app: Flask) -> set[str]:
 
 
 def test_every_operation_of_the_contract_is_imitated_or_named_as_lacking(client: FlaskClient) -> None:
-    """None is forgotten, none is in both, and the sandbox makes none up."""
+    """Each operation is in exactly one of the two lists, and the sandbox has no others."""
     imitated = routes(client.application)
     assert imitated | LACKING == set(OPERATIONS)
     assert imitated & LACKING == set()
@@ -49,7 +49,7 @@ def test_every_operation_of_the_contract_is_imitated_or_named_as_lacking(client:
 
 @pytest.mark.parametrize(("method", "template"), NOT_IMITATED)
 def test_what_is_not_imitated_says_so(client: FlaskClient, method: str, template: str) -> None:
-    """Whoever asks, also without a token; the message names the operation."""
+    """To every caller, also without a token; the message names the operation."""
     path = re.sub(r"{\w+}", "3d2b1d4c", f"/v3{template}")
     answer = client.open(path, method=method)
     assert answer.status_code == 501
@@ -104,7 +104,7 @@ def test_an_unknown_path_stays_a_404(api: Api, path: str) -> None:
 def test_a_parameter_that_is_not_imitated_says_so(
     api: Api, method: str, path: str, body: Any, named: str
 ) -> None:
-    """It is no mistake of the caller's, as a 400 would say."""
+    """A 501, since a 400 would say that the caller is wrong."""
     answer = api(method, path, body)
     assert answer.status_code == 501
     assert named in (answer.json or {})["error_message"]
@@ -157,7 +157,7 @@ def test_an_answer_of_the_contract_passes(method: str, path: str, status: int, b
 
 
 def test_every_answer_of_a_test_is_checked(api: Api, vendor: Vendor, answers: Answers) -> None:
-    """Those of the sandbox itself; what a test ordered in their place is not the sandbox's word."""
+    """Those of the sandbox itself, not the faults that a test injects."""
     api("POST", SIGN_UP, person())
     api("GET", "/v3/nothing")
     assert answers.checked == 2
@@ -169,7 +169,7 @@ def test_every_answer_of_a_test_is_checked(api: Api, vendor: Vendor, answers: An
 
 
 def test_a_wrong_answer_of_a_test_is_found(client: FlaskClient, answers: Answers) -> None:
-    """Whatever view gives it."""
+    """In the answer of any view."""
     client.application.view_functions["account.summary"] = lambda: {"contact_email": None}
     client.get("/v3/account/summary")
     assert answers.problems == ["GET /account/summary: 200 $.contact_email: None is not of type 'string'"]

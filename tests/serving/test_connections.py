@@ -102,7 +102,7 @@ def received(peer: socket.socket) -> bytes:
 
 
 def test_a_thread_gets_a_request_with_its_last_byte(loop: Loop) -> None:
-    """Not with its first, nor with any in between."""
+    """Not with its first byte, nor with any in between."""
     request = POST + b"Content-Length: 5\r\n\r\nhello"
     peer = loop.connect()
     for number in range(len(request)):
@@ -130,7 +130,7 @@ def test_a_thread_gets_a_request_with_its_last_byte(loop: Loop) -> None:
 def test_what_does_not_become_complete_ends_in_time(
     loop: Loop, sent: bytes, seconds: float, answer: bytes
 ) -> None:
-    """A request begun is answered with 408; a byte now and then buys no time."""
+    """A begun request is answered with 408; single bytes do not extend its time."""
     peer = loop.connect(sent)
     began = loop.now
     while received(peer) == b"":
@@ -169,7 +169,7 @@ def test_a_timed_out_peer_reads_what_to_do(loop: Loop) -> None:
 
 
 def test_a_head_that_is_too_long_is_refused(loop: Loop) -> None:
-    """As soon as it is."""
+    """As soon as its limit is exceeded."""
     peer = loop.connect(b"GET /" + b"a" * 3_000)
     assert received(peer).startswith(b"HTTP/1.1 431 ")
 
@@ -231,7 +231,7 @@ def test_a_peer_that_does_not_read_holds_no_thread(loop: Loop) -> None:
 
 
 def test_the_end_of_a_connection_holds_up_nothing(loop: Loop) -> None:
-    """A peer that does not close, and one that goes on sending: both are ended."""
+    """A peer that does not close, and one that goes on sending: both connections are ended."""
     silent, talker = loop.connect(REQUEST), loop.connect(REQUEST)
     first, second = loop.answer(b"bye", reusable=False), loop.answer(b"bye", reusable=False)
     assert received(silent) == b"bye<end>"
@@ -259,7 +259,7 @@ def test_a_peer_that_goes_away_is_forgotten(loop: Loop) -> None:
     assert loop.poller.get_map() == {}
 
 
-def test_when_all_places_are_taken_who_waited_longest_gives_way(loop: Loop) -> None:
+def test_with_too_many_connections_the_one_that_waited_longest_is_ended(loop: Loop) -> None:
     """Not the newest, and never a request that a thread has."""
     at_work = loop.connect(REQUEST)
     slow = [loop.connect(b"GET /slow") for _ in range(4)]
@@ -269,8 +269,8 @@ def test_when_all_places_are_taken_who_waited_longest_gives_way(loop: Loop) -> N
     assert len(loop.complete) == 2
 
 
-def test_memory_is_bounded_by_ending_who_waited_longest(loop: Loop) -> None:
-    """Bodies that are held back, and answers that nobody takes."""
+def test_memory_is_bounded_by_ending_the_one_that_waited_longest(loop: Loop) -> None:
+    """Bodies that stay incomplete, and answers that are not read."""
     loop.connect(REQUEST)
     first = loop.answer(b"a" * 390_000)
     holder = loop.connect(POST + b"Content-Length: 50000\r\n\r\n" + b"x" * 40_000)
@@ -307,8 +307,8 @@ def test_peers_that_send_complete_requests_are_counted(loop: Loop) -> None:
     assert loop.connections.active == 0
 
 
-def test_a_stop_waits_shortly_for_what_has_not_come(loop: Loop) -> None:
-    """Silent connections end first, then requests begun; what a thread has is answered."""
+def test_a_stop_waits_shortly_for_incomplete_requests(loop: Loop) -> None:
+    """Silent connections end first, then begun requests; those in threads are answered."""
     silent, begun, complete = loop.connect(), loop.connect(b"GET"), loop.connect(REQUEST)
     loop.connections.stop(loop.now + 30)
     loop.later(LIMITS.stop_idle_seconds)

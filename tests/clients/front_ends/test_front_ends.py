@@ -1,4 +1,4 @@
-"""Everybody's front ends sign people up, as docs/forms.md says: other people's code, in a real Chromium."""
+"""Front ends of other projects sign people up, as docs/forms.md says, in a real Chromium."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def test_in_a_browser(page: Page, running: Running, case: InBrowser, tmp_path: P
 
 @pytest.mark.parametrize("case", FROM_SERVER, ids=named)
 def test_from_a_server(running: Running, case: FromServer) -> None:
-    """It gets JSON, not a page, whatever else it would accept."""
+    """It gets JSON, not a page, whatever its Accept header says."""
     email = f"server-{FROM_SERVER.index(case)}@example.org"
     body = case.json
     if isinstance(body, list):

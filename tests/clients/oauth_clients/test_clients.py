@@ -106,7 +106,7 @@ def test_wrong_redirect_uri(sandbox: Sandbox, client: OAuthClient, address: str)
 
 
 def test_wrong_verifier(sandbox: Sandbox, public_client: OAuthClient) -> None:
-    """Whoever caught the code alone gets nothing for it."""
+    """The code alone, without its verifier, is refused."""
     begun, other = (public_client.begin(sandbox.public) for _ in range(2))
     with pytest.raises(Refused) as refused:
         public_client.exchange(
@@ -171,7 +171,7 @@ def test_unused_refresh_token(sandbox: Sandbox, client: OAuthClient) -> None:
 
 
 def test_expired_access_token(sandbox: Sandbox, client: OAuthClient) -> None:
-    """The API refuses it after its time, and a refresh mends that."""
+    """The API refuses it after its expiry, and a refresh brings a new one."""
     tokens = sandbox.connected(client, sandbox.confidential)
     sandbox.control("clock", advance=DAY)
     with pytest.raises(Refused) as refused:

@@ -1,1 +1,1 @@
-"""Tests of the room of the same name."""
+"""Sign-ups from other sites' pages, in a real browser."""

@@ -1,1 +1,1 @@
-"""Tests of the room of the same name."""
+"""Forms in a real browser: fields, captchas, protection."""

@@ -1,1 +1,1 @@
-"""Tests of the room of the same name."""
+"""The service while the vendor, the database or the disk fails."""

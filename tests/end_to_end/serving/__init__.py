@@ -1,1 +1,1 @@
-"""Tests of the room of the same name."""
+"""Real servers: start, commands, workers, limits and slow peers."""

@@ -17,7 +17,7 @@ def token(vendor: Vendor) -> str:
 
 
 def test_an_address_is_added_unconfirmed(vendor: Vendor, token: str) -> None:
-    """The owner's is there and confirmed; a new one has no role yet."""
+    """The owner's address is confirmed; a new one has no role yet."""
     (owner,) = vendor.call(token, "GET", EMAILS).json or []
     assert (owner["email_address"], owner["confirm_status"]) == ("owner@example.com", "CONFIRMED")
     assert owner["roles"] == ["CONTACT", "BILLING", "REPLY_TO"]

@@ -1,4 +1,4 @@
-"""Access tokens as others check them: by the published key, with the claims that they look at."""
+"""Access tokens as verifiers check them: by the published key, with the claims that they need."""
 
 from __future__ import annotations
 

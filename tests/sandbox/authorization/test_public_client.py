@@ -1,4 +1,4 @@
-"""An application without a secret: PKCE alone proves that who exchanges a code asked for it."""
+"""An application without a secret: PKCE alone proves that the code's sender asked for it."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_connects_and_refreshes(vendor: Vendor) -> None:
 
 
 def test_all_parameters_in_the_query(vendor: Vendor) -> None:
-    """So the vendor's page pkce_flow shows it, step 4."""
+    """As in step 4 of the vendor's page pkce_flow."""
     query = {
         "client_id": SANDBOX_CLIENT_ID,
         "redirect_uri": REDIRECT_URI,
@@ -69,7 +69,7 @@ def test_without_the_verifier_nobody_connects(vendor: Vendor, verifier: str | No
 
 
 def test_a_code_without_challenge_needs_the_secret(vendor: Vendor) -> None:
-    """Whoever caught the code could exchange it; the refusal does not use it up."""
+    """Anyone who intercepts the code could exchange it; the refusal does not use it up."""
     code = vendor.code()
     answer = exchanged(vendor, code)
     assert (answer.status_code, (answer.json or {})["error"]) == (401, "invalid_client")
@@ -77,7 +77,7 @@ def test_a_code_without_challenge_needs_the_secret(vendor: Vendor) -> None:
 
 
 def test_the_refresh_token_of_a_confidential_connection_needs_the_secret(vendor: Vendor) -> None:
-    """Nor does an unproven caller end that connection by a superseded token."""
+    """Nor does a caller without the secret end that connection by a superseded token."""
     first = vendor.connect()
     second = vendor.refresh(first["refresh_token"]).json or {}
     vendor.advance(60)
@@ -97,7 +97,7 @@ def test_replay_after_the_grace_ends_a_public_connection(vendor: Vendor) -> None
 
 
 def test_stays_public_across_a_restart(vendor: Vendor, clock: Clock) -> None:
-    """The kind of the connection stands in the token."""
+    """The token contains whether its connection is public."""
     token = connected(vendor)["refresh_token"]
     confidential = vendor.connect(user="campaign_creator")["refresh_token"]
     restarted = Vendor(create_sandbox(clock).test_client())
@@ -123,18 +123,18 @@ def test_180_unused_days(vendor: Vendor) -> None:
     ],
 )
 def test_who_does_not_name_itself_rightly(vendor: Vendor, form: dict[str, Any], shape: str) -> None:
-    """An unknown id has the shape that it has in Basic credentials; a secret in the body is no proof."""
+    """An unknown id is answered as in Basic credentials; a secret in the body is refused."""
     answer = refreshed(vendor, connected(vendor)["refresh_token"], **form)
     assert (answer.status_code, (answer.json or {})[shape]) == (401, "invalid_client")
 
 
 def test_an_empty_secret_is_none(vendor: Vendor) -> None:
-    """By RFC 6749 §2.3.1 an empty secret may as well be left out."""
+    """By RFC 6749 §2.3.1 an empty secret is the same as none."""
     assert refreshed(vendor, connected(vendor)["refresh_token"], client_secret="").status_code == 200
 
 
 def test_basic_credentials_beside_the_body(vendor: Vendor) -> None:
-    """The same id twice does no harm, another one does, and two ways to show the secret are one too many."""
+    """The same id twice is accepted, another id or the secret in both places is refused."""
     token = vendor.connect()["refresh_token"]
     credentials = {"grant_type": "refresh_token", "refresh_token": token}
     assert vendor.token(client_id="someone-else", **credentials).status_code == 401

@@ -113,14 +113,14 @@ def test_basic_credentials_are_form_encoded(vendor: Vendor, credentials: tuple[s
 
 
 def test_a_blank_in_credentials_is_a_plus_sign(vendor: Vendor) -> None:
-    """What decodes to another secret is refused, as is what only decodes twice to the right one."""
+    """A value that decodes to another secret, or only if decoded twice, is refused."""
     for wrong in ("sandbox+secret", "sandbox%252Dsecret"):
         answer = vendor.token(auth=(SANDBOX_CLIENT_ID, wrong), grant_type="refresh_token")
         assert (answer.status_code, (answer.json or {})["error"]) == (401, "invalid_client")
 
 
 def test_refresh_tokens_have_43_characters(vendor: Vendor) -> None:
-    """One public client of the vendor keeps them in a column of 50."""
+    """A public client of the vendor stores them in a column of 50 characters."""
     for mode in ("rotating", "long_lived"):
         vendor.settings(refresh_tokens=mode)
         first = vendor.connect(scope="contact_data account_read billing_data offline_access")
@@ -224,7 +224,7 @@ def test_long_lived(vendor: Vendor) -> None:
 
 @pytest.mark.parametrize("mode", ["rotating", "long_lived"])
 def test_unused_for_180_days(vendor: Vendor, mode: str) -> None:
-    """Either kind dies after 180 unused days."""
+    """A token of either kind expires after 180 unused days."""
     vendor.settings(refresh_tokens=mode)
     token = vendor.connect()["refresh_token"]
     vendor.advance(180 * DAY)
@@ -299,7 +299,7 @@ def test_later_token_of_an_earlier_process_is_the_newest(vendor: Vendor, clock: 
 
 @pytest.mark.parametrize("days", [180, 181])
 def test_idle_rotating_token_dies_across_a_restart(vendor: Vendor, clock: Clock, days: int) -> None:
-    """A restart does not make an idle rotating token young again."""
+    """A restart does not reset the idle time of a rotating token."""
     token = vendor.connect()["refresh_token"]
     clock.now += days * DAY
     restarted = Vendor(create_sandbox(clock).test_client())
@@ -321,7 +321,7 @@ def test_reset_kills_earlier_tokens(vendor: Vendor, clock: Clock) -> None:
 
 
 def test_forged_tokens(vendor: Vendor) -> None:
-    """A changed character makes any token worthless."""
+    """A token with a changed character is refused."""
     pair = vendor.connect()
     header, payload, signature = pair["access_token"].split(".")
     for forged in (f"{header}.{payload}x.{signature}", f"{header}.{payload}.", "", "no-token", "ü.ü.ü"):

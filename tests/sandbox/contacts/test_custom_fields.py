@@ -1,4 +1,4 @@
-"""The account's custom fields, and what contacts hold in them."""
+"""The account's custom fields, and the contacts' values."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_the_account_has_a_field_of_every_usual_type(api: Api) -> None:
 
 
 def test_pages_follow_their_links(api: Api) -> None:
-    """A limit of two leads through all of them."""
+    """With a limit of two, the links lead through all of them."""
     page, seen = f"{FIELDS}?limit=2", []
     while page:
         answer = api("GET", page).json or {}
@@ -82,7 +82,7 @@ def test_a_field_that_breaks_the_contract_is_not_made(api: Api, body: dict[str, 
     ],
 )
 def test_a_value_must_suit_the_type(api: Api, vendor: Vendor, label: str, good: str, bad: str) -> None:
-    """At the sign-up form, which takes values only."""
+    """For the sign-up form, which takes values only, no ids of choices."""
     field_id = fields(api)[label]["custom_field_id"]
     refused = api("POST", SIGN_UP, person(custom_fields=[{"custom_field_id": field_id, "value": bad}]))
     assert refused.status_code == 400
@@ -149,7 +149,7 @@ def test_a_wrong_change_of_a_field_is_refused(api: Api, body: dict[str, Any], st
     ],
 )
 def test_a_moment_is_a_date_and_a_time(api: Api, value: str, status: int) -> None:
-    """In ISO 8601, as the contract writes its own."""
+    """In ISO 8601, as the contract's own dates."""
     made = api("POST", FIELDS, {"label": "Next visit", "type": "datetime"}).json or {}
     said = {"custom_field_id": made["custom_field_id"], "value": value}
     assert api("POST", SIGN_UP, person(custom_fields=[said])).status_code == status

@@ -55,7 +55,7 @@ def test_what_is_no_boolean_is_refused(api: Api, path: str, given: str) -> None:
 
 
 def test_contacts_by_tags(api: Api) -> None:
-    """Who has one of the tags, as with lists; a tag that nobody has finds nobody."""
+    """Contacts with one of the tags, as with lists; an unused tag finds no contact."""
     tags = [(api("POST", "/v3/contact_tags", {"name": name}).json or {})["tag_id"] for name in "abc"]
     signed_up(api, "cy")
     for name, tag_id in (("ada", tags[0]), ("bob", tags[1])):
@@ -88,7 +88,7 @@ def test_blanks_in_statuses_and_sub_resources_do_no_harm(api: Api) -> None:
 
 
 def test_conditions_with_blanks_go_through_all_pages(vendor: Vendor, api: Api) -> None:
-    """The link to the next page carries them on."""
+    """The link to the next page contains them."""
     for number in range(3):
         signed_up(api, f"p{number}", PRESET_LIST_ID if number else EVENTS)
     query = {"lists": f"{PRESET_LIST_ID}, {EVENTS}", "limit": "2", "include_count": "1"}

@@ -50,7 +50,7 @@ def test_the_question_changes_nothing_until_it_is_answered(api: Api, vendor: Ven
 
 
 def test_a_contact_may_opt_out_by_itself(api: Api, vendor: Vendor) -> None:
-    """By the control endpoint, which stands for the link in a mailing."""
+    """By the control endpoint, in place of the link in a mailing."""
     api("POST", SIGN_UP, person(email_address=ADDRESS))
     unsubscribe = partial(vendor.client.post, "/_sandbox/unsubscribe")
     assert unsubscribe(json={"email": ADDRESS}).status_code == 200
@@ -65,7 +65,7 @@ def test_the_question_is_mailed_once(api: Api, contact_id: str) -> None:
 
 
 def test_only_who_is_unsubscribed_is_asked(api: Api, contact_id: str) -> None:
-    """Neither a contact who is there, nor a deleted one, nor nobody."""
+    """Not an active contact, not a deleted one, and not an unknown id."""
     there = (api("POST", SIGN_UP, person(email_address="bob@example.com")).json or {})["contact_id"]
     assert ask(api, there).status_code == 400
     api("DELETE", f"{CONTACTS}/{contact_id}")
@@ -91,7 +91,7 @@ def test_a_deleted_contact_shows_an_opt_out(api: Api, vendor: Vendor) -> None:
 
 
 def test_deleting_keeps_the_persons_own_opt_out(api: Api, contact_id: str) -> None:
-    """It was the person who left; that the account tidies up later changes nothing about it."""
+    """The opt-out date and source of the person stay when the account deletes the contact."""
     before = (api("GET", f"{CONTACTS}/{contact_id}").json or {})["email_address"]["opt_out_date"]
     api("DELETE", f"{CONTACTS}/{contact_id}")
     email = (api("GET", f"{CONTACTS}/{contact_id}").json or {})["email_address"]

@@ -152,7 +152,7 @@ def test_accepts_what_the_contract_allows(api: Api, members: dict[str, Any]) -> 
 
 @pytest.mark.parametrize("members", BAD)
 def test_refuses_what_the_contract_forbids(api: Api, vendor: Vendor, members: dict[str, Any]) -> None:
-    """One step beyond a limit is a 400 in the array shape, and nothing is stored."""
+    """Just beyond a limit the answer is a 400 in the array shape, and nothing is stored."""
     answer = api("POST", SIGN_UP, person(**members))
     assert answer.status_code == 400
     assert all(set(entry) == {"error_key", "error_message"} for entry in answer.json or [{}])
@@ -175,7 +175,7 @@ def test_at_most_fifty_lists_in_all(api: Api, vendor: Vendor) -> None:
 
 
 def test_street_address_and_phone_are_kept(api: Api) -> None:
-    """What was sent can be read back as sub-resources, and a repeat does not pile up."""
+    """They can be read as sub-resources, and a repeat replaces them."""
     body = person(phone_number="555 0100", street_address={"kind": "home", "city": "Boston"})
     api("POST", SIGN_UP, body)
     contact_id = (api("POST", SIGN_UP, body).json or {})["contact_id"]
@@ -185,7 +185,7 @@ def test_street_address_and_phone_are_kept(api: Api) -> None:
 
 
 def test_completed_sign_ups_are_counted_for_each_contact(api: Api, vendor: Vendor) -> None:
-    """What was done counts, also when the answer was lost; refused and failed calls do not."""
+    """Completed ones count, also when the answer was lost; refused and failed calls do not."""
     api("POST", SIGN_UP, person())
     vendor.fault(drop="after")
     with pytest.raises(ConnectionDropped):
@@ -208,7 +208,7 @@ def test_sign_ups_stay_fast_with_many_contacts(vendor: Vendor) -> None:
 
 
 def test_abuse_guard(vendor: Vendor) -> None:
-    """The sixth attempt within 24 h flags the address for 48 h; other addresses are not concerned."""
+    """The sixth attempt within 24 h flags the address for 48 h, and no other address."""
     vendor.settings(access_token_seconds=10 * DAY)
     token = vendor.connect()["access_token"]
 
@@ -291,5 +291,5 @@ def test_a_number_for_text_messages_is_kept_with_its_consent(api: Api, vendor: V
     ],
 )
 def test_a_number_or_consent_against_the_contract_is_refused(api: Api, channel: object) -> None:
-    """Everything that it requires, and only what it knows."""
+    """Every required member must be there, with a value that the contract allows."""
     assert api("POST", SIGN_UP, person(sms_channel=channel)).status_code == 400
