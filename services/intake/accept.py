@@ -27,13 +27,12 @@ from services.submission.fields import Submission
 from store.errors import KeyTaken, OverLimit, StoreError
 from store.recovery.durable_accept import DurableAccept
 from store.signups.accept import NewSignup
-from store.signups.batch import Judgement
+from store.signups.batch import NOTHING_FOUND, Judgement
 from store.signups.idempotency import IdempotencyKey
 
 log = structlog.get_logger(__name__)
 
 PLAIN = Handling()
-TRUSTED = Judgement()
 
 
 @dataclass(frozen=True)
@@ -116,7 +115,9 @@ class Intake:
         applied = self.rules.apply(submission, trusted=trusted)
         form = applied.form
         admitted = self.account.admitted(applied.submission, trusted=trusted, by_form=form is not None)
-        judgement = TRUSTED if trusted else self.protection.judge(admitted, form, evidence.network_address)
+        judgement = (
+            NOTHING_FOUND if trusted else self.protection.judge(admitted, form, evidence.network_address)
+        )
         signup = self.recorder.record(replace(applied, submission=admitted), requester, evidence)
         change = ContactChange.of_signup(
             signup, protects=form is not None and form.protect_existing, returning=submission.returning
