@@ -6,11 +6,10 @@ from dataclasses import dataclass
 
 from services.access.requester import STRANGER
 from services.delivery.kinds import KINDS
-from services.operations.checks.storage import database_file
 from settings import Settings
 from store import Store
 from store.engine.clock import Clock, DatabaseClock
-from store.engine.database import Database
+from store.engine.database import Database, database_file
 from store.engine.sqlite.disk_reserve import DiskReserve
 from store.recovery.salvage import Salvage
 from store.recovery.spool import Spool

@@ -10,6 +10,7 @@ from services.connection.control import ConnectionControl
 from services.operations.checks import connection, delivery, storage
 from services.operations.reader import SnapshotReader
 from services.problems import Problem, well
+from store.engine.database import database_file
 from store.errors import StoreError
 
 
@@ -32,7 +33,7 @@ class Deployment:
     @property
     def folder(self) -> Path:
         """The folder that is written to, or the nearest one above it that exists."""
-        file = storage.database_file(self.store_url)
+        file = database_file(self.store_url)
         folder = file.parent if file else self.data_dir.absolute()
         return next(path for path in (folder, *folder.parents) if path.exists())
 

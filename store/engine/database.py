@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from weakref import WeakSet
 
 from sqlalchemy import Connection, Pool, make_url, text
@@ -38,6 +40,11 @@ PATIENCE_SECONDS = 30.0
 _PROBE_VALID_SECONDS = 1.5
 # The same of free room on the disk; what is stored in that time is far less than what is kept free.
 _ROOM_VALID_SECONDS = 0.1
+# The part of a plain URL that holds no secret. What does not match to the end is not shown: a password that
+# was not escaped may hold any of its signs.
+_SERVER = re.compile(
+    r"[\w+]+://(?:[^:/?#@]*(?::[^/?#@]*)?@)?(?P<where>[\w.-]+(?::\d+)?(?:/[\w.-]*)?)(?:\?[^@]*)?"
+)
 
 
 class Database:
@@ -283,3 +290,17 @@ def _close_before_fork() -> None:
 
 
 os.register_at_fork(before=_close_before_fork)
+
+
+def database_file(url: str) -> Path | None:
+    """Return the file of an SQLite database, None for another one."""
+    scheme, _, path = url.partition(":///")
+    return Path(path.partition("?")[0]).absolute() if scheme.startswith("sqlite") else None
+
+
+def place(url: str) -> str:
+    """Return where a database lies: a path, or host and name, without user, password and options."""
+    if file := database_file(url):
+        return str(file)
+    server = _SERVER.fullmatch(url)
+    return server["where"] if server else "DATABASE_URL"

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from services.operations.snapshot import FilesState, Outage, StorageState
 from services.problems import Level, Problem, well
+from store.engine.database import database_file, place
 from store.errors import StoreError, StoreMisconfigured, StoreSilent, StoreUpgrading
 
 MEGABYTE = 1024 * 1024
-# The part of a plain URL that holds no secret. What does not match to the end is not shown: a password that
-# was not escaped may hold any of its signs.
-SERVER = re.compile(
-    r"[\w+]+://(?:[^:/?#@]*(?::[^/?#@]*)?@)?(?P<where>[\w.-]+(?::\d+)?(?:/[\w.-]*)?)(?:\?[^@]*)?"
-)
 
 
 def disk_low(files: FilesState) -> list[Problem]:
@@ -136,17 +131,3 @@ def database_away(store_url: str, error: StoreError) -> list[Problem]:
         if database_file(store_url):
             cure = "See that its folder is on a local disk, has room, and may be written by this user."
     return [Problem("database_away", Level.PROBLEM, sentence, cure)]
-
-
-def database_file(store_url: str) -> Path | None:
-    """Return the file of an SQLite database, None for another one."""
-    scheme, _, path = store_url.partition(":///")
-    return Path(path.partition("?")[0]).absolute() if scheme.startswith("sqlite") else None
-
-
-def place(store_url: str) -> str:
-    """Return where the database lies: a path, or host and name, without user, password and options."""
-    if file := database_file(store_url):
-        return str(file)
-    server = SERVER.fullmatch(store_url)
-    return server["where"] if server else "DATABASE_URL"

@@ -284,25 +284,6 @@ def test_hosts_are_looked_for_once_each() -> None:
     assert [finding.level for finding in found] == [Level.PROBLEM, Level.OK]
 
 
-@pytest.mark.parametrize(
-    ("url", "place"),
-    [
-        ("sqlite:////srv/data/app.db?mode=rw", "/srv/data/app.db"),
-        ("postgresql://ann:s3cret@db.example.org:5432/app?password=s3cret", "db.example.org:5432/app"),
-        ("postgres://ann:s3%40cret@db.example.org/app", "db.example.org/app"),
-        ("postgres://db.example.org/app", "db.example.org/app"),
-        # Passwords that nobody escaped.
-        ("postgres://ann:s3/cret@db.example.org/app", "DATABASE_URL"),
-        ("postgres://ann:s3@cret@db.example.org/app", "DATABASE_URL"),
-        ("postgres://ann:12#s3cret@db.example.org/app", "DATABASE_URL"),
-        ("postgres://db.example.org:5432/app?user=u&password=p@s3cret", "DATABASE_URL"),
-    ],
-)
-def test_a_place_never_shows_a_password(url: str, place: str) -> None:
-    """The place is a path, or host and name; a URL that is not plain is not shown at all."""
-    assert storage.place(url) == place
-
-
 def test_a_misconfigured_database_names_its_own_cure() -> None:
     """The store's message holds the cure; for a server that is away the doctor adds one."""
     url = "postgres://u:p@db.example.org/app"

@@ -20,6 +20,7 @@ from services.operations.doctor import Deployment, Doctor
 from services.operations.health import Health, HealthReport
 from services.operations.metrics import Metrics
 from services.problems import Level, Problem
+from store.engine.sqlite.disk_reserve import DiskReserve
 from store.quota.causes import Cause, Causes
 from store.signups.accept import Signups
 from store.signups.batch import Judgement
@@ -34,6 +35,13 @@ DAY = 86_400_000
 LOST_LIST = "99999999-9999-4999-8999-999999999999"
 
 
+class NearlyFullDisk(DiskReserve):
+    """A disk with 10 MB left."""
+
+    def free(self) -> int:
+        return 10 * 1024 * 1024
+
+
 @dataclass
 class Scene:
     """A service in some state, and what its settings say."""
@@ -43,6 +51,7 @@ class Scene:
     deployment: Deployment
     decryptable: bool = True
     delivers_itself: bool = True
+    nearly_full: bool = False
     proxies: tuple[Problem, ...] = ()
 
 
@@ -186,6 +195,10 @@ def strange_settings(scene: Scene) -> None:
     scene.proxies = (Problem("proxy_not_counted", Level.WARNING, "A proxy is not counted.", public=False),)
 
 
+def nearly_full(scene: Scene) -> None:
+    scene.nearly_full = True
+
+
 def built_in_sandbox(scene: Scene) -> None:
     scene.deployment = replace(scene.deployment, vendor_urls=())
 
@@ -236,6 +249,7 @@ STATES: dict[str, Callable[[Scene], None]] = {
     "spooled, damaged, no second copy": spooled_and_damaged,
     "a lost file was read back": salvaged,
     "strange settings": strange_settings,
+    "the disk is nearly full": nearly_full,
     "built-in sandbox": built_in_sandbox,
     "a public list is protected": doors,
     "opt-outs cannot be read": opt_outs_unread,
@@ -248,7 +262,8 @@ def health_lines(audience: str, report: HealthReport) -> Iterator[str]:
     facts = {name: value for name, value in asdict(report).items() if name not in {"problems", "version"}}
     yield f"health for {audience}: {', '.join(f'{name} {value}' for name, value in facts.items())}"
     for problem in report.problems:
-        yield f"  {problem.code}{'' if problem.public else ', not public'}: {problem.sentence}"
+        public = "" if problem.public else ", not public"
+        yield f"  {problem.level.value} {problem.code}{public}: {problem.sentence}"
 
 
 def told(scene: Scene) -> str:
@@ -256,6 +271,7 @@ def told(scene: Scene) -> str:
     house = scene.house
     reader = replace(
         house.reader,
+        disk=NearlyFullDisk(scene.folder) if scene.nearly_full else house.reader.disk,
         proxies=lambda: scene.proxies,
         silent_seconds=(lambda: house.silent_seconds) if scene.delivers_itself else None,
     )
