@@ -28,12 +28,12 @@ class Account:
 
     def __init__(self, clock: Callable[[], int]) -> None:
         """`clock` tells epoch ms."""
-        app = create_sandbox(lambda: clock() / 1000)
+        self.app = app = create_sandbox(lambda: clock() / 1000)
         self.vendor = Sandbox(app.test_client())
         self.vendor.settings(access_token_seconds=10**9)
-        self._token = self.vendor.connect()["access_token"]
+        self.token = self.vendor.connect()["access_token"]
         self.session = session = requests.Session()
-        session.auth = TokenAuth(self._token)
+        session.auth = TokenAuth(self.token)
         session.mount(HOST, InProcessAdapter(app, dropped=ConnectionDropped))
         self.session, self.base_url = session, f"{HOST}/v3"
         self.api = ConstantContact(session, base_url=self.base_url)
@@ -41,7 +41,7 @@ class Account:
     def edit(self, method: str, path: str, body: Any = None) -> TestResponse:
         """What the account's people do themselves, outside the limits."""
         self.vendor.settings(rate_limit=False)
-        answer = self.vendor.call(self._token, method, f"/v3/contacts{path}", body)
+        answer = self.vendor.call(self.token, method, f"/v3/contacts{path}", body)
         self.vendor.settings(rate_limit=True)
         assert answer.status_code < 300, answer.text
         return answer

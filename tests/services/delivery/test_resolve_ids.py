@@ -74,7 +74,7 @@ def take(town: Town, email: str = SHORT, *, asker: Requester = SHOP, **more: Any
 
 def do(town: Town, method: str, path: str, body: Any = None) -> dict[str, Any]:
     """What the account's people do there."""
-    answer = town.account.vendor.call(town.account._token, method, f"/v3{path}", body)
+    answer = town.account.vendor.call(town.account.token, method, f"/v3{path}", body)
     assert answer.status_code < 300, answer.text
     return answer.json or {}
 
@@ -257,7 +257,8 @@ def test_lost_fields_of_many_people_are_their_own_fault_and_stop_nobody(town: To
     began = town.clock.now
     assert town.deliver() == [FIELDS]
     assert isinstance(town.courier.claim(), Step)
-    assert town.clock.now == began
+    # Nobody paused: the one call left at the moment for which it was reserved.
+    assert town.clock.now - began <= 1
     assert {town.view(each).status for each in ids} == {"parked"}
     assert {"no custom field “Hat”" in str(town.view(each).last_error) for each in ids} == {True}
     assert town.quota.read().paused_until is None
@@ -302,15 +303,17 @@ def test_when_tagging_fails_it_is_all_done_again_and_comes_to_the_same(town: Tow
 
 def test_calls_that_would_outlast_the_lease_wait_for_the_next_try(town: Town) -> None:
     """No call begins that might end after another process took over; what was made by then is kept."""
+    sandbox, answer = town.account.app, town.account.app.wsgi_app
 
-    def slow(_: object, **__: object) -> None:
+    def slow(*request: Any) -> Any:
         town.clock.now += 14_000
+        return answer(*request)
 
-    town.account.session.hooks["response"].append(slow)
+    sandbox.wsgi_app = slow  # type: ignore[assignment, method-assign]
     signup_id = take(town, tags=["A", "B"])
     assert town.deliver() == [TAGS, MAKE, MAKE]
     assert town.view(signup_id).status == "queued"
-    town.account.session.hooks["response"].clear()
+    sandbox.wsgi_app = answer  # type: ignore[method-assign]
     town.later(60_000)
     assert town.deliver() == [(*LEFT, 200), (*FORM, 201), TAGGED, LOOK]
     assert town.view(signup_id).status == "subscribed"

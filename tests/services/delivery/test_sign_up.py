@@ -19,6 +19,7 @@ from tests.services.conftest import Clock, House
 from tests.services.sandbox_account import EVENTS_ID, INTERESTS_FIELD, PRESET_LIST_ID, SOURCE_FIELD, Account
 from tests.services.sandbox_account import LEFT as LEFT_PATH
 from tests.services.vendor import ScriptedVendor, data_of
+from wiring.constant_contact import Vendor
 
 DAY = 86_400_000
 SHORT = "ann@example.org"
@@ -36,7 +37,12 @@ class Town(House):
         """Of `other` it has the account and the clock: the same installation, started again."""
         clock = other.clock if other else Clock()
         self.account: Account = other.account if other else Account(clock)
-        super().__init__(path, vendor=self.account.api, clock=clock, environ={"RETURNING": returning})
+        vendor = Vendor.in_process(self.account.app)
+        super().__init__(path, vendor=vendor, clock=clock, environ={"RETURNING": returning})
+
+    def connect(self, *, opt_outs_read: bool = True, **_: Any) -> None:
+        """By a token of the account that outlasts the test."""
+        super().connect(opt_outs_read=opt_outs_read, access=self.account.token, lasts_ms=10**12)
 
     def deliver(self) -> list[tuple[str, str, int]]:
         """One step; the calls it made."""
