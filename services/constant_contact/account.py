@@ -32,7 +32,7 @@ class Account:
 
 
 class TokenAuth(requests.auth.AuthBase):
-    """One given token; what the session's own `auth` would add belongs to the stored connection."""
+    """Sends one given token, in place of the stored connection's."""
 
     def __init__(self, access_token: str) -> None:
         self._access_token = access_token
@@ -44,7 +44,7 @@ class TokenAuth(requests.auth.AuthBase):
 
 
 def claims(access_token: str) -> Mapping[str, Any]:
-    """The token's claims, unverified: it came from the vendor itself. Empty where it is not a JWT."""
+    """Return the token's claims, unverified: it came from the vendor. Empty where it is not a JWT."""
     try:
         payload = access_token.split(".")[1]
         found = through(json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))), mended)
@@ -54,7 +54,7 @@ def claims(access_token: str) -> Mapping[str, Any]:
 
 
 def account(user: str, summary: Mapping[str, Any], privileges: object) -> Account:
-    """The account out of both answers.
+    """Return the account that both answers describe.
 
     Raises:
         Unreachable: they are not what the API promises.

@@ -17,7 +17,7 @@ MOST_DECIMALS = 10
 
 @dataclass(frozen=True)
 class Page(Generic[Entry]):
-    """One page of something; `next` is the link of the following page."""
+    """One page of a list; `next` is the link of the following page."""
 
     entries: tuple[Entry, ...]
     next: str | None
@@ -72,7 +72,7 @@ def custom_field(entry: Any) -> CustomField:
                 if not choice.get("deleted_at")
             ),
             whole=about.get("integer") is True,
-            # Older fields have no metadata: what is not said is not demanded.
+            # Older fields have no metadata, and so no demands.
             positive=about.get("allow_negative") is False,
             decimals=decimals if type(decimals) is int and 0 <= decimals <= MOST_DECIMALS else None,
         )

@@ -1,7 +1,7 @@
-"""Why a call came to nothing, in words for a person: what went wrong on the way, and no secret.
+"""Why a call failed on the way, in words for a person and without secrets.
 
 The text of an exception of requests holds the address that was called, and with it people's addresses. So the
-cause itself is looked for, and known causes have words of ours.
+innermost cause is looked for, and known causes have words of our own.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 # What requests says of REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE and client certificates that are not there.
 MISSING_FILE = re.compile(r"invalid path: (.{1,200})")
-# Whatever may be a token, an address of a person or of a page.
+# What may be a token, an e-mail address or a URL.
 PRIVATE = re.compile(r"\S*(?:@|://|\?|=)\S*|[\w.~+/-]{25,}|(?i:bearer|basic)\s+\S+")
 LONGEST = 120
 DEEPEST = 12
@@ -37,7 +37,7 @@ BY_NAME = {
 
 
 def words_of(error: BaseException) -> str:
-    """The cause in a few words, as in "certificate verify failed: certificate has expired"."""
+    """Return the cause in a few words, as in "certificate verify failed: certificate has expired"."""
     chain = list(_chain(error))
     for cause in chain:
         if words := _known(cause):
@@ -46,7 +46,7 @@ def words_of(error: BaseException) -> str:
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """The exception and what lies inside it, outermost first: urllib3 hides causes in arguments."""
+    """Yield the exception and its causes, outermost first; urllib3 keeps causes in arguments."""
     waiting: list[BaseException] = [error]
     seen: set[int] = set()
     while waiting and len(seen) < DEEPEST:
@@ -74,7 +74,7 @@ def _known(cause: BaseException) -> str | None:
 
 
 def _own(cause: BaseException) -> str | None:
-    """The name of the class, and its words where they are no address or token."""
+    """Return the name of the class, and its text without addresses and tokens."""
     module = type(cause).__module__.partition(".")[0]
     if module in {"requests", "urllib3"}:
         return type(cause).__name__

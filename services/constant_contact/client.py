@@ -71,9 +71,9 @@ class ConstantContact:
     """The API behind a session whose `auth` adds the access token.
 
     `connection_errors` are what that `auth` raises when it has no token; they become ConnectionUnusable.
-    `own_errors` are raised by whoever books calls and holds them back: they say nothing about the vendor and
-    come out as they are. Whatever else a call raises is Unreachable: it is known by its place, as no list of
-    classes is ever whole. So every method raises ConstantContactError or one of `own_errors`.
+    `own_errors` are raised by our own code within a call: they say nothing about the vendor and
+    are passed on. Whatever else a call raises becomes Unreachable, since no list of a network's exceptions is
+    complete. So every method raises ConstantContactError or one of `own_errors`.
     """
 
     def __init__(
@@ -108,7 +108,7 @@ class ConstantContact:
         return SignedUp(contact_id=contact_id, action=action)
 
     def find_contact(self, address: str) -> Contact | None:
-        """The contact with this address, unsubscribed and deleted ones included; None when there is none.
+        """Return the contact with this address, also an unsubscribed or deleted one; None when there is none.
 
         https://developer.constantcontact.com/api_guide/contacts_get_all.html
         """
@@ -123,7 +123,7 @@ class ConstantContact:
         return next(same, None)
 
     def create_contact(self, data: ContactData) -> SignedUp:
-        """Create a contact by its own wish, as sign_up_form does for shorter addresses; a Conflict if known.
+        """Create a contact as sign_up_form does for shorter addresses; Conflict when the account has it.
 
         https://developer.constantcontact.com/api_guide/contacts_create.html
         """
@@ -149,7 +149,7 @@ class ConstantContact:
         self._put(existing, unsubscription(existing, reason))
 
     def opt_outs(self, since: int, page: str | None = None) -> Page[OptedOut]:
-        """One page of who opted out or was deleted after `since` (epoch ms).
+        """Return one page of who opted out or was deleted after `since` (epoch ms).
 
         `page` is the link of the page before.
 
@@ -166,9 +166,9 @@ class ConstantContact:
         return Page(tuple(left), following)
 
     def ask_to_return(self, existing: Contact, list_ids: Sequence[str]) -> None:
-        """Have a contact who opted out asked by mail whether to come back to these lists, once for ever.
+        """Have a contact who opted out asked once by mail whether to come back to these lists.
 
-        Raises NotAsked when the vendor will not: it asks each contact once.
+        Raises NotAsked when the vendor will not.
 
         https://developer.constantcontact.com/api_guide/contacts_re-subscribe.html
         """
@@ -182,7 +182,7 @@ class ConstantContact:
         raise error
 
     def contact_lists(self, page: str | None = None) -> Page[ContactList]:
-        """One page of the account's lists with their member counts; `page` is the link of the page before.
+        """Return one page of the account's lists with member counts; `page` is the link of the page before.
 
         https://developer.constantcontact.com/api_guide/lists_get_all.html
         """
@@ -191,7 +191,7 @@ class ConstantContact:
         return Page(tuple(_contact_list(entry) for entry in found), following)
 
     def custom_fields(self, page: str | None = None) -> Page[CustomField]:
-        """One page of the account's custom fields; `page` is the link of the page before.
+        """Return one page of the account's custom fields; `page` is the link of the page before.
 
         https://developer.constantcontact.com/api_guide/get_custom_fields.html
         """
@@ -200,7 +200,7 @@ class ConstantContact:
         return Page(tuple(custom_field(entry) for entry in found), following)
 
     def tags(self, page: str | None = None) -> Page[Tag]:
-        """One page of the account's tags; `page` is the link of the page before.
+        """Return one page of the account's tags; `page` is the link of the page before.
 
         https://developer.constantcontact.com/api_guide/tags_get.html
         """
@@ -208,7 +208,7 @@ class ConstantContact:
         return Page(tuple(tag(entry) for entry in found), following)
 
     def create_tag(self, name: str) -> Tag:
-        """A new tag; a Conflict when the account has one of that name.
+        """Create a tag; Conflict when the account has one of that name.
 
         https://developer.constantcontact.com/api_guide/tags_create.html
         """
@@ -228,9 +228,9 @@ class ConstantContact:
             raise failure(response)
 
     def account(self, access_token: str, *, permit: Callable[[], object]) -> Account:
-        """The account behind this token, which need not be the stored connection's.
+        """Return the account behind this token, which need not be the stored connection's.
 
-        `permit` is called before each of the two calls, so that neither leaves later than it was booked.
+        `permit` is called before each of the two calls, so that neither is made later than it was reserved.
 
         https://developer.constantcontact.com/api_guide/account_details_get.html
         https://developer.constantcontact.com/api_guide/user_privileges.html

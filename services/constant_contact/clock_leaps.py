@@ -1,4 +1,4 @@
-"""Notices that this host's clock was set forward, which makes the calls of the last second look long past."""
+"""Notice that this host's clock was set forward, which makes the calls of the last second look old."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from store.quota.ledger import QuotaLedger
 
 log = structlog.get_logger(__name__)
 
-# Clocks are adjusted slowly; what makes a leap was set.
+# Time servers adjust a clock slowly; a larger difference means that it was set.
 LEAP_MS = 1_000
 
 
 class ClockLeaps:
-    """Compares the clock with one that nobody sets, at each call; every call of the process asks it."""
+    """Compares the clock with a monotonic one before each call of the process."""
 
     def __init__(self, ledger: QuotaLedger, *, monotonic: Callable[[], float], reach: range) -> None:
-        """`monotonic` tells seconds that only grow; `reach` is how far from now (ms) a booking may lie."""
+        """`monotonic` tells seconds; `reach` is how far (ms) from now a call may be reserved."""
         self._ledger = ledger
         self._monotonic = monotonic
         self._reach = reach
         self._looking = threading.Lock()
         self._looked: tuple[int, float] | None = None
-        # Bookings for these epoch ms were made by a clock that had just been set forward.
+        # Calls reserved for these epoch ms were reserved by a clock that had just been set forward.
         self._doubtful = range(0)
 
-    def spoil(self, booked_at: int, now: int) -> bool:
-        """Whether the call booked for `booked_at` must be booked anew, since four may have left just now.
+    def spoil(self, starts_at: int, now: int) -> bool:
+        """Return whether the call reserved for `starts_at` must be reserved anew: four may just have left.
 
-        A leap that is noticed by this look closes the quota for a second from `now` (both epoch ms).
+        Where the clock is found to be set forward, the quota is closed for a second from `now` (epoch ms).
         """
         with self._looking:
             monotonic = self._monotonic()
@@ -40,4 +40,4 @@ class ClockLeaps:
                 log.warning("clock_set_forward")
                 self._ledger.clock_set_forward(now)
                 self._doubtful = range(now + self._reach.start, now + self._reach.stop)
-            return booked_at in self._doubtful
+            return starts_at in self._doubtful

@@ -1,7 +1,7 @@
 """A contact as the API shows it, and the bodies that create or replace one.
 
 POST /contacts and PUT /contacts/{id} take addresses of 80 characters, POST /contacts/sign_up_form only of 50.
-They are no upserts, so what sign_up_form does by itself is done here: nothing that the contact has is lost.
+They are no upserts, so what the contact has already is merged in here, as sign_up_form does by itself.
 """
 
 from __future__ import annotations
@@ -57,14 +57,14 @@ class Contact:
 
     @property
     def deleted(self) -> bool:
-        """Whether the account has deleted it; the vendor keeps the record."""
+        """Return whether the account has deleted the contact; the vendor keeps its record."""
         return bool(self.document.get("deleted_at"))
 
     @property
     def opted_out(self) -> bool:
-        """Whether it is the person who does not want to be written to.
+        """Return whether the person does not want to be written to.
 
-        A contact that the account merely deleted may come back by itself: “Unlike unsubscribed contacts,
+        A contact that the account merely deleted may come back by a sign-up: “Unlike unsubscribed contacts,
         deleted contacts can be revived”. One that had opted out before it was deleted may not.
         """
         unsubscribed = self._email.get("permission_to_send") == "unsubscribed"
@@ -72,7 +72,7 @@ class Contact:
 
     @property
     def is_pending(self) -> bool:
-        """Whether the vendor has asked the person by e-mail to confirm, and waits for the answer."""
+        """Return whether the vendor has asked the person by e-mail to confirm, and waits for the answer."""
         return self._email.get("permission_to_send") == "pending_confirmation"
 
     @property
@@ -92,9 +92,9 @@ class Contact:
         return max((moment for moment in moments if moment is not None), default=None)
 
     def left_after(self, moment: int) -> bool:
-        """Whether the person opted out or was deleted after `moment` (epoch ms), and did not come back.
+        """Return whether the person opted out or was deleted after `moment` (epoch ms).
 
-        A date that is missing counts as later: writing to somebody who left is worse than asking a person.
+        A missing date counts as later: writing to somebody who left is worse than leaving it to an admin.
         """
         return (self.opted_out or self.deleted) and (self.left_at is None or self.left_at > moment)
 
@@ -103,7 +103,7 @@ class Contact:
         return self.document.get("email_address") or {}
 
     def left_messages_after(self, moment: int) -> bool:
-        """Whether the person opted out of text messages after `moment` (epoch ms)."""
+        """Return whether the person opted out of text messages after `moment` (epoch ms)."""
         consents = (self.document.get("sms_channel") or {}).get("sms_channel_consents") or ()
         return any(
             consent.get("sms_consent_permission") == "unsubscribed"
@@ -113,7 +113,7 @@ class Contact:
 
 
 def contact(document: object) -> Contact:
-    """One entry of GET /contacts. Raises Unreachable when it has no id, or parts that are not as promised."""
+    """Return an entry of GET /contacts. Raises Unreachable when a part of it is not as the contract says."""
     if not isinstance(document, dict):
         raise unlike("a contact without id")
     try:
@@ -124,7 +124,7 @@ def contact(document: object) -> Contact:
 
 
 def _check(document: Mapping[str, Any]) -> None:
-    """Look at all parts that are read or sent back later. Raises KeyError or TypeError."""
+    """Check all parts that are read or sent back later. Raises KeyError or TypeError."""
     email = an_object(document.get("email_address"))
     dated = (email.get("opt_out_date"), document.get("deleted_at"), email.get("address"))
     properties = [document.get(name) for name in PROPERTIES]
@@ -144,7 +144,7 @@ def _check(document: Mapping[str, Any]) -> None:
 
 
 def creation(data: ContactData) -> dict[str, Any]:
-    """The body of POST /contacts for a sign-up of the person's own."""
+    """Return the body of POST /contacts for a sign-up of the person's own."""
     return (
         _properties(data.fields.properties)
         | _sub_resources(data.fields, {})
@@ -157,7 +157,7 @@ def creation(data: ContactData) -> dict[str, Any]:
 
 
 def replacement(existing: Contact, data: ContactData) -> dict[str, Any]:
-    """The body of PUT /contacts/{id} that adds the sign-up to what the contact has.
+    """Return the body of PUT /contacts/{id} that adds the sign-up to what the contact has.
 
     Sub-resources stay when they are left out, so only those are in it to which the sign-up adds.
     """
@@ -176,7 +176,7 @@ def replacement(existing: Contact, data: ContactData) -> dict[str, Any]:
 
 
 def unsubscription(existing: Contact, reason: str | None) -> dict[str, Any]:
-    """The body of PUT /contacts/{id} that unsubscribes the contact and changes nothing else."""
+    """Return the body of PUT /contacts/{id} that unsubscribes the contact and changes nothing else."""
     email = {"address": existing.address, "permission_to_send": "unsubscribed"}
     given = {"opt_out_reason": reason[:LONGEST_REASON]} if reason else {}
     return _properties(existing.document) | {"email_address": email | given, "update_source": "Contact"}
@@ -197,7 +197,7 @@ def _sub_resources(fields: PersonFields, existing: Mapping[str, Any]) -> dict[st
         changed["custom_fields"] = _fields(existing.get("custom_fields") or [], fields.custom_fields)
     if number := fields.properties.get("phone_number"):
         phones = [_only(entry, ("phone_number", "kind")) for entry in existing.get("phone_numbers") or []]
-        # The vendor takes three of a kind of thing; a fourth would push out one that is there.
+        # The vendor keeps three; a fourth would remove one that is there.
         if number not in [entry.get("phone_number") for entry in phones] and len(phones) < MOST_PHONES:
             changed["phone_numbers"] = [*phones, {"phone_number": number, "kind": "other"}]
     if address := fields.properties.get("street_address"):
@@ -210,7 +210,7 @@ def _sub_resources(fields: PersonFields, existing: Mapping[str, Any]) -> dict[st
 
 
 def _sms_channel(sms: Mapping[str, Any]) -> dict[str, Any]:
-    """The number in one piece here, and less about the consent, than in sign_up_form."""
+    """Return the consent as POST and PUT of contacts take it: the number in one piece, fewer details."""
     wanted = ("sms_consent_permission", "consent_type", "consent_medium_details")
     consents = [_only(consent, wanted) for consent in sms["sms_channel_consents"]]
     number = f"{sms['dial_code']}{sms['sms_address']}"

@@ -39,10 +39,10 @@ class Remedy(Enum):
 class ConstantContactError(Exception):
     """Root. `plain` is a sentence for anybody; `key` is the vendor's error_key.
 
-    `detail` is never shown as it stands; where it `quotes_vendor`, `delivery.vendor_sentence` makes of it
+    `detail` is never shown as it stands; where it `quotes_vendor`, `delivery.refusal_sentence` makes of it
     what admins are shown.
     `words` are a sentence of ours that says more than `plain`; they hold no secret and no text of the vendor.
-    `shared` names what in the sign-up is certain to be at fault, also for others that have it.
+    `shared` is the trait that is certain to be at fault, also in other deliveries that have it.
     """
 
     remedy: ClassVar[Remedy]
@@ -61,7 +61,7 @@ class ConstantContactError(Exception):
 
     @property
     def reason(self) -> str:
-        """The sentence with the vendor's key behind it, by which its support and its manual can be asked."""
+        """Return the sentence, with the vendor's error key that its support and manual know."""
         sentence = self.words or self.plain
         named = self.key and len(self.key) <= LONGEST_KEY and KEY.fullmatch(self.key)
         return f"{sentence} ({self.key})" if named else sentence

@@ -1,4 +1,4 @@
-"""The fields of the vendor's answers, which may be of any type: taken as promised or not at all."""
+"""Check the types of fields in the vendor's answers, which may be anything."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
 
 
 def an_id(value: object) -> str:
-    """An id of the vendor. Raises TypeError when it is none."""
+    """Return an id of the vendor's. Raises TypeError when it is none."""
     if not isinstance(value, str) or not ID.fullmatch(value):
         raise TypeError("no id")
     return value
 
 
 def text(value: object) -> str:
-    """A text that is not empty. Raises TypeError when it is none."""
+    """Return a text that is not empty. Raises TypeError when it is none."""
     if not isinstance(value, str) or not value:
         raise TypeError("no text")
     return value
 
 
 def objects(value: object) -> list[dict[str, Any]]:
-    """An array of objects; empty where there is none. Raises TypeError when it is something else."""
+    """Return an array of objects; empty where there is none. Raises TypeError when it is something else."""
     if value is None:
         return []
     if not isinstance(value, list) or not all(isinstance(entry, dict) for entry in value):
@@ -35,7 +35,7 @@ def objects(value: object) -> list[dict[str, Any]]:
 
 
 def an_object(value: object) -> dict[str, Any]:
-    """An object; empty where there is none. Raises TypeError when it is something else."""
+    """Return an object; empty where there is none. Raises TypeError when it is something else."""
     if value is None:
         return {}
     if not isinstance(value, dict):
@@ -44,7 +44,7 @@ def an_object(value: object) -> dict[str, Any]:
 
 
 def unlike(what: str) -> Unreachable:
-    """What is raised for an answer that holds `what`, as in "a list without id or name"."""
+    """Return what to raise for an answer that holds `what`, as in "a list without id or name"."""
     return Unreachable(
         detail=what,
         words=f"Constant Contact's address answered, but not as Constant Contact does ({what}).",

@@ -1,4 +1,4 @@
-"""Following the vendor's links from page to page, never away from its host."""
+"""Follow the vendor's links from page to page, on its own host only."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ ENDLESS = "Constant Contact's pages do not come to an end, so what they hold is 
 
 
 class Pages:
-    """The pages of one answer in parts: counted, and each link followed once."""
+    """The pages of one list: counted, and each link followed once."""
 
     def __init__(self) -> None:
         self._links: set[str] = set()
 
     def follow(self, link: str | None) -> str | None:
-        """The link of the page to ask for next, None at the end.
+        """Return the link of the page to ask for next, None at the end.
 
         Raises:
-            Unreachable: a hundred pages were read, or that link was followed before. Half an answer must not
-                pass for all of it: a list that is missing in it would count as deleted.
+            Unreachable: a hundred pages were read, or that link was followed before. A part must not
+                count as the whole list: what is missing in it would count as deleted.
         """
         if link is None:
             return None
@@ -34,7 +34,7 @@ class Pages:
 
 
 def next_link(answer: Mapping[str, object], base_url: str) -> str | None:
-    """The path and query of the next page, as the answer names it; None at the last one.
+    """Return the path and query of the next page, as the answer names it; None at the last one.
 
     Raises:
         Unreachable: the answer names something that is no page of this API.
@@ -48,13 +48,13 @@ def next_link(answer: Mapping[str, object], base_url: str) -> str | None:
 
 
 def address_of(page: str, base_url: str) -> str:
-    """Where that page is: on the host of `base_url` in any case. Raises Unreachable as `next_link` does."""
+    """Return the URL of that page, on the host of `base_url` in any case. Raises as `next_link` does."""
     base = urlsplit(base_url)
     return f"{base.scheme}://{base.netloc}{_path(page, base_url)}"
 
 
 def _path(href: str, base_url: str) -> str:
-    """Path and query only: whichever host a link names, the access token goes to ours alone."""
+    """Return path and query only: whichever host a link names, the access token goes to the API's alone."""
     try:
         parts = urlsplit(href)
     except ValueError:

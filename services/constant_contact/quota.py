@@ -1,4 +1,4 @@
-"""Permission for a call that is not a delivery's first, out of the one quota that all calls share."""
+"""Reserve calls in the vendor's quota, which all processes share; a claim reserves a delivery's first."""
 
 from __future__ import annotations
 
@@ -11,22 +11,21 @@ from services.constant_contact.errors import NoCallLeft
 from store.quota.ledger import QuotaLedger
 from store.quota.state import Wait
 
-# Calls are booked so long before they start: the time that a commit takes is not lost, and whoever books at
-# the last moment would find the place taken.
+# How long before its start a call may be reserved, so that the time which a commit takes is not lost.
 AHEAD_MS = 250
 # The deadline of one call to the API, answer included.
 LONGEST_CALL_MS = 15_000
 LONGEST_WAIT_MS = 1_500
-# From then on the lease may be over before the answer is there; a process that was frozen comes to this.
+# A call this late after its reserved time is not made: a process that was frozen may have lost its lease.
 FORSAKEN_MS = 15_000
 
 
 def _always() -> None:
-    """There is a token."""
+    """Do nothing: there is a token."""
 
 
 class CallQuota:
-    """Books calls to the vendor, waiting out a gap of the current second."""
+    """Reserves calls to the vendor, and waits for their time."""
 
     def __init__(
         self,
@@ -37,11 +36,11 @@ class CallQuota:
         new_event: Callable[[], threading.Event] = threading.Event,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`clock` tells epoch milliseconds; the events of `new_event` are waited on for it to go on.
+        """`clock` tells epoch milliseconds; waiting is done on the events of `new_event`.
 
-        `monotonic` tells seconds that only grow, by which a clock that was set forward is noticed.
-        `authorize` sees to a valid access token first, or raises ConnectionUnusable: a booked call must not
-        wait for one, since it would reach the vendor in a second that others have booked.
+        `monotonic` tells seconds that only grow, which shows that the clock was set forward.
+        `authorize` sees to a valid access token first, or raises ConnectionUnusable: a reserved call must not
+        wait for one, since it would reach the vendor in a second that others have reserved.
         """
         self._ledger = ledger
         self._clock = clock
@@ -58,12 +57,11 @@ class CallQuota:
         patience_ms: int = LONGEST_WAIT_MS,
         stop: threading.Event | None = None,
     ) -> int:
-        """Book one call and wait for its time; returns when that is (epoch ms).
+        """Reserve one call, wait for its time, and return when that is (epoch ms).
 
         Args:
-            urgent: it goes out during a pause too, which may be about what it is to mend, and with a token of
-                its own.
-            own_probe: it belongs to a delivery that is the probe, for which all other calls wait.
+            urgent: it is made during a pause too, which it may end, and with a token of its own.
+            own_probe: it belongs to the delivery that is the half-open probe, for which all other calls wait.
             patience_ms: how long to wait for the quota.
             stop: once set, no more waiting.
 

@@ -1,8 +1,7 @@
 """Turn an answer of Constant Contact into a typed failure.
 
-Whoever stands between may answer in its place, a proxy's page for one. So a refusal counts only in one of the
-vendor's three error shapes, and all that cannot be read is Unreachable: the outcome is unknown, and nobody's
-sign-up is judged by it.
+A proxy may answer in the vendor's place. So a refusal counts only in one of the vendor's three error shapes.
+Everything else is Unreachable: the outcome is unknown, and no sign-up is judged by it.
 """
 
 from __future__ import annotations
@@ -45,7 +44,7 @@ BY_STATUS: dict[int, type[ConstantContactError]] = {
 
 
 def failure(response: requests.Response) -> ConstantContactError:
-    """The typed failure behind an answer that is not the expected success."""
+    """Return the typed failure for an answer that is not the expected success."""
     said = _said(response)
     key, detail = said or (None, None)
     if response.status_code == 429:
@@ -54,18 +53,18 @@ def failure(response: requests.Response) -> ConstantContactError:
         return ServerFault(key=key, detail=detail)
     if said is None or response.status_code < 400:
         return not_theirs(response)
-    # A status without a meaning of its own is the API's only with a key; a gateway has messages alone.
+    # Another status is the API's only with an error key; a gateway in front of it sends messages alone.
     kind = BY_STATUS.get(response.status_code) or (Rejected if key else None)
     return kind(key=key, detail=detail) if kind else not_theirs(response)
 
 
 def not_theirs(response: requests.Response, what: str | None = None) -> Unreachable:
-    """What answered did not answer as Constant Contact does; `what` says how, else the body does."""
+    """Return Unreachable for an answer that is not Constant Contact's; `what` says why, else its body."""
     return unlike(f"status {response.status_code}, {what or _kind(response)}")
 
 
 def json_object(response: requests.Response) -> dict[str, object]:
-    """The body as a JSON object.
+    """Return the body as a JSON object.
 
     Raises:
         Unreachable: it is something else, so a proxy or an outage page answered and the outcome is unknown.
@@ -77,14 +76,14 @@ def json_object(response: requests.Response) -> dict[str, object]:
 
 
 def json_body(response: requests.Response) -> object:
-    """The body's JSON behind the gate for text, None where it holds none that can be read."""
+    """Return the body's JSON with only storable text, None where it cannot be read."""
     if len(response.content) > LARGEST_BODY:
         return None
     try:
         text = response.content.decode("utf-8-sig")
         document = json.loads(text, parse_constant=_no_constant)
         if "\\u" in text:
-            # Half a character, as "\\ud800" alone, is in no alphabet: no database and no page could take it.
+            # A lone surrogate such as "\\ud800" can be neither stored nor shown.
             json.dumps(document, ensure_ascii=False).encode()
         return through(document, mended, twice=True)
     except (ValueError, RecursionError):
@@ -98,7 +97,7 @@ def _no_constant(name: str) -> NoReturn:
 
 
 def _said(response: requests.Response) -> tuple[str | None, str | None] | None:
-    """error_key and message, out of three shapes: an array, a bare object, an object with a message only.
+    """Return error_key and message, out of an array, a bare object, or an object with a message only.
 
     None where it is none of them.
     """

@@ -1,4 +1,4 @@
-"""Deliver stored sign-ups: claim one, send it, write down what came of it."""
+"""One attempt at a delivery: claim it, send it by its kind, store how the call ended."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ FINISH_AGAIN_SECONDS = (0.5, 1.0, 2.0, 4.0)
 
 
 class Outcome(Enum):
-    """What one step did."""
+    """How one attempt ended; IDLE where there was nothing to claim."""
 
     DELIVERED = "delivered"
     POSTPONED = "postponed"
@@ -62,9 +62,9 @@ class Outcome(Enum):
 
 @dataclass(frozen=True)
 class Step:
-    """One step's outcome, for how many sign-ups; an idle one says when (epoch ms) the next makes sense.
+    """The outcome of one attempt, for how many deliveries.
 
-    `until` None means "when woken".
+    An idle one says in `until` (epoch ms) when to ask again, None for "when woken".
     """
 
     outcome: Outcome
@@ -74,7 +74,7 @@ class Step:
 
 @dataclass(frozen=True, kw_only=True)
 class DeliveryAttempt:
-    """Claims, calls, finishes. Any number of threads and processes may do so: the claim keeps them apart.
+    """Claims a delivery, makes its calls and finishes it, in any number of threads and processes at once.
 
     `authorize` sees to a valid access token, or raises ConnectionUnusable. It comes before the claim, so that
     no reserved call waits for a token: late calls would break the vendor's four a second. `clock` tells epoch
@@ -92,12 +92,16 @@ class DeliveryAttempt:
     clock: Callable[[], int]
 
     def step(self) -> Step:
-        """Deliver the next sign-up that is due, or say when to ask again. Raises store.StoreUnavailable."""
+        """Attempt the next delivery that is due, or return when to ask again. Raise StoreUnavailable."""
         claimed = self.claim()
         return claimed if isinstance(claimed, Step) else self.carry(claimed, threading.Event())
 
     def claim(self) -> Claimed | Step:
-        """Take the next delivery, its call booked, or say when to ask again. Raises StoreUnavailable."""
+        """Claim the next delivery with its first call reserved, or return when to ask again.
+
+        Raises:
+            StoreUnavailable: nothing was claimed.
+        """
         if not self.deliveries.pending_up_to(1) and not self.deliveries.waits_for_causes():
             return Step(Outcome.IDLE)
         if not self.connection.usable():
@@ -114,10 +118,10 @@ class DeliveryAttempt:
         return Step(Outcome.IDLE, until=claimed.until) if isinstance(claimed, Wait) else claimed
 
     def carry(self, claimed: Claimed, stop: threading.Event) -> Step:
-        """Send what was claimed. Once `stop` is set, what was not sent yet is given back.
+        """Send what was claimed. Once `stop` is set, a delivery that was not sent yet is given back.
 
         Raises:
-            StoreUnavailable: the outcome could not be written down; the lease will end the delivery.
+            StoreUnavailable: the outcome could not be stored; the row can be claimed again after its lease.
         """
         try:
             return self._carry(claimed, stop)
@@ -129,7 +133,7 @@ class DeliveryAttempt:
             return self._own_fault(claimed, error)
 
     def _own_fault(self, claimed: Claimed, error: Exception) -> Step:
-        # Nothing of the row is looked at here: it may be what brought the fault about.
+        # The payload is not looked at here: it may be what the program failed at.
         log.error("delivery_fault", **claimed.log_id, error=type(error).__name__, exc_info=error)
         now = self.clock()
         due_at = after_own_fault(now=now, attempts=claimed.attempts)
@@ -153,7 +157,7 @@ class DeliveryAttempt:
         return self._delivered(claimed, sent, stop)
 
     def give_back(self, claimed: Claimed) -> Step:
-        """Make a delivery that was not sent due again at once, with no try used up."""
+        """Make a delivery that was not sent due again at once, without counting the attempt."""
         self.deliveries.postpone(claimed, due_at=self.clock(), error=None, count=False)
         log.info("delivery_given_back", **claimed.log_id)
         return Step(Outcome.POSTPONED)
@@ -164,7 +168,7 @@ class DeliveryAttempt:
                 kept = self._write_down(claimed, sent)
                 break
             except StoreError as error:
-                # Not written down, the call would be made a second time.
+                # Unless its end is stored, the call will be made a second time.
                 log.warning("delivery_not_written_down", **claimed.log_id, error=type(error).__name__)
                 stop.wait(pause)
         else:
@@ -195,23 +199,23 @@ class DeliveryAttempt:
     def _failed(self, claimed: Claimed, error: ConstantContactError) -> Step:
         now, quota = self.clock(), self.quota.read()
         said = vendor_sentence(error, claimed)
-        met = self._met(claimed, error)
+        refused = self._record_refusal(claimed, error)
         case = RetryCase(
             now=now,
             received_at=claimed.received_at,
             attempts=claimed.attempts,
             failures=quota.failures,
-            refused=met.count,
-            again=met.again,
+            refused=refused.count,
+            again=refused.again,
             merged=self._carries(claimed),
             margin_ms=quota.margin_at(now),
             failed_alone=self._failed_alone(claimed, error, others_fail=quota.failures > 0),
         )
         decision = decide(error, case)
         if decision.pause_until is not None and quota.failures:
-            # The vendor has been away for a while, in which people may have left.
+            # While the vendor could not be reached, people may have left.
             self.opt_outs.doubt()
-        # Before the delivery is postponed, which ends the probe.
+        # Before the delivery is postponed, which ends the half-open probe.
         self._pause(error, decision, now)
         # Calls that were under way together are throttled together: one step of the guard is enough.
         if isinstance(error, Throttled) and claimed.starts_at - AHEAD_MS > (quota.guard_since or 0):
@@ -226,12 +230,14 @@ class DeliveryAttempt:
             paused_ms=decision.pause_until - now if decision.pause_until else 0,
         )
         if decision.put_back:
-            parked = [other.delivery_id for other in met.alike if other.delivery_id != claimed.delivery_id]
+            parked = [
+                other.delivery_id for other in refused.alike if other.delivery_id != claimed.delivery_id
+            ]
             self.deliveries.put_back(parked, due_at=decision.due_at)
         if decision.park or (claimed.probe_of and is_of_a_row(error)):
             self._park(claimed, error, said, now)
-            if met.common is not None:
-                self._put_aside(met.common, now)
+            if refused.common is not None:
+                self._put_aside(refused.common, now)
             return Step(Outcome.PARKED)
         self.deliveries.postpone(
             claimed,
@@ -241,8 +247,8 @@ class DeliveryAttempt:
             alone=decision.alone,
             call=EndedCall(now, failed_alone=decision.failed_alone, vendor_said=said),
         )
-        if met.common is not None:
-            self._put_aside(met.common, now)
+        if refused.common is not None:
+            self._put_aside(refused.common, now)
         return Step(Outcome.POSTPONED)
 
     def _failed_alone(self, claimed: Claimed, error: ConstantContactError, *, others_fail: bool) -> int:
@@ -250,10 +256,11 @@ class DeliveryAttempt:
             return 0
         return self.deliveries.failed_alone(claimed)
 
-    def _met(self, claimed: Claimed, error: ConstantContactError) -> SameRefusals:
-        """What this failure adds to what is known of refusals: nothing where it is a probe, or everybody's.
+    def _record_refusal(self, claimed: Claimed, error: ConstantContactError) -> SameRefusals:
+        """Record a refusal and return those in the same words.
 
-        A call that carried others is repeated without them first.
+        Nothing is recorded for a probe, a failure that is not this delivery's, an address that the vendor has
+        flagged, or a call that carried other deliveries: that is repeated without them first.
         """
         if claimed.probe_of or self._carries(claimed) or not is_of_a_row(error) or is_flagged(error):
             return SameRefusals()
@@ -261,7 +268,7 @@ class DeliveryAttempt:
         return self.quota.refused(refusal, control=claimed.control)
 
     def _park(self, claimed: Claimed, error: ConstantContactError, said: str | None, now: int) -> None:
-        """Put it aside: for a person, or with others for a cause that the account itself shows."""
+        """Park the delivery: for a person, or until a cause is mended that it shares with others."""
         if error.shared is None:
             known = Causes.parse(self.quota.read().causes).known if claimed.probe_of else {}
             standing = known.get(claimed.probe_of or "")
@@ -274,7 +281,7 @@ class DeliveryAttempt:
         log.warning("cause_found", traits=list(cause.traits))
 
     def _put_aside(self, common: Common, now: int) -> None:
-        """What refused sign-ups have in common, and nobody who was taken, is what they are refused for."""
+        """Set aside what shares the traits of the refused deliveries, which no accepted one has."""
         cause = Cause.of(common.traits, self.words.sentence(common), now)
         self.deliveries.establish(cause, common.delivery_ids, now=now)
         log.warning("cause_found", traits=list(cause.traits))
@@ -289,5 +296,5 @@ class DeliveryAttempt:
             self.quota.pause(until=decision.pause_until, reason=reason, now=now, refused=is_of_a_row(error))
 
     def _carries(self, claimed: Claimed) -> bool:
-        """Whether the call was for younger deliveries of the contact too."""
+        """Return whether the call was for younger deliveries of the contact too."""
         return bool(self.kinds[claimed.kind].carries(claimed))

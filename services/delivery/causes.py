@@ -1,4 +1,4 @@
-"""A cause in words: what it is that sign-ups are refused for, so that a person can mend it."""
+"""The sentence about a cause: what refused sign-ups have in common, and what a person can do about it."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from collections.abc import Callable, Mapping
 from store.quota.refusals import Common
 from store.quota.traits import DOMAIN, FIELD, FORM, KIND, KNOWN_TAG, LIST, LONG, OLD, SETS, TAG, kind_and_name
 
-# What tells most comes first: a form explains less than the list that only this form has.
+# The most specific first: a form says less about the cause than the list that only this form has.
 _ORDER = (LIST, FIELD, KNOWN_TAG, TAG, FORM, KIND, LONG, SETS, OLD, DOMAIN)
 
 
 class CauseWords:
-    """Names what stands behind traits: lists and forms have ids that nobody knows."""
+    """Puts traits into words, with the names of lists and forms in place of their ids."""
 
     def __init__(
         self, *, list_names: Callable[[], Mapping[str, str]], form_names: Callable[[], Mapping[int, str]]
     ) -> None:
-        """Both are asked when a cause is found, which is seldom."""
+        """`list_names` and `form_names` are called when a cause is found, which is seldom."""
         self._list_names = list_names
         self._form_names = form_names
 
     def sentence(self, common: Common) -> str:
-        """What refused sign-ups have in common, what becomes of them, and what a person can do."""
+        """Return what refused sign-ups have in common, what becomes of them, and what a person can do."""
         key = common.alike.partition(" ")[2]
         shared = sorted(common.traits, key=lambda trait: _ORDER.index(kind_and_name(trait)[0]))
         named = [self._named(trait) for trait in shared[:2]]

@@ -1,4 +1,7 @@
-"""What every kind of delivery says of itself. `kinds.KINDS` names them; `deliveries.kind` chooses."""
+"""What every kind of delivery has to define: how it merges, is sent, restored and described.
+
+`kinds.KINDS` lists the kinds; the column `deliveries.kind` chooses one.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +54,7 @@ class Kind(Protocol):
     """A kind of delivery. Its `name` stands in the column `deliveries.kind`."""
 
     name: ClassVar[str]
-    # What logs call a delivery of this kind that has ended well.
+    # The event in the log when a delivery of this kind has succeeded.
     delivered_event: ClassVar[str]
 
     def __init__(self, collaborators: Collaborators) -> None:

@@ -28,7 +28,7 @@ _NO_PROPERTIES = frozenset({_ADDRESS, _LISTS, _FIELDS, _TAGS, _TELLS, _RETURNING
 class ContactChange:
     """What one sign-up asks for.
 
-    `tags` are by name, each with whether it may be made where the account lacks it. With `fills_only` its
+    `tags` are by name, each with whether it may be created where the account lacks it. With `fills_only` its
     fields are set only where the contact has nothing yet. `tells_pending`: the sender is told whether the
     account has the person confirm by e-mail. `returning` is "accept" where the sender knows that it is the
     person's own wish to come back.
@@ -46,14 +46,14 @@ class ContactChange:
     def of_signup(
         cls, signup: NewSignup, *, protects: bool = True, returning: str | None = None
     ) -> ContactChange:
-        """What a sign-up asks for, one just sent or one that is stored.
+        """Return what a sign-up asks for, a new one or one that is stored.
 
         `protects`: its form lets strangers only fill in what contacts lack. `returning` is what its sender
         said of somebody who comes back. Neither is in the columns of a stored sign-up, so they default to
         what overwrites nothing and leaves who comes back to the setting RETURNING.
         """
         stranger, by_form = signup.asked_by == STRANGER, signup.form_id is not None
-        # What a stranger named beside a form is made nowhere; an admin or a key's holder may name new tags.
+        # An admin's form or the holder of an API key may name new tags; a stranger without a form may not.
         tags = dict.fromkeys(signup.tags or (), by_form or not stranger)
         return cls(
             address=signup.email,
@@ -67,7 +67,7 @@ class ContactChange:
 
     @classmethod
     def read(cls, document: Mapping[str, Any]) -> ContactChange:
-        """The change that is stored as `document`; parts that were lost with a sign-up's row are missing."""
+        """Return the change stored as `document`; what was lost with its sign-up's row is missing in it."""
         properties = {name: value for name, value in document.items() if name not in _NO_PROPERTIES}
         return cls(
             address=str(document.get(_ADDRESS) or ""),
@@ -80,7 +80,7 @@ class ContactChange:
         )
 
     def document(self) -> dict[str, Any]:
-        """The change as it is stored; what it does not say is left out."""
+        """Return the document to store; empty parts are left out."""
         said = {
             **self.fields.properties,
             _FIELDS: self.fields.custom_fields,
@@ -103,7 +103,7 @@ class TimedChange:
 
 
 def changes_of(claimed: Claimed) -> tuple[TimedChange, ...]:
-    """The change of the claimed delivery and, behind it, those of the younger ones it may carry."""
+    """Return the change of the claimed delivery, followed by those of the younger ones it may carry."""
     first = TimedChange(claimed.delivery_id, claimed.received_at, ContactChange.read(claimed.payload))
     younger = (
         TimedChange(other.delivery_id, other.received_at, ContactChange.read(other.payload))

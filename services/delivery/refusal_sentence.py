@@ -1,8 +1,7 @@
-"""The vendor's own sentence of a refusal, as it may be kept and shown to admins.
+"""The vendor's own sentence of a refusal, without personal data, to be stored and shown to admins.
 
-The vendor quotes what it was sent, so the sentence may hold anything of the sign-up. What the sign-up said,
-what looks like an address or a telephone number, and what may be a token is hidden; ids of lists and fields
-stay.
+The vendor quotes what it was sent, so the sentence may hold anything of it. Every text of the payload, what
+looks like an address or a telephone number, and what may be a token is hidden; ids of lists and fields stay.
 """
 
 from __future__ import annotations
@@ -19,12 +18,12 @@ from store.outbox.claimed import Claimed
 
 HIDDEN = "[hidden]"
 LONGEST = 300
-# A refusal may be as large as any answer; what comes later is not shown anyway.
+# Characters of an answer that are read; the sentence is shortened to LONGEST anyway.
 _READ = 3_000
-# So much of a longer value tells whose it is; the vendor may quote no more of it.
-_TELLING = 12
+# A value's beginning of that length identifies the person; the vendor may quote no more of it.
+_IDENTIFYING = 12
 _FEWEST_DIGITS = 7
-# Ids and names of the account's own things, and a word of ours.
+# Ids of lists, names of tags, and our own mark: not the person's words.
 _NOT_PERSONAL = frozenset({"list_memberships", "tags", "returning"})
 _NAMES = frozenset({"first_name", "last_name"})
 
@@ -44,32 +43,32 @@ _SHAPES = re.compile(
 
 
 def vendor_sentence(error: ConstantContactError, claimed: Claimed) -> str | None:
-    """What the vendor said of the call for `claimed`: one line of 300 characters at most, else None."""
+    """Return what the vendor said of the call for `claimed`: one line of LONGEST characters, or None."""
     if not error.quotes_vendor or not error.detail:
         return None
     text = " ".join(html.unescape(mended(error.detail[:_READ])).split())
     if len(error.detail) > _READ:
-        # The last word may be half of an address.
+        # The text was cut: its last word may be half of an address.
         text = text.rpartition(" ")[0]
-    wishes = [claimed.payload, *(other.payload for other in claimed.younger)]
-    # The longest first: a name may be part of a company's.
-    said = {" ".join(value.split()) for wish in wishes for value in _told(wish)}
+    sent = [claimed.payload, *(other.payload for other in claimed.younger)]
+    # The longest first: a name may be part of a company's name.
+    said = {" ".join(value.split()) for payload in sent for value in _personal_texts(payload)}
     for value in sorted(said, key=len, reverse=True):
         text = _without(text, value)
     text = _LABELLED.sub(rf"\1 {HIDDEN}", _QUERY.sub(r"\1", text))
     return _shortened(_SHAPES.sub(_unless_harmless, text)) or None
 
 
-def _told(wish: Mapping[str, Any]) -> Iterator[str]:
-    """Every text that the person said, and the words of the name one by one."""
-    for name, value in wish.items():
+def _personal_texts(payload: Mapping[str, Any]) -> Iterator[str]:
+    """Yield every text of the payload that is the person's, and the words of the name one by one."""
+    for name, value in payload.items():
         if name in _NOT_PERSONAL:
             continue
-        # The rest of that is words of the contract's.
+        # Of the consent to text messages only the number is personal; the rest are fixed words.
         yield from _texts(value["sms_address"] if name == SMS else value)
         if name in _NAMES and isinstance(value, str):
             yield from re.findall(r"\w+", value)
-    yield str(wish.get("email_address", "")).rpartition("@")[0]
+    yield str(payload.get("email_address", "")).rpartition("@")[0]
 
 
 def _texts(value: object) -> Iterator[str]:
@@ -84,23 +83,23 @@ def _texts(value: object) -> Iterator[str]:
 
 
 def _without(text: str, value: str) -> str:
-    """The text with the value hidden, in any case; of a long one also a beginning of it."""
+    """Return the text with the value hidden, in upper or lower case; of a long value also its beginning."""
     if not value or (len(value) == 1 and value.isascii()):
-        # A single letter tells nothing, and is in every sentence.
+        # A single letter identifies nobody, and is in every sentence.
         return text
-    # Letters of scripts that put no blanks between words have no edge to look for.
+    # Scripts without blanks between words have no word boundaries to look for.
     before = r"(?<!\w)" if value[0].isascii() else ""
-    after = r"(?!\w)" if value[-1].isascii() and len(value) <= _TELLING else ""
-    found = re.compile(f"{before}{re.escape(value[:_TELLING])}{after}", re.IGNORECASE)
+    after = r"(?!\w)" if value[-1].isascii() and len(value) <= _IDENTIFYING else ""
+    found = re.compile(f"{before}{re.escape(value[:_IDENTIFYING])}{after}", re.IGNORECASE)
     parts, end = [], 0
     while match := found.search(text, end):
         parts += [text[end : match.start()], HIDDEN]
-        end = match.end() + _alike(text[match.end() :], value[_TELLING:])
+        end = match.end() + _alike(text[match.end() :], value[_IDENTIFYING:])
     return "".join([*parts, text[end:]])
 
 
 def _alike(text: str, value: str) -> int:
-    """How many characters both begin with alike."""
+    """Return how many characters both have in common at their beginning."""
     for place, (one, other) in enumerate(zip(text, value, strict=False)):
         if one.lower() != other.lower():
             return place

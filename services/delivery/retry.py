@@ -1,4 +1,4 @@
-"""What a failed call means for its sign-up and for all others: values, fit for a table of tests."""
+"""What a failed call means for its delivery and for all others: pure functions from error to decision."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ LONGEST_PAUSE = 5 * MINUTE
 PERSON_PAUSE = MINUTE
 LONGEST_PERSON_PAUSE = 15 * MINUTE
 LONGEST_BACKOFF = 15 * MINUTE
-# Some six throttled calls in a row bring the margin there; every further one would be a call wasted.
+# About six throttled calls in a row widen the margin that far; more calls would be wasted.
 WIDEST_MARGIN_MS = LARGEST_MARGIN_MS - 100
 QUARTER = 15 * MINUTE
 LONGEST_CONFLICT = 10 * MINUTE
 REFUSED_PAUSE = 15 * SECOND
 LONGEST_REFUSED_PAUSE = 15 * MINUTE
-POISONOUS = 8
+MOST_ATTEMPTS = 8
 GIVE_UP_AFTER = 7 * DAY
-# The vendor's guard against abuse flags an address for 48 h and meanwhile calls it invalid.
+# The vendor's protection against abuse flags an address for 48 h and meanwhile calls it invalid.
 FLAGGED_FOR = 2 * DAY
 # The vendor's clock may reach midnight later than ours.
 AROUND_MIDNIGHT = 30 * MINUTE
@@ -52,11 +52,11 @@ CONFIGURATION = (
 class RetryCase:
     """What is known besides the error; times are epoch ms.
 
-    `attempts` counts this sign-up's calls with this one, `failures` everybody's pauses for failures before,
-    `refused` the different contacts, this one among them, that were refused in the same words in a row;
-    `again` tells that this one was among them already. `merged` tells that the call carried other sign-ups of
-    the contact; `margin_ms` how gentle the pace is.
-    `failed_alone` counts this sign-up's calls before that came to nothing while those of others succeeded.
+    `attempts` counts this delivery's calls with this one, `failures` the pauses of all deliveries before this
+    failure, `refused` the different contacts in a row, this one included, refused in the same words;
+    `again`: this one was among them already. `merged`: the call carried other deliveries of the contact.
+    `margin_ms` is the present gap between calls. `failed_alone` counts this delivery's earlier calls that
+    failed while those of others succeeded.
     """
 
     now: int
@@ -72,12 +72,12 @@ class RetryCase:
 
 @dataclass(frozen=True)
 class Decision:
-    """`park` puts the sign-up aside; else it is due again at `due_at`, and `counts` as one of its own tries.
+    """`park` puts the delivery aside; else it is due again at `due_at`, and `counts`: the attempt counts.
 
-    `pause_until` stops everybody, since the fault is not this sign-up's; `reason` says why where the error's
-    own sentence does not. `failed_alone`: no try is used up, but it is noted that others succeeded meanwhile.
-    `alone` sends it by itself the next time, `put_back` makes those due again that
-    were put aside for what has turned out to be everybody's fault. Times are epoch ms.
+    `pause_until` stops all deliveries, since the fault is not this one's; `reason` says why where the
+    error's own sentence does not. `failed_alone`: the attempt does not count, but is recorded as one during
+    which others succeeded. `alone`: the next time it is sent by itself. `put_back`: those are due again that
+    were put aside for what has turned out to be no delivery's own fault. Times are epoch ms.
     """
 
     due_at: int
@@ -91,7 +91,7 @@ class Decision:
 
 
 def decide(error: ConstantContactError, case: RetryCase) -> Decision:
-    """Judge a failed call."""
+    """Return what to do after a failed call."""
     rule = BY_ERROR.get(type(error)) or BY_REMEDY[error.remedy]
     decision = rule(error, case)
     if decision.counts and not decision.park and case.now - case.received_at > GIVE_UP_AFTER:
@@ -100,27 +100,27 @@ def decide(error: ConstantContactError, case: RetryCase) -> Decision:
 
 
 def is_of_a_row(error: ConstantContactError) -> bool:
-    """Whether it is said of what was sent, so that another row may fare better; else it is everybody's."""
+    """Return whether the error is about what was sent, so that another delivery may succeed."""
     return isinstance(error, ServerFault) or error.remedy in {Remedy.PARK, Remedy.RETRY}
 
 
 def is_flagged(error: ConstantContactError) -> bool:
-    """Whether it is the vendor's word for an address that is wrong, or was signed up too often of late."""
+    """Return whether the vendor calls the address invalid: it is, or it was signed up too often of late."""
     return isinstance(error, Rejected) and "invalid email" in (
         f"{error.key} {error.detail}".lower().replace("_", " ")
     )
 
 
 def after_own_fault(*, now: int, attempts: int) -> int | None:
-    """When (epoch ms) a sign-up that a fault of this program kept from going is tried again; None: parked.
+    """Return when (epoch ms) a delivery that this program failed at is attempted again; None: it is parked.
 
-    It is the fault of the row, as far as anybody can tell: others go on.
+    Nothing says that others would fail alike, so they go on.
     """
-    return None if attempts >= POISONOUS else now + _growing(5 * SECOND, attempts - 1, LONGEST_BACKOFF)
+    return None if attempts >= MOST_ATTEMPTS else now + _growing(5 * SECOND, attempts - 1, LONGEST_BACKOFF)
 
 
 def words_of(error: ConstantContactError) -> str:
-    """The same for errors in the same words."""
+    """Return a text that is the same for refusals in the same words."""
     return f"{type(error).__name__} {error.key or ''}"
 
 
@@ -132,7 +132,7 @@ def _rejected(error: ConstantContactError, case: RetryCase) -> Decision:
     if case.merged:
         return Decision(due_at=case.now, counts=True, alone=True)
     if case.refused >= SUSPICIOUS:
-        # The controls among them were refused as well. Due no earlier than the probe, so that another goes.
+        # The controls among them were refused too. Due after the pause, so that another one is the probe.
         until = case.now + _growing(REFUSED_PAUSE, case.failures, LONGEST_REFUSED_PAUSE)
         return Decision(due_at=until, pause_until=until, reason=CONFIGURATION, put_back=True)
     return Decision(due_at=case.now, counts=True, park=True)
@@ -147,35 +147,35 @@ def _conflict(_: ConstantContactError, case: RetryCase) -> Decision:
 def _server_fault(_: ConstantContactError, case: RetryCase) -> Decision:
     if case.merged:
         return Decision(due_at=case.now, counts=True, alone=True)
-    # It may be this row's own doing, which shows only while others succeed; its distance lets them pass.
+    # This delivery alone may be the cause, which shows only while others succeed; the gap lets them pass.
     own = not case.again and case.refused < SUSPICIOUS
     return Decision(
         due_at=case.now + _growing(5 * SECOND, case.attempts - 1, LONGEST_BACKOFF),
         counts=own,
-        park=own and case.attempts >= POISONOUS,
+        park=own and case.attempts >= MOST_ATTEMPTS,
         pause_until=None if own else case.now + _growing(SECOND, case.failures, LONGEST_PAUSE),
     )
 
 
 def _unreachable(error: ConstantContactError, case: RetryCase) -> Decision:
-    # One row may be the cause, by what it is answered or by what a filter in between does not let pass.
-    # That shows only while others succeed: then its distance grows, and the eighth time it is parked.
+    # This delivery alone may be the cause, such as a text that a filter in between does not let pass. That
+    # shows only while others succeed: then its gap grows, and the eighth time it is parked.
     decision = _everybody(error, case)
     if case.failures or not case.failed_alone:
         return replace(decision, failed_alone=case.failures == 0)
     due_at = case.now + _growing(5 * SECOND, case.failed_alone - 1, LONGEST_BACKOFF)
-    return replace(decision, due_at=due_at, failed_alone=True, park=case.failed_alone + 1 >= POISONOUS)
+    return replace(decision, due_at=due_at, failed_alone=True, park=case.failed_alone + 1 >= MOST_ATTEMPTS)
 
 
 def _quota_exceeded(_: ConstantContactError, case: RetryCase) -> Decision:
-    # "The day resets at 00:00:00 UTC"; the jitter is added, because earlier than midnight is useless.
+    # "The day resets at 00:00:00 UTC"; the jitter is added, since a call before midnight would fail.
     since_midnight = case.now % DAY
     gap = 5 * MINUTE if since_midnight < AROUND_MIDNIGHT else DAY - since_midnight
     return Decision(due_at=case.now, pause_until=case.now + gap + 5 * SECOND + _up_to(85 * SECOND))
 
 
 def _throttled(_: ConstantContactError, case: RetryCase) -> Decision:
-    # The quota paces itself; only when that has come to its end does it not help.
+    # The quota widens its margin by itself; a pause is needed only when that is at its widest.
     at_its_end = case.margin_ms >= WIDEST_MARGIN_MS
     return Decision(due_at=case.now, pause_until=case.now + QUARTER if at_its_end else None)
 
@@ -189,7 +189,7 @@ def _put_aside(_: ConstantContactError, case: RetryCase) -> Decision:
 
 
 def _everybody(_: ConstantContactError, case: RetryCase) -> Decision:
-    # Due now is behind all that already wait, so the probe is another one: one row cannot hold up the rest.
+    # Due now means behind all that wait already, so another is the probe: one row cannot hold up the rest.
     gap = _growing(SECOND, case.failures, LONGEST_PAUSE)
     return Decision(due_at=case.now, pause_until=case.now + gap)
 
@@ -200,7 +200,7 @@ def _needs_person(_: ConstantContactError, case: RetryCase) -> Decision:
 
 
 def _own_fault(error: ConstantContactError, case: RetryCase) -> Decision:
-    # Of sign-ups that went together only the one at fault is put aside.
+    # Of deliveries that one call carried only the one at fault is put aside.
     if case.merged:
         return Decision(due_at=case.now, counts=True, alone=True)
     return _put_aside(error, case)

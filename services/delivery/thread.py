@@ -1,4 +1,4 @@
-"""The delivery's thread inside a web worker, and who looks after it."""
+"""The thread of the delivery loop inside a web worker, and the thread that watches it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class DeliveryThread:
     """Starts and stops the delivery loop. Start it after the fork: threads do not survive one."""
 
     def __init__(self, delivery: Delivery, *, look_every_seconds: float = LOOK_EVERY_SECONDS) -> None:
-        """Nothing runs yet."""
+        """Start nothing."""
         self._delivery = delivery
         self._look_every = look_every_seconds
         self._stop = threading.Event()
@@ -32,7 +32,7 @@ class DeliveryThread:
         threading.Thread(target=self._watch, name="delivery-watch", daemon=True).start()
 
     def stop(self) -> None:
-        """Let the calls in flight finish within their deadline, and end. A lease covers what is cut off."""
+        """Let the calls in flight finish within their deadline, and end. What is cut off keeps its lease."""
         self._stop.set()
         self._stop_loop.set()
         self._delivery.wake()
@@ -51,11 +51,11 @@ class DeliveryThread:
         while not self._stop.wait(self._look_every):
             dead = self._loop is None or not self._loop.is_alive()
             if dead or (self._delivery.silent_seconds() or 0) > SILENT_SECONDS:
-                # Should the old one come back to life, it ends; until then both may claim, which is safe.
+                # The old loop ends if it ever runs again; until then both may claim, which is safe.
                 log.error("delivery_thread_replaced", died=dead)
                 self._stop_loop.set()
                 self._begin()
-        # It may have begun a loop at the very moment of the stop.
+        # A loop may have begun at the moment of the stop.
         self._stop_loop.set()
 
 
@@ -66,14 +66,14 @@ def watch(
     end: Callable[[], None],
     look_every_seconds: float = LOOK_EVERY_SECONDS,
 ) -> None:
-    """Call `end` once the loop has been silent for a minute, for a process whose supervisor starts it anew.
+    """Call `end` once the loop has hung for a minute, in a process whose supervisor starts it anew.
 
     Returns then, or when `stop` is set.
     """
     silent_before = False
     while not stop.wait(look_every_seconds):
         silent = (delivery.silent_seconds() or 0) > SILENT_SECONDS
-        # Twice in a row: a process that was frozen as a whole goes on by itself.
+        # Twice in a row: a process that was frozen as a whole continues by itself.
         if silent and silent_before:
             log.error("delivery_hangs")
             end()

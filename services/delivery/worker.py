@@ -1,4 +1,4 @@
-"""Repeat the delivery attempt: for ever in a thread or worker, or for a while from a command or a request."""
+"""Repeat the delivery attempt: until stopped in a thread, or for some seconds in a command or a request."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from store.errors import StoreError
 log = structlog.get_logger(__name__)
 
 LONGEST_IDLE_SECONDS = 30.0
-# Sign-ups that another process accepts wake nobody here. While there is something to do they are looked for
-# each second; afterwards a database that sleeps when nobody asks is left asleep most of the time.
+# Sign-ups that another process accepts do not wake this one. While there is work they are looked for each
+# second; afterwards seldom, so that a hosted database that suspends itself when idle may do so.
 BUSY_IDLE_SECONDS = 1.0
 BUSY_FOR_SECONDS = 60.0
 AFTER_FAULT_SECONDS = 2.0
@@ -66,56 +66,56 @@ class Delivery:
         self._lists_at = 0.0
 
     def wake(self) -> None:
-        """Something is due: look now instead of at the end of the current pause."""
+        """Look for due deliveries now instead of at the end of the current pause."""
         for woken in tuple(self._awaiting):
             woken.set()
 
     def silent_seconds(self) -> float | None:
-        """How long ago the loop last went round, None before its first time."""
+        """Return for how long the loop has not gone round, None before its first time."""
         return None if self._ticked_at is None else self._monotonic() - self._ticked_at
 
     def run(self, stop: threading.Event, *, longest_idle_seconds: float = LONGEST_IDLE_SECONDS) -> None:
-        """Deliver until `stop` is set and `wake` called, and finish the calls in flight, for at most 15 s."""
-        dispatcher = SenderPool(self._attempt, stop)
+        """Deliver until `stop` is set and `wake` called; then wait for the calls in flight, at most 15 s."""
+        pool = SenderPool(self._attempt, stop)
         busy_until = self._monotonic() + BUSY_FOR_SECONDS
-        with self._woken_by(dispatcher.woken):
+        with self._woken_by(pool.woken):
             while True:
                 self._ticked_at = self._monotonic()
-                # Cleared before looking: a wake, or a stop, that comes while we look is then not lost.
-                dispatcher.woken.clear()
+                # Cleared before the claim, so that a wake or stop during the claim is not lost.
+                pool.woken.clear()
                 if stop.is_set():
                     break
-                pause = self._turn(dispatcher, stop)
+                pause = self._turn(pool, stop)
                 if pause > 0:
                     longest = BUSY_IDLE_SECONDS if self._monotonic() < busy_until else longest_idle_seconds
-                    if not dispatcher.woken.wait(min(pause, longest)):
+                    if not pool.woken.wait(min(pause, longest)):
                         continue
                 busy_until = self._monotonic() + BUSY_FOR_SECONDS
-        dispatcher.finish(CALL_DEADLINE_SECONDS)
+        pool.finish(CALL_DEADLINE_SECONDS)
 
     def drain(self, seconds: float) -> DrainReport:
         """Deliver what is due for at most `seconds`, waiting out short gaps of the quota."""
         stop = threading.Event()
-        dispatcher = SenderPool(self._attempt, stop)
+        pool = SenderPool(self._attempt, stop)
         end = self._attempt.clock() + int(seconds * 1000)
-        with self._woken_by(dispatcher.woken):
-            # After a fault of our own, calls would be made of which nobody takes note.
-            while (now := self._attempt.clock()) < end and not dispatcher.faulty.is_set():
-                dispatcher.woken.clear()
-                # Asked before the look: a call that ends after it may have made something due.
-                alone = not dispatcher.in_flight
-                step = dispatcher.turn()
+        with self._woken_by(pool.woken):
+            # After a fault of our own, calls would be made whose outcome is not stored.
+            while (now := self._attempt.clock()) < end and not pool.faulty.is_set():
+                pool.woken.clear()
+                # Read before the claim: a call that ends during it may have made something due.
+                alone = not pool.in_flight
+                step = pool.turn()
                 if step is None:
                     continue
                 if alone and (step.until is None or step.until >= end):
                     break
                 until = end if step.until is None else min(step.until, end)
-                dispatcher.woken.wait(max(until - now, 1) / 1000)
-        dispatcher.finish(CALL_DEADLINE_SECONDS)
+                pool.woken.wait(max(until - now, 1) / 1000)
+        pool.finish(CALL_DEADLINE_SECONDS)
         return DrainReport(
-            delivered=dispatcher.outcomes[Outcome.DELIVERED],
-            postponed=dispatcher.outcomes[Outcome.POSTPONED],
-            parked=dispatcher.outcomes[Outcome.PARKED],
+            delivered=pool.outcomes[Outcome.DELIVERED],
+            postponed=pool.outcomes[Outcome.POSTPONED],
+            parked=pool.outcomes[Outcome.PARKED],
             pending=self._attempt.deliveries.backlog().pending,
         )
 
@@ -127,18 +127,18 @@ class Delivery:
         finally:
             self._awaiting.discard(woken)
 
-    def _turn(self, dispatcher: SenderPool, stop: threading.Event) -> float:
-        """One claim; returns the seconds to rest. This is the outer edge: it outlives every fault."""
+    def _turn(self, pool: SenderPool, stop: threading.Event) -> float:
+        """Claim once and return the seconds to rest; no exception leaves this."""
         try:
-            step = dispatcher.turn()
-            if not dispatcher.faulty.is_set():
+            step = pool.turn()
+            if not pool.faulty.is_set():
                 return 0 if step is None else self._rest(step)
-            dispatcher.faulty.clear()
+            pool.faulty.clear()
         except StoreError as error:
             log.warning("delivery_waits_for_store", error=type(error).__name__, detail=str(error))
-        except Exception:  # a fault that nobody foresaw must not end the delivery of all sign-ups
+        except Exception:  # an unforeseen fault must not end the delivery of all sign-ups
             log.exception("delivery_fault")
-        # Nobody wakes from this: each call that ends would, and the next one would meet the same fault.
+        # Not ended by `woken`: each call that ends sets it, and the next claim would fail at once.
         stop.wait(self._after_fault_seconds)
         return 0
 

@@ -1,6 +1,6 @@
-"""Unsubscribe a contact at the vendor, on the word of the person or of the organisation.
+"""Unsubscribe a contact at the vendor, because the person or the organisation asked for it.
 
-The local table of opt-outs knows of it since it was asked for, so no older sign-up goes out in between.
+The table of opt-outs has the contact from the request on, so no older sign-up is sent in between.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ WORDS = {
 
 
 def payload(address: str, reason: str) -> dict[str, Any]:
-    """The document that is stored."""
+    """Return the payload to store."""
     return {"email_address": address, "opt_out_reason": reason}
 
 
@@ -39,16 +39,16 @@ class Leave:
 
     @staticmethod
     def describe(document: Mapping[str, Any]) -> str:
-        """Say why."""
+        """Return what it does, and the reason that was given."""
         reason = document.get("opt_out_reason")
         return f"unsubscribe: {reason}" if reason else "unsubscribe"
 
     @staticmethod
     def restore(_signup: NewSignup) -> None:
-        """No sign-up asks for it."""
+        """Return None: no sign-up asks for it."""
 
     def carries(self, claimed: Claimed) -> tuple[int, ...]:
-        """All of them."""
+        """Return all of them."""
         return tuple(other.delivery_id for other in claimed.younger)
 
     def send(self, claimed: Claimed, reserve: Calls) -> Sent:
@@ -63,6 +63,6 @@ class Leave:
             return Sent(existing.contact_id, LEFT_BEFORE, carried)
         reserve()
         self._vendor.unsubscribe(existing, claimed.payload.get("opt_out_reason"))
-        # A sign-up that was under way meanwhile may have made the table forget it.
+        # A sign-up that was in flight meanwhile may have removed the contact from the table.
         self._opt_outs.left(claimed.contact_key)
         return Sent(existing.contact_id, UNSUBSCRIBED, carried)

@@ -1,1 +1,1 @@
-"""The delivery of sign-ups: one change to a contact of its own wish."""
+"""The kind `sign_up`: create or update the contact, add it to lists, give it tags."""

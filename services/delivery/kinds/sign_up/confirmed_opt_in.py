@@ -1,7 +1,7 @@
-"""Whether the account confirms sign-ups by e-mail, so that who asked by an API key is told the truth.
+"""Find out whether the account has new contacts confirm by e-mail, which holders of an API key are told.
 
-The answer of POST /contacts/sign_up_form does not tell, nor does any setting that the API shows: only the
-contact itself does, by its `permission_to_send`.
+Neither the answer of POST /contacts/sign_up_form nor a setting in the API shows that: only the contact itself
+does, by its `permission_to_send`.
 https://developer.constantcontact.com/api_guide/contacts_create_or_update.html
 """
 
@@ -15,9 +15,9 @@ from services.constant_contact.contacts import LONGEST_SIGN_UP_ADDRESS
 from services.constant_contact.errors import ConstantContactError
 from services.delivery.payload import TimedChange
 
-# What became of a new contact that is asked by e-mail to confirm: it is subscribed with the person's yes.
+# The action for a new contact that is asked by e-mail to confirm, and subscribed once the person does.
 PENDING = "pending_confirmation"
-# How long a look holds: a minute at first, and twice as long each time that it showed the same.
+# How long the answer is cached: a minute at first, and twice as long each time that it is the same.
 SHORTEST_MS, LONGEST_MS = 60_000, 3_600_000
 
 

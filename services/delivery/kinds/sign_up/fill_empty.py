@@ -17,14 +17,14 @@ SHOWN_AS = {"phone_number": "phone_numbers", "street_address": "street_addresses
 
 
 def fields_missing_from(known: PersonFields, offered: PersonFields) -> PersonFields:
-    """The fields of `offered` that `known` does not set; custom fields count one by one, by name."""
+    """Return the fields of `offered` that `known` does not set; custom fields count one by one, by name."""
     taken = {fold(name) for name in known.custom_fields}
     left = {name: value for name, value in offered.custom_fields.items() if fold(name) not in taken}
     return PersonFields(_missing(known.properties, offered.properties), left)
 
 
 def filled(sets: PersonFields, fills: PersonFields, existing: Contact | None) -> PersonFields:
-    """What to set: `sets`, and of `fills` that of which the contact has nothing; of a new contact all of it.
+    """Return what to set: `sets`, and those of `fills` that the contact lacks; for a new contact all of them.
 
     Custom fields are by id.
     """

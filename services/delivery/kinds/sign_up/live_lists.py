@@ -67,7 +67,7 @@ class LiveLists:
 
 
 def gone_sentence(list_ids: Iterable[str], names: dict[str, str | None]) -> str:
-    """Which lists are gone, by the names they had, and how to send their sign-ups to another."""
+    """Return which lists are gone, by the names they had, and how to send their sign-ups to another."""
     sentences = []
     for list_id in list_ids:
         name = names.get(list_id)

@@ -38,10 +38,10 @@ class Merged:
 
 
 def merge(changes: Sequence[TimedChange]) -> Merged:
-    """The first change and, oldest first, every younger one that fits in.
+    """Return the first change merged with every younger one that fits in, oldest first.
 
     It ends before the first that does not fit, since a later one must not overtake it. Which change is newer
-    is told by the time it was received: one that waited in the spool is stored behind some that came later.
+    is decided by the time it was received: one that waited in the spool has a higher id than later ones.
     """
     merged = _together(changes[:1])
     for count in range(2, len(changes) + 1):
@@ -55,11 +55,11 @@ def merge(changes: Sequence[TimedChange]) -> Merged:
 def _together(changes: Sequence[TimedChange]) -> Merged:
     in_order = [timed.change for timed in sorted(changes, key=lambda timed: timed.received_at)]
     sets = _newest(change.fields for change in in_order if not change.fills_only)
-    # Whoever comes first fills it in, and the next stranger finds it taken: here the oldest wins.
+    # One after the other, the first to set a field would keep the next from setting it: the oldest wins.
     fills = _newest(change.fields for change in reversed(in_order) if change.fills_only)
     tags: dict[str, bool] = {}
     for change in in_order:
-        # What one of them may make, all may.
+        # A tag that one of them may create is created for all.
         tags |= {name: tags.get(name, False) or makes for name, makes in change.tags.items()}
     change = ContactChange(
         address=next((change.address for change in reversed(in_order) if change.address), ""),
@@ -72,7 +72,7 @@ def _together(changes: Sequence[TimedChange]) -> Merged:
 
 
 def _newest(fields: Iterable[PersonFields]) -> PersonFields:
-    """All that is said, the later over the earlier; what is empty takes nothing away."""
+    """Return the fields of all, the later over the earlier; an empty value removes nothing."""
     return reduce(_updated, fields, NO_FIELDS)
 
 

@@ -1,4 +1,4 @@
-"""The ids of the custom fields and tags that a sign-up calls by name, and of the choices of a field."""
+"""Look up the ids of the custom fields, choices and tags that a sign-up names."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class IdResolver:
         self._tags = vocabulary.tags
 
     def resolve(self, merged: Merged, reserve: Reserve, *, anew: bool = False) -> Resolved:
-        """The change with ids for names. `reserve` is called before each call; `anew` ignores what is cached.
+        """Return the change with ids for names. `reserve` precedes each call; `anew` ignores the cache.
 
         Raises:
             NotInAccount: the account lacks a field, or a tag that may not be made, or a value does not fit.
