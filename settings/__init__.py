@@ -38,7 +38,7 @@ CAPTCHA_KEYS = {
 
 @dataclass(frozen=True)
 class SettingsWarning:
-    """A setting with which the service starts, and will fail people later.
+    """A setting that works today and will cause harm later.
 
     `code` is snake_case and stays when the sentence is reworded. `public` is False where the sentence tells
     of a secret or a weakness.

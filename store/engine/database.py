@@ -187,7 +187,7 @@ class Database:
         return True
 
     def has_ample_room(self) -> bool:
-        """Return whether suspected sign-ups may take room too: not what is kept free for those of people."""
+        """Return whether the disk has more room than is kept free for the sign-ups of people."""
         return not self._backend.low()
 
     def look_for_damage(self) -> None:
