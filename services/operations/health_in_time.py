@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future, wait
 from functools import partial
 from typing import Generic, TypeVar
 
@@ -27,17 +28,14 @@ class _Look(Generic[T]):
     """One call of `look` in a thread, shared by all requests meanwhile, so that only one thread hangs."""
 
     def __init__(self, look: Callable[[], T], monotonic: Callable[[], float]) -> None:
-        self._look = look
         self._monotonic = monotonic
         self._began = monotonic()
-        self._done = threading.Event()
-        self._found: T | None = None
-        self._error: Exception | None = None
-        threading.Thread(target=self._run, name="health", daemon=True).start()
+        self._result: Future[T] = Future()
+        threading.Thread(target=self._run, args=(look,), name="health", daemon=True).start()
 
     @property
     def over(self) -> bool:
-        return self._done.is_set()
+        return self._result.done()
 
     @property
     def seconds(self) -> int:
@@ -45,18 +43,14 @@ class _Look(Generic[T]):
 
     def within(self, seconds: float) -> T | None:
         """Return what `look` returned, None if it has not ended by then; raise what it raised."""
-        self._done.wait(max(0.0, self._began + seconds - self._monotonic()))
-        if self._error is not None:
-            raise self._error
-        return self._found
+        wait([self._result], max(0.0, self._began + seconds - self._monotonic()))
+        return self._result.result() if self.over else None
 
-    def _run(self) -> None:
+    def _run(self, look: Callable[[], T]) -> None:
         try:
-            self._found = self._look()
+            self._result.set_result(look())
         except Exception as error:  # noqa: BLE001 - raised by whoever waits
-            self._error = error
-        finally:
-            self._done.set()
+            self._result.set_exception(error)
 
 
 class _Shared(Generic[T]):
