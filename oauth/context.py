@@ -1,4 +1,4 @@
-"""What every part of this package works with; handed in once, by whoever wires it."""
+"""What the parts of this package share: storage, token endpoint, cipher, clock, audit."""
 
 import threading
 from collections.abc import Callable
@@ -27,7 +27,7 @@ def no_audit(kind: str, detail: str | None, actor: str | None = None) -> None:
 
 @dataclass(frozen=True)
 class OAuthContext:
-    """The stored connection, the vendor's token endpoint, and how time passes.
+    """What the parts of this package share; whoever wires them makes one.
 
     Args:
         storage: Where the connection row lives.
@@ -35,7 +35,7 @@ class OAuthContext:
         cipher: Seals and opens tokens.
         clock: Tells epoch milliseconds.
         fingerprint: Names this installation; a row of another one is left alone. Empty: not compared.
-        audit: Hears of each outcome.
+        audit: Records each outcome.
         wait: Waits the given seconds.
     """
 

@@ -20,7 +20,7 @@ def plant(seed: str, context: OAuthContext, *, first_ignored: Callable[[str], bo
 
     Args:
         seed: The refresh token.
-        context: The context.
+        context: What the parts of this package share.
         first_ignored: Remembers that a seed of this hash is ignored; returns whether that is the first time.
 
     Returns:

@@ -48,14 +48,14 @@ class _Opened:
 
 
 class TokenSource:
-    """The access tokens of one process; safe for any number of threads.
+    """Hands out access tokens in one process; safe for any number of threads.
 
     The row is read at most once a second, so a disconnect or a new pair of another process counts after at
     most 1 s; a write of this process and ``forget`` count at once. A token is decrypted only when the stored
-    one changed.
+    one changed. The event ``refresh_due`` is set when a token is handed out whose background refresh is due.
 
     Args:
-        context: The context.
+        context: What the parts of this package share.
         rescue: Keeps a token pair that the storage refuses.
         patience: Seconds a caller waits for a refresh that another thread or process makes.
     """
@@ -80,10 +80,7 @@ class TokenSource:
         _all.add(self)
 
     def begin_process(self) -> None:
-        """Replace what a fork must not share: locks that a thread of the parent held, and its jitter.
-
-        ``refresh_due`` is set when a token is handed out whose background refresh is due.
-        """
+        """Replace what a fork must not share: locks that a thread of the parent held, and its jitter."""
         self._flight.begin_process()
         self.refresh_due = threading.Event()
         self._jitter = secrets.randbelow(1000) / 1000

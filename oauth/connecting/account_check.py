@@ -39,7 +39,7 @@ class AccountCheck:
     """Asks the API for the account where no consent in a browser named it. Once pinned, no other is accepted.
 
     Args:
-        context: The context.
+        context: What the parts of this package share.
         tokens: Hands out the access token.
         account_of: Whose account an access token opens; raises OAuthError when that cannot be told.
     """
@@ -47,11 +47,7 @@ class AccountCheck:
     def __init__(
         self, context: OAuthContext, tokens: AccessToken, account_of: Callable[[str], AccountLike]
     ) -> None:
-        self._storage, self._clock, self._audit = (
-            context.storage,
-            context.clock,
-            context.audit,
-        )
+        self._storage, self._clock, self._audit = context.storage, context.clock, context.audit
         self._tokens = tokens
         self._account_of = account_of
         self._asked_at: int | None = None
@@ -63,8 +59,13 @@ class AccountCheck:
         """
         try:
             row = self._storage.read()
-            if row.account_id is None and row.refresh_sealed is not None and self._due():
-                self._pin(row, self._tokens.current())
+            if row.account_id is not None or row.refresh_sealed is None or not self._due():
+                return
+            token = self._tokens.current()
+        except Exception:  # noqa: BLE001 - the token source, tended before, has logged the same failure
+            return
+        try:
+            self._pin(row, token)
         except OAuthError as failure:
             log.warning("account_not_pinned", error=type(failure).__name__)
         except Exception as error:  # noqa: BLE001 - the thread must outlive whatever the storage raises

@@ -53,7 +53,7 @@ class Connector:
     """Starts and finishes attempts to connect. A failed attempt leaves the existing connection as it was.
 
     Args:
-        context: The context; what ``audit`` hears names the actor.
+        context: What the parts of this package share; what ``audit`` hears names the actor.
         attempts: Where open attempts wait for the browser to come back.
         account_of: Whose account an access token opens; raises AccountUnavailable when that cannot be told,
             AccountUnusable when the vendor forbids asking.
@@ -72,11 +72,7 @@ class Connector:
         pkce: bool,
         on_connected: Callable[[], None],
     ) -> None:
-        self._storage, self._server, self._cipher = (
-            context.storage,
-            context.server,
-            context.cipher,
-        )
+        self._storage, self._server, self._cipher = context.storage, context.server, context.cipher
         self._clock, self._wait = context.clock, context.wait
         self._fingerprint, self._audit = context.fingerprint, context.audit
         self._attempts = attempts

@@ -12,7 +12,7 @@ class ConnectionControl:
     """Refreshes and disconnects for a person, with every outcome as a sentence.
 
     Args:
-        context: The context.
+        context: What the parts of this package share.
         source: Refreshes.
         connector: Disconnects.
         on_refreshed: Called after a refresh that succeeded.

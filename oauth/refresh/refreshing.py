@@ -48,7 +48,7 @@ class Refresher:
     """Sends one refresh and stores the new pair. Its callers hold the process lock.
 
     Args:
-        context: The context.
+        context: What the parts of this package share.
         tell: Records an event: kind and detail.
         rescue: Keeps a token pair that the storage refuses.
         owner: Name in the lease, which must differ between processes; the process id is added.
@@ -66,11 +66,7 @@ class Refresher:
         lease_ms: int = LEASE_MS,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._storage, self._server, self._cipher = (
-            context.storage,
-            context.server,
-            context.cipher,
-        )
+        self._storage, self._server, self._cipher = context.storage, context.server, context.cipher
         self._clock, self._wait = context.clock, context.wait
         self._tell = tell
         self._rescue = rescue

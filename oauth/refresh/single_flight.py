@@ -20,7 +20,7 @@ class SingleFlight:
     """Decides which thread of which process refreshes, and when.
 
     Args:
-        context: The context.
+        context: What the parts of this package share.
         refresher: Sends and stores.
         ownership: Opens the refresh token.
         forget: Called before a token is sent, as the one in memory is about to be replaced.
