@@ -1,6 +1,7 @@
 """Store a sign-up, or keep it in the spool while the database refuses it: on disk in either case."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 
 import structlog
@@ -20,39 +21,35 @@ log = structlog.get_logger(__name__)
 SPOOL_FIRST_MS = 2_000
 
 
+@dataclass
 class DurableAccept:
-    """Accepts sign-ups into the database and, while that refuses, into the spool."""
+    """Accepts sign-ups into the database and, while that refuses, into the spool.
 
-    def __init__(
-        self,
-        signups: Signups,
-        spool: Spool,
-        spool_import: SpoolImport,
-        *,
-        has_room: Callable[[], bool],
-        clock: Clock,
-    ) -> None:
-        """`has_room` tells whether the database's disk may take new sign-ups."""
-        self._signups = signups
-        self._spool = spool
-        self._spool_import = spool_import
-        self._has_room = has_room
-        self._clock = clock
-        self._offline_limits = OfflineRateLimits(clock)
-        self._refused_until = 0
+    `has_room` tells whether the database's disk may take new sign-ups.
+    """
+
+    signups: Signups
+    spool: Spool
+    spool_import: SpoolImport
+    has_room: Callable[[], bool] = field(kw_only=True)
+    clock: Clock = field(kw_only=True)
+    _refused_until: int = field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        self._offline_limits = OfflineRateLimits(self.clock)
 
     def first_with(self, key: IdempotencyKey) -> FirstUse | None:
         """Return the sign-up that has the key, if any; None also while the database cannot tell.
 
         A repeat that counts twice does less harm than a sign-up that is refused.
         """
-        now = self._clock()
+        now = self.clock()
         if self._refuses(now):
             return None
         try:
-            return self._signups.first_with(key.key_hash, now=now)
+            return self.signups.first_with(key.key_hash, now=now)
         except StoreError as error:
-            self._refused_until = self._clock() + SPOOL_FIRST_MS
+            self._refused_until = self.clock() + SPOOL_FIRST_MS
             log.error("repeat_not_sought", error=type(error).__name__)  # noqa: TRY400 - its text says nothing more
             return None
 
@@ -77,7 +74,7 @@ class DurableAccept:
             StoreError: it could neither be stored nor spooled.
         """
         accept = partial(
-            self._signups.accept, signup, kind=kind, payload=payload, key=key, judgement=judgement
+            self.signups.accept, signup, kind=kind, payload=payload, key=key, judgement=judgement
         )
         refuses = self._refuses(signup.received_at)
         reasons = None if refuses else self._stored(accept, signup, judgement)
@@ -92,7 +89,7 @@ class DurableAccept:
         self, accept: Callable[[], tuple[str, ...]], signup: NewSignup, judgement: Judgement
     ) -> tuple[str, ...] | None:
         """Return the answer of `accept`; None where the database refuses."""
-        if not self._has_room():
+        if not self.has_room():
             raise StoreUnavailable("the disk of the database is nearly full")
         try:
             return self._in_order(accept)
@@ -103,7 +100,7 @@ class DurableAccept:
         except KeyTaken:
             raise  # the database is well: the caller answers with the sign-up that has the key
         except StoreError as error:
-            self._refused_until = self._clock() + SPOOL_FIRST_MS
+            self._refused_until = self.clock() + SPOOL_FIRST_MS
             log.error(  # noqa: TRY400 - its place says nothing more
                 "store_refused_signup", signup_id=signup.id, error=type(error).__name__, detail=str(error)
             )
@@ -114,7 +111,7 @@ class DurableAccept:
         try:
             return accept()
         except SpoolFirst:
-            return accept() if self._spool_import.catch_up() else None
+            return accept() if self.spool_import.catch_up() else None
 
     def _to_spool(
         self, signup: NewSignup, kind: str, payload: Mapping[str, object], judgement: Judgement
@@ -128,7 +125,7 @@ class DurableAccept:
         try:
             # Without its Idempotency-Key, which only the database can take: sent again, it counts twice. Nor
             # can the spool tell whether a proof was used before.
-            kept = self._spool.keep(signup, kind=kind, payload=payload, broken=broken, rank=judgement.rank)
+            kept = self.spool.keep(signup, kind=kind, payload=payload, broken=broken, rank=judgement.rank)
         except StoreError as error:
             self._refused_until = 0
             log.error("signup_not_stored", error=type(error).__name__, detail=str(error))  # noqa: TRY400 - its place says nothing more

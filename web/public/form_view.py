@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from services.account.field_values import folded
@@ -16,7 +16,7 @@ from services.protection.rules import TOKEN
 from services.submission import consent
 from services.submission.consent import Consent
 from services.submission.custom_fields import LONGEST_VALUE, custom_name
-from services.submission.fields import ASKED, RECORDED
+from services.submission.fields import ASKED, RECORDED, Asked
 from services.submission.reading import documented_pairs
 from web.public.captchas import Widget, widget_of
 
@@ -37,25 +37,15 @@ CUSTOM_KINDS = {
 }
 
 
-@dataclass(frozen=True)
-class Shape:
-    """How a field is asked for: input type, autocomplete token, longest value if any; and its choices."""
-
-    attributes: tuple[str, str, int | None]
-    options: tuple[str, ...] = ()
-
-
-def shape_of(name: str, known: Iterable[CustomField]) -> Shape:
-    """Return how to ask for the field of that name; a custom field that is not known is asked for as text."""
+def how_to_ask(name: str, known: Iterable[CustomField]) -> tuple[Asked, tuple[str, ...]]:
+    """Return how to ask for the field of that name, and its choices; an unknown custom field is a text."""
     custom = custom_name(name)
     if custom is None:
-        asked = ASKED[name]
-        return Shape((asked.input, asked.autocomplete, asked.longest))
+        return ASKED[name], ()
     found = field_named(custom, known)
     kind = CUSTOM_KINDS.get(found.type, "text") if found else "text"
-    return Shape(
-        (kind, "off", LONGEST_VALUE), tuple(choice.label for choice in found.choices) if found else ()
-    )
+    choices = tuple(choice.label for choice in found.choices) if found else ()
+    return Asked(label=custom, input=kind, longest=LONGEST_VALUE), choices
 
 
 @dataclass(frozen=True)
@@ -125,7 +115,6 @@ def fill(
     `known` are the account's custom fields, whose types decide how they are asked for.
     """
     named = documented_pairs(pairs)
-    typed = {name: value for name, value in named if name in ASKED or custom_name(name)}
     messages = {error.field: error.message for error in errors}
     agreement = sms_agreement = None
     if form:
@@ -135,20 +124,7 @@ def fill(
             "sms_consent", form.sms_consent, form.sms_wordings, named, messages, required=needs_number
         )
     seen = {each.name for each in (agreement, sms_agreement) if each}
-    inputs = tuple(
-        Input(
-            name,
-            label,
-            *(shape := shape_of(name, known)).attributes,
-            required,
-            _as_offered(typed.get(name, ""), shape.options),
-            messages.get(name),
-            id=f"custom-{number}" if custom_name(name) else name,
-            options=shape.options,
-            chosen=tuple(_as_offered(value, shape.options) for each, value in named if each == name),
-        )
-        for number, (name, label, required) in enumerate(_shown(form, typed))
-    )
+    inputs = tuple(_inputs(form, named, messages, known))
     seen |= {shown.name for shown in inputs}
     return FilledForm(
         inputs=inputs,
@@ -162,6 +138,28 @@ def fill(
         sms_agreement=sms_agreement,
         trap=form.trap if form else trap_name(None),
     )
+
+
+def _inputs(
+    form: Form | None,
+    named: Sequence[tuple[str, str]],
+    messages: dict[str, str],
+    known: Sequence[CustomField],
+) -> Iterator[Input]:
+    typed = {name: value for name, value in named if name in ASKED or custom_name(name)}
+    for number, (name, label, required) in enumerate(_shown(form, typed)):
+        asked, options = how_to_ask(name, known)
+        yield Input(
+            name,
+            label,
+            *(asked.input, asked.autocomplete, asked.longest),
+            required,
+            _as_offered(typed.get(name, ""), options),
+            messages.get(name),
+            id=f"custom-{number}" if custom_name(name) else name,
+            options=options,
+            chosen=tuple(_as_offered(value, options) for each, value in named if each == name),
+        )
 
 
 def _for_the_visitor(messages: dict[str, str]) -> tuple[str, ...]:

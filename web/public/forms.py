@@ -43,15 +43,14 @@ def description(slug: str) -> Response:
             {
                 "name": field.name,
                 "label": field.label,
-                "type": kind,
-                "autocomplete": autocomplete,
-                "maxlength": longest,
+                "type": asked.input,
+                "autocomplete": asked.autocomplete,
+                "maxlength": asked.longest,
                 "required": field.required,
             }
-            | ({"options": shape.options} if shape.options else {})
+            | ({"options": options} if options else {})
             for field in form.fields
-            for shape in (form_view.shape_of(field.name, known),)
-            for kind, autocomplete, longest in (shape.attributes,)
+            for asked, options in (form_view.how_to_ask(field.name, known),)
         ],
         consent=form.consent.model_dump() if form.consent else None,
         protection={

@@ -154,27 +154,21 @@ def _accept(submission: Submission, requester: Requester) -> SignupResult:
 
 
 def _as_json(result: SignupResult, submission: Submission) -> Response:
-    ignored = {"ignored": submission.reading.ignored} if submission.reading.ignored else {}
-    if result.status == RECEIVED:
-        # Without a Location: the status would tell no more than this answer.
-        return make_response(jsonify(id=result.id, status=RECEIVED, **ignored), HTTPStatus.ACCEPTED)
-    if result.status not in {"subscribed", "pending_confirmation"}:
+    body: dict[str, object] = {"id": result.id, "status": result.status}
+    status, location = HTTPStatus.ACCEPTED, None
+    if result.status in {"subscribed", "pending_confirmation"}:
+        body |= {"action": result.action, "contact_id": result.contact_id}
+        status = HTTPStatus.OK if result.action == "updated" else HTTPStatus.CREATED
+    elif result.status != RECEIVED:
         # In production it does not come from the Host header: if it is not set, the address is relative.
-        status_url = f"{known_base_url() or ''}/signups/{result.id}"
-        answer = make_response(
-            jsonify(id=result.id, status=result.status, status_url=status_url, **ignored),
-            HTTPStatus.ACCEPTED,
-        )
-        answer.location = status_url
-        return answer
-    answer = jsonify(
-        id=result.id,
-        status=result.status,
-        action=result.action,
-        contact_id=result.contact_id,
-        **ignored,
-    )
-    return make_response(answer, HTTPStatus.OK if result.action == "updated" else HTTPStatus.CREATED)
+        # A stranger gets none: the status would tell no more than this answer.
+        location = body["status_url"] = f"{known_base_url() or ''}/signups/{result.id}"
+    if submission.reading.ignored:
+        body["ignored"] = submission.reading.ignored
+    answer = make_response(jsonify(body), status)
+    if location:
+        answer.location = location
+    return answer
 
 
 def _for_scripts(result: SignupResult, submission: Submission) -> Response:

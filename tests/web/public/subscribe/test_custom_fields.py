@@ -14,7 +14,7 @@ from services.account.field_values import fitting
 from services.constant_contact.catalog import Choice, CustomField
 from tests.web.conftest import API_KEY, csrf_token
 from tests.web.forms import LIST_ID, make
-from web.public.form_view import fill, shape_of
+from web.public.form_view import fill, how_to_ask
 
 EVIL = "\"><script>alert(1)</script>&'{{7*7}}"
 FIELDS = [
@@ -188,7 +188,7 @@ def test_an_api_key_is_told_what_is_wrong_by_the_name_of_the_field(
 def test_a_date_with_a_time_is_asked_for_by_an_input_of_its_type() -> None:
     """Whose value, without seconds and zone, is taken as it is."""
     visit = CustomField("f-1", "Next visit", "datetime")
-    assert shape_of("custom_fields[Next visit]", [visit]).attributes[0] == "datetime-local"
+    assert how_to_ask("custom_fields[Next visit]", [visit])[0].input == "datetime-local"
     assert fitting(visit, "2026-11-15T18:30") == "2026-11-15T18:30:00"
 
 
