@@ -1,7 +1,7 @@
-"""Who left at the vendor, as far as its list was read, and the one row that tells how far that is.
+"""The table of opt-outs: who left at the vendor, and one row that says how far the vendor's list was read.
 
-The list is read in rounds, page by page, by whichever process holds the row's lease. A round that has come to
-the list's end makes the table as new as the round's beginning.
+The list is read in rounds, page by page, by the process that holds the row's lease. After a round the table
+knows everybody who had left when the round began.
 """
 
 from __future__ import annotations
@@ -60,10 +60,10 @@ class Refresh:
 
 @dataclass(frozen=True)
 class Outlook:
-    """What decides whether to read before the next claim.
+    """What decides whether to read the list before the next claim.
 
-    `next_received_at` (epoch ms) is that of the delivery that is probably next, None when none is due; on
-    `day` (UTC), that of the last call, `used` were made; `failing` tells that the last one failed.
+    `next_received_at` (epoch ms) is that of the delivery that is probably next, None when none is due. On
+    `day` (UTC), that of the last call, `used` calls were made; `failing`: the last one failed.
     """
 
     refresh: Refresh
@@ -75,7 +75,7 @@ class Outlook:
 
 @dataclass(frozen=True)
 class Standing:
-    """How new the table is, how many calls `day` (UTC) took, and what is known of one contact.
+    """How fresh the table is, how many calls `day` (UTC) took, and what is known of one contact.
 
     `leaves_at` (epoch ms) is when it was asked here to unsubscribe the contact, while that still waits.
     """
@@ -132,7 +132,7 @@ _DOUBT = update(opt_out_refresh).where(_ROW).values(doubts=opt_out_refresh.c.dou
 _BEGIN = (
     update(opt_out_refresh)
     .where(_ROW)
-    # A lease that is longer than any was given by a clock that has been set back since.
+    # A lease that ends later than any can was given by a clock that has been set back since.
     .where(
         or_(
             opt_out_refresh.c.lease_until <= bindparam("now"),
@@ -183,12 +183,12 @@ _ROUND_LOST = _FAILED.values(began_at=null(), began_with=null(), page=null())
 
 
 def doubt(connection: Connection) -> None:
-    """Note in this transaction that something may have been put back that is older than an opt-out."""
+    """Record in this transaction that a delivery may be due again which is older than an opt-out."""
     connection.execute(_DOUBT)
 
 
 def note_left(connection: Connection, contact_key: str, left_at: int) -> int | None:
-    """Note in this transaction that a contact leaves at `left_at`; return when it left before (epoch ms)."""
+    """Record in this transaction when a contact leaves; return when it left before (both epoch ms)."""
     contact = _hash(contact_key)
     before = connection.scalar(select(opt_outs.c.left_at).where(opt_outs.c.contact_hash == contact))
     connection.execute(_KEEP, {"contact": contact, "left_at": left_at})
@@ -196,19 +196,19 @@ def note_left(connection: Connection, contact_key: str, left_at: int) -> int | N
 
 
 class OptOuts:
-    """The table of opt-outs and the row that tells how new it is."""
+    """The table of opt-outs, and the row that says how fresh it is."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def outlook(self, now: int) -> Outlook:
-        """What decides whether to read the list before a claim at `now` (epoch ms)."""
+        """Return what decides whether to read the list before a claim at `now` (epoch ms)."""
         with self._database.reading() as connection:
             row = connection.execute(OUTLOOK, {"now": now}).one()
         return Outlook(_refresh(row), row.next_received_at, row.call_day, row.used, row.calls_failed > 0)
 
     def standing(self, contact_key: str) -> Standing:
-        """What is known of this contact, and how new that is."""
+        """Return what is known of this contact, and how fresh the table is."""
         with self._database.reading() as connection:
             values = {"contact": _hash(contact_key), "contact_key": contact_key}
             row = connection.execute(STANDING, values).one()
@@ -216,7 +216,7 @@ class OptOuts:
         return Standing(_refresh(row), row.call_day, row.used, known, row.leaves_at)
 
     def doubt(self) -> None:
-        """What is known is too old for whatever waits now: nobody could ask the vendor for a while."""
+        """Record that the table is too old for what waits: the vendor could not be reached for a while."""
         with self._database.transaction() as connection:
             doubt(connection)
 
@@ -255,17 +255,17 @@ class OptOuts:
             connection.execute(_ROUND_LOST if lost else _FAILED, {"again_at": again_at})
 
     def forget(self, contact_key: str) -> None:
-        """This contact has come back."""
+        """Remove this contact, who has come back."""
         with self._database.transaction() as connection:
             connection.execute(_FORGET, {"contact": _hash(contact_key)})
 
     def left(self, contact_key: str, *, left_at: int) -> None:
-        """This contact was unsubscribed from here at `left_at` (epoch ms)."""
+        """Record that this contact was unsubscribed from here at `left_at` (epoch ms)."""
         with self._database.transaction() as connection:
             note_left(connection, contact_key, left_at)
 
     def asked(self, contact_key: str, *, left_at: int, now: int) -> None:
-        """The vendor asks this contact, who left at `left_at`, to come back at `now` (both epoch ms)."""
+        """Record that the vendor asks this contact, who left at `left_at`, to come back; both epoch ms."""
         values = {"contact": _hash(contact_key), "left_at": left_at, "asked_at": now}
         with self._database.transaction() as connection:
             connection.execute(_ASKED, values)

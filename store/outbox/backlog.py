@@ -36,7 +36,7 @@ class OwnWait:
 COUNTED_UP_TO = 10_000
 
 PENDING_UP_TO = select(func.count()).select_from(
-    # Ordered for the sake of the plan, see `claims.ANY_WAITING`.
+    # Ordered for the query plan, see `claims.ANY_WAITING`.
     select(deliveries.c.id)
     .where(UNFINISHED)
     .order_by(deliveries.c.received_at)
@@ -72,13 +72,13 @@ NEXT_PAGE = (
 
 
 class PendingByForm:
-    """Counts in short reads: a long one would hold up the commits of a SQLite file without a log."""
+    """Counts in short reads: a long one would block commits to a SQLite file without a write-ahead log."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def count(self) -> Counter[int]:
-        """How many wait, by the form's id; a few that came at one moment may be missing at a page's end."""
+        """Return how many wait, by the form's id; a few received in the same millisecond may be missing."""
         found, after = Counter[int](), (-1, -1)
         while True:
             values = dict(zip(("received", "due"), after, strict=True))

@@ -1,4 +1,4 @@
-"""One row per call to the vendor: begun in the claim's transaction, ended in the verdict's."""
+"""The record of calls to the vendor: a row is inserted with the claim, and completed when it is finished."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from store.schema import attempts
 
-# How the record of a call begins that came to nothing although others, at about that time, did not.
+# How the outcome of a call begins that failed although other calls at about that time did not.
 FAILED_ALONE = "postponed, while others went through: "
 
 
 @dataclass(frozen=True)
 class EndedCall:
-    """How a call ended that came to nothing.
+    """How a call ended that failed.
 
     `at` is epoch ms. `failed_alone`: other calls, at about that time, did not fail. `vendor_said` is the
     vendor's own sentence, fit to be shown to an admin.
@@ -39,7 +39,7 @@ _END_CARRYING = _END.values(carried=bindparam("ids"))
 
 
 def begin(connection: Connection, *, delivery_id: int, now: int, may_carry: tuple[int, ...]) -> int:
-    """Note a call that starts at `now` (epoch ms); returns the attempt's id."""
+    """Record a call that starts at `now` (epoch ms); return the id of the record."""
     values = {"delivery_id": delivery_id, "started_at": now, "carried": json.dumps(may_carry)}
     return int(connection.execute(_BEGIN, values).scalar_one())
 
@@ -53,7 +53,7 @@ def end(
     carried: tuple[int, ...] | None = None,
     vendor_said: str | None = None,
 ) -> None:
-    """Note how a call ended; `carried` names the deliveries it carried, where that is known.
+    """Record how a call ended; `carried` are the ids of the deliveries it carried, where that is known.
 
     `vendor_said` is the vendor's own sentence where it refused.
     """
@@ -70,5 +70,5 @@ def end(
 
 
 def failed_alone(connection: Connection, delivery_id: int) -> int:
-    """How many calls for that delivery came to nothing while those for others did not."""
+    """Return how many calls for that delivery failed while those for others did not."""
     return connection.scalar(FAILED_ALONE_BEFORE, {"delivery": delivery_id}) or 0

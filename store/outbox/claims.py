@@ -1,4 +1,4 @@
-"""Which delivery goes next: the oldest due one, and at times one of today's before a long backlog."""
+"""Choose the next delivery: the oldest due one, at times a fresh one before a long backlog."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, TextClause, bindparam, func, select, tex
 from store.quota.state import LockedQuota
 from store.schema import UNFINISHED, deliveries
 
-DELIVERIES_PER_DAY = 9_900  # the rest is for lists, account checks and operators
+DELIVERIES_PER_DAY = 9_900  # the rest is for lists, account checks and admins
 BACKLOG_PER_DAY = 8_000  # the rest is for people who sign up today
 FRESH_MS = 3_600_000
 FRESH_LANE_EVERY = 4
@@ -22,8 +22,8 @@ _AHEAD_OF_CLOCK_MS = 60_000
 
 log = structlog.get_logger(__name__)
 
-# A row that is sending already (its lease is over, or it would not be due) goes first: were it to wait for an
-# older row, replayed meanwhile, each would wait for the other. `due_at` covers both states, see the schema.
+# A row whose lease ran out (it is `sending` and due) goes first: were it to wait for an older row of the
+# contact, stored meanwhile from the spool, each would wait for the other. `due_at` is set in both states.
 _CLAIM = """
 UPDATE deliveries SET state = 'sending', due_at = :lease_until, fence = fence + 1, attempts = attempts + 1
 WHERE id = (
@@ -44,13 +44,13 @@ RETURNING id, source, source_id, kind, contact_key, payload, received_at, attemp
 def _claim(due: str, order: str) -> dict[str, TextClause]:
     return {
         "sqlite": text(_CLAIM.format(due=due, order=order, lock="")),
-        # Without the lock, a row that its late owner is just finishing would be set back to sending.
+        # Without the lock, a row that a late sender is just finishing would be set back to sending.
         "postgresql": text(_CLAIM.format(due=due, order=order, lock="FOR UPDATE OF mine SKIP LOCKED")),
     }
 
 
 CLAIM = _claim("mine.due_at <= :now", "mine.due_at, mine.id")
-# The sums keep the planners from the index of due rows, where a backlog of days comes before today's.
+# The sum (+ 0) keeps the planners off the index of due rows, in which a backlog of days comes first.
 CLAIM_FRESH = _claim("mine.received_at > :since AND mine.due_at + 0 <= :now", "mine.received_at")
 CLAIM_THIS = _claim("mine.id = :this AND mine.due_at + 0 <= :now", "mine.id")
 NEWCOMER = _claim(
@@ -94,7 +94,7 @@ NEXT_DUE = select(
 NEXT_FRESH = select(func.min(deliveries.c.due_at + 0)).where(
     UNFINISHED, deliveries.c.received_at > bindparam("since"), deliveries.c.due_at + 0 > bindparam("now")
 )
-# Ordered, so that PostgreSQL does not look for one by reading the table from its finished beginning.
+# Ordered, or PostgreSQL would look for one by a scan of the table, whose beginning is finished rows.
 ANY_WAITING = select(deliveries.c.id).where(UNFINISHED).order_by(deliveries.c.received_at).limit(1)
 _DUE_NOW = (
     update(deliveries)
@@ -108,14 +108,14 @@ _DUE_NOW = (
 
 @dataclass(frozen=True)
 class Lanes:
-    """Where the next reserved call looks for a row, first to last; times are epoch ms."""
+    """In which order the next reserved call looks for a row: fresh rows (FRESH_MS), the oldest due one."""
 
     fresh_first: bool
     backlog: bool
 
     @classmethod
     def of(cls, quota: LockedQuota) -> Lanes:
-        """The lanes for the call that `quota` would reserve."""
+        """Return the lanes for the call that `quota` would reserve."""
         used = quota.state.used
         return cls(
             fresh_first=used % FRESH_LANE_EVERY == FRESH_LANE_EVERY - 1 or used >= BACKLOG_PER_DAY,
@@ -124,7 +124,7 @@ class Lanes:
 
 
 def take(connection: Connection, quota: LockedQuota, lease_ms: int) -> Row[Any] | None:
-    """Mark the next delivery as being sent and return it; None when none may go now."""
+    """Mark the next delivery as `sending` and return it; None when none may be sent now."""
     lanes = Lanes.of(quota)
     values = {"now": quota.now, "lease_until": quota.now + lease_ms}
     dialect = connection.dialect.name
@@ -137,9 +137,9 @@ def take(connection: Connection, quota: LockedQuota, lease_ms: int) -> Row[Any] 
 
 
 def younger(connection: Connection, leader: Row[Any]) -> list[Row[Any]]:
-    """The rows that the call for `leader` may carry besides, oldest first.
+    """Return the rows that the call for `leader` may carry besides, oldest first.
 
-    It ends at the first that may not: what comes after it must not overtake it.
+    They end before the first that may not be carried, since no later one must overtake it.
     """
     if leader.alone:
         return []
@@ -152,7 +152,7 @@ def younger(connection: Connection, leader: Row[Any]) -> list[Row[Any]]:
 
 
 def next_due(connection: Connection, quota: LockedQuota) -> int | None:
-    """After `take` found nothing: when to look again (epoch ms), None when nothing is waiting at all."""
+    """Return when (epoch ms) to look again after `take` found nothing; None when nothing waits at all."""
     now = quota.now
     if not Lanes.of(quota).backlog:
         if connection.scalar(ANY_WAITING) is None:
@@ -166,7 +166,7 @@ def next_due(connection: Connection, quota: LockedQuota) -> int | None:
 
 
 def _clock_went_back(connection: Connection, now: int) -> bool:
-    """Make due what was received in the future; else it waits until the clock is there again."""
+    """Make due what a clock that was ahead has stored for the future; return whether there was any."""
     changed = connection.execute(_DUE_NOW, {"now": now, "latest": now + _AHEAD_OF_CLOCK_MS}).rowcount
     if changed:
         log.warning("clock_went_back", signups=changed)

@@ -1,4 +1,4 @@
-"""Which delivery goes next after refusals: one that has as little as possible in common with the refused."""
+"""Choose a control after refusals: a delivery that shares as few traits as possible with the refused."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ ANYWHERE = NEWEST.order_by(None).order_by(deliveries.c.received_at, deliveries.c
 def take(
     connection: Connection, quota: LockedQuota, refusals: Refusals, causes: Causes, lease_ms: int
 ) -> Row[Any] | None:
-    """Mark a delivery as being sent that is unlike the refused ones; None where no other can be taken.
+    """Mark a delivery that is unlike the refused ones as `sending`; None where no other can be taken.
 
-    Where all are alike the newest goes: what is wrong with the oldest may be in their rows alone.
+    Where all share as much, the newest is taken: the fault may be in the oldest rows alone.
     """
     now = quota.now
     since = 0 if Lanes.of(quota).backlog else now - FRESH_MS
@@ -48,7 +48,7 @@ def take(
 
 
 def _looked_at(connection: Connection, now: int, since: int) -> list[Row[Any]]:
-    """Some of the newest, some from anywhere, some of the oldest: a backlog is too long to look at."""
+    """Return some of the newest, some from a random place and some of the oldest of a long backlog."""
     begins = connection.scalar(OLDEST_RECEIVED)
     if begins is None:
         return []
@@ -68,6 +68,6 @@ def _looked_at(connection: Connection, now: int, since: int) -> list[Row[Any]]:
 
 
 def newcomer(connection: Connection, quota: LockedQuota, since: int, lease_ms: int) -> Row[Any] | None:
-    """Mark a delivery as being sent that came in after `since` (epoch ms) and was never tried."""
+    """Mark a delivery as `sending` that was received after `since` (epoch ms) and was never tried."""
     values = {"since": since, "now": quota.now, "lease_until": quota.now + lease_ms}
     return connection.execute(NEWCOMER[connection.dialect.name], values).one_or_none()

@@ -1,4 +1,4 @@
-"""What a person decides about sign-ups that wait or are parked: another list for them, or an end."""
+"""What a person decides about deliveries that wait or are parked: drop them, or send them to another list."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from store.schema import PARKED, UNFINISHED, deliveries, signups
 
 _PAGE = 200
 _READY = deliveries.c.state == "ready"
-# Those under way may have been taken by the vendor already.
+# Those being sent may have been accepted by the vendor already.
 _WAITS = or_(_READY, deliveries.c.state == "parked")
 _DROP = (
     update(deliveries)
@@ -24,7 +24,7 @@ _DROP = (
     .values(state="dropped", due_at=None, finished_at=bindparam("now"), note=bindparam("told"), cause=None)
     .returning(deliveries.c.source_id, deliveries.c.received_at)
 )
-# The lists of a wish stand in its sign-up, see `payloads`, or in the wish itself once they were replaced.
+# The lists stand in the sign-up's row, see `payloads`, or in the payload once they were replaced.
 _NAMES_IT = or_(
     signups.c.list_ids.contains(bindparam("wanted")), deliveries.c.payload.contains(bindparam("wanted"))
 )
@@ -60,7 +60,7 @@ class DeliveryActions:
     def drop(self, signup_id: str, *, now: int, note: str) -> bool:
         """End a delivery that waits or is parked, at `now` (epoch ms); it stays on record with the `note`.
 
-        False when it is under way, has ended, or is not known.
+        Return False when it is being sent, has ended, or is not known.
         """
         noted = list[Entry]()
         change = {"state": "dropped", "due_at": None, "finished_at": now, "note": note, "cause": None}
@@ -72,7 +72,7 @@ class DeliveryActions:
     def replace_list(self, old: str, new: str, *, now: int, note: str) -> int:
         """In all that waits or is parked for the list `old`, put `new` in its place and make it due at `now`.
 
-        In short transactions, page by page. What is under way is left as it is. Returns how many changed.
+        In short transactions, page by page. What is being sent stays as it is. Returns how many changed.
         """
         return sum(self._replace(page, (old, new), now, note) for page in self._pages(old))
 
@@ -102,13 +102,13 @@ class DeliveryActions:
                     change = due | {"payload": after, "note": note}
                     noted.append(Entry(signup_id, received_at, changes={"deliveries": change}))
             if noted:
-                # They may have left since.
+                # Their contacts may have left since.
                 opt_outs.doubt(connection)
         return len(noted)
 
 
 def _with_list(payload: str, lists: Sequence[str], old: str, new: str) -> str | None:
-    """The stored wish for `lists`, with one list in the place of another; None where that is not in it."""
+    """Return the stored payload with `new` in place of the list `old`; None where `old` is not in `lists`."""
     if old not in lists:
         return None
     replaced = list(dict.fromkeys(new if each == old else each for each in lists))

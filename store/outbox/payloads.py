@@ -1,7 +1,7 @@
-"""What a delivery carries out, stored without what its sign-up says already.
+"""The stored payload of a delivery, without the values that stand in its sign-up's row already.
 
-A value that stands in the sign-up's own row is replaced by a mark and its name there; `whole` puts it back.
-Every text of a visitor is then in the database once. Whoever changes a stored payload takes `documents.read`
+Such a value is replaced by a mark and its column's name; `whole` puts it back. So every text of a visitor is
+in the database once. Whoever changes a stored payload takes `documents.read`
 and `documents.written`, which leave the marks alone.
 """
 
@@ -15,19 +15,19 @@ from sqlalchemy import Connection
 
 from store.engine.documents import read, written
 
-# No text that comes in holds it.
+# A control character that no submitted text may contain.
 MARK = "\x06"
-# Where a text is no longer than the name that would stand for it, nothing is won.
+# Characters from which on a text is replaced; shorter ones are no longer than a name.
 _SHORTEST = 4
 _LOST = object()
 _TEXTS = ("email", "consent", "page", "source")
-# Not the lists, which are short, and by which deliveries are looked for.
+# Not the lists: they are short, and deliveries are searched by them.
 _PARTS = ("custom_fields", "tags")
 _SOURCES = (*_TEXTS, *_PARTS, "person", "sms")
 
 
 def compact(payload: Mapping[str, Any], signup: Mapping[str, Any]) -> str:
-    """The payload as it is stored beside `signup`, which holds its documents as such and not as texts."""
+    """Return the payload as text to store; `signup` has its documents as objects, not as JSON texts."""
     names = {signup[name]: name for name in _TEXTS if signup.get(name)}
     if sms := signup.get("sms"):
         names |= {value: f"sms.{name}" for name, value in sms.items() if isinstance(value, str)}
@@ -41,7 +41,7 @@ def compact(payload: Mapping[str, Any], signup: Mapping[str, Any]) -> str:
 
 
 def whole(text: str, signup: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The payload again. What stood in a sign-up that was lost is missing in it."""
+    """Return the payload with its values; those of a sign-up that was lost are missing."""
     payload: dict[str, Any] = read(text)
     if MARK not in text:
         return payload
@@ -51,7 +51,7 @@ def whole(text: str, signup: Mapping[str, Any] | None) -> dict[str, Any]:
 
 
 def wholes(connection: Connection, stored: Sequence[tuple[str, str]]) -> list[dict[str, Any]]:
-    """The payloads of several deliveries, each given by the id of its sign-up and its text, by one look."""
+    """Return the payloads of several deliveries, given as (id of the sign-up, stored text), by one query."""
     ids = [signup_id for signup_id, text in stored if MARK in text]
     known: dict[str, dict[str, Any]] = {}
     if ids:
@@ -62,7 +62,7 @@ def wholes(connection: Connection, stored: Sequence[tuple[str, str]]) -> list[di
 
 @lru_cache(maxsize=64)
 def _signups(count: int, dialect: str) -> str:
-    """In the driver's own words: a claim must not pay for the making of a statement."""
+    """Return the query as the driver takes it; building a statement would slow each claim down."""
     marks = ", ".join(["?" if dialect == "sqlite" else "%s"] * count)
     return f"SELECT id, {', '.join(_SOURCES)} FROM signups WHERE id IN ({marks})"  # noqa: S608 - names only
 
@@ -76,7 +76,7 @@ def _sources(signup: Mapping[str, Any]) -> dict[str, Any]:
     if "tags" in found:
         found["tags"] = list(found["tags"])
     found |= {f"sms.{name}": value for name, value in (signup.get("sms") or {}).items()}
-    # Last, so that a text which stands twice gets the name that its own place in the payload has.
+    # Last, so that of two equal texts the person's own column is named.
     return found | (signup.get("person") or {})
 
 
@@ -99,12 +99,12 @@ def _marked_text(value: str, names: Mapping[str, str]) -> str:
     name = names.get(value)
     if name and len(value) >= _SHORTEST:
         return f"{MARK}{name}"
-    # A text that begins like a mark is led by another one.
+    # A text that begins with the mark gets a second one in front.
     return f"{MARK}{value}" if value.startswith(MARK) else value
 
 
 def _one_flag(value: Mapping[str, Any]) -> bool:
-    """Whether every name has the same truth value, as tags have."""
+    """Return whether all values are the same truth value, as those of tags mostly are."""
     flags = list(value.values())
     return isinstance(flags[0], bool) and all(flag is flags[0] for flag in flags)
 

@@ -1,14 +1,13 @@
-"""How much waits, for whoever has no key: counts that do not tell a believed sign-up from a suspected one.
+"""The backlog as it is shown without an API key, where suspected sign-ups count like others.
 
-The exact backlog grows by a sign-up that is believed and not by one that is kept apart, so a sender could
-read there whether it was found out; and when it shrinks again tells whether the call was a quick one.
-Therefore, for strangers:
+The exact backlog grows by a sign-up that is not suspected and not by one that is, so a sender could read
+there whether it was found out; and its shrinking shows when the call was made. Therefore, for strangers:
 
-- each anonymous sign-up counts as waiting for its first five seconds, delivered meanwhile or not;
+- each anonymous sign-up counts as waiting for its first five seconds, whether delivered or not;
 - after that a suspected one counts as long as a believed one of the same moment would still wait: while a
   sign-up that is as old, or older, is due; and while deliveries stand still, since the last that got through.
 
-What remains: with no sign-up but a suspected one, nobody has noticed yet that the vendor is away.
+What remains: while only suspected sign-ups come in, no call shows yet that the vendor is away.
 """
 
 from __future__ import annotations
@@ -20,10 +19,10 @@ from store.outbox.backlog import COUNTED_UP_TO, PENDING_UP_TO, Backlog
 from store.schema import UNFINISHED, deliveries, signups, suspected_signups
 
 RECENT_MS = 5_000
-# Nobody watches for longer what became of a sign-up, and more rows need not be read.
+# No sender watches one sign-up for longer, and no more rows are read.
 LONGEST_STANDSTILL_MS = 86_400_000
 
-# The sum keeps the planners from the index of due rows, which would have to be sorted, see `claims`.
+# The sum (+ 0) keeps the planners off the index of due rows, which would need a sort, see `claims`.
 OLDEST_DUE = (
     select(deliveries.c.received_at)
     .where(UNFINISHED, deliveries.c.due_at + 0 <= bindparam("now"))
@@ -54,7 +53,7 @@ _SUSPECTED = (
     .subquery()
 )
 _OLDEST = select(func.min(deliveries.c.received_at)).where(UNFINISHED)
-# One statement, so that a delivery that ends meanwhile is counted once.
+# One statement, so that a delivery that ends meanwhile is not counted twice.
 COUNT = select(
     PENDING_UP_TO.scalar_subquery().label("waiting"),
     _OLDEST.scalar_subquery().label("oldest_waiting"),
@@ -66,7 +65,7 @@ COUNT = select(
 
 
 class PublicBacklog:
-    """What strangers are told of the backlog."""
+    """Counts the backlog as strangers may see it."""
 
     def __init__(self, database: Database, *, stranger: str) -> None:
         """`stranger` is the `asked_by` of anonymous sign-ups."""
@@ -74,9 +73,9 @@ class PublicBacklog:
         self._stranger = stranger
 
     def read(self, now: int, *, standstill: bool) -> Backlog:
-        """The counts at `now` (epoch ms), each up to COUNTED_UP_TO; nothing is said of what is parked.
+        """Return the counts at `now` (epoch ms), each up to COUNTED_UP_TO; `parked` is always 0.
 
-        `standstill` tells that deliveries are known not to get through.
+        `standstill`: deliveries are known to fail at present.
         """
         with self._database.reading() as connection:
             recent = now - RECENT_MS
@@ -95,7 +94,7 @@ class PublicBacklog:
         )
 
     def _waiting_since(self, connection: Connection, now: int, *, standstill: bool) -> int:
-        """Since when what came in waits (epoch ms); `now` where nothing does."""
+        """Return since when (epoch ms) received sign-ups wait; `now` where none does."""
         due = connection.scalar(OLDEST_DUE, {"now": now})
         since = now if due is None else due
         if not standstill:

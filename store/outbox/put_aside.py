@@ -1,4 +1,4 @@
-"""Setting aside the deliveries of a known cause, trying one of them now and then, and letting them go on."""
+"""Set aside the deliveries of a known cause, probe one of them now and then, and release them."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from store.quota.state import LockedQuota
 from store.quota.traits import traits_of
 from store.schema import HAS_CAUSE, UNFINISHED, deliveries, signups
 
-# In a delivery that is due: a person wants it sent, whatever others met.
+# `cause` of a due delivery that a person sent again: it is sent although others were refused.
 BY_PERSON = "person"
-# What a claim may do besides: some milliseconds of work.
+# Rows that a claim sets aside or releases at once: some milliseconds of work.
 AT_ONCE = 300
 
 _IDS: BindParameter[list[int]] = bindparam("ids", expanding=True)
@@ -32,7 +32,7 @@ _WISH = (
     deliveries.c.state,
     deliveries.c.due_at,
 )
-# With each its form; few rows, so each is looked up by its key.
+# The form of each row, looked up by its key, since there are few rows.
 _FORM = select(signups.c.form_id).where(signups.c.id == deliveries.c.source_id).scalar_subquery()
 OLDEST = (
     select(*_WISH, _FORM.label("form_id"))
@@ -40,11 +40,11 @@ OLDEST = (
     .order_by(deliveries.c.due_at, deliveries.c.id)
     .limit(bindparam("at_most"))
 )
-# Those that are not due are among them: leaving them out could lead through the whole backlog.
+# Including those that are not due: leaving them out could read the whole backlog.
 NEWEST = (
     select(*_WISH, _FORM.label("form_id"))
     .where(UNFINISHED, deliveries.c.received_at > bindparam("since"))
-    # To the last row: of many that came in within one millisecond the first would be taken for the newest.
+    # By id too: of many received within one millisecond the last is the newest.
     .order_by(deliveries.c.received_at.desc(), deliveries.c.due_at.desc(), deliveries.c.id.desc())
     .limit(bindparam("at_most"))
 )
@@ -106,7 +106,7 @@ _BEYOND_ALL = 2**62
 def with_traits(
     connection: Connection, rows: Sequence[Row[Any]], now: int
 ) -> list[tuple[Row[Any], frozenset[str]]]:
-    """Each delivery, and what it has in common with others."""
+    """Return each delivery with its traits."""
     wishes = payloads.wholes(connection, [(row.source_id, row.payload) for row in rows])
     return [
         (row, traits_of(wish, kind=row.kind, form_id=row.form_id, received_at=row.received_at, now=now))
@@ -115,9 +115,9 @@ def with_traits(
 
 
 def probe(connection: Connection, causes: Causes, quota: LockedQuota, lease_ms: int) -> tuple[int, Causes]:
-    """Take one delivery of a cause whose probe is due; its id, or 0 where none is.
+    """Take one delivery of a cause whose probe is due; return its id, or 0 where none is.
 
-    The newest one first, and each time another: a row that failed goes behind the others.
+    The newest first, and each time another: a row that failed as a probe goes behind the others.
     """
     now = quota.now
     for cause in tuple(causes):
@@ -130,16 +130,16 @@ def probe(connection: Connection, causes: Causes, quota: LockedQuota, lease_ms: 
                 opt_outs.doubt(connection)
                 return int(taken), causes.with_one(cause.probed(int(taken), now))
         if connection.scalar(ANY_OF_CAUSE, {"why": cause.id}) is None:
-            # Nobody waits for it any more: the next one who has it is tried.
+            # No delivery of that cause is left: forget it, so that the next one is sent.
             causes = causes.without(cause.id)
         else:
-            # Only people of whom another wish is under way.
+            # All are of contacts of which another delivery waits or is being sent.
             causes = causes.with_one(cause.probed(0, now))
     return 0, causes
 
 
 def release(connection: Connection, causes: Causes, now: int, noted: list[Entry]) -> Causes:
-    """Make some of those due whose cause is lifted; the causes that are left."""
+    """Make some deliveries due whose cause is lifted; return the causes that are left."""
     change = {"state": "ready", "due_at": now, "finished_at": None, "cause": None}
     for cause in tuple(causes):
         if not cause.lifted:
@@ -147,7 +147,7 @@ def release(connection: Connection, causes: Causes, now: int, noted: list[Entry]
         rows = connection.execute(RELEASED, {"why": cause.id, "now": now}).all()
         noted += [Entry(row.source_id, row.received_at, changes={"deliveries": change}) for row in rows]
         if rows:
-            # They may have left since.
+            # Their contacts may have left since.
             opt_outs.doubt(connection)
         if len(rows) < AT_ONCE:
             causes = causes.without(cause.id)
@@ -156,7 +156,7 @@ def release(connection: Connection, causes: Causes, now: int, noted: list[Entry]
 
 
 def put_aside(connection: Connection, causes: Causes, taken: Row[Any], now: int, noted: list[Entry]) -> None:
-    """Set aside a delivery that was just taken and has a cause, and with it its like among the next due."""
+    """Set aside a delivery just taken that has a known cause, and others of known causes near it."""
     connection.execute(_GIVE_BACK, {"ours": taken.id})
     look = {"now": now, "since": 0, "at_most": AT_ONCE}
     found: dict[int, Row[Any]] = {}
@@ -174,7 +174,7 @@ def put_aside(connection: Connection, causes: Causes, taken: Row[Any], now: int,
 
 
 def set_aside(connection: Connection, cause: Cause, ids: Iterable[int], now: int, noted: list[Entry]) -> None:
-    """Set aside these deliveries for that cause, as far as they are not under way."""
+    """Set aside these deliveries for that cause, except those being sent."""
     ended = {"now": now, "why": cause.id, "error": cause.sentence, "ids": list(ids)}
     change = {"state": "parked", "due_at": None, "finished_at": now, "last_error": cause.sentence}
     change["cause"] = cause.id
@@ -183,5 +183,5 @@ def set_aside(connection: Connection, cause: Cause, ids: Iterable[int], now: int
 
 
 def with_causes(quota: LockedQuota, causes: Causes) -> LockedQuota:
-    """The quota with these causes in its state."""
+    """Return the quota with these causes in its state."""
     return replace(quota, state=replace(quota.state, causes=causes.dump()))

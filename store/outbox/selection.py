@@ -1,4 +1,4 @@
-"""Which delivery a reserved call is for, with what refusals have taught about them in mind."""
+"""Choose the delivery for the next call by what is known of refusals and their causes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from store.quota.state import LockedQuota, Wait
 
 @dataclass(frozen=True)
 class Selected:
-    """A delivery marked as being sent, and the quota from which its call is still to be reserved.
+    """A delivery marked as `sending`, and the quota from which its call is still to be reserved.
 
     `control`: it was chosen for being unlike those that were refused. `probe_of` is the cause that it tests.
     """
@@ -30,7 +30,7 @@ class Selected:
 def select_next(
     connection: Connection, quota: LockedQuota, lease_ms: int, noted: list[Entry]
 ) -> Selected | Wait:
-    """Mark the next delivery as being sent; of what was set aside or released `noted` is told."""
+    """Mark the next delivery as `sending`; add what was set aside or released to `noted`."""
     now, refusals = quota.now, Refusals.parse(quota.state.refusals)
     known = Causes.parse(quota.state.causes)
     causes = put_aside.release(connection, known, now, noted)
@@ -48,13 +48,13 @@ def select_next(
         return _nothing(connection, quota, causes, changed=causes is not known)
     if control is None and _goes_aside(connection, causes, row, now):
         put_aside.put_aside(connection, causes, row, now, noted)
-        # Others need not wait until a million have been put aside.
+        # Take another one now instead of putting aside a whole backlog first.
         row = control = controls.take(connection, quota, refusals, causes, lease_ms)
         if row is None:
             return _later(connection, quota, now, changed=causes is not known)
     if control is None:
         return Selected(row, quota)
-    # Where there is no other, one that was refused before goes again, and shows nothing about others.
+    # Where there is no other, a refused one is sent again, and is no control.
     unlike = row.id not in {each.delivery_id for each in refusals.refused}
     quota = _with(quota, replace(refusals, elsewhere=max(0, refusals.elsewhere - 1)))
     return Selected(row, quota, control=unlike)
@@ -63,9 +63,9 @@ def select_next(
 def select_newcomer(
     connection: Connection, quota: LockedQuota, lease_ms: int, *, ahead_ms: int
 ) -> Selected | None:
-    """While all wait for what was refused: a sign-up that came in since, which may show that others can go.
+    """Take a delivery received since all began to wait after refusals: it may show that others are accepted.
 
-    Now and then one, so that strangers who send what is refused do not use up the day.
+    One each NEWCOMER_EVERY_MS, so that strangers who send what is refused do not use up the day's calls.
     """
     state, refusals = quota.state, Refusals.parse(quota.state.refusals)
     if refusals.waits is None or refusals.waits[1] != state.paused_until:

@@ -1,6 +1,6 @@
 """A copy of the forms beside the spool: what a sign-up by a form needs while the database is away.
 
-A process that starts meanwhile, behind an upgrade for one, knows no form yet. Nothing here is personal.
+A process that starts meanwhile, such as after an upgrade, has no forms in memory. Nothing here is personal.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ log = structlog.get_logger(__name__)
 
 
 class FormsCopy:
-    """One file; it may be missing, old or broken, and then the forms are not known."""
+    """One file; while it is missing or damaged, no forms are known from it."""
 
     def __init__(self, path: Path) -> None:
-        """Nothing is opened."""
+        """Open nothing."""
         self._path = path
         self._written: str | None = None
 
     def keep(self, forms: Sequence[StoredForm]) -> None:
-        """Write the forms down if they have changed since the last time; a disk that fails is passed over."""
+        """Write the forms if they have changed since the last time; a disk error is logged, not raised."""
         text = json.dumps([asdict(form) for form in forms], ensure_ascii=False, sort_keys=True)
         if text == self._written:
             return
-        # Of this thread alone: another one would empty the file while this one gives it its name.
+        # A draft for each thread: another one would truncate it before this one has renamed it.
         draft = self._path.with_name(f"{self._path.name}-{threading.get_native_id()}")
         try:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -47,7 +47,7 @@ class FormsCopy:
         self._written = text
 
     def kept(self) -> list[StoredForm]:
-        """The forms as they were last written down, by any process."""
+        """Return the forms as any process wrote them last."""
         try:
             entries = json.loads(self._path.read_text(encoding="utf-8"))
             return [StoredForm(**{**entry, "wordings": tuple(entry["wordings"])}) for entry in entries]

@@ -1,9 +1,9 @@
-"""Reading back a database file that was set aside: every row that can still be read, none twice.
+"""Read back a damaged database file that was set aside: every row that can still be read, none twice.
 
-What cannot be read is taken from the copies: the rows, and how each delivery ended.
+What cannot be read is taken from the second copies: the rows, and how each delivery ended.
 
-In short transactions, beside the running service; what it cannot start without is taken over earlier, see
-`store/engine/sqlite/carry_over.py`.
+This runs in short transactions beside the service; what that cannot start without is carried over earlier,
+see `store/engine/sqlite/carry_over.py`.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ Restore = Callable[[NewSignup], Mapping[str, object] | None]
 
 @dataclass(frozen=True)
 class Salvaged:
-    """What came back; `unreadable` counts rows of any table, None where their number is not known.
+    """What was read back; `unreadable` counts rows of any table, None where their number is not known.
 
     `copied` counts the sign-ups that came from the copies, which are not among `signups`.
     """
@@ -65,10 +65,10 @@ class Salvaged:
 
 
 class Salvage:
-    """Reads back what was set aside beside a database's file."""
+    """Reads back the files that were set aside beside a database's file."""
 
     def __init__(self, database: Database, path: Path, *, restore: Restore) -> None:
-        """`restore` gives the payload of a sign-up's delivery that cannot be read."""
+        """`restore` returns the payload of a sign-up's delivery that cannot be read, None for no delivery."""
         self._database = database
         self._path = path
         self._restore = restore
@@ -82,21 +82,21 @@ class Salvage:
         """
         if not damage.to_read_back(self._path):
             return []
-        # Whoever set it aside may still be taking over its small tables.
+        # The process that set it aside may still be carrying over its small tables.
         self._database.prepare()
         lock = self._path.with_name(self._path.name + "-salvage-lock")
         with flocked(lock, seconds=0) as alone:
             return [self._read_back(old) for old in damage.to_read_back(self._path)] if alone else []
 
     def last(self) -> Salvaged | None:
-        """What the last one brought, as long as the old file is kept; raises StoreError."""
+        """Return the last result, as long as the old file is kept; raises StoreError."""
         if not damage.already_read_back(self._path):
             return None
         document = self._meta.get(_META_KEY)
         return Salvaged(**json.loads(document)) if document else None
 
     def waits(self) -> bool:
-        """Whether a file is to be read back."""
+        """Return whether a file is to be read back."""
         return bool(damage.to_read_back(self._path))
 
     def _read_back(self, old: Path) -> Salvaged:
@@ -139,7 +139,7 @@ class Salvage:
         return list({row[key]: row for row in batch if row[key] not in known}.values())
 
     def _end_what_had_ended(self) -> None:
-        """A page may have been read back as it was before its delivery ended."""
+        """End deliveries again that had ended: a page may have been read back as it was before."""
         for _, file in self._database.copies.files():
             for batch in _batches(iter(copies.changes(file, deliveries.name).items())):
                 with self._database.transaction() as connection:
@@ -148,7 +148,7 @@ class Salvage:
                             connection.execute(_UNFINISHED_ONE.values(change), {"mine": signup_id})
 
     def _keep(self, table: Table, rows: list[Row]) -> int:
-        """Insert what is not known yet, and count the rows that are kept now."""
+        """Insert rows that are not there yet; return how many of `rows` are there now."""
         if not rows:
             return 0
         try:
@@ -161,7 +161,7 @@ class Salvage:
         return len(rows)
 
     def _deliver_the_rest(self) -> None:
-        """Give each sign-up without a delivery one that waits for a person: it may have been delivered."""
+        """Give each sign-up without a delivery a parked one: it may have been delivered already."""
         missing = select(signups).where(
             ~select(deliveries.c.id).where(deliveries.c.source_id == signups.c.id).exists()
         )
@@ -201,14 +201,14 @@ def _keep_row(connection: Connection, table: Table, row: Row) -> None:
             _check_document(row[document])
     of_signup = table is deliveries and row.get("source", SIGNUP) == SIGNUP
     if of_signup and insert_unknown(connection, signups, _stub(row)):
-        # What stood only in the sign-up is missing in the delivery.
+        # The values that stood in the sign-up's row only are missing in the payload.
         incomplete = payloads.MARK in row["payload"] and row["state"] in {"ready", "sending"}
         row |= _lost(row) if incomplete else {}
     if insert_unknown(connection, table, row) or table is not deliveries:
         return
     known = select(deliveries.c.id).where(deliveries.c.source_id == row["source_id"])
     if connection.scalar(known) is None:
-        # Its number is taken, or the contact has a delivery under way.
+        # Its id is taken, or the contact has a delivery that is being sent.
         row.pop("id", None)
         if row["state"] == "sending":
             row["state"] = "ready"
@@ -225,7 +225,7 @@ def _lost(delivery: Row) -> Row:
 
 
 def _stub(delivery: Row) -> Row:
-    """A sign-up of which only the delivery could be read; where it is known this changes nothing."""
+    """Return a row for a sign-up of which only the delivery could be read; inserted if it is missing."""
     return {
         "id": delivery["source_id"],
         "received_at": delivery["received_at"],

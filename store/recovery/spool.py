@@ -1,6 +1,7 @@
-"""Where a sign-up waits while the database refuses it: a local file, one line each, synced before the thanks.
+"""The spool: a local file for sign-ups that the database refuses, one line each, synced before the answer.
 
-Personal data stands here as plain as in the database; the file is the owner's alone and empties itself.
+Personal data is as readable here as in the database; only the owner may read the file, and it is removed
+after the import.
 """
 
 from __future__ import annotations
@@ -22,25 +23,25 @@ from store.signups.accept import NewSignup, rows_of
 from store.signups.batch import PROVEN, UNSURE, suspect_row
 
 LARGEST_BYTES = 64 * 1024 * 1024
-# Of the spool, for suspected sign-ups: the rest is for people.
+# Suspected sign-ups may take a tenth of the spool; the rest is for the others.
 SUSPECTED_SHARE = 10
 _LOCK_SECONDS = 2.0
 _WAITING = "waiting"
 _IMPORTING = "importing-"
 _DAMAGED = "damaged-"
-# Suspected ones have files of their own, whose sizes tell what they take.
+# Suspected sign-ups have files of their own, whose sizes say how much they take.
 _SUSPECTED = "suspected"
 
 
 @dataclass(frozen=True)
 class Spooled:
-    """One line that was read back whole: the rows it holds, and their tables by name."""
+    """One intact line: the rows it holds, each with the name of its table."""
 
     rows: tuple[tuple[str, Mapping[str, Any]], ...]
 
 
 class Spool:
-    """A folder with one file that every process appends to, under a lock that ends with its holder."""
+    """A folder with one file that every process appends to, under a lock that ends with its process."""
 
     def __init__(
         self,
@@ -50,7 +51,7 @@ class Spool:
         largest_bytes: int = LARGEST_BYTES,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Nothing is opened; beyond `largest_bytes` in all, or on a full disk, nothing more is taken."""
+        """Open nothing; beyond `largest_bytes` in all, or on a full disk, nothing more is stored."""
         self._folder = folder.absolute()
         self._disk = disk or DiskReserve(self._folder)
         self._largest = largest_bytes
@@ -67,9 +68,9 @@ class Spool:
     ) -> bool:
         """Append a sign-up with its delivery; on return the line is on disk.
 
-        With the rules that it has `broken` it comes to the suspected ones, at `rank`; nothing is delivered.
-        Those have a tenth of the room, and none of what a disk that is nearly full has left: False where that
-        is taken, and nothing was kept. What is proven to come from a person has all the room.
+        One that has `broken` rules becomes a suspected sign-up at `rank`, without a delivery. Suspected ones
+        have a tenth of the room, and none on a disk that is nearly full: then False is returned, and nothing
+        was stored. What is proven to come from a person has all the room.
 
         Raises:
             StoreUnavailable: nothing was kept.
@@ -82,7 +83,7 @@ class Spool:
         return True
 
     def check(self) -> None:
-        """Return if a sign-up could be kept now; raises StoreUnavailable otherwise."""
+        """Return if a sign-up could be stored now; raises StoreUnavailable otherwise."""
         trial = self._folder / f"trial-{os.getpid()}-{threading.get_ident()}"
         with _unavailable(), self._locked():
             self._refuse_more_than_fits(4096)
@@ -92,25 +93,25 @@ class Spool:
                 trial.unlink(missing_ok=True)
 
     def waits(self) -> bool:
-        """Whether anything is to be imported; costs one look at the folder."""
+        """Return whether anything is to be imported; costs one listing of the folder."""
         return bool(self._files(_WAITING, _SUSPECTED, _IMPORTING))
 
     def count(self) -> int:
-        """How many lines wait to be imported."""
+        """Return how many lines wait to be imported."""
         return sum(_content(file).count(b"\n") for file in self._files(_WAITING, _SUSPECTED, _IMPORTING))
 
     def damaged(self) -> int:
-        """How many lines could not be imported and are kept for a person."""
+        """Return how many lines could not be imported and are kept for a person."""
         return sum(_content(file).count(b"\n") for file in self._files(_DAMAGED))
 
     def holds(self, signup_id: str) -> bool:
-        """Whether that sign-up waits here."""
+        """Return whether that sign-up waits here."""
         start = b"\n" + signup_id.encode() + b" "
         return any(start in b"\n" + _content(file) for file in self._files(_WAITING, _SUSPECTED, _IMPORTING))
 
     @contextmanager
     def set_aside(self) -> Iterator[list[Path]]:
-        """The files to import, for one importer at a time: empty while another is at it.
+        """Yield the files to import, to one importer at a time: empty while another one imports.
 
         Every writer opens the file anew under the lock, so none writes to one that was renamed under it.
         """
@@ -122,9 +123,9 @@ class Spool:
             yield self._files(_IMPORTING) if alone else []
 
     def finish(self, file: Path, damaged: list[bytes]) -> None:
-        """Remove an imported file; lines that could not be imported stay, in a file beside it.
+        """Remove an imported file; lines that could not be imported are kept in a file beside it.
 
-        Cut off anywhere, this may be repeated: the file of the damaged lines is then written anew.
+        Interrupted anywhere, this may be repeated: the file of damaged lines is then written anew.
         """
         if damaged:
             kept = self._folder / file.name.replace(_IMPORTING, _DAMAGED)
@@ -153,11 +154,11 @@ class Spool:
         try:
             length = os.fstat(descriptor).st_size
             if length == 0:
-                # Before the first line, not after it: whoever finds a line can rely on the names above it.
+                # Before the first line: a line that is on disk is then in a file that is on disk.
                 sync_folder(self._folder)
                 sync_folder(self._folder.parent)
             elif os.pread(descriptor, 1, length - 1) != b"\n":
-                line = b"\n" + line  # a line that was cut off must not spoil the next one
+                line = b"\n" + line  # a line that was cut off must not damage the next one
             self._refuse_more_than_fits(len(line))
             try:
                 write_all(descriptor, line)
@@ -178,7 +179,7 @@ class Spool:
             raise StoreUnavailable(f"the disk of {self._folder} is nearly full")
 
     def _files(self, *prefixes: str) -> list[Path]:
-        # Whoever stores looks here first, and an empty folder is the rule: no path is made for nothing.
+        # Each stored sign-up looks here first, and the folder is mostly empty: so no Path objects are made.
         with _unavailable(), suppress(FileNotFoundError, NotADirectoryError):
             names = os.listdir(self._folder)  # noqa: PTH208 - see above
             return sorted(self._folder / name for name in names if name.startswith(prefixes))
@@ -197,7 +198,7 @@ class Spool:
 
 
 def lines(file: Path) -> Iterator[tuple[bytes, Spooled | None]]:
-    """Each line as it stands, and what it says; None for one that is damaged."""
+    """Yield each line as it stands, and its rows; None for a damaged one."""
     with file.open("rb") as content:
         for line in content:
             if line.strip():
@@ -210,7 +211,7 @@ def _line(
     row, delivery = rows_of(signup, kind, payload)
     rows: dict[str, Mapping[str, Any]] = {"signup": row, "delivery": delivery}
     if broken:
-        # Not beside the sign-up: an older version, which knows of no suspects, would deliver it.
+        # Under another name than the sign-up's rows: a release without suspected sign-ups would deliver it.
         rows = {"suspected": suspect_row(row, delivery, broken, rank)}
     return checked_line(signup.id, documents.rows_written(rows))
 

@@ -1,4 +1,4 @@
-"""Bringing spooled sign-ups into the database; cut off anywhere, it may be repeated."""
+"""Import spooled sign-ups into the database; interrupted anywhere, the import may be repeated."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ _BATCH = 200
 
 @dataclass(frozen=True)
 class Imported:
-    """Lines brought in (known ones included), and lines that are kept because they cannot be."""
+    """How many lines were imported (or known already), and how many are kept because they cannot be."""
 
     signups: int
     damaged: int
 
 
 class SpoolImport:
-    """Reads the spool back, oldest file first."""
+    """Imports the spool, oldest file first."""
 
     def __init__(self, database: Database, spool: Spool) -> None:
         self._database = database
         self._spool = spool
 
     def run(self) -> Imported:
-        """Import what waits; a line is removed only after the commit that holds it.
+        """Import what waits; a line is removed only after the commit of its rows.
 
         Raises:
-            StoreError: the database refuses still; the spool is as it was.
+            StoreError: the database still refuses; the spool is as it was.
         """
         done = damaged = 0
         if not self._spool.waits():
@@ -58,13 +58,13 @@ class SpoolImport:
         return Imported(done, damaged)
 
     def catch_up(self) -> bool:
-        """Import what waits, if anything does, so that what comes now is stored behind it.
+        """Import what waits, so that a new sign-up is stored behind it.
 
         Returns:
-            False when something waits still, because another process is importing it.
+            False when something still waits, because another process is importing it.
 
         Raises:
-            StoreError: the database refuses still.
+            StoreError: the database still refuses.
         """
         if not self._spool.waits():
             return True
@@ -102,6 +102,6 @@ class SpoolImport:
             for spooled in rows:
                 for table, row in spooled.rows:
                     insert_unknown(connection, metadata.tables[table], row)
-                # Also of a known one: what was cut off before may have been the copy.
+                # Also of a row that was known: the import before may have been interrupted before its copy.
                 stored += copies.of_rows(connection, dict(spooled.rows))
             opt_outs.doubt(connection)

@@ -1,4 +1,4 @@
-"""What people submitted: kept for good, together with the delivery that carries it out."""
+"""Accept sign-ups: store each with its delivery in one transaction, several transactions in one commit."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class NewSignup(SentByPage):
 
     @classmethod
     def of_row(cls, row: Mapping[str, Any]) -> NewSignup:
-        """The sign-up whose columns are `row`. Raises ValueError: a document in it cannot be read."""
+        """Return the sign-up whose columns are `row`. Raises ValueError: a document in it cannot be read."""
         documents = {name: read(row.get(name) or "null") for name in _DOCUMENTS}
         list_ids = tuple(documents.pop("list_ids"))
         columns = {each.name: row.get(each.name) for each in fields(cls)}
@@ -96,7 +96,7 @@ Rows = tuple[dict[str, object], dict[str, object]]
 
 
 def rows_of(signup: NewSignup, kind: str, payload: Mapping[str, object], due_at: int | None = None) -> Rows:
-    """The sign-up and its delivery, due at once or at `due_at` (epoch ms), as rows of their tables."""
+    """Return the rows of a sign-up and of its delivery, which is due at once or at `due_at` (epoch ms)."""
     said = vars(signup)
     row = said | {
         "person": written(dict(signup.person)),
@@ -120,7 +120,7 @@ def rows_of(signup: NewSignup, kind: str, payload: Mapping[str, object], due_at:
 
 
 class Signups:
-    """The sign-ups and where each of them stands."""
+    """Stores sign-ups, and returns the status of each."""
 
     def __init__(
         self,
@@ -131,7 +131,7 @@ class Signups:
     ) -> None:
         """`spooled` tells whether older sign-ups wait in the spool; they must be stored first.
 
-        `ceiling` is how much of the suspected ones is kept.
+        `ceiling` limits how many of the suspected ones are kept.
         """
         self._database = database
         self._spooled = spooled
@@ -152,8 +152,8 @@ class Signups:
 
         Args:
             signup: what was submitted.
-            kind: which change to the contact is wanted.
-            payload: that change, as a JSON document.
+            kind: the kind of its delivery.
+            payload: that of its delivery.
             key: taken for this sign-up in the same transaction.
             judgement: what the spam checks say of it; its limits are counted in the same transaction.
 
@@ -184,7 +184,7 @@ class Signups:
         return arrival.reasons
 
     def _insert(self, connection: Connection, batch: Sequence[Arrival]) -> None:
-        # One look for all that commit together, and with the turn to write: nothing is stored in between.
+        # One look for all that commit together, under the write lock: nothing is stored in between.
         if self._spooled():
             raise SpoolFirst("older sign-ups are still in the spool")
         self._arrivals.store(connection, batch)
@@ -198,16 +198,16 @@ class Signups:
             for table, apart in ((signups, False), (suspected_signups, True)):
                 ids = [arrival.signup["id"] for arrival in batch if bool(arrival.reasons) is apart]
                 found |= set(connection.scalars(select(table.c.id).where(table.c.id.in_(ids))))
-        # Of one that is not to be stored there is no row to look for.
+        # One that is not to be stored has no row to look for.
         return [not arrival.stored or arrival.signup["id"] in found for arrival in batch]
 
     def first_with(self, key_hash: str, *, now: int) -> FirstUse | None:
-        """The sign-up that has the key at `now` (epoch ms), None when none has it (any more)."""
+        """Return the sign-up that has the key at `now` (epoch ms), None when none has it (any more)."""
         with self._database.reading() as connection:
             return idempotency.first_use(connection, key_hash, now)
 
     def find(self, signup_id: str) -> SignupStatus | None:
-        """The status of one sign-up, None for an unknown id."""
+        """Return the status of one sign-up, None for an unknown id."""
         with self._database.reading() as connection:
             row = connection.execute(_FIND, {"signup_id": signup_id}).one_or_none()
         return None if row is None else SignupStatus(**row._mapping)

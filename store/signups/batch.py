@@ -1,6 +1,6 @@
-"""Sign-ups that arrive together: counted, told apart and stored, in one transaction.
+"""Sign-ups that arrive together: count them, suspect some and store all, in one transaction.
 
-What is over a limit, or brings a proof that was used before, is kept apart. No row fails for another's sake,
+A sign-up over a rate limit, or with a proof that was used before, is suspected. No row makes another fail,
 and a flood makes no transaction fail.
 """
 
@@ -22,10 +22,10 @@ from store.signups.rate_limits import Counted, Flood, Limit, count
 from store.signups.suspected_room import CEILING, Room
 from store.throttles import spend
 
-# Each sign-up leaves three rows of its own behind in `rates` at most, and pruning takes a hundred.
+# Each sign-up adds at most three rows of its own to `rates`, and pruning removes a hundred.
 PRUNE_EVERY = 30
-# How likely a suspected sign-up is a person's, which is also their order. The first solved a captcha or was
-# sent by a key: nobody but a person deletes it. The second may be a person's, the third is no person's.
+# How likely a suspected sign-up is a person's, which is also the order of the list. PROVEN solved a captcha
+# or was sent with an API key: only a person deletes it. UNSURE may be a person's, JUNK is a program's.
 PROVEN, UNSURE, JUNK = range(3)
 _OF_BOTH = ("received_at", "contact_key")
 
@@ -68,10 +68,11 @@ NOTHING_FOUND = Judgement()
 
 @dataclass
 class Arrival:
-    """A sign-up on its way in; `broken` are the rules it breaks in any case, `rank` is for the suspected.
+    """A sign-up to be stored; `broken` are the rules it breaks, `rank` is for a suspected one.
 
-    Outcome: `reasons` for which it is kept apart; `flood`, the limits that it is far over, and so not stored;
-    `dropped`, suspected and not stored for want of room; on SQLite the `number` of its delivery.
+    The outcome: the `reasons` for which it is suspected; `flood`, the limits that it is far over, so that it
+    is not stored; `dropped`: suspected, and not stored for want of room; on SQLite the id (`number`) of its
+    delivery.
     """
 
     signup: Row
@@ -88,24 +89,24 @@ class Arrival:
 
     @property
     def stored(self) -> bool:
-        """Whether there is a row of it."""
+        """Return whether it has a row."""
         return not self.flood and not self.dropped
 
     def outcome(self, counted: Counted) -> None:
-        """Take the limits into account."""
+        """Set the outcome of the rate limits."""
         self.flood, self.reasons = counted.flood, (*self.broken, *counted.over)
 
 
 class Arrivals:
-    """Stores what arrives, in the transaction that is given."""
+    """Stores sign-ups in the transaction that is given."""
 
     def __init__(self, room: Room | None = None) -> None:
-        """`room` decides which suspected ones are kept; without one, the usual ceiling does."""
+        """`room` decides which suspected ones are kept; by default the usual ceiling."""
         self._room = room or Room(CEILING, ample=lambda: True)
         self._since_pruned = 0
 
     def store(self, connection: Connection, batch: Sequence[Arrival]) -> None:
-        """Count each, and store those that are not part of a flood; says in each what became of it.
+        """Count each, store those that are not part of a flood, and set the outcome of each.
 
         Raises:
             KeyTaken: one has an Idempotency-Key that another sign-up has; the transaction must not commit.
@@ -117,7 +118,7 @@ class Arrivals:
         stored = [arrival for arrival in batch if not arrival.flood]
         keys = [(arrival.key, arrival.signup["id"]) for arrival in stored if arrival.key]
         for key, signup_id in keys:
-            # KeyTaken fails the transaction; a group then stores one by one: only its own writer hears it.
+            # KeyTaken fails the transaction; the group commit then stores one by one.
             idempotency.claim(connection, key, signup_id, now)
         for arrival in stored:
             if arrival.once and not spend(connection, arrival.once.token_hash, arrival.once.expires_at):
@@ -138,7 +139,7 @@ class Arrivals:
         for arrival, stays in zip(apart, kept, strict=True):
             arrival.dropped = not stays
             if arrival.dropped and arrival.key:
-                # Sent again with a better proof it is a new one, and not told of one that is nowhere.
+                # Sent again with a better proof it is a new sign-up, not a repeat.
                 idempotency.give_back(connection, arrival.key)
         if any(kept):
             insert_together(
@@ -146,7 +147,7 @@ class Arrivals:
             )
 
     def _prune(self, connection: Connection, batch: Sequence[Arrival], now: int) -> None:
-        """Last in the transaction, see `prune`."""
+        """Remove expired counts; last in the transaction, see `prune`."""
         if any(arrival.once for arrival in batch):
             prune(connection, spent_tokens, now)
         self._since_pruned += sum(1 for arrival in batch if arrival.limits)
@@ -156,7 +157,7 @@ class Arrivals:
 
 
 def copy_of(arrival: Arrival) -> Entry:
-    """The copy of a sign-up that was stored; its number says its place among the contact's."""
+    """Return the second copy's entry for a stored sign-up; the delivery's id orders those of a contact."""
     signup = arrival.signup
     if arrival.reasons:
         suspect = suspect_row(signup, arrival.delivery, arrival.reasons, arrival.rank)
@@ -168,8 +169,8 @@ def copy_of(arrival: Arrival) -> Entry:
 def suspect_row(
     signup: Mapping[str, Any], delivery: Mapping[str, Any], reasons: Sequence[str], rank: int
 ) -> Row:
-    """What is kept of a sign-up that is kept apart: all that releasing it needs."""
-    # What both rows say stands there once.
+    """Return the row of a suspected sign-up, with all that releasing it needs."""
+    # Values that both rows have are stored once.
     own = {name: value for name, value in delivery.items() if name not in _OF_BOTH}
     document = documents.rows_written({"signup": signup, "delivery": own})
     return {
@@ -185,7 +186,7 @@ def suspect_row(
 
 
 def rows_kept(document: str) -> tuple[Row, Row]:
-    """The rows of the sign-up and of its delivery, out of what `suspect_row` keeps of them."""
+    """Return the rows of the sign-up and of its delivery from the document of `suspect_row`."""
     kept = documents.read(document)
     signup = documents.row_read(kept["signup"])
     return signup, {name: signup[name] for name in _OF_BOTH} | documents.row_read(kept["delivery"])

@@ -1,4 +1,4 @@
-"""How many anonymous sign-ups were believed within a span of time, by form."""
+"""How many anonymous sign-ups were accepted and not suspected within a span of time, by form."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ BY_FORM = (
 
 
 class AcceptedByForm:
-    """Counts what was stored as a sign-up like any other; what is kept apart is not among it."""
+    """Counts sign-ups that are not suspected."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def count(self, asker: str, *, since: int, before: int) -> Counter[int | None]:
-        """How many `asker` sent from `since` to `before` (epoch ms), by the form's id or None."""
+        """Return how many `asker` sent from `since` to `before` (epoch ms), by the form's id or None."""
         values = {"asker": asker, "since": since, "before": before}
         with self._database.reading() as connection:
             return Counter({row.form_id: row.number for row in connection.execute(BY_FORM, values)})

@@ -1,4 +1,4 @@
-"""Keys by which senders name their sign-ups, so that one that is sent again is not stored again."""
+"""Idempotency keys: a sign-up that is sent again with its key is not stored again."""
 
 from __future__ import annotations
 
@@ -59,11 +59,11 @@ def give_back(connection: Connection, key: IdempotencyKey) -> None:
 
 
 def first_use(connection: Connection, key_hash: str, now: int) -> FirstUse | None:
-    """What the key was first sent with, None when it was not in the 48 hours before `now` (epoch ms)."""
+    """Return what the key was first sent with in the 48 hours before `now` (epoch ms), or None."""
     row = connection.execute(_FIRST_USE, {"key_hash": key_hash, "expired": now - KEPT_MS}).one_or_none()
     return None if row is None else FirstUse(**row._mapping)
 
 
 def forget_old(connection: Connection, now: int) -> None:
-    """Remove keys that have had their 48 hours at `now` (epoch ms); last in a transaction, see `prune`."""
+    """Remove keys older than 48 hours at `now` (epoch ms); last in a transaction, see `prune`."""
     prune(connection, idempotency_keys, now - KEPT_MS, column="created_at")

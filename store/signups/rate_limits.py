@@ -1,6 +1,6 @@
-"""How often something happens in any minute, hour and day, counted in the transaction of what happens.
+"""Rate limits: how often something happens in any minute, hour and day, counted in its own transaction.
 
-No request pays for a commit of its own, and what is rolled back was never counted.
+No request needs a commit of its own for it, and what is rolled back is not counted.
 
 Each window is cut into six slices, and the slice that has begun counts together with the six before it. So no
 interval as long as the window holds more than the limit, wherever it begins; an event counts for the window's
@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 
 from store.schema import RATE_SLICES, RATE_WINDOWS
 
-# So many times over a limit it is a flood: even keeping it apart would fill the disk.
+# So many times over a limit it is a flood: even the suspected sign-ups would fill the disk.
 FLOOD = 5
 _KEYS_REMEMBERED = 10_000
 _LONGEST_SLICE_MS = max(RATE_WINDOWS.values()) // RATE_SLICES
@@ -39,7 +39,7 @@ class Limit:
 
     @property
     def most(self) -> tuple[int | None, ...]:
-        """The limits, in the order of the windows."""
+        """Return the limits in the order of the windows."""
         return tuple(getattr(self, window) for window in RATE_WINDOWS)
 
 
@@ -66,8 +66,8 @@ class Counted:
 def count(connection: Connection, events: Sequence[Sequence[Limit]], *, now: int) -> list[Counted]:
     """Count each event under its limits, for all processes together, by one statement.
 
-    Others of the same form or network wait from here to the end of the transaction. The keys go in the same
-    order in every transaction, so that no two wait for each other.
+    Other transactions of the same form or network wait from here to the end of this one. The keys are in the
+    same order in every transaction, so that no two wait for each other.
 
     Args:
         connection: the open transaction.
@@ -127,7 +127,7 @@ def _hits(keys: int, dialect: str) -> str:
 
 
 def _moved(window: str) -> str:
-    """The slices as they stand in the slice of the new events, the newest first, and the events added.
+    """Return SQL that moves the slices on to the slice of the new events, newest first, and adds the events.
 
     An event that is a little behind the newest slice, as other processes' clocks and waits make it, counts as
     new. One that is a window behind came after a clock was set back: then counting begins anew.
@@ -161,9 +161,9 @@ class Floods:
             self._until[each.key] = each.until
 
     def met(self, limits: Sequence[Limit], *, now: int) -> tuple[Flood, ...]:
-        """Those of the `limits` whose keys are remembered at `now` (epoch ms)."""
+        """Return those of the `limits` whose keys are remembered at `now` (epoch ms)."""
         known = ((limit, self._until.get(limit.key, 0)) for limit in limits)
-        # A clock that was set back leaves times that are too far off to be true.
+        # A clock that was set back leaves times too far in the future.
         return tuple(
             Flood(limit.rule, limit.key, until)
             for limit, until in known

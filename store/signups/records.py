@@ -1,4 +1,4 @@
-"""All that is known of a sign-up, for whoever looks after them; nothing here changes anything."""
+"""Read sign-ups with their deliveries and calls, for admins; nothing here changes anything."""
 
 from __future__ import annotations
 
@@ -117,12 +117,12 @@ PARKED_IDS = (
 
 
 def newest(sought: SignupFilter, limit: int) -> Select[Any]:
-    """The sign-ups sought, newest first."""
+    """Return the query for the sign-ups sought, newest first."""
     return _where(sought).order_by(signups.c.received_at.desc(), signups.c.id.desc()).limit(limit)
 
 
 def next_page(sought: SignupFilter, after: tuple[int, str], limit: int) -> Select[Any]:
-    """The sign-ups sought that come behind `after` (time and id), oldest first."""
+    """Return the query for the sign-ups sought that come behind `after` (time and id), oldest first."""
     place = tuple_(signups.c.received_at, signups.c.id)
     return _where(sought).where(place > after).order_by(*place).limit(limit)
 
@@ -142,25 +142,25 @@ def _where(sought: SignupFilter) -> Select[Any]:
 
 
 class SignupRecords:
-    """The sign-ups as records. Many are read page by page: no read lasts, and no page is large."""
+    """Reads sign-ups as records, many of them page by page, since a long read would block writers."""
 
     def __init__(self, database: Database, *, page: int = 500) -> None:
         self._database = database
         self._page = page
 
     def find(self, signup_id: str) -> SignupRecord | None:
-        """The record of that id, None where there is none."""
+        """Return the record of that id, None where there is none."""
         with self._database.reading() as connection:
             row = connection.execute(_FIND, {"signup": signup_id}).one_or_none()
         return None if row is None else _record(row)
 
     def newest(self, sought: SignupFilter, limit: int) -> list[SignupRecord]:
-        """The sign-ups sought, newest first, `limit` of them."""
+        """Return the newest `limit` of the sign-ups sought."""
         with self._database.reading() as connection:
             return [_record(row) for row in connection.execute(newest(sought, limit))]
 
     def all(self, sought: SignupFilter) -> Iterator[SignupRecord]:
-        """The sign-ups sought, oldest first, as many as there are; those received meanwhile included."""
+        """Yield all sign-ups sought, oldest first; those received meanwhile included."""
         after = (-1, "")
         while True:
             with self._database.reading() as connection:
@@ -171,7 +171,7 @@ class SignupRecords:
             after = (rows[-1].received_at, rows[-1].id)
 
     def attempts_for(self, record: SignupRecord) -> list[CallRecord]:
-        """The calls that were for this sign-up, its own and those that carried it, oldest first."""
+        """Return the calls that were for this sign-up, its own and those that carried it, oldest first."""
         own, carrier = record.delivery_id, record.merged_into
         with self._database.reading() as connection:
             rows = connection.execute(_ATTEMPTS, {"deliveries": [own, *([carrier] if carrier else [])]}).all()
@@ -179,13 +179,13 @@ class SignupRecords:
         return [attempt for attempt in found if attempt.delivery_id == own or own in attempt.carried]
 
     def signup_of(self, delivery_id: int) -> str | None:
-        """The id of the sign-up that a delivery is for."""
+        """Return the id of the sign-up that a delivery is for."""
         with self._database.reading() as connection:
             found: str | None = connection.scalar(_ID_OF_DELIVERY, {"delivery": delivery_id})
         return found
 
     def parked_ids(self) -> Iterator[str]:
-        """The ids of the sign-ups that are parked, oldest first; each once, whatever happens meanwhile."""
+        """Yield the ids of the parked sign-ups, oldest first; each once, whatever happens meanwhile."""
         after = 0
         while True:
             with self._database.reading() as connection:

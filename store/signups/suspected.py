@@ -1,4 +1,4 @@
-"""Sign-ups that look like a program's: nothing is sent for them unless a person releases them."""
+"""Suspected sign-ups: they look like a program's, and are not delivered unless a person releases them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from store.signups.rate_limits import Limit, count
 from store.signups.suspected_room import SuspectedRoom, recount, room
 from store.throttles import spend
 
-# A flood may have left more than anybody counts; each look at the health counts.
+# A flood may leave very many, and each health check counts them.
 COUNTED_TO = 1_000
 BATCH = 200
 RANKS = (PROVEN, UNSURE, JUNK)
@@ -39,7 +39,7 @@ _END = 2**62  # later than any time
 
 @dataclass(frozen=True)
 class Suspect:
-    """A sign-up kept apart, as it was received, and the rules it broke.
+    """A suspected sign-up as it was received, and the rules it broke.
 
     `received_at` and `released_at` are epoch ms, the latter None while it waits; `rank` is one of `RANKS`.
     """
@@ -129,7 +129,7 @@ NEWER = select(func.count()).select_from(
 )
 FIND = select(suspected_signups).where(_T.id == bindparam("wanted"))
 # Those of one reason, the oldest first; where a person decides on many at once, up to what they have seen.
-# The sum keeps the planners from the index by rank, after which they would sort.
+# The sum (+ 0) keeps the planners off the index by rank, after which they would sort.
 SOUGHT = (
     select(_T.id, _T.received_at)
     .where(_WAITING, _T.received_at <= bindparam("seen"), _T.rank + 0 >= bindparam("rank"), _WITH_REASON)
@@ -154,19 +154,19 @@ _DELETE = delete(suspected_signups).where(_T.id.in_(_IDS), _WAITING).returning(_
 
 
 class SuspectedSignups:
-    """What is kept apart, beside the sign-ups; `Signups.accept` puts it there."""
+    """The suspected sign-ups, in a table of their own; `Signups.accept` stores them."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def find(self, signup_id: str) -> Suspect | None:
-        """The one of that id, released or not."""
+        """Return the one of that id, released or not; None where there is none."""
         with self._database.reading() as connection:
             row = connection.execute(FIND, {"wanted": signup_id}).one_or_none()
         return None if row is None else _suspect(row)
 
     def waiting(self, limit: int, *, after: Place | None = None, reason: str | None = None) -> list[Suspect]:
-        """Those that nobody has decided on, the likeliest people first, of each rank the newest first.
+        """Return those that nobody has decided on, the likeliest people first, of each rank the newest first.
 
         Args:
             limit: how many at most.
@@ -186,7 +186,7 @@ class SuspectedSignups:
         return found
 
     def of_contact(self, contact_key: str, limit: int) -> list[Suspect]:
-        """Those of one address that nobody has decided on, newest first."""
+        """Return those of one address that nobody has decided on, newest first."""
         with self._database.reading() as connection:
             rows = connection.execute(OF_CONTACT, {"contact": contact_key, "at_most": limit})
             return sorted(map(_suspect, rows), key=lambda suspect: suspect.received_at, reverse=True)
@@ -197,12 +197,12 @@ class SuspectedSignups:
             return Waiting(*connection.execute(COUNT).one())
 
     def newer(self, since: int) -> int:
-        """How many of those that wait were received after `since` (epoch ms), up to `COUNTED_TO`."""
+        """Return how many of those that wait were received after `since` (epoch ms), up to `COUNTED_TO`."""
         with self._database.reading() as connection:
             return connection.scalar(NEWER, {"since": since}) or 0
 
     def room(self) -> SuspectedRoom:
-        """How much room they take, and how many were not kept for want of it."""
+        """Return how much room they take, and how many were not kept for want of it."""
         with self._database.reading() as connection:
             return room(connection)
 
@@ -226,7 +226,7 @@ class SuspectedSignups:
         once: OneTimeUse | None = None,
         rank: int = UNSURE,
     ) -> bool:
-        """Release it because its sender brought a better proof: whether that is done.
+        """Release it because its sender sent a better proof; return whether it was released.
 
         Counts and spends in the same transaction, as for a new sign-up.
 
@@ -275,7 +275,7 @@ class SuspectedSignups:
         return self._in_batches(reason, seen, UNSURE, most, _delete)
 
     def _in_batches(self, reason: str, seen: int, rank: int, most: int, change: _Change) -> int:
-        """In small transactions, so that no visitor waits behind one."""
+        """Change them in small transactions, so that no visitor waits for one."""
         changed, after = 0, Place(rank, -1, "")
         while changed < most:
             values = {"seen": seen, "rank": rank, "at": after.received_at, "after_id": after.id}
@@ -289,7 +289,7 @@ class SuspectedSignups:
 
     @contextmanager
     def _changing(self) -> Iterator[tuple[Connection, list[Entry]]]:
-        """A transaction, and the list of what is copied once it is committed."""
+        """Yield a transaction, and the list of second copies to write once it is committed."""
         copies, copied = self._database.copies, list[Entry]()
         with self._database.transaction(committed=lambda: copies.write(copied)) as connection:
             yield connection, copied
@@ -299,7 +299,7 @@ class SuspectedSignups:
         for row in rows:
             signup, delivery = rows_kept(row.document)
             delivery |= {"due_at": now}
-            # Known already where it came by the spool as well: its commit had failed only seemingly.
+            # Known already where it came by the spool as well, after a commit that only seemed to fail.
             insert_unknown(connection, signups, signup)
             insert_unknown(connection, deliveries, delivery)
             copied += self._database.copies.of_rows(connection, {"signups": signup, "deliveries": delivery})

@@ -1,6 +1,6 @@
 """How much room suspected sign-ups may take, counted in the transaction that stores them.
 
-One row holds the sum, so no sign-up waits for a scan of the others. What is over the ceiling is counted too.
+One row holds the sum, so that no sign-up waits for a scan; it also counts those that were not kept.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ MEGABYTE = 1024 * 1024
 
 @dataclass(frozen=True)
 class SuspectedCeiling:
-    """As many suspected sign-ups are kept until somebody decides on them, and as many bytes of them."""
+    """How many suspected sign-ups, and bytes of them, are kept until somebody decides on them."""
 
     rows: int = 10_000
     bytes: int = 50 * MEGABYTE
@@ -28,7 +28,7 @@ CEILING = SuspectedCeiling()
 
 @dataclass(frozen=True)
 class SuspectedRoom:
-    """What waits for a decision, and how many were not kept, the last of them at `dropped_at` (epoch ms)."""
+    """How much waits for a decision, and how many were not kept, the last at `dropped_at` (epoch ms)."""
 
     rows: int
     bytes: int
@@ -89,14 +89,14 @@ class Room:
 
 
 def room(connection: Connection) -> SuspectedRoom:
-    """How it stands."""
+    """Return how much room is taken."""
     row = connection.execute(READ).one_or_none()
     return SuspectedRoom(row.rows, row.bytes, row.dropped, row.dropped_at) if row else _NOTHING
 
 
 def recount(connection: Connection) -> None:
     """Count anew after some were released, deleted or brought in; last in its transaction."""
-    # The row first: what another transaction stores meanwhile is then counted by it, or by us.
+    # Lock the row first: what another transaction stores meanwhile is then counted once, by it or here.
     connection.execute(_LOCK)
     counted, summed = connection.execute(SUM).one()
     connection.execute(_COUNTED, {"counted": counted, "summed": summed})

@@ -1,1 +1,1 @@
-"""Forgetting what nobody needs any more."""
+"""Retention, masking and expiry."""

@@ -1,4 +1,4 @@
-"""Forgetting what nobody needs any more; sign-ups stay, as the proof of consent, and what is unfinished."""
+"""Retention: forget what is not needed any more. Sign-ups, the proof of consent, and unfinished rows stay."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ BATCH = 500
 BATCHES_AT_ONCE = 20  # more than a day's calls; a longer backlog is left to the next time
 
 _UNTIL_MS = KEPT_DAYS * DAY_MS
-# Rows that another process is at are left to it: neither waits for the other.
+# Rows that another process has locked are left to it: neither waits for the other.
 FINISHED = (
     select(deliveries.c.id, deliveries.c.source_id, signups.c.network_address, signups.c.user_agent)
     .outerjoin(signups, signups.c.id == deliveries.c.source_id)
@@ -51,7 +51,7 @@ OLD_SUSPECTED = (
     .limit(BATCH)
     .with_for_update(skip_locked=True)
 )
-# Ordered for the sake of the plan, see `claims.ANY_WAITING`.
+# Ordered for the query plan, see `claims.ANY_WAITING`.
 UNFINISHED_OF_DAY = (
     select(deliveries.c.id)
     .where(UNFINISHED, deliveries.c.received_at >= bindparam("since"))
@@ -85,13 +85,13 @@ MASK = (
 
 
 class Retention:
-    """Removes in small transactions, so that no visitor waits behind one."""
+    """Forgets in small transactions, so that no visitor waits for one."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def prune(self, now: int) -> int:
-        """Forget, 30 days before `now`, what was of use while it was fresh.
+        """Forget what is older than 30 days at `now`.
 
         The payloads of what was delivered are blanked; their sign-ups keep the network of the address and
         nothing of the browser. The attempts made are removed, and suspected sign-ups: one that nobody
@@ -107,7 +107,7 @@ class Retention:
         work = (_forget_finished, _remove_attempts, _remove_suspected)
         changed = sum(self._in_batches(forget, until) for forget in work)
         with self._database.transaction() as connection:
-            # Also what a spool or a salvaged file brought in.
+            # Also those that a spool or a salvaged file has added.
             recount(connection)
         return changed
 
