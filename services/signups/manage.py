@@ -106,10 +106,8 @@ class SignupActions:
         Raises:
             UnusableDecision: There is no reason, or it is too long.
         """
-        reason = " ".join(mended(reason).split())
-        if not reason or len(reason) > LONGEST_REASON:
-            raise UnusableDecision(f"Say why, in at most {LONGEST_REASON} characters.")
-        dropped = self.care.drop(signup_id, now=self.clock(), note=f"Dropped: {reason}")
+        note = f"Dropped: {usable_reason(reason, LONGEST_REASON)}"
+        dropped = self.care.drop(signup_id, now=self.clock(), note=note)
         if dropped:
             log.info("signup_dropped", signup_id=signup_id)
         return dropped
@@ -155,8 +153,16 @@ def _list_id(text: str) -> str:
         ) from None
 
 
+def usable_reason(text: str, longest: int) -> str:
+    """Return a reason with single blanks. Raises UnusableDecision where it is empty or too long."""
+    reason = " ".join(mended(text).split())
+    if not reason or len(reason) > longest:
+        raise UnusableDecision(f"Say why, in at most {longest} characters.")
+    return reason
+
+
 def contact_key(email: str) -> str:
-    """The address as it is stored. Raises AddressUnclear."""
+    """Return the address as it is stored. Raises AddressUnclear."""
     try:
         return _ADDRESS.validate_python(email.strip())
     except ValidationError:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import structlog
-from pydantic import TypeAdapter, ValidationError
 
 from services.delivery.worker import Delivery
-from services.submission.field_types import Address
+from services.signups.manage import AddressUnclear, contact_key
 from store.engine.clock import Clock
 from store.errors import StoreError
 from store.key_value import KeyValue
@@ -19,7 +18,6 @@ log = structlog.get_logger(__name__)
 
 # How many sign-ups one request decides on at most, so that it ends in time.
 BULK_MOST = 5_000
-_ADDRESS: TypeAdapter[str] = TypeAdapter(Address)
 _LOOKED_AT = "suspected_looked_at"
 # The time of the last look is written once a minute at most; sign-ups of that minute count as new again.
 _LOOK_MS = 60_000
@@ -67,10 +65,9 @@ class SuspectedReview:
     def of_address(self, address: str, limit: int) -> list[Suspect]:
         """Return those of one address, however it is spelled, newest first; none for what is no address."""
         try:
-            contact_key = _ADDRESS.validate_python(address.strip())
-        except ValidationError:
+            return self.suspected.of_contact(contact_key(address), limit)
+        except AddressUnclear:
             return []
-        return self.suspected.of_contact(contact_key, limit)
 
     def to_confirm(self, reason: str, limit: int) -> tuple[list[Suspect], int]:
         """Return some of a reason, and the time (epoch ms) up to which all of it are to be decided on."""
