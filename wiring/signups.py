@@ -50,7 +50,7 @@ def build_delivery(settings: Settings, storage: Storage, account: Account, tunin
         quota=store.quota,
         connection=account.connection,
         authorize=account.authorize,
-        departures=Pacing(permits=account.quota, quota=store.quota, clock=clock),
+        pacing=Pacing(permits=account.quota, quota=store.quota, clock=clock),
         kinds=build_kinds(
             Collaborators(
                 vendor=account.api,

@@ -65,11 +65,11 @@ def account(user: str, summary: Mapping[str, Any], privileges: object) -> Accoun
     if not isinstance(privileges, list):
         raise unlike("privileges that are no list")
     named = (entry.get("privilege_name") for entry in privileges if isinstance(entry, dict))
-    held = {name for name in named if isinstance(name, str)}
+    granted = {name for name in named if isinstance(name, str)}
     name = summary.get("organization_name")
     return Account(
         account_id=account_id,
         name=shortened(name if isinstance(name, str) and name else account_id, LONGEST_NAME_BYTES),
         user=shortened(user, LONGEST_NAME_BYTES),
-        may_manage_contacts=held >= NEEDED,
+        may_manage_contacts=granted >= NEEDED,
     )

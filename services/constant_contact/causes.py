@@ -85,7 +85,7 @@ def _own(cause: BaseException) -> str | None:
 def _text(cause: BaseException) -> str:
     try:
         return str(cause)
-    except Exception:  # noqa: BLE001 - an exception that cannot be shown is still to be told of
+    except Exception:  # noqa: BLE001 - an exception whose text cannot be read still has a class
         return ""
 
 

@@ -91,7 +91,7 @@ class ConstantContact:
         self._own_errors: tuple[type[Exception], ...] = (ConstantContactError, *own_errors)
 
     def sign_up(self, data: ContactData) -> SignedUp:
-        """Create or update a contact by its own wish; lists are appended, omitted fields stay.
+        """Create or update a contact for its own sign-up; lists are appended, omitted fields stay.
 
         https://developer.constantcontact.com/api_guide/contacts_create_or_update.html
         """
@@ -235,10 +235,10 @@ class ConstantContact:
         https://developer.constantcontact.com/api_guide/account_details_get.html
         https://developer.constantcontact.com/api_guide/user_privileges.html
         """
-        told = claims(access_token)
-        user = str(told.get("sub") or "")
+        token_claims = claims(access_token)
+        user = str(token_claims.get("sub") or "")
         # The vendor's mark for a user without an account: every call with such a token is a 401.
-        if told.get("platform_user_id") == "UNASSIGNED":
+        if token_claims.get("platform_user_id") == "UNASSIGNED":
             return Account(account_id="", name="", user=user, may_manage_contacts=False)
         auth = TokenAuth(access_token)
         permit()

@@ -75,13 +75,13 @@ class CallQuota:
         waiting = stop or self._new_event()
         while True:
             now = self._clock()
-            booked = self._ledger.reserve(now, own_probe=own_probe, ahead_ms=AHEAD_MS)
-            if not isinstance(booked, Wait):
-                self._new_event().wait(min(booked - now, AHEAD_MS) / 1000)
-                if not self.spoilt(booked, self._clock()):
-                    return booked
+            reserved = self._ledger.reserve(now, own_probe=own_probe, ahead_ms=AHEAD_MS)
+            if not isinstance(reserved, Wait):
+                self._new_event().wait(min(reserved - now, AHEAD_MS) / 1000)
+                if not self.spoilt(reserved, self._clock()):
+                    return reserved
                 continue
-            until = booked.until or end
+            until = reserved.until or end
             if until > end or waiting.is_set():
                 if urgent:
                     return now

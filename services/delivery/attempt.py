@@ -85,7 +85,7 @@ class DeliveryAttempt:
     quota: QuotaLedger
     connection: ConnectionStatus
     authorize: Callable[[], None]
-    departures: Pacing
+    pacing: Pacing
     kinds: Mapping[str, Kind]
     words: CauseWords
     opt_outs: OptOutTable
@@ -148,8 +148,8 @@ class DeliveryAttempt:
 
     def _carry(self, claimed: Claimed, stop: threading.Event) -> Step:
         try:
-            with departing(lambda: self.departures.wait_for(claimed, stop)):
-                sent = self.kinds[claimed.kind].send(claimed, self.departures.calls(claimed, stop))
+            with departing(lambda: self.pacing.wait_for(claimed, stop)):
+                sent = self.kinds[claimed.kind].send(claimed, self.pacing.calls(claimed, stop))
         except NotSent:
             return self.give_back(claimed)
         except ConstantContactError as error:
@@ -272,8 +272,8 @@ class DeliveryAttempt:
         if error.shared is None:
             known = Causes.parse(self.quota.read().causes).known if claimed.probe_of else {}
             standing = known.get(claimed.probe_of or "")
-            told = standing.sentence if standing else error.reason
-            self.deliveries.park(claimed, now=now, error=told, cause=claimed.probe_of, vendor_said=said)
+            sentence = standing.sentence if standing else error.reason
+            self.deliveries.park(claimed, now=now, error=sentence, cause=claimed.probe_of, vendor_said=said)
             return
         cause = Cause.of((error.shared,), error.reason, now)
         self.deliveries.establish(cause, (claimed.delivery_id,), now=now)

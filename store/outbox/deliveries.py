@@ -97,7 +97,7 @@ class Deliveries:
             return _claimed(connection, selected)
 
     def waits_for_causes(self) -> bool:
-        """Whether there are causes for which deliveries are put aside, which a claim sees to."""
+        """Return whether deliveries are put aside for causes, which claims probe and release."""
         with self._database.reading() as connection:
             return bool(Causes.parse(connection.execute(READ).one().causes))
 
@@ -115,7 +115,7 @@ class Deliveries:
 
         `note` is what a person should know of it, such as a list that was left out.
         """
-        done = {"now": now, "vendor_id": contact_id, "done": action, "told": note}
+        done = {"now": now, "vendor_id": contact_id, "done": action, "remark": note}
         columns: dict[str, Any] = {"contact_id": contact_id, "action": action, "note": note}
         copied = [ended(claimed, "delivered", now, **columns)]
         with self._database.transaction(committed=lambda: self._database.copies.write(copied)) as connection:
@@ -163,7 +163,7 @@ class Deliveries:
         return kept
 
     def failed_alone(self, claimed: Claimed) -> int:
-        """How many of the delivery's calls failed while those of others succeeded, as `postpone` was told."""
+        """Return how many of the delivery's calls failed while those of others succeeded, by `EndedCall`."""
         with self._database.reading() as connection:
             return calls.failed_alone(connection, claimed.delivery_id)
 
@@ -200,13 +200,13 @@ class Deliveries:
         return self._due_again(RETRIED, values, cause=put_aside.BY_PERSON) == 1
 
     def put_back(self, delivery_ids: Sequence[int], *, due_at: int) -> int:
-        """Make those of them due at `due_at` (epoch ms) that are parked after a try or two; how many."""
+        """Make those due at `due_at` (epoch ms) that are parked after one or two attempts; return how many."""
         return self._due_again(_PUT_BACK, {"ids": list(delivery_ids), "now": due_at})
 
     def establish(self, cause: Cause, delivery_ids: Sequence[int], *, now: int) -> None:
-        """From `now` (epoch ms) put aside what has this cause, at first those that showed it.
+        """From `now` (epoch ms) on put aside what has this cause, first the deliveries that showed it.
 
-        The others are put aside by the claims that meet them.
+        The others are put aside by the claims that would take them.
         """
         noted = list[Entry]()
         with self._database.transaction(committed=lambda: self._database.copies.write(noted)) as connection:
@@ -232,12 +232,12 @@ class Deliveries:
         return len(noted)
 
     def backlog(self) -> Backlog:
-        """Count what is waiting and what needs a person, each up to COUNTED_UP_TO."""
+        """Return how many deliveries wait and how many need a person, each up to COUNTED_UP_TO."""
         with self._database.reading() as connection:
             return Backlog(**connection.execute(BACKLOG, {"at_most": COUNTED_UP_TO}).one()._mapping)
 
     def waiting_beyond(self, moment: int) -> OwnWait | None:
-        """Which deliveries wait for a time of their own beyond `moment` (epoch ms), a thousand at most."""
+        """Return which deliveries are due after `moment` (epoch ms), a thousand at most; None for none."""
         with self._database.reading() as connection:
             rows = connection.execute(WAITING_BEYOND, {"moment": moment}).all()
         if not rows:
@@ -245,7 +245,7 @@ class Deliveries:
         return OwnWait(len(rows), rows[0].due_at, rows[0].last_error)
 
     def pending_up_to(self, limit: int) -> int:
-        """Count what is waiting, but no further than `limit`: cheap however long the backlog is."""
+        """Return how many deliveries wait, counted up to `limit`: cheap however long the backlog is."""
         with self._database.reading() as connection:
             return connection.scalar(PENDING_UP_TO, {"at_most": limit}) or 0
 
@@ -255,8 +255,8 @@ def _claimed(connection: Connection, selected: Selected) -> Claimed:
     others = claims.younger(connection, row)
     payload, *more = payloads.wholes(connection, [(each.source_id, each.payload) for each in (row, *others)])
     younger = tuple(
-        Carried(other.id, wish, other.received_at, other.source_id)
-        for other, wish in zip(others, more, strict=True)
+        Carried(other.id, each, other.received_at, other.source_id)
+        for other, each in zip(others, more, strict=True)
     )
     attempt_id = calls.begin(
         connection,

@@ -24,7 +24,7 @@ DELIVERED = _OURS.values(
     action=bindparam("done"),
     last_error=None,
     cause=None,
-    note=bindparam("told"),
+    note=bindparam("remark"),
     vendor_said=None,
 )
 MERGED = (
@@ -40,7 +40,7 @@ MERGED = (
         action=bindparam("done"),
         last_error=None,
         cause=None,
-        note=bindparam("told"),
+        note=bindparam("remark"),
         vendor_said=None,
     )
 )

@@ -21,7 +21,7 @@ _WAITS = or_(_READY, deliveries.c.state == "parked")
 _DROP = (
     update(deliveries)
     .where(deliveries.c.source_id == bindparam("signup"), _WAITS)
-    .values(state="dropped", due_at=None, finished_at=bindparam("now"), note=bindparam("told"), cause=None)
+    .values(state="dropped", due_at=None, finished_at=bindparam("now"), note=bindparam("remark"), cause=None)
     .returning(deliveries.c.source_id, deliveries.c.received_at)
 )
 # The lists stand in the sign-up's row, see `payloads`, or in the payload once they were replaced.
@@ -46,7 +46,7 @@ _REPLACE = (
         alone=False,
         finished_at=None,
         cause=BY_PERSON,
-        note=bindparam("told"),
+        note=bindparam("remark"),
     )
 )
 
@@ -65,7 +65,7 @@ class DeliveryActions:
         noted = list[Entry]()
         change = {"state": "dropped", "due_at": None, "finished_at": now, "note": note, "cause": None}
         with self._database.transaction(committed=lambda: self._database.copies.write(noted)) as connection:
-            for row in connection.execute(_DROP, {"signup": signup_id, "now": now, "told": note}):
+            for row in connection.execute(_DROP, {"signup": signup_id, "now": now, "remark": note}):
                 noted.append(Entry(row.source_id, row.received_at, changes={"deliveries": change}))
         return bool(noted)
 
@@ -92,12 +92,12 @@ class DeliveryActions:
         noted = list[Entry]()
         due = {"state": "ready", "due_at": now, "attempts": 0, "finished_at": None, "cause": BY_PERSON}
         with self._database.transaction(committed=lambda: self._database.copies.write(noted)) as connection:
-            wishes = payloads.wholes(connection, [(signup_id, before) for _, signup_id, _, before in page])
-            for (delivery_id, signup_id, received_at, before), wish in zip(page, wishes, strict=True):
-                after = _with_list(before, wish.get("list_memberships") or [], *lists)
+            whole = payloads.wholes(connection, [(signup_id, before) for _, signup_id, _, before in page])
+            for (delivery_id, signup_id, received_at, before), payload in zip(page, whole, strict=True):
+                after = _with_list(before, payload.get("list_memberships") or [], *lists)
                 if after is None:
                     continue
-                values = {"this": delivery_id, "before": before, "after": after, "now": now, "told": note}
+                values = {"this": delivery_id, "before": before, "after": after, "now": now, "remark": note}
                 if connection.execute(_REPLACE, values).rowcount:
                     change = due | {"payload": after, "note": note}
                     noted.append(Entry(signup_id, received_at, changes={"deliveries": change}))

@@ -22,7 +22,7 @@ BY_PERSON = "person"
 AT_ONCE = 300
 
 _IDS: BindParameter[list[int]] = bindparam("ids", expanding=True)
-_WISH = (
+_COLUMNS = (
     deliveries.c.id,
     deliveries.c.source_id,
     deliveries.c.kind,
@@ -35,14 +35,14 @@ _WISH = (
 # The form of each row, looked up by its key, since there are few rows.
 _FORM = select(signups.c.form_id).where(signups.c.id == deliveries.c.source_id).scalar_subquery()
 OLDEST = (
-    select(*_WISH, _FORM.label("form_id"))
+    select(*_COLUMNS, _FORM.label("form_id"))
     .where(UNFINISHED, deliveries.c.due_at <= bindparam("now"))
     .order_by(deliveries.c.due_at, deliveries.c.id)
     .limit(bindparam("at_most"))
 )
 # Including those that are not due: leaving them out could read the whole backlog.
 NEWEST = (
-    select(*_WISH, _FORM.label("form_id"))
+    select(*_COLUMNS, _FORM.label("form_id"))
     .where(UNFINISHED, deliveries.c.received_at > bindparam("since"))
     # By id too: of many received within one millisecond the last is the newest.
     .order_by(deliveries.c.received_at.desc(), deliveries.c.due_at.desc(), deliveries.c.id.desc())
@@ -107,10 +107,10 @@ def with_traits(
     connection: Connection, rows: Sequence[Row[Any]], now: int
 ) -> list[tuple[Row[Any], frozenset[str]]]:
     """Return each delivery with its traits."""
-    wishes = payloads.wholes(connection, [(row.source_id, row.payload) for row in rows])
+    whole = payloads.wholes(connection, [(row.source_id, row.payload) for row in rows])
     return [
-        (row, traits_of(wish, kind=row.kind, form_id=row.form_id, received_at=row.received_at, now=now))
-        for row, wish in zip(rows, wishes, strict=True)
+        (row, traits_of(payload, kind=row.kind, form_id=row.form_id, received_at=row.received_at, now=now))
+        for row, payload in zip(rows, whole, strict=True)
     ]
 
 

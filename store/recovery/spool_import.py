@@ -48,9 +48,9 @@ class SpoolImport:
             return Imported(0, 0)
         with self._spool.set_aside() as files:
             for file in files:
-                brought, refused = self._import(file)
+                imported, refused = self._import(file)
                 self._spool.finish(file, refused)
-                done, damaged = done + brought, damaged + len(refused)
+                done, damaged = done + imported, damaged + len(refused)
         if done:
             log.info("spool_imported", signups=done)
         if damaged:

@@ -60,7 +60,7 @@ class _Sending:
 
 
 class SignUp:
-    """The kind `sign_up`: create or update a contact of its own wish, and add it to lists."""
+    """The kind `sign_up`: create or update a contact, add it to lists, give it tags."""
 
     name: ClassVar[str] = "sign_up"
     delivered_event: ClassVar[str] = "signup_delivered"
