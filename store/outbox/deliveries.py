@@ -200,7 +200,7 @@ class Deliveries:
         return self._due_again(RETRIED, values, cause=put_aside.BY_PERSON) == 1
 
     def put_back(self, delivery_ids: Sequence[int], *, due_at: int) -> int:
-        """Make those due at `due_at` (epoch ms) that are parked after one or two attempts; return how many."""
+        """Make those due at `due_at` (epoch ms) that are parked after 1 or 2 attempts; return how many."""
         return self._due_again(_PUT_BACK, {"ids": list(delivery_ids), "now": due_at})
 
     def establish(self, cause: Cause, delivery_ids: Sequence[int], *, now: int) -> None:

@@ -41,11 +41,11 @@ class Resolved:
 
     @property
     def looked_up(self) -> bool:
-        """Whether anything in it was named, and looked up."""
+        """Return whether an id in it was looked up by a name."""
         return bool(self.data.fields.custom_fields or self.fills.custom_fields or self.tag_ids)
 
     def without_messages(self) -> Resolved:
-        """The same without a consent to text messages."""
+        """Return the same without the consent to text messages."""
         data = replace(self.data, fields=self.data.fields.without(SMS))
         return replace(self, data=data, fills=self.fills.without(SMS))
 
@@ -62,7 +62,7 @@ class IdResolver:
         """Return the change with ids for names. `reserve` precedes each call; `anew` ignores the cache.
 
         Raises:
-            NotInAccount: the account lacks a field, or a tag that may not be made, or a value does not fit.
+            NotInAccount: a field is missing, or a tag that may not be created, or a value does not fit.
             ConstantContactError: a call failed.
         """
         change = merged.change

@@ -1,4 +1,4 @@
-"""The calls that make a contact what its sign-ups ask for: mostly one."""
+"""Send sign-ups: the calls that make a contact what its sign-ups ask for, mostly a single one."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from store.opt_outs import KnownOptOut
 from store.outbox.claimed import Claimed
 from store.signups.accept import NewSignup
 
-# A sign-up that waited longer was not carried out at once, and the person may have left meanwhile.
+# A sign-up that waited longer is looked up first: the person may have left the text messages meanwhile.
 WAITED_MS = 60_000
 
 
@@ -46,7 +46,7 @@ class _AlreadyThere(Exception):
 
 @dataclass(frozen=True)
 class _Sending:
-    """One claim on its way: `reserve` comes before each call."""
+    """A claim while it is sent; `reserve` is called before each call."""
 
     claimed: Claimed
     changes: tuple[TimedChange, ...]
@@ -54,7 +54,7 @@ class _Sending:
 
     @property
     def consented_at(self) -> int | None:
-        """When (epoch ms) text messages were last agreed to, None for never."""
+        """Return when (epoch ms) text messages were last agreed to, None for never."""
         consents = (each.received_at for each in self.changes if SMS in each.change.fields.properties)
         return max(consents, default=None)
 
@@ -76,17 +76,17 @@ class SignUp:
 
     @staticmethod
     def describe(document: Mapping[str, Any]) -> str:
-        """Say for how many lists."""
+        """Return for how many lists it is."""
         lists = len(ContactChange.read(document).list_ids)
         return f"sign up for {lists} {'list' if lists == 1 else 'lists'}"
 
     @staticmethod
     def restore(signup: NewSignup) -> dict[str, Any]:
-        """What the sign-up's columns say."""
+        """Return the payload that the sign-up's columns say."""
         return ContactChange.of_signup(signup).document()
 
     def carries(self, claimed: Claimed) -> tuple[int, ...]:
-        """Those whose changes fit into one call."""
+        """Return those whose changes fit into one call."""
         return merge(changes_of(claimed)).carried
 
     def send(self, claimed: Claimed, reserve: Calls) -> Sent:
@@ -123,7 +123,7 @@ class SignUp:
     def _send_to(
         self, existing: Contact, known: KnownOptOut | None, sending: _Sending
     ) -> tuple[Merged, SignedUp]:
-        """Send what an existing contact's opt-out allows; `known` is what the table knew of it before."""
+        """Send what an existing contact's opt-out allows; `known` is its entry in the table."""
         asked_at = known.asked_at if known else None
         decision = decide_return(sending.changes, existing, setting=self._returning, asked_at=asked_at)
         merged = merge(decision.allowed)
@@ -138,14 +138,14 @@ class SignUp:
         return merged, signed_up
 
     def _may_have_left_messages(self, sending: _Sending) -> bool:
-        """No list of the vendor's tells who left its text messages: who waited is looked up."""
+        """Return whether to look the contact up, as no list names who left text messages."""
         claimed = sending.claimed
         waited = claimed.attempts > 1 or self._clock() - claimed.received_at > WAITED_MS
         return waited and sending.consented_at is not None
 
     def _sign_up(self, merged: Merged, existing: Contact | None, sending: _Sending) -> SignedUp:
         change, reserve, probe = merged.change, sending.reserve, sending.claimed.probe_of is not None
-        # What was missing may be there again, which only the vendor knows: that is what a probe asks.
+        # A probe finds out whether a list, field or tag that was missing exists again: it ignores the caches.
         live = self._lists.with_restored(change, reserve) if probe else self._lists.without_gone(change)
         merged = replace(merged, change=live)
         resolved = self._ids.resolve(merged, reserve, anew=probe)
@@ -154,7 +154,7 @@ class SignUp:
         except (Rejected, Misconfigured) as error:
             if probe or is_flagged(error):
                 raise
-            # A list, a field or a tag may have been deleted in the account, or made anew, meanwhile.
+            # A list, a field or a tag may have been deleted in the account, or created anew, meanwhile.
             again = self._ids.resolve(merged, reserve, anew=True) if resolved.looked_up else resolved
             if again == resolved:
                 merged = replace(merged, change=self._without_lost_lists(live, reserve, error))
@@ -174,13 +174,13 @@ class SignUp:
     def _without_lost_lists(
         self, change: ContactChange, reserve: Calls, refusal: ConstantContactError
     ) -> ContactChange:
-        """The change without the lists that a look shows to be gone; raises `refusal` if none is."""
+        """Return the change without lists that the account lacks; raise `refusal` if it has all."""
         try:
             left = self._lists.without_missing(change, reserve)
         except (ListGone, NoCallLeft, Throttled, QuotaExceeded):
             raise
         except ConstantContactError:
-            # The refusal is the vendor's word on this sign-up, whatever ails the look-up.
+            # The refusal is about this sign-up; the failure of the look-up is not.
             raise refusal from None
         if left is change:
             raise refusal
@@ -208,7 +208,7 @@ class SignUp:
         try:
             return self._vendor.create_contact(data)
         except Conflict:
-            # The answer names the contact in its text only.
+            # The vendor's answer names the contact's id only within a sentence.
             reserve()
             found = self._vendor.find_contact(data.address)
             if found is None:
