@@ -150,7 +150,7 @@ def as_markdown(table: dict[str, dict[str, int]]) -> str:
         f"| {attack} | {got['sent']} | {got['suspected']} | {got['refused']} |"
         for attack, got in table.items()
     ]
-    return "\n".join(["| within a minute | sent on | kept apart | refused |", "|---|---|---|---|", *rows])
+    return "\n".join(["| within a minute | sent on | suspected | refused |", "|---|---|---|---|", *rows])
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "172.17.0.1", "10.0.0.1", "::1", "unknown", None])
