@@ -168,6 +168,18 @@ def test_every_package_imports_only_what_it_may() -> None:
     assert forbidden(ROOT) == []
 
 
+def test_what_a_package_may_import_is_needed() -> None:
+    """The table allows no import that nobody makes."""
+    made = {(package_of(each.importer), each.imported) for each in imports(ROOT)}
+    unused = [
+        (package, prefix)
+        for package, rule in RULES.items()
+        for prefix in rule.ours
+        if not any(importer == package and _within(imported, prefix) for importer, imported in made)
+    ]
+    assert unused == []
+
+
 def test_imports_inside_a_package_go_down() -> None:
     """No room imports one above it or beside it."""
     assert upwards(ROOT) == []
@@ -220,6 +232,8 @@ def test_every_room_is_on_the_tour() -> None:
         ("commands/running.py", "import app"),
         ("wiring/forms.py", "from web import errors"),
         ("app.py", "from oauth.connecting import connector"),
+        ("app.py", "from services.delivery import worker"),
+        ("commands/forms.py", "from web.public import form_view"),
         ("gunicorn.conf.py", "import web"),
     ],
 )
