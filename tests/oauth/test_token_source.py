@@ -118,7 +118,7 @@ def test_a_pair_stored_by_another_process_counts_after_a_second(
 def test_a_disconnect_by_another_process_counts_after_a_second(
     source: TokenSource, connections: ConnectionsOnFile, clock: Clock
 ) -> None:
-    """Then no token leaves the house, and nothing is asked of the vendor."""
+    """Then no token is handed out, and nothing is asked of the vendor."""
     source.current()
     connections.disconnect(now=START)
     clock.now += 1000

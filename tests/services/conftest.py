@@ -1,4 +1,4 @@
-"""A store on SQLite, a clock that the test moves, and the use cases around a scripted vendor."""
+"""The system as it is shipped, on a clock that the test moves, around a scripted vendor."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ ENVIRON = {
 }
 
 
-class House:
+class System:
     """The system as it is shipped, around a scripted vendor."""
 
     def __init__(
@@ -124,7 +124,7 @@ class House:
         self.connection, self.permits = parts.account.connection, parts.account.quota
         self.lists, self.vocabulary = parts.account.lists, parts.account.fields_and_tags
         self.opt_out_table = parts.account.opt_outs
-        self.courier, self.delivery = parts.delivery.attempt, parts.delivery.worker
+        self.attempt, self.delivery = parts.delivery.attempt, parts.delivery.worker
         self.forms, self.ceiling, self.load = parts.forms.catalog, parts.forms.queue_limit, parts.forms.load
         self.day_share, self.proofs = parts.forms.day_share, parts.forms.proofs
         self.protection, self.suspected = parts.forms.protection, parts.forms.suspected
@@ -201,8 +201,8 @@ def each_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Da
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    house = House(tmp_path)
-    house.connect()
-    yield house
-    house.database.close()
+def system(tmp_path: Path) -> Iterator[System]:
+    system = System(tmp_path)
+    system.connect()
+    yield system
+    system.database.close()

@@ -26,7 +26,7 @@ from oauth.errors import Ambiguous, NeverSent, TokenCallFailed
 from services.constant_contact.client import ConstantContact
 from services.constant_contact.errors import Unreachable
 from services.delivery.pacing import depart
-from tests.services.conftest import Clock, House
+from tests.services.conftest import Clock, System
 from tests.services.vendor import data_of
 from transport.deadline import DeadlineSession
 
@@ -418,15 +418,15 @@ def test_first_calls_with_slow_handshakes_never_make_five_in_a_second(
     with serving(serve, slow) as address, DeadlineSession(15, depart=depart) as session:
         session.trust_env, session.verify = False, str(certificate)
         api = ConstantContact(session, base_url=f"https://{address}/v3")
-        house = House(tmp_path, vendor=api, clock=(clock := RealClock()))
+        system = System(tmp_path, vendor=api, clock=(clock := RealClock()))
         clock.now = clock()
-        house.connect()
+        system.connect()
         for number in range(9):
-            house.sign_up(f"p{number}@example.org")
+            system.sign_up(f"p{number}@example.org")
         clock.now = clock()
-        house.nobody_left()
-        assert house.delivery.drain(20).delivered == 9
-        house.database.close()
+        system.nobody_left()
+        assert system.delivery.drain(20).delivered == 9
+        system.database.close()
     arrived.sort()
     assert len(arrived) == 9
     assert min(fifth - first for first, fifth in zip(arrived, arrived[4:], strict=False)) >= 1

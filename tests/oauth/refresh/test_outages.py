@@ -17,7 +17,7 @@ from services.constant_contact.client import ConstantContact
 from services.delivery.attempt import Outcome, Step
 from tests.oauth.vendor import DAY, HOUR, START, Answer, HttpAnswer, given
 from tests.oauth.vendor import Vendor as TokenEndpoint
-from tests.services.conftest import Clock, House
+from tests.services.conftest import Clock, System
 from tests.store.conftest import signup
 from tests.support.patience import Patient
 from wiring.constant_contact import Vendor
@@ -57,7 +57,7 @@ def client(auth: AuthBase) -> ConstantContact:
     return ConstantContact(session, base_url=API, connection_errors=(OAuthError,))
 
 
-class Installation(House):
+class Installation(System):
     """From stored sign-ups to the vendor, on a clock moved by hand."""
 
     def __init__(self, path: Path, server: AuthorizationServer) -> None:
@@ -82,8 +82,8 @@ class Installation(House):
         """What the background threads do until then."""
         while self.clock.now < until:
             self.parts.tokens.source.tend()
-            claimed = self.courier.claim()
-            step = claimed if isinstance(claimed, Step) else self.courier.carry(claimed, Patient(self.clock))
+            claimed = self.attempt.claim()
+            step = claimed if isinstance(claimed, Step) else self.attempt.carry(claimed, Patient(self.clock))
             self.states.add(self.connections.read().state)
             self.clock.now += 300 if step.outcome is Outcome.DELIVERED else 2 * MINUTE
 
@@ -92,7 +92,7 @@ class Installation(House):
 
 
 @pytest.fixture
-def house(
+def system(
     tmp_path: Path, server: AuthorizationServer, vendor: TokenEndpoint, http: responses.RequestsMock
 ) -> Iterator[Installation]:
     """Connected at START."""
@@ -108,18 +108,18 @@ def house(
         return given(vendor.outage) if vendor.outage is not None else (200, {}, '{"contacts": []}')
 
     http.add_callback(responses.GET, f"{API}/contacts", callback=nobody_left)
-    house = Installation(tmp_path, server)
-    house.connections.store_connected(
-        access_sealed=house.cipher.seal("access-secret-0"),
-        refresh_sealed=house.cipher.seal("refresh-secret-0"),
+    system = Installation(tmp_path, server)
+    system.connections.store_connected(
+        access_sealed=system.cipher.seal("access-secret-0"),
+        refresh_sealed=system.cipher.seal("refresh-secret-0"),
         access_issued_at=START,
         access_expires_at=START + DAY,
         scope=None,
         now=START,
         account_id="a-1",
     )
-    yield house
-    house.database.close()
+    yield system
+    system.database.close()
 
 
 EXPIRED = START + DAY
@@ -132,19 +132,19 @@ RENEWAL_DUE = EXPIRED - 90 * MINUTE
     + [pytest.param(OUTAGES[name], RENEWAL_DUE, id=f"{name}, early") for name in ("refused", "503")],
 )
 def test_an_hour_of_any_passing_fault_costs_nothing_but_the_hour(
-    house: Installation, vendor: TokenEndpoint, outage: Answer, begins: int
+    system: Installation, vendor: TokenEndpoint, outage: Answer, begins: int
 ) -> None:
     """No admin is called, few calls are made, and soon after the fault everything is delivered by itself."""
-    house.clock.now = begins
-    house.accept("ann", "bob", "cleo")
+    system.clock.now = begins
+    system.accept("ann", "bob", "cleo")
     vendor.outage = outage
-    house.live(begins + HOUR)
-    assert house.pending() == 3
-    assert house.states <= {"connected", "refresh_failing"}
+    system.live(begins + HOUR)
+    assert system.pending() == 3
+    assert system.states <= {"connected", "refresh_failing"}
     assert 1 <= len(vendor.forms) <= 12
     vendor.outage = None
-    house.live(begins + HOUR + 20 * MINUTE)
-    row = house.connections.read()
-    assert (house.pending(), row.state, row.failures) == (0, "connected", 0)
-    assert house.states <= {"connected", "refresh_failing"}
-    assert house.cipher.unseal(row.refresh_sealed or "") == vendor.refresh == "refresh-secret-1"
+    system.live(begins + HOUR + 20 * MINUTE)
+    row = system.connections.read()
+    assert (system.pending(), row.state, row.failures) == (0, "connected", 0)
+    assert system.states <= {"connected", "refresh_failing"}
+    assert system.cipher.unseal(row.refresh_sealed or "") == vendor.refresh == "refresh-secret-1"

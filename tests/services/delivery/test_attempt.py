@@ -26,15 +26,15 @@ from store.errors import StoreUnavailable
 from store.outbox.claimed import Claimed
 from store.outbox.deliveries import Deliveries
 from store.signups.records import SignupRecords
-from tests.services.conftest import House
+from tests.services.conftest import System
 from tests.services.vendor import NEWSLETTER
 
 
-def test_a_sign_up_reaches_the_vendor_as_its_contract_wants(house: House) -> None:
+def test_a_sign_up_reaches_the_vendor_as_its_contract_wants(system: System) -> None:
     """The body holds the address as a string, the lists, and only the fields that were filled in."""
-    signup_id = house.sign_up(first_name="Ann", phone="123", job_title="")
-    assert house.courier.step().outcome is Outcome.DELIVERED
-    assert house.vendor.signed_up == [
+    signup_id = system.sign_up(first_name="Ann", phone="123", job_title="")
+    assert system.attempt.step().outcome is Outcome.DELIVERED
+    assert system.vendor.signed_up == [
         {
             "email_address": "ann@example.org",
             "list_memberships": [NEWSLETTER.list_id],
@@ -42,7 +42,7 @@ def test_a_sign_up_reaches_the_vendor_as_its_contract_wants(house: House) -> Non
             "phone_number": "123",
         }
     ]
-    view = house.statuses.status(signup_id)
+    view = system.statuses.status(signup_id)
     assert view is not None
     assert (view.status, view.contact_id, view.attempts, view.next_attempt_at) == (
         "subscribed",
@@ -52,53 +52,53 @@ def test_a_sign_up_reaches_the_vendor_as_its_contract_wants(house: House) -> Non
     )
 
 
-def test_nothing_is_called_without_a_connection(house: House) -> None:
+def test_nothing_is_called_without_a_connection(system: System) -> None:
     """While disconnected the sign-up waits and no call is booked."""
-    house.connections.disconnect(now=house.clock.now)
-    house.sign_up()
-    assert house.courier.step().outcome is Outcome.IDLE
-    assert house.vendor.signed_up == []
-    assert house.quota.read().used == 0
+    system.connections.disconnect(now=system.clock.now)
+    system.sign_up()
+    assert system.attempt.step().outcome is Outcome.IDLE
+    assert system.vendor.signed_up == []
+    assert system.quota.read().used == 0
 
 
 @pytest.mark.parametrize("fault", [Unreachable(), Throttled(), QuotaExceeded()])
-def test_a_fault_of_all_pauses_all_and_costs_nobody_a_try(house: House, fault: Exception) -> None:
+def test_a_fault_of_all_pauses_all_and_costs_nobody_a_try(system: System, fault: Exception) -> None:
     """During the pause nothing is sent; after it the same sign-up is first, with no try used up."""
-    house.vendor.script = [fault]
-    first, _second = house.sign_up(), house.sign_up("bob@example.org")
-    assert house.courier.step().outcome is Outcome.POSTPONED
-    idle = house.courier.step()
+    system.vendor.script = [fault]
+    first, _second = system.sign_up(), system.sign_up("bob@example.org")
+    assert system.attempt.step().outcome is Outcome.POSTPONED
+    idle = system.attempt.step()
     assert idle.outcome is Outcome.IDLE
-    assert len(house.vendor.signed_up) == 1
+    assert len(system.vendor.signed_up) == 1
     assert idle.until is not None
-    house.clock.now = idle.until
-    assert house.courier.step().outcome is Outcome.DELIVERED
-    view = house.statuses.status(first)
+    system.clock.now = idle.until
+    assert system.attempt.step().outcome is Outcome.DELIVERED
+    view = system.statuses.status(first)
     assert view is not None
     assert (view.status, view.attempts) == ("subscribed", 1)
 
 
-def test_a_success_ends_the_growing_of_gaps(house: House) -> None:
+def test_a_success_ends_the_growing_of_gaps(system: System) -> None:
     """After one success the next fault starts with a short pause again."""
-    house.vendor.script = [Unreachable(), Unreachable(), SignedUp("c", "created"), Unreachable()]
-    house.sign_up()
-    house.sign_up("bob@example.org")
+    system.vendor.script = [Unreachable(), Unreachable(), SignedUp("c", "created"), Unreachable()]
+    system.sign_up()
+    system.sign_up("bob@example.org")
     failures = []
     for _ in range(4):
-        step = house.courier.step()
-        failures.append(house.quota.read().failures)
-        house.clock.now += 10_000
+        step = system.attempt.step()
+        failures.append(system.quota.read().failures)
+        system.clock.now += 10_000
         assert step.outcome is not Outcome.IDLE
     assert failures == [1, 2, 0, 1]
 
 
-def test_a_refused_sign_up_is_put_aside_and_the_next_is_delivered(house: House) -> None:
+def test_a_refused_sign_up_is_put_aside_and_the_next_is_delivered(system: System) -> None:
     """A 400 parks its own row only; it is kept and says why in plain words."""
-    house.vendor.script = [Rejected(key="contacts.api.validation", detail="ann@example.org is odd")]
-    refused, fine = house.sign_up(), house.sign_up("bob@example.org")
-    assert house.courier.step().outcome is Outcome.PARKED
-    assert house.courier.step().outcome is Outcome.DELIVERED
-    parked, delivered = house.statuses.status(refused), house.statuses.status(fine)
+    system.vendor.script = [Rejected(key="contacts.api.validation", detail="ann@example.org is odd")]
+    refused, fine = system.sign_up(), system.sign_up("bob@example.org")
+    assert system.attempt.step().outcome is Outcome.PARKED
+    assert system.attempt.step().outcome is Outcome.DELIVERED
+    parked, delivered = system.statuses.status(refused), system.statuses.status(fine)
     assert parked is not None
     assert delivered is not None
     assert (parked.status, parked.next_attempt_at, delivered.status) == ("parked", None, "subscribed")
@@ -107,138 +107,138 @@ def test_a_refused_sign_up_is_put_aside_and_the_next_is_delivered(house: House) 
     )
 
 
-def test_the_vendors_own_sentence_is_for_admins_alone(house: House) -> None:
+def test_the_vendors_own_sentence_is_for_admins_alone(system: System) -> None:
     """It stands with the call and with the sign-up, without the person; not where holders of a key look."""
-    house.vendor.script = [
+    system.vendor.script = [
         Conflict(detail="Busy."),
         Rejected(detail="ann@example.org: no Ann here"),
     ]
-    signup_id = house.sign_up(first_name="Ann")
-    house.courier.step()
-    (waiting,) = house.newest(5)
+    signup_id = system.sign_up(first_name="Ann")
+    system.attempt.step()
+    (waiting,) = system.newest(5)
     assert waiting.vendor_said == "Busy."
-    house.clock.now += 60_000
-    house.courier.step()
-    records = SignupRecords(house.database)
+    system.clock.now += 60_000
+    system.attempt.step()
+    records = SignupRecords(system.database)
     record = records.find(signup_id)
     assert record is not None
     calls = [attempt.vendor_said for attempt in records.attempts_for(record)]
     assert record.vendor_said == "[hidden]: no [hidden] here"
     assert calls == ["Busy.", record.vendor_said]
-    assert "[hidden]" not in str(house.view(signup_id))
+    assert "[hidden]" not in str(system.view(signup_id))
 
 
-def test_a_success_leaves_the_sentence_with_the_call_alone(house: House) -> None:
+def test_a_success_leaves_the_sentence_with_the_call_alone(system: System) -> None:
     """A person need not act on it any more."""
-    house.vendor.script = [Conflict(detail="Busy.")]
-    signup_id = house.sign_up()
-    house.courier.step()
-    house.clock.now += 60_000
-    assert house.courier.step().outcome is Outcome.DELIVERED
-    records = SignupRecords(house.database)
+    system.vendor.script = [Conflict(detail="Busy.")]
+    signup_id = system.sign_up()
+    system.attempt.step()
+    system.clock.now += 60_000
+    assert system.attempt.step().outcome is Outcome.DELIVERED
+    records = SignupRecords(system.database)
     record = records.find(signup_id)
     assert record is not None
     assert record.vendor_said is None
     assert [attempt.vendor_said for attempt in records.attempts_for(record)] == ["Busy.", None]
 
 
-def test_a_conflict_waits_for_its_own_turn(house: House) -> None:
+def test_a_conflict_waits_for_its_own_turn(system: System) -> None:
     """A 409 delays its own contact and nobody else."""
-    house.vendor.script = [Conflict()]
-    house.sign_up()
-    house.sign_up("bob@example.org")
-    outcomes = [house.courier.step().outcome for _ in range(3)]
+    system.vendor.script = [Conflict()]
+    system.sign_up()
+    system.sign_up("bob@example.org")
+    outcomes = [system.attempt.step().outcome for _ in range(3)]
     assert outcomes == [Outcome.POSTPONED, Outcome.DELIVERED, Outcome.IDLE]
 
 
-def test_a_poisonous_sign_up_does_not_block_the_queue(house: House) -> None:
+def test_a_poisonous_sign_up_does_not_block_the_queue(system: System) -> None:
     """A row that makes the server fail each time gives way to the one behind it."""
-    house.vendor.script = [ServerFault(), SignedUp("c", "created")]
-    house.sign_up()
-    house.sign_up("bob@example.org")
-    house.courier.step()
-    house.clock.now += 2_000
-    assert house.courier.step().outcome is Outcome.DELIVERED
-    assert house.vendor.signed_up[1]["email_address"] == "bob@example.org"
+    system.vendor.script = [ServerFault(), SignedUp("c", "created")]
+    system.sign_up()
+    system.sign_up("bob@example.org")
+    system.attempt.step()
+    system.clock.now += 2_000
+    assert system.attempt.step().outcome is Outcome.DELIVERED
+    assert system.vendor.signed_up[1]["email_address"] == "bob@example.org"
 
 
 @contextmanager
-def looping(house: House) -> Iterator[None]:
+def looping(system: System) -> Iterator[None]:
     """The delivery's own thread, as in a web worker."""
     stop = threading.Event()
-    loop = threading.Thread(target=house.delivery.run, args=(stop,))
+    loop = threading.Thread(target=system.delivery.run, args=(stop,))
     loop.start()
     try:
         yield
     finally:
         stop.set()
-        house.delivery.wake()
+        system.delivery.wake()
         loop.join(5)
         assert not loop.is_alive()
 
 
-def subscribed_soon(house: House, signup_id: str) -> bool:
+def subscribed_soon(system: System, signup_id: str) -> bool:
     pause = threading.Event()
     for _ in range(250):
-        view = house.statuses.status(signup_id)
+        view = system.statuses.status(signup_id)
         if view and view.status == "subscribed":
             return True
         pause.wait(0.02)
     return False
 
 
-def test_the_loop_delivers_when_woken_and_ends_when_stopped(house: House) -> None:
+def test_the_loop_delivers_when_woken_and_ends_when_stopped(system: System) -> None:
     """A sign-up wakes the sleeping loop; stop and wake end it."""
-    with looping(house):
-        assert subscribed_soon(house, house.sign_up())
+    with looping(system):
+        assert subscribed_soon(system, system.sign_up())
 
 
-def test_a_fault_of_our_own_counts_for_its_row_and_ends(house: House) -> None:
+def test_a_fault_of_our_own_counts_for_its_row_and_ends(system: System) -> None:
     """In growing gaps, at last parked with the wish to report it; who comes meanwhile is delivered."""
-    house.vendor.errors["ann@example.org"] = KeyError("unforeseen")
-    signup_id = house.sign_up()
+    system.vendor.errors["ann@example.org"] = KeyError("unforeseen")
+    signup_id = system.sign_up()
     gaps, outcomes = [], []
     for number in range(8):
-        outcomes.append(house.courier.step().outcome)
-        other = house.sign_up(f"other{number}@example.org")
-        assert house.courier.step().outcome is Outcome.DELIVERED
-        assert house.view(other).status == "subscribed"
-        due_at = house.view(signup_id).next_attempt_at
+        outcomes.append(system.attempt.step().outcome)
+        other = system.sign_up(f"other{number}@example.org")
+        assert system.attempt.step().outcome is Outcome.DELIVERED
+        assert system.view(other).status == "subscribed"
+        due_at = system.view(signup_id).next_attempt_at
         if due_at is not None:
-            gaps.append(due_at - house.clock.now)
-            house.clock.now = due_at
+            gaps.append(due_at - system.clock.now)
+            system.clock.now = due_at
     assert outcomes == [Outcome.POSTPONED] * 7 + [Outcome.PARKED]
     assert gaps[0] < gaps[2] < gaps[4] < gaps[6]
-    view = house.view(signup_id)
+    view = system.view(signup_id)
     assert view.status == "parked"
     assert "fault of this program" in str(view.last_error)
     assert "report it" in str(view.last_error)
     assert "unforeseen" not in str(view.last_error)
 
 
-def test_the_loop_outlives_an_unforeseen_fault(house: House) -> None:
+def test_the_loop_outlives_an_unforeseen_fault(system: System) -> None:
     """An exception nobody foresaw costs its own sign-up the lease; the next one is delivered."""
-    house.vendor.script = [RuntimeError("unforeseen")]
-    house.sign_up()
-    with looping(house):
-        assert subscribed_soon(house, house.sign_up("bob@example.org"))
+    system.vendor.script = [RuntimeError("unforeseen")]
+    system.sign_up()
+    with looping(system):
+        assert subscribed_soon(system, system.sign_up("bob@example.org"))
 
 
-def test_a_drain_reports_what_it_did(house: House) -> None:
+def test_a_drain_reports_what_it_did(system: System) -> None:
     """Delivered, parked and still waiting are counted; the drain ends when nothing is due."""
-    house.vendor.script = [Rejected(), SignedUp("c", "created"), Conflict()]
+    system.vendor.script = [Rejected(), SignedUp("c", "created"), Conflict()]
     for name in ("ann", "bob", "cyd"):
-        house.sign_up(f"{name}@example.org")
-    house.clock.tick = 1
-    report = house.delivery.drain(1.5)
+        system.sign_up(f"{name}@example.org")
+    system.clock.tick = 1
+    report = system.delivery.drain(1.5)
     assert (report.delivered, report.parked, report.postponed, report.pending) == (1, 1, 1, 1)
 
 
-def test_several_sign_ups_of_one_contact_are_one_call(house: House) -> None:
+def test_several_sign_ups_of_one_contact_are_one_call(system: System) -> None:
     """All of them show as subscribed, with the contact's id."""
-    ids = [house.sign_up(first_name="Ann"), house.sign_up(last_name="Smith"), house.sign_up(phone="1")]
-    assert house.courier.step().outcome is Outcome.DELIVERED
-    assert house.vendor.signed_up == [
+    ids = [system.sign_up(first_name="Ann"), system.sign_up(last_name="Smith"), system.sign_up(phone="1")]
+    assert system.attempt.step().outcome is Outcome.DELIVERED
+    assert system.vendor.signed_up == [
         {
             "email_address": "ann@example.org",
             "list_memberships": [NEWSLETTER.list_id],
@@ -247,158 +247,158 @@ def test_several_sign_ups_of_one_contact_are_one_call(house: House) -> None:
             "phone_number": "1",
         }
     ]
-    assert [(house.view(each).status, house.view(each).contact_id) for each in ids] == [
+    assert [(system.view(each).status, system.view(each).contact_id) for each in ids] == [
         ("subscribed", "contact-1")
     ] * 3
-    assert house.quota.read().used == 1
+    assert system.quota.read().used == 1
 
 
-def test_a_refused_call_for_several_parks_only_the_one_at_fault(house: House) -> None:
+def test_a_refused_call_for_several_parks_only_the_one_at_fault(system: System) -> None:
     """The leader is tried by itself; those behind it follow in a call of their own."""
-    house.vendor.script = [Rejected(), Rejected(), SignedUp("c", "created")]
-    bad, fine, too = house.sign_up(phone="bad"), house.sign_up(first_name="Ann"), house.sign_up()
-    outcomes = [step_when_open(house) for _ in range(3)]
+    system.vendor.script = [Rejected(), Rejected(), SignedUp("c", "created")]
+    bad, fine, too = system.sign_up(phone="bad"), system.sign_up(first_name="Ann"), system.sign_up()
+    outcomes = [step_when_open(system) for _ in range(3)]
     assert outcomes == [Outcome.POSTPONED, Outcome.PARKED, Outcome.DELIVERED]
-    assert [body.get("phone_number") for body in house.vendor.signed_up] == ["bad", "bad", None]
-    assert house.vendor.signed_up[2]["first_name"] == "Ann"
-    assert [house.view(each).status for each in (bad, fine, too)] == ["parked", "subscribed", "subscribed"]
+    assert [body.get("phone_number") for body in system.vendor.signed_up] == ["bad", "bad", None]
+    assert system.vendor.signed_up[2]["first_name"] == "Ann"
+    assert [system.view(each).status for each in (bad, fine, too)] == ["parked", "subscribed", "subscribed"]
 
 
 FIVE = [f"p{number}@example.org" for number in range(5)]
 
 
-def refuse_all(house: House, count: int, key: str = "contacts.api.validation") -> None:
-    house.vendor.script = [Rejected(key=key) for _ in range(count)]
+def refuse_all(system: System, count: int, key: str = "contacts.api.validation") -> None:
+    system.vendor.script = [Rejected(key=key) for _ in range(count)]
 
 
-def step_when_open(house: House) -> Outcome:
+def step_when_open(system: System) -> Outcome:
     """The next step that is not idle."""
     for _ in range(10):
-        step = house.courier.step()
+        step = system.attempt.step()
         if step.outcome is not Outcome.IDLE:
             return step.outcome
         assert step.until is not None
-        house.clock.now = max(step.until, house.clock.now)
+        system.clock.now = max(step.until, system.clock.now)
     raise AssertionError("nothing but pauses")
 
 
-def test_five_contacts_refused_alike_pause_all_and_park_none(house: House) -> None:
+def test_five_contacts_refused_alike_pause_all_and_park_none(system: System) -> None:
     """A deleted list must not put a backlog aside: all wait, and go on once it is mended."""
-    refuse_all(house, 7)
-    ids = [house.sign_up(email) for email in [*FIVE, "p5@example.org", "p6@example.org"]]
+    refuse_all(system, 7)
+    ids = [system.sign_up(email) for email in [*FIVE, "p5@example.org", "p6@example.org"]]
     for _ in range(5):
-        step_when_open(house)
-    assert len(house.vendor.signed_up) == 5
-    assert {house.view(each).status for each in ids} == {"queued"}
-    problems = " ".join(problem.sentence for problem in house.health.report().problems)
+        step_when_open(system)
+    assert len(system.vendor.signed_up) == 5
+    assert {system.view(each).status for each in ids} == {"queued"}
+    problems = " ".join(problem.sentence for problem in system.health.report().problems)
     assert "Was a list or a custom field deleted?" in problems
     # Each probe is one call; while they are refused too, everything goes on waiting.
     for calls in (6, 7):
-        step_when_open(house)
-        assert len(house.vendor.signed_up) == calls
-        assert house.courier.step().outcome is Outcome.IDLE
-    assert {house.view(each).status for each in ids} == {"queued"}
+        step_when_open(system)
+        assert len(system.vendor.signed_up) == calls
+        assert system.attempt.step().outcome is Outcome.IDLE
+    assert {system.view(each).status for each in ids} == {"queued"}
     for _ in range(7):
-        assert step_when_open(house) is Outcome.DELIVERED
-    assert {house.view(each).status for each in ids} == {"subscribed"}
+        assert step_when_open(system) is Outcome.DELIVERED
+    assert {system.view(each).status for each in ids} == {"subscribed"}
 
 
 @pytest.mark.parametrize("between", ["another key", "a success"])
-def test_refusals_that_have_nothing_in_common_park_each_its_own(house: House, between: str) -> None:
+def test_refusals_that_have_nothing_in_common_park_each_its_own(system: System, between: str) -> None:
     """Refused for five reasons, or with a success between, they are five bad sign-ups."""
     keys = [f"key.{'abcde'[number]}" for number in range(5)] if between == "another key" else ["key"] * 5
-    house.vendor.errors = {email: Rejected(key=key) for email, key in zip(FIVE, keys, strict=True)}
-    ids = [house.sign_up(email) for email in FIVE]
-    house.sign_up("else@example.org")
+    system.vendor.errors = {email: Rejected(key=key) for email, key in zip(FIVE, keys, strict=True)}
+    ids = [system.sign_up(email) for email in FIVE]
+    system.sign_up("else@example.org")
     for _ in range(6):
-        step_when_open(house)
-    assert {house.view(each).status for each in ids} == {"parked"}
+        step_when_open(system)
+    assert {system.view(each).status for each in ids} == {"parked"}
 
 
-def test_one_contact_refused_five_times_is_one_contact(house: House) -> None:
+def test_one_contact_refused_five_times_is_one_contact(system: System) -> None:
     """Somebody who tries a bad field again and again does not stop the others."""
-    refuse_all(house, 5)
+    refuse_all(system, 5)
     for _ in range(5):
-        house.sign_up()
-        step_when_open(house)
-        assert house.quota.read().failures == 0
+        system.sign_up()
+        step_when_open(system)
+        assert system.quota.read().failures == 0
 
 
-def test_five_bad_sign_ups_in_a_row_hold_up_good_ones_for_minutes_only(house: House) -> None:
+def test_five_bad_sign_ups_in_a_row_hold_up_good_ones_for_minutes_only(system: System) -> None:
     """A newer one is tried first after the pause; what is bad is put aside in the end, at little cost."""
-    house.vendor.refuses = set(FIVE)
-    bad = [house.sign_up(email) for email in FIVE]
+    system.vendor.refuses = set(FIVE)
+    bad = [system.sign_up(email) for email in FIVE]
     for _ in range(5):
-        step_when_open(house)
-    began = house.clock.now
+        step_when_open(system)
+    began = system.clock.now
     for number in range(6):
-        good = house.sign_up(f"good{number}@example.org")
-        while house.view(good).status != "subscribed":
-            step_when_open(house)
-        assert house.clock.now - began < 300_000 * (number + 1)
-    while (until := house.courier.step().until) is not None or house.deliveries.pending_up_to(1):
-        house.clock.now = max(until or 0, house.clock.now)
-    assert {house.view(each).status for each in bad} == {"parked"}
-    assert len(house.vendor.signed_up) <= 6 + 5 * 5
+        good = system.sign_up(f"good{number}@example.org")
+        while system.view(good).status != "subscribed":
+            step_when_open(system)
+        assert system.clock.now - began < 300_000 * (number + 1)
+    while (until := system.attempt.step().until) is not None or system.deliveries.pending_up_to(1):
+        system.clock.now = max(until or 0, system.clock.now)
+    assert {system.view(each).status for each in bad} == {"parked"}
+    assert len(system.vendor.signed_up) <= 6 + 5 * 5
 
 
-def test_no_call_is_booked_before_there_is_a_token(house: House) -> None:
+def test_no_call_is_booked_before_there_is_a_token(system: System) -> None:
     """A call that waits for its token would reach the vendor later than it was booked."""
-    signup_id = house.sign_up()
-    house.connect(lasts_ms=0)
-    house.authorization.fault = NeverSent("away")
-    step = house.courier.step()
-    assert (step.outcome, step.until) == (Outcome.IDLE, house.clock.now + 5_000)
-    assert (house.quota.read().used, house.quota.read().failures) == (0, 0)
-    house.authorization.fault = None
-    house.connect()
-    assert house.courier.step().outcome is Outcome.DELIVERED
-    assert house.view(signup_id).attempts == 1
+    signup_id = system.sign_up()
+    system.connect(lasts_ms=0)
+    system.authorization.fault = NeverSent("away")
+    step = system.attempt.step()
+    assert (step.outcome, step.until) == (Outcome.IDLE, system.clock.now + 5_000)
+    assert (system.quota.read().used, system.quota.read().failures) == (0, 0)
+    system.authorization.fault = None
+    system.connect()
+    assert system.attempt.step().outcome is Outcome.DELIVERED
+    assert system.view(signup_id).attempts == 1
 
 
-def test_without_sign_ups_no_token_is_asked_for(house: House) -> None:
+def test_without_sign_ups_no_token_is_asked_for(system: System) -> None:
     """An idle process asks the database one question."""
-    house.connect(lasts_ms=0)
-    assert house.courier.step().until is None
-    assert house.authorization.refreshes == 0
+    system.connect(lasts_ms=0)
+    assert system.attempt.step().until is None
+    assert system.authorization.refreshes == 0
 
 
-def test_a_call_of_a_process_that_was_frozen_is_given_back(house: House) -> None:
+def test_a_call_of_a_process_that_was_frozen_is_given_back(system: System) -> None:
     """Its lease may be over before the answer is there, and somebody else sends the same."""
-    signup_id = house.sign_up()
-    claimed = house.courier.claim()
+    signup_id = system.sign_up()
+    claimed = system.attempt.claim()
     assert isinstance(claimed, Claimed)
-    house.clock.now += 15_001
-    assert house.courier.carry(claimed, threading.Event()).outcome is Outcome.POSTPONED
-    assert house.vendor.signed_up == []
-    view = house.view(signup_id)
+    system.clock.now += 15_001
+    assert system.attempt.carry(claimed, threading.Event()).outcome is Outcome.POSTPONED
+    assert system.vendor.signed_up == []
+    view = system.view(signup_id)
     assert (view.status, view.attempts, view.last_error) == ("queued", 0, None)
-    assert view.next_attempt_at == house.clock.now
-    assert house.courier.step().outcome is Outcome.DELIVERED
+    assert view.next_attempt_at == system.clock.now
+    assert system.attempt.step().outcome is Outcome.DELIVERED
 
 
-def test_what_is_not_sent_when_the_process_ends_is_given_back(house: House) -> None:
+def test_what_is_not_sent_when_the_process_ends_is_given_back(system: System) -> None:
     """It is due at once, for whoever delivers next."""
-    signup_id = house.sign_up()
-    claimed = house.courier.claim()
+    signup_id = system.sign_up()
+    claimed = system.attempt.claim()
     assert isinstance(claimed, Claimed)
     stop = threading.Event()
     stop.set()
-    house.courier.carry(claimed, stop)
-    assert house.vendor.signed_up == []
-    assert (house.view(signup_id).attempts, house.view(signup_id).next_attempt_at) == (0, house.clock.now)
+    system.attempt.carry(claimed, stop)
+    assert system.vendor.signed_up == []
+    assert (system.view(signup_id).attempts, system.view(signup_id).next_attempt_at) == (0, system.clock.now)
 
 
 def test_a_database_that_is_away_for_a_moment_costs_no_second_call(tmp_path: Path) -> None:
     """The vendor has taken the sign-up; writing that down is tried again."""
-    house = House(
+    system = System(
         tmp_path, store=lambda store: replace(store, deliveries=ForgetfulDeliveries(store.database))
     )
-    house.connect()
-    signup_id = house.sign_up()
-    assert house.courier.step().outcome is Outcome.DELIVERED
-    assert (len(house.vendor.signed_up), house.view(signup_id).status) == (1, "subscribed")
-    house.database.close()
+    system.connect()
+    signup_id = system.sign_up()
+    assert system.attempt.step().outcome is Outcome.DELIVERED
+    assert (len(system.vendor.signed_up), system.view(signup_id).status) == (1, "subscribed")
+    system.database.close()
 
 
 class ForgetfulDeliveries(Deliveries):
@@ -413,15 +413,15 @@ class ForgetfulDeliveries(Deliveries):
         return super().delivered(claimed, **verdict)
 
 
-def test_calls_that_are_throttled_together_slow_us_down_once(house: House) -> None:
+def test_calls_that_are_throttled_together_slow_us_down_once(system: System) -> None:
     """Four at a time would bring the guard to its largest for most of an hour."""
-    house.vendor.script = [Throttled() for _ in range(4)]
+    system.vendor.script = [Throttled() for _ in range(4)]
     claims = []
     for number in range(4):
-        house.sign_up(f"p{number}@example.org")
-        claims.append(house.courier.claim())
-        house.clock.now += 10
+        system.sign_up(f"p{number}@example.org")
+        claims.append(system.attempt.claim())
+        system.clock.now += 10
     for claimed in claims:
         assert isinstance(claimed, Claimed)
-        house.courier.carry(claimed, threading.Event())
-    assert house.quota.read().margin_at(house.clock.now) == 140
+        system.attempt.carry(claimed, threading.Event())
+    assert system.quota.read().margin_at(system.clock.now) == 140

@@ -17,7 +17,7 @@ from requests.auth import AuthBase
 from oauth.errors import NeverSent, RefreshUnavailable
 from services.delivery.attempt import Outcome
 from settings import Settings
-from tests.services.conftest import ENVIRON, House
+from tests.services.conftest import ENVIRON, System
 from wiring.constant_contact import Vendor
 
 BASE = "https://api.cc.email/v3"
@@ -135,8 +135,8 @@ def transports() -> Iterator[tuple[str, dict[str, Any], Costs]]:
 FAULTS = [*answers(), *transports()]
 
 
-class Connected(House):
-    """The house with the real client, whose HTTP is scripted."""
+class Connected(System):
+    """The system with the real client, whose HTTP is scripted."""
 
     def __init__(self, path: Path) -> None:
         shipped = Vendor.at(Settings.from_env(ENVIRON | {"DATA_DIR": str(path)}))
@@ -146,7 +146,7 @@ class Connected(House):
     def next_step(self) -> Outcome:
         """The next step that is not idle, at its time."""
         for _ in range(5):
-            step = self.courier.step()
+            step = self.attempt.step()
             if step.outcome is not Outcome.IDLE:
                 return step.outcome
             assert step.until is not None
@@ -165,20 +165,20 @@ def nobody_left() -> None:
 
 
 @pytest.fixture(scope="module")
-def one_house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connected]:
-    house = Connected(tmp_path_factory.mktemp("faults"))
-    house.connect()
-    yield house
-    house.database.close()
+def one_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connected]:
+    system = Connected(tmp_path_factory.mktemp("faults"))
+    system.connect()
+    yield system
+    system.database.close()
 
 
 @pytest.fixture
-def house(one_house: Connected) -> Connected:
+def system(one_system: Connected) -> Connected:
     """One database for all: each fault ends with a delivery, which leaves nothing of it behind."""
-    one_house.clock.now += 10_000
-    assert one_house.deliveries.pending_up_to(1) == 0
-    assert one_house.quota.read().failures == 0
-    return one_house
+    one_system.clock.now += 10_000
+    assert one_system.deliveries.pending_up_to(1) == 0
+    assert one_system.quota.read().failures == 0
+    return one_system
 
 
 @responses.activate
@@ -186,99 +186,99 @@ def house(one_house: Connected) -> Connected:
     ("fault", "costs"), [(fault, costs) for _, fault, costs in FAULTS], ids=[name for name, *_ in FAULTS]
 )
 def test_a_fault_costs_one_call_and_the_sign_up_arrives_once_it_is_over(
-    house: Connected, fault: dict[str, Any], costs: Costs
+    system: Connected, fault: dict[str, Any], costs: Costs
 ) -> None:
     """State, tries, calls and pause are as the table says; the next call, at its time, delivers."""
     nobody_left()
     responses.post(SIGN_UP, **fault)
-    signup_id = house.sign_up()
-    house.courier.step()
-    view = house.view(signup_id)
+    signup_id = system.sign_up()
+    system.attempt.step()
+    view = system.view(signup_id)
     assert (view.status, view.attempts) == (costs.state, costs.tries)
-    waited = max(0, (house.quota.read().paused_until or 0) - house.clock.now)
+    waited = max(0, (system.quota.read().paused_until or 0) - system.clock.now)
     assert costs.all_wait[0] <= waited <= costs.all_wait[1]
     assert sign_ups() == 1
 
     responses.replace("POST", SIGN_UP, status=201, json={"contact_id": "c", "action": "created"})
     if costs.state == "parked":
-        assert house.courier.step().until is None
-        assert house.deliveries.retry(signup_id, now=house.clock.now)
-    assert house.next_step() is Outcome.DELIVERED
-    assert house.view(signup_id).status == "subscribed"
+        assert system.attempt.step().until is None
+        assert system.deliveries.retry(signup_id, now=system.clock.now)
+    assert system.next_step() is Outcome.DELIVERED
+    assert system.view(signup_id).status == "subscribed"
     assert sign_ups() == 2
 
 
 @responses.activate
 @pytest.mark.parametrize("at", ["before the claim", "during the call"])
-def test_without_a_token_nothing_is_sent_and_no_try_is_used_up(house: Connected, at: str) -> None:
+def test_without_a_token_nothing_is_sent_and_no_try_is_used_up(system: Connected, at: str) -> None:
     """Before the claim it costs not even a booking."""
-    house.nobody_left()
-    signup_id, used = house.sign_up(), house.quota.read().used
+    system.nobody_left()
+    signup_id, used = system.sign_up(), system.quota.read().used
     if at == "before the claim":
-        house.connect(lasts_ms=0)
-        house.authorization.fault = NeverSent("away")
+        system.connect(lasts_ms=0)
+        system.authorization.fault = NeverSent("away")
     else:
-        house.authenticator.broken = True
-    house.courier.step()
-    assert (house.view(signup_id).status, house.view(signup_id).attempts) == ("queued", 0)
-    assert house.quota.read().used - used == (0 if at == "before the claim" else 1)
+        system.authenticator.broken = True
+    system.attempt.step()
+    assert (system.view(signup_id).status, system.view(signup_id).attempts) == ("queued", 0)
+    assert system.quota.read().used - used == (0 if at == "before the claim" else 1)
     assert len(responses.calls) == 0
-    house.authorization.fault, house.authenticator.broken = None, False
-    house.connect()
+    system.authorization.fault, system.authenticator.broken = None, False
+    system.connect()
     nobody_left()
     responses.post(SIGN_UP, status=201, json={"contact_id": "c", "action": "created"})
-    assert house.next_step() is Outcome.DELIVERED
+    assert system.next_step() is Outcome.DELIVERED
 
 
 @responses.activate
-def test_an_hour_of_outage_costs_twenty_calls_and_then_everybody_arrives(house: Connected) -> None:
+def test_an_hour_of_outage_costs_twenty_calls_and_then_everybody_arrives(system: Connected) -> None:
     """One probe at a time, in growing gaps; no sign-up is lost, put aside or tried in vain."""
     for method, address in (("POST", SIGN_UP), ("GET", CONTACTS)):
         responses.add(method, address, body=requests.ConnectTimeout())
-    ids = [house.sign_up(f"p{number}@example.org") for number in range(12)]
-    ends = house.clock.now + HOUR
-    while house.clock.now < ends:
-        step = house.courier.step()
+    ids = [system.sign_up(f"p{number}@example.org") for number in range(12)]
+    ends = system.clock.now + HOUR
+    while system.clock.now < ends:
+        step = system.attempt.step()
         if step.outcome is Outcome.IDLE:
             assert step.until is not None
-            house.clock.now = step.until
+            system.clock.now = step.until
     assert len(responses.calls) <= 20
     responses.replace("POST", SIGN_UP, status=201, json={"contact_id": "c", "action": "created"})
     responses.replace("GET", CONTACTS, json={"contacts": []})
     for _ in ids:
-        assert house.next_step() is Outcome.DELIVERED
-    assert {(house.view(each).status, house.view(each).attempts) for each in ids} == {("subscribed", 1)}
+        assert system.next_step() is Outcome.DELIVERED
+    assert {(system.view(each).status, system.view(each).attempts) for each in ids} == {("subscribed", 1)}
 
 
 @responses.activate
-def test_a_vendor_that_throttles_everything_is_not_asked_all_day(house: Connected) -> None:
+def test_a_vendor_that_throttles_everything_is_not_asked_all_day(system: Connected) -> None:
     """A few calls show that a gentler pace does not help; then it is left alone for a quarter of an hour."""
     for method, address in (("POST", SIGN_UP), ("GET", CONTACTS)):
         responses.add(method, address, status=429, json={"message": "no"})
-    signup_id = house.sign_up()
-    ends = house.clock.now + HOUR
-    while house.clock.now < ends:
-        step = house.courier.step()
-        house.clock.now = max(step.until or 0, house.clock.now)
+    signup_id = system.sign_up()
+    ends = system.clock.now + HOUR
+    while system.clock.now < ends:
+        step = system.attempt.step()
+        system.clock.now = max(step.until or 0, system.clock.now)
     assert len(responses.calls) <= 20
     responses.replace("POST", SIGN_UP, status=201, json={"contact_id": "c", "action": "created"})
     responses.replace("GET", CONTACTS, json={"contacts": []})
-    assert house.next_step() is Outcome.DELIVERED
-    assert house.view(signup_id).attempts == 1
+    assert system.next_step() is Outcome.DELIVERED
+    assert system.view(signup_id).attempts == 1
 
 
 @responses.activate
-def test_after_a_used_up_day_the_first_call_is_soon_after_midnight(house: Connected) -> None:
+def test_after_a_used_up_day_the_first_call_is_soon_after_midnight(system: Connected) -> None:
     """Within two minutes of 00:00 UTC, and not a call before."""
     nobody_left()
     responses.post(SIGN_UP, status=429, json=said("quota_exceeded"))
-    house.sign_up()
-    house.courier.step()
-    midnight = (house.clock.now // DAY + 1) * DAY
+    system.sign_up()
+    system.attempt.step()
+    midnight = (system.clock.now // DAY + 1) * DAY
     responses.replace("POST", SIGN_UP, status=201, json={"contact_id": "c", "action": "created"})
-    assert house.quota.read().used == 10_000
-    assert house.next_step() is Outcome.DELIVERED
-    assert midnight < house.clock.now < midnight + 120_000
+    assert system.quota.read().used == 10_000
+    assert system.next_step() is Outcome.DELIVERED
+    assert midnight < system.clock.now < midnight + 120_000
 
 
 STUCK = "stuck@example.org"
@@ -296,7 +296,7 @@ STUCK = "stuck@example.org"
     ids=["a filter's page", "brackets", "reset", "something else"],
 )
 def test_a_sign_up_that_alone_gets_no_answer_holds_up_nobody_and_is_put_aside(
-    house: Connected, bad: Exception | tuple[int, dict[str, str], str]
+    system: Connected, bad: Exception | tuple[int, dict[str, str], str]
 ) -> None:
     """Eight calls of its own, each behind the others' sign-ups, which wait seconds; then it says why."""
     calls: list[int] = []
@@ -305,42 +305,42 @@ def test_a_sign_up_that_alone_gets_no_answer_holds_up_nobody_and_is_put_aside(
         assert isinstance(request.body, bytes)
         if STUCK not in request.body.decode():
             return 201, {}, '{"contact_id": "c", "action": "created"}'
-        calls.append(house.clock.now)
+        calls.append(system.clock.now)
         if isinstance(bad, Exception):
             raise bad
         return bad
 
     responses.add_callback("POST", SIGN_UP, callback=said)
     nobody_left()
-    stuck = house.sign_up(STUCK)
+    stuck = system.sign_up(STUCK)
     for number in range(200):
-        other, began = house.sign_up(f"p{number}@example.org"), house.clock.now
-        while house.view(other).status != "subscribed":
-            house.next_step()
-        assert house.clock.now - began <= 5_000
-        if house.view(stuck).status == "parked":
+        other, began = system.sign_up(f"p{number}@example.org"), system.clock.now
+        while system.view(other).status != "subscribed":
+            system.next_step()
+        assert system.clock.now - began <= 5_000
+        if system.view(stuck).status == "parked":
             break
-        house.clock.now += 30_000
-    view = house.view(stuck)
+        system.clock.now += 30_000
+    view = system.view(stuck)
     assert view.status == "parked"
     # Once or twice it is the probe after a failure, which counts for nobody.
     assert 8 <= len(calls) <= 10
     assert "Constant Contact" in (view.last_error or "")
-    assert house.courier.step().until is None
+    assert system.attempt.step().until is None
 
 
 @responses.activate
-def test_an_outage_of_hours_puts_nobody_aside(house: Connected) -> None:
+def test_an_outage_of_hours_puts_nobody_aside(system: Connected) -> None:
     """However many calls come to nothing: the others' do as well."""
     responses.post(SIGN_UP, status=403, body="<html>blocked</html>")
     nobody_left()
-    ids = [house.sign_up(f"d{number}@example.org") for number in range(3)]
-    ends = house.clock.now + 6 * HOUR
-    while house.clock.now < ends:
-        step = house.courier.step()
-        house.clock.now = max(step.until or 0, house.clock.now)
-    assert {house.view(each).status for each in ids} == {"queued"}
-    assert "a web page" in (house.quota.read().pause_reason or "")
+    ids = [system.sign_up(f"d{number}@example.org") for number in range(3)]
+    ends = system.clock.now + 6 * HOUR
+    while system.clock.now < ends:
+        step = system.attempt.step()
+        system.clock.now = max(step.until or 0, system.clock.now)
+    assert {system.view(each).status for each in ids} == {"queued"}
+    assert "a web page" in (system.quota.read().pause_reason or "")
     responses.replace("POST", SIGN_UP, status=201, json={"contact_id": "c", "action": "created"})
     for _ in ids:
-        assert house.next_step() is Outcome.DELIVERED
+        assert system.next_step() is Outcome.DELIVERED

@@ -25,7 +25,7 @@ from services.intake.parsing import read_form
 from services.intake.record import Evidence
 from store.outbox.claimed import Claimed
 from store.signups.accept import NewSignup
-from tests.services.delivery.test_sign_up import CREATE, DAY, FIND, FORM, LEFT, LONG, SHORT, Town
+from tests.services.delivery.test_sign_up import CREATE, DAY, FIND, FORM, LEFT, LONG, SHORT, SandboxedSystem
 from tests.services.sandbox_account import EVENTS_ID, PRESET_LIST_ID, SOURCE_FIELD
 
 KEY = Requester("key-1")
@@ -58,17 +58,17 @@ KNOWN: dict[str, Any] = {
 
 
 @pytest.fixture
-def town(tmp_path: Path) -> Iterator[Town]:
-    town = Town(tmp_path)
-    town.connect()
-    town.forms.save(NEWS)
-    yield town
-    town.database.close()
+def sandboxed(tmp_path: Path) -> Iterator[SandboxedSystem]:
+    sandboxed = SandboxedSystem(tmp_path)
+    sandboxed.connect()
+    sandboxed.forms.save(NEWS)
+    yield sandboxed
+    sandboxed.database.close()
 
 
-def sign_up(town: Town, address: str, *, asker: Requester = ANONYMOUS, **fields: str) -> str:
+def sign_up(sandboxed: SandboxedSystem, address: str, *, asker: Requester = ANONYMOUS, **fields: str) -> str:
     submission = read_form([("email", address), ("form", "news"), *fields.items()])
-    return town.intake.accept(submission, asker, Evidence()).id
+    return sandboxed.intake.accept(submission, asker, Evidence()).id
 
 
 def put(contact_id: str) -> tuple[str, str]:
@@ -76,14 +76,16 @@ def put(contact_id: str) -> tuple[str, str]:
 
 
 @pytest.mark.parametrize("address", [SHORT, LONG])
-def test_a_stranger_overwrites_nothing_and_fills_in_the_rest(town: Town, address: str) -> None:
+def test_a_stranger_overwrites_nothing_and_fills_in_the_rest(
+    sandboxed: SandboxedSystem, address: str
+) -> None:
     """By two calls, both booked: the look-up and the one that adds."""
-    contact_id = town.account.add(address, **KNOWN)
-    signup_id = sign_up(town, address, **STRANGE)
+    contact_id = sandboxed.account.add(address, **KNOWN)
+    signup_id = sign_up(sandboxed, address, **STRANGE)
     adds = (*FORM, 200) if address == SHORT else (*put(contact_id), 200)
-    assert town.deliver() == [(*FIND, 200), adds]
-    assert town.quota.read().used == 2
-    contact = town.account.find(address)
+    assert sandboxed.deliver() == [(*FIND, 200), adds]
+    assert sandboxed.quota.read().used == 2
+    contact = sandboxed.account.find(address)
     assert {name: contact[name] for name in ("first_name", "birthday_month", "birthday_day")} == {
         "first_name": "Ann",
         "birthday_month": 5,
@@ -95,88 +97,90 @@ def test_a_stranger_overwrites_nothing_and_fills_in_the_rest(town: Town, address
     assert contact["custom_fields"] == KNOWN["custom_fields"]
     assert contact["list_memberships"] == [EVENTS_ID, PRESET_LIST_ID]
     assert contact["email_address"]["permission_to_send"] == "explicit"
-    assert town.view(signup_id).status == "subscribed"
+    assert sandboxed.view(signup_id).status == "subscribed"
 
 
 @pytest.mark.parametrize("address", [SHORT, LONG])
-def test_somebody_new_brings_everything(town: Town, address: str) -> None:
+def test_somebody_new_brings_everything(sandboxed: SandboxedSystem, address: str) -> None:
     """There is nothing to protect yet."""
-    sign_up(town, address, **STRANGE)
-    assert town.deliver() == [(*FIND, 200), (*(FORM if address == SHORT else CREATE), 201)]
-    contact = town.account.find(address)
+    sign_up(sandboxed, address, **STRANGE)
+    assert sandboxed.deliver() == [(*FIND, 200), (*(FORM if address == SHORT else CREATE), 201)]
+    contact = sandboxed.account.find(address)
     assert (contact["first_name"], contact["birthday_day"]) == ("Mallory", 2)
     assert contact["phone_numbers"][0]["phone_number"] == "666"
     assert contact["street_addresses"][0]["city"] == "Elsewhere"
 
 
-def test_nothing_of_it_is_said_to_the_vendor(town: Town) -> None:
+def test_nothing_of_it_is_said_to_the_vendor(sandboxed: SandboxedSystem) -> None:
     """The mark is ours."""
-    sign_up(town, SHORT, first_name="Ann")
-    town.deliver()
-    bodies = [call["body"] for call in town.account.vendor.calls()]
+    sign_up(sandboxed, SHORT, first_name="Ann")
+    sandboxed.deliver()
+    bodies = [call["body"] for call in sandboxed.account.vendor.calls()]
     assert any("first_name" in str(body) for body in bodies)
     assert not any("protect_existing" in str(body) for body in bodies)
 
 
-def test_an_address_alone_costs_no_look_up(town: Town) -> None:
+def test_an_address_alone_costs_no_look_up(sandboxed: SandboxedSystem) -> None:
     """It overwrites nothing whatever the contact has."""
-    town.account.add(SHORT, **KNOWN)
-    sign_up(town, SHORT)
-    assert town.deliver() == [(*FORM, 200)]
-    assert town.account.find(SHORT)["first_name"] == "Ann"
+    sandboxed.account.add(SHORT, **KNOWN)
+    sign_up(sandboxed, SHORT)
+    assert sandboxed.deliver() == [(*FORM, 200)]
+    assert sandboxed.account.find(SHORT)["first_name"] == "Ann"
 
 
-def test_an_api_key_overwrites_and_costs_one_call(town: Town) -> None:
+def test_an_api_key_overwrites_and_costs_one_call(sandboxed: SandboxedSystem) -> None:
     """The organisation's own servers know what they say."""
-    town.account.add(SHORT, **KNOWN)
-    sign_up(town, SHORT, asker=KEY, first_name="Anna")
-    assert town.deliver() == [(*FORM, 200)]
-    assert town.account.find(SHORT)["first_name"] == "Anna"
+    sandboxed.account.add(SHORT, **KNOWN)
+    sign_up(sandboxed, SHORT, asker=KEY, first_name="Anna")
+    assert sandboxed.deliver() == [(*FORM, 200)]
+    assert sandboxed.account.find(SHORT)["first_name"] == "Anna"
 
 
-def test_without_protection_a_form_overwrites_as_ever(town: Town) -> None:
+def test_without_protection_a_form_overwrites_as_ever(sandboxed: SandboxedSystem) -> None:
     """Off by default: one call."""
-    town.forms.save({**NEWS, "protect_existing": False})
-    town.account.add(SHORT, **KNOWN)
-    sign_up(town, SHORT, first_name="Anna")
-    assert town.deliver() == [(*FORM, 200)]
-    assert town.account.find(SHORT)["first_name"] == "Anna"
+    sandboxed.forms.save({**NEWS, "protect_existing": False})
+    sandboxed.account.add(SHORT, **KNOWN)
+    sign_up(sandboxed, SHORT, first_name="Anna")
+    assert sandboxed.deliver() == [(*FORM, 200)]
+    assert sandboxed.account.find(SHORT)["first_name"] == "Anna"
 
 
 @pytest.mark.parametrize("stranger_first", [True, False])
-def test_merged_with_a_trusted_wish_each_does_what_it_may(town: Town, stranger_first: bool) -> None:
+def test_merged_with_a_trusted_wish_each_does_what_it_may(
+    sandboxed: SandboxedSystem, stranger_first: bool
+) -> None:
     """In either order: the key overwrites, the stranger fills in, in two calls for both."""
-    town.account.add(SHORT, **KNOWN)
+    sandboxed.account.add(SHORT, **KNOWN)
     doers = [(ANONYMOUS, STRANGE), (KEY, {"first_name": "Anna"})]
     for asker, fields in doers if stranger_first else reversed(doers):
-        sign_up(town, SHORT, asker=asker, **fields)
-        town.later(1)
-    assert town.deliver() == [(*FIND, 200), (*FORM, 200)]
-    contact = town.account.find(SHORT)
+        sign_up(sandboxed, SHORT, asker=asker, **fields)
+        sandboxed.later(1)
+    assert sandboxed.deliver() == [(*FIND, 200), (*FORM, 200)]
+    contact = sandboxed.account.find(SHORT)
     assert (contact["first_name"], contact["last_name"], contact["birthday_day"]) == ("Anna", "M", 6)
 
 
-def test_a_stranger_changes_nothing_of_who_had_left(town: Town) -> None:
+def test_a_stranger_changes_nothing_of_who_had_left(sandboxed: SandboxedSystem) -> None:
     """The look-up tells of the opt-out as well, and the vendor asks the person."""
-    contact_id = town.account.add(SHORT, **KNOWN)
-    town.account.unsubscribe(contact_id, SHORT)
-    town.later(1_000)
-    sign_up(town, SHORT, phone="666")
-    assert town.deliver() == [(*FIND, 200), ("PUT", f"/v3/contacts/resubscribe/{contact_id}", 200)]
-    contact = town.account.find(SHORT)
+    contact_id = sandboxed.account.add(SHORT, **KNOWN)
+    sandboxed.account.unsubscribe(contact_id, SHORT)
+    sandboxed.later(1_000)
+    sign_up(sandboxed, SHORT, phone="666")
+    assert sandboxed.deliver() == [(*FIND, 200), ("PUT", f"/v3/contacts/resubscribe/{contact_id}", 200)]
+    contact = sandboxed.account.find(SHORT)
     assert contact["email_address"]["permission_to_send"] == "unsubscribed"
     assert [each["phone_number"] for each in contact["phone_numbers"]] == ["1"]
 
 
-def test_a_stranger_revives_who_was_deleted_the_same_day(town: Town) -> None:
+def test_a_stranger_revives_who_was_deleted_the_same_day(sandboxed: SandboxedSystem) -> None:
     """The vendor tells the day only, so what came before could not be told; it must not be asked for."""
-    contact_id = town.account.add(SHORT, **KNOWN)
-    town.account.edit("DELETE", f"/{contact_id}")
-    town.later(1_000)
-    signup_id = sign_up(town, SHORT, first_name="Mallory")
-    assert town.deliver() == [(*FIND, 200), (*FORM, 200)]
-    assert town.view(signup_id).status == "subscribed"
-    assert town.account.find(SHORT)["first_name"] == "Ann"
+    contact_id = sandboxed.account.add(SHORT, **KNOWN)
+    sandboxed.account.edit("DELETE", f"/{contact_id}")
+    sandboxed.later(1_000)
+    signup_id = sign_up(sandboxed, SHORT, first_name="Mallory")
+    assert sandboxed.deliver() == [(*FIND, 200), (*FORM, 200)]
+    assert sandboxed.view(signup_id).status == "subscribed"
+    assert sandboxed.account.find(SHORT)["first_name"] == "Ann"
 
 
 def test_half_a_birthday_is_not_filled_up_with_another() -> None:
@@ -186,49 +190,49 @@ def test_half_a_birthday_is_not_filled_up_with_another() -> None:
     assert filled(PersonFields(), offered, held) == PersonFields()
 
 
-def test_an_old_wish_is_looked_up_once_for_both_reasons(town: Town) -> None:
+def test_an_old_wish_is_looked_up_once_for_both_reasons(sandboxed: SandboxedSystem) -> None:
     """Whether the person left, and what they have."""
-    town.account.add(SHORT, **KNOWN)
-    sign_up(town, SHORT, **STRANGE)
-    town.later(DAY + 1)
-    assert town.deliver() == [(*LEFT, 200), (*FIND, 200), (*FORM, 200)]
-    assert town.account.find(SHORT)["first_name"] == "Ann"
+    sandboxed.account.add(SHORT, **KNOWN)
+    sign_up(sandboxed, SHORT, **STRANGE)
+    sandboxed.later(DAY + 1)
+    assert sandboxed.deliver() == [(*LEFT, 200), (*FIND, 200), (*FORM, 200)]
+    assert sandboxed.account.find(SHORT)["first_name"] == "Ann"
 
 
 class AddedMeanwhile(ConstantContact):
     """The account's own people add the contact right after the first look."""
 
-    def __init__(self, town: Town) -> None:
-        super().__init__(town.account.session, base_url=town.account.base_url)
-        self.town, self.looks = town, 0
+    def __init__(self, sandboxed: SandboxedSystem) -> None:
+        super().__init__(sandboxed.account.session, base_url=sandboxed.account.base_url)
+        self.sandboxed, self.looks = sandboxed, 0
 
     def find_contact(self, address: str) -> Contact | None:
         found = super().find_contact(address)
         self.looks += 1
         if self.looks == 1:
-            self.town.account.add(address, **KNOWN)
-            self.town.later(2_000)
+            self.sandboxed.account.add(address, **KNOWN)
+            self.sandboxed.later(2_000)
         return found
 
 
-def test_somebody_who_was_added_meanwhile_is_protected_too(town: Town) -> None:
+def test_somebody_who_was_added_meanwhile_is_protected_too(sandboxed: SandboxedSystem) -> None:
     """A long address that turns out to be known is looked up again."""
-    sign_up(town, LONG, **STRANGE)
-    claimed = town.courier.claim()
+    sign_up(sandboxed, LONG, **STRANGE)
+    claimed = sandboxed.attempt.claim()
     assert isinstance(claimed, Claimed)
-    vendor = AddedMeanwhile(town)
+    vendor = AddedMeanwhile(sandboxed)
     sign_up_kind = SignUp(
         Collaborators(
             vendor=vendor,
-            lists=town.lists,
-            vocabulary=town.vocabulary,
-            opt_outs=town.opt_out_table,
+            lists=sandboxed.lists,
+            vocabulary=sandboxed.vocabulary,
+            opt_outs=sandboxed.opt_out_table,
             returning="confirm",
-            clock=town.clock,
+            clock=sandboxed.clock,
         )
     )
-    sign_up_kind.send(claimed, Calls(claimed, town.permits, threading.Event(), town.clock))
-    contact = town.account.find(LONG)
+    sign_up_kind.send(claimed, Calls(claimed, sandboxed.permits, threading.Event(), sandboxed.clock))
+    contact = sandboxed.account.find(LONG)
     assert (vendor.looks, contact["first_name"], contact["last_name"]) == (2, "Ann", "M")
 
 

@@ -15,7 +15,7 @@ from services.delivery.attempt import Outcome, Step
 from services.intake.parsing import read_json
 from services.intake.record import Evidence
 from tests.services.conftest import Clock
-from tests.services.delivery.test_sign_up import CREATE, FIND, FORM, LEFT, LONG, SHORT, Town
+from tests.services.delivery.test_sign_up import CREATE, FIND, FORM, LEFT, LONG, SHORT, SandboxedSystem
 from tests.services.sandbox_account import PRESET_LIST_ID, SOURCE_FIELD
 
 SHOP = Requester("api:12345678")
@@ -40,74 +40,77 @@ class Patient(threading.Event):
         return False
 
 
-class PatientTown(Town):
-    """A town in which deliveries of many calls take no time of the test."""
+class PatientSystem(SandboxedSystem):
+    """A system in which deliveries of many calls take no time of the test."""
 
     def deliver(self) -> list[tuple[str, str, int]]:
         before = self.account.calls
-        claimed = self.courier.claim()
+        claimed = self.attempt.claim()
         while isinstance(claimed, Step) and claimed.until is not None:
             self.clock.now = claimed.until
-            claimed = self.courier.claim()
+            claimed = self.attempt.claim()
         if not isinstance(claimed, Step):
-            self.outcome = self.courier.carry(claimed, Patient(self.clock)).outcome
+            self.outcome = self.attempt.carry(claimed, Patient(self.clock)).outcome
         return self.account.calls_since(before)
 
 
 @pytest.fixture
-def town(tmp_path: Path) -> Iterator[Town]:
-    town = PatientTown(tmp_path)
-    town.connect()
-    town.account.vendor.settings(rate_limit=False)
-    yield town
-    town.database.close()
+def sandboxed(tmp_path: Path) -> Iterator[SandboxedSystem]:
+    sandboxed = PatientSystem(tmp_path)
+    sandboxed.connect()
+    sandboxed.account.vendor.settings(rate_limit=False)
+    yield sandboxed
+    sandboxed.database.close()
 
 
 def unbooked() -> None:
     """A call that nobody counts."""
 
 
-def take(town: Town, email: str = SHORT, *, asker: Requester = SHOP, **more: Any) -> str:
+def take(sandboxed: SandboxedSystem, email: str = SHORT, *, asker: Requester = SHOP, **more: Any) -> str:
     document = {"email": email, "list_ids": [PRESET_LIST_ID], **more}
-    return town.intake.accept(read_json(json.dumps(document).encode()), asker, Evidence()).id
+    return sandboxed.intake.accept(read_json(json.dumps(document).encode()), asker, Evidence()).id
 
 
-def do(town: Town, method: str, path: str, body: Any = None) -> dict[str, Any]:
+def do(sandboxed: SandboxedSystem, method: str, path: str, body: Any = None) -> dict[str, Any]:
     """What the account's people do there."""
-    answer = town.account.vendor.call(town.account.token, method, f"/v3{path}", body)
+    answer = sandboxed.account.vendor.call(sandboxed.account.token, method, f"/v3{path}", body)
     assert answer.status_code < 300, answer.text
     return answer.json or {}
 
 
-def held(town: Town, address: str = SHORT) -> dict[str, str]:
+def held(sandboxed: SandboxedSystem, address: str = SHORT) -> dict[str, str]:
     """What the contact has in its custom fields, by label."""
     labels = {
-        field["custom_field_id"]: field["label"] for field in town.account.vendor.state()["custom_fields"]
+        field["custom_field_id"]: field["label"]
+        for field in sandboxed.account.vendor.state()["custom_fields"]
     }
-    contact = town.account.vendor.contact_named(address)
+    contact = sandboxed.account.vendor.contact_named(address)
     return {labels[entry["custom_field_id"]]: entry["value"] for entry in contact["custom_fields"]}
 
 
-def tags(town: Town, address: str = SHORT) -> list[str]:
-    names = {tag["tag_id"]: tag["name"] for tag in town.account.vendor.state()["tags"]}
-    return [names[tag_id] for tag_id in town.account.vendor.contact_named(address)["taggings"]]
+def tags(sandboxed: SandboxedSystem, address: str = SHORT) -> list[str]:
+    names = {tag["tag_id"]: tag["name"] for tag in sandboxed.account.vendor.state()["tags"]}
+    return [names[tag_id] for tag_id in sandboxed.account.vendor.contact_named(address)["taggings"]]
 
 
-def test_the_first_that_names_a_field_has_all_looked_up_and_the_next_costs_one_call(town: Town) -> None:
+def test_the_first_that_names_a_field_has_all_looked_up_and_the_next_costs_one_call(
+    sandboxed: SandboxedSystem,
+) -> None:
     """The claim's own booking is for the first of the calls; each further one is booked."""
-    take(town, custom_fields={"Shoe size": "42", "about_you": "two\nlines"})
-    assert town.deliver() == [FIELDS, (*FORM, 201), LOOK]
-    assert held(town) == {"Shoe size": "42", "About you": "two\nlines"}
-    assert town.quota.read().used == 3
-    take(town, "bob@example.org", custom_fields={"Shoe size": "43"})
-    assert town.deliver() == [(*FORM, 201)]
-    assert town.quota.read().used == 4
+    take(sandboxed, custom_fields={"Shoe size": "42", "about_you": "two\nlines"})
+    assert sandboxed.deliver() == [FIELDS, (*FORM, 201), LOOK]
+    assert held(sandboxed) == {"Shoe size": "42", "About you": "two\nlines"}
+    assert sandboxed.quota.read().used == 3
+    take(sandboxed, "bob@example.org", custom_fields={"Shoe size": "43"})
+    assert sandboxed.deliver() == [(*FORM, 201)]
+    assert sandboxed.quota.read().used == 4
 
 
-def test_a_sign_up_with_neither_costs_one_call(town: Town) -> None:
-    town.sign_up()
-    assert town.deliver() == [(*FORM, 201)]
-    assert town.quota.read().used == 1
+def test_a_sign_up_with_neither_costs_one_call(sandboxed: SandboxedSystem) -> None:
+    sandboxed.sign_up()
+    assert sandboxed.deliver() == [(*FORM, 201)]
+    assert sandboxed.quota.read().used == 1
 
 
 EVERYTHING = {
@@ -131,203 +134,212 @@ AS_HELD = {
 
 
 @pytest.mark.parametrize("address", [SHORT, LONG])
-def test_every_type_arrives_by_both_ways(town: Town, address: str) -> None:
+def test_every_type_arrives_by_both_ways(sandboxed: SandboxedSystem, address: str) -> None:
     """The form for short addresses takes values; the contacts' own operations take ids of choices."""
-    take(town, address, custom_fields=EVERYTHING)
-    town.deliver()
-    assert held(town, address) == AS_HELD
+    take(sandboxed, address, custom_fields=EVERYTHING)
+    sandboxed.deliver()
+    assert held(sandboxed, address) == AS_HELD
 
 
 @pytest.mark.parametrize("known", [False, True])
-def test_a_label_with_a_comma_goes_out_as_one_choice(town: Town, known: bool) -> None:
+def test_a_label_with_a_comma_goes_out_as_one_choice(sandboxed: SandboxedSystem, known: bool) -> None:
     """By its id: in a text, which is all that sign_up_form takes, commas part the choices."""
     choices = [{"choice_label": label} for label in ("Lunch, dinner", "Lunch", "dinner")]
     for kind in ("multi_select", "single_select"):
-        do(town, "POST", "/contact_custom_fields", {"label": kind, "type": kind, "choices": choices})
+        do(sandboxed, "POST", "/contact_custom_fields", {"label": kind, "type": kind, "choices": choices})
     if known:
-        town.account.add(SHORT)
-    town.account.vendor.settings(rate_limit=False)
+        sandboxed.account.add(SHORT)
+    sandboxed.account.vendor.settings(rate_limit=False)
     said = {"multi_select": ["lunch,  dinner", "dinner"], "single_select": "Lunch, dinner"}
-    take(town, SHORT, custom_fields=said)
-    town.deliver()
-    assert held(town, SHORT) == {"multi_select": "Lunch, dinner, dinner", "single_select": "Lunch, dinner"}
-    fields = {entry["choice_ids"][0] for entry in town.account.vendor.contact_named(SHORT)["custom_fields"]}
+    take(sandboxed, SHORT, custom_fields=said)
+    sandboxed.deliver()
+    assert held(sandboxed, SHORT) == {
+        "multi_select": "Lunch, dinner, dinner",
+        "single_select": "Lunch, dinner",
+    }
+    fields = {
+        entry["choice_ids"][0] for entry in sandboxed.account.vendor.contact_named(SHORT)["custom_fields"]
+    }
     assert fields == {"1"}
 
 
-def test_a_long_address_keeps_the_fields_it_has(town: Town) -> None:
+def test_a_long_address_keeps_the_fields_it_has(sandboxed: SandboxedSystem) -> None:
     """Its update replaces all of them, so they are sent along."""
-    topics = next(f for f in town.account.vendor.state()["custom_fields"] if f["label"] == "Topics")
-    town.account.add(
+    topics = next(f for f in sandboxed.account.vendor.state()["custom_fields"] if f["label"] == "Topics")
+    sandboxed.account.add(
         LONG,
         custom_fields=[
             {"custom_field_id": SOURCE_FIELD, "value": "fair"},
             {"custom_field_id": topics["custom_field_id"], "choice_ids": ["1", "3"]},
         ],
     )
-    town.account.vendor.settings(rate_limit=False)
-    take(town, LONG, custom_fields={"Shoe size": "42"})
-    assert [(method, status) for method, _, status in town.deliver()] == [
+    sandboxed.account.vendor.settings(rate_limit=False)
+    take(sandboxed, LONG, custom_fields={"Shoe size": "42"})
+    assert [(method, status) for method, _, status in sandboxed.deliver()] == [
         ("GET", 200),
         (CREATE[0], 409),
         (FIND[0], 200),
         ("PUT", 200),
     ]
-    assert held(town, LONG) == {"Source": "fair", "Topics": "Gardening, Chess", "Shoe size": "42"}
+    assert held(sandboxed, LONG) == {"Source": "fair", "Topics": "Gardening, Chess", "Shoe size": "42"}
 
 
-def test_more_than_25_fields_of_a_long_address_wait_for_a_person(town: Town) -> None:
+def test_more_than_25_fields_of_a_long_address_wait_for_a_person(sandboxed: SandboxedSystem) -> None:
     """The operations for long addresses take no more, and none is left out silently."""
     for number in range(26):
-        do(town, "POST", "/contact_custom_fields", {"label": f"Field {number}", "type": "string"})
+        do(sandboxed, "POST", "/contact_custom_fields", {"label": f"Field {number}", "type": "string"})
     said = {f"Field {number}": "x" for number in range(26)}
-    too_many = take(town, LONG, custom_fields=said)
-    town.deliver()
-    view = town.view(too_many)
+    too_many = take(sandboxed, LONG, custom_fields=said)
+    sandboxed.deliver()
+    view = sandboxed.view(too_many)
     assert (view.status, view.contact_id) == ("parked", None)
     assert "25 custom fields" in str(view.last_error)
-    take(town, SHORT, custom_fields=said)
-    town.deliver()
-    assert len(held(town)) == 26
+    take(sandboxed, SHORT, custom_fields=said)
+    sandboxed.deliver()
+    assert len(held(sandboxed)) == 26
 
 
-def test_tags_are_made_once_and_given_after_the_sign_up(town: Town) -> None:
+def test_tags_are_made_once_and_given_after_the_sign_up(sandboxed: SandboxedSystem) -> None:
     """Looked up, made, and from then on one further call."""
-    take(town, tags=["VIP", "Shop"])
-    assert town.deliver() == [TAGS, MAKE, MAKE, (*FORM, 201), TAGGED, LOOK]
-    assert town.quota.read().used == 6
-    take(town, "bob@example.org", tags=["vip"])
-    assert town.deliver() == [(*FORM, 201), TAGGED]
-    assert (tags(town), tags(town, "bob@example.org")) == (["VIP", "Shop"], ["VIP"])
-    assert town.quota.read().used == 8
+    take(sandboxed, tags=["VIP", "Shop"])
+    assert sandboxed.deliver() == [TAGS, MAKE, MAKE, (*FORM, 201), TAGGED, LOOK]
+    assert sandboxed.quota.read().used == 6
+    take(sandboxed, "bob@example.org", tags=["vip"])
+    assert sandboxed.deliver() == [(*FORM, 201), TAGGED]
+    assert (tags(sandboxed), tags(sandboxed, "bob@example.org")) == (["VIP", "Shop"], ["VIP"])
+    assert sandboxed.quota.read().used == 8
 
 
-def test_a_tag_that_somebody_else_made_meanwhile_is_found(town: Town) -> None:
+def test_a_tag_that_somebody_else_made_meanwhile_is_found(sandboxed: SandboxedSystem) -> None:
     """The vendor's 409 is no failure of the sign-up."""
-    do(town, "POST", "/contact_tags", {"name": "Other"})
-    town.vocabulary.tags.fetch(unbooked)
-    do(town, "POST", "/contact_tags", {"name": "VIP"})
-    take(town, tags=["VIP"])
-    assert town.deliver() == [("POST", "/v3/contact_tags", 409), TAGS, (*FORM, 201), TAGGED, LOOK]
-    assert tags(town) == ["VIP"]
+    do(sandboxed, "POST", "/contact_tags", {"name": "Other"})
+    sandboxed.vocabulary.tags.fetch(unbooked)
+    do(sandboxed, "POST", "/contact_tags", {"name": "VIP"})
+    take(sandboxed, tags=["VIP"])
+    assert sandboxed.deliver() == [("POST", "/v3/contact_tags", 409), TAGS, (*FORM, 201), TAGGED, LOOK]
+    assert tags(sandboxed) == ["VIP"]
 
 
-def test_a_tag_of_a_strangers_is_not_made(town: Town) -> None:
+def test_a_tag_of_a_strangers_is_not_made(sandboxed: SandboxedSystem) -> None:
     """It was taken because nobody knew the account's tags; now a person decides."""
-    signup_id = take(town, asker=ANONYMOUS, tags=["Mine"])
-    assert town.deliver() == [TAGS]
-    assert town.outcome is Outcome.PARKED
-    assert "no tag “Mine”" in str(town.view(signup_id).last_error)
-    assert town.account.vendor.state()["contacts"] == []
+    signup_id = take(sandboxed, asker=ANONYMOUS, tags=["Mine"])
+    assert sandboxed.deliver() == [TAGS]
+    assert sandboxed.outcome is Outcome.PARKED
+    assert "no tag “Mine”" in str(sandboxed.view(signup_id).last_error)
+    assert sandboxed.account.vendor.state()["contacts"] == []
 
 
-def test_a_field_that_the_account_lost_waits_for_a_person_who_is_told_what_to_do(town: Town) -> None:
+def test_a_field_that_the_account_lost_waits_for_a_person_who_is_told_what_to_do(
+    sandboxed: SandboxedSystem,
+) -> None:
     """Looked up once more, and nothing is sent without it; once it is there again, all goes through."""
-    town.vocabulary.fields.fetch(unbooked)
-    town.later(60_000)
-    signup_id = take(town, custom_fields={"Shoe size": "42"})
-    for field in town.account.vendor.state()["custom_fields"]:
-        do(town, "DELETE", f"/contact_custom_fields/{field['custom_field_id']}")
-    assert town.deliver() == [(*FORM, 400), FIELDS]
-    view = town.view(signup_id)
+    sandboxed.vocabulary.fields.fetch(unbooked)
+    sandboxed.later(60_000)
+    signup_id = take(sandboxed, custom_fields={"Shoe size": "42"})
+    for field in sandboxed.account.vendor.state()["custom_fields"]:
+        do(sandboxed, "DELETE", f"/contact_custom_fields/{field['custom_field_id']}")
+    assert sandboxed.deliver() == [(*FORM, 400), FIELDS]
+    view = sandboxed.view(signup_id)
     assert view.status == "parked"
     assert "no custom field “Shoe size”" in str(view.last_error)
     assert "Make it there" in str(view.last_error)
-    do(town, "POST", "/contact_custom_fields", {"label": "Shoe size", "type": "number"})
-    town.later(60_000)
-    assert town.deliveries.retry(signup_id, now=town.clock.now)
-    assert town.deliver() == [(*LEFT, 200), FIELDS, (*FORM, 201), LOOK]
-    assert held(town) == {"Shoe size": "42"}
+    do(sandboxed, "POST", "/contact_custom_fields", {"label": "Shoe size", "type": "number"})
+    sandboxed.later(60_000)
+    assert sandboxed.deliveries.retry(signup_id, now=sandboxed.clock.now)
+    assert sandboxed.deliver() == [(*LEFT, 200), FIELDS, (*FORM, 201), LOOK]
+    assert held(sandboxed) == {"Shoe size": "42"}
 
 
-def test_a_field_that_was_made_anew_is_used_by_its_new_id(town: Town) -> None:
+def test_a_field_that_was_made_anew_is_used_by_its_new_id(sandboxed: SandboxedSystem) -> None:
     """The refusal leads to one look, and the look to the call that succeeds."""
-    town.vocabulary.fields.fetch(unbooked)
-    old = next(f for f in town.account.vendor.state()["custom_fields"] if f["label"] == "Shoe size")
-    do(town, "DELETE", f"/contact_custom_fields/{old['custom_field_id']}")
-    do(town, "POST", "/contact_custom_fields", {"label": "Shoe size", "type": "string"})
-    take(town, custom_fields={"Shoe size": "42"})
-    assert town.deliver() == [(*FORM, 400), FIELDS, (*FORM, 201), LOOK]
-    assert held(town) == {"Shoe size": "42"}
+    sandboxed.vocabulary.fields.fetch(unbooked)
+    old = next(f for f in sandboxed.account.vendor.state()["custom_fields"] if f["label"] == "Shoe size")
+    do(sandboxed, "DELETE", f"/contact_custom_fields/{old['custom_field_id']}")
+    do(sandboxed, "POST", "/contact_custom_fields", {"label": "Shoe size", "type": "string"})
+    take(sandboxed, custom_fields={"Shoe size": "42"})
+    assert sandboxed.deliver() == [(*FORM, 400), FIELDS, (*FORM, 201), LOOK]
+    assert held(sandboxed) == {"Shoe size": "42"}
 
 
-def test_lost_fields_of_many_people_are_their_own_fault_and_stop_nobody(town: Town) -> None:
+def test_lost_fields_of_many_people_are_their_own_fault_and_stop_nobody(sandboxed: SandboxedSystem) -> None:
     """The fields are fetched once, and those who name the lost one are put aside without a call."""
-    ids = [take(town, f"p{number}@example.org", custom_fields={"Hat": "x"}) for number in range(7)]
-    began = town.clock.now
-    assert town.deliver() == [FIELDS]
-    assert isinstance(town.courier.claim(), Step)
+    ids = [take(sandboxed, f"p{number}@example.org", custom_fields={"Hat": "x"}) for number in range(7)]
+    began = sandboxed.clock.now
+    assert sandboxed.deliver() == [FIELDS]
+    assert isinstance(sandboxed.attempt.claim(), Step)
     # Nobody paused: the one call left at the moment for which it was reserved.
-    assert town.clock.now - began <= 1
-    assert {town.view(each).status for each in ids} == {"parked"}
-    assert {"no custom field “Hat”" in str(town.view(each).last_error) for each in ids} == {True}
-    assert town.quota.read().paused_until is None
+    assert sandboxed.clock.now - began <= 1
+    assert {sandboxed.view(each).status for each in ids} == {"parked"}
+    assert {"no custom field “Hat”" in str(sandboxed.view(each).last_error) for each in ids} == {True}
+    assert sandboxed.quota.read().paused_until is None
     # Made again in the account, it is found by the one that is tried after a minute, and all go through.
-    do(town, "POST", "/contact_custom_fields", {"label": "Hat", "type": "string"})
+    do(sandboxed, "POST", "/contact_custom_fields", {"label": "Hat", "type": "string"})
     for _ in ids:
-        town.deliver()
-    assert {town.view(each).status for each in ids} == {"subscribed"}
-    assert town.clock.now - began < 65_000
+        sandboxed.deliver()
+    assert {sandboxed.view(each).status for each in ids} == {"subscribed"}
+    assert sandboxed.clock.now - began < 65_000
 
 
-def test_of_sign_ups_that_go_together_only_the_one_at_fault_is_put_aside(town: Town) -> None:
+def test_of_sign_ups_that_go_together_only_the_one_at_fault_is_put_aside(sandboxed: SandboxedSystem) -> None:
     """They are sent one by one."""
-    first = take(town, first_name="Ann")
-    second = take(town, custom_fields={"Hat": "x"})
+    first = take(sandboxed, first_name="Ann")
+    second = take(sandboxed, custom_fields={"Hat": "x"})
     for _ in range(4):
-        town.deliver()
-    assert (town.view(first).status, town.view(second).status) == ("subscribed", "parked")
+        sandboxed.deliver()
+    assert (sandboxed.view(first).status, sandboxed.view(second).status) == ("subscribed", "parked")
 
 
-def test_a_value_that_was_taken_unseen_and_does_not_fit_waits_for_a_person(town: Town) -> None:
+def test_a_value_that_was_taken_unseen_and_does_not_fit_waits_for_a_person(
+    sandboxed: SandboxedSystem,
+) -> None:
     """With the field's name, and without what the person wrote."""
-    signup_id = take(town, custom_fields={"Shoe size": "size of my life"})
-    assert town.deliver() == [FIELDS]
-    told = str(town.view(signup_id).last_error)
+    signup_id = take(sandboxed, custom_fields={"Shoe size": "size of my life"})
+    assert sandboxed.deliver() == [FIELDS]
+    told = str(sandboxed.view(signup_id).last_error)
     assert "“Shoe size”" in told
     assert "of my life" not in told
 
 
-def test_when_tagging_fails_it_is_all_done_again_and_comes_to_the_same(town: Town) -> None:
+def test_when_tagging_fails_it_is_all_done_again_and_comes_to_the_same(sandboxed: SandboxedSystem) -> None:
     """The contact is the vendor's by then; repeating the sign-up changes nothing of it."""
-    town.account.vendor.fault(path="/v3/activities/contacts_taggings_add", status=503, body={})
-    signup_id = take(town, tags=["VIP"], custom_fields={"Shoe size": "42"})
-    town.deliver()
-    assert town.view(signup_id).status == "queued"
-    assert (held(town), tags(town)) == ({"Shoe size": "42"}, [])
-    town.later(30_000)
-    assert town.deliver() == [(*FIND, 200), (*FORM, 200), TAGGED]
-    assert (held(town), tags(town)) == ({"Shoe size": "42"}, ["VIP"])
-    assert town.view(signup_id).status == "subscribed"
+    sandboxed.account.vendor.fault(path="/v3/activities/contacts_taggings_add", status=503, body={})
+    signup_id = take(sandboxed, tags=["VIP"], custom_fields={"Shoe size": "42"})
+    sandboxed.deliver()
+    assert sandboxed.view(signup_id).status == "queued"
+    assert (held(sandboxed), tags(sandboxed)) == ({"Shoe size": "42"}, [])
+    sandboxed.later(30_000)
+    assert sandboxed.deliver() == [(*FIND, 200), (*FORM, 200), TAGGED]
+    assert (held(sandboxed), tags(sandboxed)) == ({"Shoe size": "42"}, ["VIP"])
+    assert sandboxed.view(signup_id).status == "subscribed"
 
 
-def test_calls_that_would_outlast_the_lease_wait_for_the_next_try(town: Town) -> None:
+def test_calls_that_would_outlast_the_lease_wait_for_the_next_try(sandboxed: SandboxedSystem) -> None:
     """No call begins that might end after another process took over; what was made by then is kept."""
-    sandbox, answer = town.account.app, town.account.app.wsgi_app
+    sandbox, answer = sandboxed.account.app, sandboxed.account.app.wsgi_app
 
     def slow(*request: Any) -> Any:
-        town.clock.now += 14_000
+        sandboxed.clock.now += 14_000
         return answer(*request)
 
     sandbox.wsgi_app = slow  # type: ignore[assignment, method-assign]
-    signup_id = take(town, tags=["A", "B"])
-    assert town.deliver() == [TAGS, MAKE, MAKE]
-    assert town.view(signup_id).status == "queued"
+    signup_id = take(sandboxed, tags=["A", "B"])
+    assert sandboxed.deliver() == [TAGS, MAKE, MAKE]
+    assert sandboxed.view(signup_id).status == "queued"
     sandbox.wsgi_app = answer  # type: ignore[method-assign]
-    town.later(60_000)
-    assert town.deliver() == [(*LEFT, 200), (*FORM, 201), TAGGED, LOOK]
-    assert town.view(signup_id).status == "subscribed"
+    sandboxed.later(60_000)
+    assert sandboxed.deliver() == [(*LEFT, 200), (*FORM, 201), TAGGED, LOOK]
+    assert sandboxed.view(signup_id).status == "subscribed"
 
 
-def test_a_choice_with_a_comma_reaches_a_long_address(town: Town) -> None:
+def test_a_choice_with_a_comma_reaches_a_long_address(sandboxed: SandboxedSystem) -> None:
     """By its id, which its operations take; in a value it would look like two."""
     choices = [{"choice_label": label} for label in ("Red, blue", "Green")]
     do(
-        town,
+        sandboxed,
         "POST",
         "/contact_custom_fields",
         {"label": "Colours", "type": "multi_select", "choices": choices},
     )
-    take(town, LONG, custom_fields={"Colours": ["Green", "Red, blue"]})
-    town.deliver()
-    assert held(town, LONG) == {"Colours": "Red, blue, Green"}
+    take(sandboxed, LONG, custom_fields={"Colours": ["Green", "Red, blue"]})
+    sandboxed.deliver()
+    assert held(sandboxed, LONG) == {"Colours": "Red, blue, Green"}

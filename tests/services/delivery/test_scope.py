@@ -26,7 +26,7 @@ from services.delivery.attempt import Step
 from services.delivery.pacing import depart
 from store.outbox.manage import DeliveryActions
 from store.signups.accept import NewSignup, Signups
-from tests.services.conftest import Clock, House
+from tests.services.conftest import Clock, System
 from tests.services.vendor import EVENTS, NEWSLETTER, ScriptedVendor
 from tests.support.patience import Patient
 from tests.support.postgresql_server import new_database
@@ -87,20 +87,20 @@ class JudgingVendor(ScriptedVendor):
 
 
 class Scene:
-    """A house in which rows are stored directly, and a loop that runs on the clock alone."""
+    """A system in which rows are stored directly, and a loop that runs on the clock alone."""
 
     def __init__(self, path: Path, url: str | None) -> None:
         self.vendor = JudgingVendor()
         self.clock = clock = Clock()
-        self.house = House(
+        self.system = System(
             path,
             vendor=self.vendor,
             clock=clock,
             tuning={"new_event": lambda: Patient(clock)},
             environ={"DATABASE_URL": url} if url else {},
         )
-        self.house.connect()
-        self.house.lists.read()
+        self.system.connect()
+        self.system.lists.read()
         self.clock.now += 10_000
         self.number = 0
         self.form_id: int | None = None
@@ -109,7 +109,7 @@ class Scene:
         self, count: int, name: str, *, form_id: int | None = None, apart_ms: int = 1, **wish: Any
     ) -> list[str]:
         """So many sign-ups of different people, each a millisecond after the other."""
-        signups, ids = Signups(self.house.database), []
+        signups, ids = Signups(self.system.database), []
         for _ in range(count):
             self.number += 1
             address = wish.get("email_address") or f"{name}{self.number}@example.org"
@@ -142,32 +142,32 @@ class Scene:
         """Deliver for so long, or until something is so; returns the seconds that it took."""
         began = self.clock.now
         while self.clock.now - began < seconds * 1000 and not until():
-            claimed = self.house.courier.claim()
+            claimed = self.system.attempt.claim()
             if isinstance(claimed, Step):
                 wait = 1_000 if claimed.until is None else max(claimed.until - self.clock.now, 1)
                 self.clock.now += min(wait, 1_000)
             else:
-                self.house.courier.carry(claimed, Patient(self.clock))
+                self.system.attempt.carry(claimed, Patient(self.clock))
                 self.clock.now += 20
         return (self.clock.now - began) / 1000
 
     def states(self, ids: list[str]) -> set[str]:
         """The states of these sign-ups."""
-        return {self.house.view(each).status for each in ids}
+        return {self.system.view(each).status for each in ids}
 
     def delivered(self, ids: list[str]) -> Callable[[], bool]:
         """Whether all of them are."""
         return lambda: self.count("delivered", ids) == len(ids)
 
     def count(self, state: str, ids: list[str]) -> int:
-        with self.house.database.reading() as connection:
+        with self.system.database.reading() as connection:
             rows = connection.execute(
                 text("SELECT source_id FROM deliveries WHERE state = :state"), {"state": state}
             )
             return len({row.source_id for row in rows} & set(ids))
 
     def errors(self, ids: list[str]) -> set[str | None]:
-        return {self.house.view(each).last_error for each in ids}
+        return {self.system.view(each).last_error for each in ids}
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
@@ -177,11 +177,11 @@ def scene(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Scene]:
         with new_database(request.getfixturevalue("postgresql_url")) as url:
             scene = Scene(tmp_path, url)
             yield scene
-            scene.house.database.close()
+            scene.system.database.close()
         return
     scene = Scene(tmp_path, None)
     yield scene
-    scene.house.database.close()
+    scene.system.database.close()
 
 
 def by_address(word: str, error: ConstantContactError) -> Judge:
@@ -196,7 +196,7 @@ def says(name: str, error: ConstantContactError) -> Judge:
 def test_sign_ups_for_a_deleted_list_hold_up_nobody(scene: Scene, bad: int) -> None:
     """One call shows that the list is gone; the others for it are put aside without one, by its name."""
     scene.vendor.there[SPRING] = NEWSLETTER.__class__(SPRING, "Spring", "", False, 0)
-    scene.house.lists.read(refresh=True)
+    scene.system.lists.read(refresh=True)
     del scene.vendor.there[SPRING]
     scene.clock.now += 60_000
     dead = scene.store(bad, "dead", list_memberships=[SPRING])
@@ -211,13 +211,13 @@ def test_sign_ups_for_a_deleted_list_hold_up_nobody(scene: Scene, bad: int) -> N
 def test_a_dead_list_is_left_out_and_the_rest_is_delivered(scene: Scene) -> None:
     """The person ends up in the lists that are there, and an admin reads which one was left out."""
     scene.vendor.there[SPRING] = NEWSLETTER.__class__(SPRING, "Spring", "", False, 0)
-    scene.house.lists.read(refresh=True)
+    scene.system.lists.read(refresh=True)
     del scene.vendor.there[SPRING]
     scene.clock.now += 60_000
     both = scene.store(3, "both", list_memberships=[SPRING, EVENTS.list_id])
     scene.run(30, scene.delivered(both))
     assert [body["list_memberships"] for body in scene.vendor.signed_up[1:]] == [[EVENTS.list_id]] * 3
-    with scene.house.database.reading() as connection:
+    with scene.system.database.reading() as connection:
         notes = connection.execute(text("SELECT DISTINCT note FROM deliveries")).scalars().all()
     assert len(notes) == 1
     assert "The list 'Spring' no longer exists" in str(notes[0])
@@ -231,7 +231,7 @@ def test_a_list_that_comes_back_takes_what_was_put_aside(scene: Scene) -> None:
     scene.vendor.there[SPRING] = NEWSLETTER.__class__(SPRING, "Spring", "", False, 0)
     assert scene.run(60, scene.delivered(dead)) < 60
     scene.run(1)
-    assert scene.house.quota.read().causes == "[]"
+    assert scene.system.quota.read().causes == "[]"
 
 
 def test_twenty_contacts_that_always_get_a_500_hold_up_nobody(scene: Scene) -> None:
@@ -295,7 +295,7 @@ def test_what_refused_sign_ups_have_in_common_is_found_and_named(
 
 def test_a_form_is_found_and_named(scene: Scene) -> None:
     """Its sign-ups need not differ from others in anything else that the vendor sees."""
-    form = scene.house.forms.save(
+    form = scene.system.forms.save(
         {
             "slug": "bad",
             "name": "Bad form",
@@ -315,7 +315,7 @@ def test_a_form_is_found_and_named(scene: Scene) -> None:
 def test_three_kinds_of_bad_sign_ups_are_told_apart(scene: Scene) -> None:
     """Mixed with each other in front of good ones, they cost these one call for each kind at first."""
     scene.vendor.there[SPRING] = NEWSLETTER.__class__(SPRING, "Spring", "", False, 0)
-    scene.house.lists.read(refresh=True)
+    scene.system.lists.read(refresh=True)
     del scene.vendor.there[SPRING]
     scene.clock.now += 60_000
     blue = MEMBERS["a tag"][1]
@@ -364,7 +364,7 @@ def test_what_is_refused_for_everybody_makes_all_wait(scene: Scene) -> None:
     scene.run(3_600)
     assert len(scene.vendor.signed_up) < 20
     assert scene.states(ids) == {"queued"}
-    assert "refuses different sign-ups" in str(scene.house.health.report().problems)
+    assert "refuses different sign-ups" in str(scene.system.health.report().problems)
     scene.vendor.judge = lambda _: None
     scene.run(1_800, scene.delivered(ids))
     assert scene.states(ids) == {"subscribed"}
@@ -376,7 +376,7 @@ def test_what_is_nobodys_fault_is_not_held_against_a_row(scene: Scene, error: Co
     scene.vendor.judge = lambda _: error
     scene.store(10, "a")
     scene.run(30)
-    assert scene.house.quota.read().refusals == "{}"
+    assert scene.system.quota.read().refusals == "{}"
 
 
 def test_a_cause_for_which_nobody_waits_any_more_is_forgotten(scene: Scene) -> None:
@@ -386,9 +386,9 @@ def test_a_cause_for_which_nobody_waits_any_more_is_forgotten(scene: Scene) -> N
     scene.run(60, scene.delivered(scene.store(40, "good")))
     assert scene.states(bad) == {"parked"}
     for each in bad:
-        assert DeliveryActions(scene.house.database).drop(each, now=scene.clock.now, note="Dropped: a test")
+        assert DeliveryActions(scene.system.database).drop(each, now=scene.clock.now, note="Dropped: a test")
     scene.run(300)
-    assert scene.house.quota.read().causes == "[]"
+    assert scene.system.quota.read().causes == "[]"
     scene.vendor.judge = lambda _: None
     later = scene.store(1, "later", phone_number="1")
     assert scene.run(30, scene.delivered(later)) < 5
@@ -400,10 +400,10 @@ def test_a_person_sends_all_again(scene: Scene) -> None:
     scene.run(10)
     assert scene.states(dead) == {"parked"}
     scene.vendor.there[SPRING] = NEWSLETTER.__class__(SPRING, "Spring", "", False, 0)
-    scene.house.lists.read(refresh=True)
+    scene.system.lists.read(refresh=True)
     for each in dead:
-        assert scene.house.deliveries.retry(each, now=scene.clock.now)
-    scene.house.quota.try_again()
+        assert scene.system.deliveries.retry(each, now=scene.clock.now)
+    scene.system.quota.try_again()
     assert scene.run(30, scene.delivered(dead)) < 10
 
 

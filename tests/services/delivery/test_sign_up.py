@@ -15,7 +15,7 @@ from services.delivery.attempt import Outcome
 from services.delivery.kind import Returning
 from store.outbox.claimed import Claimed
 from store.signups.accept import NewSignup
-from tests.services.conftest import Clock, House
+from tests.services.conftest import Clock, System
 from tests.services.sandbox_account import EVENTS_ID, INTERESTS_FIELD, PRESET_LIST_ID, SOURCE_FIELD, Account
 from tests.services.sandbox_account import LEFT as LEFT_PATH
 from tests.services.vendor import ScriptedVendor, data_of
@@ -30,10 +30,12 @@ FIND = ("GET", "/v3/contacts")
 LEFT = ("GET", LEFT_PATH)
 
 
-class Town(House):
-    """The house beside an account at the vendor, on one clock."""
+class SandboxedSystem(System):
+    """The system beside an account at the vendor, on one clock."""
 
-    def __init__(self, path: Path, *, other: Town | None = None, returning: Returning = "confirm") -> None:
+    def __init__(
+        self, path: Path, *, other: SandboxedSystem | None = None, returning: Returning = "confirm"
+    ) -> None:
         """Of `other` it has the account and the clock: the same installation, started again."""
         clock = other.clock if other else Clock()
         self.account: Account = other.account if other else Account(clock)
@@ -47,7 +49,7 @@ class Town(House):
     def deliver(self) -> list[tuple[str, str, int]]:
         """One step; the calls it made."""
         before = self.account.calls
-        self.outcome = self.courier.step().outcome
+        self.outcome = self.attempt.step().outcome
         return self.account.calls_since(before)
 
     def spooled(self, email: str, received_at: int) -> str:
@@ -75,35 +77,35 @@ class Town(House):
 
 
 @pytest.fixture
-def town(tmp_path: Path) -> Iterator[Town]:
-    town = Town(tmp_path)
-    town.connect()
-    yield town
-    town.database.close()
+def sandboxed(tmp_path: Path) -> Iterator[SandboxedSystem]:
+    sandboxed = SandboxedSystem(tmp_path)
+    sandboxed.connect()
+    yield sandboxed
+    sandboxed.database.close()
 
 
-def test_an_address_that_the_form_takes_goes_there(town: Town) -> None:
+def test_an_address_that_the_form_takes_goes_there(sandboxed: SandboxedSystem) -> None:
     """One call, whoever it is."""
-    town.sign_up(SHORT)
-    assert town.deliver() == [(*FORM, 201)]
-    assert town.outcome is Outcome.DELIVERED
+    sandboxed.sign_up(SHORT)
+    assert sandboxed.deliver() == [(*FORM, 201)]
+    assert sandboxed.outcome is Outcome.DELIVERED
 
 
 @pytest.mark.parametrize(("length", "path"), [(50, FORM), (51, CREATE), (80, CREATE)])
 def test_the_form_takes_fifty_characters_and_the_contacts_eighty(
-    town: Town, length: int, path: tuple[str, str]
+    sandboxed: SandboxedSystem, length: int, path: tuple[str, str]
 ) -> None:
     """The address decides over the operation."""
     domain = "@" + "d" * 20 + ".example.org"
-    town.sign_up("a" * (length - len(domain)) + domain)
-    assert town.deliver() == [(*path, 201)]
+    sandboxed.sign_up("a" * (length - len(domain)) + domain)
+    assert sandboxed.deliver() == [(*path, 201)]
 
 
-def test_a_new_contact_with_a_long_address_is_its_own_doing(town: Town) -> None:
+def test_a_new_contact_with_a_long_address_is_its_own_doing(sandboxed: SandboxedSystem) -> None:
     """Explicit, by the contact itself, with all that was filled in, as the form would make it."""
-    signup_id = town.sign_up(LONG, first_name="Ann", company_name="River", phone="123")
-    assert town.deliver() == [(*CREATE, 201)]
-    contact = town.account.find(LONG)
+    signup_id = sandboxed.sign_up(LONG, first_name="Ann", company_name="River", phone="123")
+    assert sandboxed.deliver() == [(*CREATE, 201)]
+    contact = sandboxed.account.find(LONG)
     assert contact["email_address"]["permission_to_send"] == "explicit"
     assert contact["email_address"]["opt_in_source"] == "Contact"
     assert (contact["create_source"], contact["first_name"], contact["company_name"]) == (
@@ -113,12 +115,12 @@ def test_a_new_contact_with_a_long_address_is_its_own_doing(town: Town) -> None:
     )
     assert contact["list_memberships"] == [PRESET_LIST_ID]
     assert contact["phone_numbers"][0]["phone_number"] == "123"
-    assert town.view(signup_id).contact_id == contact["contact_id"]
+    assert sandboxed.view(signup_id).contact_id == contact["contact_id"]
 
 
-def test_a_known_contact_with_a_long_address_loses_nothing(town: Town) -> None:
+def test_a_known_contact_with_a_long_address_loses_nothing(sandboxed: SandboxedSystem) -> None:
     """The vendor's update replaces; what the contact has is sent along, and what it gets is added."""
-    contact_id = town.account.add(
+    contact_id = sandboxed.account.add(
         LONG,
         first_name="Anna",
         last_name="Smith",
@@ -130,9 +132,9 @@ def test_a_known_contact_with_a_long_address_loses_nothing(town: Town) -> None:
         street_addresses=[{"kind": "home", "city": "Here"}],
         notes=[{"content": "a good neighbour"}],
     )
-    signup_id = town.sign_up(LONG, first_name="Ann", phone="2")
-    assert town.deliver() == [(*CREATE, 409), (*FIND, 200), ("PUT", f"/v3/contacts/{contact_id}", 200)]
-    contact = town.account.find(LONG)
+    signup_id = sandboxed.sign_up(LONG, first_name="Ann", phone="2")
+    assert sandboxed.deliver() == [(*CREATE, 409), (*FIND, 200), ("PUT", f"/v3/contacts/{contact_id}", 200)]
+    contact = sandboxed.account.find(LONG)
     names = ("first_name", "last_name", "birthday_month", "birthday_day", "anniversary")
     assert [contact[name] for name in names] == ["Ann", "Smith", 5, 6, "2006-11-15"]
     assert contact["list_memberships"] == [EVENTS_ID, PRESET_LIST_ID]
@@ -144,20 +146,20 @@ def test_a_known_contact_with_a_long_address_loses_nothing(town: Town) -> None:
     assert contact["street_addresses"][0]["city"] == "Here"
     assert contact["email_address"]["permission_to_send"] == "explicit"
     assert contact["update_source"] == "Contact"
-    view = town.view(signup_id)
+    view = sandboxed.view(signup_id)
     assert (view.status, view.contact_id) == ("subscribed", contact_id)
-    assert town.quota.read().used == 3
+    assert sandboxed.quota.read().used == 3
 
 
-def test_custom_fields_of_a_known_contact_are_united(town: Town) -> None:
+def test_custom_fields_of_a_known_contact_are_united(sandboxed: SandboxedSystem) -> None:
     """The new value wins where both have one."""
-    contact_id = town.account.add(LONG, custom_fields=[_field(SOURCE_FIELD, "a")])
-    held = town.account.api.find_contact(LONG)
+    contact_id = sandboxed.account.add(LONG, custom_fields=[_field(SOURCE_FIELD, "a")])
+    held = sandboxed.account.api.find_contact(LONG)
     assert held is not None
     wish: dict[str, Any] = {"email_address": LONG, "list_memberships": [PRESET_LIST_ID]}
     wish["custom_fields"] = [_field(INTERESTS_FIELD, "c"), _field(SOURCE_FIELD, "b")]
-    assert town.account.api.update_contact(held, data_of(wish)).contact_id == contact_id
-    assert town.account.find(LONG)["custom_fields"] == [
+    assert sandboxed.account.api.update_contact(held, data_of(wish)).contact_id == contact_id
+    assert sandboxed.account.find(LONG)["custom_fields"] == [
         _field(SOURCE_FIELD, "b"),
         _field(INTERESTS_FIELD, "c"),
     ]
@@ -167,26 +169,26 @@ def _field(name: str, value: str) -> dict[str, str]:
     return {"custom_field_id": name, "value": value}
 
 
-def test_a_fourth_phone_number_pushes_out_none_of_three(town: Town) -> None:
+def test_a_fourth_phone_number_pushes_out_none_of_three(sandboxed: SandboxedSystem) -> None:
     """The vendor takes three; losing one that is there would be worse."""
     held = [{"phone_number": str(number), "kind": "other"} for number in (1, 2, 3)]
-    town.account.add(LONG, phone_numbers=held)
-    town.sign_up(LONG, phone="4")
-    town.deliver()
-    assert town.outcome is Outcome.DELIVERED
-    assert [p["phone_number"] for p in town.account.find(LONG)["phone_numbers"]] == ["1", "2", "3"]
+    sandboxed.account.add(LONG, phone_numbers=held)
+    sandboxed.sign_up(LONG, phone="4")
+    sandboxed.deliver()
+    assert sandboxed.outcome is Outcome.DELIVERED
+    assert [p["phone_number"] for p in sandboxed.account.find(LONG)["phone_numbers"]] == ["1", "2", "3"]
 
 
 @pytest.mark.parametrize("address", [SHORT, LONG])
-def test_a_fresh_wish_revives_a_deleted_contact(town: Town, address: str) -> None:
+def test_a_fresh_wish_revives_a_deleted_contact(sandboxed: SandboxedSystem, address: str) -> None:
     """The vendor keeps its record, and asks for another word to restore it."""
-    contact_id = town.account.add(address, first_name="Ann")
-    town.account.edit("DELETE", f"/{contact_id}")
-    town.later(1_000)
-    town.sign_up(address)
-    town.deliver()
-    assert town.outcome is Outcome.DELIVERED
-    contact = town.account.find(address)
+    contact_id = sandboxed.account.add(address, first_name="Ann")
+    sandboxed.account.edit("DELETE", f"/{contact_id}")
+    sandboxed.later(1_000)
+    sandboxed.sign_up(address)
+    sandboxed.deliver()
+    assert sandboxed.outcome is Outcome.DELIVERED
+    contact = sandboxed.account.find(address)
     assert "deleted_at" not in contact
     assert (contact["contact_id"], contact["list_memberships"]) == (contact_id, [PRESET_LIST_ID])
     assert contact["first_name"] == "Ann"
@@ -195,71 +197,73 @@ def test_a_fresh_wish_revives_a_deleted_contact(town: Town, address: str) -> Non
 @pytest.mark.parametrize("path", ["/v3/contacts/sign_up_form", "/v3/contacts", "/v3/contacts/*-*"])
 @pytest.mark.parametrize("drop", ["before", "after"])
 @pytest.mark.parametrize("known", [False, True])
-def test_a_call_that_was_cut_off_is_safe_to_repeat(town: Town, path: str, drop: str, known: bool) -> None:
+def test_a_call_that_was_cut_off_is_safe_to_repeat(
+    sandboxed: SandboxedSystem, path: str, drop: str, known: bool
+) -> None:
     """Wherever it broke off, the whole starts again and ends with one contact on both lists."""
     address = SHORT if path.endswith("form") else LONG
     if known:
-        town.account.add(address)
-    town.account.vendor.fault(path=path, drop=drop)
-    signup_id = town.sign_up(address, first_name="Ann")
+        sandboxed.account.add(address)
+    sandboxed.account.vendor.fault(path=path, drop=drop)
+    signup_id = sandboxed.sign_up(address, first_name="Ann")
     for _ in range(3):
-        town.deliver()
-        town.later(2_000)
-    assert town.view(signup_id).status == "subscribed"
-    contact = town.account.find(address)
+        sandboxed.deliver()
+        sandboxed.later(2_000)
+    assert sandboxed.view(signup_id).status == "subscribed"
+    contact = sandboxed.account.find(address)
     assert contact["first_name"] == "Ann"
     assert contact["list_memberships"] == [EVENTS_ID, PRESET_LIST_ID] if known else [PRESET_LIST_ID]
 
 
-def test_the_probe_may_make_its_further_calls_while_all_others_wait(town: Town) -> None:
+def test_the_probe_may_make_its_further_calls_while_all_others_wait(sandboxed: SandboxedSystem) -> None:
     """After an outage the probe looks its contact up first, and must not wait for itself."""
-    signup_id = town.sign_up(SHORT)
-    town.later(60_001)
-    town.quota.pause(until=town.clock.now, reason="away")
-    town.later(1)
-    assert len(town.deliver()) == 2
-    assert town.view(signup_id).status == "subscribed"
-    assert town.quota.read().failures == 0
+    signup_id = sandboxed.sign_up(SHORT)
+    sandboxed.later(60_001)
+    sandboxed.quota.pause(until=sandboxed.clock.now, reason="away")
+    sandboxed.later(1)
+    assert len(sandboxed.deliver()) == 2
+    assert sandboxed.view(signup_id).status == "subscribed"
+    assert sandboxed.quota.read().failures == 0
 
 
 class PausedMeanwhile(ScriptedVendor):
     """While a call is under way, another process learns that the vendor is away."""
 
     def find_contact(self, address: str) -> Contact | None:
-        self.house.quota.pause(until=self.house.clock.now + 60_000, reason="away")
+        self.system.quota.pause(until=self.system.clock.now + 60_000, reason="away")
         return None
 
-    house: House
+    system: System
 
 
 def test_a_further_call_that_finds_no_room_costs_no_try_and_pauses_nobody(tmp_path: Path) -> None:
     """What was begun starts again later; nothing is sent that is not booked."""
     vendor = PausedMeanwhile()
-    vendor.house = house = House(tmp_path, vendor=vendor)
-    house.connect()
-    signup_id = house.sign_up()
-    house.opt_outs.doubt()
-    claimed = house.deliveries.claim(house.clock.now)
+    vendor.system = system = System(tmp_path, vendor=vendor)
+    system.connect()
+    signup_id = system.sign_up()
+    system.opt_outs.doubt()
+    claimed = system.deliveries.claim(system.clock.now)
     assert isinstance(claimed, Claimed)
-    assert house.courier.carry(claimed, threading.Event()).outcome is Outcome.POSTPONED
+    assert system.attempt.carry(claimed, threading.Event()).outcome is Outcome.POSTPONED
     assert vendor.signed_up == []
-    assert (house.view(signup_id).status, house.view(signup_id).attempts) == ("queued", 0)
-    assert house.quota.read().failures == 1
-    house.database.close()
+    assert (system.view(signup_id).status, system.view(signup_id).attempts) == ("queued", 0)
+    assert system.quota.read().failures == 1
+    system.database.close()
 
 
-def test_a_stop_ends_the_waiting_for_a_further_call(town: Town) -> None:
+def test_a_stop_ends_the_waiting_for_a_further_call(sandboxed: SandboxedSystem) -> None:
     """A process that shall end gives the sign-up back instead of waiting for the quota."""
-    signup_id = town.sign_up(SHORT)
+    signup_id = sandboxed.sign_up(SHORT)
     for _ in range(3):
-        town.permits.reserve()
-    claimed = town.courier.claim()
-    town.opt_outs.doubt()
+        sandboxed.permits.reserve()
+    claimed = sandboxed.attempt.claim()
+    sandboxed.opt_outs.doubt()
     assert isinstance(claimed, Claimed)
     stop = StopAtFirstWait()
-    assert town.courier.carry(claimed, stop).outcome is Outcome.POSTPONED
+    assert sandboxed.attempt.carry(claimed, stop).outcome is Outcome.POSTPONED
     assert stop.waits == 1
-    assert town.view(signup_id).attempts == 0
+    assert sandboxed.view(signup_id).attempts == 0
 
 
 class StopAtFirstWait(threading.Event):

@@ -22,7 +22,7 @@ from store.engine.database import Database
 from store.errors import StoreError
 from store.forms import Forms
 from store.recovery.forms_copy import FormsCopy
-from tests.services.conftest import House
+from tests.services.conftest import System
 from tests.services.vendor import EVENTS, NEWSLETTER
 
 FORM: dict[str, Any] = {
@@ -36,10 +36,10 @@ FORM: dict[str, Any] = {
 }
 
 
-def problems(house: House, **changes: Any) -> dict[str, str]:
+def problems(system: System, **changes: Any) -> dict[str, str]:
     with pytest.raises(InvalidForm) as caught:
-        house.forms.save(FORM | changes)
-    assert house.forms.all() == []
+        system.forms.save(FORM | changes)
+    assert system.forms.all() == []
     return {error.field: error.message for error in caught.value.errors}
 
 
@@ -47,24 +47,24 @@ def post(**fields: str) -> Submission:
     return read_form([("form", "spring-news"), ("email", "ann@example.org"), *fields.items()])
 
 
-def refused(house: House, submission: Submission) -> set[str]:
+def refused(system: System, submission: Submission) -> set[str]:
     with pytest.raises(InvalidSubmission) as caught:
-        house.intake.accept(submission, ANONYMOUS, Evidence())
-    assert house.newest(10) == []
+        system.intake.accept(submission, ANONYMOUS, Evidence())
+    assert system.newest(10) == []
     return {error.field for error in caught.value.errors}
 
 
-def stored(house: House) -> Any:
-    with house.database.reading() as connection:
+def stored(system: System) -> Any:
+    with system.database.reading() as connection:
         return connection.exec_driver_sql(
             "SELECT id, list_ids, person, consent, form_id, consent_version, consent_sent FROM signups"
         ).one()
 
 
-def test_a_form_is_saved_and_found(house: House) -> None:
+def test_a_form_is_saved_and_found(system: System) -> None:
     """Always with the address among its fields, and its sites as browsers write them."""
-    saved = house.forms.save(FORM)
-    assert house.forms.find("spring-news") == saved
+    saved = system.forms.save(FORM)
+    assert system.forms.find("spring-news") == saved
     assert [(field.name, field.required) for field in saved.fields] == [
         ("email", True),
         ("first_name", True),
@@ -72,17 +72,17 @@ def test_a_form_is_saved_and_found(house: House) -> None:
     assert saved.consent is not None
     assert (saved.consent.version, saved.consent.wording) == (1, "Yes, write to me.")
     assert saved.origins == ("https://www.example.org", "https://shop.example.org")
-    assert house.forms.origins() == {"https://www.example.org", "https://shop.example.org"}
+    assert system.forms.origins() == {"https://www.example.org", "https://shop.example.org"}
 
 
-def test_the_address_keeps_its_label_and_is_required(house: House) -> None:
+def test_the_address_keeps_its_label_and_is_required(system: System) -> None:
     """Whatever was ticked, and in whichever place it was put."""
     fields = [
         {"name": "phone", "label": "Phone"},
         {"name": "email", "label": "Your e-mail", "required": False},
         {"name": "phone", "label": "Telephone"},
     ]
-    saved = house.forms.save(FORM | {"fields": fields})
+    saved = system.forms.save(FORM | {"fields": fields})
     assert [(field.name, field.label, field.required) for field in saved.fields] == [
         ("email", "Your e-mail", True),
         ("phone", "Telephone", False),
@@ -90,9 +90,9 @@ def test_the_address_keeps_its_label_and_is_required(house: House) -> None:
 
 
 @pytest.mark.parametrize("slug", ["", "Spring", "a b", "-a", "a-", "ä", "a/b", "x" * 51])
-def test_a_slug_is_fit_for_addresses(house: House, slug: str) -> None:
+def test_a_slug_is_fit_for_addresses(system: System, slug: str) -> None:
     """Small letters, digits and hyphens."""
-    assert set(problems(house, slug=slug)) == {"slug"}
+    assert set(problems(system, slug=slug)) == {"slug"}
 
 
 @pytest.mark.parametrize(
@@ -113,48 +113,48 @@ def test_a_slug_is_fit_for_addresses(house: House, slug: str) -> None:
         ({"thank_you_url": f"https://example.org/{'x' * 2000}"}, "at most 2000 characters"),
     ],
 )
-def test_what_is_wrong_is_said_beside_the_field(house: House, change: dict[str, Any], says: str) -> None:
+def test_what_is_wrong_is_said_beside_the_field(system: System, change: dict[str, Any], says: str) -> None:
     """In words for an admin; nothing is saved."""
-    found = problems(house, **change)
+    found = problems(system, **change)
     assert set(found) == set(change)
     assert says in found.popitem()[1]
 
 
-def test_a_sign_up_joins_the_forms_lists_with_its_consent(house: House) -> None:
+def test_a_sign_up_joins_the_forms_lists_with_its_consent(system: System) -> None:
     """The form knows the lists, also ones that are not public; what it does not ask is left out."""
-    form = house.forms.save(FORM)
+    form = system.forms.save(FORM)
     answer = post(first_name="Ann", consent="1", job_title="Boss")
-    assert house.intake.accept(answer, ANONYMOUS, Evidence()).status == "received"
-    row = stored(house)
+    assert system.intake.accept(answer, ANONYMOUS, Evidence()).status == "received"
+    row = stored(system)
     assert row.list_ids == f'["{NEWSLETTER.list_id}","{EVENTS.list_id}"]'
     assert row.person == '{"first_name":"Ann"}'
     assert (row.consent, row.form_id, row.consent_version) == ("Yes, write to me.", form.id, 1)
 
 
-def test_a_form_keeps_the_birthday_and_address_it_asks_for(house: House) -> None:
+def test_a_form_keeps_the_birthday_and_address_it_asks_for(system: System) -> None:
     """Only what it does not ask for is left out."""
     asked = ("birthday_month", "birthday_day", "city")
-    house.forms.save(FORM | {"fields": [{"name": name, "label": name} for name in asked]})
+    system.forms.save(FORM | {"fields": [{"name": name, "label": name} for name in asked]})
     answer = post(consent="1", birthday_month="02", birthday_day="29", city="Boston", street="1 High St")
-    house.intake.accept(answer, ANONYMOUS, Evidence())
-    assert stored(house).person == '{"birthday_month":"2","birthday_day":"29","city":"Boston"}'
+    system.intake.accept(answer, ANONYMOUS, Evidence())
+    assert stored(system).person == '{"birthday_month":"2","birthday_day":"29","city":"Boston"}'
 
 
-def test_a_forms_sign_up_sent_again_is_stored_once(house: House) -> None:
+def test_a_forms_sign_up_sent_again_is_stored_once(system: System) -> None:
     """What the form changes about it does not make it another one."""
-    house.forms.save(FORM)
+    system.forms.save(FORM)
     answer = post(first_name="Ann", consent="1", job_title="Boss")
     keyed = Handling(key="k-1")
-    ids = {house.intake.accept(answer, ANONYMOUS, Evidence(), keyed).id for _ in range(2)}
-    assert ids == {stored(house).id}
+    ids = {system.intake.accept(answer, ANONYMOUS, Evidence(), keyed).id for _ in range(2)}
+    assert ids == {stored(system).id}
 
 
-def test_a_visitor_may_choose_among_the_forms_lists(house: House) -> None:
+def test_a_visitor_may_choose_among_the_forms_lists(system: System) -> None:
     """By the list ids of the post."""
-    house.forms.save(FORM)
+    system.forms.save(FORM)
     answer = post(first_name="Ann", consent="1", list_ids=EVENTS.list_id)
-    house.intake.accept(answer, ANONYMOUS, Evidence())
-    assert stored(house).list_ids == f'["{EVENTS.list_id}"]'
+    system.intake.accept(answer, ANONYMOUS, Evidence())
+    assert stored(system).list_ids == f'["{EVENTS.list_id}"]'
 
 
 FOREIGN = NEWSLETTER.list_id[:-1] + "0"
@@ -176,117 +176,117 @@ FOREIGN = NEWSLETTER.list_id[:-1] + "0"
         ({"list_id": FOREIGN}, None),
     ],
 )
-def test_no_list_chosen_is_no_list(house: House, body: dict[str, Any], lists: list[str] | None) -> None:
+def test_no_list_chosen_is_no_list(system: System, body: dict[str, Any], lists: list[str] | None) -> None:
     """All of the form's lists are joined only where nothing was said of lists."""
-    house.forms.save(FORM | {"fields": [], "wording": None})
+    system.forms.save(FORM | {"fields": [], "wording": None})
     sent = read_json(json.dumps({"form": "spring-news", "email": "ann@example.org", **body}).encode())
     if lists is None:
-        assert refused(house, sent) == {"list_ids"}
+        assert refused(system, sent) == {"list_ids"}
     else:
-        house.intake.accept(sent, ANONYMOUS, Evidence())
-        assert json.loads(stored(house).list_ids) == lists
+        system.intake.accept(sent, ANONYMOUS, Evidence())
+        assert json.loads(stored(system).list_ids) == lists
 
 
 @pytest.mark.parametrize("name", ["list_ids", "list_ids[]", "list_id", "listId"])
-def test_an_html_form_may_choose_no_list(house: House, name: str) -> None:
+def test_an_html_form_may_choose_no_list(system: System, name: str) -> None:
     """A first entry such as “Please choose” has an empty value."""
-    house.forms.save(FORM | {"fields": [], "wording": None})
-    assert refused(house, post(**{name: ""})) == {"list_ids"}
-    assert refused(house, post(**{name: FOREIGN})) == {"list_ids"}
+    system.forms.save(FORM | {"fields": [], "wording": None})
+    assert refused(system, post(**{name: ""})) == {"list_ids"}
+    assert refused(system, post(**{name: FOREIGN})) == {"list_ids"}
 
 
 @pytest.mark.parametrize("sent", ["false", "No, thanks", "0", "off"])
-def test_a_no_is_not_put_on_record_as_a_yes(house: House, sent: str) -> None:
+def test_a_no_is_not_put_on_record_as_a_yes(system: System, sent: str) -> None:
     """A form that requires the consent asks for it; one that requires none takes the sign-up without."""
-    house.forms.save(FORM | {"fields": []})
-    assert refused(house, post(consent=sent)) == {"consent"}
-    house.forms.save(FORM | {"fields": [], "wording": None})
-    house.intake.accept(post(consent=sent), ANONYMOUS, Evidence())
-    row = stored(house)
+    system.forms.save(FORM | {"fields": []})
+    assert refused(system, post(consent=sent)) == {"consent"}
+    system.forms.save(FORM | {"fields": [], "wording": None})
+    system.intake.accept(post(consent=sent), ANONYMOUS, Evidence())
+    row = stored(system)
     assert (row.consent, row.consent_version, row.consent_sent) == (None, None, sent)
 
 
 @pytest.mark.parametrize("sent", ["maybe", "version 7", "I agree to be called."])
-def test_what_nobody_understands_is_told(house: House, sent: str) -> None:
+def test_what_nobody_understands_is_told(system: System, sent: str) -> None:
     """Once, with what was sent and what may be sent."""
-    house.forms.save(FORM | {"fields": []})
+    system.forms.save(FORM | {"fields": []})
     with pytest.raises(InvalidSubmission) as caught:
-        house.intake.accept(post(consent=sent), ANONYMOUS, Evidence())
+        system.intake.accept(post(consent=sent), ANONYMOUS, Evidence())
     ((field, message),) = [(error.field, error.message) for error in caught.value.errors]
     assert field == "consent"
     assert sent in message
     assert "version 1" in message
 
 
-def test_the_holder_of_a_key_may_have_shown_a_wording_of_its_own(house: House) -> None:
+def test_the_holder_of_a_key_may_have_shown_a_wording_of_its_own(system: System) -> None:
     """It is what the person saw, so it is what is on record."""
-    house.forms.save(FORM | {"fields": []})
-    house.intake.accept(post(consent="Send me the shop's news."), Requester("shop"), Evidence())
-    row = stored(house)
+    system.forms.save(FORM | {"fields": []})
+    system.intake.accept(post(consent="Send me the shop's news."), Requester("shop"), Evidence())
+    row = stored(system)
     assert (row.consent, row.consent_version) == ("Send me the shop's news.", None)
 
 
-def test_what_was_sent_is_on_record_beside_the_wording(house: House) -> None:
+def test_what_was_sent_is_on_record_beside_the_wording(system: System) -> None:
     """So that it can be seen later how a tick was read."""
-    house.forms.save(FORM | {"fields": []})
-    house.intake.accept(post(consent="on"), ANONYMOUS, Evidence())
-    row = stored(house)
+    system.forms.save(FORM | {"fields": []})
+    system.intake.accept(post(consent="on"), ANONYMOUS, Evidence())
+    row = stored(system)
     assert (row.consent, row.consent_version, row.consent_sent) == ("Yes, write to me.", 1, "on")
 
 
-def test_what_the_form_requires_is_required(house: House) -> None:
+def test_what_the_form_requires_is_required(system: System) -> None:
     """Fields and consent, each named."""
-    house.forms.save(FORM)
-    assert refused(house, post()) == {"first_name", "consent"}
+    system.forms.save(FORM)
+    assert refused(system, post()) == {"first_name", "consent"}
 
 
-def test_without_a_wording_the_senders_own_consent_is_kept(house: House) -> None:
+def test_without_a_wording_the_senders_own_consent_is_kept(system: System) -> None:
     """A form that shows none cannot know better."""
-    house.forms.save(FORM | {"wording": None, "fields": []})
-    house.intake.accept(post(consent="spoken, on the telephone"), ANONYMOUS, Evidence())
-    assert (stored(house).consent, stored(house).consent_version) == ("spoken, on the telephone", None)
+    system.forms.save(FORM | {"wording": None, "fields": []})
+    system.intake.accept(post(consent="spoken, on the telephone"), ANONYMOUS, Evidence())
+    assert (stored(system).consent, stored(system).consent_version) == ("spoken, on the telephone", None)
 
 
 @pytest.mark.parametrize("archived", [True, False])
-def test_a_form_that_is_gone_takes_no_sign_up(house: House, *, archived: bool) -> None:
+def test_a_form_that_is_gone_takes_no_sign_up(system: System, *, archived: bool) -> None:
     """Archived, or never made."""
     if archived:
-        house.forms.save(FORM)
-        assert house.forms.archive("spring-news")
-    assert refused(house, post(first_name="Ann", consent="1")) == {"form"}
-    assert house.forms.origins() == frozenset()
+        system.forms.save(FORM)
+        assert system.forms.archive("spring-news")
+    assert refused(system, post(first_name="Ann", consent="1")) == {"form"}
+    assert system.forms.origins() == frozenset()
 
 
-def test_a_change_elsewhere_counts_after_five_seconds(house: House) -> None:
+def test_a_change_elsewhere_counts_after_five_seconds(system: System) -> None:
     """Forms are on every sign-up's way, so they are not read each time."""
-    house.forms.save(FORM)
-    assert house.forms.find("spring-news")
-    another = FormCatalog(Forms(house.database), clock=house.clock)
+    system.forms.save(FORM)
+    assert system.forms.find("spring-news")
+    another = FormCatalog(Forms(system.database), clock=system.clock)
     another.save(FORM | {"name": "Renamed"})
 
     def name() -> str | None:
-        form: Form | None = house.forms.find("spring-news")
+        form: Form | None = system.forms.find("spring-news")
         return form.name if form else None
 
-    house.clock.now += 4_900
+    system.clock.now += 4_900
     assert name() == "Spring newsletter"
-    house.clock.now += 100
+    system.clock.now += 100
     assert name() == "Renamed"
 
 
-def test_a_new_form_counts_at_once_everywhere(house: House) -> None:
+def test_a_new_form_counts_at_once_everywhere(system: System) -> None:
     """Its maker opens it in the next moment, and may meet another process."""
-    assert house.forms.find("spring-news") is None
-    FormCatalog(Forms(house.database), clock=house.clock).save(FORM)
-    assert house.forms.find("spring-news") is not None
+    assert system.forms.find("spring-news") is None
+    FormCatalog(Forms(system.database), clock=system.clock).save(FORM)
+    assert system.forms.find("spring-news") is not None
 
 
 @pytest.mark.parametrize("slug", ["", "spring\0news", "x" * 51, "\ud800", "Spring"])
-def test_what_can_be_no_slug_finds_nothing(house: House, slug: str) -> None:
+def test_what_can_be_no_slug_finds_nothing(system: System, slug: str) -> None:
     """Whatever the database would say to it."""
-    house.forms.save(FORM)
-    assert house.forms.find(slug) is None
-    assert house.forms.get(slug) is None
+    system.forms.save(FORM)
+    assert system.forms.find(slug) is None
+    assert system.forms.get(slug) is None
 
 
 def test_known_forms_serve_on_while_the_store_is_away(tmp_path: Path) -> None:
@@ -302,22 +302,24 @@ def test_known_forms_serve_on_while_the_store_is_away(tmp_path: Path) -> None:
     assert forms.find("spring-news") is not None
 
 
-def test_a_process_that_starts_while_the_store_is_away_knows_the_forms(house: House, tmp_path: Path) -> None:
+def test_a_process_that_starts_while_the_store_is_away_knows_the_forms(
+    system: System, tmp_path: Path
+) -> None:
     """Behind an upgrade, say: they stand in a copy beside the spool, which an earlier process wrote."""
     file = tmp_path / "kept" / "known-forms.json"
-    house.forms.save(FORM)
-    before = FormCatalog(Forms(house.database), clock=house.clock, copy=FormsCopy(file))
+    system.forms.save(FORM)
+    before = FormCatalog(Forms(system.database), clock=system.clock, copy=FormsCopy(file))
     assert before.find("spring-news") is not None
     assert file.stat().st_mode & 0o077 == 0
     (tmp_path / "file").touch()
     away = Database(f"sqlite:///{tmp_path / 'file' / 'x.db'}")
-    started = FormCatalog(Forms(away), clock=house.clock, copy=FormsCopy(file))
+    started = FormCatalog(Forms(away), clock=system.clock, copy=FormsCopy(file))
     assert started.find("spring-news") == before.find("spring-news")
     with pytest.raises(StoreError):
         started.find("another")
-    intake = replace(house.intake, rules=replace(house.intake.rules, forms=started))
+    intake = replace(system.intake, rules=replace(system.intake.rules, forms=started))
     verdict = intake.accept(post(first_name="Ann", consent="Yes, write to me."), ANONYMOUS, Evidence())
-    assert house.view(verdict.id).status in {"queued", "received", "subscribed"}
+    assert system.view(verdict.id).status in {"queued", "received", "subscribed"}
 
 
 @pytest.mark.parametrize("content", ["", "{}", "[1]", '[{"id": 1}]', "\ud800", "[" * 100_000])
@@ -333,26 +335,26 @@ def test_a_copy_that_cannot_be_read_is_none(tmp_path: Path, content: str) -> Non
     assert forms.seen("spring-news") is None
 
 
-def test_a_copy_that_cannot_be_written_stops_nothing(house: House, tmp_path: Path) -> None:
+def test_a_copy_that_cannot_be_written_stops_nothing(system: System, tmp_path: Path) -> None:
     """A full disk has other things to say."""
     (tmp_path / "in-the-way").touch()
     copy = FormsCopy(tmp_path / "in-the-way" / "known-forms.json")
-    house.forms.save(FORM)
-    assert FormCatalog(Forms(house.database), clock=house.clock, copy=copy).find("spring-news") is not None
+    system.forms.save(FORM)
+    assert FormCatalog(Forms(system.database), clock=system.clock, copy=copy).find("spring-news") is not None
 
 
 @pytest.mark.parametrize("slug", ["spring-news", " spring-news "])
 @pytest.mark.parametrize("archived", [True, False])
-def test_a_new_form_takes_nobodys_short_name(house: House, slug: str, *, archived: bool) -> None:
+def test_a_new_form_takes_nobodys_short_name(system: System, slug: str, *, archived: bool) -> None:
     """Also not that of an archived form, whose sign-ups still tell it."""
-    house.forms.save(FORM, new=True)
+    system.forms.save(FORM, new=True)
     if archived:
-        house.forms.archive("spring-news")
-    before = house.forms.all()
+        system.forms.archive("spring-news")
+    before = system.forms.all()
     with pytest.raises(InvalidForm) as caught:
-        house.forms.save(FORM | {"slug": slug, "name": "Another"}, new=True)
+        system.forms.save(FORM | {"slug": slug, "name": "Another"}, new=True)
     assert [error.field for error in caught.value.errors] == ["slug"]
-    assert house.forms.all() == before
+    assert system.forms.all() == before
 
 
 @pytest.mark.parametrize(
@@ -367,34 +369,34 @@ def test_a_new_form_takes_nobodys_short_name(house: House, slug: str, *, archive
         ("1", 4),
     ],
 )
-def test_the_wording_that_was_seen_is_the_one_on_record(house: House, sent: str, version: int) -> None:
+def test_the_wording_that_was_seen_is_the_one_on_record(system: System, sent: str, version: int) -> None:
     """HTML that was pasted long ago shows the wording of its day; what names none means today's."""
     wordings = ["Yes, write to me.", "Yes, weekly.", None, "Yes, daily."]
     for wording in wordings:
-        house.forms.save(FORM | {"wording": wording})
-    house.intake.accept(post(first_name="Ann", consent=sent), ANONYMOUS, Evidence())
-    assert (stored(house).consent, stored(house).consent_version) == (wordings[version - 1], version)
+        system.forms.save(FORM | {"wording": wording})
+    system.intake.accept(post(first_name="Ann", consent=sent), ANONYMOUS, Evidence())
+    assert (stored(system).consent, stored(system).consent_version) == (wordings[version - 1], version)
 
 
-def test_an_old_wording_counts_although_the_form_asks_for_none_today(house: House) -> None:
+def test_an_old_wording_counts_although_the_form_asks_for_none_today(system: System) -> None:
     """It was agreed to."""
-    house.forms.save(FORM)
-    house.forms.save(FORM | {"wording": ""})
-    house.intake.accept(post(first_name="Ann", consent="version 1"), ANONYMOUS, Evidence())
-    assert (stored(house).consent, stored(house).consent_version) == ("Yes, write to me.", 1)
+    system.forms.save(FORM)
+    system.forms.save(FORM | {"wording": ""})
+    system.intake.accept(post(first_name="Ann", consent="version 1"), ANONYMOUS, Evidence())
+    assert (stored(system).consent, stored(system).consent_version) == ("Yes, write to me.", 1)
 
 
-def test_line_breaks_of_browsers_make_no_new_wording(house: House) -> None:
+def test_line_breaks_of_browsers_make_no_new_wording(system: System) -> None:
     """They post CR LF, whatever was typed."""
-    house.forms.save(FORM | {"wording": "Yes.\nWeekly."})
-    saved = house.forms.save(FORM | {"wording": "Yes.\r\nWeekly."})
+    system.forms.save(FORM | {"wording": "Yes.\nWeekly."})
+    saved = system.forms.save(FORM | {"wording": "Yes.\r\nWeekly."})
     assert saved.wordings == ("Yes.\nWeekly.",)
 
 
-def test_only_the_sites_of_a_form_may_call(house: House) -> None:
+def test_only_the_sites_of_a_form_may_call(system: System) -> None:
     """A thank-you page elsewhere is gone to, and calls nothing."""
-    form = house.forms.save(FORM | {"thank_you_url": "https://thanks.example.net/"})
-    assert house.forms.origins() == set(form.origins)
+    form = system.forms.save(FORM | {"thank_you_url": "https://thanks.example.net/"})
+    assert system.forms.origins() == set(form.origins)
     assert form.redirects == {*form.origins, "https://thanks.example.net"}
 
 
@@ -411,41 +413,41 @@ def test_a_store_that_was_never_there_breaks_no_answer(tmp_path: Path) -> None:
 SHOE_SIZE = {"name": "custom_fields[Shoe size]", "label": "Your shoes", "required": True}
 
 
-def of_sign_up(house: House) -> dict[str, Any]:
+def of_sign_up(system: System) -> dict[str, Any]:
     """The names that the wish holds."""
-    wish = house.wish()
+    wish = system.wish()
     return {name: wish.get(name) for name in ("custom_fields", "tags")}
 
 
-def test_a_form_without_fields_still_asks_for_the_address(house: House) -> None:
+def test_a_form_without_fields_still_asks_for_the_address(system: System) -> None:
     """Also when nobody said anything about fields."""
-    saved = house.forms.save({name: value for name, value in FORM.items() if name != "fields"})
+    saved = system.forms.save({name: value for name, value in FORM.items() if name != "fields"})
     assert [(field.name, field.required) for field in saved.fields] == [("email", True)]
 
 
-def test_what_a_form_does_not_ask_for_nobody_sets_by_it(house: House) -> None:
+def test_what_a_form_does_not_ask_for_nobody_sets_by_it(system: System) -> None:
     """Custom fields too; in the spelling that the form has."""
-    house.forms.save(FORM | {"wording": "", "fields": [SHOE_SIZE]})
+    system.forms.save(FORM | {"wording": "", "fields": [SHOE_SIZE]})
     said = {"custom_fields[shoe_size]": "42", "custom_fields[Discount]": "100"}
-    house.intake.accept(post(**said), ANONYMOUS, Evidence())
-    assert of_sign_up(house) == {"custom_fields": {"Shoe size": "42"}, "tags": None}
+    system.intake.accept(post(**said), ANONYMOUS, Evidence())
+    assert of_sign_up(system) == {"custom_fields": {"Shoe size": "42"}, "tags": None}
 
 
-def test_a_required_custom_field_is_missed_by_its_name(house: House) -> None:
+def test_a_required_custom_field_is_missed_by_its_name(system: System) -> None:
     """Beside its input, and so is a value that does not fit what the account has."""
-    house.forms.save(FORM | {"wording": "", "fields": [SHOE_SIZE]})
-    assert refused(house, post()) == {"custom_fields[Shoe size]"}
-    house.vendor.fields = (CustomField("f-1", "Shoe size", "number"),)
-    house.vocabulary.fields.fetch()
-    assert refused(house, post(**{"custom_fields[shoe size]": "big"})) == {"custom_fields[Shoe size]"}
+    system.forms.save(FORM | {"wording": "", "fields": [SHOE_SIZE]})
+    assert refused(system, post()) == {"custom_fields[Shoe size]"}
+    system.vendor.fields = (CustomField("f-1", "Shoe size", "number"),)
+    system.vocabulary.fields.fetch()
+    assert refused(system, post(**{"custom_fields[shoe size]": "big"})) == {"custom_fields[Shoe size]"}
 
 
-def test_a_field_that_the_account_lost_is_taken_and_decided_at_delivery(house: House) -> None:
+def test_a_field_that_the_account_lost_is_taken_and_decided_at_delivery(system: System) -> None:
     """The visitor cannot mend it."""
-    house.forms.save(FORM | {"wording": "", "fields": [SHOE_SIZE]})
-    house.vocabulary.fields.fetch()
-    house.intake.accept(post(**{"custom_fields[Shoe size]": "42"}), ANONYMOUS, Evidence())
-    assert of_sign_up(house)["custom_fields"] == {"Shoe size": "42"}
+    system.forms.save(FORM | {"wording": "", "fields": [SHOE_SIZE]})
+    system.vocabulary.fields.fetch()
+    system.intake.accept(post(**{"custom_fields[Shoe size]": "42"}), ANONYMOUS, Evidence())
+    assert of_sign_up(system)["custom_fields"] == {"Shoe size": "42"}
 
 
 @pytest.mark.parametrize(
@@ -453,14 +455,14 @@ def test_a_field_that_the_account_lost_is_taken_and_decided_at_delivery(house: H
     [((), ["VIP", "Spring"]), (("Spring",), ["Spring"]), (("Mine",), ["VIP", "Spring"])],
 )
 def test_people_get_the_tags_of_the_form_or_those_of_them_that_were_chosen(
-    house: House, sent: tuple[str, ...], given: list[str]
+    system: System, sent: tuple[str, ...], given: list[str]
 ) -> None:
     """An admin named them, so they are made where the account lacks them; nobody adds one of their own."""
-    house.forms.save(FORM | {"wording": "", "fields": [], "tags": ["VIP", " Spring ", "VIP", ""]})
-    house.vocabulary.tags.fetch()
+    system.forms.save(FORM | {"wording": "", "fields": [], "tags": ["VIP", " Spring ", "VIP", ""]})
+    system.vocabulary.tags.fetch()
     pairs = [("form", "spring-news"), ("email", "ann@example.org"), *(("tags", tag) for tag in sent)]
-    house.intake.accept(read_form(pairs), ANONYMOUS, Evidence())
-    assert of_sign_up(house)["tags"] == dict.fromkeys(given, True)
+    system.intake.accept(read_form(pairs), ANONYMOUS, Evidence())
+    assert of_sign_up(system)["tags"] == dict.fromkeys(given, True)
 
 
 @pytest.mark.parametrize(
@@ -475,6 +477,6 @@ def test_people_get_the_tags_of_the_form_or_those_of_them_that_were_chosen(
     ],
 )
 def test_a_form_with_impossible_fields_or_tags_is_not_saved(
-    house: House, changes: dict[str, Any], wrong: str
+    system: System, changes: dict[str, Any], wrong: str
 ) -> None:
-    assert set(problems(house, **changes)) == {wrong}
+    assert set(problems(system, **changes)) == {wrong}

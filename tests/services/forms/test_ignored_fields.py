@@ -15,7 +15,7 @@ from services.intake.parsing import read_form, read_json
 from services.intake.record import Evidence
 from services.protection.rules import is_trapped
 from services.submission.fields import Submission
-from tests.services.conftest import House
+from tests.services.conftest import System
 from tests.services.vendor import NEWSLETTER
 
 FORM: dict[str, Any] = {
@@ -27,47 +27,47 @@ FORM: dict[str, Any] = {
 
 
 @pytest.fixture
-def form(house: House) -> Form:
-    return house.forms.save(FORM)
+def form(system: System) -> Form:
+    return system.forms.save(FORM)
 
 
-def send(house: House, *pairs: tuple[str, str], asker: Requester = ANONYMOUS) -> Submission:
-    submission = house.intake.read_form([("form", "news"), ("email", "ann@example.org"), *pairs])
-    house.intake.accept(submission, asker, Evidence())
+def send(system: System, *pairs: tuple[str, str], asker: Requester = ANONYMOUS) -> Submission:
+    submission = system.intake.read_form([("form", "news"), ("email", "ann@example.org"), *pairs])
+    system.intake.accept(submission, asker, Evidence())
     return submission
 
 
-def noted(house: House) -> list[tuple[str, str, int]]:
-    return [(note.name, note.what, note.times) for note in house.notes.of("news")]
+def noted(system: System) -> list[tuple[str, str, int]]:
+    return [(note.name, note.what, note.times) for note in system.notes.of("news")]
 
 
-def test_what_no_field_is_called_is_counted(house: House, form: Form) -> None:
+def test_what_no_field_is_called_is_counted(system: System, form: Form) -> None:
     """And what the form does not ask for; written with the housekeeping, for every process."""
     for _ in range(2):
-        send(house, ("fnme", "Ann"), ("phone", "555"), ("utm_source", "x"))
-    send(house, ("fnme", "Ann"), ("website", "https://ann.example"))
+        send(system, ("fnme", "Ann"), ("phone", "555"), ("utm_source", "x"))
+    send(system, ("fnme", "Ann"), ("website", "https://ann.example"))
     counted = [("fnme", "not understood", 3), ("phone", "not asked", 2), ("website", "not asked", 1)]
-    assert noted(house) == counted
-    house.notes.write()
-    assert noted(house) == counted
-    other = IgnoredFields(house.meta, clock=house.clock)
-    assert other.of("news") == house.notes.of("news")
-    send(house, ("fnme", "Ann"))
-    assert noted(house)[0] == ("fnme", "not understood", 4)
-    house.clock.now += FORGOTTEN_MS + 1
-    assert noted(house) == []
-    assert house.notes.of(form.slug) == []
+    assert noted(system) == counted
+    system.notes.write()
+    assert noted(system) == counted
+    other = IgnoredFields(system.meta, clock=system.clock)
+    assert other.of("news") == system.notes.of("news")
+    send(system, ("fnme", "Ann"))
+    assert noted(system)[0] == ("fnme", "not understood", 4)
+    system.clock.now += FORGOTTEN_MS + 1
+    assert noted(system) == []
+    assert system.notes.of(form.slug) == []
 
 
-def test_a_wrong_field_that_is_not_shown_is_for_the_owner(house: House, form: Form) -> None:
+def test_a_wrong_field_that_is_not_shown_is_for_the_owner(system: System, form: Form) -> None:
     """A visitor's own mistake is not counted."""
     with pytest.raises(InvalidSubmission):
-        send(house, ("email", "no address"), ("custom_fields[Size]", "x"))
-    assert noted(house) == []
+        send(system, ("email", "no address"), ("custom_fields[Size]", "x"))
+    assert noted(system) == []
     with pytest.raises(InvalidSubmission) as caught:
-        house.intake.read_form([("form", "news"), ("emial", "ann@example.org")])
+        system.intake.read_form([("form", "news"), ("emial", "ann@example.org")])
     assert caught.value.ignored == ("emial",)
-    assert noted(house) == [("emial", "not understood", 1)]
+    assert noted(system) == [("emial", "not understood", 1)]
 
 
 @pytest.mark.parametrize(
@@ -89,31 +89,31 @@ def test_a_wrong_field_that_is_not_shown_is_for_the_owner(house: House, form: Fo
     ],
 )
 def test_a_field_that_the_form_does_not_show_costs_no_sign_up(
-    house: House, form: Form, pair: tuple[str, str]
+    system: System, form: Form, pair: tuple[str, str]
 ) -> None:
     """Whatever stands in it."""
-    assert send(house, pair, ("first_name", "Ann")).first_name == "Ann"
-    assert house.newest(10)
+    assert send(system, pair, ("first_name", "Ann")).first_name == "Ann"
+    assert system.newest(10)
 
 
-def test_names_from_strangers_are_few_and_the_usual_ones_stay(house: House, form: Form) -> None:
+def test_names_from_strangers_are_few_and_the_usual_ones_stay(system: System, form: Form) -> None:
     """However many are invented."""
     for _ in range(3):
-        send(house, ("fnme", "Ann"))
-    house.notes.write()
+        send(system, ("fnme", "Ann"))
+    system.notes.write()
     for number in range(40):
-        send(house, *((f"x{number}y{each}z", "1") for each in range(9)))
-    assert len(house.notes._new["news"]) <= MOST_IN_MEMORY
-    house.notes.write()
-    assert len(house.notes.of("news")) == MOST_KEPT
-    assert noted(house)[0] == ("fnme", "not understood", 3)
+        send(system, *((f"x{number}y{each}z", "1") for each in range(9)))
+    assert len(system.notes._new["news"]) <= MOST_IN_MEMORY
+    system.notes.write()
+    assert len(system.notes.of("news")) == MOST_KEPT
+    assert noted(system)[0] == ("fnme", "not understood", 3)
 
 
-def test_programs_are_not_counted(house: House, form: Form) -> None:
+def test_programs_are_not_counted(system: System, form: Form) -> None:
     """What is kept apart says nothing about the form."""
-    send(house, ("fnme", "x"), (trap_name("news"), "x"))
-    assert house.suspected.counts().total == 1
-    assert noted(house) == []
+    send(system, ("fnme", "x"), (trap_name("news"), "x"))
+    assert system.suspected.counts().total == 1
+    assert noted(system) == []
 
 
 def trapped(form: Form | None, *pairs: tuple[str, str]) -> bool:
@@ -121,7 +121,7 @@ def trapped(form: Form | None, *pairs: tuple[str, str]) -> bool:
     return is_trapped(read_form([*named, ("email", "ann@example.org"), *pairs]), form)
 
 
-def test_a_website_is_no_trap_of_a_form_of_today(house: House, form: Form) -> None:
+def test_a_website_is_no_trap_of_a_form_of_today(system: System, form: Form) -> None:
     """Its trap has a name of its own, which is not told as something that was not understood."""
     assert not trapped(form, ("website", "https://ann.example"))
     assert trapped(form, (trap_name("news"), "x"))
@@ -132,7 +132,7 @@ def test_a_website_is_no_trap_of_a_form_of_today(house: House, form: Form) -> No
     )
     assert trap_name("news") == "website_a497cea2"
     assert trap_name("other") != trap_name("news")
-    assert house.forms.save(FORM | {"name": "Renamed"}).own_trap
+    assert system.forms.save(FORM | {"name": "Renamed"}).own_trap
 
 
 def test_html_copied_from_an_earlier_release_keeps_its_trap(form: Form) -> None:

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from services.intake.identifiers import SignupIds
-from tests.services.conftest import House
+from tests.services.conftest import System
 from tests.store.conftest import signup
 
 NOW = 1_790_000_000_000
@@ -51,10 +51,10 @@ def test_what_was_not_given_out_here_is_not_known() -> None:
     assert not OURS.gave("nobody")
 
 
-def test_an_id_of_an_earlier_key_is_found_by_its_sign_up(house: House) -> None:
+def test_an_id_of_an_earlier_key_is_found_by_its_sign_up(system: System) -> None:
     """A new SECRET_KEY takes nobody's answer away as long as the sign-up is kept."""
     earlier = SignupIds("an earlier key")
     kept, unknown = earlier.new(NOW), earlier.new(NOW)
-    house.signups.accept(signup(kept), kind="sign_up", payload={})
-    assert house.statuses.received(kept)
-    assert not house.statuses.received(unknown)
+    system.signups.accept(signup(kept), kind="sign_up", payload={})
+    assert system.statuses.received(kept)
+    assert not system.statuses.received(unknown)

@@ -12,7 +12,7 @@ from services.intake.parsing import read_form
 from services.intake.record import Evidence
 from store.recovery.offline_limits import MOST_KEYS, RULE, OfflineRateLimits
 from store.signups.rate_limits import FLOOD, Limit
-from tests.services.conftest import Clock, House
+from tests.services.conftest import Clock, System
 from tests.services.vendor import NEWSLETTER
 
 ADDRESS = "8.8.8.8"
@@ -44,23 +44,23 @@ def test_a_crowd_of_addresses_takes_no_more_memory() -> None:
     assert away.count([]) == ((), None)
 
 
-def post(house: House, number: int, asker: Requester = ANONYMOUS) -> None:
+def post(system: System, number: int, asker: Requester = ANONYMOUS) -> None:
     pairs = [("email", f"p{number}@example.org"), ("list_id", NEWSLETTER.list_id)]
-    house.intake.accept(read_form(pairs), asker, Evidence(network_address=ADDRESS))
+    system.intake.accept(read_form(pairs), asker, Evidence(network_address=ADDRESS))
 
 
 def test_a_visitor_fills_no_spool(tmp_path: Path) -> None:
     """So many of one address are taken for people's, the next suspected, the rest refused; not of a key."""
-    house = House(tmp_path, environ={"SIGNUPS_PER_MINUTE_AND_ADDRESS": "3"})
-    with house.database.transaction() as connection:
+    system = System(tmp_path, environ={"SIGNUPS_PER_MINUTE_AND_ADDRESS": "3"})
+    with system.database.transaction() as connection:
         connection.exec_driver_sql("ALTER TABLE signups RENAME TO elsewhere")
     for number in range(3 * FLOOD):
-        post(house, number)
+        post(system, number)
     for number in range(5):
         with pytest.raises(TooManyAttempts):
-            post(house, 100 + number)
+            post(system, 100 + number)
     for number in range(30):
-        post(house, 200 + number, Requester("api:12345678"))
+        post(system, 200 + number, Requester("api:12345678"))
     folder = tmp_path / "spool"
     lines = [(folder / name).read_bytes().count(b"\n") for name in ("waiting", "suspected")]
     assert lines == [3 + 30, 3 * FLOOD - 3]

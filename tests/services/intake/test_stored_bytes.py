@@ -17,7 +17,7 @@ from services.errors import InvalidSubmission, MalformedSubmission
 from services.intake.parsing import read_form, read_json
 from services.intake.record import Evidence
 from services.submission.fields import PERSON_FIELDS, Reading
-from tests.services.conftest import House
+from tests.services.conftest import System
 from tests.services.vendor import NEWSLETTER
 
 MOST_SENT, ROOM = 16 * 1024, 3 * 1024
@@ -50,23 +50,23 @@ def form_of(fields: dict[str, Any]) -> bytes:
     return "&".join(f"{name.translate(NEEDED)}={value.translate(NEEDED)}" for name, value in pairs).encode()
 
 
-def stored_bytes(house: House, signup_id: str) -> int:
+def stored_bytes(system: System, signup_id: str) -> int:
     """Of all rows of a sign-up, with their entries in indexes, and of its lines in the second copy."""
     found = 0
-    with house.database.reading() as connection:
+    with system.database.reading() as connection:
         for table, key in (("signups", "id"), ("deliveries", "source_id"), ("suspected_signups", "id")):
             sql = f"SELECT * FROM {table} WHERE {key} = ?"
             for row in connection.exec_driver_sql(sql, (signup_id,)).mappings():
                 found += sum(len(value.encode()) if isinstance(value, str) else 8 for value in row.values())
                 # Each index repeats its columns: the ids, the times, and of a delivery the address.
                 found += 3 * 48 + len(row.get("contact_key", ""))
-    for _, file in house.database.copies.files():
+    for _, file in system.database.copies.files():
         for line in file.read_bytes().splitlines(keepends=True):
             found += len(line) if line.startswith(signup_id.encode()) else 0
     return found
 
 
-def taken(house: House, raw: bytes, *, form: bool, trap: bool) -> str | None:
+def taken(system: System, raw: bytes, *, form: bool, trap: bool) -> str | None:
     """The id of the sign-up; None where the body is refused."""
     if len(raw) > MOST_SENT:
         return None
@@ -79,7 +79,7 @@ def taken(house: House, raw: bytes, *, form: bool, trap: bool) -> str | None:
         return None
     if trap:
         submission = submission.read_as(Reading(trap="x"))
-    return house.intake.accept(submission, ANONYMOUS, SEEN).id
+    return system.intake.accept(submission, ANONYMOUS, SEEN).id
 
 
 FULL_OF_QUOTES = {"custom_fields": {f"{n:02}": '"\\' * 127 for n in range(48)}}
@@ -117,47 +117,47 @@ HOSTILE = [FULL_OF_QUOTES, FULL_OF_EMOJI, FULL_OF_NAMES, FULL_OF_TAGS, FULL_OF_W
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 def test_at_most_twice_what_was_sent_and_three_kilobytes(
-    house: House, form: bool, trap: bool, fields: dict[str, Any]
+    system: System, form: bool, trap: bool, fields: dict[str, Any]
 ) -> None:
     """Whatever is in it, with its second copy, believed or suspected."""
     said = FIXED | fields
     raw = form_of(said) if form else json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode()
-    signup_id = taken(house, raw, form=form, trap=trap)
+    signup_id = taken(system, raw, form=form, trap=trap)
     if signup_id is not None:
-        assert stored_bytes(house, signup_id) <= 2 * len(raw) + ROOM
+        assert stored_bytes(system, signup_id) <= 2 * len(raw) + ROOM
 
 
 @pytest.mark.parametrize("trap", [False, True], ids=["believed", "suspected"])
 @pytest.mark.parametrize("fields", HOSTILE, ids=["quotes", "emoji", "names", "tags", "words"])
-def test_the_files_grow_no_faster(house: House, tmp_path: Path, trap: bool, fields: dict[str, Any]) -> None:
+def test_the_files_grow_no_faster(system: System, tmp_path: Path, trap: bool, fields: dict[str, Any]) -> None:
     """The same on the disk, where pages, indexes and the log count as well: 100 of a kind."""
     raw = form_of(FIXED | fields)
-    assert taken(house, raw, form=True, trap=trap)
-    before = on_disk(house, tmp_path)
+    assert taken(system, raw, form=True, trap=trap)
+    before = on_disk(system, tmp_path)
     for _ in range(100):
-        assert taken(house, raw, form=True, trap=trap)
-    grown = on_disk(house, tmp_path) - before
+        assert taken(system, raw, form=True, trap=trap)
+    grown = on_disk(system, tmp_path) - before
     assert grown <= 100 * (2 * len(raw) + ROOM)
 
 
-def test_text_that_cannot_be_compressed_takes_at_most_a_page_more(house: House, tmp_path: Path) -> None:
+def test_text_that_cannot_be_compressed_takes_at_most_a_page_more(system: System, tmp_path: Path) -> None:
     """SQLite's pages may stay half empty, by 4 KB at most; what is in them keeps to the bound."""
-    before = on_disk(house, tmp_path)
+    before = on_disk(system, tmp_path)
     sent = 0
     for number in range(100):
         chance = random.Random(number)
         letters = ["".join(map(chr, chance.choices(range(0x4E00, 0x9FFF), k=250))) for _ in range(17)]
         raw = form_of(FIXED | {"custom_fields": {f"{n}": text for n, text in enumerate(letters)}})
         sent += len(raw)
-        signup_id = taken(house, raw, form=True, trap=False)
+        signup_id = taken(system, raw, form=True, trap=False)
         assert signup_id
-        assert stored_bytes(house, signup_id) <= 2 * len(raw) + ROOM
-    assert on_disk(house, tmp_path) - before <= 2 * sent + 100 * (ROOM + 4096)
+        assert stored_bytes(system, signup_id) <= 2 * len(raw) + ROOM
+    assert on_disk(system, tmp_path) - before <= 2 * sent + 100 * (ROOM + 4096)
 
 
-def on_disk(house: House, folder: Path) -> int:
+def on_disk(system: System, folder: Path) -> int:
     """Without SQLite's log, which is written over when it has grown to 4 MB."""
-    with house.database.reading() as connection:
+    with system.database.reading() as connection:
         connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
     files = (file for file in folder.rglob("*") if file.is_file() and file.name != "ballast")
     return sum(file.stat().st_size for file in files)

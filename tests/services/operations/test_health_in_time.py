@@ -17,7 +17,7 @@ from store.engine.database import Database
 from store.engine.sqlite import driver
 from store.errors import StoreUnavailable
 from store.recovery.spool import Spool
-from tests.services.conftest import House
+from tests.services.conftest import System
 
 GOOD = HealthReport("ok", True, "connected", 0, 0, (), "1")
 
@@ -132,12 +132,12 @@ def test_what_looking_raises_comes_out(tmp_path: Path) -> None:
         HealthInTime(Faulty(), Spool(tmp_path)).report()
 
 
-def test_a_database_that_somebody_holds_is_named(house: House, tmp_path: Path) -> None:
+def test_a_database_that_somebody_holds_is_named(system: System, tmp_path: Path) -> None:
     """Another program locks the file for longer than health waits."""
     # Its own look of a moment ago would still count.
     another = Database(f"sqlite:///{tmp_path / 'test.db'}")
     another.prepare()
-    health = HealthInTime(house.health_of(database=another), Spool(tmp_path / "spool"))
+    health = HealthInTime(system.health_of(database=another), Spool(tmp_path / "spool"))
     other = driver.connect(tmp_path / "test.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with in_a_second():

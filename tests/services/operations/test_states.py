@@ -25,7 +25,7 @@ from store.quota.causes import Cause, Causes
 from store.signups.accept import Signups
 from store.signups.batch import Judgement
 from store.signups.suspected_room import SuspectedCeiling
-from tests.services.conftest import House
+from tests.services.conftest import System
 from tests.services.operations.test_doctor import Control
 from tests.services.vendor import NEWSLETTER
 from tests.store.conftest import signup
@@ -46,7 +46,7 @@ class NearlyFullDisk(DiskReserve):
 class Scene:
     """A service in some state, and what its settings say."""
 
-    house: House
+    system: System
     folder: Path
     deployment: Deployment
     decryptable: bool = True
@@ -56,90 +56,90 @@ class Scene:
 
 
 def state(scene: Scene, name: str) -> None:
-    scene.house.connections.record_failure(
-        generation=scene.house.connections.read().generation,
+    scene.system.connections.record_failure(
+        generation=scene.system.connections.read().generation,
         state=name,
         error="Why it failed.",
-        next_refresh_at=scene.house.clock.now + 90_000,
+        next_refresh_at=scene.system.clock.now + 90_000,
     )
 
 
 def quiet(scene: Scene) -> None:
-    scene.house.lists.read()
+    scene.system.lists.read()
 
 
 def disconnected(scene: Scene) -> None:
-    scene.house.connections.disconnect(now=scene.house.clock.now)
-    scene.house.sign_up()
+    scene.system.connections.disconnect(now=scene.system.clock.now)
+    scene.system.sign_up()
 
 
 def failing_for_long(scene: Scene) -> None:
     state(scene, "refresh_failing")
-    scene.house.clock.now += 2 * DAY
+    scene.system.clock.now += 2 * DAY
 
 
 def idle(days: int) -> Callable[[Scene], None]:
     def wait(scene: Scene) -> None:
-        scene.house.clock.now += days * DAY
+        scene.system.clock.now += days * DAY
 
     return wait
 
 
 def old_backlog(scene: Scene) -> None:
-    scene.house.sign_up()
-    scene.house.clock.now += 7_200_500
+    scene.system.sign_up()
+    scene.system.clock.now += 7_200_500
 
 
 def parked_and_paused(scene: Scene) -> None:
-    scene.house.vendor.script = [Rejected(), Unreachable()]
+    scene.system.vendor.script = [Rejected(), Unreachable()]
     for address in ("ann@example.org", "ben@example.org"):
-        scene.house.sign_up(address)
-        scene.house.courier.step()
-    scene.house.clock.now += 2_000
+        scene.system.sign_up(address)
+        scene.system.attempt.step()
+    scene.system.clock.now += 2_000
 
 
 def refused_for_a_cause(scene: Scene) -> None:
-    now = scene.house.clock.now
+    now = scene.system.clock.now
     standing = Cause.of(["list:1"], "All sign-ups for the list “News” are refused.", now)
     over = replace(Cause.of(["list:2"], "This is over.", now), lifted=True)
-    with scene.house.database.transaction() as connection:
+    with scene.system.database.transaction() as connection:
         text = Causes({each.id: each for each in (standing, over)}).dump()
         connection.exec_driver_sql("UPDATE budget SET causes = ?", (text,))
 
 
 def a_time_of_their_own(scene: Scene) -> None:
     refusal = Rejected(key="contacts.api.invalid_email", detail="invalid email address")
-    scene.house.vendor.script = [refusal, refusal]
+    scene.system.vendor.script = [refusal, refusal]
     for address in ("ann@example.org", "ben@example.org"):
-        scene.house.sign_up(address)
-        scene.house.courier.step()
-        scene.house.clock.now += 1_000
+        scene.system.sign_up(address)
+        scene.system.attempt.step()
+        scene.system.clock.now += 1_000
 
 
 def day_over_by_the_vendor(scene: Scene) -> None:
-    scene.house.vendor.script = [QuotaExceeded()]
-    scene.house.sign_up()
-    scene.house.courier.step()
+    scene.system.vendor.script = [QuotaExceeded()]
+    scene.system.sign_up()
+    scene.system.attempt.step()
 
 
 def calls_used(calls: int) -> Callable[[Scene], None]:
     def use(scene: Scene) -> None:
-        scene.house.sign_up()
-        scene.house.clock.now += 3_700_000
-        scene.house.use_up(calls)
+        scene.system.sign_up()
+        scene.system.clock.now += 3_700_000
+        scene.system.use_up(calls)
 
     return use
 
 
 def suspected(scene: Scene) -> None:
     for trap in ("x", "y"):
-        scene.house.sign_up(website=trap)
+        scene.system.sign_up(website=trap)
 
 
 def suspected_not_kept(scene: Scene) -> None:
-    small = Signups(scene.house.database, ceiling=SuspectedCeiling(rows=0))
+    small = Signups(scene.system.database, ceiling=SuspectedCeiling(rows=0))
     small.accept(
-        signup("s1", at=scene.house.clock.now),
+        signup("s1", at=scene.system.clock.now),
         kind="sign_up",
         payload={},
         judgement=Judgement(broken=("honeypot",)),
@@ -147,14 +147,14 @@ def suspected_not_kept(scene: Scene) -> None:
 
 
 def delivery_silent(scene: Scene) -> None:
-    scene.house.sign_up()
-    scene.house.clock.now += 61_000
-    scene.house.silent_seconds = None
+    scene.system.sign_up()
+    scene.system.clock.now += 61_000
+    scene.system.silent_seconds = None
 
 
 def delivery_missing(scene: Scene) -> None:
-    scene.house.sign_up()
-    scene.house.clock.now += 901_000
+    scene.system.sign_up()
+    scene.system.clock.now += 901_000
     scene.delivers_itself = False
 
 
@@ -164,7 +164,7 @@ def delivery_elsewhere(scene: Scene) -> None:
 
 def spooled_and_damaged(scene: Scene) -> None:
     (scene.folder / "copies").touch()
-    scene.house.sign_up()
+    scene.system.sign_up()
     (scene.folder / "spool").mkdir()
     (scene.folder / "spool" / "waiting").write_bytes(b"one\ntwo\n")
     (scene.folder / "spool" / "damaged-1-1").write_bytes(b"one\n")
@@ -172,15 +172,15 @@ def spooled_and_damaged(scene: Scene) -> None:
 
 
 def salvaged(scene: Scene) -> None:
-    scene.house.sign_up()
-    scene.house.database.close()
+    scene.system.sign_up()
+    scene.system.database.close()
     (scene.folder / "test.db").rename(scene.folder / "test.db.damaged-20260101-000000-1")
-    scene.house.salvage.run()
-    scene.house.connect()
+    scene.system.salvage.run()
+    scene.system.connect()
 
 
 def strange_settings(scene: Scene) -> None:
-    scene.house.lists.read()
+    scene.system.lists.read()
     scene.deployment = replace(
         scene.deployment,
         warnings=(
@@ -206,18 +206,18 @@ def built_in_sandbox(scene: Scene) -> None:
 def doors(scene: Scene) -> None:
     for slug, protection in (("open", "none"), ("guarded", "standard")):
         document = {"slug": slug, "name": slug, "list_ids": [NEWSLETTER.list_id], "protection": protection}
-        scene.house.forms.save(document)
+        scene.system.forms.save(document)
 
 
 def opt_outs_unread(scene: Scene) -> None:
-    with scene.house.database.transaction() as connection:
+    with scene.system.database.transaction() as connection:
         connection.exec_driver_sql("UPDATE opt_out_refresh SET failures = 3")
 
 
 def table_gone(name: str) -> Callable[[Scene], None]:
     def lose(scene: Scene) -> None:
-        scene.house.sign_up()
-        with scene.house.database.transaction() as connection:
+        scene.system.sign_up()
+        with scene.system.database.transaction() as connection:
             connection.exec_driver_sql(f"ALTER TABLE {name} RENAME TO gone")
 
     return lose
@@ -268,12 +268,12 @@ def health_lines(audience: str, report: HealthReport) -> Iterator[str]:
 
 def told(scene: Scene) -> str:
     """The answers of all, without what differs from machine to machine."""
-    house = scene.house
+    system = scene.system
     reader = replace(
-        house.reader,
-        disk=NearlyFullDisk(scene.folder) if scene.nearly_full else house.reader.disk,
+        system.reader,
+        disk=NearlyFullDisk(scene.folder) if scene.nearly_full else system.reader.disk,
         proxies=lambda: scene.proxies,
-        silent_seconds=(lambda: house.silent_seconds) if scene.delivers_itself else None,
+        silent_seconds=(lambda: system.silent_seconds) if scene.delivers_itself else None,
     )
     health = Health(reader, warnings=scene.deployment.warnings, version="1.2.3")
     lines = [
@@ -299,8 +299,8 @@ def kept() -> dict[str, str]:
 @pytest.mark.parametrize("name", STATES)
 def test_what_is_said_stays_the_same(tmp_path: Path, name: str) -> None:
     """Status, sentences, their order and codes, the doctor's lines, and every figure."""
-    house = House(tmp_path)
-    house.connect()
+    system = System(tmp_path)
+    system.connect()
     deployment = Deployment(
         warnings=(),
         store_url=f"sqlite:///{tmp_path / 'test.db'}",
@@ -309,10 +309,10 @@ def test_what_is_said_stays_the_same(tmp_path: Path, name: str) -> None:
         public_list_ids=(NEWSLETTER.list_id,),
         vendor_urls=("http://127.0.0.1:1/v3",),
     )
-    scene = Scene(house, tmp_path, deployment)
+    scene = Scene(system, tmp_path, deployment)
     STATES[name](scene)
     said = told(scene)
-    house.database.close()
+    system.database.close()
     if os.environ.get("STATES") == "write":
         known = (kept() if KEPT.exists() else {}) | {name: said}
         KEPT.write_text("\n".join(f"== {each}\n{known[each]}\n" for each in STATES if each in known))

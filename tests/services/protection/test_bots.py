@@ -19,7 +19,7 @@ from services.forms.honeypot import trap_name
 from services.intake.parsing import read_form
 from services.intake.record import Evidence
 from store.signups.rate_limits import count as counted
-from tests.services.conftest import House
+from tests.services.conftest import System
 from tests.services.protection.test_proof_of_work import answer
 from tests.services.vendor import EVENTS, NEWSLETTER
 
@@ -36,39 +36,39 @@ FORM: dict[str, Any] = {
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    house = House(tmp_path)
-    yield house
-    house.database.close()
+def system(tmp_path: Path) -> Iterator[System]:
+    system = System(tmp_path)
+    yield system
+    system.database.close()
 
 
 @pytest.fixture
-def form(house: House) -> Form:
-    return house.forms.save(FORM)
+def form(system: System) -> Form:
+    return system.forms.save(FORM)
 
 
 class Attack:
     """Posts from many connections at once, and what became of them."""
 
-    def __init__(self, house: House) -> None:
-        self._house = house
+    def __init__(self, system: System) -> None:
+        self._system = system
         self._numbers = count()
 
     def run(
         self, times: int, make: Callable[[int], tuple[Post, str]], *, anew: bool = True
     ) -> dict[str, int]:
         """`make` gives the fields and the address of the nth post; `anew`: as if nothing came before."""
-        house, answers = self._house, Counter[str]()
+        system, answers = self._system, Counter[str]()
         if anew:
-            house.clock.now += 60_000
-            with house.database.transaction() as connection:
+            system.clock.now += 60_000
+            with system.database.transaction() as connection:
                 connection.exec_driver_sql("DELETE FROM rates")
-        sent, suspected = len(house.newest(10_000)), self._suspected()
+        sent, suspected = len(system.newest(10_000)), self._suspected()
         posts = [make(number) for number in range(times)]
         with ThreadPoolExecutor(32) as pool:
             answers.update(pool.map(self._post, posts))
         return {
-            "sent": len(house.newest(10_000)) - sent,
+            "sent": len(system.newest(10_000)) - sent,
             "suspected": self._suspected() - suspected,
             "refused": answers["refused"],
         }
@@ -77,35 +77,35 @@ class Attack:
         fields, address = post
         pairs = [("email", f"p{next(self._numbers)}@example.org"), *fields.items()]
         try:
-            return self._house.intake.accept(
+            return self._system.intake.accept(
                 read_form(pairs), ANONYMOUS, Evidence(network_address=address)
             ).status
         except TooManyAttempts:
             return "refused"
 
     def _suspected(self) -> int:
-        with self._house.database.reading() as connection:
+        with self._system.database.reading() as connection:
             found: int = connection.exec_driver_sql("SELECT count(*) FROM suspected_signups").scalar_one()
         return found
 
 
-def test_what_gets_through(house: House, form: Form) -> None:
+def test_what_gets_through(system: System, form: Form) -> None:
     """Naive programs do not; one that reads the page and waits does, as often as the limits let a person.
 
     The table stands in the documentation as it comes out here.
     """
-    attack = Attack(house)
+    attack = Attack(system)
     plain = {"list_id": NEWSLETTER.list_id}
 
-    guarded = house.forms.save(FORM | {"slug": "guarded", "protection": "captcha"})
-    house.clock.now += 10 * 60_000
-    solved = answer(house.proofs.challenge("guarded"))
-    house.clock.now -= 10 * 60_000
+    guarded = system.forms.save(FORM | {"slug": "guarded", "protection": "captcha"})
+    system.clock.now += 10 * 60_000
+    solved = answer(system.proofs.challenge("guarded"))
+    system.clock.now -= 10 * 60_000
 
     def shown(seconds: int, form: Form = form) -> Post:
-        house.clock.now -= seconds * 1_000
-        token = house.protection.token(form)
-        house.clock.now += seconds * 1_000
+        system.clock.now -= seconds * 1_000
+        token = system.protection.token(form)
+        system.clock.now += seconds * 1_000
         return {"form": form.slug, "form_token": token}
 
     def at(number: int) -> str:
@@ -132,7 +132,7 @@ def test_what_gets_through(house: House, form: Form) -> None:
             50, lambda n: (shown(10, guarded) | {"altcha": solved}, at(n))
         ),
         "20 posts with a proof of work each": attack.run(
-            20, lambda n: (shown(10, guarded) | {"altcha": solve_new(house)}, at(n))
+            20, lambda n: (shown(10, guarded) | {"altcha": solve_new(system)}, at(n))
         ),
         "1,000 patient posts from 1,000 networks": attack.run(1_000, lambda n: (shown(10), at(n))),
         "600 people by one form within a minute": attack.run(600, lambda n: (shown(30), at(n))),
@@ -141,8 +141,8 @@ def test_what_gets_through(house: House, form: Form) -> None:
     assert as_markdown(table) in DOCUMENT.read_text(), f"\n{as_markdown(table)}"
 
 
-def solve_new(house: House) -> str:
-    return answer(house.proofs.challenge("guarded"))
+def solve_new(system: System) -> str:
+    return answer(system.proofs.challenge("guarded"))
 
 
 def as_markdown(table: dict[str, dict[str, int]]) -> str:
@@ -155,24 +155,24 @@ def as_markdown(table: dict[str, dict[str, int]]) -> str:
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "172.17.0.1", "10.0.0.1", "::1", "unknown", None])
 def test_an_address_that_is_not_on_the_internet_is_one_network(
-    house: House, form: Form, address: str | None
+    system: System, form: Form, address: str | None
 ) -> None:
     """It is a proxy's, and so perhaps everybody's; but whoever comes by it must have a limit, too."""
-    (network, by_form) = house.protection.limits(address, form)
+    (network, by_form) = system.protection.limits(address, form)
     assert (network.key, by_form.rule) == ("sign-up:no public address", "form_rate")
-    assert network == replace(house.protection.limits("8.8.4.4", form)[1], key=network.key)
+    assert network == replace(system.protection.limits("8.8.4.4", form)[1], key=network.key)
 
 
-def test_an_ipv6_network_is_a_household(house: House) -> None:
+def test_an_ipv6_network_is_a_household(system: System) -> None:
     """The first 64 bits, and the first 48 of who rents a server; of IPv4 the first 24."""
-    address, network, by_form, site = house.protection.limits("2a00:1450:4001:81b::200e", None)
+    address, network, by_form, site = system.protection.limits("2a00:1450:4001:81b::200e", None)
     assert address.key == "sign-up:2a00:1450:4001:81b::200e"
     assert network.key == "sign-up:2a00:1450:4001:081b::/64"
     assert (site.key, site.most) == ("sign-up:2a00:1450:4001::/48", (200, 1_000, 3_000))
     assert by_form.key == "sign-up form:None"
-    by_ipv4 = house.protection.limits("8.8.4.4", None)
+    by_ipv4 = system.protection.limits("8.8.4.4", None)
     assert by_ipv4[1].key == "sign-up:8.8.4.0/24"
-    assert house.protection.limits("::ffff:8.8.4.4", None) == by_ipv4
+    assert system.protection.limits("::ffff:8.8.4.4", None) == by_ipv4
 
 
 @pytest.mark.parametrize(
@@ -187,34 +187,34 @@ def test_an_ipv6_network_is_a_household(house: House) -> None:
     ids=["address", "network", "IPv6 network", "IPv6 site", "no public address"],
 )
 def test_twenty_a_minute_are_no_28_800_a_day(
-    house: House, form: Form, senders: Callable[[int], str], at_most: int
+    system: System, form: Form, senders: Callable[[int], str], at_most: int
 ) -> None:
     """The vendor takes 10,000: nobody who comes from one place gets a large part of them."""
     believed = 0
-    with house.database.transaction() as connection:
+    with system.database.transaction() as connection:
         for minute in range(24 * 60):
-            events = [house.protection.limits(senders(20 * minute + n), form) for n in range(20)]
-            found = counted(connection, events, now=house.clock.now + minute * 60_000)
+            events = [system.protection.limits(senders(20 * minute + n), form) for n in range(20)]
+            found = counted(connection, events, now=system.clock.now + minute * 60_000)
             believed += sum(not each.over for each in found)
     assert 0 < believed <= at_most
 
 
-def test_a_class_behind_one_address_gets_through(house: House, form: Form) -> None:
+def test_a_class_behind_one_address_gets_through(system: System, form: Form) -> None:
     """Thirty within two minutes, and two more classes in the same hour."""
-    limits, believed = house.protection.limits(ONE, form), 0
-    with house.database.transaction() as connection:
+    limits, believed = system.protection.limits(ONE, form), 0
+    with system.database.transaction() as connection:
         for minute in (0, 2, 20, 22, 40, 42):
-            found = counted(connection, [limits] * 15, now=house.clock.now + minute * 60_000)
+            found = counted(connection, [limits] * 15, now=system.clock.now + minute * 60_000)
             believed += sum(not each.over for each in found)
     assert believed == 90
 
 
-def test_people_behind_a_crowd_of_programs_are_believed(house: House, form: Form) -> None:
+def test_people_behind_a_crowd_of_programs_are_believed(system: System, form: Form) -> None:
     """What was found out counts for itself, by address, network and form; and is answered like all."""
-    attack = Attack(house)
+    attack = Attack(system)
     trapped = attack.run(150, lambda _: ({"form": "news", trap_name("news"): "x"}, ONE), anew=True)
     assert trapped == {"sent": 0, "suspected": 100, "refused": 0}
-    person = {"form": "news", "form_token": shown_before(house, form)}
+    person = {"form": "news", "form_token": shown_before(system, form)}
     assert attack.run(20, lambda _: (person, ONE), anew=False) == {"sent": 20, "suspected": 0, "refused": 0}
     # And the other way round: a crowd that is believed does not use up what is kept of programs.
     attack.run(150, lambda _: (person, ONE), anew=True)
@@ -222,14 +222,14 @@ def test_people_behind_a_crowd_of_programs_are_believed(house: House, form: Form
     assert again == {"sent": 0, "suspected": 100, "refused": 0}
 
 
-def test_what_is_not_the_senders_fault_is_never_left_out(house: House) -> None:
+def test_what_is_not_the_senders_fault_is_never_left_out(system: System) -> None:
     """A full form, or a captcha that could not be checked: people are told to come back."""
-    full = house.forms.save(FORM | {"slug": "full", "protection": "none", "most_pending": 1})
-    house.intake.accept(read_form([("form", "full"), ("email", "a@example.org")]), ANONYMOUS, Evidence())
-    house.ceiling.count()
-    outcome = Attack(house).run(150, lambda _: ({"form": full.slug}, ONE), anew=False)
+    full = system.forms.save(FORM | {"slug": "full", "protection": "none", "most_pending": 1})
+    system.intake.accept(read_form([("form", "full"), ("email", "a@example.org")]), ANONYMOUS, Evidence())
+    system.ceiling.count()
+    outcome = Attack(system).run(150, lambda _: ({"form": full.slug}, ONE), anew=False)
     assert outcome == {"sent": 0, "suspected": 100, "refused": 50}
 
 
-def shown_before(house: House, form: Form) -> str:
-    return house.protection.token(form, shown_before=True)
+def shown_before(system: System, form: Form) -> str:
+    return system.protection.token(form, shown_before=True)

@@ -19,7 +19,7 @@ from services.intake.record import Evidence
 from services.protection.day_share import SPAN_MS, SPANS, DayShare, calls_of
 from store.outbox.claims import FRESH_MS
 from store.signups.believed import AcceptedByForm
-from tests.services.conftest import House
+from tests.services.conftest import System
 from tests.services.vendor import NEWSLETTER
 
 DAY_MS, HOUR_MS = 86_400_000, 3_600_000
@@ -48,8 +48,8 @@ def believed() -> Believed:
 
 
 @pytest.fixture
-def share(house: House, believed: Believed) -> DayShare:
-    return DayShare(forms=house.forms, believed=believed, percent=80, clock=house.clock)
+def share(system: System, believed: Believed) -> DayShare:
+    return DayShare(forms=system.forms, believed=believed, percent=80, clock=system.clock)
 
 
 def used_up(share: DayShare, *forms: Form | None) -> list[bool]:
@@ -58,12 +58,12 @@ def used_up(share: DayShare, *forms: Form | None) -> list[bool]:
 
 
 def test_a_flooded_form_leaves_the_rest_to_the_others(
-    house: House, believed: Believed, share: DayShare
+    system: System, believed: Believed, share: DayShare
 ) -> None:
     """8,000 for all together; of the other 2,000 each form, and what comes without one, has an even part."""
-    flooded, quiet = (house.forms.save(FORM | {"slug": slug}) for slug in ("flooded", "quiet"))
-    house.forms.save(FORM | {"slug": "third"})
-    span = house.clock.now // SPAN_MS
+    flooded, quiet = (system.forms.save(FORM | {"slug": slug}) for slug in ("flooded", "quiet"))
+    system.forms.save(FORM | {"slug": "third"})
+    span = system.clock.now // SPAN_MS
     believed.add(flooded, 7_600, span=span)
     believed.add(quiet, 399, span=span)
     assert used_up(share, flooded, quiet, None) == [False, False, False]
@@ -76,71 +76,71 @@ def test_a_flooded_form_leaves_the_rest_to_the_others(
     assert 7_601 + 500 + 500 <= 10_000
 
 
-def test_it_counts_what_a_sign_up_costs(house: House, believed: Believed, share: DayShare) -> None:
+def test_it_counts_what_a_sign_up_costs(system: System, believed: Believed, share: DayShare) -> None:
     """One that is looked up before, and tagged after, takes three calls."""
-    costly = house.forms.save(FORM | {"protect_existing": True, "tags": ["new"]})
+    costly = system.forms.save(FORM | {"protect_existing": True, "tags": ["new"]})
     assert (calls_of(costly), calls_of(None)) == (3, 1)
-    believed.add(costly, 2_666, span=house.clock.now // SPAN_MS)
+    believed.add(costly, 2_666, span=system.clock.now // SPAN_MS)
     assert used_up(share, costly) == [False]
-    believed.add(costly, 1, span=house.clock.now // SPAN_MS)
+    believed.add(costly, 1, span=system.clock.now // SPAN_MS)
     assert used_up(share, costly) == [True]
 
 
-def test_no_24_hours_hold_more(house: House, believed: Believed, share: DayShare) -> None:
+def test_no_24_hours_hold_more(system: System, believed: Believed, share: DayShare) -> None:
     """A flood before midnight counts after it; a span that is over is counted once."""
-    form = house.forms.save(FORM)
-    span = house.clock.now // SPAN_MS
+    form = system.forms.save(FORM)
+    span = system.clock.now // SPAN_MS
     believed.add(form, 9_000, span=span)
     assert used_up(share, form) == [True]
-    house.clock.now = (span + SPANS) * SPAN_MS + 61_000
+    system.clock.now = (span + SPANS) * SPAN_MS + 61_000
     assert used_up(share, form) == [True]
     believed.asked.clear()
     assert used_up(share, form) == [True]
     assert believed.asked == [span + SPANS]
-    house.clock.now = (span + SPANS + 1) * SPAN_MS
+    system.clock.now = (span + SPANS + 1) * SPAN_MS
     assert used_up(share, form) == [False]
 
 
-def test_a_share_of_all_is_no_limit(house: House, believed: Believed) -> None:
+def test_a_share_of_all_is_no_limit(system: System, believed: Believed) -> None:
     """The vendor's own limit then makes sign-ups wait for the next day."""
-    form = house.forms.save(FORM)
-    believed.add(form, 20_000, span=house.clock.now // SPAN_MS)
-    share = DayShare(forms=house.forms, believed=believed, percent=100, clock=house.clock)
+    form = system.forms.save(FORM)
+    believed.add(form, 20_000, span=system.clock.now // SPAN_MS)
+    share = DayShare(forms=system.forms, believed=believed, percent=100, clock=system.clock)
     assert used_up(share, form) == [False]
 
 
 @pytest.fixture
-def flooded(tmp_path: Path, believed: Believed) -> Iterator[House]:
+def flooded(tmp_path: Path, believed: Believed) -> Iterator[System]:
     """Where the form “flooded” has had its share of the day, and the form “quiet” has not."""
-    house = House(tmp_path, store=lambda store: replace(store, believed=cast(AcceptedByForm, believed)))
-    house.connect()
-    form, _ = (house.forms.save(FORM | {"slug": slug}) for slug in ("flooded", "quiet"))
-    believed.add(form, 8_000, span=house.clock.now // SPAN_MS)
-    house.day_share.count()
-    yield house
-    house.database.close()
+    system = System(tmp_path, store=lambda store: replace(store, believed=cast(AcceptedByForm, believed)))
+    system.connect()
+    form, _ = (system.forms.save(FORM | {"slug": slug}) for slug in ("flooded", "quiet"))
+    believed.add(form, 8_000, span=system.clock.now // SPAN_MS)
+    system.day_share.count()
+    yield system
+    system.database.close()
 
 
-def post(house: House, slug: str, **more: str) -> str:
+def post(system: System, slug: str, **more: str) -> str:
     sent = read_form([("form", slug), ("email", f"{slug}@example.org"), *more.items()])
-    return house.intake.accept(sent, ANONYMOUS, Evidence()).id
+    return system.intake.accept(sent, ANONYMOUS, Evidence()).id
 
 
-def test_what_is_over_the_share_waits_for_the_next_day(flooded: House) -> None:
+def test_what_is_over_the_share_waits_for_the_next_day(flooded: System) -> None:
     """It is believed, and delivered once it takes nothing of what is kept for others; they go on as ever."""
     due_at = flooded.clock.now - flooded.clock.now % DAY_MS + DAY_MS + HOUR_MS
     over = post(flooded, "flooded")
     post(flooded, "quiet")
-    assert flooded.courier.step().outcome is Outcome.DELIVERED
+    assert flooded.attempt.step().outcome is Outcome.DELIVERED
     assert [person["email_address"] for person in flooded.vendor.signed_up] == ["quiet@example.org"]
-    assert flooded.courier.step().outcome is Outcome.IDLE
+    assert flooded.attempt.step().outcome is Outcome.IDLE
     assert (flooded.view(over).status, flooded.view(over).next_attempt_at) == ("queued", due_at)
     flooded.clock.now = due_at
-    assert flooded.courier.step().outcome is Outcome.DELIVERED
+    assert flooded.attempt.step().outcome is Outcome.DELIVERED
     assert flooded.view(over).status == "subscribed"
 
 
-def test_a_flood_of_before_midnight_takes_no_call_that_is_kept_for_the_fresh(flooded: House) -> None:
+def test_a_flood_of_before_midnight_takes_no_call_that_is_kept_for_the_fresh(flooded: System) -> None:
     """When it is due, it is older than what claims call fresh."""
     form = flooded.forms.find("flooded")
     tomorrow = flooded.clock.now - flooded.clock.now % DAY_MS + DAY_MS
@@ -151,14 +151,14 @@ def test_a_flood_of_before_midnight_takes_no_call_that_is_kept_for_the_fresh(flo
         assert due_at - flooded.clock.now > FRESH_MS
 
 
-def test_a_wait_for_the_share_has_a_name(flooded: House) -> None:
+def test_a_wait_for_the_share_has_a_name(flooded: System) -> None:
     """An admin reads why sign-ups wait, and by which setting."""
     post(flooded, "flooded")
     told = {problem.code: problem for problem in flooded.health.report().problems}
     assert "ANONYMOUS_SHARE_OF_DAY" in told["signups_wait_for_their_time"].sentence
 
 
-def test_a_trapped_one_is_kept_apart_whatever_the_share(flooded: House) -> None:
+def test_a_trapped_one_is_kept_apart_whatever_the_share(flooded: System) -> None:
     """What gave itself away waits for a person, not for a day."""
     trapped = post(flooded, "flooded", **{trap_name("flooded"): "x"})
     assert flooded.view(trapped).status == "suspected"

@@ -27,7 +27,7 @@ from services.protection.proof_of_work import (
     Challenge,
     ProofOfWork,
 )
-from tests.services.conftest import House
+from tests.services.conftest import System
 from tests.services.vendor import NEWSLETTER
 
 
@@ -68,9 +68,9 @@ NEWS = Form(
 
 
 @pytest.fixture
-def proofs(house: House) -> ProofOfWork:
+def proofs(system: System) -> ProofOfWork:
     return ProofOfWork(
-        keys=lambda: ("secret",), load=FormLoad(clock=house.clock), clock=house.clock, highest=1_000
+        keys=lambda: ("secret",), load=FormLoad(clock=system.clock), clock=system.clock, highest=1_000
     )
 
 
@@ -98,38 +98,38 @@ def test_a_right_answer_is_the_same_however_it_is_sent(proofs: ProofOfWork) -> N
     assert again.once == first.once or again.fault == "wrong_proof"
 
 
-def test_a_proof_counts_once(house: House) -> None:
+def test_a_proof_counts_once(system: System) -> None:
     """Whoever sends it again is kept apart."""
-    house.forms.save(
+    system.forms.save(
         {"slug": "news", "name": "News", "list_ids": [NEWSLETTER.list_id], "protection": "captcha"}
     )
-    form = house.forms.find("news")
+    form = system.forms.find("news")
     assert form is not None
-    token, proof = house.protection.token(form, shown_before=True), answer(house.proofs.challenge("news"))
+    token, proof = system.protection.token(form, shown_before=True), answer(system.proofs.challenge("news"))
     sent = [("form", "news"), ("email", "ada@example.org"), ("form_token", token), ("altcha", proof)]
     for _ in range(3):
-        assert house.intake.accept(read_form(sent), ANONYMOUS, Evidence()).status == "received"
-    assert len(house.newest(10)) == 1
-    assert [suspect.reasons for suspect in house.suspected.waiting(10)] == [("used_proof",)] * 2
+        assert system.intake.accept(read_form(sent), ANONYMOUS, Evidence()).status == "received"
+    assert len(system.newest(10)) == 1
+    assert [suspect.reasons for suspect in system.suspected.waiting(10)] == [("used_proof",)] * 2
 
 
-def test_nobody_can_put_off_the_end_of_a_challenge(house: House, proofs: ProofOfWork) -> None:
+def test_nobody_can_put_off_the_end_of_a_challenge(system: System, proofs: ProofOfWork) -> None:
     """An expiry at the salt's very end could be lengthened by the number's first digits."""
     challenge = proofs.challenge("news")
     assert challenge.salt.endswith("&")
     right = answer(challenge)
-    house.clock.now += LIVES_MS + 1_000
+    system.clock.now += LIVES_MS + 1_000
     assert fault(proofs, right) == "used_proof"
     later = challenge.salt.replace("expires=", "expires=9")
     forged = payload(**asdict(replace(challenge, salt=later)), number=solve(challenge))
     assert fault(proofs, forged) == "wrong_proof"
 
 
-def test_an_answer_counts_for_its_form_and_this_installation(house: House, proofs: ProofOfWork) -> None:
+def test_an_answer_counts_for_its_form_and_this_installation(system: System, proofs: ProofOfWork) -> None:
     """A cheap form of elsewhere solves nothing here."""
     assert fault(proofs, answer(proofs.challenge("other"))) == "wrong_proof"
     elsewhere = ProofOfWork(
-        keys=lambda: ("other",), load=FormLoad(clock=house.clock), clock=house.clock, highest=1_000
+        keys=lambda: ("other",), load=FormLoad(clock=system.clock), clock=system.clock, highest=1_000
     )
     assert fault(proofs, answer(elsewhere.challenge("news"))) == "wrong_proof"
 
@@ -180,13 +180,13 @@ def test_no_answer_is_told_apart(proofs: ProofOfWork) -> None:
     assert fault(proofs, None) == "no_proof"
 
 
-def test_the_price_is_what_it_says(house: House) -> None:
+def test_the_price_is_what_it_says(system: System) -> None:
     """A tenth of a second of a server's core, at the fastest this machine hashes from Python.
 
     A loop in C is about as fast (bench/proof.py measures it); half of the numbers are tried on average.
     """
     challenge = ProofOfWork(
-        keys=lambda: ("secret",), load=FormLoad(clock=house.clock), clock=house.clock
+        keys=lambda: ("secret",), load=FormLoad(clock=system.clock), clock=system.clock
     ).challenge("news")
     assert challenge.maxnumber == HIGHEST
     begun, tried = hashlib.sha256(challenge.salt.encode()), 50_000
@@ -206,25 +206,25 @@ def test_the_price_is_the_same_for_every_form(proofs: ProofOfWork, slug: str) ->
     assert len(salt.partition("?")[0]) >= 24
 
 
-def test_a_busy_form_asks_for_more_up_to_a_bound(house: House) -> None:
+def test_a_busy_form_asks_for_more_up_to_a_bound(system: System) -> None:
     """By what came in the last minute, posts without a proof included; a quiet form does not pay for it."""
-    form = house.forms.save({"slug": "news", "name": "News", "list_ids": [NEWSLETTER.list_id]})
-    assert house.proofs.challenge("news").maxnumber == 1_000
+    form = system.forms.save({"slug": "news", "name": "News", "list_ids": [NEWSLETTER.list_id]})
+    assert system.proofs.challenge("news").maxnumber == 1_000
     trapped = read_form([("form", "news"), ("email", "ada@example.org"), (trap_name("news"), "x")])
     for _ in range(2 * QUIET_PER_MINUTE):
-        house.protection.judge(trapped, form, None)
-    assert 2_000 <= house.proofs.challenge("news").maxnumber <= 2_200
+        system.protection.judge(trapped, form, None)
+    assert 2_000 <= system.proofs.challenge("news").maxnumber <= 2_200
     for _ in range(20 * QUIET_PER_MINUTE):
-        house.proofs.challenge("news")
-    assert house.proofs.challenge("news").maxnumber == MOST_TIMES * 1_000
-    assert house.proofs.challenge("other").maxnumber == 1_000
-    house.clock.now += 120_000
-    assert house.proofs.challenge("news").maxnumber == 1_000
+        system.proofs.challenge("news")
+    assert system.proofs.challenge("news").maxnumber == MOST_TIMES * 1_000
+    assert system.proofs.challenge("other").maxnumber == 1_000
+    system.clock.now += 120_000
+    assert system.proofs.challenge("news").maxnumber == 1_000
 
 
-def test_what_a_quiet_form_asked_for_counts_when_it_is_busy(house: House) -> None:
+def test_what_a_quiet_form_asked_for_counts_when_it_is_busy(system: System) -> None:
     """The visitor could not know that a crowd would come while they typed."""
-    challenge = house.proofs.challenge("news")
+    challenge = system.proofs.challenge("news")
     for _ in range(20 * QUIET_PER_MINUTE):
-        house.load.note("news")
-    assert check(house.proofs, answer(challenge)).fault is None
+        system.load.note("news")
+    assert check(system.proofs, answer(challenge)).fault is None

@@ -10,7 +10,7 @@ from services.protection.visitor_keys import KEPT_MS, PREFIX, VisitorKeys
 from store.engine.database import Database
 from store.errors import StoreError
 from store.key_value import KeyValue
-from tests.services.conftest import Clock, House
+from tests.services.conftest import Clock, System
 from tests.services.protection.test_proof_of_work import NEWS, answer, check
 
 HOUR_MS = 3_600_000
@@ -102,11 +102,11 @@ def test_without_the_store_the_own_key_counts() -> None:
     assert len(keys.form_token()) == len(keys.proof_of_work()) == 1
 
 
-def test_a_proof_under_way_is_good_after_the_change(house: House) -> None:
+def test_a_proof_under_way_is_good_after_the_change(system: System) -> None:
     """Its challenge was made with the key of before; a made-up key is none."""
-    old = ProofOfWork(keys=lambda: ("old",), load=FormLoad(clock=house.clock), clock=house.clock)
-    new = ProofOfWork(keys=lambda: ("new", "old"), load=FormLoad(clock=house.clock), clock=house.clock)
-    foreign = ProofOfWork(keys=lambda: ("foreign",), load=FormLoad(clock=house.clock), clock=house.clock)
+    old = ProofOfWork(keys=lambda: ("old",), load=FormLoad(clock=system.clock), clock=system.clock)
+    new = ProofOfWork(keys=lambda: ("new", "old"), load=FormLoad(clock=system.clock), clock=system.clock)
+    foreign = ProofOfWork(keys=lambda: ("foreign",), load=FormLoad(clock=system.clock), clock=system.clock)
     assert check(new, answer(old.challenge(NEWS.slug))).fault is None
     assert check(new, answer(new.challenge(NEWS.slug))).fault is None
     assert check(old, answer(new.challenge(NEWS.slug))).fault == "wrong_proof"

@@ -9,32 +9,32 @@ from services.signups.manage import AddressUnclear, Retry, SignupActions
 from store.outbox.claimed import Claimed
 from store.outbox.manage import DeliveryActions
 from store.signups.records import SignupRecord, SignupRecords
-from tests.services.conftest import House
+from tests.services.conftest import System
 from tests.store.conftest import accept
 
 
 @pytest.fixture
-def care(house: House) -> SignupActions:
+def care(system: System) -> SignupActions:
     return SignupActions(
-        records=SignupRecords(house.database),
-        deliveries=house.deliveries,
-        care=DeliveryActions(house.database),
-        quota=house.quota,
-        lists=house.lists,
-        clock=house.clock,
+        records=SignupRecords(system.database),
+        deliveries=system.deliveries,
+        care=DeliveryActions(system.database),
+        quota=system.quota,
+        lists=system.lists,
+        clock=system.clock,
     )
 
 
-def claim(house: House) -> Claimed:
-    house.clock.now += 2_000
-    claimed = house.deliveries.claim(house.clock.now)
+def claim(system: System) -> Claimed:
+    system.clock.now += 2_000
+    claimed = system.deliveries.claim(system.clock.now)
     assert isinstance(claimed, Claimed)
     return claimed
 
 
-def park(house: House, name: str) -> None:
-    accept(house.database, name, at=house.clock.now)
-    assert house.deliveries.park(claim(house), now=house.clock.now, error="Refused.")
+def park(system: System, name: str) -> None:
+    accept(system.database, name, at=system.clock.now)
+    assert system.deliveries.park(claim(system), now=system.clock.now, error="Refused.")
 
 
 def record_of(care: SignupActions, name: str) -> SignupRecord:
@@ -43,43 +43,43 @@ def record_of(care: SignupActions, name: str) -> SignupRecord:
     return case.record
 
 
-def test_a_parked_signup_is_due_again_as_if_never_tried(house: House, care: SignupActions) -> None:
+def test_a_parked_signup_is_due_again_as_if_never_tried(system: System, care: SignupActions) -> None:
     """A retry makes it due with all its tries, and it is delivered."""
-    park(house, "s1")
+    park(system, "s1")
     assert care.retry("s1") is Retry.DUE
     record = record_of(care, "s1")
-    assert (record.state, record.due_at, record.attempts) == ("ready", house.clock.now, 0)
-    claimed = claim(house)
+    assert (record.state, record.due_at, record.attempts) == ("ready", system.clock.now, 0)
+    claimed = claim(system)
     assert claimed.source_id == "s1"
-    house.deliveries.delivered(claimed, now=house.clock.now, contact_id="c-1", action="created")
+    system.deliveries.delivered(claimed, now=system.clock.now, contact_id="c-1", action="created")
     case = care.show("s1")
     assert case is not None
     assert [attempt.outcome for attempt in case.attempts] == ["parked: Refused.", "delivered"]
     assert case.what_next.startswith("Nothing to do")
 
 
-def test_only_parked_signups_are_retried(house: House, care: SignupActions) -> None:
+def test_only_parked_signups_are_retried(system: System, care: SignupActions) -> None:
     """A sign-up that waits or is unknown is left alone, and the outcome says so."""
-    accept(house.database, "waiting", at=5)
+    accept(system.database, "waiting", at=5)
     assert care.retry("waiting") is Retry.NOT_PARKED
     assert care.retry("nobody") is Retry.UNKNOWN
     assert record_of(care, "waiting").due_at == 5
 
 
-def test_all_parked_are_retried_at_once(house: House, care: SignupActions) -> None:
+def test_all_parked_are_retried_at_once(system: System, care: SignupActions) -> None:
     """Every parked sign-up is retried and counted, and no other."""
-    park(house, "s1")
-    park(house, "s2")
-    accept(house.database, "waiting", at=5)
+    park(system, "s1")
+    park(system, "s2")
+    accept(system.database, "waiting", at=5)
     assert care.retry_all_parked() == 2
     assert [record_of(care, name).state for name in ("s1", "s2")] == ["ready", "ready"]
     assert record_of(care, "waiting").due_at == 5
     assert care.retry_all_parked() == 0
 
 
-def test_a_retry_leaves_the_id_in_the_log_and_no_address(house: House, care: SignupActions) -> None:
+def test_a_retry_leaves_the_id_in_the_log_and_no_address(system: System, care: SignupActions) -> None:
     """The log shows that a person acted, without personal data."""
-    park(house, "s1")
+    park(system, "s1")
     structlog.contextvars.clear_contextvars()  # what a request of an earlier test left there
     with structlog.testing.capture_logs() as logged:
         care.retry("s1")
@@ -91,14 +91,14 @@ def test_a_retry_leaves_the_id_in_the_log_and_no_address(house: House, care: Sig
     ]
 
 
-def test_a_carried_signup_names_its_carrier(house: House, care: SignupActions) -> None:
+def test_a_carried_signup_names_its_carrier(system: System, care: SignupActions) -> None:
     """A merged sign-up names the one whose call delivered it."""
-    accept(house.database, "leader", contact="ada@example.org", at=1)
-    accept(house.database, "carried", contact="ada@example.org", at=2)
-    claimed = claim(house)
+    accept(system.database, "leader", contact="ada@example.org", at=1)
+    accept(system.database, "carried", contact="ada@example.org", at=2)
+    claimed = claim(system)
     carried = tuple(younger.delivery_id for younger in claimed.younger)
-    house.deliveries.delivered(
-        claimed, now=house.clock.now, contact_id="c-1", action="created", carried=carried
+    system.deliveries.delivered(
+        claimed, now=system.clock.now, contact_id="c-1", action="created", carried=carried
     )
     case = care.show("carried")
     assert case is not None
@@ -106,10 +106,10 @@ def test_a_carried_signup_names_its_carrier(house: House, care: SignupActions) -
 
 
 @pytest.mark.parametrize("typed", ["ada@example.org", " ADA@Example.ORG "])
-def test_an_address_is_found_however_it_is_typed(house: House, care: SignupActions, typed: str) -> None:
+def test_an_address_is_found_however_it_is_typed(system: System, care: SignupActions, typed: str) -> None:
     """Space and capitals do not matter, in the list and in the export."""
-    accept(house.database, "s1", contact="ada@example.org")
-    accept(house.database, "s2")
+    accept(system.database, "s1", contact="ada@example.org")
+    accept(system.database, "s2")
     assert [record.id for record in care.newest(limit=9, email=typed)] == ["s1"]
     assert [record.id for record in care.all(email=typed)] == ["s1"]
 

@@ -18,7 +18,7 @@ from services.submission.consent import Agreed, Consents
 from services.submission.fields import Submission
 from services.submission.sms import NEEDS_CONSENT, SmsConsent, sms_consent
 from store.signups.accept import NewSignup
-from tests.services.delivery.test_sign_up import CREATE, DAY, FIND, FORM, LONG, SHORT, Town
+from tests.services.delivery.test_sign_up import CREATE, DAY, FIND, FORM, LONG, SHORT, SandboxedSystem
 from tests.services.sandbox_account import PRESET_LIST_ID
 from tests.services.vendor import NEWSLETTER
 
@@ -50,12 +50,12 @@ CHANNEL = {
 
 
 @pytest.fixture
-def town(tmp_path: Path) -> Iterator[Town]:
-    town = Town(tmp_path)
-    town.connect()
-    town.forms.save(TEXTS)
-    yield town
-    town.database.close()
+def sandboxed(tmp_path: Path) -> Iterator[SandboxedSystem]:
+    sandboxed = SandboxedSystem(tmp_path)
+    sandboxed.connect()
+    sandboxed.forms.save(TEXTS)
+    yield sandboxed
+    sandboxed.database.close()
 
 
 def by_form(address: str = SHORT, **fields: str) -> Submission:
@@ -66,34 +66,34 @@ def by_list(**fields: str) -> Submission:
     return read_form([("email", SHORT), ("list_id", NEWSLETTER.list_id), *fields.items()])
 
 
-def accept(town: Town, submission: Submission, seen: Evidence = SEEN) -> str:
-    return town.intake.accept(submission, ANONYMOUS, seen).id
+def accept(sandboxed: SandboxedSystem, submission: Submission, seen: Evidence = SEEN) -> str:
+    return sandboxed.intake.accept(submission, ANONYMOUS, seen).id
 
 
-def stored(town: Town) -> list[Any]:
-    with town.database.reading() as connection:
+def stored(sandboxed: SandboxedSystem) -> list[Any]:
+    with sandboxed.database.reading() as connection:
         found = connection.exec_driver_sql("SELECT sms FROM signups ORDER BY received_at").scalars()
         return [json.loads(document) if document else None for document in found]
 
 
-def refused(town: Town, submission: Submission) -> dict[str, str]:
+def refused(sandboxed: SandboxedSystem, submission: Submission) -> dict[str, str]:
     with pytest.raises(InvalidSubmission) as caught:
-        accept(town, submission)
-    assert stored(town) == []
+        accept(sandboxed, submission)
+    assert stored(sandboxed) == []
     return {error.field: error.message for error in caught.value.errors}
 
 
-def sent(town: Town) -> list[Any]:
+def sent(sandboxed: SandboxedSystem) -> list[Any]:
     """What the API was told of text messages, call by call."""
-    town.deliver()
-    bodies = [call["body"] for call in town.account.vendor.calls() if call["method"] in {"POST", "PUT"}]
+    sandboxed.deliver()
+    bodies = [call["body"] for call in sandboxed.account.vendor.calls() if call["method"] in {"POST", "PUT"}]
     return [body.get("sms_channel") for body in bodies if "email_address" in body]
 
 
-def test_a_number_and_its_consent_reach_the_account(town: Town) -> None:
+def test_a_number_and_its_consent_reach_the_account(sandboxed: SandboxedSystem) -> None:
     """Number, dial code and country apart, as the contract wants them, and where it was agreed to."""
-    accept(town, by_form(**MOBILE))
-    assert stored(town) == [
+    accept(sandboxed, by_form(**MOBILE))
+    assert stored(sandboxed) == [
         {
             "number": "+17815551212",
             "country": "US",
@@ -103,15 +103,15 @@ def test_a_number_and_its_consent_reach_the_account(town: Town) -> None:
             "page": PAGE,
         }
     ]
-    assert sent(town) == [CHANNEL]
-    channel = town.account.find(SHORT)["sms_channel"]
+    assert sent(sandboxed) == [CHANNEL]
+    channel = sandboxed.account.find(SHORT)["sms_channel"]
     assert (channel["dial_code"], channel["sms_address"]) == ("1", "7815551212")
     assert channel["sms_channel_consents"][0]["sms_consent_permission"] == "explicit"
 
 
-def test_a_long_address_is_told_by_the_other_operations(town: Town) -> None:
+def test_a_long_address_is_told_by_the_other_operations(sandboxed: SandboxedSystem) -> None:
     """POST /contacts and PUT /contacts/{id} want the number in one piece and less about the consent."""
-    accept(town, by_form(LONG, **MOBILE))
+    accept(sandboxed, by_form(LONG, **MOBILE))
     whole = {
         "full_sms_address": "17815551212",
         "sms_channel_consents": [
@@ -122,16 +122,16 @@ def test_a_long_address_is_told_by_the_other_operations(town: Town) -> None:
             }
         ],
     }
-    assert sent(town) == [whole]
-    assert town.account.find(LONG)["sms_channel"]["sms_address"] == "7815551212"
-    town.later(2_000)
-    accept(town, by_form(LONG, **MOBILE | {"sms_number": "+1 781 555 1213"}))
-    assert sent(town)[-1] == whole | {"full_sms_address": "17815551213"}
-    assert town.account.find(LONG)["sms_channel"]["sms_address"] == "7815551213"
-    town.later(2_000)
-    accept(town, by_form(LONG))
-    assert sent(town)[-1] is None
-    assert town.account.find(LONG)["sms_channel"]["sms_address"] == "7815551213"
+    assert sent(sandboxed) == [whole]
+    assert sandboxed.account.find(LONG)["sms_channel"]["sms_address"] == "7815551212"
+    sandboxed.later(2_000)
+    accept(sandboxed, by_form(LONG, **MOBILE | {"sms_number": "+1 781 555 1213"}))
+    assert sent(sandboxed)[-1] == whole | {"full_sms_address": "17815551213"}
+    assert sandboxed.account.find(LONG)["sms_channel"]["sms_address"] == "7815551213"
+    sandboxed.later(2_000)
+    accept(sandboxed, by_form(LONG))
+    assert sent(sandboxed)[-1] is None
+    assert sandboxed.account.find(LONG)["sms_channel"]["sms_address"] == "7815551213"
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,9 @@ def test_without_number_and_tick_there_is_no_evidence(fields: dict[str, str], ag
 
 @pytest.mark.parametrize("sent_consent", ["false", "No, thanks", "0", "off", "undefined", "nein"])
 @pytest.mark.parametrize("asker", [ANONYMOUS, Requester("shop")])
-def test_a_no_is_never_told_as_a_consent(town: Town, sent_consent: str, asker: Requester) -> None:
+def test_a_no_is_never_told_as_a_consent(
+    sandboxed: SandboxedSystem, sent_consent: str, asker: Requester
+) -> None:
     """With a number it is asked about like a box that was not ticked; without one nothing is asked."""
     number = {"sms_number": "+1 781 555 1212"}
     for submission in (
@@ -153,28 +155,30 @@ def test_a_no_is_never_told_as_a_consent(town: Town, sent_consent: str, asker: R
         by_list(**number, sms_consent=sent_consent),
     ):
         with pytest.raises(InvalidSubmission) as caught:
-            town.intake.accept(submission, asker, SEEN)
+            sandboxed.intake.accept(submission, asker, SEEN)
         assert [(error.field, error.message) for error in caught.value.errors] == [
             ("sms_consent", NEEDS_CONSENT)
         ]
-    town.intake.accept(by_form(sms_consent=sent_consent), asker, SEEN)
-    assert stored(town) == [None]
-    assert sent(town) == [None]
+    sandboxed.intake.accept(by_form(sms_consent=sent_consent), asker, SEEN)
+    assert stored(sandboxed) == [None]
+    assert sent(sandboxed) == [None]
 
 
-def test_an_unclear_consent_is_told_once_and_only_where_a_number_is_asked_for(town: Town) -> None:
+def test_an_unclear_consent_is_told_once_and_only_where_a_number_is_asked_for(
+    sandboxed: SandboxedSystem,
+) -> None:
     """A form that asks for no number takes no consent to messages either."""
-    found = refused(town, by_form(**MOBILE | {"sms_consent": "version 9"}))
+    found = refused(sandboxed, by_form(**MOBILE | {"sms_consent": "version 9"}))
     assert "“version 9” is no wording that this form ever had" in found["sms_consent"]
-    town.forms.save(TEXTS | {"fields": []})
-    accept(town, by_form(sms_consent="maybe"))
-    assert stored(town) == [None]
+    sandboxed.forms.save(TEXTS | {"fields": []})
+    accept(sandboxed, by_form(sms_consent="maybe"))
+    assert stored(sandboxed) == [None]
 
 
-def test_where_no_page_is_told_our_own_address_stands(town: Town) -> None:
+def test_where_no_page_is_told_our_own_address_stands(sandboxed: SandboxedSystem) -> None:
     """The vendor asks for one; a browser may tell none."""
-    accept(town, by_form(**MOBILE), Evidence(service="https://signup.example.org"))
-    assert stored(town)[0]["page"] == "https://signup.example.org"
+    accept(sandboxed, by_form(**MOBILE), Evidence(service="https://signup.example.org"))
+    assert stored(sandboxed)[0]["page"] == "https://signup.example.org"
 
 
 @pytest.mark.parametrize(
@@ -194,10 +198,10 @@ def test_where_no_page_is_told_our_own_address_stands(town: Town) -> None:
     ],
 )
 def test_what_is_wrong_is_said_beside_the_field(
-    town: Town, fields: dict[str, str], wrong: str, says: str
+    sandboxed: SandboxedSystem, fields: dict[str, str], wrong: str, says: str
 ) -> None:
     """In words for a visitor; nothing is stored."""
-    found = refused(town, by_form(**fields))
+    found = refused(sandboxed, by_form(**fields))
     assert set(found) == {wrong}
     assert says in found[wrong]
 
@@ -210,17 +214,17 @@ def test_a_country_is_two_letters(fields: dict[str, str]) -> None:
     assert [error.field for error in caught.value.errors] == ["sms_country"]
 
 
-def test_nothing_about_text_messages_is_needed(town: Town) -> None:
+def test_nothing_about_text_messages_is_needed(sandboxed: SandboxedSystem) -> None:
     """The form asks, and the visitor need not answer."""
-    accept(town, by_form(sms_number=" ", sms_consent=""))
-    assert stored(town) == [None]
-    assert sent(town) == [None]
+    accept(sandboxed, by_form(sms_number=" ", sms_consent=""))
+    assert stored(sandboxed) == [None]
+    assert sent(sandboxed) == [None]
 
 
-def test_a_required_number_is_missed_with_its_consent(town: Town) -> None:
+def test_a_required_number_is_missed_with_its_consent(sandboxed: SandboxedSystem) -> None:
     """First the number; with it comes the tick."""
-    town.forms.save(TEXTS | {"fields": [{"name": "sms_number", "label": "Mobile", "required": True}]})
-    assert set(refused(town, by_form())) == {"sms_number"}
+    sandboxed.forms.save(TEXTS | {"fields": [{"name": "sms_number", "label": "Mobile", "required": True}]})
+    assert set(refused(sandboxed, by_form())) == {"sms_number"}
 
 
 @pytest.mark.parametrize(
@@ -232,28 +236,30 @@ def test_a_required_number_is_missed_with_its_consent(town: Town) -> None:
         ("２０１５５５０１２３", "US", ("1", "2015550123", "US")),
     ],
 )
-def test_numbers_of_many_countries(town: Town, number: str, country: str, told: tuple[str, ...]) -> None:
+def test_numbers_of_many_countries(
+    sandboxed: SandboxedSystem, number: str, country: str, told: tuple[str, ...]
+) -> None:
     """The visitor's country goes before the form's, and the number's own before both."""
-    accept(town, by_form(sms_number=number, sms_country=country, sms_consent="yes"))
-    (channel,) = sent(town)
+    accept(sandboxed, by_form(sms_number=number, sms_country=country, sms_consent="yes"))
+    (channel,) = sent(sandboxed)
     assert tuple(channel[name] for name in ("dial_code", "sms_address", "country_code")) == told
 
 
-def test_a_form_that_asks_for_no_number_takes_none(town: Town) -> None:
+def test_a_form_that_asks_for_no_number_takes_none(sandboxed: SandboxedSystem) -> None:
     """What it does not ask for, nobody may set by it; a wrong number costs nothing then."""
-    town.forms.save(TEXTS | {"fields": []})
-    accept(town, by_form(**MOBILE))
-    town.later(1)
-    accept(town, by_form(sms_number="nonsense"))
-    assert stored(town) == [None, None]
+    sandboxed.forms.save(TEXTS | {"fields": []})
+    accept(sandboxed, by_form(**MOBILE))
+    sandboxed.later(1)
+    accept(sandboxed, by_form(sms_number="nonsense"))
+    assert stored(sandboxed) == [None, None]
 
 
-def test_without_a_form_the_number_tells_its_country(town: Town) -> None:
+def test_without_a_form_the_number_tells_its_country(sandboxed: SandboxedSystem) -> None:
     """And the wording is the one that was sent."""
-    assert "with its country" in refused(town, by_list(**MOBILE))["sms_number"]
-    assert "sms_consent" in refused(town, by_list(sms_number="+1 781 555 1212"))
-    accept(town, by_list(sms_number="+1 781 555 1212", sms_consent="Text me."))
-    (kept,) = stored(town)
+    assert "with its country" in refused(sandboxed, by_list(**MOBILE))["sms_number"]
+    assert "sms_consent" in refused(sandboxed, by_list(sms_number="+1 781 555 1212"))
+    accept(sandboxed, by_list(sms_number="+1 781 555 1212", sms_consent="Text me."))
+    (kept,) = stored(sandboxed)
     assert (kept["consent"], kept["consent_version"]) == ("Text me.", None)
 
 
@@ -261,12 +267,14 @@ def test_without_a_form_the_number_tells_its_country(town: Town) -> None:
     ("sent_consent", "version"),
     [("version 1", 1), ("Yes, text me.", 1), ("version 2", 2), ("Yes, weekly.", 2), ("on", 2)],
 )
-def test_the_wording_that_was_seen_is_the_one_on_record(town: Town, sent_consent: str, version: int) -> None:
+def test_the_wording_that_was_seen_is_the_one_on_record(
+    sandboxed: SandboxedSystem, sent_consent: str, version: int
+) -> None:
     """Versions of its own, beside those of the consent to e-mail."""
-    saved = town.forms.save(TEXTS | {"sms_wording": "Yes, weekly."})
+    saved = sandboxed.forms.save(TEXTS | {"sms_wording": "Yes, weekly."})
     assert saved.sms_wordings == ("Yes, text me.", "Yes, weekly.")
-    accept(town, by_form(**MOBILE | {"sms_consent": sent_consent}))
-    (kept,) = stored(town)
+    accept(sandboxed, by_form(**MOBILE | {"sms_consent": sent_consent}))
+    (kept,) = stored(sandboxed)
     assert kept["consent_version"] == version
     assert kept["consent"] == saved.sms_wordings[version - 1]
 
@@ -279,80 +287,84 @@ def test_the_wording_that_was_seen_is_the_one_on_record(town: Town, sent_consent
         ({"sms_country": "USA"}, "sms_country"),
     ],
 )
-def test_a_number_is_not_asked_for_without_a_wording(town: Town, change: dict[str, Any], field: str) -> None:
+def test_a_number_is_not_asked_for_without_a_wording(
+    sandboxed: SandboxedSystem, change: dict[str, Any], field: str
+) -> None:
     """Without one nobody could agree; nothing is saved."""
     with pytest.raises(InvalidForm) as caught:
-        town.forms.save(TEXTS | change)
+        sandboxed.forms.save(TEXTS | change)
     assert [error.field for error in caught.value.errors] == [field]
-    assert [form.sms_wordings for form in town.forms.all()] == [("Yes, text me.",)]
+    assert [form.sms_wordings for form in sandboxed.forms.all()] == [("Yes, text me.",)]
 
 
-def test_of_two_numbers_the_newest_wins_as_a_whole(town: Town) -> None:
+def test_of_two_numbers_the_newest_wins_as_a_whole(sandboxed: SandboxedSystem) -> None:
     """Number and consent belong together."""
-    accept(town, by_form(**MOBILE))
-    town.later(1)
-    accept(town, by_form(sms_number="+49 1512 3456789", sms_consent="version 1"))
-    town.later(1)
-    accept(town, by_form())
-    (channel,) = sent(town)
+    accept(sandboxed, by_form(**MOBILE))
+    sandboxed.later(1)
+    accept(sandboxed, by_form(sms_number="+49 1512 3456789", sms_consent="version 1"))
+    sandboxed.later(1)
+    accept(sandboxed, by_form())
+    (channel,) = sent(sandboxed)
     assert channel == CHANNEL | {"sms_address": "15123456789", "dial_code": "49", "country_code": "DE"}
 
 
 @pytest.mark.parametrize(("number", "kept"), [("781 555 1212", "7815551212"), ("781 555 9999", "7815551212")])
-def test_a_stranger_takes_nobodys_number(town: Town, number: str, kept: str) -> None:
+def test_a_stranger_takes_nobodys_number(sandboxed: SandboxedSystem, number: str, kept: str) -> None:
     """The same number is agreed to anew, another one is left out."""
-    accept(town, by_form(**MOBILE))
-    town.deliver()
-    town.forms.save(TEXTS | {"protect_existing": True})
-    town.later(60_000)
-    accept(town, by_form(**MOBILE | {"sms_number": number}))
-    assert town.deliver() == [(*FIND, 200), (*FORM, 200)]
-    last = town.account.vendor.calls()[-1]["body"]
+    accept(sandboxed, by_form(**MOBILE))
+    sandboxed.deliver()
+    sandboxed.forms.save(TEXTS | {"protect_existing": True})
+    sandboxed.later(60_000)
+    accept(sandboxed, by_form(**MOBILE | {"sms_number": number}))
+    assert sandboxed.deliver() == [(*FIND, 200), (*FORM, 200)]
+    last = sandboxed.account.vendor.calls()[-1]["body"]
     assert ("sms_channel" in last) == (number == "781 555 1212")
-    assert town.account.find(SHORT)["sms_channel"]["sms_address"] == kept
+    assert sandboxed.account.find(SHORT)["sms_channel"]["sms_address"] == kept
 
 
-def leave(town: Town, address: str) -> None:
+def leave(sandboxed: SandboxedSystem, address: str) -> None:
     """The person answers a text message with STOP."""
-    contact = town.account.find(address)
+    contact = sandboxed.account.find(address)
     consent = {"sms_consent_permission": "unsubscribed", "consent_type": "promotional_sms"}
     channel = {"full_sms_address": "17815551212", "sms_channel_consents": [consent]}
     names = {"email_address": {"address": address}, "update_source": "Contact", "sms_channel": channel}
-    town.account.edit("PUT", f"/{contact['contact_id']}", names)
+    sandboxed.account.edit("PUT", f"/{contact['contact_id']}", names)
 
 
 @pytest.mark.parametrize("address", [SHORT, LONG])
 @pytest.mark.parametrize("protect", [True, False])
 @pytest.mark.parametrize("left_first", [True, False])
-def test_an_old_wish_does_not_undo_a_stop(town: Town, address: str, protect: bool, left_first: bool) -> None:
+def test_an_old_wish_does_not_undo_a_stop(
+    sandboxed: SandboxedSystem, address: str, protect: bool, left_first: bool
+) -> None:
     """Of what waited for more than a day, the number stays out if the person left it since."""
-    accept(town, by_form(address, **MOBILE))
-    town.deliver()
-    town.forms.save(TEXTS | {"protect_existing": protect})
-    town.later(60_000)
+    accept(sandboxed, by_form(address, **MOBILE))
+    sandboxed.deliver()
+    sandboxed.forms.save(TEXTS | {"protect_existing": protect})
+    sandboxed.later(60_000)
     if left_first:
-        leave(town, address)
-        town.later(60_000)
-    signup_id = accept(town, by_form(address, **MOBILE))
+        leave(sandboxed, address)
+        sandboxed.later(60_000)
+    signup_id = accept(sandboxed, by_form(address, **MOBILE))
     if not left_first:
-        town.later(60_000)
-        leave(town, address)
-    town.later(DAY + 1)
-    town.deliver()
-    assert town.view(signup_id).status == "subscribed"
-    (consent,) = town.account.find(address)["sms_channel"]["sms_channel_consents"]
+        sandboxed.later(60_000)
+        leave(sandboxed, address)
+    sandboxed.later(DAY + 1)
+    sandboxed.deliver()
+    assert sandboxed.view(signup_id).status == "subscribed"
+    (consent,) = sandboxed.account.find(address)["sms_channel"]["sms_channel_consents"]
     assert consent["sms_consent_permission"] == ("explicit" if left_first else "unsubscribed")
 
 
-def test_a_salvaged_sign_up_keeps_its_number(town: Town) -> None:
+def test_a_salvaged_sign_up_keeps_its_number(sandboxed: SandboxedSystem) -> None:
     """The same wish from the row as at first."""
-    accept(town, by_form(**MOBILE))
-    with town.database.reading() as connection:
+    accept(sandboxed, by_form(**MOBILE))
+    with sandboxed.database.reading() as connection:
         row = connection.exec_driver_sql("SELECT * FROM signups").mappings().one()
     assert SignUp.restore(NewSignup.of_row(dict(row)))["sms_channel"] == CHANNEL
 
 
-def test_a_new_contact_with_a_long_address_needs_one_call(town: Town) -> None:
+def test_a_new_contact_with_a_long_address_needs_one_call(sandboxed: SandboxedSystem) -> None:
     """The number changes nothing about the way."""
-    accept(town, by_form(LONG, **MOBILE))
-    assert town.deliver() == [(*CREATE, 201)]
+    accept(sandboxed, by_form(LONG, **MOBILE))
+    assert sandboxed.deliver() == [(*CREATE, 201)]
