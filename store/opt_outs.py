@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, case, delete, func, null, or_, select, text, update
 
 from store.engine.database import Database
-from store.schema import UNFINISHED, budget, deliveries, opt_out_refresh, opt_outs
+from store.schema import REFUSED_REQUEST, UNFINISHED, budget, deliveries, opt_out_refresh, opt_outs
 
 # The kind of the deliveries that unsubscribe a contact, see `deliveries.kind`.
 LEAVE = "leave"
@@ -77,7 +77,7 @@ class Outlook:
 class Standing:
     """How fresh the table is, how many calls `day` (UTC) took, and what is known of one contact.
 
-    `leaves_at` (epoch ms) is when it was asked here to unsubscribe the contact, while that still waits.
+    `leaves_at` (epoch ms) is when it was asked here to unsubscribe the contact, until that is done.
     """
 
     refresh: Refresh
@@ -113,9 +113,9 @@ OUTLOOK = (
     .select_from(_WITH_BUDGET)
     .where(_ROW)
 )
-_LEAVES_AT = select(func.max(deliveries.c.received_at)).where(
-    UNFINISHED, deliveries.c.contact_key == bindparam("contact_key"), deliveries.c.kind == LEAVE
-)
+_LEAVE_OF_CONTACT = (deliveries.c.contact_key == bindparam("contact_key"), deliveries.c.kind == LEAVE)
+_LEAVES_AT = select(func.max(deliveries.c.received_at)).where(UNFINISHED, *_LEAVE_OF_CONTACT)
+_REFUSED_AT = select(func.max(deliveries.c.received_at)).where(REFUSED_REQUEST, *_LEAVE_OF_CONTACT)
 STANDING = (
     select(
         *_STATE,
@@ -124,6 +124,7 @@ STANDING = (
         opt_outs.c.left_at,
         opt_outs.c.asked_at,
         _LEAVES_AT.scalar_subquery().label("leaves_at"),
+        _REFUSED_AT.scalar_subquery().label("refused_at"),
     )
     .select_from(_WITH_BUDGET.outerjoin(opt_outs, opt_outs.c.contact_hash == bindparam("contact")))
     .where(_ROW)
@@ -213,7 +214,8 @@ class OptOuts:
             values = {"contact": _hash(contact_key), "contact_key": contact_key}
             row = connection.execute(STANDING, values).one()
         known = None if row.left_at is None else KnownOptOut(row.left_at, row.asked_at)
-        return Standing(_refresh(row), row.call_day, row.used, known, row.leaves_at)
+        leaves_at = max((at for at in (row.leaves_at, row.refused_at) if at is not None), default=None)
+        return Standing(_refresh(row), row.call_day, row.used, known, leaves_at)
 
     def doubt(self) -> None:
         """Record that the table is too old for what waits: the vendor could not be reached for a while."""

@@ -34,6 +34,7 @@ WAITS = text("released_at IS NULL")
 KEEPS_PAYLOAD = text("state IN ('delivered', 'merged', 'dropped') AND payload <> '{}'")
 # Deliveries that no sign-up asked for, which are few.
 REQUESTED = text("source <> 'signup'")
+REFUSED_REQUEST = text("state = 'parked' AND source <> 'signup'")
 HAS_CAUSE = text("state = 'parked' AND cause IS NOT NULL")
 
 # `deliveries.source` of the deliveries that a sign-up asked for.
@@ -169,6 +170,7 @@ deliveries = Table(
     CheckConstraint("(due_at IS NOT NULL) = (state IN ('ready', 'sending'))", name="due_at"),
     Index("uq_deliveries_source_id", "source_id", unique=True),
     _partial_index("ix_deliveries_requested", "received_at", "source_id", where=REQUESTED),
+    _partial_index("ix_deliveries_refused_request", "contact_key", "kind", where=REFUSED_REQUEST),
     _partial_index("ix_deliveries_due", "due_at", "id", where=UNFINISHED),
     _partial_index("ix_deliveries_contact", "contact_key", "id", where=UNFINISHED),
     _partial_index("ix_deliveries_waiting", "received_at", "due_at", where=UNFINISHED),

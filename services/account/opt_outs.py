@@ -71,7 +71,7 @@ JUST_CONNECTED_MS = 10 * SECOND
 class Coverage:
     """Whether the table can be `relied_on`, and what it knows of one contact.
 
-    `leaves_at` (epoch ms) is when it was asked here to unsubscribe the contact, while that still waits.
+    `leaves_at` (epoch ms) is when it was asked here to unsubscribe the contact, until that is done.
     """
 
     relied_on: bool

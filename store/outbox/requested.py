@@ -13,7 +13,7 @@ from store.engine.copies import Entry
 from store.engine.database import Database
 from store.engine.documents import read, written
 from store.opt_outs import LEAVE
-from store.schema import PARKED, REQUESTED, UNFINISHED, deliveries
+from store.schema import REFUSED_REQUEST, REQUESTED, UNFINISHED, deliveries
 
 _INSERT = insert(deliveries).returning(deliveries.c.id)
 _COLUMNS = ("source_id", "kind", "contact_key", "received_at", "state", "action", "last_error", "vendor_said")
@@ -25,7 +25,7 @@ NEWEST = (
 )
 _SAME = (deliveries.c.contact_key == bindparam("contact"), deliveries.c.kind == bindparam("which"))
 WAITING = select(deliveries.c.source_id, deliveries.c.state).where(UNFINISHED, *_SAME).limit(1)
-REFUSED = select(deliveries.c.source_id, deliveries.c.state).where(REQUESTED, PARKED, *_SAME).limit(1)
+REFUSED = select(deliveries.c.source_id, deliveries.c.state).where(REFUSED_REQUEST, *_SAME).limit(1)
 
 
 @dataclass(frozen=True)

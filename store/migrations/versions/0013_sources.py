@@ -9,6 +9,7 @@ branch_labels = None
 depends_on = None
 
 _REQUESTED = sa.text("source <> 'signup'")
+_REFUSED_REQUEST = sa.text("state = 'parked' AND source <> 'signup'")
 # The last constraint of SQLite's table, and the end of the one before it.
 _REFERENCE = ", CONSTRAINT fk_deliveries_signup_id FOREIGN KEY(signup_id) REFERENCES signups (id)"
 _BEFORE_IT = "'merged', 'dropped'))"
@@ -31,6 +32,13 @@ def upgrade() -> None:
         sqlite_where=_REQUESTED,
         postgresql_where=_REQUESTED,
     )
+    op.create_index(
+        "ix_deliveries_refused_request",
+        "deliveries",
+        ["contact_key", "kind"],
+        sqlite_where=_REFUSED_REQUEST,
+        postgresql_where=_REFUSED_REQUEST,
+    )
 
 
 def downgrade() -> None:
@@ -41,6 +49,7 @@ def downgrade() -> None:
             f"{others} deliveries were asked for by no sign-up, which the release before does not know."
             " Restore a backup of before the upgrade, or delete them and their attempts first."
         )
+    op.drop_index("ix_deliveries_refused_request", "deliveries")
     op.drop_index("ix_deliveries_requested", "deliveries")
     op.drop_index("uq_deliveries_source_id", "deliveries")
     op.drop_column("deliveries", "source")

@@ -205,6 +205,7 @@ def test_what_was_refused_is_tried_again_when_asked_again(tmp_path: Path) -> Non
     (refused,) = set(ask_twice(system))
     assert system.attempt.step().outcome is Outcome.PARKED
     assert "refused" in line(the_only(system))
+    assert system.opt_outs.standing(SHORT).leaves_at is not None
     vendor.good = True
     again = requests(system).unsubscribe(SHORT, "asked by phone")
     assert (again.id, again.state) == (refused, "parked")
@@ -224,3 +225,20 @@ def test_what_cannot_be_meant_stores_nothing(sandboxed: SandboxedSystem) -> None
         with pytest.raises(UnusableDecision):
             asked.unsubscribe(SHORT, reason)
     assert asked.newest(10) == []
+
+
+def test_while_a_request_is_parked_no_older_sign_up_is_sent(tmp_path: Path) -> None:
+    """A person has to look at it; until then the word of whoever left counts."""
+    system = System(tmp_path, vendor=Refusing())
+    system.connect()
+    older = system.sign_up(SHORT)
+    system.clock.now += 1_000
+    requests(system).unsubscribe(SHORT, "asked by phone")
+    for _ in range(2):
+        assert system.attempt.step().outcome is Outcome.PARKED
+        system.clock.now += 1_000
+    assert system.deliveries.retry(older, now=system.clock.now)
+    assert system.attempt.step().outcome is Outcome.PARKED
+    assert system.view(older).last_error == LeftSince.plain
+    assert system.vendor.signed_up == []
+    system.database.close()
