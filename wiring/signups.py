@@ -50,12 +50,12 @@ def build_delivery(settings: Settings, storage: Storage, account: Account, tunin
         quota=store.quota,
         connection=account.connection,
         authorize=account.authorize,
-        pacing=Pacing(permits=account.quota, quota=store.quota, clock=clock),
+        pacing=Pacing(quota=account.quota, ledger=store.quota, clock=clock),
         kinds=build_kinds(
             Collaborators(
                 vendor=account.api,
                 lists=account.lists,
-                vocabulary=account.fields_and_tags,
+                fields_and_tags=account.fields_and_tags,
                 opt_outs=account.opt_outs,
                 returning=settings.returning,
                 clock=clock,

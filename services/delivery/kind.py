@@ -31,7 +31,7 @@ class Collaborators:
 
     vendor: ConstantContact
     lists: ListCache
-    vocabulary: FieldsAndTags
+    fields_and_tags: FieldsAndTags
     opt_outs: OptOutTable
     returning: Returning
     clock: Callable[[], int]

@@ -94,15 +94,15 @@ class Calls:
 class Pacing:
     """Holds each delivery's first call back until its reserved time; for a late one another is reserved."""
 
-    def __init__(self, *, permits: CallQuota, quota: QuotaLedger, clock: Callable[[], int]) -> None:
+    def __init__(self, *, quota: CallQuota, ledger: QuotaLedger, clock: Callable[[], int]) -> None:
         """`clock` tells epoch milliseconds."""
-        self._permits = permits
         self._quota = quota
+        self._ledger = ledger
         self._clock = clock
 
     def calls(self, claimed: Claimed, stop: threading.Event) -> Calls:
         """Return what reserves the calls of a claimed delivery; once `stop` is set, none is waited for."""
-        return Calls(claimed, self._permits, stop, self._clock)
+        return Calls(claimed, self._quota, stop, self._clock)
 
     def wait_for(self, claimed: Claimed, stop: threading.Event) -> None:
         """Return at the moment at which the claimed delivery's first call may be sent.
@@ -118,16 +118,16 @@ class Pacing:
             now = self._clock()
             if stop.is_set() or now - claimed.starts_at > FORSAKEN_MS:
                 raise NotSent
-            if not self._permits.spoilt(starts_at, now) and self._in_time(now - starts_at, now):
+            if not self._quota.spoilt(starts_at, now) and self._in_time(now - starts_at, now):
                 return
             late_in_a_row += 1
             if late_in_a_row > MAX_LATE_IN_A_ROW:
                 # A disk on which every commit takes that long would make each call late: the margin grows
                 # until it covers them.
-                self._quota.throttled(now, reason="This machine is slow; calls go out with wider gaps.")
-            starts_at = self._permits.reserve(own_probe=claimed.probe, patience_ms=PATIENCE_MS, stop=stop)
+                self._ledger.throttled(now, reason="This machine is slow; calls go out with wider gaps.")
+            starts_at = self._quota.reserve(own_probe=claimed.probe, patience_ms=PATIENCE_MS, stop=stop)
 
     def _in_time(self, late: int, now: int) -> bool:
         if late <= ALWAYS_IN_TIME_MS:
             return True
-        return late <= self._quota.read().margin_at(now) - NETWORK_MS
+        return late <= self._ledger.read().margin_at(now) - NETWORK_MS

@@ -225,7 +225,7 @@ def test_somebody_who_was_added_meanwhile_is_protected_too(sandboxed: SandboxedS
         Collaborators(
             vendor=vendor,
             lists=sandboxed.lists,
-            vocabulary=sandboxed.vocabulary,
+            fields_and_tags=sandboxed.vocabulary,
             opt_outs=sandboxed.opt_out_table,
             returning="confirm",
             clock=sandboxed.clock,

@@ -66,7 +66,7 @@ def disk(system: System) -> SlowDisk:
 @pytest.fixture
 def departures(system: System, disk: SlowDisk) -> Pacing:
     permits = CallQuota(disk, clock=system.clock, monotonic=system.clock.monotonic)
-    return Pacing(permits=permits, quota=disk, clock=system.clock)
+    return Pacing(quota=permits, ledger=disk, clock=system.clock)
 
 
 _numbers = count()
@@ -170,8 +170,8 @@ def test_a_clock_that_was_set_forward_brings_no_fifth_call_into_a_second(
     """
     leapt = [0]
     departures = Pacing(
-        permits=CallQuota(disk, clock=system.clock, monotonic=lambda: (system.clock() - leapt[0]) / 1000),
-        quota=disk,
+        quota=CallQuota(disk, clock=system.clock, monotonic=lambda: (system.clock() - leapt[0]) / 1000),
+        ledger=disk,
         clock=system.clock,
     )
     stop = Waiting(system.clock)

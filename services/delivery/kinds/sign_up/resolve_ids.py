@@ -53,10 +53,10 @@ class Resolved:
 class IdResolver:
     """Looks up the ids, first in what is cached, then once at the vendor."""
 
-    def __init__(self, *, vendor: ConstantContact, vocabulary: FieldsAndTags) -> None:
+    def __init__(self, *, vendor: ConstantContact, fields_and_tags: FieldsAndTags) -> None:
         self._vendor = vendor
-        self._fields = vocabulary.fields
-        self._tags = vocabulary.tags
+        self._fields = fields_and_tags.fields
+        self._tags = fields_and_tags.tags
 
     def resolve(self, merged: Merged, reserve: Reserve, *, anew: bool = False) -> Resolved:
         """Return the change with ids for names. `reserve` precedes each call; `anew` ignores the cache.

@@ -68,7 +68,7 @@ class SignUp:
     def __init__(self, collaborators: Collaborators) -> None:
         self._vendor = collaborators.vendor
         self._lists = LiveLists(collaborators.lists)
-        self._ids = IdResolver(vendor=collaborators.vendor, vocabulary=collaborators.vocabulary)
+        self._ids = IdResolver(vendor=collaborators.vendor, fields_and_tags=collaborators.fields_and_tags)
         self._confirmed_opt_in = ConfirmedOptIn(collaborators.vendor, collaborators.clock)
         self._opt_outs = collaborators.opt_outs
         self._returning = collaborators.returning
