@@ -36,11 +36,7 @@ class SingleFlight:
         forget: Callable[[], None],
         patience: float = PATIENCE_SECONDS,
     ) -> None:
-        self._storage, self._clock, self._wait = (
-            context.storage,
-            context.clock,
-            context.wait,
-        )
+        self._storage, self._clock, self._wait = context.storage, context.clock, context.wait
         self._refresher = refresher
         self._ownership = ownership
         self._forget = forget
