@@ -4,8 +4,6 @@
 first use, and Constant Contact is called when there is something to send.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 from typing import Any

@@ -1,7 +1,5 @@
 """gunicorn's configuration, which it reads by itself from the working directory; options override it."""
 
-from __future__ import annotations
-
 import gc
 import itertools
 import os

@@ -3,8 +3,6 @@
 No caller logs secrets; the redaction here is a second safeguard.
 """
 
-from __future__ import annotations
-
 import logging
 import os
 import re

@@ -1,7 +1,5 @@
 """Run every measurement and print one table."""
 
-from __future__ import annotations
-
 import platform
 
 import gunicorn

@@ -1,7 +1,5 @@
 """Accepting a sign-up, as a ratio to a bare Flask echo measured in the same run."""
 
-from __future__ import annotations
-
 import statistics
 import time
 from collections.abc import Callable, Mapping

@@ -1,7 +1,5 @@
 """Whether the time until a stranger's answer reveals what became of the sign-up, which it must not."""
 
-from __future__ import annotations
-
 import http.client
 import json
 import statistics

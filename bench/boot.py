@@ -1,7 +1,5 @@
 """From the start command to the first answer, and the memory of a worker."""
 
-from __future__ import annotations
-
 import statistics
 import tempfile
 

@@ -1,7 +1,5 @@
 """1,000 sign-ups in ten seconds, delivered meanwhile, while Constant Contact answers, hangs or is down."""
 
-from __future__ import annotations
-
 import tempfile
 from pathlib import Path
 from urllib.parse import urlsplit

@@ -1,7 +1,5 @@
 """Where a measurement stores sign-ups: on this disk, on a slower one, in PostgreSQL."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess

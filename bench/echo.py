@@ -1,7 +1,5 @@
 """The baseline: a Flask view that echoes a JSON post, served by as many workers and threads as the app."""
 
-from __future__ import annotations
-
 from flask import Flask, jsonify, request
 from flask.typing import ResponseReturnValue
 

@@ -1,7 +1,5 @@
 """Post sign-ups over kept connections from a process of its own, and time each answer."""
 
-from __future__ import annotations
-
 import http.client
 import json
 import multiprocessing

@@ -1,7 +1,5 @@
 """What the proof of work costs a program, by one core of this machine."""
 
-from __future__ import annotations
-
 import shutil
 import subprocess
 import tempfile

@@ -1,7 +1,5 @@
 """Processor time for reading a sign-up and judging whether a program sent it, without a proof of work."""
 
-from __future__ import annotations
-
 import statistics
 import tempfile
 import time

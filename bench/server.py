@@ -1,7 +1,5 @@
 """A gunicorn for a measurement, with the app or the baseline, and as many workers for both."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """How long honest visitors wait while 2,000 connections drip a byte every five seconds."""
 
-from __future__ import annotations
-
 import json
 import tempfile
 import threading

@@ -1,7 +1,5 @@
 """What handing out an access token costs while no refresh is due."""
 
-from __future__ import annotations
-
 import statistics
 import tempfile
 import threading

@@ -1,7 +1,5 @@
 """How much longer a sign-up is answered while Constant Contact takes 8 s to hand out a token."""
 
-from __future__ import annotations
-
 import tempfile
 import time
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """The `flask` commands: thin, they call services."""
 
-from __future__ import annotations
-
 from flask import Flask
 
 from commands.connection import connection

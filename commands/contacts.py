@@ -1,7 +1,5 @@
 """`flask contacts`: changes to single contacts that somebody asks for by telephone or mail."""
 
-from __future__ import annotations
-
 import click
 from flask.cli import with_appcontext
 

@@ -1,7 +1,5 @@
 """What every command needs: the use cases, the service's address, and errors as sentences."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 

@@ -1,7 +1,5 @@
 """`flask forms`."""
 
-from __future__ import annotations
-
 from typing import get_args
 
 import click

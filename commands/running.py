@@ -1,7 +1,5 @@
 """`flask sandbox|worker|drain|lists|sign-in-link|doctor`."""
 
-from __future__ import annotations
-
 import gc
 import os
 import signal

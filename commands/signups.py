@@ -1,7 +1,5 @@
 """`flask signups`; it shows people's data in full."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """Forms as text for a terminal, and how such text is printed."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 import click

@@ -3,8 +3,6 @@
 The package knows nothing of the application that uses it. See README.md beside this file.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 

@@ -1,7 +1,5 @@
 """What the operations of the API share: the bearer token, JSON bodies, paging."""
 
-from __future__ import annotations
-
 import base64
 import binascii
 from collections.abc import Callable, Sequence

@@ -18,8 +18,6 @@ SandboxError
 └── ConnectionDropped     the injected cut: no answer at all
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 

@@ -1,7 +1,5 @@
 """What every call passes before and after its view: the limits, the injected faults, the log of calls."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import re

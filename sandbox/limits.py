@@ -1,7 +1,5 @@
 """The application's limits: calls in a sliding second and in a UTC day (vendor page: rate_limits)."""
 
-from __future__ import annotations
-
 from collections import Counter, deque
 from datetime import UTC, datetime
 

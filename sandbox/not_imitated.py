@@ -4,8 +4,6 @@ A 404 would mean that Constant Contact lacks the operation. A wrong method on on
 on any other.
 """
 
-from __future__ import annotations
-
 from typing import NoReturn
 
 from flask import Blueprint, request

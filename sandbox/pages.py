@@ -1,7 +1,5 @@
 """The front page, and the headers of every page."""
 
-from __future__ import annotations
-
 from flask import Blueprint, Response, render_template
 
 from sandbox.authorization.client import SANDBOX_CLIENT_ID, SANDBOX_CLIENT_SECRET

@@ -1,7 +1,5 @@
 """The simulated account: everything in memory, under one lock."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -74,7 +72,7 @@ class Settings:
     latency: float = 0
     activity_seconds: float = 2
 
-    def changed(self, changes: Mapping[str, Any]) -> Settings:
+    def changed(self, changes: Mapping[str, Any]) -> "Settings":
         """Return these settings with some of them replaced.
 
         Raises:

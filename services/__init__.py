@@ -1,7 +1,5 @@
 """The use cases, free of any web framework. `Services` is what the outside is given."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 

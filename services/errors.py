@@ -10,8 +10,6 @@ ServiceError
 └── ListsUnavailable      the lists were never fetched and cannot be now
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 

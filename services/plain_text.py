@@ -6,8 +6,6 @@ and each letter in one spelling only (NFC, https://www.unicode.org/reports/tr15/
 mend it is refused (`admitted`); any other is mended (`mended`), with U+FFFD for what was lost.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Callable

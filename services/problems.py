@@ -3,8 +3,6 @@
 docs/problems.md lists the codes.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum

@@ -1,7 +1,5 @@
 """A peer's connection, and its state between requests for the worker's loop."""
 
-from __future__ import annotations
-
 import socket
 from enum import Enum, auto
 from typing import Any

@@ -1,7 +1,5 @@
 """All connections of a worker while they wait for their peers: one selector, bounded time, bounded memory."""
 
-from __future__ import annotations
-
 import json
 import selectors
 import socket

@@ -6,8 +6,6 @@ connection ends with the answer. A wrong guess can end a connection, but it can 
 smuggle a request in.
 """
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 

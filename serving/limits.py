@@ -1,7 +1,5 @@
 """How many bytes and seconds a peer may take before its connection is ended."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 # Files a worker needs beside its connections: database, logs, calls to others.
@@ -45,7 +43,7 @@ class Limits:
     stop_idle_seconds: float = 2
     stop_unfinished_seconds: float = 5
 
-    def within(self, open_files: int) -> Limits:
+    def within(self, open_files: int) -> "Limits":
         """Return the limits with as many connections as a process with `open_files` files may have."""
         room = max(OTHER_FILES // 4, open_files - OTHER_FILES)
         return replace(self, connections=min(self.connections, room))

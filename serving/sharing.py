@@ -1,7 +1,5 @@
 """How many peers each worker of one server serves, in memory that the workers share."""
 
-from __future__ import annotations
-
 import mmap
 from collections.abc import Callable, Iterator
 

@@ -1,7 +1,5 @@
 """What a thread gets in place of the peer's socket: one complete request, and a buffer for the answer."""
 
-from __future__ import annotations
-
 import errno
 import select
 import socket

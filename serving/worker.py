@@ -5,8 +5,6 @@ two seconds for a peer to close. Here the loop reads head and body, sends what a
 and closes; a thread has a connection only from the last byte of a request until its answer is made.
 """
 
-from __future__ import annotations
-
 import errno
 import resource
 import selectors

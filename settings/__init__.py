@@ -4,8 +4,6 @@
 variables count as absent, because many hosts cannot delete one.
 """
 
-from __future__ import annotations
-
 import hashlib
 import os
 from collections.abc import Mapping
@@ -115,7 +113,7 @@ class Settings(BaseModel):
     installation: str = Field("", alias=INSTALLATION)
 
     @classmethod
-    def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> "Settings":
         """Read `environ`, by default the process's environment over a `.env` file in the working directory.
 
         Raises:

@@ -1,7 +1,5 @@
 """Changes to the environment before it is checked: values that the host implies, and generated secrets."""
 
-from __future__ import annotations
-
 import ipaddress
 import os
 import secrets

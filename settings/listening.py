@@ -1,7 +1,5 @@
 """BIND, where the server listens, in gunicorn's notation: a host, host:port, unix:path or fd://number."""
 
-from __future__ import annotations
-
 import ipaddress
 import re
 

@@ -4,8 +4,6 @@ A secret that was typed, not drawn at random, has few different characters, repe
 word that everybody tries. Each of these is taken out, and the rest is measured.
 """
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Mapping, Sequence

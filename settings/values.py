@@ -1,7 +1,5 @@
 """The types of single values: how the text of a variable is read and checked."""
 
-from __future__ import annotations
-
 import ipaddress
 from typing import Annotated
 from urllib.parse import urlsplit

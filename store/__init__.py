@@ -1,7 +1,5 @@
 """Every SQL statement of the application. `Store` has one object a subject, over one database."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -58,7 +56,7 @@ class Store:
         spooled: Callable[[], bool],
         stranger: str,
         ceiling: SuspectedCeiling = CEILING,
-    ) -> Store:
+    ) -> "Store":
         """Return the store in `database`; nothing is opened.
 
         Args:

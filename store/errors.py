@@ -13,8 +13,6 @@ StoreError
 └── StoreMisconfigured  a wrong setting: a person must act, a later try fails as well
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 

@@ -1,7 +1,5 @@
 """The forms that an admin makes, and every wording of consent that they ever showed."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

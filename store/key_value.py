@@ -1,7 +1,5 @@
 """Small texts by key, such as the cached lists of the account: the table `meta`."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from sqlalchemy import delete, select, text

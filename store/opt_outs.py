@@ -4,8 +4,6 @@ The list is read in rounds, page by page, by the process that holds the row's le
 knows everybody who had left when the round began.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass

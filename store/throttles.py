@@ -1,7 +1,5 @@
 """Counts of events per time window, and tokens that work once, both shared by all processes."""
 
-from __future__ import annotations
-
 from sqlalchemy import Connection, delete, select, text
 
 from store.engine.database import Database

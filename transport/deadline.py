@@ -8,8 +8,6 @@ variable `_current`, and a connection of urllib3, which gets no argument of ours
 connects (`_connected`) and right before the first byte (`_before_request`, which also calls `depart`).
 """
 
-from __future__ import annotations
-
 import os
 import socket
 import threading

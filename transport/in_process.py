@@ -3,8 +3,6 @@
 The app reaches its built-in sandbox through it, with the same client code as the vendor.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from io import BytesIO
 from typing import Any

@@ -1,7 +1,5 @@
 """The web layer: blueprints, guards, error answers and headers. A view holds no rules."""
 
-from __future__ import annotations
-
 from flask import Flask
 from flask_wtf.csrf import CSRFProtect
 

@@ -1,7 +1,5 @@
 """Access to the use cases from a view of the running app."""
 
-from __future__ import annotations
-
 from typing import cast
 
 from flask import current_app

@@ -1,7 +1,5 @@
 """Error answers: problem documents (RFC 9457) for programs, pages for people, no text of an exception."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict

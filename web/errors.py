@@ -1,7 +1,5 @@
 """Which exception is answered with which status and sentences."""
 
-from __future__ import annotations
-
 import structlog
 from flask import Flask, Response
 from flask_wtf.csrf import CSRFError

@@ -1,7 +1,5 @@
 """Log one line per request, without secrets: no query string, no token, no sign-up id."""
 
-from __future__ import annotations
-
 import re
 import ssl
 import time

@@ -1,7 +1,5 @@
 """Template filters that write epoch milliseconds as a UTC time, for people or for machines."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 
 from flask import Flask

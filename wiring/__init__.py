@@ -1,7 +1,5 @@
 """`build_services` builds every part with its collaborators. Importing this package starts nothing."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from services import Services

@@ -1,7 +1,5 @@
 """Who may do what: the admin, API keys and proxies; and the keys that are derived from SECRET_KEY."""
 
-from __future__ import annotations
-
 import hashlib
 from dataclasses import dataclass
 from datetime import timedelta

@@ -1,7 +1,5 @@
 """The threads of a serving process: refreshing tokens, housekeeping, delivery; and opening the database."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable
 from contextlib import suppress

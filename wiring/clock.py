@@ -1,7 +1,5 @@
 """The machine's clock, and what else only a test replaces."""
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """The connection to Constant Contact: how it is made, kept alive, rescued and ended."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

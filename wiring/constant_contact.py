@@ -1,7 +1,5 @@
 """Which Constant Contact is called, and the account that is connected there."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -53,7 +51,7 @@ class Vendor:
     sandbox: Flask | None = None
 
     @classmethod
-    def at(cls, settings: Settings) -> Vendor:
+    def at(cls, settings: Settings) -> "Vendor":
         """Return the one at the addresses of the settings."""
         return cls(
             AuthorizationServer(
@@ -67,7 +65,7 @@ class Vendor:
         )
 
     @classmethod
-    def in_process(cls, app: Flask) -> Vendor:
+    def in_process(cls, app: Flask) -> "Vendor":
         """Return a sandbox that is called without a socket."""
         session = DeadlineSession(TOTAL_SECONDS)
         session.mount(IN_PROCESS, InProcessAdapter(app, dropped=sandbox.ConnectionDropped))

@@ -1,7 +1,5 @@
 """The forms, and the protection against programs that fill them in."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass

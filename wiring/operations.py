@@ -1,7 +1,5 @@
 """Operations of a running service: health, metrics, doctor, housekeeping."""
 
-from __future__ import annotations
-
 from services.access.proxy_watch import ProxyWatch
 from services.connection.control import ConnectionControl
 from services.delivery.worker import Delivery

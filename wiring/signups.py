@@ -1,7 +1,5 @@
 """Intake of sign-ups, and their delivery."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from services.access.derived_keys import DerivedKeys

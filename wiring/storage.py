@@ -1,7 +1,5 @@
 """The database, and what keeps sign-ups while the database fails."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from services.access.requester import STRANGER

@@ -1,7 +1,5 @@
 """The account's own addresses, from which and to which campaigns may be sent."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """The account operations that a connecting application needs."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, request

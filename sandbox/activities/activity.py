@@ -1,7 +1,5 @@
 """The activities of the account, from the request to the ten days after (vendor page: activity_status)."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any

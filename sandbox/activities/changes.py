@@ -3,8 +3,6 @@
 Each returns what could not be done, in words. Tags and lists that were deleted meanwhile are skipped.
 """
 
-from __future__ import annotations
-
 from sandbox.activities.sources import live_list_ids
 from sandbox.contacts import rules
 from sandbox.contacts.records import Contact

@@ -4,8 +4,6 @@ The contract's `source`: "Source types are mutually exclusive." The contacts tha
 that do when the request arrives (assumed).
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping
 from typing import Any
 

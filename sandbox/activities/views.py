@@ -1,7 +1,5 @@
 """Bulk operations on contacts, and the states of all activities."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection
 from typing import Any
 from uuid import UUID

@@ -4,8 +4,6 @@ One client id stands for both kinds, which at the vendor are two settings of an 
 without a secret begins a public connection (vendor page: pkce_flow), and that keeps its kind.
 """
 
-from __future__ import annotations
-
 import hmac
 from urllib.parse import unquote_plus
 

@@ -1,7 +1,5 @@
 """JSON Web Tokens (RFC 7519) as the vendor signs them, with RS256, and the set of keys to check them by."""
 
-from __future__ import annotations
-
 import base64
 import json
 from functools import cache

@@ -5,8 +5,6 @@ the family (8), the number within the family (4), the time of issue in ms (6), m
 scopes (2), and the signature (12).
 """
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 import secrets

@@ -3,8 +3,6 @@
 Vendor pages: server_flow, pkce_flow; RFC 6749 §4.1 and §6, RFC 7636.
 """
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from typing import Any

@@ -4,8 +4,6 @@ Codes live in memory. Tokens are signed, so they outlive the process: a validly 
 process has never seen is taken on trust and its family is recreated with that token as the newest.
 """
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 import secrets

@@ -4,8 +4,6 @@ Members that the contract does not name are ignored: its objects are open (no `a
 A named member with null is refused, because the contract gives it a type.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Collection, Mapping
 from datetime import date

@@ -1,7 +1,5 @@
 """The custom fields of the account."""
 
-from __future__ import annotations
-
 from itertools import count
 from typing import Any
 from uuid import UUID, uuid4

@@ -1,7 +1,5 @@
 """What the values of custom fields may be: assumed from their types, since the contract says no more."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """The bodies of the contact operations, checked against the contract; called with the world's lock held."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from sandbox.contacts.body import PERMISSIONS, SOURCES, BodyCheck

@@ -1,7 +1,5 @@
 """Contact lists."""
 
-from __future__ import annotations
-
 from typing import Any
 from uuid import UUID, uuid4
 

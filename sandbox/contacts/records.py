@@ -1,7 +1,5 @@
 """The records of the simulated account and how the API shows them."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime

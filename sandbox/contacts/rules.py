@@ -1,7 +1,5 @@
 """What the operations do to the account's contacts, apart from HTTP; called with the world's lock held."""
 
-from __future__ import annotations
-
 from typing import Any
 from uuid import uuid4
 

@@ -1,7 +1,5 @@
 """A contact's number for text messages and the consents to them, as the API shows them."""
 
-from __future__ import annotations
-
 from typing import Any
 from uuid import uuid4
 

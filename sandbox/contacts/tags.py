@@ -1,7 +1,5 @@
 """The account's tags."""
 
-from __future__ import annotations
-
 from typing import Any
 from uuid import UUID, uuid4
 

@@ -1,7 +1,5 @@
 """The record of calls to the API and the token endpoint, bounded in number and in size."""
 
-from __future__ import annotations
-
 import json
 from collections import deque
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Injected faults: what goes wrong, for which calls, how often."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from fnmatch import fnmatchcase

@@ -5,8 +5,6 @@ application that mounts the sandbox may admit others, and must refuse requests t
 forwards.
 """
 
-from __future__ import annotations
-
 import ipaddress
 import json
 from collections.abc import Iterator, Sequence

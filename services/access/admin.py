@@ -1,7 +1,5 @@
 """Who may act as admin: who knows the password, or has a one-time link from `flask sign-in-link`."""
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 import secrets

@@ -1,7 +1,5 @@
 """The API keys of other servers, and the token of the scheduler that drains."""
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 

@@ -5,8 +5,6 @@ things that visitors are given are signed with keys that are derived once more, 
 of SECRET_KEY (services/protection/visitor_keys.py).
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from functools import lru_cache
 

@@ -1,7 +1,5 @@
 """How often the admin's password may be tried, by one address, by its networks, and by all together."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import structlog

@@ -4,8 +4,6 @@ A visitor has one IPv4 address, but as many IPv6 addresses as fit into a /64, an
 a whole /48. So a request is counted by its address and by the networks around it.
 """
 
-from __future__ import annotations
-
 import ipaddress
 from dataclasses import dataclass
 from functools import lru_cache

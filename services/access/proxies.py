@@ -5,8 +5,6 @@ With a wrong number all visitors seem to have one address, or each can make up h
 the requests.
 """
 
-from __future__ import annotations
-
 import ipaddress
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -87,7 +85,7 @@ class ProxyRules:
         """
         return self.hops > 0 and self._may_be_proxy(peer)
 
-    def look(self, environ: Mapping[str, object]) -> ProxyObservation | None:
+    def look(self, environ: Mapping[str, object]) -> "ProxyObservation | None":
         """Return what a request shows about the proxies, None where it shows nothing.
 
         It is asked before anything forwarded is believed. A health probe from within shows nothing. Cheap

@@ -4,8 +4,6 @@ A request only sets a value in memory. Housekeeping compares it with what the da
 processes and the commands say the same; the same observation is written once a day.
 """
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass, field
 from typing import Any

@@ -1,7 +1,5 @@
 """Who sends a request, by the API key it brings."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 # The name under which sign-ups without an API key are stored.

@@ -3,8 +3,6 @@
 Each is fetched anew every hour, kept in the store, and served stale while Constant Contact is unreachable.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Values of custom fields: as the account takes them, or a sentence why they do not fit."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 

@@ -3,8 +3,6 @@
 While they are not known, no sign-up is refused for them: names are looked up again at delivery.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -60,7 +58,7 @@ class FieldsAndTags:
         meta: KeyValue,
         permits: CallQuota,
         clock: Clock,
-    ) -> FieldsAndTags:
+    ) -> "FieldsAndTags":
         """Make both caches; nothing is fetched yet."""
         fields = AccountCache(
             FIELDS, vendor.custom_fields, connection=connection, meta=meta, permits=permits, clock=clock

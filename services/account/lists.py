@@ -1,7 +1,5 @@
 """The account's lists, and which of those that sign-ups name are gone."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Iterable
 

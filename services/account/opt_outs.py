@@ -4,8 +4,6 @@ Each reading costs a call, instead of one call for each sign-up. Where the table
 the delivery looks its contact up instead (`covers`).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace

@@ -1,7 +1,5 @@
 """Record what happens to the connection in the audit, without ever failing it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import structlog

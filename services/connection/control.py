@@ -1,7 +1,5 @@
 """What a person may do to the connection, and how often."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Protocol
 

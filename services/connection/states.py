@@ -1,7 +1,5 @@
 """The states of the connection in words: what happened, and whether pressing Connect mends it."""
 
-from __future__ import annotations
-
 from store.connection.oauth_connection import ConnectionRow
 
 # state: (what happened, whether pressing Connect mends it)

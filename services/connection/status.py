@@ -1,7 +1,5 @@
 """How the connection stands, in words for people, and whether a delivery may be sent by it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

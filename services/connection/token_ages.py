@@ -1,7 +1,5 @@
 """How old the tokens are and how refreshing them goes; never a token itself."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from store.connection.oauth_connection import ConnectionRow
@@ -27,7 +25,7 @@ class TokenAges:
     retry_in: int | None
 
     @classmethod
-    def of(cls, row: ConnectionRow, now: int) -> TokenAges:
+    def of(cls, row: ConnectionRow, now: int) -> "TokenAges":
         """Read the ages at `now` (epoch ms) off the stored connection."""
         access, refresh = row.access_sealed is not None, row.refresh_sealed is not None
         # Obtaining a token counts as its first use: the vendor's 180 days run from then.

@@ -1,7 +1,5 @@
 """Whose account an access token opens, and what its user may do there."""
 
-from __future__ import annotations
-
 import base64
 import json
 from collections.abc import Mapping

@@ -4,8 +4,6 @@ https://developer.constantcontact.com/api_guide/custom_fields.html
 https://developer.constantcontact.com/api_guide/tags_overview.html
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 

@@ -4,8 +4,6 @@ The text of an exception of requests holds the address that was called, and with
 innermost cause is looked for, and known causes have words of our own.
 """
 
-from __future__ import annotations
-
 import re
 import socket
 import ssl

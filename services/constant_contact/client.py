@@ -4,8 +4,6 @@ One method per operation. Retries are not here: the delivery row is the one laye
 call is counted against the vendor's quota.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime

@@ -1,7 +1,5 @@
 """Notice that this host's clock was set forward, which makes the calls of the last second look old."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable
 

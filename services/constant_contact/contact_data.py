@@ -1,7 +1,5 @@
 """What a sign-up sets of a contact, in the terms of the API."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,7 +20,7 @@ class PersonFields:
         """Whether anything is said."""
         return bool(self.properties or self.custom_fields)
 
-    def without(self, name: str) -> PersonFields:
+    def without(self, name: str) -> "PersonFields":
         """The same without that property."""
         kept = {each: value for each, value in self.properties.items() if each != name}
         return PersonFields(kept, self.custom_fields)

@@ -4,8 +4,6 @@ POST /contacts and PUT /contacts/{id} take addresses of 80 characters, POST /con
 They are no upserts, so what the contact has already is merged in here, as sign_up_form does by itself.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime

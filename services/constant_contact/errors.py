@@ -16,8 +16,6 @@ ConstantContactError
 └── Rejected             PARK          400 and any other 4xx: this sign-up as it stands
 """
 
-from __future__ import annotations
-
 import re
 from enum import Enum
 from typing import ClassVar

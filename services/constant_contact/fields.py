@@ -1,7 +1,5 @@
 """Check the types of fields in the vendor's answers, which may be anything."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Follow the vendor's links from page to page, on its own host only."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 

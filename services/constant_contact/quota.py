@@ -1,7 +1,5 @@
 """Reserve calls in the vendor's quota, which all processes share; a claim reserves a delivery's first."""
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Callable

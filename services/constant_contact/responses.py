@@ -4,8 +4,6 @@ A proxy may answer in the vendor's place. So a refusal counts only in one of the
 Everything else is Unreachable: the outcome is unknown, and no sign-up is judged by it.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from typing import NoReturn

@@ -1,7 +1,5 @@
 """One attempt at a delivery: claim it, send it by its kind, store how the call ended."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

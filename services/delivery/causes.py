@@ -1,7 +1,5 @@
 """The sentence about a cause: what refused sign-ups have in common, and what a person can do about it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 
 from store.quota.refusals import Common

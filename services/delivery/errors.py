@@ -8,8 +8,6 @@ ConstantContactError
 └── AskedBefore    PARK   the person had left before it, and was asked by mail since
 """
 
-from __future__ import annotations
-
 from typing import ClassVar
 
 from services.constant_contact.errors import ConstantContactError, Remedy

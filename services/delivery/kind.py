@@ -3,8 +3,6 @@
 `kinds.KINDS` lists the kinds; the column `deliveries.kind` chooses one.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Protocol

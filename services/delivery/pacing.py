@@ -4,8 +4,6 @@ A call is reserved ahead of its time. The commit and a new connection with its h
 so the first byte is held back until the reserved time: calls reach the vendor as far apart as reserved.
 """
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

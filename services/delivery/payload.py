@@ -4,8 +4,6 @@ The document has the properties by their names in POST /contacts/sign_up_form. C
 it by name: their ids may change while the sign-up waits, so they are looked up right before the call.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -45,7 +43,7 @@ class ContactChange:
     @classmethod
     def of_signup(
         cls, signup: NewSignup, *, protects: bool = True, returning: str | None = None
-    ) -> ContactChange:
+    ) -> "ContactChange":
         """Return what a sign-up asks for, a new one or one that is stored.
 
         `protects`: its form lets strangers only fill in what contacts lack. `returning` is what its sender
@@ -66,7 +64,7 @@ class ContactChange:
         )
 
     @classmethod
-    def read(cls, document: Mapping[str, Any]) -> ContactChange:
+    def read(cls, document: Mapping[str, Any]) -> "ContactChange":
         """Return the change stored as `document`; what was lost with its sign-up's row is missing in it."""
         properties = {name: value for name, value in document.items() if name not in _NO_PROPERTIES}
         return cls(

@@ -4,8 +4,6 @@ The vendor quotes what it was sent, so the sentence may hold anything of it. Eve
 looks like an address or a telephone number, and what may be a token is hidden; ids of lists and fields stay.
 """
 
-from __future__ import annotations
-
 import html
 import re
 from collections.abc import Iterable, Iterator, Mapping

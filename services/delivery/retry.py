@@ -1,7 +1,5 @@
 """What a failed call means for its delivery and for all others: pure functions from error to decision."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace

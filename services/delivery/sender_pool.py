@@ -1,7 +1,5 @@
 """Several calls in flight: one thread claims, and each claimed delivery is sent in its own thread."""
 
-from __future__ import annotations
-
 import threading
 import time
 from collections import Counter

@@ -1,7 +1,5 @@
 """The thread of the delivery loop inside a web worker, and the thread that watches it."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable
 

@@ -1,7 +1,5 @@
 """Repeat the delivery attempt: until stopped in a thread, or for some seconds in a command or a request."""
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Callable, Iterator

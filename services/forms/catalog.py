@@ -1,7 +1,5 @@
 """The forms by their short names: looked up for every sign-up, made and changed by admins."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """A form as an admin enters it: what it may hold, and sentences for what is wrong with it."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
@@ -77,7 +75,7 @@ def _web_address(value: str) -> str:
     return value
 
 
-def _with_the_address(fields: tuple[FormField, ...]) -> tuple[FormField, ...]:
+def _with_the_address(fields: "tuple[FormField, ...]") -> "tuple[FormField, ...]":
     """Take each field once, a birthday whole, and `email` first and required."""
     once = {field.name: field for field in fields}
     if len(once.keys() & set(BIRTHDAY_FIELDS)) == 1:

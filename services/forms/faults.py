@@ -1,7 +1,5 @@
 """Which form uses a list, a custom field or a tag that the account does not have any more."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """A form that an admin made: what it asks for, the lists it leads to, the consent it shows, and its rules."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict
@@ -75,7 +73,7 @@ class Form(BaseModel):
         own = origin_of(self.thank_you_url) if self.thank_you_url else None
         return frozenset(self.origins) | ({own} if own else frozenset())
 
-    def apply(self, submission: Submission, *, trusted: bool) -> Applied:
+    def apply(self, submission: Submission, *, trusted: bool) -> "Applied":
         """Judge fields, both consents and lists; return the submission as the form takes it.
 
         It joins the form's lists and gets its tags, or those of them that were chosen. Fields that the form

@@ -1,7 +1,5 @@
 """Fields that a visitor neither sees nor can mend: a wrong value there costs no sign-up."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any
 

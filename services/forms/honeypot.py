@@ -4,8 +4,6 @@ Each form has its own name for it, which never changes, since HTML that is copie
 years. Earlier releases called it `website` in every form, which is also a question that people are asked.
 """
 
-from __future__ import annotations
-
 import hashlib
 from functools import lru_cache
 

@@ -6,8 +6,6 @@ written with the housekeeping, so that a sign-up pays no query and no sync for t
 loses those of the last seconds.
 """
 
-from __future__ import annotations
-
 import json
 import threading
 from collections.abc import Iterable

@@ -4,8 +4,6 @@ Counted in memory, by process: no visitor's request writes for it, and a process
 for the usual amount.
 """
 
-from __future__ import annotations
-
 import threading
 from dataclasses import dataclass, field
 

@@ -4,8 +4,6 @@ PUBLIC_LIST_IDS opens them, with nothing but the rate limits to keep programs ou
 is not open, even if PUBLIC_LIST_IDS names it: a program would go around the protection by naming the list.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """The rules that a submission must keep: its form's or, where it names none, which lists it may join."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from services.account.cache import KEEP_MS

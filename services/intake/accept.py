@@ -4,8 +4,6 @@ The web request never calls Constant Contact: quota, retries and tokens have one
 vendor that hangs cannot hold the web threads.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial

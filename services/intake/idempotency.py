@@ -3,8 +3,6 @@
 https://datatracker.ietf.org/doc/html/draft-ietf-httpapi-idempotency-key-header
 """
 
-from __future__ import annotations
-
 import hashlib
 from contextlib import suppress
 from dataclasses import dataclass

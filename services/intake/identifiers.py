@@ -1,7 +1,5 @@
 """Identifiers that may be shown outside: sortable by time, impossible to guess."""
 
-from __future__ import annotations
-
 import hmac
 import ssl
 import uuid

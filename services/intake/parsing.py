@@ -1,7 +1,5 @@
 """Read a body, JSON or an HTML form's, as a submission: with limits on its size, and in one way only."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence

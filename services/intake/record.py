@@ -1,7 +1,5 @@
 """The record of a sign-up: what is kept for good, with the evidence of consent."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from services.access.requester import Requester

@@ -1,7 +1,5 @@
 """The result of a sign-up: waiting a moment for its delivery, when it may come in time."""
 
-from __future__ import annotations
-
 import threading
 from dataclasses import InitVar, dataclass, field
 

@@ -1,7 +1,5 @@
 """Where a sign-up stands, for who holds its id."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from services.intake.identifiers import SignupIds

@@ -1,7 +1,5 @@
 """Look at everything a deployment needs at once, and say what is wrong and how to mend it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Whether everything works, and in plain words what does not."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 

@@ -4,8 +4,6 @@ A host restarts a service whose health probe gets no answer, which mends no data
 a thread of its own; when that takes too long, the answer says what hangs, and for how long.
 """
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Tasks that every serving process does from time to time, each at its own interval."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ Figures in memory would differ between the processes of one deployment; these co
 Format: https://prometheus.io/docs/instrumenting/exposition_formats/
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Reads what there is to know of a running service: everything for health, parts for doctor and metrics."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 

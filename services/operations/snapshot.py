@@ -1,7 +1,5 @@
 """What there is to know of a running service at one moment, read once, for health, doctor and metrics."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import UTC, datetime
 

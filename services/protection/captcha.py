@@ -1,7 +1,5 @@
 """A captcha, as the protection of a form uses it: a check of one submission."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Protocol
 

@@ -5,8 +5,6 @@ divided evenly among the forms, and each may use its part whatever the others do
 form's sign-ups are stored like all, and their deliveries are due on the next day.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Protocol

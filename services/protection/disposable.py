@@ -4,8 +4,6 @@ Short on purpose: the best known of them, kept by hand, without asking the netwo
 sign-up from one that is meant seriously.
 """
 
-from __future__ import annotations
-
 DOMAINS = frozenset(
     {
         *("10minutemail.com", "33mail.com", "dispostable.com", "dropmail.me", "emailondeck.com"),

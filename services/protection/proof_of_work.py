@@ -4,8 +4,6 @@ The visitor's browser looks for the number whose SHA-256 hash was given. That co
 of a telephone, once, and a program a tenth of a second of a server for each post. https://altcha.org/docs/
 """
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import hmac

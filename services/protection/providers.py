@@ -4,8 +4,6 @@ https://developers.cloudflare.com/turnstile/ · https://docs.hcaptcha.com/ ·
 https://developers.google.com/recaptcha/docs/display (version 2, the checkbox)
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType

@@ -4,8 +4,6 @@ Constant Contact takes 10,000 calls a day: what a crowd of programs sends by one
 waiting for days.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 from services.forms.catalog import FormCatalog

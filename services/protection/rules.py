@@ -4,8 +4,6 @@ One that breaks a rule is not refused: its sender would only learn the rule, and
 would be lost. It is answered like any other and suspected (services/signups/suspected.py).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache

@@ -3,8 +3,6 @@
 A call that fails refuses nobody: the sign-up is suspected, with the failure as its reason.
 """
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Collection
 from dataclasses import dataclass, field

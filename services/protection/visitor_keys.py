@@ -5,8 +5,6 @@ is therefore kept in the database, sealed with ENCRYPTION_KEYS, for as long as t
 Neither SECRET_KEY nor any key of the admin's can be computed from it.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Callable

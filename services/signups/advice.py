@@ -1,7 +1,5 @@
 """What happens next with a sign-up, or what a person must do."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 
 from services.delivery.errors import LeftSince

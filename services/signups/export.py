@@ -1,7 +1,5 @@
 """Sign-ups as a table for spreadsheets or as lines of JSON, made one by one in constant memory."""
 
-from __future__ import annotations
-
 import csv
 import io
 import json

@@ -1,7 +1,5 @@
 """What an operator does with sign-ups: look at them, send parked ones again, drop, export."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, auto

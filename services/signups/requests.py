@@ -1,7 +1,5 @@
 """Changes to contacts that a person on the server asks for, and no sign-up: so far that somebody leaves."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Suspected sign-ups: kept apart until an admin releases or deletes them."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import structlog

@@ -1,7 +1,5 @@
 """Sign-ups as text for a terminal."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """How a sign-up is shown to whoever holds its id: without personal data."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from services.delivery.kinds.sign_up.confirmed_opt_in import PENDING

@@ -6,8 +6,6 @@ consent. Browsers send “on” for a ticked box, frameworks true, 1 or yes; for
 send false, 0, no or null.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence

@@ -3,8 +3,6 @@
 The limits are the vendor's: 50 custom fields and 50 tags in a call, names of 50 characters, the rest of 255.
 """
 
-from __future__ import annotations
-
 import re
 from functools import lru_cache
 from typing import Annotated

@@ -5,8 +5,6 @@ and Klaviyo's `$first_name` are one. `names[first_name]`, `name.first` and objec
 the last word stands an envelope, which has no meaning, or a group, whose name decides what the word means.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from functools import lru_cache

@@ -1,7 +1,5 @@
 """Make fields of what came in parts or in one piece: a whole name, a birthday, a phone number, a street."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

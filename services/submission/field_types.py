@@ -4,8 +4,6 @@ The limits are the vendor's for POST /contacts/sign_up_form (names 50, phone 25,
 POST /contacts (e-mail address 80): https://developer.constantcontact.com/api_guide/contacts_create_or_update.html
 """
 
-from __future__ import annotations
-
 import re
 from calendar import monthrange
 from functools import lru_cache

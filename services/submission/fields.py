@@ -4,8 +4,6 @@ A further property of the vendor's contact is one more row with `Asked`: by it f
 pages draw it, bodies name it, exports have it and Constant Contact gets it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -267,7 +265,7 @@ class Submission(BaseModel):
         """See `Reading`."""
         return self._reading
 
-    def read_as(self, reading: Reading) -> Submission:
+    def read_as(self, reading: Reading) -> "Submission":
         """Return the same with another `Reading`."""
         made = self.model_copy()
         made._reading = reading

@@ -4,8 +4,6 @@ Of two names for one field the documented one counts, unless its value is empty;
 that were not understood are told to the sender, except those that tools and browsers send for themselves.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field

@@ -4,8 +4,6 @@ Constant Contact wants national number, dial code and country apart, and a conse
 https://developer.constantcontact.com/api_guide/contacts_create_or_update.html
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """Origins of web addresses, as browsers compare them."""
 
-from __future__ import annotations
-
 import re
 from urllib.parse import urlsplit
 

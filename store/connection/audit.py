@@ -1,7 +1,5 @@
 """The audit (table `events`): what happened to the connection to Constant Contact, for the dashboard."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, fields
 
 from sqlalchemy import bindparam, insert, select

@@ -1,7 +1,5 @@
 """Authorization requests: sent to the vendor by an admin's browser, each may reach the callback once."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, fields
 
 from sqlalchemy import delete, insert

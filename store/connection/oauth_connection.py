@@ -1,7 +1,5 @@
 """The one OAuth connection: sealed tokens, a generation that grows with each pair, and a lease."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, fields
 from typing import TypedDict, Unpack
 

@@ -3,8 +3,6 @@
 While the server is silent, one use at a time finds out whether it answers again, and the others fail at once.
 """
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Callable

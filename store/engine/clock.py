@@ -1,7 +1,5 @@
 """One clock for all instances: the database server's, so that those of their hosts need not agree."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 

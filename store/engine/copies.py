@@ -7,8 +7,6 @@ file. Personal data stands here as plain as there. Idempotency keys are not copi
 request counts as a sign-up of its own.
 """
 
-from __future__ import annotations
-
 import errno
 import os
 from collections.abc import Iterable, Iterator, Mapping

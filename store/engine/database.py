@@ -1,7 +1,5 @@
 """One database: transactions, reads, the first use, and what a fork leaves of it."""
 
-from __future__ import annotations
-
 import math
 import os
 import re

@@ -6,8 +6,6 @@ JSON, so six of them stand for `\\`, `\"`, `\n`, `\r`, `\t`, and for the charact
 read as well.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from typing import Any

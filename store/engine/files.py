@@ -1,7 +1,5 @@
 """What every file beside the database needs: a lock between processes, complete writes, checked lines."""
 
-from __future__ import annotations
-
 import errno
 import fcntl
 import os

@@ -5,8 +5,6 @@ the rows that all of them have queued by then, wakes them, and leaves the lead t
 later.
 """
 
-from __future__ import annotations
-
 import os
 import threading
 import time
@@ -69,7 +67,7 @@ class GroupCommit(Generic[Row]):
         if not mine.stored:
             raise mine.error or StoreUnavailable("the process was interrupted while it stored")
 
-    def _await(self, mine: _Write[Row]) -> bool:
+    def _await(self, mine: "_Write[Row]") -> bool:
         """Wait for the row's outcome or for the lead; return True when this writer is to lead."""
         # The leader waits for the write lock and then for SQLite's own, each at most for the busy timeout.
         if not mine.woken.acquire(timeout=2 * self._database.busy_timeout_seconds):
@@ -81,7 +79,7 @@ class GroupCommit(Generic[Row]):
                     return False
         return not mine.finished
 
-    def _lead(self, mine: _Write[Row]) -> None:
+    def _lead(self, mine: "_Write[Row]") -> None:
         batch: list[_Write[Row]] = []
         try:
             if self._store(batch, self._start_batch) and len(batch) > 1:
@@ -89,7 +87,7 @@ class GroupCommit(Generic[Row]):
         finally:
             self._finish(batch or self._start_batch(), mine)
 
-    def _store(self, batch: list[_Write[Row]], queued: Callable[[], list[_Write[Row]]] = list) -> bool:
+    def _store(self, batch: "list[_Write[Row]]", queued: "Callable[[], list[_Write[Row]]]" = list) -> bool:
         """Store the batch, and what is `queued` once the write lock is held, in one transaction.
 
         Return True when the transaction failed before its commit, so that each row may be tried alone.
@@ -116,7 +114,7 @@ class GroupCommit(Generic[Row]):
             write.stored = True
         return False
 
-    def _store_one_by_one(self, batch: list[_Write[Row]]) -> None:
+    def _store_one_by_one(self, batch: "list[_Write[Row]]") -> None:
         """Store each row alone, after a failure together that perhaps only one of them caused."""
         for write in batch:
             if self._monotonic() > write.end:
@@ -124,17 +122,17 @@ class GroupCommit(Generic[Row]):
                 continue
             self._store([write])
 
-    def _report(self, batch: list[_Write[Row]]) -> None:
+    def _report(self, batch: "list[_Write[Row]]") -> None:
         self._committed([write.row for write in batch])
 
-    def _start_batch(self) -> list[_Write[Row]]:
+    def _start_batch(self) -> "list[_Write[Row]]":
         """Return the writes in the queue, marked: their writers may not take them out any more."""
         with self._mutex:
             for write in self._queue:
                 write.in_batch = True
             return list(self._queue)
 
-    def _finish(self, batch: list[_Write[Row]], mine: _Write[Row]) -> None:
+    def _finish(self, batch: "list[_Write[Row]]", mine: "_Write[Row]") -> None:
         """Take the batch out of the queue, wake its writers, and give the lead to the next in the queue."""
         with self._mutex:
             for write in batch:

@@ -4,8 +4,6 @@ A migration waits for its locks as long as a dump by another program runs. In th
 spool.
 """
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Statements that any table may need: inserting rows, and deleting those whose time is over."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any

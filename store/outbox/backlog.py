@@ -1,7 +1,5 @@
 """How many deliveries wait: all of them, those of each form, and those that wait for a time of their own."""
 
-from __future__ import annotations
-
 from collections import Counter
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """The record of calls to the vendor: a row is inserted with the claim, and completed when it is finished."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """A delivery as its claim hands it out, with what the call for it needs to know."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """Choose the next delivery: the oldest due one, at times a fresh one before a long backlog."""
 
-from __future__ import annotations
-
 import itertools
 from dataclasses import dataclass
 from typing import Any
@@ -114,7 +112,7 @@ class Lanes:
     backlog: bool
 
     @classmethod
-    def of(cls, quota: LockedQuota) -> Lanes:
+    def of(cls, quota: LockedQuota) -> "Lanes":
         """Return the lanes for the call that `quota` would reserve."""
         used = quota.state.used
         return cls(

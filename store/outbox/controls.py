@@ -1,7 +1,5 @@
 """Choose a control after refusals: a delivery that shares as few traits as possible with the refused."""
 
-from __future__ import annotations
-
 import random
 from operator import itemgetter
 from typing import Any

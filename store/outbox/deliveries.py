@@ -1,7 +1,5 @@
 """The outbox: a row is one change to one contact, claimed under a lease, finished by its fencing token."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Sequence
 from typing import Any

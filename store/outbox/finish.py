@@ -1,7 +1,5 @@
 """The guarded updates that end a claim: each must touch one row, that of the claim's fencing token."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from sqlalchemy import Connection, Update, bindparam, update

@@ -1,7 +1,5 @@
 """What a person decides about deliveries that wait or are parked: drop them, or send them to another list."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 
 from sqlalchemy import bindparam, or_, select, update

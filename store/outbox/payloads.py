@@ -5,8 +5,6 @@ in the database once. Whoever changes a stored payload takes `documents.read`
 and `documents.written`, which leave the marks alone.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any

@@ -10,8 +10,6 @@ there whether it was found out; and its shrinking shows when the call was made. 
 What remains: while only suspected sign-ups come in, no call shows yet that the vendor is away.
 """
 
-from __future__ import annotations
-
 from sqlalchemy import Connection, bindparam, func, select
 
 from store.engine.database import Database

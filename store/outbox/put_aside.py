@@ -1,7 +1,5 @@
 """Set aside the deliveries of a known cause, probe one of them now and then, and release them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any

@@ -1,7 +1,5 @@
 """Deliveries that no sign-up asked for: stored one by one, and listed for whoever looks after them."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any

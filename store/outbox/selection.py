@@ -1,7 +1,5 @@
 """Choose the delivery for the next call by what is known of refusals and their causes."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from typing import Any
 

@@ -4,8 +4,6 @@ A cause is a set of traits; a delivery that has all of them is put aside under i
 probe in growing gaps, and once the vendor takes it all of them are due again.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
@@ -36,7 +34,7 @@ class Cause:
     lifted: bool = False
 
     @classmethod
-    def of(cls, traits: Iterable[str], sentence: str, now: int) -> Cause:
+    def of(cls, traits: Iterable[str], sentence: str, now: int) -> "Cause":
         """Return a cause found at `now` (epoch ms)."""
         return cls(tuple(sorted(traits)), sentence, now, now + FIRST_PROBE_MS)
 
@@ -49,7 +47,7 @@ class Cause:
         """Return whether a probe is due at `now`, or the clock was set back since `probe_at` was chosen."""
         return self.probe_at <= now or self.probe_at > now + 2 * LONGEST_GAP_MS
 
-    def probed(self, delivery_id: int, now: int) -> Cause:
+    def probed(self, delivery_id: int, now: int) -> "Cause":
         """Return the cause after a probe at `now`: the next one comes later, and is another row."""
         gap = min(LONGEST_GAP_MS, self.gap_ms * 2)
         return replace(self, probe_at=now + self.gap_ms, gap_ms=gap, before=delivery_id)
@@ -62,7 +60,7 @@ class Causes:
     known: dict[str, Cause]
 
     @classmethod
-    def parse(cls, text: str) -> Causes:
+    def parse(cls, text: str) -> "Causes":
         """Read the value of the quota row's column `causes`."""
         causes = (Cause(**{**each, "traits": tuple(each["traits"])}) for each in json.loads(text))
         return cls({cause.id: cause for cause in causes})
@@ -78,7 +76,7 @@ class Causes:
     def __iter__(self) -> Iterator[Cause]:
         return iter(self.known.values())
 
-    def with_one(self, cause: Cause) -> Causes:
+    def with_one(self, cause: Cause) -> "Causes":
         """Return the causes with one added or changed; beyond MOST the oldest one is lifted."""
         known = {**self.known, cause.id: cause}
         if sum(not each.lifted for each in known.values()) > MOST:
@@ -86,7 +84,7 @@ class Causes:
             known[oldest.id] = replace(oldest, lifted=True)
         return Causes(known)
 
-    def without(self, cause_id: str) -> Causes:
+    def without(self, cause_id: str) -> "Causes":
         """Return the causes without one."""
         return Causes({name: cause for name, cause in self.known.items() if name != cause_id})
 
@@ -106,7 +104,7 @@ class Causes:
         others = (cause for cause in active if not _is_a_list(cause))
         return next((cause for cause in others if traits.issuperset(cause.traits)), None)
 
-    def after_success(self, traits: frozenset[str]) -> Causes:
+    def after_success(self, traits: frozenset[str]) -> "Causes":
         """Return the causes after the vendor took a delivery with these traits: its own are lifted."""
         changed, cause = self, self.of(traits)
         while cause is not None:
@@ -114,7 +112,7 @@ class Causes:
             cause = changed.of(traits)
         return changed
 
-    def all_lifted(self) -> Causes:
+    def all_lifted(self) -> "Causes":
         """Return every cause as lifted, for an admin who says to try again."""
         return Causes({name: replace(cause, lifted=True) for name, cause in self.known.items()})
 

@@ -1,7 +1,5 @@
 """The vendor's quota of calls: one row that every process locks before it makes a call."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace

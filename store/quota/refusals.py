@@ -7,8 +7,6 @@ second, fourth, … thirty-second call. Traits that five refused contacts share,
 are the cause.
 """
 
-from __future__ import annotations
-
 import json
 from collections import Counter
 from collections.abc import Iterable
@@ -38,7 +36,7 @@ class Refused:
     control: bool = False
 
     @classmethod
-    def of(cls, contact_key: str, delivery_id: int, alike: str, traits: Iterable[str]) -> Refused:
+    def of(cls, contact_key: str, delivery_id: int, alike: str, traits: Iterable[str]) -> "Refused":
         """Make a refusal; `alike` is the same for refusals in the same words.
 
         The address is hashed: erasing a person does not look into the quota's row.
@@ -75,7 +73,7 @@ class Refusals:
     newcomer_at: int = 0
 
     @classmethod
-    def parse(cls, text: str) -> Refusals:
+    def parse(cls, text: str) -> "Refusals":
         """Read the value of the quota row's column `refusals`; that of an earlier release counts as empty."""
         document = json.loads(text)
         if "cleared" not in document:
@@ -99,7 +97,7 @@ class Refusals:
         document = vars(self) | {"refused": refused, "cleared": sorted(self.cleared)}
         return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
 
-    def with_one(self, new: Refused, *, control: bool) -> Refusals:
+    def with_one(self, new: Refused, *, control: bool) -> "Refusals":
         """Return the value after one more refusal; `control`: the call was a control."""
         others = tuple(each for each in self.refused if each.contact != new.contact)
         run = sum(each.contact != new.contact for each in self._run())
@@ -112,7 +110,7 @@ class Refusals:
             elsewhere=max(1, self.elsewhere if control else spacing),
         )
 
-    def after_success(self, traits: Iterable[str], *, control: bool) -> Refusals:
+    def after_success(self, traits: Iterable[str], *, control: bool) -> "Refusals":
         """Return the value after a delivery with these traits; empty once the oldest rows are taken again."""
         if not self.refused:
             return Refusals()
@@ -129,7 +127,7 @@ class Refusals:
             waits=None,
         )
 
-    def waiting(self, since: int, until: int) -> Refusals:
+    def waiting(self, since: int, until: int) -> "Refusals":
         """Return the value for a pause of all calls until `until`, begun at `since` if new (epoch ms)."""
         began = self.waits[0] if self.waits else since
         return replace(self, waits=(began, until))
@@ -161,7 +159,7 @@ class Refusals:
             return Common(traits, tuple(each.delivery_id for each in sharing), group[0].alike)
         return None
 
-    def without(self, delivery_ids: Iterable[int]) -> Refusals:
+    def without(self, delivery_ids: Iterable[int]) -> "Refusals":
         """Return the value without the refusals of these deliveries, whose cause is known now."""
         gone = frozenset(delivery_ids)
         kept = tuple(each for each in self.refused if each.delivery_id not in gone)

@@ -3,8 +3,6 @@
 4 calls a second, 10,000 a UTC day: https://v3.developer.constantcontact.com/api_guide/api_rate_limits.html
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -149,23 +147,23 @@ class LockedQuota:
         following = datetime.fromisoformat(self.state.day).replace(tzinfo=UTC) + timedelta(days=1)
         return int(following.timestamp() * 1000)
 
-    def reserved(self, at: int, *, probe: bool) -> LockedQuota:
+    def reserved(self, at: int, *, probe: bool) -> "LockedQuota":
         """Return the row with one call more, which starts `at` (epoch ms); all others wait for a `probe`."""
         state = replace(self.state, used=self.state.used + 1)
         if probe:
             state = replace(state, probe_until=at + PROBE_MS)
         return replace(self, state=state, calls=(*self.calls, at)[-PER_SECOND:])
 
-    def exhausted(self) -> LockedQuota:
+    def exhausted(self) -> "LockedQuota":
         """Return the row as if the sliding second were full of calls."""
         return replace(self, calls=(self.now,) * PER_SECOND)
 
-    def throttled(self) -> LockedQuota:
+    def throttled(self) -> "LockedQuota":
         """Return the row with a wider margin, as the vendor counted more calls in a second than we did."""
         margin = min(LARGEST_MARGIN_MS, int(self.state.margin_at(self.now) * 1.5) + 20)
         return replace(self, state=replace(self.state, guard_ms=margin, guard_since=self.now))
 
-    def paused(self, until: int, reason: str) -> LockedQuota:
+    def paused(self, until: int, reason: str) -> "LockedQuota":
         """Return the row with all calls stopped until `until` (epoch ms); a longer pause stays as it is."""
         if (self.state.paused_until or 0) >= until:
             return self

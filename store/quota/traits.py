@@ -4,8 +4,6 @@ A trait is a short text, with its kind before the first colon: a list that the d
 or tag that it names, its form, a property that it sets, and conditions that choose the vendor's operation.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Mapping
 from typing import Any

@@ -3,8 +3,6 @@
 A process that starts meanwhile, such as after an upgrade, has no forms in memory. Nothing here is personal.
 """
 
-from __future__ import annotations
-
 import json
 import threading
 from collections.abc import Sequence

@@ -6,8 +6,6 @@ This runs in short transactions beside the service; what that cannot start witho
 see `store/engine/sqlite/carry_over.py`.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, suppress

@@ -4,8 +4,6 @@ Personal data is as readable here as in the database; only the owner may read th
 after the import.
 """
 
-from __future__ import annotations
-
 import os
 import threading
 import time

@@ -1,7 +1,5 @@
 """Import spooled sign-ups into the database; interrupted anywhere, the import may be repeated."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice

@@ -1,7 +1,5 @@
 """Accept sign-ups: store each with its delivery in one transaction, several transactions in one commit."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields
@@ -55,7 +53,7 @@ class NewSignup(SentByPage):
     consent_sent: str | None = None
 
     @classmethod
-    def of_row(cls, row: Mapping[str, Any]) -> NewSignup:
+    def of_row(cls, row: Mapping[str, Any]) -> "NewSignup":
         """Return the sign-up whose columns are `row`. Raises ValueError: a document in it cannot be read."""
         documents = {name: read(row.get(name) or "null") for name in _DOCUMENTS}
         list_ids = tuple(documents.pop("list_ids"))

@@ -4,8 +4,6 @@ A sign-up over a rate limit, or with a proof that was used before, is suspected.
 and a flood makes no transaction fail.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """How many anonymous sign-ups were accepted and not suspected within a span of time, by form."""
 
-from __future__ import annotations
-
 from collections import Counter
 
 from sqlalchemy import bindparam, func, select

@@ -1,7 +1,5 @@
 """Idempotency keys: a sign-up that is sent again with its key is not stored again."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, text

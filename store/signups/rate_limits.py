@@ -7,8 +7,6 @@ interval as long as the window holds more than the limit, wherever it begins; an
 length at least and for a sixth more at most (a minute: 60 to 70 seconds).
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass

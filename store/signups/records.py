@@ -1,7 +1,5 @@
 """Read sign-ups with their deliveries and calls, for admins; nothing here changes anything."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any

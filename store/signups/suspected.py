@@ -1,7 +1,5 @@
 """Suspected sign-ups: they look like a program's, and are not delivered unless a person releases them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -274,7 +272,7 @@ class SuspectedSignups:
         """
         return self._in_batches(reason, seen, UNSURE, most, _delete)
 
-    def _in_batches(self, reason: str, seen: int, rank: int, most: int, change: _Change) -> int:
+    def _in_batches(self, reason: str, seen: int, rank: int, most: int, change: "_Change") -> int:
         """Change them in small transactions, so that no visitor waits for one."""
         changed, after = 0, Place(rank, -1, "")
         while changed < most:

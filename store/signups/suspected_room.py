@@ -3,8 +3,6 @@
 One row holds the sum, so that no sign-up waits for a scan; it also counts those that were not kept.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 

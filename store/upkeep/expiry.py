@@ -1,7 +1,5 @@
 """Removing rows whose time is over also where no request does it in passing."""
 
-from __future__ import annotations
-
 from store.engine.database import Database
 from store.engine.statements import prune
 from store.schema import oauth_attempts, rates, spent_tokens, throttles

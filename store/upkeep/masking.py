@@ -1,7 +1,5 @@
 """Mask network addresses: the network stays recognizable, the household does not."""
 
-from __future__ import annotations
-
 import ipaddress
 
 KEPT_BITS = {4: 24, 6: 48}

@@ -1,7 +1,5 @@
 """Retention: forget what is not needed any more. Sign-ups, the proof of consent, and unfinished rows stay."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from sqlalchemy import BindParameter, Connection, bindparam, delete, or_, select, update

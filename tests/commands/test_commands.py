@@ -1,7 +1,5 @@
 """The commands for a shell: connection and doctor."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace

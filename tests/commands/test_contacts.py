@@ -1,7 +1,5 @@
 """`flask contacts`: what an operator types, reads and gets as an exit code."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """What an operator hands to a person who asks: everything that person agreed to, and how that is known."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from pathlib import Path

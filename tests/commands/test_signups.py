@@ -1,7 +1,5 @@
 """`flask signups`: what an operator types, reads and gets as an exit code."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from pathlib import Path

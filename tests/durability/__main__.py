@@ -4,8 +4,6 @@
 0.1` two scenarios, a tenth as long.
 """
 
-from __future__ import annotations
-
 import argparse
 import platform
 import random

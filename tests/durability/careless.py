@@ -3,8 +3,6 @@
 gunicorn serves it as `tests.durability.careless:sqlite_normal()` and so on; the product has no such setting.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from flask import Flask

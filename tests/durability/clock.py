@@ -1,7 +1,5 @@
 """A clock for real processes that runs fast and can be set, by a small preloaded library (`clock.c`)."""
 
-from __future__ import annotations
-
 import mmap
 import shutil
 import struct

@@ -1,7 +1,5 @@
 """What the scenarios of the proof are given."""
 
-from __future__ import annotations
-
 import os
 
 import pytest

@@ -1,7 +1,5 @@
 """Visitors who sign up, try again until they are thanked, and note each thanks in a file of their own."""
 
-from __future__ import annotations
-
 import http.client
 import json
 import os
@@ -50,7 +48,7 @@ class Crowd:
             threading.Thread(target=self._come, args=(number,), daemon=True) for number in range(self.threads)
         ]
 
-    def start(self) -> Crowd:
+    def start(self) -> "Crowd":
         """Let the people come, in threads."""
         self._began = time.monotonic()
         for thread in self._threads:
@@ -100,7 +98,7 @@ class Crowd:
             self.gave_up.wait(max(0.0, self._began + person / self.pace - time.monotonic()))
         return person
 
-    def _until_thanked(self, connection: _Connection, email: str, visit: str, lists: list[str]) -> None:
+    def _until_thanked(self, connection: "_Connection", email: str, visit: str, lists: list[str]) -> None:
         attempt = 0
         while not self.gave_up.is_set():
             name = f"{visit}.{attempt}"

@@ -5,8 +5,6 @@ was done (or the file was opened with O_DSYNC); a name survives when its folder 
 cut keeps, in addition, a random half of what was not synced: a disk may write in an order of its own.
 """
 
-from __future__ import annotations
-
 import os
 import random
 import re

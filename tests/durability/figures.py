@@ -1,7 +1,5 @@
 """Measured figures, and the table of them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Real processes that a supervisor restarts when a scenario kills them, and that share a clock."""
 
-from __future__ import annotations
-
 import os
 import random
 import signal
@@ -131,7 +129,7 @@ class Fleet:
         self._ended = threading.Event()
         self._supervisor = threading.Thread(target=self._supervise, daemon=True)
 
-    def start(self, *, connected: bool = True, settings: Mapping[str, Any] | None = None) -> Fleet:
+    def start(self, *, connected: bool = True, settings: Mapping[str, Any] | None = None) -> "Fleet":
         """Start everything and connect; `settings` are the sandbox's."""
         try:
             self._start(connected, settings or {})
@@ -170,7 +168,7 @@ class Fleet:
         if self.deployment.sandbox.running:
             self.deployment.sandbox.stop(signal.SIGKILL)
 
-    def __enter__(self) -> Fleet:
+    def __enter__(self) -> "Fleet":
         return self
 
     def __exit__(self, *_: object) -> None:

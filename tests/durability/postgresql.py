@@ -1,7 +1,5 @@
 """A PostgreSQL server of our own, with everything synced as in production, that can crash and stay away."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import tempfile
@@ -42,7 +40,7 @@ class PostgreSQL:
         self._options = f'-h "" -k {socket_folder} -c wal_writer_delay=10s'
         self.url = f"postgresql://postgres:@/postgres?host={socket_folder}"
 
-    def start(self) -> PostgreSQL:
+    def start(self) -> "PostgreSQL":
         """Start, after a crash with recovery, and wait until it serves."""
         self._pg_ctl("start", "-o", self._options, "-l", str(self._server.log))
         return self
@@ -57,7 +55,7 @@ class PostgreSQL:
             self._pg_ctl("stop", "-m", "immediate")
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def __enter__(self) -> PostgreSQL:
+    def __enter__(self) -> "PostgreSQL":
         return self.start()
 
     def __exit__(self, *_: object) -> None:

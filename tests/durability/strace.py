@@ -1,7 +1,5 @@
 """The system calls of a process, as `strace` writes them down."""
 
-from __future__ import annotations
-
 import re
 import shutil
 from collections.abc import Iterator, Sequence

@@ -1,7 +1,5 @@
 """Pages of the database file are overwritten in use; a short form of `make bench-durability`."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

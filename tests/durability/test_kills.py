@@ -1,7 +1,5 @@
 """Killed, frozen and misdated processes lose nothing; short forms of `make bench-durability`."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,7 +1,5 @@
 """A thank-you outlives a power cut; short forms of `make bench-durability`, see docs/durability.md."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

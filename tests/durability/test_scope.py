@@ -1,7 +1,5 @@
 """Bad sign-ups in front of good ones, with real processes; the short form of a scenario of the proof."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,7 +1,5 @@
 """Six senders keep to the vendor's limits, and waste none of its calls."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

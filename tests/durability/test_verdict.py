@@ -1,7 +1,5 @@
 """`judge` finds each kind of harm, else the durability tests would prove nothing."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Comparison of what the visitors were promised with what the database and the vendor have."""
 
-from __future__ import annotations
-
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -51,7 +49,7 @@ class Vendor:
     calls: Sequence[Mapping[str, Any]]
 
     @classmethod
-    def ask(cls, base: str) -> Vendor:
+    def ask(cls, base: str) -> "Vendor":
         """Read state and calls of the sandbox at `base`."""
         state = requests.get(f"{base}/_sandbox/state", timeout=120).json()
         calls = requests.get(f"{base}/_sandbox/requests", timeout=120).json()["requests"]

@@ -1,7 +1,5 @@
 """A proxy that answers as the providers of captchas would: where HTTPS_PROXY leads in tests."""
 
-from __future__ import annotations
-
 import datetime
 import json
 import socket

@@ -1,7 +1,5 @@
 """Deployments of real processes, on SQLite and on PostgreSQL, and a real Chromium."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Connect a deployment without a browser, page by page, as a browser would."""
 
-from __future__ import annotations
-
 import re
 from html import unescape
 

@@ -1,7 +1,5 @@
 """The app as `gunicorn --preload` loads it, while threads of the parent hold locks at each fork."""
 
-from __future__ import annotations
-
 import json
 import os
 import threading

@@ -1,7 +1,5 @@
 """Start, watch and stop the real processes of a deployment."""
 
-from __future__ import annotations
-
 import os
 import signal
 import subprocess

@@ -1,7 +1,5 @@
 """A TCP port before a Unix socket that can be cut, as a network can."""
 
-from __future__ import annotations
-
 import socket
 import threading
 from contextlib import suppress

@@ -1,7 +1,5 @@
 """Peers that cost their owner nothing: many connections that send a byte now and then."""
 
-from __future__ import annotations
-
 import itertools
 import multiprocessing
 import socket

@@ -1,7 +1,5 @@
 """A sandbox on a clock that stands still, and a client that calls it as the application would."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Bulk operations: they are queued, processed and completed as the sandbox's clock goes on."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 from uuid import uuid4

@@ -1,7 +1,5 @@
 """The vendor's contract: what is imitated answers as it says, all the rest says that it is not imitated."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Cut connections, as seen through a real server."""
 
-from __future__ import annotations
-
 import http.client
 import json
 from collections.abc import Iterator

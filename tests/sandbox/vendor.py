@@ -1,7 +1,5 @@
 """Steps that tests repeat: consent, exchange, refresh, sign up, control."""
 
-from __future__ import annotations
-
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 

@@ -1,7 +1,5 @@
 """The system as it is shipped, on a clock that the test moves, around a scripted vendor."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import replace

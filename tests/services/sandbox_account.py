@@ -1,7 +1,5 @@
 """The sandbox's account in this process, with the application's own client in front of it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The gate for text from outside."""
 
-from __future__ import annotations
-
 import io
 import json
 import unicodedata

@@ -1,7 +1,5 @@
 """Problems as values, and their codes in the documentation."""
 
-from __future__ import annotations
-
 import ast
 import re
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """A vendor whose answers a test writes down beforehand. It records what it was asked."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The worker's loop with peers that are slow, silent or gone: the limits end each connection."""
 
-from __future__ import annotations
-
 import logging
 import selectors
 import socket

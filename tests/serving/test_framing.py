@@ -1,7 +1,5 @@
 """When a request is handed over, and that gunicorn's own parser then reads the same."""
 
-from __future__ import annotations
-
 import socket
 from collections.abc import Iterator
 
@@ -55,7 +53,7 @@ def test_a_request_ends_where_it_ends(request_bytes: bytes, step: int) -> None:
 
 
 @pytest.mark.parametrize("request_bytes", WHOLE.values(), ids=WHOLE.keys())
-def test_gunicorn_reads_exactly_what_was_framed(request_bytes: bytes, pair: Pair) -> None:
+def test_gunicorn_reads_exactly_what_was_framed(request_bytes: bytes, pair: "Pair") -> None:
     """So that another request may follow on the connection."""
     pair.connection.received += request_bytes + NEXT
     frame = pair.connection.framing.find(pair.connection.received)
@@ -132,7 +130,7 @@ REFUSED: dict[str, tuple[bytes, type[Exception] | None]] = {
 @pytest.mark.parametrize(("request_bytes", "error"), REFUSED.values(), ids=REFUSED.keys())
 @pytest.mark.parametrize("step", [0, 1])
 def test_what_is_odd_is_handed_over_at_once_and_nothing_may_follow(
-    request_bytes: bytes, error: type[Exception] | None, step: int, pair: Pair
+    request_bytes: bytes, error: type[Exception] | None, step: int, pair: "Pair"
 ) -> None:
     """The parser refuses it by its own rules, or finds the body cut off; the connection then ends."""
     frame, come = frame_of(request_bytes, step=step)

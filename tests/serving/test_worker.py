@@ -1,7 +1,5 @@
 """How a worker accepts connections, and what the workers know of each other."""
 
-from __future__ import annotations
-
 import errno
 import selectors
 import signal

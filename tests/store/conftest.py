@@ -1,7 +1,5 @@
 """A fresh, migrated database per test, on each engine the product supports."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import sys

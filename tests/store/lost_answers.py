@@ -1,7 +1,5 @@
 """A proxy in front of PostgreSQL that loses the answer to a COMMIT."""
 
-from __future__ import annotations
-
 import select
 import socket
 import threading

@@ -1,7 +1,5 @@
 """Forms and the consent they ask for."""
 
-from __future__ import annotations
-
 import pytest
 
 from store.engine.database import Database

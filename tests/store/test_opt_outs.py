@@ -1,7 +1,5 @@
 """The table of opt-outs: read in rounds by one process at a time, and doubtful after rows were put back."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Waiting that sets a test's clock forward and takes no real time."""
 
-from __future__ import annotations
-
 import threading
 from typing import Protocol
 

@@ -1,7 +1,5 @@
 """Ports for servers that a test starts: each belongs to one process of the tests for as long as it lives."""
 
-from __future__ import annotations
-
 import fcntl
 import itertools
 import os

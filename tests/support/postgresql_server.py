@@ -1,7 +1,5 @@
 """A real PostgreSQL for the tests: the one named by TEST_DATABASE_URL, else one started for this run."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import tempfile

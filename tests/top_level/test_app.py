@@ -1,7 +1,5 @@
 """The wiring."""
 
-from __future__ import annotations
-
 import gc
 import os
 import runpy

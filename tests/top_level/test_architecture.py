@@ -1,7 +1,5 @@
 """Every import is one that docs/architecture.md allows: its tables are read, and are all there is to read."""
 
-from __future__ import annotations
-
 import ast
 import re
 import subprocess

@@ -1,7 +1,5 @@
 """Every setting, route and command is documented, and nothing else is."""
 
-from __future__ import annotations
-
 import json
 import re
 import tomllib

@@ -1,7 +1,5 @@
 """What reaches the log, and what never does."""
 
-from __future__ import annotations
-
 import json
 import logging
 import re

@@ -1,7 +1,5 @@
 """No test depends on luck: on what random letters spell, on generated examples, or on a port that is free."""
 
-from __future__ import annotations
-
 import ast
 import re
 import subprocess

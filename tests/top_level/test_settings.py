@@ -1,7 +1,5 @@
 """What the environment decides."""
 
-from __future__ import annotations
-
 import os
 import secrets
 import stat

@@ -1,7 +1,5 @@
 """Calls that end in time, although the server does not end them."""
 
-from __future__ import annotations
-
 import datetime
 import socket
 import ssl

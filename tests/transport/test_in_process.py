@@ -1,7 +1,5 @@
 """The transport to a WSGI application in this process."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 import pytest

@@ -1,7 +1,5 @@
 """Real connections that fail in many ways: each is Unreachable, with its cause in words."""
 
-from __future__ import annotations
-
 import gzip
 import socket
 import ssl

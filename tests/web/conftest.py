@@ -1,7 +1,5 @@
 """The real application over an SQLite file and the built-in sandbox."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """A form that an admin made, for the tests of what visitors and admins do with it."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from flask import Flask

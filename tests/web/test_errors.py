@@ -1,7 +1,5 @@
 """Error answers, for programs and for people."""
 
-from __future__ import annotations
-
 import pytest
 from flask import Flask, abort
 from flask.testing import FlaskClient

@@ -1,7 +1,5 @@
 """The line that each request leaves in the log."""
 
-from __future__ import annotations
-
 import pytest
 from flask.testing import FlaskClient
 

@@ -1,7 +1,5 @@
 """Times on pages."""
 
-from __future__ import annotations
-
 from web import times
 
 MOMENT = 1_795_253_896_000

@@ -1,7 +1,5 @@
 """How what the vendor's API says about an account reaches the one who connects."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

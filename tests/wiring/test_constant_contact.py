@@ -1,7 +1,5 @@
 """How the vendor's client and the source of tokens are wired."""
 
-from __future__ import annotations
-
 import ssl
 from pathlib import Path
 

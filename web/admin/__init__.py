@@ -1,7 +1,5 @@
 """The admin's pages: one parent blueprint with one guard, and the list of pages that the navigation shows."""
 
-from __future__ import annotations
-
 from flask import Blueprint, request
 from werkzeug.wrappers import Response
 

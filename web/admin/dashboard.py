@@ -1,7 +1,5 @@
 """The admin's first page: whether everything works."""
 
-from __future__ import annotations
-
 from flask import Blueprint, current_app, render_template, request
 
 from services.account.lists import KnownLists

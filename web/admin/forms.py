@@ -1,7 +1,5 @@
 """The pages of forms: list, make, edit, archive."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from http import HTTPStatus

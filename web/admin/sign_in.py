@@ -1,7 +1,5 @@
 """Signing in by the password or by a one-time link, and signing out."""
 
-from __future__ import annotations
-
 from http import HTTPStatus
 
 from flask import Blueprint, Response, make_response, redirect, render_template, request, session

@@ -1,7 +1,5 @@
 """The page of parked sign-ups: send them again, send them to another list, or drop them."""
 
-from __future__ import annotations
-
 from http import HTTPStatus
 from uuid import UUID
 

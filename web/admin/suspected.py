@@ -1,7 +1,5 @@
 """The pages of suspected sign-ups: find, release and delete them, one by one or all of one reason."""
 
-from __future__ import annotations
-
 from http import HTTPStatus
 from uuid import UUID
 

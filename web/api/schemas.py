@@ -1,7 +1,5 @@
 """What the API's description is made of: the schemas of the models, and the answers that have these."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

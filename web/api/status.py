@@ -1,7 +1,5 @@
 """Routes for other servers, health probes and schedulers: lists, health, metrics, drain."""
 
-from __future__ import annotations
-
 from dataclasses import asdict, dataclass
 from http import HTTPStatus
 

@@ -1,7 +1,5 @@
 """The captcha that a form asks for, as a page draws it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from services.forms.form import Form

@@ -1,7 +1,5 @@
 """The scripts by which another site shows one of our forms."""
 
-from __future__ import annotations
-
 from flask import Blueprint, Response, current_app, request
 
 # So that a correction reaches other sites within the hour.

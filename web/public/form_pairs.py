@@ -1,7 +1,5 @@
 """The names and values of a posted HTML form, whatever encoding its page is in."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from urllib.parse import unquote_to_bytes
 

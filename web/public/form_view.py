@@ -1,7 +1,5 @@
 """A sign-up form as a person sees it: empty, or as it was sent, with errors beside the fields."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """A form's own page, and its description for the script that draws it on another site."""
 
-from __future__ import annotations
-
 from dataclasses import asdict
 
 from flask import Blueprint, Response, jsonify, make_response, render_template, request, url_for

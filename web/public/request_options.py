@@ -1,7 +1,5 @@
 """The headers by which a sender chooses how a sign-up is handled: Idempotency-Key, and Prefer (RFC 7240)."""
 
-from __future__ import annotations
-
 import re
 from http import HTTPStatus
 

@@ -1,7 +1,5 @@
 """The home page, and the page of thanks for forms without one of their own."""
 
-from __future__ import annotations
-
 from flask import Blueprint, render_template, request
 
 from web.current import services

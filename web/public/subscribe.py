@@ -1,7 +1,5 @@
 """POST /subscribe for website forms and other servers, and GET /signups/<id>: where a sign-up stands."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import asdict
 from http import HTTPStatus

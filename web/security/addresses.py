@@ -1,7 +1,5 @@
 """The service's own public address, the allowed origins, and where a browser may be redirected to."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from functools import cache
 from http import HTTPStatus

@@ -4,8 +4,6 @@ https://fetch.spec.whatwg.org/#http-cors-protocol. Flask-CORS is not used: it ta
 app is made, and forms add theirs while it runs.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 

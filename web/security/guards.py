@@ -1,7 +1,5 @@
 """Who sent the request: an admin by the session, the holder of an API key, or anybody."""
 
-from __future__ import annotations
-
 from flask import redirect, request, session, url_for
 from werkzeug.exceptions import Unauthorized
 from werkzeug.wrappers import Response

@@ -4,8 +4,6 @@ Any site may frame the pages for visitors, since these neither read nor set a co
 attacker nothing that a form of their own would not. All other pages refuse every frame.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping
 

@@ -1,7 +1,5 @@
 """Flask's signed session cookie, with one signer for all requests: making one takes longer than a page."""
 
-from __future__ import annotations
-
 from flask import Flask, Request
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from itsdangerous import URLSafeTimedSerializer

@@ -1,7 +1,5 @@
 """Every kind of delivery, by its name in `deliveries.kind`."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from services.delivery.kind import Collaborators, Kind

@@ -3,8 +3,6 @@
 The table of opt-outs has the contact from the request on, so no older sign-up is sent in between.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, ClassVar
 

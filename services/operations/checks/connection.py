@@ -1,7 +1,5 @@
 """Whether Constant Contact can be called, with settings that fit its account: for an operator."""
 
-from __future__ import annotations
-
 import socket
 from collections.abc import Callable, Iterable
 from urllib.parse import urlsplit

@@ -1,7 +1,5 @@
 """Whether sign-ups get through to Constant Contact, and what they wait for."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 
 from services.operations.snapshot import DeliveryState, QueueState, SuspectedState

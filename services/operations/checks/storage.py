@@ -1,7 +1,5 @@
 """Whether sign-ups can be stored, and what became of those that were."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from services.operations.snapshot import FilesState, Outage, StorageState

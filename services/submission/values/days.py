@@ -4,8 +4,6 @@ MM/DD/YYYY, M/D/YYYY, YYYY/MM/DD, YYYY/M/D, YYYY-MM-DD, YYYY-M-D, MM-DD-YYYY and
 contract lists them for `anniversary`; also with a time behind it, as JavaScript and databases write a day.
 """
 
-from __future__ import annotations
-
 import re
 from datetime import date
 

@@ -1,7 +1,5 @@
 """Decode the bytes of a form in the encoding that they were written in."""
 
-from __future__ import annotations
-
 import codecs
 
 # What browsers write forms in (https://encoding.spec.whatwg.org/#names-and-labels), by Python's names; other

@@ -4,8 +4,6 @@ UTS #46 without its transitional mapping (https://www.unicode.org/reports/tr46/)
 (https://url.spec.whatwg.org/#idna); what IDNA 2008 (RFC 5891) forbids, such as emoji, is refused.
 """
 
-from __future__ import annotations
-
 from functools import lru_cache
 
 import idna

@@ -1,7 +1,5 @@
 """A day with a time, as browsers (`datetime-local`), programs and people write it."""
 
-from __future__ import annotations
-
 import re
 from datetime import datetime
 

@@ -11,8 +11,6 @@ and so do blanks between several words: joined, "Ann ann@example.org" would be s
 address is then refused with a sentence. `static/address.js` does the same before the browser judges.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 

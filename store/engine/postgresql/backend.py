@@ -1,7 +1,5 @@
 """PostgreSQL, direct or behind a transaction pooler: no session state, no LISTEN, no session locks."""
 
-from __future__ import annotations
-
 import itertools
 import threading
 from collections.abc import Callable, Iterator, Mapping

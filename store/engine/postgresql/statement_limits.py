@@ -5,8 +5,6 @@ reach other clients; and a server that hangs does not apply them. Here every wai
 statement is cancelled, and the connection is closed.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar

@@ -3,8 +3,6 @@
 `driver` is the SQLite library: the packaged one, which is newer than Python's own, where there is a wheel.
 """
 
-from __future__ import annotations
-
 from types import ModuleType
 
 try:

@@ -4,8 +4,6 @@ The tokens, the day's quota and the numbering of deliveries are copied before th
 growing tables follow later, see `store/recovery/salvage.py`.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator
 from contextlib import closing, suppress

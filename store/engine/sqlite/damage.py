@@ -6,8 +6,6 @@ its rows are read back into the new file, and to `app.db.kept-damaged-…` after
 https://sqlite.org/howtocorrupt.html, https://sqlite.org/pragma.html#pragma_quick_check.
 """
 
-from __future__ import annotations
-
 import calendar
 import threading
 import time

@@ -1,7 +1,5 @@
 """Reading the rows of a table in a file that is damaged in places."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """Free room on the disk of the sign-ups, and a ballast file that is deleted when there is none."""
 
-from __future__ import annotations
-
 import os
 from contextlib import suppress
 from pathlib import Path

@@ -4,8 +4,6 @@ Both are the same in every database of this release, so those of a new one can r
 that are left can be read. Source: https://sqlite.org/fileformat.html.
 """
 
-from __future__ import annotations
-
 import os
 import tempfile
 from pathlib import Path

@@ -4,8 +4,6 @@ SQLite's own waiting polls with growing pauses, so that the last writer often ge
 wait for seconds. This lock only keeps the order; what keeps the data consistent is still the transaction.
 """
 
-from __future__ import annotations
-
 import fcntl
 import os
 import threading

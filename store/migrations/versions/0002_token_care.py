@@ -1,7 +1,5 @@
 """What keeps a connection alive: ages of the refresh token, the account, attempts; and the audit."""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 from alembic import op
 

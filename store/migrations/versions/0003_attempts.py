@@ -1,7 +1,5 @@
 """One row per call, deliveries that carry others, and a budget that learns from the vendor's answers."""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 from alembic import op
 

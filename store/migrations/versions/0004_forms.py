@@ -1,7 +1,5 @@
 """Forms that an admin makes, every wording of consent they ever had, and which of them a person saw."""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 from alembic import op
 

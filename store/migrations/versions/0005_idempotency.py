@@ -1,7 +1,5 @@
 """Keys by which senders name their sign-ups, so that one that is sent again is not stored again."""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 from alembic import op
 

@@ -1,7 +1,5 @@
 """All that a form may ask for and prove, and the sign-ups that look like a program's, kept apart."""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 from alembic import op
 

@@ -1,7 +1,5 @@
 """Who left at the vendor and when, and how far the account's list of them was read."""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 from alembic import op
 

@@ -1,7 +1,5 @@
 """Sign-ups that are put aside for what they have in common, and those that a person dropped."""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 from alembic import op
 

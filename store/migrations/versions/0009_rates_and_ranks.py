@@ -1,7 +1,5 @@
 """Rates by the minute, hour and day, and how likely a suspected sign-up is a person's."""
 
-from __future__ import annotations
-
 import json
 
 import sqlalchemy as sa

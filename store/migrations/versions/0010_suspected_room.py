@@ -1,7 +1,5 @@
 """How much room suspected sign-ups take, so that a ceiling can hold without a scan."""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 from alembic import op
 

@@ -1,7 +1,5 @@
 """What Constant Contact itself said of a call that it refused."""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 from alembic import op
 

@@ -1,7 +1,5 @@
 """What was sent for a consent, beside the wording that it meant."""
 
-from __future__ import annotations
-
 import sqlalchemy as sa
 from alembic import op
 

@@ -1,7 +1,5 @@
 """The front ends that are tried; the table in docs/forms.md is made from these."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any

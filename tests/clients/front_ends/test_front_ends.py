@@ -1,7 +1,5 @@
 """Front ends of other projects sign people up, as docs/forms.md says, in a real Chromium."""
 
-from __future__ import annotations
-
 import json
 import sqlite3
 from collections.abc import Iterator

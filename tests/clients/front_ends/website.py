@@ -1,7 +1,5 @@
 """A website of another origin, with the pages of this folder and the packages that npm installed."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from flask import Flask, Response, send_from_directory

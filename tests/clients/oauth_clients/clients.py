@@ -1,7 +1,5 @@
 """OAuth clients that others wrote, each behind the same few operations."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 import threading

@@ -1,7 +1,5 @@
 """A sandbox in a process of its own, and the clients."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterator
 from pathlib import Path

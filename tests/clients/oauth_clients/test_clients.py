@@ -1,7 +1,5 @@
 """Clients that others wrote connect to the sandbox, stay connected, and fail as they should."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from typing import Any
 

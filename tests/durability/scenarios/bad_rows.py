@@ -1,7 +1,5 @@
 """Sign-ups that the vendor refuses, older than good ones: how long the good ones wait."""
 
-from __future__ import annotations
-
 import time
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """A thousand sign-ups within ten seconds, while the vendor answers, hangs or is down."""
 
-from __future__ import annotations
-
 import signal
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Pages of the database file are overwritten while people sign up and are delivered."""
 
-from __future__ import annotations
-
 import random
 import time
 from dataclasses import dataclass

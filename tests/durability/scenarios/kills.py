@@ -1,7 +1,5 @@
 """Random SIGKILLs of web workers, delivery workers and gunicorn masters while people sign up."""
 
-from __future__ import annotations
-
 import random
 import time
 from collections import Counter

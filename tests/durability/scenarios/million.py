@@ -1,7 +1,5 @@
 """A long backlog: claims, inserts, the start and the memory with a million sign-ups waiting."""
 
-from __future__ import annotations
-
 import os
 import statistics
 import time

@@ -1,7 +1,5 @@
 """PostgreSQL crashes repeatedly while people sign up, and once stays away for some seconds."""
 
-from __future__ import annotations
-
 import random
 import time
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Cut the power at the moment of each acknowledgement, on a disk that keeps only what was synced."""
 
-from __future__ import annotations
-
 import os
 import random
 import re

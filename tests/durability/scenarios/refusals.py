@@ -1,7 +1,5 @@
 """The store refuses while people sign up: the disk fills, the file is damaged, moved or deleted in use."""
 
-from __future__ import annotations
-
 import json
 import os
 import random

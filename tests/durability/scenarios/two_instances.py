@@ -1,7 +1,5 @@
 """Two instances on one PostgreSQL, one of them frozen; and clocks that are set forward and back."""
 
-from __future__ import annotations
-
 import signal
 import time
 from collections.abc import Sequence

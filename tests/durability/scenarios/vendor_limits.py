@@ -1,7 +1,5 @@
 """Six senders share one quota: never too many calls, no idle time while sign-ups wait, no call wasted."""
 
-from __future__ import annotations
-
 import random
 import time
 from dataclasses import dataclass

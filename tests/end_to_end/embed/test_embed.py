@@ -1,7 +1,5 @@
 """The embedded form on a page of another origin, in a real browser."""
 
-from __future__ import annotations
-
 import json
 import threading
 import time

@@ -1,7 +1,5 @@
 """The embedded form on a page that stays open: its visitor never meets the end of a token's day."""
 
-from __future__ import annotations
-
 import time
 from typing import Any
 

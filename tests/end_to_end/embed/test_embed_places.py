@@ -1,7 +1,5 @@
 """Where on a page the one line draws its form: in a head, in a target, twice, and on a page that changes."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """A form's own page in a frame of another site, and thanks that lead on, in a real browser."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Captchas of third parties in a real browser: the pages as they are, the providers' scripts stood in for."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Custom fields of every type and tags, from a form in a real browser to the contact in the sandbox."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

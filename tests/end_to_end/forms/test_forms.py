@@ -1,7 +1,5 @@
 """Every way to use a form, in a real browser against the real service, on two origins."""
 
-from __future__ import annotations
-
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager

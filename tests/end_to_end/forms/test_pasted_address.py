@@ -1,7 +1,5 @@
 """Pasted addresses where a browser has a word to say: the script that mends them, and the embedded form."""
 
-from __future__ import annotations
-
 import random
 
 import pytest

@@ -1,7 +1,5 @@
 """A guarded form in a real browser: people get through wherever it is shown, hurried programs do not."""
 
-from __future__ import annotations
-
 import sqlite3
 from collections.abc import Iterator
 

@@ -1,7 +1,5 @@
 """What a stranger can tell of a sign-up from outside, in a real server: nothing, and never by waiting."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path

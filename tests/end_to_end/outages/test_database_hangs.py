@@ -1,7 +1,5 @@
 """The database does not answer, or is being upgraded behind a dump: real processes answer all the same."""
 
-from __future__ import annotations
-
 import os
 import signal
 import time

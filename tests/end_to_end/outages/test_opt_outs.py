@@ -1,7 +1,5 @@
 """Real processes and a sandbox behind a port: who left stays away, and whoever asks to come back is asked."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

@@ -1,7 +1,5 @@
 """A deployment without a client secret connects by PKCE, delivers, and stays connected."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 

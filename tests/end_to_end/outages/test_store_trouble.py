@@ -1,7 +1,5 @@
 """The store fails under a running deployment: every thanked visitor is on record afterwards."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack

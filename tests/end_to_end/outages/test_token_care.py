@@ -1,7 +1,5 @@
 """The connection under real processes: slow and failing token calls, and what leaks."""
 
-from __future__ import annotations
-
 import itertools
 import re
 import time

@@ -1,7 +1,5 @@
 """Servers that end, restart or fork in the middle of a refresh: no pair of tokens is lost."""
 
-from __future__ import annotations
-
 import json
 import time
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """A data folder that cannot be written, under the real server: nobody is thanked, and the cause is told."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess

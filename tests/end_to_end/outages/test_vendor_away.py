@@ -1,7 +1,5 @@
 """Whatever the vendor does, a sign-up is accepted quickly and arrives in the end."""
 
-from __future__ import annotations
-
 import re
 import time
 from collections.abc import Iterator

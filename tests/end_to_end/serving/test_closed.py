@@ -1,7 +1,5 @@
 """Closed beside the proxy: real servers, attacked with what a stranger can send."""
 
-from __future__ import annotations
-
 import os
 import re
 import socket

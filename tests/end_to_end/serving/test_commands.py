@@ -1,7 +1,5 @@
 """The `flask` command as a person types it: a process of its own in the project's folder."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """The newcomer's path: sign in, connect, post the sample form, see the person arrive."""
 
-from __future__ import annotations
-
 import signal
 
 import pytest

@@ -1,7 +1,5 @@
 """One visitor against the disk: real processes, and their files as they lie there."""
 
-from __future__ import annotations
-
 import random
 from pathlib import Path
 from urllib.parse import quote

@@ -1,7 +1,5 @@
 """The limits of real processes, whose clock the test moves: no minute and no hour holds more than may."""
 
-from __future__ import annotations
-
 import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor

@@ -1,7 +1,5 @@
 """Peers that send, read or close slowly or never, and a worker that is frozen: the others notice nothing."""
 
-from __future__ import annotations
-
 import os
 import re
 import shutil

@@ -1,7 +1,5 @@
 """Starting, with nothing, with too little, and twice."""
 
-from __future__ import annotations
-
 import os
 import re
 import signal

@@ -1,7 +1,5 @@
 """Delivery apart from the web processes."""
 
-from __future__ import annotations
-
 import signal
 import subprocess
 import sys

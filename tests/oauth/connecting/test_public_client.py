@@ -1,7 +1,5 @@
 """An application without a secret: it names itself in the body, and PKCE proves the rest (pkce_flow)."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 

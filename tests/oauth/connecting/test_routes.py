@@ -1,7 +1,5 @@
 """The pages of connecting, in a small app."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -48,7 +46,7 @@ class Account:
     may_manage_contacts: bool = True
     away: bool = False
 
-    def of(self, _access_token: str) -> Account:
+    def of(self, _access_token: str) -> "Account":
         if self.away:
             raise AccountUnavailable
         return self

@@ -1,7 +1,5 @@
 """A connected deployment of several processes, on each engine, and its vendor."""
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Callable, Iterator

@@ -3,8 +3,6 @@
 Imports little: each process imports this module, not the tests.
 """
 
-from __future__ import annotations
-
 import fcntl
 import hashlib
 import multiprocessing

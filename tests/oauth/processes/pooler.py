@@ -1,7 +1,5 @@
 """PgBouncer in transaction mode, as hosted PostgreSQL offers it: few servers, shared by all clients."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess

@@ -1,7 +1,5 @@
 """A process that dies or stops in the middle of a refresh, and those that go on."""
 
-from __future__ import annotations
-
 import signal
 
 import pytest

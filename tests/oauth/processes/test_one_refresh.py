@@ -1,7 +1,5 @@
 """Many processes want a new token at one moment: one of them asks for it."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import psycopg

@@ -1,7 +1,5 @@
 """The vendor is away, the clock is wrong, the database has gone back: what processes make of it together."""
 
-from __future__ import annotations
-
 import signal
 from itertools import pairwise
 

@@ -1,7 +1,5 @@
 """An admin connects or disconnects while another process refreshes."""
 
-from __future__ import annotations
-
 import signal
 
 from tests.oauth.processes.conftest import Here, Stored, Vendor, wait_for

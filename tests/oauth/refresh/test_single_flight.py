@@ -1,7 +1,5 @@
 """What happens between reading the row and taking the lease."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

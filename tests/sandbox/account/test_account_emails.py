@@ -1,7 +1,5 @@
 """The account's own addresses."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

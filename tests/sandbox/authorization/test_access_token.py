@@ -1,7 +1,5 @@
 """Access tokens as verifiers check them: by the published key, with the claims that they need."""
 
-from __future__ import annotations
-
 import base64
 import json
 from typing import Any

@@ -1,7 +1,5 @@
 """The authorization page."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

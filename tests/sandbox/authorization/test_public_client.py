@@ -1,7 +1,5 @@
 """An application without a secret: PKCE alone proves that the code's sender asked for it."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 from typing import Any

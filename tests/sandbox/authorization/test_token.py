@@ -1,7 +1,5 @@
 """The token endpoint."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import json

@@ -1,7 +1,5 @@
 """Creating, reading, replacing and deleting contacts."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The account's custom fields, and the contacts' values."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

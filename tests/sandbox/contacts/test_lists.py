@@ -1,7 +1,5 @@
 """Contact lists and the account."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 from uuid import UUID

@@ -1,7 +1,5 @@
 """Query parameters as clients of the vendor write them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Asking an unsubscribed contact whether to come back, and what deleting does to an opt-out."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 from typing import Any

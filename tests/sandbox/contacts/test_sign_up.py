@@ -1,7 +1,5 @@
 """POST /v3/contacts/sign_up_form."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from typing import Any

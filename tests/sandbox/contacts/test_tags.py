@@ -1,7 +1,5 @@
 """The account's tags, and the activity that gives them to contacts."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 from uuid import uuid4

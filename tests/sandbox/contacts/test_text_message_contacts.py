@@ -1,7 +1,5 @@
 """Contacts that are known by their number for text messages alone."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Whether an answer of the sandbox is one that the vendor's contract knows."""
 
-from __future__ import annotations
-
 import json
 import re
 from functools import cache

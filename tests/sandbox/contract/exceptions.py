@@ -3,8 +3,6 @@
 A status that any operation may answer stands under `EVERYWHERE`. That the contract lacks them is tested.
 """
 
-from __future__ import annotations
-
 EVERYWHERE: dict[int, str] = {
     415: "a body that does not say it is JSON is refused for every operation; the contract lists it for some",
     429: "every call may be throttled (vendor page rate_limits); the contract lists it for some",

@@ -6,8 +6,6 @@ Of every operation it keeps the statuses; of the operations that the sandbox imi
 answers, without words and examples. What the vendor's own document leaves out is left out here too.
 """
 
-from __future__ import annotations
-
 import json
 import sys
 from collections.abc import Iterator

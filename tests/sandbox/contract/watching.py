@@ -1,7 +1,5 @@
 """Checks every answer that a sandbox gives in this process against the vendor's contract."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """The record of calls and its bounds."""
 
-from __future__ import annotations
-
 from sandbox.control.call_log import Call, CallLog
 
 

@@ -1,7 +1,5 @@
 """The control endpoints and the front page."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

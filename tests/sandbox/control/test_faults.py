@@ -1,7 +1,5 @@
 """Injected faults, in-process."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor

@@ -1,7 +1,5 @@
 """The application's quota."""
 
-from __future__ import annotations
-
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event

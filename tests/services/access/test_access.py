@@ -1,7 +1,5 @@
 """Who may do what: the admin's password and links, API keys, the drain token."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 

@@ -1,7 +1,5 @@
 """Each purpose signs with a key of its own."""
 
-from __future__ import annotations
-
 from services.access.derived_keys import DerivedKeys, derived_key
 
 

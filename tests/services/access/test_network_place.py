@@ -1,7 +1,5 @@
 """Senders are told apart by what they can hardly change."""
 
-from __future__ import annotations
-
 import pytest
 
 from services.access.network_place import NO_PUBLIC_ADDRESS, is_this_machine, place_of

@@ -1,7 +1,5 @@
 """Whose word about a visitor counts, and what tells that PROXY_HOPS cannot be right."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import pytest

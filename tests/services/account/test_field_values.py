@@ -1,7 +1,5 @@
 """What fits into a custom field, by its type."""
 
-from __future__ import annotations
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,7 +1,5 @@
 """Which custom fields and tags a sign-up may use, and what is looked up for that."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

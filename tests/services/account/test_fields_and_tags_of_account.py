@@ -1,7 +1,5 @@
 """The account's custom fields and tags at the client's HTTP edge, and against the sandbox."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

@@ -1,7 +1,5 @@
 """The account's lists, fetched seldom and served always."""
 
-from __future__ import annotations
-
 import pytest
 
 from services.constant_contact.errors import Unreachable

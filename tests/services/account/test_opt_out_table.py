@@ -1,7 +1,5 @@
 """How the table of opt-outs is kept: what it costs, how a long list is read, and what holds without it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any

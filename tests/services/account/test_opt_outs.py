@@ -1,7 +1,5 @@
 """An opt-out wins over every older sign-up; who asks to come back is asked by the vendor. At the sandbox."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path

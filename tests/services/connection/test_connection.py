@@ -1,7 +1,5 @@
 """The connection in words, and whether sending makes sense."""
 
-from __future__ import annotations
-
 import pytest
 
 from oauth.refresh.refreshing import REFUSED

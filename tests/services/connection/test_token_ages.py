@@ -1,7 +1,5 @@
 """How old the tokens are, in seconds."""
 
-from __future__ import annotations
-
 from services.connection.token_ages import TokenAges
 from tests.services.conftest import System
 

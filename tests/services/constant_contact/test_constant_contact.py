@@ -1,7 +1,5 @@
 """The vendor's client at its HTTP edge."""
 
-from __future__ import annotations
-
 import base64
 import json
 from datetime import UTC, datetime

@@ -1,7 +1,5 @@
 """Calls that are not deliveries come out of the same quota."""
 
-from __future__ import annotations
-
 import pytest
 
 from services.constant_contact.errors import ConnectionUnusable, NoCallLeft

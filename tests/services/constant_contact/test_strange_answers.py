@@ -1,7 +1,5 @@
 """What whoever stands between may answer: nobody's sign-up is judged by it, and no token leaves our host."""
 
-from __future__ import annotations
-
 import base64
 import json
 import ssl

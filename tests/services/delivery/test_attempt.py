@@ -1,7 +1,5 @@
 """From the stored sign-up to the vendor's answer."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """An account that confirms sign-ups by e-mail: what who asks by an API key is told."""
 
-from __future__ import annotations
-
 import pytest
 
 from services.access.requester import ANONYMOUS, Requester

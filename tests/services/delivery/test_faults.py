@@ -1,7 +1,5 @@
 """Every fault of a call: what becomes of the sign-up, what it costs, and that it arrives in the end."""
 
-from __future__ import annotations
-
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass

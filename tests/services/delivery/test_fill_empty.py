@@ -1,7 +1,5 @@
 """Sign-ups by strangers that may only fill in, against the sandbox and against a model."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Contacts that are unsubscribed on somebody's word, against the sandbox."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 

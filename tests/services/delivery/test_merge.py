@@ -1,7 +1,5 @@
 """Several sign-ups of one contact in one body."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from hypothesis import given

@@ -1,7 +1,5 @@
 """When a booked call leaves."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Iterator
 from dataclasses import replace

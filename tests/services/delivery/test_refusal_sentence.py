@@ -1,7 +1,5 @@
 """The vendor's own sentence as admins see it: it says what was wrong, and nothing of the person."""
 
-from __future__ import annotations
-
 import time
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Custom fields and tags on their way to the vendor, against the sandbox."""
 
-from __future__ import annotations
-
 import json
 import threading
 from collections.abc import Iterator

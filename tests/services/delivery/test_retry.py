@@ -1,7 +1,5 @@
 """Each failure's remedy, as a table."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 import pytest

@@ -1,7 +1,5 @@
 """A refusal concerns those who share what it is about: bad sign-ups in front cost good ones little."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """The calls that carry a sign-up, against the sandbox: what the contact is like afterwards."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,7 +32,7 @@ class SandboxedSystem(System):
     """The system beside an account at the vendor, on one clock."""
 
     def __init__(
-        self, path: Path, *, other: SandboxedSystem | None = None, returning: Returning = "confirm"
+        self, path: Path, *, other: "SandboxedSystem | None" = None, returning: Returning = "confirm"
     ) -> None:
         """Of `other` it has the account and the clock: the same installation, started again."""
         clock = other.clock if other else Clock()

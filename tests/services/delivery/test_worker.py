@@ -1,7 +1,5 @@
 """The loop that delivers: several calls at a time, a probe alone, an orderly end, and who looks after it."""
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Callable, Iterator

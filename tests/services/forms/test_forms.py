@@ -1,7 +1,5 @@
 """Forms as an admin makes them and as sign-ups meet them."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import replace
 from pathlib import Path

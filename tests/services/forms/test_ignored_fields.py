@@ -1,7 +1,5 @@
 """What a form sends to no use is counted for its owner: bounded, and without a query per sign-up."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,7 +1,5 @@
 """How busy a form is, as one process sees it."""
 
-from __future__ import annotations
-
 from services.forms.load import FormLoad
 from tests.services.conftest import Clock
 

@@ -1,7 +1,5 @@
 """Which lists and tags a stranger reaches without a form: none that a form protects."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Accepting a sign-up."""
 
-from __future__ import annotations
-
 import json
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path

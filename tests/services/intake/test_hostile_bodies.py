@@ -1,7 +1,5 @@
 """Whatever is sent is read, or refused by name; never anything else, and never slowly."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from typing import Any

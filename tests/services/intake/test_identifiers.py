@@ -1,7 +1,5 @@
 """Ids that are known again without looking anywhere."""
 
-from __future__ import annotations
-
 from uuid import UUID, uuid4
 
 import pytest

@@ -1,7 +1,5 @@
 """While the store is away, addresses and networks are counted roughly."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

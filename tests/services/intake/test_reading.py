@@ -1,8 +1,6 @@
 # ruff: noqa: E501 - bodies as they are sent
 """What other people's forms, plug-ins and scripts send is understood, and what is not is named."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

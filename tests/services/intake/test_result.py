@@ -1,7 +1,5 @@
 """Waiting for the verdict on one sign-up."""
 
-from __future__ import annotations
-
 import threading
 
 import pytest

@@ -1,7 +1,5 @@
 """What one visitor can store is bounded by what was sent, as bytes on the disk."""
 
-from __future__ import annotations
-
 import json
 import random
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What is wrong and how to mend it."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 

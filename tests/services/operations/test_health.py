@@ -1,7 +1,5 @@
 """Health in plain words."""
 
-from __future__ import annotations
-
 import fcntl
 import os
 from datetime import UTC, datetime

@@ -1,7 +1,5 @@
 """Health in time: an answer within a second, whatever hangs."""
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """What is done now and then."""
 
-from __future__ import annotations
-
 import threading
 
 from services.operations.housekeeping import Housekeeping, HousekeepingThread, Task

@@ -4,8 +4,6 @@ The answers are kept in states.txt. After a change on purpose, write them anew w
 `STATES=write pytest tests/services/operations/test_states.py` and read the difference.
 """
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Callable, Iterator

@@ -1,7 +1,5 @@
 """A stand-in for the providers of captchas, behind a real socket: what it says, and how it fails."""
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Programs as they really come, against one form and one list: a table of what got through."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor

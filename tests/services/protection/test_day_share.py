@@ -1,7 +1,5 @@
 """A flooded form leaves its part of the vendor's day to every other form."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace

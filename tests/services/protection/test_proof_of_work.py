@@ -1,7 +1,5 @@
 """A proof of work is asked for, and accepted once."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import json

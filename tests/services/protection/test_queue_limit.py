@@ -1,7 +1,5 @@
 """One form's queue does not grow for ever; what comes on top waits for a person."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,7 +1,5 @@
 """What looks like a program's is answered like any other, kept apart, and never sent."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Captchas of third parties: who is believed, who is not, and what happens while nobody can say."""
 
-from __future__ import annotations
-
 import json
 import socket
 import threading

@@ -1,7 +1,5 @@
 """A new SECRET_KEY sets nobody aside who has a form open."""
 
-from __future__ import annotations
-
 import pytest
 
 from services.forms.load import FormLoad

@@ -1,7 +1,5 @@
 """What happens next with a sign-up, in words."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest

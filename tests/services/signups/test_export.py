@@ -1,7 +1,5 @@
 """Sign-ups as CSV and as lines of JSON."""
 
-from __future__ import annotations
-
 import csv
 import io
 import json

@@ -1,7 +1,5 @@
 """Looking after sign-ups."""
 
-from __future__ import annotations
-
 import pytest
 import structlog
 

@@ -1,7 +1,5 @@
 """What an answer to a consent means, in every way that front ends send one."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

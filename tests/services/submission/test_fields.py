@@ -1,7 +1,5 @@
 """What a sign-up may hold, and what is said about the rest."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

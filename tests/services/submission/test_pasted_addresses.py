@@ -1,7 +1,5 @@
 """Addresses as people paste them."""
 
-from __future__ import annotations
-
 import json
 import sys
 import unicodedata

@@ -1,7 +1,5 @@
 """Consent to text messages, from the form to the sandbox's account."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Which addresses count as the same site."""
 
-from __future__ import annotations
-
 import pytest
 
 from services.submission.web_origins import bare_page, origin_of, shown, to_send, unusable_name

@@ -1,7 +1,5 @@
 """The connection row: generations and epochs, failures, disconnecting."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest

@@ -1,7 +1,5 @@
 """The audit: newest first, and never growing without end."""
 
-from __future__ import annotations
-
 import pytest
 from sqlalchemy import func, insert, select
 

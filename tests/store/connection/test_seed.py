@@ -1,7 +1,5 @@
 """A refresh token planted from outside: at most once, and never over a stored one."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest

@@ -1,7 +1,5 @@
 """Where a database lies, without its password."""
 
-from __future__ import annotations
-
 import pytest
 
 from store.engine.database import place

@@ -1,7 +1,5 @@
 """A PostgreSQL server that does not answer, and one that is being migrated: no caller waits for long."""
 
-from __future__ import annotations
-
 import fcntl
 import os
 import signal

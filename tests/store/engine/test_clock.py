@@ -1,7 +1,5 @@
 """DatabaseClock: the server's time on every host."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,13 +27,13 @@ class Host:
         self.seconds += seconds
 
     @contextmanager
-    def reading(self) -> Iterator[Host]:
+    def reading(self) -> "Iterator[Host]":
         self.asked += 1
         if self.away:
             raise StoreUnavailable
         yield self
 
-    def execute(self, _statement: object) -> Host:
+    def execute(self, _statement: object) -> "Host":
         self.pass_seconds(self.round_trip / 2)
         self.answer = SERVER + int(self.seconds * 1000) + self.server_ahead
         self.pass_seconds(self.round_trip / 2)

@@ -1,7 +1,5 @@
 """Opening, probing, forking, and what failures look like from above."""
 
-from __future__ import annotations
-
 import os
 import traceback
 from pathlib import Path

@@ -1,7 +1,5 @@
 """JSON as it is stored, and what earlier releases stored."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

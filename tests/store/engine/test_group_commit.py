@@ -1,7 +1,5 @@
 """Group commit: no row is acknowledged before its commit, and none fails because of another row."""
 
-from __future__ import annotations
-
 import os
 import signal
 import threading

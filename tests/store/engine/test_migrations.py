@@ -1,7 +1,5 @@
 """The schema: created once by many, recognised, refused when newer, equal to the tables in code."""
 
-from __future__ import annotations
-
 import os
 import re
 import subprocess

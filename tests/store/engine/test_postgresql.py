@@ -1,7 +1,5 @@
 """PostgreSQL only: TLS, durability, time-outs, poolers."""
 
-from __future__ import annotations
-
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence

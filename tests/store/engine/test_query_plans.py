@@ -1,7 +1,5 @@
 """No query of the delivery loop may read the whole table or sort: it holds every sign-up there ever was."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from collections.abc import Iterator

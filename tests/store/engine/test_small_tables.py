@@ -1,7 +1,5 @@
 """Authorization requests, key-value texts, throttles and spent tokens."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from sqlalchemy import Table, func, select

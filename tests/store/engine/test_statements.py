@@ -1,7 +1,5 @@
 """Inserting several rows by one statement."""
 
-from __future__ import annotations
-
 import pytest
 
 from store.engine.database import Database

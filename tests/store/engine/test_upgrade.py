@@ -1,7 +1,5 @@
 """From the first schema to today's: nothing is lost, however many start at once, and if it is stopped."""
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Callable, Iterator

@@ -1,7 +1,5 @@
 """One row per call: begun with the claim, ended with the finish, open while the outcome is unknown."""
 
-from __future__ import annotations
-
 from store.engine.database import Database
 from store.outbox.calls import EndedCall
 from store.outbox.claimed import Claimed

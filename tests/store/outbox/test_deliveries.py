@@ -1,7 +1,5 @@
 """Claiming, finishing and postponing deliveries: the same promises on every engine."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Callable
 

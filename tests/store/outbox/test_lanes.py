@@ -1,7 +1,5 @@
 """Which delivery goes first when calls are scarce: fresh sign-ups, the backlog, one probe after an outage."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from datetime import UTC, datetime
 

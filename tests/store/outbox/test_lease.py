@@ -1,7 +1,5 @@
 """The refresh lease: one refreshes at a time, and none waits for a holder that is gone."""
 
-from __future__ import annotations
-
 import os
 from dataclasses import replace
 

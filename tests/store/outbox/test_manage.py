@@ -1,7 +1,5 @@
 """What an admin decides about sign-ups that wait or are parked."""
 
-from __future__ import annotations
-
 import pytest
 from sqlalchemy import text
 

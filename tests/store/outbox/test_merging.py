@@ -1,7 +1,5 @@
 """One call for several sign-ups of a contact: handed out together, finished together, or not at all."""
 
-from __future__ import annotations
-
 from store.engine.database import Database
 from store.outbox.claimed import Claimed
 from store.outbox.deliveries import Deliveries

@@ -1,7 +1,5 @@
 """A state machine (hypothesis) tries to break the promises of the outbox by any order of events."""
 
-from __future__ import annotations
-
 import itertools
 import json
 from datetime import UTC, datetime

@@ -1,7 +1,5 @@
 """The backlog as strangers see it: it does not reveal what became of a sign-up, on both engines."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest

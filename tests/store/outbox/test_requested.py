@@ -1,7 +1,5 @@
 """Deliveries that no sign-up asked for, on each engine."""
 
-from __future__ import annotations
-
 import pytest
 
 from store.engine import documents

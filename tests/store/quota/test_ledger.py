@@ -1,7 +1,5 @@
 """The quota of calls: sliding second, UTC day, pauses."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 
 import pytest

@@ -1,7 +1,5 @@
 """A sign-up is on disk, in the database or in the spool, and the database is spared while it refuses."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,7 +1,5 @@
 """The copy of the forms is complete at every moment, also with several writers."""
 
-from __future__ import annotations
-
 import threading
 from pathlib import Path
 

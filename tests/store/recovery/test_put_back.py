@@ -1,7 +1,5 @@
 """Making parked deliveries due again when all deliveries turned out to be refused."""
 
-from __future__ import annotations
-
 from store.engine.database import Database
 from store.outbox.claimed import Claimed
 from store.outbox.deliveries import Deliveries

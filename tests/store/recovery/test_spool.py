@@ -1,7 +1,5 @@
 """The spool: sign-ups that the database refused are kept in a file and imported later, exactly once."""
 
-from __future__ import annotations
-
 import resource
 import signal
 import subprocess

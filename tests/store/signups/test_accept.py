@@ -1,7 +1,5 @@
 """Accepting sign-ups and looking them up."""
 
-from __future__ import annotations
-
 import pytest
 
 from store.engine.database import Database

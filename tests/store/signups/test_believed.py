@@ -1,7 +1,5 @@
 """Sign-ups that are not suspected, counted by form for its share of the day's quota."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from store.engine.database import Database

@@ -1,7 +1,5 @@
 """The sender's Idempotency-Key: one sign-up has it, for 48 hours."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import pytest

@@ -1,7 +1,5 @@
 """Sign-ups counted by the minute, in the transaction that stores them."""
 
-from __future__ import annotations
-
 import random
 from collections import Counter
 from collections.abc import Callable

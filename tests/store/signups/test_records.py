@@ -1,7 +1,5 @@
 """Sign-ups as records: the whole of one, the newest, and all of them page by page."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from itertools import islice
 from typing import Any

@@ -1,7 +1,5 @@
 """Suspected sign-ups: they have no delivery until they are released."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

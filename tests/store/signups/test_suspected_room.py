@@ -1,7 +1,5 @@
 """The limit of suspected sign-ups, in rows and in bytes."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Retention: what is erased after 30 days, and what never is."""
 
-from __future__ import annotations
-
 import pytest
 from sqlalchemy import text
 

@@ -1,7 +1,5 @@
 """Every address of the admin's pages, by every method: what strangers and admins are answered."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

@@ -1,7 +1,5 @@
 """Connecting that begins at another address than PUBLIC_BASE_URL's: it starts over there, or says why."""
 
-from __future__ import annotations
-
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 

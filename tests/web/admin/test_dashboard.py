@@ -1,7 +1,5 @@
 """GET /admin/."""
 
-from __future__ import annotations
-
 import html
 import re
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The admin's pages for making forms."""
 
-from __future__ import annotations
-
 import re
 from html import unescape
 from typing import Any

@@ -1,7 +1,5 @@
 """/admin/sign-in, the one-time link, and signing out."""
 
-from __future__ import annotations
-
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient

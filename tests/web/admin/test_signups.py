@@ -1,7 +1,5 @@
 """The admin's page of what Constant Contact refused, and what a form says of a list that is gone."""
 
-from __future__ import annotations
-
 from flask import Flask
 from flask.testing import FlaskClient
 

@@ -1,7 +1,5 @@
 """Protection as visitors, scripts, programs and admins meet it."""
 
-from __future__ import annotations
-
 import re
 from html import unescape
 from typing import Any

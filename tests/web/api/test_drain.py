@@ -1,7 +1,5 @@
 """POST /internal/drain."""
 
-from __future__ import annotations
-
 import pytest
 from flask.testing import FlaskClient
 

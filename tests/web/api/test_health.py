@@ -1,7 +1,5 @@
 """GET /health."""
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """GET /lists."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

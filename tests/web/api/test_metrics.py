@@ -1,7 +1,5 @@
 """GET /metrics."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,7 +1,5 @@
 """The description of the API tells the truth about it."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

@@ -1,7 +1,5 @@
 """A form with a third party's captcha: what its pages show and allow, and what becomes of what is sent."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from html import unescape

@@ -1,7 +1,5 @@
 """A form's own page, its description for scripts, and what a visitor's post by it leads to."""
 
-from __future__ import annotations
-
 import re
 from html import unescape
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Addresses in wordings and thanks, as links."""
 
-from __future__ import annotations
-
 import html
 import json
 import re

@@ -1,7 +1,5 @@
 """GET / and GET /thank-you."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from flask.testing import FlaskClient

@@ -1,7 +1,5 @@
 """Static files."""
 
-from __future__ import annotations
-
 import gzip
 import hashlib
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Text that is none: refused by the name of its field, and never a fault of ours."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Calls by scripts of other sites."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,7 +1,5 @@
 """Whose word about a visitor counts, from the connection to the store; and who controls the sandbox."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any

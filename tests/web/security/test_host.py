@@ -1,7 +1,5 @@
 """In production nothing is made from the Host header, which whoever sends a request chooses."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,7 +1,5 @@
 """No token, code, verifier or client secret stands in clear anywhere: logs, answers, database, failures."""
 
-from __future__ import annotations
-
 import logging
 import traceback
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Keys that are sent where other services read theirs, and pages without an origin of their own."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

@@ -1,7 +1,5 @@
 """Public addresses as people type them, and what they find where only sign-ups are received."""
 
-from __future__ import annotations
-
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient

@@ -5,8 +5,6 @@ does, by its `permission_to_send`.
 https://developer.constantcontact.com/api_guide/contacts_create_or_update.html
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 

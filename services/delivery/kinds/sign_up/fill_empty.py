@@ -1,7 +1,5 @@
 """What a stranger's sign-up may add to a contact that the account has already: only what is missing there."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

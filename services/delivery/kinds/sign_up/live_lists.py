@@ -1,7 +1,5 @@
 """Lists that the account no longer has: left out of a sign-up, which is delivered to the others."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 

@@ -3,8 +3,6 @@
 It changes what the sign-ups would change one after the other, those of strangers that only fill in included.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import reduce

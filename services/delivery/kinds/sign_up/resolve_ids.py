@@ -1,7 +1,5 @@
 """Look up the ids of the custom fields, choices and tags that a sign-up names."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -44,7 +42,7 @@ class Resolved:
         """Return whether an id in it was looked up by a name."""
         return bool(self.data.fields.custom_fields or self.fills.custom_fields or self.tag_ids)
 
-    def without_messages(self) -> Resolved:
+    def without_messages(self) -> "Resolved":
         """Return the same without the consent to text messages."""
         data = replace(self.data, fields=self.data.fields.without(SMS))
         return replace(self, data=data, fills=self.fills.without(SMS))

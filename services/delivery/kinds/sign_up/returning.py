@@ -4,8 +4,6 @@ Each sign-up is judged by the time it was received, also where one call could ca
 come back may be a stranger who typed an address: the vendor asks the person, unless sender or setting decide.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import takewhile

@@ -1,7 +1,5 @@
 """Send sign-ups: the calls that make a contact what its sign-ups ask for, mostly a single one."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar

@@ -1,7 +1,5 @@
 """SQLite only: journal, pragmas, file and place."""
 
-from __future__ import annotations
-
 import os
 import sqlite3
 import subprocess

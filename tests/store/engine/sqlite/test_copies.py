@@ -1,7 +1,5 @@
 """Second copies: rows lost with pages of the database file are restored from them."""
 
-from __future__ import annotations
-
 import json
 import resource
 import shutil

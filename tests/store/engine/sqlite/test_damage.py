@@ -1,7 +1,5 @@
 """A SQLite file that is damaged or removed while it is in use: noticed, replaced, and read back."""
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

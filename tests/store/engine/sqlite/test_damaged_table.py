@@ -1,7 +1,5 @@
 """Reading around damage: exactly what can be read, and a count of what cannot."""
 
-from __future__ import annotations
-
 import os
 from contextlib import closing
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Room on the disk: measured, kept for accepted sign-ups, and released when there is none."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 import textwrap

@@ -1,7 +1,5 @@
 """The write lock: order, time-outs, and holders that are killed, frozen or forked."""
 
-from __future__ import annotations
-
 import fcntl
 import os
 import signal

@@ -1,7 +1,5 @@
 """Who gets a page, who gets JSON and who gets a piece of a page."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

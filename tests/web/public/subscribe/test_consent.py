@@ -1,7 +1,5 @@
 """Consents that are not what they look like, against the sandbox's authorization server."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 from urllib.parse import parse_qs, urlencode, urlsplit, urlunsplit

@@ -1,7 +1,5 @@
 """Custom fields and tags on the pages: the editor, the form itself, and one with mistakes."""
 
-from __future__ import annotations
-
 import re
 from html import unescape
 from typing import Any

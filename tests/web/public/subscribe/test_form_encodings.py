@@ -1,7 +1,5 @@
 """A page in another encoding costs no sign-up and no letter."""
 
-from __future__ import annotations
-
 import pytest
 from flask.testing import FlaskClient
 

@@ -1,7 +1,5 @@
 """POST /subscribe with bodies that mean harm: a clear 4xx, nothing stored, nothing slow."""
 
-from __future__ import annotations
-
 import json
 import time
 

@@ -1,7 +1,5 @@
 """POST /subscribe from an HTML form."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,7 +1,5 @@
 """POST /subscribe sent again, with an Idempotency-Key, and with a wish for how long to wait."""
 
-from __future__ import annotations
-
 import time
 
 import pytest

@@ -1,7 +1,5 @@
 """Sites whose names are of another script, typed as their owners know them."""
 
-from __future__ import annotations
-
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient

@@ -1,7 +1,5 @@
 """POST /subscribe with JSON."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """A sign-up that is refused leaves no trace in the database."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import pytest

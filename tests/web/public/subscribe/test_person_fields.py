@@ -1,7 +1,5 @@
 """What a form may ask about a person reaches the contact at Constant Contact."""
 
-from __future__ import annotations
-
 from flask import Flask
 from flask.testing import FlaskClient
 

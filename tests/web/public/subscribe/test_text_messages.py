@@ -1,7 +1,5 @@
 """A form that asks for a number for text messages, as a visitor and an admin meet it."""
 
-from __future__ import annotations
-
 import json
 import re
 from typing import Any
