@@ -17,7 +17,7 @@ import gunicorn
 
 from store.engine.sqlite import driver
 from tests.durability.figures import Figure, table
-from tests.durability.postgresql import PostgreSQL
+from tests.durability.machines.postgresql import PostgreSQL
 from tests.durability.scenarios import (
     bad_rows,
     burst,

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from tests.durability.fleet import LISTS
+from tests.durability.machines.fleet import LISTS
 
 _AGAIN_SECONDS = 0.1
 _THANKS = (200, 201, 202)

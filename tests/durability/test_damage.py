@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.durability.clock import COMPILER
+from tests.durability.machines.clock import COMPILER
 from tests.durability.scenarios import damage
 
 pytestmark = [

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.durability.machines.strace import STRACE
 from tests.durability.scenarios import power_cut
-from tests.durability.strace import STRACE
 
 pytestmark = [
     pytest.mark.durability,

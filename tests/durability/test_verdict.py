@@ -10,7 +10,7 @@ import pytest
 from store.engine.database import Database
 from store.outbox.deliveries import Deliveries
 from store.signups.accept import NewSignup, Signups
-from tests.durability.fleet import LISTS, SIGN_UP
+from tests.durability.machines.fleet import LISTS, SIGN_UP
 from tests.durability.verdict import Vendor, Verdict, judge
 
 ANN = "ann@example.org"

@@ -11,7 +11,7 @@ import requests
 from sqlalchemy import create_engine, make_url, text
 
 from store.engine.sqlite import driver
-from tests.durability.fleet import SIGN_UP
+from tests.durability.machines.fleet import SIGN_UP
 
 _ARRIVED = {"delivered", "merged"}
 _KEPT = {"ready", "sending", "parked"}

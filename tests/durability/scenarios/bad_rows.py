@@ -8,7 +8,7 @@ from sandbox import PRESET_LIST_ID
 from store.engine.database import Database
 from store.signups.accept import NewSignup, Signups
 from tests.durability.figures import Figure, at_least, at_most, zero
-from tests.durability.fleet import Fleet
+from tests.durability.machines.fleet import Fleet
 from tests.durability.verdict import Vendor
 from tests.end_to_end.consent import connect
 

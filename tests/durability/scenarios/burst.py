@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.durability.crowd import Crowd
 from tests.durability.figures import Figure, at_most, zero
-from tests.durability.fleet import Fleet
+from tests.durability.machines.fleet import Fleet
 from tests.durability.verdict import read_notes, read_states
 
 SCENARIO = "burst"

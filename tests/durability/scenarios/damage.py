@@ -5,10 +5,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.durability.clock import Clock
 from tests.durability.crowd import Crowd
 from tests.durability.figures import Figure, zero
-from tests.durability.fleet import Fleet
+from tests.durability.machines.clock import Clock
+from tests.durability.machines.fleet import Fleet
 from tests.durability.scenarios.refusals import DATABASE, overwrite
 from tests.durability.verdict import Vendor, Verdict, judge, read_states
 

@@ -6,10 +6,10 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.durability.clock import Clock
 from tests.durability.crowd import Crowd
 from tests.durability.figures import Figure, at_most, zero
-from tests.durability.fleet import Fleet
+from tests.durability.machines.clock import Clock
+from tests.durability.machines.fleet import Fleet
 from tests.durability.verdict import Vendor, Verdict, judge
 
 SCENARIO = "kills"

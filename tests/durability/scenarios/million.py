@@ -16,7 +16,7 @@ from store.outbox.deliveries import Deliveries
 from store.signups.accept import NewSignup, Signups
 from tests.durability.crowd import Crowd
 from tests.durability.figures import Figure, at_most
-from tests.durability.fleet import Fleet
+from tests.durability.machines.fleet import Fleet
 
 SCENARIO = "backlog"
 _NUMBERS = {

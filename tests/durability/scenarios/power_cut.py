@@ -12,10 +12,10 @@ from pathlib import Path
 from store.engine.database import Database
 from store.engine.sqlite import driver
 from tests.durability.crowd import Crowd
-from tests.durability.disk import Disk, Replay
 from tests.durability.figures import Figure, zero
-from tests.durability.fleet import Fleet, Supervised
-from tests.durability.strace import traced
+from tests.durability.machines.disk import Disk, Replay
+from tests.durability.machines.fleet import Fleet, Supervised
+from tests.durability.machines.strace import traced
 from tests.durability.verdict import read_notes
 from tests.support.ports import free_port
 

@@ -14,7 +14,7 @@ from sqlalchemy.exc import DatabaseError
 
 from tests.durability.crowd import Crowd
 from tests.durability.figures import Figure, at_most, zero
-from tests.durability.fleet import Fleet
+from tests.durability.machines.fleet import Fleet
 from tests.durability.verdict import read_notes, read_states
 
 SCENARIO = "the store refuses"

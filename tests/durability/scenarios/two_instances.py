@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from tests.durability.clock import Clock
 from tests.durability.crowd import Crowd
 from tests.durability.figures import Figure, at_most, zero
-from tests.durability.fleet import Fleet
-from tests.durability.postgresql import PostgreSQL
+from tests.durability.machines.clock import Clock
+from tests.durability.machines.fleet import Fleet
+from tests.durability.machines.postgresql import PostgreSQL
 from tests.durability.verdict import Vendor, Verdict, judge
 
 FROZEN = "one of two instances frozen"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.durability.crowd import Crowd
 from tests.durability.figures import Figure, at_least, at_most, zero
-from tests.durability.fleet import Fleet
+from tests.durability.machines.fleet import Fleet
 from tests.durability.verdict import Vendor, Verdict, judge
 from tests.end_to_end.consent import connect
 

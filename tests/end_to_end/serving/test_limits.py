@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from sandbox import PRESET_LIST_ID
-from tests.durability.clock import COMPILER, Clock
+from tests.durability.machines.clock import COMPILER, Clock
 from tests.end_to_end.processes import Deployment
 
 pytestmark = pytest.mark.skipif(COMPILER is None, reason="no C compiler: apt install gcc")

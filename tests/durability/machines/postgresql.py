@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from tests.durability.clock import Clock
+from tests.durability.machines.clock import Clock
 
 
 class PostgreSQL:

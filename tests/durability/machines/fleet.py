@@ -15,7 +15,7 @@ from typing import Any
 import requests
 
 from sandbox import PRESET_LIST_ID
-from tests.durability.clock import Clock
+from tests.durability.machines.clock import Clock
 from tests.end_to_end.consent import connect
 from tests.end_to_end.processes import ROOT, Deployment, wait_for
 from tests.support.ports import free_port

@@ -11,7 +11,7 @@ from services.access.proxies import SENTENCES
 from services.connection.states import WORDS
 from services.problems import Level, Problem, well
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 DOCUMENT = ROOT / "docs/problems.md"
 # Where a code is not written out, what it can be.
 MADE = {

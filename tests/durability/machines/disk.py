@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.durability.strace import (
+from tests.durability.machines.strace import (
     STRING,
     Call,
     data_of,
@@ -213,7 +213,9 @@ class Replay:
             case "sync_file_range":
                 pass  # promises nothing about a power cut
             case _:
-                raise NotImplementedError(f"{call.name} of {path}: add it to tests/durability/disk.py")
+                raise NotImplementedError(
+                    f"{call.name} of {path}: add it to machines/disk.py"
+                )
 
     def _open(self, call: Call, path: str) -> None:
         if path not in self.disk.names:
