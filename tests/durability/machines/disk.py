@@ -213,9 +213,7 @@ class Replay:
             case "sync_file_range":
                 pass  # promises nothing about a power cut
             case _:
-                raise NotImplementedError(
-                    f"{call.name} of {path}: add it to machines/disk.py"
-                )
+                raise NotImplementedError(f"{call.name} of {path}: add it to machines/disk.py")
 
     def _open(self, call: Call, path: str) -> None:
         if path not in self.disk.names:
