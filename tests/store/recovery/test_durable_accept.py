@@ -1,5 +1,6 @@
 """A sign-up is on disk, in the database or in the spool, and the database is spared while it refuses."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,7 @@ class Way:
 
     def __init__(self, database: Database, folder: Path) -> None:
         self.database, self.spool = database, Spool(folder / "spool")
-        self.now, self.has_room = MINUTE_MS, True
+        self.now, self.has_room, self.away = MINUTE_MS, True, False
         self.durable = DurableAccept(
             Signups(database, spooled=self.spool.waits),
             self.spool,
@@ -44,11 +45,16 @@ class Way:
     def rename(self, table: str, name: str) -> None:
         with self.database.transaction() as connection:
             connection.exec_driver_sql(f"ALTER TABLE {table} RENAME TO {name}")
+        self.away = name == "elsewhere"
 
 
 @pytest.fixture
-def way(database: Database, tmp_path: Path) -> Way:
-    return Way(database, tmp_path)
+def way(database: Database, tmp_path: Path) -> Iterator[Way]:
+    """Yield a way into the store; a table that the test took away is there again for the next test."""
+    way = Way(database, tmp_path)
+    yield way
+    if way.away:
+        way.rename("elsewhere", "signups")
 
 
 def test_what_the_database_refuses_is_spooled_and_stored_before_the_next(way: Way) -> None:
