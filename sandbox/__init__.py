@@ -27,6 +27,7 @@ __all__ = [
     "SANDBOX_CLIENT_SECRET",
     "ConnectionDropped",
     "create_sandbox",
+    "receive_mail",
 ]
 
 
@@ -50,3 +51,10 @@ def create_sandbox(clock: Callable[[], float] | None = None) -> Flask:
         app.register_blueprint(part.blueprint)
     app.register_blueprint(not_imitated.blueprint)
     return app
+
+
+def receive_mail(app: Flask, content: bytes) -> None:
+    """Put an e-mail, in the format of RFC 5322, into the mailbox of the sandbox `app`."""
+    world: World = app.extensions["sandbox"]
+    with world.lock:
+        world.mailbox.receive(content, at=world.now())

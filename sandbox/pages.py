@@ -1,4 +1,4 @@
-"""The front page, and the headers of every page."""
+"""The front page, the mailbox, and the headers of every page."""
 
 from flask import Blueprint, Response, render_template
 
@@ -24,6 +24,15 @@ def home() -> str:
             client_secret=SANDBOX_CLIENT_SECRET,
             settings=world.settings_shown(),
         )
+
+
+@blueprint.get("/mail/")
+def mailbox() -> str:
+    """Show the e-mails that the application would have sent."""
+    world = current_world()
+    with world.lock:
+        mails = world.mailbox.newest_first()
+    return render_template("sandbox/mail.html", mails=mails)
 
 
 @blueprint.after_app_request

@@ -15,6 +15,7 @@ from sandbox.contacts.custom_values import CustomField
 from sandbox.contacts.records import Contact, ContactList, Tag
 from sandbox.control.call_log import CallLog
 from sandbox.control.faults import Faults
+from sandbox.control.mailbox import Mailbox
 from sandbox.errors import ControlRefused
 from sandbox.limits import Limits
 
@@ -133,6 +134,7 @@ class World:
         }
         self.tags: dict[str, Tag] = {}
         self.account_emails = [owners_email(now)]
+        self.mailbox = Mailbox()
 
     def live_lists(self) -> list[ContactList]:
         """Return the lists that are not deleted, oldest first."""

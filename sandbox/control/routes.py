@@ -121,6 +121,14 @@ def _count(name: str) -> int | None:
     return int(text)
 
 
+@blueprint.get("/mail")
+def mail() -> dict[str, Any]:
+    """Return the e-mails that the application would have sent, oldest first, 500 at most."""
+    world = current_world()
+    with world.lock:
+        return {"mail": world.mailbox.shown()}
+
+
 @blueprint.get("/faults")
 def faults() -> dict[str, Any]:
     """Return the faults on order."""

@@ -1,13 +1,14 @@
 """The control endpoints and the front page."""
 
 from collections.abc import Callable
+from email.message import EmailMessage
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from sandbox import PRESET_LIST_ID, create_sandbox
+from sandbox import PRESET_LIST_ID, create_sandbox, receive_mail
 from tests.sandbox.conftest import START, Clock
 from tests.sandbox.vendor import SIGN_UP, Vendor, person
 
@@ -185,3 +186,54 @@ def test_only_this_machine_controls_it(peer: str, status: int) -> None:
     )
     assert answer.status_code == status
     assert client.get("/", environ_overrides={"REMOTE_ADDR": peer}).status_code == 200
+
+
+def mail(subject: str, text: str) -> bytes:
+    """Return an e-mail as the application sends it."""
+    message = EmailMessage()
+    message["From"] = "Sign-ups <sign-ups@example.org>"
+    message["To"] = "ada@example.org"
+    message["Subject"] = subject
+    message.set_content(text, cte="quoted-printable")
+    return message.as_bytes()
+
+
+def test_the_mailbox_shows_what_was_sent(clock: Clock) -> None:
+    """For tests as JSON, oldest first, and for people as a page, newest first; a reset empties it."""
+    app = create_sandbox(clock)
+    client = app.test_client()
+    assert client.get("/_sandbox/mail").json == {"mail": []}
+    assert "No mail yet." in client.get("/mail/").text
+    receive_mail(app, mail("Zuerst: über", "Look: https://signup.example.org/admin/\n"))
+    clock.now += 60
+    receive_mail(app, mail("<b>Then</b>", "<script>alert(1)</script>"))
+    answer: Any = client.get("/_sandbox/mail").json
+    first, then = answer["mail"]
+    assert (first["subject"], first["to"]) == ("Zuerst: über", "ada@example.org")
+    assert first["sender"] == "Sign-ups <sign-ups@example.org>"
+    assert first["text"] == "Look: https://signup.example.org/admin/\n"
+    assert first["headers"]["Subject"] == "Zuerst: über"
+    assert (first["at"], then["at"]) == (START, START + 60)
+    page = client.get("/mail/").text
+    assert page.index("Then") < page.index("Zuerst")
+    assert '<a href="https://signup.example.org/admin/"' in page
+    assert "<script>" not in page
+    assert "<b>" not in page
+    assert client.post("/_sandbox/reset").status_code == 200
+    assert client.get("/_sandbox/mail").json == {"mail": []}
+
+
+def test_the_mailbox_keeps_the_latest_500() -> None:
+    """It is in memory."""
+    app = create_sandbox()
+    for number in range(502):
+        receive_mail(app, mail(f"no. {number}", "text"))
+    answer: Any = app.test_client().get("/_sandbox/mail").json
+    assert [each["subject"] for each in answer["mail"]] == [f"no. {number}" for number in range(2, 502)]
+
+
+def test_strangers_do_not_read_the_mailbox() -> None:
+    """As all control endpoints."""
+    app = create_sandbox()
+    answer = app.test_client().get("/_sandbox/mail", environ_base={"REMOTE_ADDR": "192.0.2.1"})
+    assert answer.status_code == 403
