@@ -9,6 +9,8 @@ from store.connection.oauth_connection import OAuthConnections
 from store.engine.database import Database
 from store.forms import Forms
 from store.key_value import KeyValue
+from store.mail.alerts import AlertStates
+from store.mail.messages import Messages
 from store.opt_outs import OptOuts
 from store.outbox.backlog import PendingByForm
 from store.outbox.deliveries import Deliveries
@@ -17,6 +19,7 @@ from store.outbox.public_backlog import PublicBacklog
 from store.outbox.requested import RequestedDeliveries
 from store.quota.ledger import QuotaLedger
 from store.signups.accept import Signups
+from store.signups.arrivals import Arrivals
 from store.signups.believed import AcceptedByForm
 from store.signups.records import SignupRecords
 from store.signups.suspected import SuspectedSignups
@@ -38,6 +41,7 @@ class Store:
     pending: PendingByForm
     public_backlog: PublicBacklog
     believed: AcceptedByForm
+    arrivals: Arrivals
     quota: QuotaLedger
     connections: OAuthConnections
     opt_outs: OptOuts
@@ -45,6 +49,8 @@ class Store:
     forms: Forms
     oauth_attempts: AuthorizationRequests
     meta: KeyValue
+    messages: Messages
+    alerts: AlertStates
     throttles: Throttles
     spent_tokens: SpentTokens
 
@@ -76,6 +82,7 @@ class Store:
             pending=PendingByForm(database),
             public_backlog=PublicBacklog(database, stranger=stranger),
             believed=AcceptedByForm(database),
+            arrivals=Arrivals(database),
             quota=QuotaLedger(database),
             connections=OAuthConnections(database),
             opt_outs=OptOuts(database),
@@ -83,6 +90,8 @@ class Store:
             forms=Forms(database),
             oauth_attempts=AuthorizationRequests(database),
             meta=KeyValue(database),
+            messages=Messages(database),
+            alerts=AlertStates(database),
             throttles=Throttles(database),
             spent_tokens=SpentTokens(database),
         )

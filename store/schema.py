@@ -35,6 +35,7 @@ KEEPS_PAYLOAD = text("state IN ('delivered', 'merged', 'dropped') AND payload <>
 # Deliveries that no sign-up asked for, which are few.
 REQUESTED = text("source <> 'signup'")
 REFUSED_REQUEST = text("state = 'parked' AND source <> 'signup'")
+ENDED = text("state IN ('sent', 'given_up')")
 HAS_CAUSE = text("state = 'parked' AND cause IS NOT NULL")
 
 # `deliveries.source` of the deliveries that a sign-up asked for.
@@ -347,4 +348,48 @@ idempotency_keys = Table(
     *_required(Text, "body_hash", "signup_id"),
     *_required(BigInteger, "created_at"),
     Index("ix_idempotency_keys_created_at", "created_at"),
+)
+
+# Mail and calls of webhooks that this service sends to people and programs of its own side: an outbox.
+messages = Table(
+    "messages",
+    metadata,
+    _numbered(),
+    # What the receiver knows a repeat by: Message-ID, webhook-id.
+    Column("message_id", Text, nullable=False),
+    # By which way: "email" or "webhook"; the webhook's address stands in the settings only.
+    Column("channel", Text, nullable=False),
+    *_required(Text, "recipient", "subject", "body"),
+    Column("created_at", BigInteger, nullable=False),
+    Column("state", Text, nullable=False),
+    # When the row may be claimed: the end of its lease while it is sending; empty once it is finished.
+    Column("due_at", BigInteger),
+    *_required(BigInteger, "fence", "attempts"),
+    # Whether this message alone was refused, so that it holds up no younger one.
+    Column("refused", Boolean, nullable=False),
+    Column("last_error", Text),
+    Column("finished_at", BigInteger),
+    CheckConstraint("state IN ('ready', 'sending', 'sent', 'given_up')", name="state"),
+    CheckConstraint("(due_at IS NOT NULL) = (state IN ('ready', 'sending'))", name="due_at"),
+    Index("uq_messages_message_id", "message_id", unique=True),
+    _partial_index("ix_messages_due", "due_at", "id", where=UNFINISHED),
+    _partial_index("ix_messages_unfinished", "channel", "recipient", "id", where=UNFINISHED),
+    _partial_index("ix_messages_finished", "finished_at", where=ENDED),
+)
+
+# One row per kind of alert: how it stands, and what was last told of it; see services/operations/alerts/.
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("kind", Text, primary_key=True),
+    # Since when it lasts; empty while all is well.
+    Column("began_at", BigInteger),
+    Column("seen_at", BigInteger),
+    # Whether the last message said that something is wrong, and when that was.
+    Column("told", Boolean, nullable=False),
+    Column("told_at", BigInteger),
+    # How often it came and went without a message.
+    Column("untold", BigInteger, nullable=False),
+    # What was last seen of it: code, sentence and cure of each problem.
+    Column("problems", Text, nullable=False),
 )

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from store.connection.audit import RECENT
 from store.engine.database import Database
+from store.mail import messages
 from store.opt_outs import NEXT, OUTLOOK, STANDING
 from store.outbox.backlog import BACKLOG, NEXT_PAGE, PENDING_UP_TO, WAITING_BEYOND, Backlog
 from store.outbox.calls import FAILED_ALONE_BEFORE
@@ -37,6 +38,7 @@ from store.outbox.put_aside import ANY_OF_CAUSE, NEWEST, OLDEST, PROBE
 from store.outbox.requested import NEWEST as NEWEST_REQUESTED
 from store.outbox.requested import REFUSED as REQUEST_REFUSED
 from store.outbox.requested import WAITING as REQUEST_WAITING
+from store.signups import arrivals
 from store.signups.accept import _FIND
 from store.signups.believed import BY_FORM
 from store.signups.suspected import COUNT, FIND, NEWER, OF_CONTACT, PAGE, SOUGHT
@@ -105,6 +107,11 @@ STATEMENTS = [
     pytest.param(FIND, {"wanted": "s1"}, id="find suspected"),
     pytest.param(OUTLOOK, {"now": NOW}, id="outlook"),
     pytest.param(STANDING, {"contact": "c99999", "contact_key": "c99999"}, id="standing"),
+    pytest.param(messages.NEXT, {"now": NOW}, id="next message"),
+    pytest.param(messages.OLD, {"until": 10}, id="messages to remove"),
+    pytest.param(messages.GIVEN_UP_SINCE, {"since": 10}, id="messages given up"),
+    pytest.param(arrivals.FIRST, {}, id="first sign-up"),
+    pytest.param(arrivals.COUNT, {"since": 1, "before": 9, "at_most": 5}, id="sign-ups of a span"),
     pytest.param(NEWEST_REQUESTED, {"at_most": 10}, id="requested"),
     pytest.param(REQUEST_WAITING, {"contact": "c99999", "which": "leave"}, id="request that waits"),
     pytest.param(REQUEST_REFUSED, {"contact": "c99999", "which": "leave"}, id="request that was refused"),
