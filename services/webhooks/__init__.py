@@ -1,0 +1,1 @@
+"""Signed calls to others' programs, as Standard Webhooks describes them."""

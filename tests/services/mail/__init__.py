@@ -1,0 +1,1 @@
+"""E-mails to real servers, and the outbox."""
