@@ -2,6 +2,7 @@
 
 from flask import Flask
 
+from commands.alerts import alerts
 from commands.connection import connection
 from commands.contacts import contacts
 from commands.forms import forms
@@ -19,6 +20,7 @@ def register_commands(app: Flask) -> None:
         drain,
         lists,
         sign_in_link,
+        alerts,
         connection,
         contacts,
         doctor,

@@ -50,6 +50,7 @@ def worker() -> None:
     background = current_app.extensions["parts"].background
     background.tokens.start()
     background.housekeeping.start()
+    background.alerts.start()
     # A loop that hangs cannot be ended: the process ends, and its supervisor starts another.
     # What it had claimed becomes due when its leases end.
     threading.Thread(
@@ -58,6 +59,7 @@ def worker() -> None:
     gc.freeze()  # as in gunicorn.conf.py
     # Other processes store the sign-ups and cannot wake this one, so it looks every second.
     delivery.run(stop, longest_idle_seconds=1)
+    background.alerts.stop()
     background.housekeeping.stop()
     background.tokens.stop()
 

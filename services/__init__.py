@@ -16,6 +16,8 @@ from services.forms.ignored_fields import IgnoredFields
 from services.forms.open_lists import OpenLists
 from services.intake.accept import Intake
 from services.intake.statuses import SignupStatuses
+from services.mail.outbox import Outbox
+from services.operations.alerts.watch import Alerts
 from services.operations.doctor import Doctor
 from services.operations.health_in_time import HealthInTime
 from services.operations.housekeeping import Housekeeping
@@ -48,6 +50,8 @@ class Services:
     connection: ConnectionStatus
     connection_control: ConnectionControl
     audit: Callable[[int], list[AuditEntry]]
+    alerts: Alerts
+    outbox: Outbox
     health: HealthInTime
     housekeeping: Housekeeping
     metrics: Metrics

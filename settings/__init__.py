@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from dotenv import dotenv_values
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
-from settings import environment, listening, secret_strength
+from settings import alerts, environment, listening, secret_strength
 from settings.environment import BEHIND_PLATFORM, INSTALLATION
 from settings.values import CommaList, ListIds, Networks, Origins, Url
 
@@ -106,6 +106,11 @@ class Settings(BaseModel):
     hcaptcha_secret_key: SecretStr = Field(SecretStr(""), alias="HCAPTCHA_SECRET_KEY")
     recaptcha_site_key: str | None = Field(None, alias="RECAPTCHA_SITE_KEY")
     recaptcha_secret_key: SecretStr = Field(SecretStr(""), alias="RECAPTCHA_SECRET_KEY")
+    smtp_url: alerts.Smtp | None = Field(None, alias="SMTP_URL", repr=False)
+    mail_from: alerts.Sender | None = Field(None, alias="MAIL_FROM")
+    alert_emails: alerts.Addresses = Field((), alias="ALERT_EMAILS")
+    alert_webhook_url: alerts.WebhookUrl | None = Field(None, alias="ALERT_WEBHOOK_URL", repr=False)
+    alert_webhook_secret: alerts.WebhookSecret = Field(b"", alias="ALERT_WEBHOOK_SECRET", repr=False)
     port: int = Field(5000, alias="PORT", ge=1, le=65535)
     web_concurrency: int = Field(2, alias="WEB_CONCURRENCY", ge=1, le=64)
     published_on_replit: bool = Field(False, alias="REPLIT_DEPLOYMENT")
@@ -150,6 +155,7 @@ class Settings(BaseModel):
             *(self.weak_secrets() if self.production else ()),
             *self._unproven_client(),
             *self._half_captchas(),
+            *self._half_alerts(),
             *self._foreign_vendor("CONSTANT_CONTACT_API_URL", self.api_url, VENDOR_API_URL),
             *self._foreign_vendor("CONSTANT_CONTACT_AUTH_URL", self.auth_url, VENDOR_AUTH_URL),
         ]
@@ -204,6 +210,16 @@ class Settings(BaseModel):
             if len(missing) == 1:
                 problems.append(f"{missing[0]} is missing: the captcha needs both keys, from {place}")
         return problems
+
+    def _half_alerts(self) -> list[str]:
+        values: dict[str, object] = {
+            "SMTP_URL": self.smtp_url,
+            "MAIL_FROM": self.mail_from,
+            "ALERT_EMAILS": self.alert_emails,
+            "ALERT_WEBHOOK_URL": self.alert_webhook_url,
+            "ALERT_WEBHOOK_SECRET": self.alert_webhook_secret,
+        }
+        return alerts.halves(values, sandbox=self.builtin_sandbox)
 
     def _captcha(self, name: str) -> tuple[str, str]:
         site_key: str | None = getattr(self, f"{name.lower()}_site_key")

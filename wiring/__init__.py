@@ -1,10 +1,12 @@
 """`build_services` builds every part with its collaborators. Importing this package starts nothing."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from services import Services
 from services.delivery.thread import DeliveryThread
 from services.intake.identifiers import SignupIds
+from services.operations.alerts.further import FurtherChecks
+from services.operations.alerts.quiet import QuietWatch
 from services.operations.housekeeping import HousekeepingThread
 from services.operations.metrics import Metrics
 from services.operations.reader import SnapshotReader
@@ -14,6 +16,7 @@ from settings import Settings
 from store.engine.clock import Clock
 from store.engine.database import Database
 from wiring.access import Access, build_access
+from wiring.alerts import ALERTS_LOOK_SECONDS, build_alert_tasks, build_alerts, build_messaging
 from wiring.background import Background
 from wiring.clock import Tuning, real_clock
 from wiring.connection import Connection, Tokens, build_connection, build_tokens
@@ -80,7 +83,19 @@ def build_services(
 
     connection = build_connection(settings, storage, tokens, account, on_connected=connected)
     forms = build_forms(settings, storage, account, worker, cipher=tokens.context.cipher, tuning=tuning)
-    reader = build_reader(settings, storage, account, forms, worker, access.proxy_watch)
+    messaging = build_messaging(settings, storage, vendor.sandbox)
+    reader = replace(
+        build_reader(settings, storage, account, forms, worker, access.proxy_watch),
+        messages=messaging.outbox.problems,
+    )
+    alerts = build_alerts(
+        settings,
+        storage,
+        messaging,
+        # A reader of their own: what it looks at is told where it hangs.
+        report=build_health(settings, storage, replace(reader), look_seconds=ALERTS_LOOK_SECONDS).report,
+        further=(FurtherChecks(reader).problems, QuietWatch(store.arrivals, clock).problems),
+    )
     entrance = build_intake(settings, storage, account, forms, worker, access.keys)
     services = Services(
         intake=entrance.intake,
@@ -111,6 +126,8 @@ def build_services(
         connection=account.connection,
         connection_control=connection.control,
         audit=store.events.recent,
+        alerts=alerts,
+        outbox=messaging.outbox,
         health=build_health(settings, storage, reader),
         housekeeping=build_housekeeping(storage, forms, worker, access.proxy_watch),
         metrics=Metrics(reader),
@@ -127,6 +144,7 @@ def build_services(
         when_opened=(connection.plant_seed, forms.visitor_keys.refresh),
         tokens=connection.thread,
         housekeeping=HousekeepingThread(services.housekeeping),
+        alerts=HousekeepingThread(build_alert_tasks(alerts, messaging.outbox, clock), name="alerts"),
         delivery=DeliveryThread(worker),
     )
     return Parts(

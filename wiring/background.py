@@ -34,6 +34,7 @@ class Background:
     when_opened: tuple[Callable[[], None], ...]
     tokens: RefreshThread
     housekeeping: HousekeepingThread
+    alerts: HousekeepingThread
     delivery: DeliveryThread
     _stopping: threading.Event = field(default_factory=threading.Event)
 
@@ -57,6 +58,7 @@ class Background:
         self.tokens.start()
         # Also where another process delivers: what this one spooled lies on its own disk.
         self.housekeeping.start()
+        self.alerts.start()
         if settings.delivery == "thread":
             self.delivery.start()
 
@@ -64,6 +66,7 @@ class Background:
         """Finish the calls in flight and end the threads."""
         self._stopping.set()
         self.delivery.stop()
+        self.alerts.stop()
         self.housekeeping.stop()
         self.tokens.stop()
 

@@ -5,7 +5,7 @@ from services.connection.control import ConnectionControl
 from services.delivery.worker import Delivery
 from services.operations.doctor import Deployment, Doctor
 from services.operations.health import Health
-from services.operations.health_in_time import HealthInTime
+from services.operations.health_in_time import LOOK_SECONDS, HealthInTime
 from services.operations.housekeeping import Housekeeping, Task
 from services.operations.reader import SnapshotReader
 from services.problems import Level, Problem
@@ -51,10 +51,12 @@ def build_reader(
     )
 
 
-def build_health(settings: Settings, storage: Storage, reader: SnapshotReader) -> HealthInTime:
-    """Build what `GET /health` asks."""
+def build_health(
+    settings: Settings, storage: Storage, reader: SnapshotReader, *, look_seconds: float = LOOK_SECONDS
+) -> HealthInTime:
+    """Build what `GET /health` asks, and the alerts, which can wait longer."""
     health = Health(reader, warnings=_settings_problems(settings), version=VERSION)
-    return HealthInTime(health, storage.spool)
+    return HealthInTime(health, storage.spool, look_seconds=look_seconds)
 
 
 def build_doctor(settings: Settings, reader: SnapshotReader, control: ConnectionControl) -> Doctor:

@@ -8,6 +8,9 @@ from services.operations.reader import SnapshotReader
 from services.operations.snapshot import Outage, Snapshot
 from services.problems import Level, Problem, for_strangers
 
+# In the place of the connection's state, where the database did not answer.
+UNKNOWN = "unknown"
+
 
 @dataclass(frozen=True)
 class HealthReport:
@@ -25,6 +28,11 @@ class HealthReport:
     problems: tuple[Problem, ...]
     version: str
     suspected: int = 0
+
+    @property
+    def read(self) -> bool:
+        """Whether the database answered; else nothing is known of what it holds."""
+        return self.connection != UNKNOWN
 
 
 def report_of(
@@ -67,6 +75,7 @@ def problems_of(snapshot: Snapshot) -> list[Problem]:
         *delivery.forms(snapshot.delivery),
         *delivery.silence(snapshot.delivery),
         *snapshot.opt_outs,
+        *snapshot.messages,
         *delivery.suspected_not_kept(snapshot.suspected, queue.now),
         *delivery.suspected_waiting(snapshot.suspected),
     ]
@@ -75,7 +84,7 @@ def problems_of(snapshot: Snapshot) -> list[Problem]:
 def report_without_database(problem: Problem, *, storable: bool, version: str) -> HealthReport:
     """Return what is left to say where the database does not answer, or cannot be used."""
     status = "degraded" if storable else "unavailable"
-    return HealthReport(status, storable, "unknown", 0, 0, (problem,), version)
+    return HealthReport(status, storable, UNKNOWN, 0, 0, (problem,), version)
 
 
 @dataclass

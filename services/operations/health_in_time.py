@@ -71,9 +71,18 @@ class HealthInTime:
     """What `Health` reports, or what it hangs on."""
 
     def __init__(
-        self, health: Health, spool: Spool, *, monotonic: Callable[[], float] = time.monotonic
+        self,
+        health: Health,
+        spool: Spool,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+        look_seconds: float = LOOK_SECONDS,
     ) -> None:
-        """`spool` takes sign-ups while the database hangs; `monotonic` returns seconds."""
+        """`spool` takes sign-ups while the database hangs; `monotonic` returns seconds.
+
+        `look_seconds` is how long a caller of `report` waits for the report.
+        """
+        self._look_seconds = look_seconds
         self._health = health
         self._spool = spool
         self._reports = _Shared(health.report, monotonic)
@@ -81,9 +90,9 @@ class HealthInTime:
         self._spools = _Shared(self._spool_takes, monotonic)
 
     def report(self, *, for_all: bool = False) -> HealthReport:
-        """Return how the service is, within 0.8 s; with `for_all` what strangers may know."""
+        """Return how the service is, soon after `look_seconds`; with `for_all` what strangers may know."""
         look = (self._reports_for_all if for_all else self._reports).under_way()
-        if (found := look.within(LOOK_SECONDS)) is not None:
+        if (found := look.within(self._look_seconds)) is not None:
             return found
         storable = bool(self._spools.under_way().within(SPOOL_SECONDS))
         problem = storage.no_answer(self._health.reader.looks_at, look.seconds, storable=storable)

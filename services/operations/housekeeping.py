@@ -75,15 +75,20 @@ class Housekeeping:
 class HousekeepingThread:
     """Takes turns in a thread of its own, so that neither a long backlog nor an idle delivery delays them."""
 
-    def __init__(self, housekeeping: Housekeeping) -> None:
-        """Nothing runs yet."""
+    def __init__(self, housekeeping: Housekeeping, *, name: str = "housekeeping") -> None:
+        """Nothing runs yet; `name` is the thread's."""
         self._housekeeping = housekeeping
+        self._name = name
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
+    def turn(self) -> None:
+        """Run what is due, in the caller's thread; see Housekeeping.turn."""
+        self._housekeeping.turn()
+
     def start(self) -> None:
         """Start the thread; to be called after the fork, since threads do not survive one."""
-        self._thread = threading.Thread(target=self._run, name="housekeeping", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
         self._thread.start()
 
     def stop(self, seconds: float = 5.0) -> None:

@@ -58,6 +58,7 @@ class SnapshotReader:
     form_faults: Callable[[], Iterable[str]] = tuple
     proxies: Callable[[], Iterable[Problem]] = tuple
     opt_outs: Callable[[], Iterable[Problem]] = tuple
+    messages: Callable[[], Iterable[Problem]] = tuple
     silent_seconds: Callable[[], float | None] | None = None
     looks_at: str = DATABASE
 
@@ -78,6 +79,7 @@ class SnapshotReader:
                 files=self.read_files(),
                 delivery=self.read_delivery(queue),
                 opt_outs=tuple(self.opt_outs()),
+                messages=tuple(self.messages()),
                 suspected=SuspectedState(None if for_all else self.suspected.counts(), self.suspected.room()),
             )
         except StoreError as error:

@@ -131,6 +131,7 @@ class Snapshot:
     delivery: DeliveryState
     opt_outs: tuple[Problem, ...]
     suspected: SuspectedState
+    messages: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,8 @@ HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 # Only the vendor's guard against abuse makes a single sign-up wait that long.
 LONG_MS = 12 * HOUR_MS
+# Of the day's calls; what is said before they are used up, while somebody can still act.
+NEARLY_USED = 9_000
 MIDNIGHT = "delivery goes on at 00:00 UTC"
 SUSPECTED_WAITING = "suspected_waiting"
 
@@ -39,6 +41,15 @@ def day_used_up(queue: QueueState) -> list[Problem]:
         )
         return [Problem("backlog_waits_for_midnight", Level.WARNING, sentence)]
     return []
+
+
+def day_nearly_used(queue: QueueState) -> list[Problem]:
+    """Return whether few calls of the day are left, for the alerts: nothing waits for them yet."""
+    calls = queue.calls_used
+    if not NEARLY_USED <= calls < DELIVERIES_PER_DAY:
+        return []
+    sentence = f"{calls:,} of today's {PER_DAY:,} calls are used. When they are used up, {MIDNIGHT}."
+    return [Problem("day_nearly_used", Level.WARNING, sentence, public=False)]
 
 
 def own_wait(delivery: DeliveryState) -> list[Problem]:
