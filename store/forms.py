@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from store.engine.database import Database
-from store.schema import consent_wordings, forms
+from store.schema.forms import consent_wordings, forms
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from sqlalchemy import delete, select, text
 
 from store.engine.database import Database
-from store.schema import meta
+from store.schema.access import meta
 
 _PUT = text(
     "INSERT INTO meta (key, value) VALUES (:key, :value)"

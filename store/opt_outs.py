@@ -12,7 +12,8 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, case, delete, func, null, or_, select, text, update
 
 from store.engine.database import Database
-from store.schema import REFUSED_REQUEST, UNFINISHED, budget, deliveries, opt_out_refresh, opt_outs
+from store.schema.opt_outs import opt_out_refresh, opt_outs
+from store.schema.outbox import REFUSED_REQUEST, UNFINISHED, budget, deliveries
 
 # The kind of the deliveries that unsubscribe a contact, see `deliveries.kind`.
 LEAVE = "leave"

@@ -4,7 +4,7 @@ from sqlalchemy import Connection, delete, select, text
 
 from store.engine.database import Database
 from store.engine.statements import prune
-from store.schema import spent_tokens, throttles
+from store.schema.access import spent_tokens, throttles
 
 _HIT = text(
     "INSERT INTO throttles (key, window_start, hits, expires_at) VALUES (:key, :start, 1, :expires_at)"

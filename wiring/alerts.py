@@ -11,6 +11,7 @@ from services.mail.channel import Channel
 from services.mail.email import Email, MailTransport
 from services.mail.outbox import Outbox
 from services.mail.smtp import SmtpTransport
+from services.mail.webhook import SignedWebhook
 from services.operations.alerts.kinds import LOOK_SECONDS
 from services.operations.alerts.outage import OutageAlerts
 from services.operations.alerts.watch import Alerts
@@ -18,7 +19,6 @@ from services.operations.alerts.words import Target, Words
 from services.operations.health import HealthReport
 from services.operations.housekeeping import Housekeeping, Task
 from services.problems import Problem
-from services.webhooks.signed import SignedWebhook
 from settings import Settings
 from store.engine.clock import Clock
 from store.mail.messages import EMAIL, WEBHOOK

@@ -6,7 +6,7 @@ from sqlalchemy import bindparam, insert, select
 
 from store.engine.database import Database
 from store.engine.statements import prune
-from store.schema import events
+from store.schema.connection import events
 
 _KEPT_MS = 400 * 86_400_000  # over a year, so that a month can be compared with the same one a year ago
 

@@ -6,7 +6,7 @@ from sqlalchemy import delete, insert
 
 from store.engine.database import Database
 from store.engine.statements import prune
-from store.schema import oauth_attempts
+from store.schema.connection import oauth_attempts
 
 
 @dataclass(frozen=True)

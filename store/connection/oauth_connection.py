@@ -6,7 +6,7 @@ from typing import TypedDict, Unpack
 from sqlalchemy import case, func, or_, select, update
 
 from store.engine.database import Database
-from store.schema import connection as table
+from store.schema.connection import connection as table
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from sqlalchemy import Connection, select
 
 from store.engine import documents
 from store.engine.files import checked_line, read_checked_line, write_all
-from store.schema import deliveries
+from store.schema.outbox import deliveries
 
 log = structlog.get_logger(__name__)
 

@@ -10,7 +10,7 @@ from sqlalchemy import Row, bindparam, select, text, update
 from store.engine.database import Database
 from store.mail import messages
 from store.mail.messages import NewMessage
-from store.schema import alerts
+from store.schema.mail import alerts
 
 # code, sentence and cure of a problem, as texts
 Seen = tuple[Mapping[str, str | None], ...]

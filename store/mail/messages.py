@@ -13,7 +13,8 @@ from sqlalchemy import Connection, Update, bindparam, delete, exists, insert, se
 from sqlalchemy.sql import func
 
 from store.engine.database import Database
-from store.schema import ENDED, UNFINISHED, messages
+from store.schema.mail import ENDED, messages
+from store.schema.outbox import UNFINISHED
 
 EMAIL, WEBHOOK = "email", "webhook"
 READY, SENDING, SENT, GIVEN_UP = "ready", "sending", "sent", "given_up"
@@ -54,7 +55,7 @@ class Outlook:
     given_up: int
 
 
-# Sought by an index that leaves out what was sent, see UNFINISHED in store/schema.py.
+# Sought by an index that leaves out what was sent, see UNFINISHED in store/schema/outbox.py.
 _older = messages.alias("older")
 _OLDER_WAITS = exists(
     select(1)

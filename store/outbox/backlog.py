@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from sqlalchemy import bindparam, func, select, tuple_
 
 from store.engine.database import Database
-from store.schema import PARKED, UNFINISHED, deliveries, signups
+from store.schema.outbox import PARKED, UNFINISHED, deliveries
+from store.schema.signups import signups
 
 
 @dataclass(frozen=True)

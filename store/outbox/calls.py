@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
-from store.schema import attempts
+from store.schema.outbox import attempts
 
 # How the outcome of a call begins that failed although other calls at about that time did not.
 FAILED_ALONE = "postponed, while others went through: "

@@ -8,7 +8,7 @@ import structlog
 from sqlalchemy import Connection, Row, TextClause, bindparam, func, select, text, update
 
 from store.quota.state import LockedQuota
-from store.schema import UNFINISHED, deliveries
+from store.schema.outbox import UNFINISHED, deliveries
 
 DELIVERIES_PER_DAY = 9_900  # the rest is for lists, account checks and admins
 BACKLOG_PER_DAY = 8_000  # the rest is for people who sign up today

@@ -11,7 +11,7 @@ from store.outbox.put_aside import BY_PERSON, NEWEST, OLDEST, with_traits
 from store.quota.causes import Causes
 from store.quota.refusals import Refusals
 from store.quota.state import LockedQuota
-from store.schema import UNFINISHED, deliveries
+from store.schema.outbox import UNFINISHED, deliveries
 
 NEWCOMER_EVERY_MS = 15_000
 _LOOKED_AT = 60

@@ -21,7 +21,7 @@ from store.quota.causes import Cause, Causes
 from store.quota.ledger import CAUSES_NOTED, REFUSALS_NOTED
 from store.quota.refusals import Refusals
 from store.quota.state import LOCK, READ, Wait, locked_quota
-from store.schema import PARKED, deliveries
+from store.schema.outbox import PARKED, deliveries
 
 # As long as a damaged file of a million rows takes to be read back. Then claims go on without the rest.
 _READ_BACK_MS = 600_000

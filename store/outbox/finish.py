@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Update, bindparam, update
 from store.engine.copies import Entry
 from store.outbox.claimed import Carried, Claimed
 from store.quota.state import PROBE_MS, ROW
-from store.schema import UNFINISHED, budget, deliveries
+from store.schema.outbox import UNFINISHED, budget, deliveries
 
 _OURS = (
     update(deliveries)

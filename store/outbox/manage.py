@@ -10,7 +10,8 @@ from store.engine.database import Database
 from store.engine.documents import read, written
 from store.outbox import payloads
 from store.outbox.put_aside import BY_PERSON
-from store.schema import PARKED, UNFINISHED, deliveries, signups
+from store.schema.outbox import PARKED, UNFINISHED, deliveries
+from store.schema.signups import signups
 
 _PAGE = 200
 _READY = deliveries.c.state == "ready"

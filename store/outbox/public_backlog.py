@@ -14,7 +14,8 @@ from sqlalchemy import Connection, bindparam, func, select
 
 from store.engine.database import Database
 from store.outbox.backlog import COUNTED_UP_TO, PENDING_UP_TO, Backlog
-from store.schema import UNFINISHED, deliveries, signups, suspected_signups
+from store.schema.outbox import UNFINISHED, deliveries
+from store.schema.signups import signups, suspected_signups
 
 RECENT_MS = 5_000
 # No sender watches one sign-up for longer, and no more rows are read.

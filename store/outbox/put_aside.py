@@ -12,7 +12,8 @@ from store.outbox import payloads
 from store.quota.causes import Cause, Causes
 from store.quota.state import LockedQuota
 from store.quota.traits import traits_of
-from store.schema import HAS_CAUSE, UNFINISHED, deliveries, signups
+from store.schema.outbox import HAS_CAUSE, UNFINISHED, deliveries
+from store.schema.signups import signups
 
 # `cause` of a due delivery that a person sent again: it is sent although others were refused.
 BY_PERSON = "person"

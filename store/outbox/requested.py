@@ -11,7 +11,7 @@ from store.engine.copies import Entry
 from store.engine.database import Database
 from store.engine.documents import read, written
 from store.opt_outs import LEAVE
-from store.schema import REFUSED_REQUEST, REQUESTED, UNFINISHED, deliveries
+from store.schema.outbox import REFUSED_REQUEST, REQUESTED, UNFINISHED, deliveries
 
 _INSERT = insert(deliveries).returning(deliveries.c.id)
 _COLUMNS = ("source_id", "kind", "contact_key", "received_at", "state", "action", "last_error", "vendor_said")

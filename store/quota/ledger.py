@@ -10,7 +10,7 @@ from store.engine.database import Database
 from store.quota.causes import Causes
 from store.quota.refusals import SUSPICIOUS, Common, Refusals, Refused
 from store.quota.state import LOCK, PER_DAY, READ, ROW, QuotaState, Wait, locked_quota, state_of
-from store.schema import budget
+from store.schema.outbox import budget
 
 THROTTLE_PAUSE_MS = 1_500
 

@@ -14,7 +14,7 @@ import structlog
 from sqlalchemy import Connection, Row, bindparam, case, select, text, update
 
 from store.engine.database import Database
-from store.schema import SENDING, UNFINISHED, budget, deliveries
+from store.schema.outbox import SENDING, UNFINISHED, budget, deliveries
 
 PER_SECOND = 4
 PER_DAY = 10_000

@@ -28,8 +28,10 @@ from store.engine.statements import insert_unknown
 from store.errors import RowRefused
 from store.key_value import KeyValue
 from store.outbox import payloads
-from store.schema import SIGNUP, UNFINISHED, deliveries, metadata, signups
-from store.schema import connection as connection_table
+from store.schema.columns import metadata
+from store.schema.connection import connection as connection_table
+from store.schema.outbox import UNFINISHED, deliveries
+from store.schema.signups import SIGNUP, signups
 from store.signups.accept import NewSignup
 
 log = structlog.get_logger(__name__)

@@ -13,7 +13,7 @@ from store.engine.database import Database
 from store.engine.statements import insert_unknown
 from store.errors import RowRefused
 from store.recovery.spool import Spool, Spooled, lines
-from store.schema import metadata
+from store.schema.columns import metadata
 
 log = structlog.get_logger(__name__)
 

@@ -12,7 +12,8 @@ from store.engine.documents import read, written
 from store.engine.group_commit import GroupCommit
 from store.errors import OverLimit, SpoolFirst, StoreError
 from store.outbox import payloads
-from store.schema import deliveries, signups, suspected_signups
+from store.schema.outbox import deliveries
+from store.schema.signups import signups, suspected_signups
 from store.signups import idempotency
 from store.signups.batch import NOTHING_FOUND, Arrival, Arrivals, Judgement, copy_of
 from store.signups.idempotency import FirstUse, IdempotencyKey

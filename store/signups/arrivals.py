@@ -3,7 +3,7 @@
 from sqlalchemy import bindparam, func, select
 
 from store.engine.database import Database
-from store.schema import signups
+from store.schema.signups import signups
 
 FIRST = select(func.min(signups.c.received_at))
 COUNT = select(func.count()).select_from(

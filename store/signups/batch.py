@@ -13,7 +13,9 @@ from sqlalchemy import Connection
 from store.engine import documents
 from store.engine.copies import Entry
 from store.engine.statements import insert_together, prune
-from store.schema import deliveries, rates, signups, spent_tokens, suspected_signups
+from store.schema.access import spent_tokens
+from store.schema.outbox import deliveries
+from store.schema.signups import rates, signups, suspected_signups
 from store.signups import idempotency
 from store.signups.idempotency import IdempotencyKey
 from store.signups.rate_limits import Counted, Flood, Limit, count

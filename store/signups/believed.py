@@ -5,7 +5,7 @@ from collections import Counter
 from sqlalchemy import bindparam, func, select
 
 from store.engine.database import Database
-from store.schema import signups
+from store.schema.signups import signups
 
 BY_FORM = (
     select(signups.c.form_id, func.count().label("number"))

@@ -6,7 +6,7 @@ from sqlalchemy import Connection, text
 
 from store.engine.statements import prune
 from store.errors import KeyTaken
-from store.schema import idempotency_keys
+from store.schema.signups import idempotency_keys
 
 KEPT_MS = 48 * 3_600_000
 

@@ -14,7 +14,7 @@ from functools import lru_cache
 
 from sqlalchemy import Connection
 
-from store.schema import RATE_SLICES, RATE_WINDOWS
+from store.schema.signups import RATE_SLICES, RATE_WINDOWS
 
 # So many times over a limit it is a flood: even the suspected sign-ups would fill the disk.
 FLOOD = 5

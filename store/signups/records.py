@@ -8,7 +8,9 @@ from sqlalchemy import Row, Select, bindparam, select, tuple_
 
 from store.engine.database import Database
 from store.engine.documents import read
-from store.schema import PARKED, SIGNUP, UNFINISHED, attempts, deliveries, forms, signups
+from store.schema.forms import forms
+from store.schema.outbox import PARKED, UNFINISHED, attempts, deliveries
+from store.schema.signups import SIGNUP, signups
 from store.signups.accept import SentByPage
 
 

@@ -22,7 +22,8 @@ from store.engine.copies import Entry
 from store.engine.database import Database
 from store.engine.documents import read, row_read
 from store.engine.statements import insert_unknown
-from store.schema import deliveries, signups, suspected_signups
+from store.schema.outbox import deliveries
+from store.schema.signups import signups, suspected_signups
 from store.signups.batch import JUNK, PROVEN, UNSURE, OneTimeUse, rows_kept
 from store.signups.rate_limits import Limit, count
 from store.signups.suspected_room import SuspectedRoom, recount, room

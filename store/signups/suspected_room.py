@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, bindparam, func, select, text, update
 
-from store.schema import suspected_room, suspected_signups
+from store.schema.signups import suspected_room, suspected_signups
 
 MEGABYTE = 1024 * 1024
 

@@ -2,7 +2,9 @@
 
 from store.engine.database import Database
 from store.engine.statements import prune
-from store.schema import oauth_attempts, rates, spent_tokens, throttles
+from store.schema.access import spent_tokens, throttles
+from store.schema.connection import oauth_attempts
+from store.schema.signups import rates
 
 
 class Expiry:

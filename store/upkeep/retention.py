@@ -6,15 +6,8 @@ from sqlalchemy import BindParameter, Connection, bindparam, delete, or_, select
 
 from store.engine.copies import DAY_MS
 from store.engine.database import Database
-from store.schema import (
-    KEEPS_PAYLOAD,
-    PARKED,
-    UNFINISHED,
-    attempts,
-    deliveries,
-    signups,
-    suspected_signups,
-)
+from store.schema.outbox import KEEPS_PAYLOAD, PARKED, UNFINISHED, attempts, deliveries
+from store.schema.signups import signups, suspected_signups
 from store.signups.batch import PROVEN
 from store.signups.suspected_room import recount
 from store.upkeep.masking import masked

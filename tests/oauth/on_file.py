@@ -9,7 +9,7 @@ from store.connection.authorization_requests import AuthorizationRequestRow, Aut
 from store.connection.oauth_connection import ConnectionRow, OAuthConnections
 from store.engine.database import Database
 from store.errors import StoreUnavailable
-from store.schema import oauth_attempts
+from store.schema.connection import oauth_attempts
 
 
 class ConnectionsOnFile(OAuthConnections):

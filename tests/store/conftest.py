@@ -21,7 +21,7 @@ from store.connection.oauth_connection import ConnectionRow, OAuthConnections
 from store.engine.database import Database
 from store.quota.ledger import QuotaLedger
 from store.quota.state import Wait
-from store.schema import metadata
+from store.schema.columns import metadata
 from store.signups.accept import NewSignup, Signups
 from tests.support.postgresql_server import new_database
 

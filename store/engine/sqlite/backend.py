@@ -20,7 +20,7 @@ from store.engine.sqlite.carry_over import carry_over
 from store.engine.sqlite.disk_reserve import DiskReserve
 from store.engine.sqlite.write_lock import WriteLock
 from store.errors import StoreDamaged, StoreError, StoreFull, StoreMisconfigured, StoreUnavailable
-from store.schema import meta
+from store.schema.access import meta
 
 log = structlog.get_logger(__name__)
 

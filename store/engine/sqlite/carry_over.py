@@ -17,8 +17,9 @@ from store.engine.sqlite.damaged_table import Gap, read
 from store.engine.sqlite.repair import repair
 from store.engine.statements import insert_unknown
 from store.errors import RowRefused, driver_errors_translated
-from store.schema import budget, deliveries, metadata
-from store.schema import connection as oauth_connection
+from store.schema.columns import metadata
+from store.schema.connection import connection as oauth_connection
+from store.schema.outbox import budget, deliveries
 
 # More than the ids that a lost write-ahead log may hold, or that a process gave out while the file was moved.
 _IDS_SKIPPED = 1_000_000

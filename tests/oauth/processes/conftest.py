@@ -19,7 +19,7 @@ from sandbox.authorization.tokens import Grant
 from sandbox.state import World
 from store.connection.oauth_connection import ConnectionRow, OAuthConnections
 from store.engine.database import Database
-from store.schema import connection as table
+from store.schema.connection import connection as table
 from tests.oauth.processes.members import CALLBACK, KEYS, SCOPES, Member, Place, Time, fingerprint, server_of
 from tests.oauth.processes.pooler import pooled
 from tests.support.postgresql_server import new_database

@@ -5,7 +5,7 @@ from sqlalchemy import func, insert, select
 
 from store.connection.audit import AuditEntry, AuditLog
 from store.engine.database import Database
-from store.schema import events as table
+from store.schema.connection import events as table
 from tests.store.conftest import in_threads
 
 DAY = 86_400_000

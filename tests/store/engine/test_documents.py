@@ -17,7 +17,8 @@ from store.outbox.claimed import Claimed
 from store.outbox.deliveries import Deliveries
 from store.recovery.spool import Spool
 from store.recovery.spool_import import SpoolImport
-from store.schema import deliveries, signups, suspected_signups
+from store.schema.outbox import deliveries
+from store.schema.signups import signups, suspected_signups
 from store.signups.accept import Signups
 from store.signups.records import SignupFilter, SignupRecords
 from store.signups.suspected import SuspectedSignups

@@ -17,7 +17,7 @@ from store.engine.database import Database
 from store.engine.migrate import HEAD, configuration
 from store.engine.sqlite import driver
 from store.errors import StoreMisconfigured
-from store.schema import metadata
+from store.schema.columns import metadata
 from store.signups.records import SignupFilter, SignupRecords
 from tests.store.conftest import accept, in_processes, in_threads
 

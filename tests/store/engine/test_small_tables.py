@@ -7,7 +7,8 @@ from sqlalchemy import Table, func, select
 from store.connection.authorization_requests import AuthorizationRequestRow, AuthorizationRequests
 from store.engine.database import Database
 from store.key_value import KeyValue
-from store.schema import oauth_attempts, spent_tokens, throttles
+from store.schema.access import spent_tokens, throttles
+from store.schema.connection import oauth_attempts
 from store.throttles import SpentTokens, Throttles
 from tests.store.conftest import in_threads
 

@@ -6,7 +6,7 @@ from store.engine.database import Database
 from store.engine.statements import insert_together
 from store.errors import StoreUnavailable
 from store.key_value import KeyValue
-from store.schema import meta
+from store.schema.access import meta
 
 
 def test_rows_of_one_statement_keep_their_own_values(database: Database) -> None:

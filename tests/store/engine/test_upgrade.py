@@ -22,7 +22,7 @@ from store.outbox.deliveries import Deliveries
 from store.outbox.manage import DeliveryActions
 from store.quota.ledger import QuotaLedger
 from store.quota.refusals import Refused
-from store.schema import metadata
+from store.schema.columns import metadata
 from store.signups.records import SignupFilter, SignupRecords
 from store.signups.suspected import SuspectedSignups
 from tests.store.conftest import NEVER_CONNECTED, accept, in_processes

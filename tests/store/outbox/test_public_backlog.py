@@ -7,7 +7,7 @@ from sqlalchemy import update
 
 from store.engine.database import Database
 from store.outbox.public_backlog import LONGEST_STANDSTILL_MS, RECENT_MS, PublicBacklog
-from store.schema import deliveries
+from store.schema.outbox import deliveries
 from store.signups.accept import Signups
 from store.signups.batch import Judgement
 from store.signups.suspected import SuspectedSignups

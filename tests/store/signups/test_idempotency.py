@@ -7,7 +7,7 @@ from sqlalchemy import func, select
 
 from store.engine.database import Database
 from store.errors import KeyTaken, StoreUnavailable
-from store.schema import idempotency_keys
+from store.schema.signups import idempotency_keys
 from store.signups.accept import Signups
 from store.signups.idempotency import KEPT_MS, FirstUse, IdempotencyKey
 from store.signups.records import SignupFilter, SignupRecords

@@ -11,7 +11,7 @@ from sqlalchemy import event, func, select
 
 from store.engine.database import Database
 from store.errors import KeyTaken, OverLimit
-from store.schema import RATE_SLICES, RATE_WINDOWS, rates
+from store.schema.signups import RATE_SLICES, RATE_WINDOWS, rates
 from store.signups.accept import Signups, rows_of
 from store.signups.batch import PRUNE_EVERY, Arrival, Arrivals, Judgement, OneTimeUse
 from store.signups.idempotency import IdempotencyKey

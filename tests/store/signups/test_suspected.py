@@ -5,7 +5,7 @@ import json
 import pytest
 
 from store.engine.database import Database
-from store.schema import deliveries
+from store.schema.outbox import deliveries
 from store.signups.accept import NewSignup, Signups
 from store.signups.batch import JUNK, PROVEN, UNSURE, Judgement, OneTimeUse
 from store.signups.rate_limits import Limit

@@ -18,7 +18,8 @@ from sandbox import SANDBOX_CLIENT_SECRET
 from services.errors import ServiceError
 from store.connection.oauth_connection import OAuthConnections
 from store.engine.database import Database
-from store.schema import metadata, oauth_attempts
+from store.schema.columns import metadata
+from store.schema.connection import oauth_attempts
 from tests.support.postgresql_server import new_database
 from tests.web.conftest import API_KEY, MakeApp, sign_in
 

@@ -9,7 +9,7 @@ from sqlalchemy import insert
 from services.operations.alerts.quiet import HOUR_MS, LOOK_MS, WEEK_MS, QuietWatch
 from services.problems import Level, Problem
 from store.engine.database import Database
-from store.schema import signups
+from store.schema.signups import signups
 from store.signups.arrivals import Arrivals
 from tests.services.conftest import Clock
 

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from store import schema
 from store.connection.oauth_connection import OAuthConnections
 from store.engine.database import Database
 from store.engine.sqlite import driver
@@ -22,6 +21,7 @@ from store.outbox.claimed import Claimed
 from store.outbox.deliveries import Deliveries
 from store.quota.ledger import QuotaLedger
 from store.recovery.salvage import Salvage
+from store.schema.columns import metadata
 from store.signups.accept import NewSignup, Signups
 from tests.store.conftest import accept, connect, opening, signup
 
@@ -49,7 +49,7 @@ class DatabaseInUse:
         with self.database.transaction() as connection:
             for index in range(1, count):
                 for table in ("signups", "deliveries"):
-                    insert_unknown(connection, schema.metadata.tables[table], row_of(table, index))
+                    insert_unknown(connection, metadata.tables[table], row_of(table, index))
 
     def in_file(self) -> None:
         """Checkpoint the log into the file, and close the database."""

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from services.mail.channel import NotSent
-from services.webhooks.signed import SignedWebhook, signature
+from services.mail.webhook import SignedWebhook, signature
 from store.mail.messages import Message
 from tests.support.ports import free_port
 from tests.support.webhook import KEY, Received, webhook_server

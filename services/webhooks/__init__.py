@@ -1,1 +1,0 @@
-"""Signed calls to others' programs, as Standard Webhooks describes them."""

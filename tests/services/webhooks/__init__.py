@@ -1,1 +1,0 @@
-"""Signed calls to a real server."""
