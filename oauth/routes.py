@@ -39,12 +39,12 @@ class _Malformed(ConnectingFailed):
     """The callback's address is not one that the vendor makes."""
 
 
-_AGAIN = "Go back to the dashboard and press Connect."
+_AGAIN = "Go back to the overview and press Connect."
 _CURES: dict[type[OAuthError], tuple[int, str]] = {
     AttemptUnknown: (
         HTTPStatus.BAD_REQUEST,
-        "If the dashboard says connected, nothing is wrong and you can close this page. "
-        "Otherwise press Connect there, and finish in this browser within 15 minutes. Open the dashboard "
+        "If the overview says connected, nothing is wrong and you can close this page. "
+        "Otherwise press Connect there, and finish in this browser within 15 minutes. Open the overview "
         "at the address that PUBLIC_BASE_URL names: Constant Contact leads back to that one.",
     ),
     _Malformed: (HTTPStatus.BAD_REQUEST, _AGAIN),
@@ -55,7 +55,7 @@ _CURES: dict[type[OAuthError], tuple[int, str]] = {
     ),
     WrongAccount: (
         HTTPStatus.CONFLICT,
-        "To keep the account, sign out of Constant Contact, then press Connect on the dashboard. "
+        "To keep the account, sign out of Constant Contact, then press Connect on the overview. "
         "To change it, press Disconnect there first.",
     ),
     AccountUnusable: (

@@ -8,6 +8,7 @@ from services.access.api_keys import ApiKeys, DrainToken
 from services.account.fields_and_tags import FieldsAndTags
 from services.account.lists import ListCache
 from services.connection.control import ConnectionControl
+from services.connection.organisation import Organisation
 from services.connection.status import ConnectionStatus
 from services.delivery.worker import Delivery
 from services.forms.catalog import FormCatalog
@@ -49,6 +50,7 @@ class Services:
     delivery: Delivery
     connection: ConnectionStatus
     connection_control: ConnectionControl
+    organisation: Organisation
     audit: Callable[[int], list[AuditEntry]]
     alerts: Alerts
     outbox: Outbox

@@ -9,8 +9,8 @@ from web.admin.sign_in import sign_in_by_link
 from web.api import openapi
 from web.api import status as api
 from web.paths import TolerantPaths, first_segments
-from web.public import embed, forms, links, site, subscribe
-from web.security import cors, headers
+from web.public import embed, forms, links, site, static_files, subscribe
+from web.security import compression, cors, headers
 from web.security.addresses import may_call
 from web.security.sessions import CookieSessions
 
@@ -30,6 +30,8 @@ def register(app: Flask, services: Services) -> None:
     errors.install(app)
     times.install(app)
     links.install(app)
+    static_files.install(app)
+    compression.install(app)
     csrf = CSRFProtect(app)
     # The first two are called without a session; the third checks its token itself.
     csrf.exempt(subscribe.blueprint)

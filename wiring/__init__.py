@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 from services import Services
+from services.connection.organisation import Organisation
 from services.delivery.thread import DeliveryThread
 from services.intake.identifiers import SignupIds
 from services.operations.alerts.further import FurtherChecks
@@ -125,6 +126,7 @@ def build_services(
         delivery=worker,
         connection=account.connection,
         connection_control=connection.control,
+        organisation=Organisation(store.connections),
         audit=store.events.recent,
         alerts=alerts,
         outbox=messaging.outbox,

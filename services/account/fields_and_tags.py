@@ -29,7 +29,7 @@ FIELDS = Collection(
     lambda field: (field.custom_field_id, field.label),
 )
 TAGS = Collection("tags", "contact_tags", TypeAdapter(tuple[Tag, ...]), lambda tag: (tag.tag_id, tag.name))
-IF_NEW = "If it is new, open a form's page in the dashboard, which looks it up."
+IF_NEW = "If it is new, open a form's page under Forms, which looks it up."
 NO_FIELD = f"The account has no such custom field. {IF_NEW}"
 NO_TAG = f"The account has no such tag. {IF_NEW}"
 

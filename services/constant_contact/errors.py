@@ -117,7 +117,7 @@ class Unauthorized(ConstantContactError):
     """401 although the token was fresh."""
 
     remedy = Remedy.NEEDS_PERSON
-    plain = "Constant Contact does not accept our access. Reconnect on the dashboard."
+    plain = "Constant Contact does not accept our access. Reconnect on the overview page."
 
 
 class Forbidden(ConstantContactError):

@@ -200,7 +200,7 @@ class Submission(BaseModel):
         default=(), description="In an HTML form, repeat the field; or one text with commas."
     )
     form: Annotated[str | None, Field(max_length=50), Blank] = Field(
-        default=None, description="The short name of a form made in the dashboard, which knows its lists."
+        default=None, description="The short name of a form made at /admin/forms/, which knows its lists."
     )
     source: Annotated[Optional100, PagesOwn(), Aliases("signupsource leadsource")] = Field(
         default=None, description="Where it came from, in your words."

@@ -21,7 +21,8 @@ PASSWORD = "correct horse"
 PASSWORD_HASH = generate_password_hash(PASSWORD, "scrypt:1024:8:1")
 API_KEY = "key-of-the-shop-0123456789"
 BY_KEY = {"Authorization": f"Bearer {API_KEY}"}
-THANKS = "Thank you. If an e-mail asks you to confirm, please do."
+CONFIRM = "If an e-mail asks you to confirm, please do."
+THANKS = f"Thank you. {CONFIRM}"
 SITE = "https://www.example.org"
 
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"

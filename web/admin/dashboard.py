@@ -1,8 +1,11 @@
 """The admin's first page: whether everything works."""
 
+from typing import Any
+
 from flask import Blueprint, current_app, render_template, request
 
 from services.account.lists import KnownLists
+from services.connection.status import ConnectionView
 from services.errors import ListsUnavailable
 from services.operations.checks.delivery import SUSPECTED_WAITING
 from services.signups.views import status_of
@@ -40,29 +43,43 @@ blueprint = Blueprint("dashboard", __name__)
 def index() -> str:
     """Show on one page whether everything works, the newest sign-ups and the lists."""
     connection = services().connection.read()
-    health, base = services().health.report(), known_base_url()
-    # The page shows these in sections of their own.
-    elsewhere = {SUSPECTED_WAITING, *(problem.code for problem in connection.problems())}
+    base = known_base_url()
     lists, lists_problem = _lists(connected=connection.state == "connected")
     return render_template(
         "admin/dashboard.html",
-        connection=connection,
-        health=health,
-        problems=[problem.sentence for problem in health.problems if problem.code not in elsewhere],
-        suspected=[problem.sentence for problem in health.problems if problem.code == SUSPECTED_WAITING],
-        suspected_new=services().suspected.new() if health.suspected else 0,
         lists=lists,
         lists_problem=lists_problem,
-        list_names={entry.list_id: entry.name for entry in lists.entries} if lists else {},
         open_list_ids=services().open_lists.ids(),
         has_forms=services().open_lists.by_forms(),
-        signups=services().signups.newest(limit=RECENT_SIGNUPS),
-        status_of=status_of,
         audit=services().audit(AUDIT_ENTRIES),
         audit_sentences=AUDIT_SENTENCES,
         sandbox_path=current_app.config["SANDBOX_PATH"],
         subscribe_url=f"{base}/subscribe" if base else None,
+        **_live(connection, lists),
     )
+
+
+@blueprint.get("/live")
+def live() -> str:
+    """Show the part of the page that refreshes itself, as htmx asks for it."""
+    return render_template("admin/live.html", **_live(services().connection.read(), services().lists.known()))
+
+
+def _live(connection: ConnectionView, lists: KnownLists | None) -> dict[str, Any]:
+    """Return what the part that refreshes itself shows."""
+    health = services().health.report()
+    # The page shows these in sentences of their own.
+    elsewhere = {SUSPECTED_WAITING, *(problem.code for problem in connection.problems())}
+    return {
+        "connection": connection,
+        "health": health,
+        "problems": [problem.sentence for problem in health.problems if problem.code not in elsewhere],
+        "suspected": [problem.sentence for problem in health.problems if problem.code == SUSPECTED_WAITING],
+        "suspected_new": services().suspected.new() if health.suspected else 0,
+        "list_names": {entry.list_id: entry.name for entry in lists.entries} if lists else {},
+        "signups": services().signups.newest(limit=RECENT_SIGNUPS),
+        "status_of": status_of,
+    }
 
 
 def _lists(*, connected: bool) -> tuple[KnownLists | None, str | None]:

@@ -31,13 +31,13 @@ def index() -> str:
 def retry(signup_id: UUID) -> Response:
     """Make one parked sign-up due again."""
     due = services().signups.retry(str(signup_id)) is Retry.DUE
-    return _decided("It is due and goes out in its turn." if due else "It is not parked any more.")
+    return _decided("It will be sent again shortly." if due else "It no longer waits for a decision.")
 
 
 @blueprint.post("/retry")
 def retry_all() -> Response:
     """Make all parked sign-ups due again."""
-    return _decided(f"Sign-ups that are due again: {services().signups.retry_all_parked()}.")
+    return _decided(f"Sign-ups that will be sent again: {services().signups.retry_all_parked():,}.")
 
 
 @blueprint.post("/<uuid:signup_id>/drop")
@@ -46,8 +46,8 @@ def drop(signup_id: UUID) -> Response:
     try:
         dropped = services().signups.drop(str(signup_id), request.form.get("reason", ""))
     except UnusableDecision as error:
-        return _decided(str(error))
-    return _decided("It is dropped, and stays on record." if dropped else "It neither waits nor is parked.")
+        return _decided(str(error), "problem")
+    return _decided("Dropped. It stays on record with your reason." if dropped else "It is already decided.")
 
 
 @blueprint.post("/lists")
@@ -56,10 +56,10 @@ def replace_list() -> Response:
     try:
         changed = services().signups.replace_list(request.form.get("old", ""), request.form.get("new", ""))
     except UnusableDecision as error:
-        return _decided(str(error))
-    return _decided(f"Sign-ups that go to the other list and are due: {changed}.")
+        return _decided(str(error), "problem")
+    return _decided(f"Sign-ups that now go to the other list: {changed:,}.")
 
 
-def _decided(message: str) -> Response:
-    flash(message)
+def _decided(message: str, category: str = "message") -> Response:
+    flash(message, category)
     return redirect(url_for(".index"), HTTPStatus.SEE_OTHER)

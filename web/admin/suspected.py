@@ -72,11 +72,11 @@ def decide_all(decision: str) -> Response:
         abort(HTTPStatus.BAD_REQUEST)
     decide = services().suspected.release_all if decision == "release" else services().suspected.delete_all
     count = decide(reason, seen=seen)
-    done = "is delivered like any other" if decision == "release" else "is deleted"
-    each = "One sign-up" if count == 1 else f"Each of {count} sign-ups"
-    message = f"{each} {done}." if count else "None was left to decide on."
+    done = "released for delivery" if decision == "release" else "deleted"
+    number = "One sign-up" if count == 1 else f"{count:,} sign-ups"
+    message = f"{number} {done}." if count else "No sign-up was left to decide on."
     if count >= BULK_MOST:
-        message += " There may be more: do it once more."
+        message += " There may be more. Repeat to continue."
     flash(message)
     return redirect(url_for(".index"), HTTPStatus.SEE_OTHER)
 
@@ -84,13 +84,13 @@ def decide_all(decision: str) -> Response:
 @blueprint.post("/<uuid:signup_id>/release")
 def release(signup_id: UUID) -> Response:
     """Release one suspected sign-up: store it with a delivery like any other."""
-    return _decided(services().suspected.release(str(signup_id)), "It is delivered like any other sign-up.")
+    return _decided(services().suspected.release(str(signup_id)), "Released for delivery.")
 
 
 @blueprint.post("/<uuid:signup_id>/delete")
 def delete(signup_id: UUID) -> Response:
     """Delete one suspected sign-up for good."""
-    return _decided(services().suspected.delete(str(signup_id)), "It is deleted.")
+    return _decided(services().suspected.delete(str(signup_id)), "Deleted.")
 
 
 def _reason() -> str | None:

@@ -23,7 +23,11 @@ def page(slug: str) -> Response:
     form = _form(slug)
     token, known = services().protection.token(form), services().fields_and_tags.custom_fields_known()
     shown = form_view.shown(form, token, known, bare_page(request.referrer))
-    answer = make_response(render_template("forms/page.html", name=form.name, form=shown))
+    answer = make_response(
+        render_template(
+            "forms/page.html", name=form.name, form=shown, organisation=services().organisation.name()
+        )
+    )
     headers.allow_visitors_form(answer, captchas.provider_of(form))
     return answer
 

@@ -17,4 +17,8 @@ def home() -> str:
 def thank_you() -> str:
     """Thank for a sign-up; the same page for all, since only the form is in its address."""
     form = services().forms.seen(request.args.get("form"))
-    return render_template("site/thank_you.html", message=form.thank_you_message if form else None)
+    return render_template(
+        "site/thank_you.html",
+        message=form.thank_you_message if form else None,
+        organisation=services().organisation.name(),
+    )

@@ -210,7 +210,9 @@ def _with_mistakes(
     if form:
         pairs = _with_token(pairs, form, errors)
     filled = form_view.fill(pairs, errors, form, services().fields_and_tags.custom_fields_known())
-    page = render_template("subscribe/form.html", form=filled, notice=notice)
+    page = render_template(
+        "subscribe/form.html", form=filled, notice=notice, organisation=services().organisation.name()
+    )
     answer = make_response(page, STATUS[type(error)])
     if not isinstance(error, InvalidSubmission):
         answer.headers["Retry-After"] = str(error.retry_after)

@@ -40,9 +40,14 @@ def may_see_all() -> bool:
 
 
 def require_admin() -> Response | None:
-    """Return None for an admin; for anybody else a redirect to the sign-in page, which leads back."""
+    """Return None for an admin; for anybody else a redirect to the sign-in page, which leads back.
+
+    htmx would put the sign-in page into the part that it refreshes; it is told to load the page again.
+    """
     if is_admin():
         return None
+    if request.headers.get("HX-Request") == "true":
+        return Response(status=401, headers={"HX-Refresh": "true"})
     back = request.path if request.method == "GET" and request.path in RETURN_TO else None
     moved = "1" if back == CONNECT and MOVED in request.args else None
     return redirect(url_for("admin.sign_in.ask_password", next=back, moved=moved), 303)

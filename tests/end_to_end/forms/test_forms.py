@@ -258,8 +258,8 @@ def test_an_admin_makes_a_form(page: Page, service: Deployment, site: Site) -> N
     preview.get_by_role("button", name="Sign up").click()
     page.wait_for_url(f"{site.base}/thanks")
     page.goto(f"{service.base}/admin/forms/events")
-    page.get_by_text("Archive …").click()
-    page.get_by_role("button", name="Archive").click()
+    page.get_by_role("button", name="Archive this form…").click()
+    page.get_by_role("dialog").get_by_role("button", name="Archive").click()
     expect(page.get_by_text("The form is archived")).to_be_visible()
     assert violations(page) == []
     gone = f"{service.base}/forms/events"

@@ -18,6 +18,7 @@ NO_SLASH = "308 308 308 404 404 404"
 ANSWERS = {
     "/admin": (NO_SLASH, NO_SLASH),
     "/admin/": ("303 303 303 405 405 405", "200 200 200 405 405 405"),
+    "/admin/live": ("303 303 303 405 405 405", "200 200 200 405 405 405"),
     "/admin/nowhere": (NO_PAGE, NO_PAGE),
     "/admin/sign-in": ("200 200 200 400 401 405", "303 303 200 400 401 405"),
     "/admin/sign-in/forged": ("401 401 200 400 401 405", "303 303 200 303 303 405"),
@@ -82,15 +83,39 @@ def test_the_table_has_every_address(app: Flask) -> None:
     assert rules == known
 
 
-def test_the_navigation_links_to_every_page(admin: FlaskClient) -> None:
-    """Every page links to all others; the dashboard leaves itself out and has the button to sign out."""
-    pages = {"/admin/": "Dashboard", "/admin/forms/": "Forms"}
-    pages |= {"/admin/signups/": "Refused", "/admin/suspected/": "Suspected"}
-    for shown in pages:
-        navigation = re.search(r"<nav.*</nav>", admin.get(shown).text, re.DOTALL)
-        assert navigation is not None
-        links = dict(re.findall(r'<a href="([^"]+)">([^<]+)</a>', navigation[0]))
-        assert links == {
-            address: label for address, label in pages.items() if shown != "/admin/" or address != shown
-        }
-        assert ("Sign out" in navigation[0]) == (shown == "/admin/")
+PAGES = {"/admin/": "Overview", "/admin/signups/": "Refused", "/admin/suspected/": "Suspected"}
+PAGES |= {"/admin/forms/": "Forms"}
+LINK = re.compile(r'<a href="([^"]+)"(?: aria-current="([^"]+)")?>([^<]+)</a>')
+
+
+@pytest.mark.parametrize(
+    ("shown", "marked", "mark"),
+    [
+        *((page, page, "page") for page in PAGES),
+        ("/admin/forms/new", "/admin/forms/", "true"),
+        ("/admin/suspected/delete-all?reason=honeypot", "/admin/suspected/", "true"),
+        ("/oauth/callback", None, None),
+    ],
+)
+def test_the_navigation_links_to_every_page(
+    admin: FlaskClient, shown: str, marked: str | None, mark: str | None
+) -> None:
+    """Every page links to all, says which of them it is or belongs to, and has the button to sign out."""
+    page = admin.get(shown, headers={"Accept": "text/html"}).text
+    navigation = re.search(r"<nav.*?</nav>", page, re.DOTALL)
+    assert navigation is not None
+    found = LINK.findall(navigation[0])
+    assert [(address, label) for address, _, label in found] == list(PAGES.items())
+    assert {address: current for address, current, _ in found if current} == (
+        {marked: mark} if marked else {}
+    )
+    assert 'action="/admin/sign-out"' in page
+    assert page.index('href="#content"') < page.index("<nav") < page.index('<main id="content"')
+
+
+@pytest.mark.parametrize("path", ["/admin/sign-in", "/admin/sign-in/forged", "/", "/thank-you"])
+def test_pages_for_strangers_have_no_navigation(client: FlaskClient, path: str) -> None:
+    """No links to pages that are closed to them, no button to sign out, none of those pages' scripts."""
+    page = client.get(path).text
+    for part in ("<nav", "sign-out", "<script"):
+        assert part not in page

@@ -26,7 +26,7 @@ def test_before_connecting(admin: FlaskClient) -> None:
     assert "Something needs your attention" in page
     assert page.count("Constant Contact is not connected yet.") == 1
     assert "Sign-ups are safe" in page
-    assert '<a class="button" href="/oauth/start">' in page
+    assert '<a class="button" href="/oauth/start"' in page
     assert "/oauth/disconnect" not in page
     assert '<a href="/sandbox/">' in page
 
@@ -35,16 +35,20 @@ def test_when_everything_works(connected: FlaskClient, list_id: str) -> None:
     """Connected, the page is calm: one line, the lists with their ids, and the way to disconnect."""
     page = connected.get("/admin/").text
     assert "Everything works" in page
-    assert "Connected since" in page
+    assert '<span class="badge good">Connected</span>' in page
+    assert "<dt>Since</dt>" in page
     assert "/oauth/start" not in page
     assert f"<code>{list_id}</code>" in page
-    assert "<td>Yes</td>" in page
+    assert "Open to plain forms" in page
 
 
 def test_whose_account_is_connected(connected: FlaskClient) -> None:
     """The organisation, its account and the user who gave access are named."""
     page = connected.get("/admin/").text
-    assert "<strong>Sandbox Society</strong>, account <code>a0sandbox0001</code>, user owner" in page
+    values = dict(re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", page))
+    assert values["Organisation"] == "Sandbox Society"
+    assert values["Account"] == "<code>a0sandbox0001</code>"
+    assert values["User"] == "owner"
     assert "has not been used" not in page
 
 
@@ -68,7 +72,7 @@ def test_what_happened(connected: FlaskClient) -> None:
         record("refreshed", now=4_099_999_999_000 + number)
     record("wrong_account", now=4_100_000_000_000, detail="It was <i>Other</i>.")
     page = connected.get("/admin/").text
-    happened = page[page.index("What happened") : page.index("Latest sign-ups")]
+    happened = page[page.index("Connection history") : page.index("A form for your website")]
     entries = re.findall(r"<li><small><time[^>]*>([^<]+)</time></small> (.*?)</li>", happened)
     assert entries[0] == (
         "3 Dec 2099, 16:53 UTC",
@@ -132,9 +136,9 @@ def test_the_latest_sign_ups(connected: FlaskClient, list_id: str) -> None:
     assert "<i>" not in page
     assert "ada@example.org" in page
     assert "from footer" in page
-    assert '<span class="state">Waiting</span>' in page
+    assert '<span class="badge quiet">Waiting</span>' in page
     connected.application.extensions["services"].delivery.drain(5)
-    assert '<span class="state good">Subscribed</span>' in connected.get("/admin/").text
+    assert '<span class="badge good">Subscribed</span>' in connected.get("/admin/").text
 
 
 def test_a_refused_sign_up_says_why(connected: FlaskClient, list_id: str) -> None:
@@ -153,7 +157,7 @@ def test_a_refused_sign_up_says_why(connected: FlaskClient, list_id: str) -> Non
     answer = connected.post("/subscribe", json={"email": "ada@example.org", "list_id": list_id})
     connected.application.extensions["services"].delivery.drain(5)
     page, refused = connected.get("/admin/").text, connected.get("/admin/signups/").text
-    assert "Needs a person" in page
+    assert '<span class="badge bad">Needs attention</span>' in page
     assert "refused this sign-up as it stands. (contacts.api.validation.error)<br>" in page
     for shown in (page, refused):
         assert "Constant Contact said: &lt;b&gt;[hidden]&lt;/b&gt; is not welcome.</small>" in shown

@@ -45,9 +45,9 @@ def test_a_refused_one_is_sent_again(app: Flask, admin: FlaskClient) -> None:
     """A parked sign-up is made due by itself or with all; the page says why it was refused."""
     database = parked(app)
     assert "no longer exists" in admin.get(PAGE).text
-    assert "goes out in its turn" in post(admin, f"{ID}/retry")
+    assert "It will be sent again shortly." in post(admin, f"{ID}/retry")
     assert state(database) == ("ready", None)
-    assert "due again: 0" in post(admin, "retry")
+    assert "Sign-ups that will be sent again: 0." in post(admin, "retry")
 
 
 def test_one_is_dropped_with_a_reason(app: Flask, admin: FlaskClient) -> None:
@@ -62,7 +62,7 @@ def test_what_waits_for_one_list_goes_to_another(app: Flask, admin: FlaskClient)
     """An id that is no list id is named, and nothing changes."""
     database = parked(app)
     assert "is no list" in post(admin, "lists", old="Spring", new=NEW)
-    assert "are due: 1" in post(admin, "lists", old=OLD, new=NEW)
+    assert "Sign-ups that now go to the other list: 1." in post(admin, "lists", old=OLD, new=NEW)
     assert state(database)[0] == "ready"
 
 

@@ -200,7 +200,10 @@ def test_the_admin_sees_who_is_suspected_and_why(
     services: Services, admin: FlaskClient, client: FlaskClient, list_id: str
 ) -> None:
     """What was sent is text on that page, whatever it looks like."""
-    assert "None. A sign-up that looks like a program's waits here" in admin.get("/admin/suspected/").text
+    assert (
+        "No suspected sign-ups.</strong> A sign-up that looks as if a program sent it waits here"
+        in admin.get("/admin/suspected/").text
+    )
     make_form(services, list_id, fields=[{"name": "first_name", "label": "Name"}])
     client.post(
         "/subscribe",
@@ -217,7 +220,7 @@ def test_the_admin_sees_who_is_suspected_and_why(
     ):
         assert part in page
     page = admin.get("/admin/").text
-    assert '<a href="/admin/suspected/">Look at them</a>' in page
+    assert '<a id="to-suspected" href="/admin/suspected/">Review them</a>' in page
     assert "One sign-up looks like a program's and waits for you under Suspected." in unescape(page)
 
 
@@ -308,7 +311,8 @@ def test_the_admin_decides_on_all_of_a_reason(
     assert admin.post(address, data=form | {"seen": "1"}).status_code == 303
     assert services.suspected.counts().total == 4
     assert admin.post(address, data=form).location == "/admin/suspected/"
-    assert "Each of 3 sign-ups is" in admin.get("/admin/suspected/").text
+    done = "released for delivery" if decision == "release" else "deleted"
+    assert f"3 sign-ups {done}." in admin.get("/admin/suspected/").text
     assert [view.email for view in services.suspected.waiting(10)] == ["ann@example.org"]
     assert len(services.signups.newest(limit=10)) == (3 if decision == "release" else 0)
     assert admin.get(f"{address}?reason=made_up").status_code == 404

@@ -6,7 +6,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from tests.web.conftest import API_KEY, BROWSER, BY_KEY, SITE, THANKS
+from tests.web.conftest import API_KEY, BROWSER, BY_KEY, CONFIRM, SITE
 
 POST = {"email": "ada@example.org"}
 NO_ORIGIN = {"Origin": "null"}
@@ -103,7 +103,7 @@ def test_a_form_that_a_browser_sends_is_taken(app: Flask, client: FlaskClient, l
     )
     assert (answer.status_code, answer.location) == (303, "/thank-you")
     assert ALLOW not in answer.headers
-    assert THANKS in client.get(answer.location).text
+    assert CONFIRM in client.get(answer.location).text
     assert stored(app) == 1
 
 

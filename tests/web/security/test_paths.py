@@ -58,7 +58,7 @@ def test_a_sign_up_is_found_by_an_id_in_capitals(client: FlaskClient, list_id: s
 
 
 @pytest.mark.parametrize(
-    "path", ["/Admin/sign-in", "/admin/Sign-in", "/admin/sign-in/", "/OAuth/start", "/Static/site.css"]
+    "path", ["/Admin/sign-in", "/admin/Sign-in", "/admin/sign-in/", "/OAuth/start", "/Static/components.css"]
 )
 def test_other_addresses_are_left_alone(client: FlaskClient, path: str) -> None:
     """Capitals count in the tokens of sign-in links."""
