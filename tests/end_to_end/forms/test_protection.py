@@ -100,7 +100,7 @@ def test_an_admin_decides(page: Page, started: tuple[Deployment, Site]) -> None:
     page.get_by_role("button", name="Find").click()
     assert violations(page) == []
     page.get_by_role("button", name="Release released@example.org").click()
-    expect(page.get_by_text("It is delivered like any other sign-up.")).to_be_visible()
+    expect(page.get_by_text("Released for delivery.")).to_be_visible()
     expect(page.get_by_role("button", name="Release released@example.org")).to_have_count(0)
 
 
