@@ -232,22 +232,21 @@ class DeliveryAttempt:
                 other.delivery_id for other in refused.alike if other.delivery_id != claimed.delivery_id
             ]
             self.deliveries.put_back(parked, due_at=decision.due_at)
-        if decision.park or (claimed.probe_of and is_of_a_row(error)):
+        parks = decision.park or bool(claimed.probe_of and is_of_a_row(error))
+        if parks:
             self._park(claimed, error, said, now)
-            if refused.common is not None:
-                self._put_aside(refused.common, now)
-            return Step(Outcome.PARKED)
-        self.deliveries.postpone(
-            claimed,
-            due_at=decision.due_at,
-            error=error.reason,
-            count=decision.counts,
-            alone=decision.alone,
-            call=EndedCall(now, failed_alone=decision.failed_alone, vendor_said=said),
-        )
+        else:
+            self.deliveries.postpone(
+                claimed,
+                due_at=decision.due_at,
+                error=error.reason,
+                count=decision.counts,
+                alone=decision.alone,
+                call=EndedCall(now, failed_alone=decision.failed_alone, vendor_said=said),
+            )
         if refused.common is not None:
             self._put_aside(refused.common, now)
-        return Step(Outcome.POSTPONED)
+        return Step(Outcome.PARKED if parks else Outcome.POSTPONED)
 
     def _failed_alone(self, claimed: Claimed, error: ConstantContactError, *, others_fail: bool) -> int:
         if others_fail or not isinstance(error, Unreachable):
