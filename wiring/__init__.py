@@ -5,26 +5,21 @@ from dataclasses import dataclass, replace
 from services import Services
 from services.connection.organisation import Organisation
 from services.delivery.thread import DeliveryThread
-from services.intake.identifiers import SignupIds
-from services.operations.alerts.further import FurtherChecks
-from services.operations.alerts.quiet import QuietWatch
 from services.operations.housekeeping import HousekeepingThread
 from services.operations.metrics import Metrics
 from services.operations.reader import SnapshotReader
-from services.signups.manage import SignupActions
-from services.signups.requests import ContactRequests
 from settings import Settings
 from store.engine.clock import Clock
 from store.engine.database import Database
 from wiring.access import Access, build_access
-from wiring.alerts import ALERTS_LOOK_SECONDS, build_alert_tasks, build_alerts, build_messaging
+from wiring.alerts import build_alert_tasks, build_alerts, build_messaging
 from wiring.background import Background
 from wiring.clock import Tuning, real_clock
 from wiring.connection import Connection, Tokens, build_connection, build_tokens
 from wiring.constant_contact import Account, Vendor, build_account, vendor_of
 from wiring.forms import FormParts, build_forms
 from wiring.operations import build_doctor, build_health, build_housekeeping, build_reader
-from wiring.signups import DeliveryParts, build_delivery, build_intake
+from wiring.signups import DeliveryParts, build_actions, build_delivery, build_intake, build_requests
 from wiring.storage import Storage, build_storage
 
 
@@ -89,32 +84,13 @@ def build_services(
         build_reader(settings, storage, account, forms, worker, access.proxy_watch),
         messages=messaging.outbox.problems,
     )
-    alerts = build_alerts(
-        settings,
-        storage,
-        messaging,
-        # A reader of their own: what it looks at is told where it hangs.
-        report=build_health(settings, storage, replace(reader), look_seconds=ALERTS_LOOK_SECONDS).report,
-        further=(FurtherChecks(reader).problems, QuietWatch(store.arrivals, clock).problems),
-    )
+    alerts = build_alerts(settings, storage, messaging, reader)
     entrance = build_intake(settings, storage, account, forms, worker, access.keys)
     services = Services(
         intake=entrance.intake,
         statuses=entrance.statuses,
-        signups=SignupActions(
-            records=store.signup_records,
-            deliveries=store.deliveries,
-            care=store.care,
-            quota=store.quota,
-            lists=account.lists,
-            clock=clock,
-        ),
-        contact_requests=ContactRequests(
-            requested=store.requested,
-            deliveries=store.deliveries,
-            new_id=SignupIds(access.keys.signup_ids).new,
-            clock=storage.shared_clock,
-        ),
+        signups=build_actions(store, account, clock),
+        contact_requests=build_requests(storage, access.keys),
         lists=account.lists,
         forms=forms.catalog,
         protection=forms.protection,

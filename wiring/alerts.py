@@ -1,7 +1,6 @@
 """Who is told when something needs a person, and by which way."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.message import EmailMessage
 
 from flask import Flask
@@ -12,18 +11,20 @@ from services.mail.email import Email, MailTransport
 from services.mail.outbox import Outbox
 from services.mail.smtp import SmtpTransport
 from services.mail.webhook import SignedWebhook
+from services.operations.alerts.further import FurtherChecks
 from services.operations.alerts.kinds import LOOK_SECONDS
 from services.operations.alerts.outage import OutageAlerts
+from services.operations.alerts.quiet import QuietWatch
 from services.operations.alerts.watch import Alerts
 from services.operations.alerts.words import Target, Words
-from services.operations.health import HealthReport
 from services.operations.housekeeping import Housekeeping, Task
-from services.problems import Problem
+from services.operations.reader import SnapshotReader
 from settings import Settings
 from store.engine.clock import Clock
 from store.mail.messages import EMAIL, WEBHOOK
 from store.recovery.outage_note import OutageNote
 from transport.deadline import DeadlineSession
+from wiring.operations import build_health
 from wiring.storage import Storage
 
 WEBHOOK_SECONDS = 15.0
@@ -74,15 +75,14 @@ def build_alerts(
     settings: Settings,
     storage: Storage,
     messaging: Messaging,
-    *,
-    report: Callable[[], HealthReport],
-    further: tuple[Callable[[], Iterable[Problem]], ...],
+    reader: SnapshotReader,
 ) -> Alerts:
-    """What looks at everything once a minute."""
+    """Build what looks at everything once a minute."""
     words = Words(settings.public_base_url)
     return Alerts(
-        report=report,
-        further=further,
+        # A reader of their own: what it looks at is told where it hangs.
+        report=build_health(settings, storage, replace(reader), look_seconds=ALERTS_LOOK_SECONDS).report,
+        further=(FurtherChecks(reader).problems, QuietWatch(storage.store.arrivals, storage.clock).problems),
         states=storage.store.alerts,
         targets=messaging.targets,
         channels=messaging.channels,

@@ -16,7 +16,11 @@ from services.intake.identifiers import SignupIds
 from services.intake.record import Recorder
 from services.intake.result import SignupResults
 from services.intake.statuses import SignupStatuses
+from services.signups.manage import SignupActions
+from services.signups.requests import ContactRequests
 from settings import THREADS_PER_WORKER, Settings
+from store import Store
+from store.engine.clock import Clock
 from store.recovery.durable_accept import DurableAccept
 from wiring.clock import Tuning
 from wiring.constant_contact import Account
@@ -74,6 +78,28 @@ def build_delivery(settings: Settings, storage: Storage, account: Account, tunin
         after_fault_seconds=tuning.after_fault_seconds,
     )
     return DeliveryParts(attempt, worker)
+
+
+def build_actions(store: Store, account: Account, clock: Clock) -> SignupActions:
+    """Build what admins do with sign-ups."""
+    return SignupActions(
+        records=store.signup_records,
+        deliveries=store.deliveries,
+        care=store.care,
+        quota=store.quota,
+        lists=account.lists,
+        clock=clock,
+    )
+
+
+def build_requests(storage: Storage, keys: DerivedKeys) -> ContactRequests:
+    """Build what changes contacts on somebody's word."""
+    return ContactRequests(
+        requested=storage.store.requested,
+        deliveries=storage.store.deliveries,
+        new_id=SignupIds(keys.signup_ids).new,
+        clock=storage.shared_clock,
+    )
 
 
 def build_intake(
