@@ -13,9 +13,10 @@ from settings import Settings
 from store.engine.database import Database
 from store.outbox.claimed import Claimed
 from store.outbox.deliveries import Deliveries
-from store.signups.accept import NewSignup, Signups
+from store.signups.accept import Signups
 from store.signups.batch import Judgement
 from tests.store.conftest import accept
+from tests.support.signups import bare_signup
 
 NINE = 1_795_253_896_123  # 2026-11-21T09:38:16.123Z
 
@@ -187,20 +188,7 @@ def test_a_broken_database_is_told_in_one_sentence(app: Flask, tmp_path: Path, w
 
 
 def suspect(store: Database, name: str, *rules: str) -> None:
-    signup = NewSignup(
-        id=name,
-        received_at=NINE,
-        contact_key="ada@example.org",
-        email="ada@example.org",
-        person={},
-        list_ids=(),
-        source=None,
-        consent=None,
-        page=None,
-        network_address=None,
-        user_agent=None,
-        asked_by="form",
-    )
+    signup = bare_signup(name, "ada@example.org", at=NINE)
     Signups(store).accept(
         signup, kind="sign_up", payload={}, judgement=Judgement(broken=rules or ("honeypot",))
     )

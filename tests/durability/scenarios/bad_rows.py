@@ -6,11 +6,12 @@ from pathlib import Path
 
 from sandbox import PRESET_LIST_ID
 from store.engine.database import Database
-from store.signups.accept import NewSignup, Signups
+from store.signups.accept import Signups
 from tests.durability.figures import Figure, at_least, at_most, zero
 from tests.durability.machines.fleet import Fleet
 from tests.durability.verdict import Vendor
 from tests.end_to_end.consent import connect
+from tests.support.signups import bare_signup
 
 SCENARIO = "bad sign-ups in front"
 FIRST_WITHIN_SECONDS = 30
@@ -66,20 +67,7 @@ def run(folder: Path, *, bad: int, good: int, database_url: str = "") -> Outcome
 def _store(signups: Signups, name: str, now: int, changes: dict[str, object]) -> None:
     email = f"{name}@example.org"
     wish = {"email_address": email, "list_memberships": [PRESET_LIST_ID], **changes}
-    signup = NewSignup(
-        id=name,
-        received_at=now,
-        contact_key=email,
-        email=email,
-        person={},
-        list_ids=(PRESET_LIST_ID,),
-        source=None,
-        consent=None,
-        page=None,
-        network_address=None,
-        user_agent=None,
-        asked_by="form",
-    )
+    signup = bare_signup(name, email, at=now, lists=(PRESET_LIST_ID,))
     signups.accept(signup, kind="sign_up", payload=wish)
 
 

@@ -13,10 +13,11 @@ from store.engine.database import Database
 from store.engine.postgresql.statement_limits import answers_within
 from store.outbox.claimed import Claimed
 from store.outbox.deliveries import Deliveries
-from store.signups.accept import NewSignup, Signups
+from store.signups.accept import Signups
 from tests.durability.crowd import Crowd
 from tests.durability.figures import Figure, at_most
 from tests.durability.machines.fleet import Fleet
+from tests.support.signups import bare_signup
 
 SCENARIO = "backlog"
 _NUMBERS = {
@@ -129,21 +130,7 @@ def _inserts(database: Database, numbers: range, now: int) -> list[float]:
     signups = Signups(database)
 
     def insert(number: int) -> None:
-        email = f"new{number}@example.org"
-        signup = NewSignup(
-            id=f"new-{number}",
-            received_at=now,
-            contact_key=email,
-            email=email,
-            person={},
-            list_ids=(),
-            source=None,
-            consent=None,
-            page=None,
-            network_address=None,
-            user_agent=None,
-            asked_by="form",
-        )
+        signup = bare_signup(f"new-{number}", f"new{number}@example.org", at=now)
         signups.accept(signup, kind="sign_up", payload={})
 
     return [_timed(insert, number) for number in numbers]

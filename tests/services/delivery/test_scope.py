@@ -1,6 +1,7 @@
 """A refusal concerns those who share what it is about: bad sign-ups in front cost good ones little."""
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +24,12 @@ from services.constant_contact.errors import (
 from services.delivery.attempt import Step
 from services.delivery.pacing import depart
 from store.outbox.manage import DeliveryActions
-from store.signups.accept import NewSignup, Signups
+from store.signups.accept import Signups
 from tests.services.conftest import Clock, System
 from tests.services.vendor import EVENTS, NEWSLETTER, ScriptedVendor
 from tests.support.patience import Patient
 from tests.support.postgresql_server import new_database
+from tests.support.signups import bare_signup
 
 Body = Mapping[str, Any]
 Judge = Callable[[Body], ConstantContactError | None]
@@ -116,19 +118,13 @@ class Scene:
                 **wish,
                 "email_address": address.replace("#", str(self.number)),
             }
-            signup = NewSignup(
-                id=f"{name}-{self.number:05}",
-                received_at=self.clock.now,
-                contact_key=body["email_address"],
-                email=body["email_address"],
-                person={},
-                list_ids=tuple(body["list_memberships"]),
-                source=None,
-                consent=None,
-                page=None,
-                network_address=None,
-                user_agent=None,
-                asked_by="form",
+            signup = replace(
+                bare_signup(
+                    f"{name}-{self.number:05}",
+                    body["email_address"],
+                    at=self.clock.now,
+                    lists=tuple(body["list_memberships"]),
+                ),
                 form_id=form_id,
             )
             signups.accept(signup, kind="sign_up", payload=body)

@@ -12,11 +12,11 @@ from services.constant_contact.contacts import Contact
 from services.delivery.attempt import Outcome
 from services.delivery.kind import Returning
 from store.outbox.claimed import Claimed
-from store.signups.accept import NewSignup
 from tests.services.conftest import Clock, System
 from tests.services.sandbox_account import EVENTS_ID, INTERESTS_FIELD, PRESET_LIST_ID, SOURCE_FIELD, Account
 from tests.services.sandbox_account import LEFT as LEFT_PATH
 from tests.services.vendor import ScriptedVendor, data_of
+from tests.support.signups import bare_signup
 from wiring.constant_contact import Vendor
 
 DAY = 86_400_000
@@ -52,20 +52,7 @@ class SandboxedSystem(System):
 
     def spooled(self, email: str, received_at: int) -> str:
         """A sign-up that the store did not take when it came in; its id."""
-        signup = NewSignup(
-            id=str(uuid4()),
-            received_at=received_at,
-            contact_key=email,
-            email=email,
-            person={},
-            list_ids=(PRESET_LIST_ID,),
-            source=None,
-            consent=None,
-            page=None,
-            network_address=None,
-            user_agent=None,
-            asked_by="form",
-        )
+        signup = bare_signup(str(uuid4()), email, at=received_at, lists=(PRESET_LIST_ID,))
         payload = {"email_address": email, "list_memberships": [PRESET_LIST_ID]}
         self.spool.keep(signup, kind="sign_up", payload=payload)
         return signup.id

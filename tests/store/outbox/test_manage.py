@@ -8,10 +8,11 @@ from store.outbox.claimed import Claimed
 from store.outbox.deliveries import Deliveries
 from store.outbox.manage import DeliveryActions
 from store.quota.causes import Cause
-from store.signups.accept import NewSignup, Signups
+from store.signups.accept import Signups
 from store.signups.records import SignupRecords
 from store.upkeep.retention import Retention
 from tests.store.conftest import accept
+from tests.support.signups import bare_signup
 
 OLD, NEW, OTHER = (f"{digit * 8}-1111-4111-8111-111111111111" for digit in "123")
 DAY = 86_400_000
@@ -19,20 +20,7 @@ DAY = 86_400_000
 
 def store(database: Database, name: str, lists: tuple[str, ...]) -> None:
     email = f"{name}@example.org"
-    signup = NewSignup(
-        id=name,
-        received_at=1,
-        contact_key=email,
-        email=email,
-        person={},
-        list_ids=lists,
-        source=None,
-        consent=None,
-        page=None,
-        network_address=None,
-        user_agent=None,
-        asked_by="form",
-    )
+    signup = bare_signup(name, email, at=1, lists=lists)
     wish = {"email_address": email, "list_memberships": list(lists), "tags": {"A": True}}
     Signups(database).accept(signup, kind="sign_up", payload=wish)
 
