@@ -412,3 +412,17 @@ def test_a_bad_probe_goes_behind_the_others(scene: Scene) -> None:
     scene.vendor.judge = worst
     scene.run(300, lambda: scene.count("delivered", bad) >= 19)
     assert scene.count("delivered", bad) == 19
+
+
+def test_a_probe_that_meets_a_500_stays_put_aside(scene: Scene) -> None:
+    """Alone a 500 postpones its row; a row that was sent as a probe of a cause waits for the next probe."""
+    scene.vendor.judge = says("phone_number", Rejected(key="a.b"))
+    bad = scene.store(12, "bad", phone_number="1")
+    good = scene.store(40, "good")
+    scene.run(60, scene.delivered(good))
+    assert scene.states(bad) == {"parked"}
+    scene.vendor.judge = says("phone_number", ServerFault())
+    sent = len(scene.vendor.signed_up)
+    scene.run(120, lambda: len(scene.vendor.signed_up) > sent)
+    assert len(scene.vendor.signed_up) == sent + 1
+    assert scene.states(bad) == {"parked"}
